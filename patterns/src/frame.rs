@@ -1,0 +1,257 @@
+//! One frame of a message: an immutable run of bytes.
+//!
+//! Owns: the choice between keeping a body inline and sharing it.
+//! Always true: 40 bytes a frame; a body of at most [`INLINE_CAPACITY`] bytes never touches the allocator.
+//! Must not know: how frames are told apart on the wire.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+/// The longest body, in bytes, that is kept inside the frame itself, without an allocation.
+pub const INLINE_CAPACITY: usize = 38;
+
+/// One frame of a [`Message`](crate::Message): bytes, immutable, cheap to clone.
+///
+/// Bodies of up to [`INLINE_CAPACITY`] bytes are stored inline and copied; longer ones are shared by reference count.
+///
+/// ```
+/// use highwater_patterns::Frame;
+///
+/// let frame = Frame::from("weather.nyc");
+/// assert_eq!(&frame[..7], b"weather");
+/// ```
+#[derive(Clone)]
+pub struct Frame(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline {
+        len: u8,
+        data: [u8; INLINE_CAPACITY],
+    },
+    Shared(Bytes),
+}
+
+impl Frame {
+    /// A frame without a body; on the wire it delimits envelopes.
+    pub const EMPTY: Self = Self(Repr::Inline {
+        len: 0,
+        data: [0; INLINE_CAPACITY],
+    });
+
+    /// Copies `body` into a new frame; allocates only above [`INLINE_CAPACITY`] bytes.
+    #[inline]
+    pub fn copy_from_slice(body: &[u8]) -> Self {
+        Self::inline(body).unwrap_or_else(|| Self(Repr::Shared(Bytes::copy_from_slice(body))))
+    }
+
+    /// The first `len` bytes of `window`, inline.
+    ///
+    /// A copy of constant size costs half of one whose size is only known at run time, so a decoder that has bytes
+    /// to spare behind the body passes them along.
+    ///
+    /// # Panics
+    ///
+    /// If `len` is more than [`INLINE_CAPACITY`].
+    #[inline]
+    pub fn from_window(window: &[u8; INLINE_CAPACITY], len: usize) -> Self {
+        assert!(
+            len <= INLINE_CAPACITY,
+            "an inline body has at most 38 bytes"
+        );
+        Self(Repr::Inline {
+            len: len as u8,
+            data: *window,
+        })
+    }
+
+    #[inline]
+    fn inline(body: &[u8]) -> Option<Self> {
+        if body.len() > INLINE_CAPACITY {
+            return None;
+        }
+        let mut data = [0; INLINE_CAPACITY];
+        data[..body.len()].copy_from_slice(body);
+        Some(Self(Repr::Inline {
+            len: body.len() as u8,
+            data,
+        }))
+    }
+
+    /// The body.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, data } => &data[..usize::from(*len).min(INLINE_CAPACITY)],
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The body as [`Bytes`]: shared if it is shared already, copied if it is inline.
+    pub fn to_bytes(&self) -> Bytes {
+        match &self.0 {
+            Repr::Inline { .. } => Bytes::copy_from_slice(self.as_slice()),
+            Repr::Shared(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The body, if it is shared and not inline; what a writer hands to the kernel without copying.
+    #[inline]
+    pub fn shared(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Inline { .. } => None,
+            Repr::Shared(bytes) => Some(bytes),
+        }
+    }
+}
+
+impl From<Frame> for Bytes {
+    fn from(frame: Frame) -> Self {
+        match frame.0 {
+            Repr::Inline { .. } => Self::copy_from_slice(frame.as_slice()),
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl From<Bytes> for Frame {
+    #[inline]
+    fn from(body: Bytes) -> Self {
+        Self::inline(&body).unwrap_or(Self(Repr::Shared(body)))
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    #[inline]
+    fn from(body: Vec<u8>) -> Self {
+        Self::inline(&body).unwrap_or_else(|| Self(Repr::Shared(Bytes::from(body))))
+    }
+}
+
+impl From<String> for Frame {
+    #[inline]
+    fn from(body: String) -> Self {
+        Self::from(body.into_bytes())
+    }
+}
+
+impl From<&[u8]> for Frame {
+    #[inline]
+    fn from(body: &[u8]) -> Self {
+        Self::copy_from_slice(body)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Frame {
+    #[inline]
+    fn from(body: &[u8; N]) -> Self {
+        Self::copy_from_slice(body)
+    }
+}
+
+impl From<&Vec<u8>> for Frame {
+    #[inline]
+    fn from(body: &Vec<u8>) -> Self {
+        Self::copy_from_slice(body)
+    }
+}
+
+impl From<&str> for Frame {
+    #[inline]
+    fn from(body: &str) -> Self {
+        Self::copy_from_slice(body.as_bytes())
+    }
+}
+
+impl From<&String> for Frame {
+    #[inline]
+    fn from(body: &String) -> Self {
+        Self::copy_from_slice(body.as_bytes())
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Frame {
+    fn eq(&self, other: &T) -> bool {
+        self.as_slice() == other.as_ref()
+    }
+}
+
+impl Eq for Frame {}
+
+impl std::hash::Hash for Frame {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        let body = self.as_slice();
+        write!(f, "\"{}\"", body[..body.len().min(SHOWN)].escape_ascii())?;
+        if body.len() > SHOWN {
+            write!(f, "... ({} bytes)", body.len())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_takes_40_bytes() {
+        assert_eq!(size_of::<Frame>(), 40);
+        assert_eq!(size_of::<Option<Frame>>(), 40);
+    }
+
+    #[test]
+    fn a_body_is_inline_up_to_38_bytes_and_shared_from_39_on() {
+        assert!(Frame::from(vec![7; INLINE_CAPACITY]).shared().is_none());
+        assert!(Frame::from(vec![7; INLINE_CAPACITY + 1]).shared().is_some());
+    }
+
+    #[test]
+    fn every_way_in_gives_the_same_bytes_back() {
+        for length in [0, 1, 37, 38, 39, 300] {
+            let body = vec![b'x'; length];
+            let text = String::from_utf8(body.clone()).expect("ascii");
+            assert_eq!(Frame::from(&body[..]), body);
+            assert_eq!(Frame::from(Bytes::from(body.clone())), body);
+            assert_eq!(Frame::from(text.as_str()), body);
+            assert_eq!(Frame::from(text), body);
+            assert_eq!(Bytes::from(Frame::from(body.clone())), body);
+        }
+    }
+
+    #[test]
+    fn a_window_gives_its_first_bytes() {
+        let window = [9; INLINE_CAPACITY];
+        assert_eq!(Frame::from_window(&window, 3), [9, 9, 9]);
+    }
+}

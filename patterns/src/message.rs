@@ -1,0 +1,298 @@
+//! A whole message: one or more frames, sent and received as one.
+//!
+//! Owns: the list of frames, and the shapes a caller may build one from.
+//! Always true: a message has at least one frame; one frame needs no allocation of its own; 40 bytes a value.
+//! Must not know: which pipe it takes.
+
+use std::fmt;
+use std::str::Utf8Error;
+
+use bytes::Bytes;
+
+use crate::Frame;
+
+/// A message: one or more [`Frame`]s that travel together, whole or not at all.
+///
+/// Most messages have one frame. Anything that looks like bytes becomes one, and an array or a `Vec` of frames becomes
+/// a multi-frame message:
+///
+/// ```
+/// use highwater_patterns::Message;
+///
+/// let one = Message::from("job 1");
+/// assert_eq!(one, "job 1");
+///
+/// let two = Message::from(["weather.nyc", "21C"]);
+/// assert_eq!(two.frame_count(), 2);
+/// assert_eq!(&two[1], b"21C");
+/// ```
+#[derive(Clone)]
+pub struct Message(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    One(Frame),
+    /// Never empty; usually two or more.
+    Many(Box<Vec<Frame>>),
+}
+
+impl Message {
+    /// A message of one empty frame.
+    pub const EMPTY: Self = Self(Repr::One(Frame::EMPTY));
+
+    /// How many frames there are; at least 1.
+    #[inline]
+    pub fn frame_count(&self) -> usize {
+        self.frames().len()
+    }
+
+    /// The frames, first to last.
+    #[inline]
+    pub fn frames(&self) -> &[Frame] {
+        match &self.0 {
+            Repr::One(frame) => std::slice::from_ref(frame),
+            Repr::Many(frames) => frames,
+        }
+    }
+
+    /// Frame `index`, counted from 0, or `None` if the message has fewer.
+    #[inline]
+    pub fn frame(&self, index: usize) -> Option<&Frame> {
+        self.frames().get(index)
+    }
+
+    /// The first frame: the topic of a published message, the body of a message of one frame.
+    #[inline]
+    pub fn first(&self) -> &Frame {
+        match &self.0 {
+            Repr::One(frame) => frame,
+            Repr::Many(frames) => &frames[0],
+        }
+    }
+
+    /// The only frame, or `None` if there are several.
+    #[inline]
+    pub fn single(&self) -> Option<&Frame> {
+        match self.frames() {
+            [frame] => Some(frame),
+            _ => None,
+        }
+    }
+
+    /// The body bytes of all frames together, without any framing.
+    #[inline]
+    pub fn size(&self) -> usize {
+        match &self.0 {
+            Repr::One(frame) => frame.len(),
+            Repr::Many(frames) => frames.iter().map(|frame| frame.len()).sum(),
+        }
+    }
+
+    /// The first frame as text.
+    ///
+    /// # Errors
+    ///
+    /// If it is not UTF-8.
+    pub fn to_str(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(self.first())
+    }
+
+    /// The frames, taken out.
+    pub fn into_frames(self) -> Vec<Frame> {
+        match self.0 {
+            Repr::One(frame) => vec![frame],
+            Repr::Many(frames) => *frames,
+        }
+    }
+
+    /// A message of these frames, or `None` if there are none.
+    pub fn from_frames(mut frames: Vec<Frame>) -> Option<Self> {
+        match frames.len() {
+            0 => None,
+            1 => frames.pop().map(Self::from),
+            _ => Some(Self(Repr::Many(Box::new(frames)))),
+        }
+    }
+
+    /// This message with `frame` before its first.
+    #[must_use]
+    pub fn with_first(self, frame: impl Into<Frame>) -> Self {
+        let mut frames = Vec::with_capacity(self.frame_count() + 1);
+        frames.push(frame.into());
+        match self.0 {
+            Repr::One(only) => frames.push(only),
+            Repr::Many(rest) => frames.extend(*rest),
+        }
+        Self(Repr::Many(Box::new(frames)))
+    }
+
+    /// Takes the first frame off: the frame, and what is left, or `None` for the rest if it was the only one.
+    pub fn split_first(self) -> (Frame, Option<Self>) {
+        match self.0 {
+            Repr::One(frame) => (frame, None),
+            Repr::Many(mut frames) => {
+                let first = frames.remove(0);
+                (first, Self::from_frames(*frames))
+            }
+        }
+    }
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl std::ops::Index<usize> for Message {
+    type Output = [u8];
+
+    fn index(&self, index: usize) -> &[u8] {
+        &self.frames()[index]
+    }
+}
+
+impl<'a> IntoIterator for &'a Message {
+    type Item = &'a Frame;
+    type IntoIter = std::slice::Iter<'a, Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.frames().iter()
+    }
+}
+
+macro_rules! one_frame_from {
+    ($($source:ty),+ $(,)?) => {$(
+        impl From<$source> for Message {
+            #[inline]
+            fn from(body: $source) -> Self {
+                Self(Repr::One(Frame::from(body)))
+            }
+        }
+    )+};
+}
+
+one_frame_from!(&str, &String, String, &[u8], Vec<u8>, &Vec<u8>, Bytes);
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    #[inline]
+    fn from(body: &[u8; N]) -> Self {
+        Self(Repr::One(Frame::from(body)))
+    }
+}
+
+impl From<Frame> for Message {
+    #[inline]
+    fn from(frame: Frame) -> Self {
+        Self(Repr::One(frame))
+    }
+}
+
+/// An array of no frames gives a message of one empty frame.
+impl<T: Into<Frame>, const N: usize> From<[T; N]> for Message {
+    fn from(frames: [T; N]) -> Self {
+        Self::from_frames(frames.into_iter().map(Into::into).collect()).unwrap_or_default()
+    }
+}
+
+/// A list of no frames gives a message of one empty frame.
+impl From<Vec<Frame>> for Message {
+    fn from(frames: Vec<Frame>) -> Self {
+        Self::from_frames(frames).unwrap_or_default()
+    }
+}
+
+/// As many frames as the iterator gives; none gives a message of one empty frame.
+impl<T: Into<Frame>> FromIterator<T> for Message {
+    fn from_iter<I: IntoIterator<Item = T>>(frames: I) -> Self {
+        Self::from_frames(frames.into_iter().map(Into::into).collect()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.frames() == other.frames()
+    }
+}
+
+impl Eq for Message {}
+
+/// A message equals bytes or text if it has one frame with just that body.
+macro_rules! equals_one_frame {
+    ($($other:ty),+ $(,)?) => {$(
+        impl PartialEq<$other> for Message {
+            fn eq(&self, other: &$other) -> bool {
+                self.single().is_some_and(|frame| frame == other)
+            }
+        }
+    )+};
+}
+
+equals_one_frame!(str, &str, String, [u8], &[u8], Vec<u8>, Bytes);
+
+impl<const N: usize> PartialEq<&[u8; N]> for Message {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        self.single().is_some_and(|frame| frame == *other)
+    }
+}
+
+/// A message equals an array if it has just these frames.
+impl<T: AsRef<[u8]>, const N: usize> PartialEq<[T; N]> for Message {
+    fn eq(&self, other: &[T; N]) -> bool {
+        self.frame_count() == N
+            && self
+                .frames()
+                .iter()
+                .zip(other)
+                .all(|(frame, body)| frame == body)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Message")?;
+        f.debug_list().entries(self.frames()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_takes_40_bytes_also_when_it_may_be_missing() {
+        assert_eq!(size_of::<Message>(), 40);
+        assert_eq!(size_of::<Option<Message>>(), 40);
+        assert_eq!(size_of::<Result<(), Message>>(), 40);
+    }
+
+    #[test]
+    fn frames_come_back_as_they_went_in() {
+        let message = Message::from([&b"a"[..], b"", &[7; 300]]);
+        assert_eq!(message.frame_count(), 3);
+        assert_eq!(message.size(), 301);
+        assert_eq!(message, [&b"a"[..], b"", &[7; 300]]);
+        assert_eq!(Message::from(message.clone().into_frames()), message);
+    }
+
+    #[test]
+    fn the_first_frame_can_be_put_on_and_taken_off() {
+        let message = Message::from("body").with_first("id");
+        assert_eq!(message, ["id", "body"]);
+        let (first, rest) = message.split_first();
+        assert_eq!(first, "id");
+        assert_eq!(rest.expect("one frame is left"), "body");
+        assert_eq!(Message::from("alone").split_first().1, None);
+    }
+
+    #[test]
+    fn no_frames_at_all_give_one_empty_frame() {
+        assert_eq!(Message::from(Vec::<Frame>::new()), Message::EMPTY);
+        assert_eq!(Message::from_frames(vec![]), None);
+    }
+
+    #[test]
+    fn several_frames_never_equal_a_single_body() {
+        assert_ne!(Message::from(["ab", ""]), "ab");
+    }
+}

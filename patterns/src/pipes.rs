@@ -1,0 +1,65 @@
+//! The port through which a pattern touches the world.
+//!
+//! Owns: the names of what passes between a pattern and its pipes.
+//! Always true: a pattern reaches a pipe only through [`Pipes`], lent to it for the length of one call.
+//! Must not know: what a pipe is made of.
+
+use bytes::Bytes;
+
+use crate::Message;
+
+/// A pipe of one socket; unique among the socket's pipes for as long as the socket lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PipeId(pub u32);
+
+/// What a pipe may hold for its reader, in order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Received {
+    /// A whole message.
+    Message(Message),
+    /// The peer wants messages whose first frame begins with this topic.
+    Subscribe(Bytes),
+    /// The peer no longer does.
+    Cancel(Bytes),
+}
+
+/// The pipes a pattern may touch; the socket lends them for the length of one call.
+///
+/// A pipe that refused a message is *full*; the socket calls the pattern's `writable` when it has room again. A pipe
+/// that gave nothing to read is *empty*; the socket calls `readable` when there is something again.
+pub trait Pipes {
+    /// Queues `message` on `pipe`, or gives it back if the pipe is at its high-water mark or gone.
+    fn try_write(&mut self, pipe: PipeId, message: Message) -> Result<(), Message>;
+
+    /// Queues `message` on each of `pipes`, framing it once; calls `full` for each that has no room.
+    fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId));
+
+    /// Queues `message` even above the high-water mark: control traffic and replies that must not be refused.
+    fn write_always(&mut self, pipe: PipeId, message: Message);
+
+    /// Whether `try_write` would take a message now.
+    fn has_room(&mut self, pipe: PipeId) -> bool;
+
+    /// The next thing that arrived on `pipe`, or `None` if there is nothing now.
+    fn try_read(&mut self, pipe: PipeId) -> Option<Received>;
+
+    /// Tells the peer that messages with this prefix are wanted; never subject to a high-water mark.
+    fn subscribe(&mut self, pipe: PipeId, topic: &[u8]);
+
+    /// Tells the peer that messages with this prefix are no longer wanted.
+    fn cancel(&mut self, pipe: PipeId, topic: &[u8]);
+
+    /// Ends the connection behind `pipe`: `detached` will follow.
+    fn close(&mut self, pipe: PipeId);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pipe_holds_is_no_larger_than_a_message() {
+        assert_eq!(size_of::<Option<Received>>(), 40);
+    }
+}

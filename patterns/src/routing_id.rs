@@ -1,0 +1,150 @@
+//! Routing ids: how a ROUTER names its peers.
+
+use std::fmt;
+
+use crate::Frame;
+
+/// The name under which a ROUTER knows one peer: 1 to 255 bytes.
+///
+/// A peer may choose its own, not beginning with a zero byte; a ROUTER makes one of five bytes, the first zero, for
+/// every peer that does not. Source: RFC 28, "The ROUTER Socket Type".
+///
+/// ```
+/// use highwater_patterns::RoutingId;
+///
+/// let id = RoutingId::new("worker-7")?;
+/// assert_eq!(id.as_bytes(), b"worker-7");
+/// assert!(RoutingId::new("").is_err());
+/// # Ok::<(), highwater_patterns::InvalidRoutingId>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RoutingId(Frame);
+
+impl RoutingId {
+    /// The most bytes that an id may have.
+    pub const MAX_LEN: usize = 255;
+
+    /// An id chosen by a user: 1 to 255 bytes, the first not zero.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRoutingId`] if it is empty, too long, or in the range reserved for generated ids.
+    pub fn new(id: impl Into<Frame>) -> Result<Self, InvalidRoutingId> {
+        let id = id.into();
+        match id.first() {
+            None => Err(InvalidRoutingId::Empty),
+            Some(0) => Err(InvalidRoutingId::Reserved),
+            Some(_) if id.len() > Self::MAX_LEN => Err(InvalidRoutingId::TooLong { len: id.len() }),
+            Some(_) => Ok(Self(id)),
+        }
+    }
+
+    /// The id a ROUTER gives to a peer without one: a zero byte, then `number`, big-endian.
+    pub fn generated(number: u32) -> Self {
+        let [a, b, c, d] = number.to_be_bytes();
+        Self(Frame::from(&[0, a, b, c, d]))
+    }
+
+    /// Any 1 to 255 bytes, also of the generated form: an id as it came out of a ROUTER's message.
+    pub fn from_frame(id: Frame) -> Result<Self, InvalidRoutingId> {
+        match id.len() {
+            0 => Err(InvalidRoutingId::Empty),
+            1..=Self::MAX_LEN => Ok(Self(id)),
+            len => Err(InvalidRoutingId::TooLong { len }),
+        }
+    }
+
+    /// The bytes of the id.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The id as a frame, to put before a message.
+    pub fn into_frame(self) -> Frame {
+        self.0
+    }
+
+    /// The id as a frame, to put before a message.
+    pub fn as_frame(&self) -> &Frame {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for RoutingId {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for RoutingId {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RoutingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoutingId({self})")
+    }
+}
+
+impl fmt::Display for RoutingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.iter().all(u8::is_ascii_graphic) {
+            write!(f, "{}", self.0.escape_ascii())
+        } else {
+            f.write_str("0x")?;
+            self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        }
+    }
+}
+
+/// Why some bytes cannot be a routing id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidRoutingId {
+    /// No bytes at all.
+    Empty,
+    /// More than 255 bytes.
+    TooLong {
+        /// How many there were.
+        len: usize,
+    },
+    /// Begins with a zero byte: that range is for generated ids.
+    Reserved,
+}
+
+impl fmt::Display for InvalidRoutingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a routing id has at least one byte"),
+            Self::TooLong { len } => write!(f, "a routing id has at most 255 bytes, not {len}"),
+            Self::Reserved => f.write_str("routing ids that begin with a zero byte are reserved"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidRoutingId {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_id_has_1_to_255_bytes_and_no_leading_zero() {
+        assert_eq!(RoutingId::new(""), Err(InvalidRoutingId::Empty));
+        assert_eq!(RoutingId::new(&[0, 1]), Err(InvalidRoutingId::Reserved));
+        assert_eq!(
+            RoutingId::new(vec![1; 256]),
+            Err(InvalidRoutingId::TooLong { len: 256 })
+        );
+        assert!(RoutingId::new(vec![1; 255]).is_ok());
+    }
+
+    #[test]
+    fn a_generated_id_is_zero_and_a_big_endian_number() {
+        let id = RoutingId::generated(0x0102_0304);
+        assert_eq!(id.as_bytes(), [0, 1, 2, 3, 4]);
+        assert_eq!(id.to_string(), "0x0001020304");
+    }
+}

@@ -1,0 +1,1 @@
+//! ZeroMQ-style messaging. (Under construction.)
