@@ -6,14 +6,58 @@
 //! Must not know: how bytes travel, who waits for what, what time it is.
 #![forbid(unsafe_code)]
 
+mod dealer;
+mod envelope;
 mod frame;
+#[cfg(test)]
+mod hops;
+mod interest;
 mod message;
+mod options;
+mod outcome;
+mod pair;
+mod pattern;
+mod peer;
+mod pipe_map;
 mod pipes;
+mod probe;
+mod publish;
+mod publisher;
+mod pull;
+mod push;
+mod rep;
+mod req;
+mod router;
 mod routing_id;
+mod rules;
 mod socket_type;
+mod strategy;
+mod sub;
+mod subscriptions;
+#[cfg(test)]
+mod testing;
+mod trie;
+mod upstream;
+mod xpub;
+mod xsub;
 
+pub use dealer::Dealer;
 pub use frame::{Frame, INLINE_CAPACITY};
 pub use message::Message;
-pub use pipes::{PipeId, Pipes, Received};
+pub use options::{DuplicateId, LostPeer, Notices, PatternOptions, SlowSubscriber, Undeliverable};
+pub use outcome::{Admission, AdmissionRefusal, Refusal, Refused, Sent};
+pub use pair::Pair;
+pub use pattern::Pattern;
+pub use peer::{Afterlife, Peer};
+pub use pipes::{DropCause, PipeId, Pipes, Received};
+pub use publish::Pub;
+pub use pull::Pull;
+pub use push::Push;
+pub use rep::{Rep, ReturnPath};
+pub use req::{Req, RequestFailed};
+pub use router::Router;
 pub use routing_id::{InvalidRoutingId, RoutingId};
 pub use socket_type::SocketType;
+pub use sub::Sub;
+pub use xpub::XPub;
+pub use xsub::XSub;

@@ -24,6 +24,28 @@ pub enum Received {
     Cancel(Bytes),
 }
 
+/// Why a message, or what a peer asked for, came to nothing without an error to anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropCause {
+    /// A subscriber's pipe was full when a message for it was published.
+    SlowSubscriber,
+    /// A ROUTER that drops what it cannot deliver knew no peer of that id.
+    Unroutable,
+    /// The pipe was full or gone, and its socket type drops then.
+    NoRoom,
+    /// The envelope did not have the form that the socket type requires.
+    Malformed,
+    /// A reply that nobody waits for: its request was abandoned or sent again, or its requester has gone.
+    LateReply,
+    /// Something that a peer of this type has no business to send: data to a PUSH or a PUB.
+    Unexpected,
+    /// A request that was dropped without an answer.
+    Unanswered,
+    /// A peer asked for more topics than one peer may have.
+    TooManyTopics,
+}
+
 /// The pipes a pattern may touch; the socket lends them for the length of one call.
 ///
 /// A pipe that refused a message is *full*; the socket calls the pattern's `writable` when it has room again. A pipe
@@ -38,10 +60,12 @@ pub trait Pipes {
     /// Queues `message` even above the high-water mark: control traffic and replies that must not be refused.
     fn write_always(&mut self, pipe: PipeId, message: Message);
 
-    /// Whether `try_write` would take a message now.
+    /// Whether `try_write` would take a message now. If not, the pipe counts as full: `writable` follows.
     fn has_room(&mut self, pipe: PipeId) -> bool;
 
     /// The next thing that arrived on `pipe`, or `None` if there is nothing now.
+    ///
+    /// A pattern may read until `None`, so what arrives in the meantime should wait for the next `readable`.
     fn try_read(&mut self, pipe: PipeId) -> Option<Received>;
 
     /// Tells the peer that messages with this prefix are wanted; never subject to a high-water mark.
@@ -50,8 +74,11 @@ pub trait Pipes {
     /// Tells the peer that messages with this prefix are no longer wanted.
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]);
 
-    /// Ends the connection behind `pipe`: `detached` will follow.
+    /// Ends the connection behind `pipe`: `detached` will follow. May be said more than once.
     fn close(&mut self, pipe: PipeId);
+
+    /// Takes note that something on its way to or from `pipe` was dropped; `None` if no pipe can be blamed.
+    fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause);
 }
 
 #[cfg(test)]

@@ -1,0 +1,123 @@
+//! What comes of a send, and of a new peer.
+//!
+//! Owns: [`Sent`], [`Refused`] and [`Refusal`]; [`Admission`] and [`AdmissionRefusal`].
+//! Always true: a refused message comes back, untouched; different reasons never share a variant.
+//! Must not know: which socket type decided.
+
+use std::fmt;
+
+use crate::Message;
+
+/// How many pipes a message went to, and how many missed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// Pipes that took the message.
+    pub sent: usize,
+    /// Pipes that should have had it and did not.
+    pub dropped: usize,
+}
+
+impl Sent {
+    /// Taken by one pipe, as with every socket type that does not fan out.
+    pub(crate) const ONE: Self = Self {
+        sent: 1,
+        dropped: 0,
+    };
+
+    /// Dropped, where the socket type drops.
+    pub(crate) const LOST: Self = Self {
+        sent: 0,
+        dropped: 1,
+    };
+}
+
+/// A message that was not taken, untouched, and why; it can be sent elsewhere, or again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The message, as it was handed in.
+    pub message: Message,
+    /// Why it was not taken.
+    pub reason: Refusal,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Why a pattern cannot send, or cannot receive, now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No pipe that may take the message has room, or there is none at all; later may succeed.
+    Full,
+    /// No peer has this routing id.
+    NoRoute,
+    /// It is not this call's turn: REQ awaits a reply or has asked nothing, REP owes a reply or has no request.
+    OutOfTurn,
+    /// This socket type never sends, or never receives.
+    NotSupported,
+    /// The peer that the message belongs to has gone.
+    PeerGone,
+    /// The message does not have the frames that the socket type needs.
+    Malformed,
+}
+
+impl Refusal {
+    /// The message, back to where it came from.
+    pub(crate) fn give_back(self, message: Message) -> Refused {
+        Refused {
+            message,
+            reason: self,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "no peer has room for the message",
+            Self::NoRoute => "no peer has this routing id",
+            Self::OutOfTurn => "it is not the turn of this call",
+            Self::NotSupported => "this socket type does not do that",
+            Self::PeerGone => "the peer has gone",
+            Self::Malformed => "the message lacks a frame that this socket type needs",
+        })
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Whether a socket type takes a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Admission {
+    /// The pipe is in use from now on.
+    Accepted,
+    /// The pipe is not used; whatever happens to it is ignored.
+    Refused(AdmissionRefusal),
+}
+
+/// Why a socket type does not take a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AdmissionRefusal {
+    /// A PAIR has a peer already.
+    AlreadyPaired,
+    /// A ROUTER has a peer of this routing id already.
+    DuplicateRoutingId,
+}
+
+impl fmt::Display for AdmissionRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyPaired => "the PAIR socket has a peer already",
+            Self::DuplicateRoutingId => "another peer has this routing id",
+        })
+    }
+}
+
+impl std::error::Error for AdmissionRefusal {}

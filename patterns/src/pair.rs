@@ -1,0 +1,110 @@
+//! PAIR: exactly one peer, both ways.
+//!
+//! Owns: which pipe is the peer's, and which former ones may still have something to say.
+//! Always true: at most one pipe is written to; what former peers sent comes before what the present one sends.
+//! Must not know: anything about a second peer.
+//! Source: RFC 31/EXPAIR, "The PAIR Socket Type".
+
+use std::collections::VecDeque;
+
+use crate::rules::Rules;
+use crate::{
+    Admission, AdmissionRefusal, Afterlife, DropCause, Message, Peer, PipeId, Pipes, Received,
+    Refusal, Refused, Sent,
+};
+
+/// So many former peers may have left messages unread; while they do, no further peer is taken.
+const FORMER_LIMIT: usize = 8;
+
+/// The rules of a PAIR socket.
+#[derive(Debug, Default)]
+pub struct Pair {
+    peer: Option<PipeId>,
+    /// Ended, oldest first; each until it is detached. At most [`FORMER_LIMIT`].
+    former: VecDeque<PipeId>,
+    /// Looked at, and not taken.
+    ahead: Option<(PipeId, Message)>,
+}
+
+impl Pair {
+    fn next(&mut self, pipes: &mut impl Pipes) -> Option<(PipeId, Message)> {
+        if self.ahead.is_some() {
+            return self.ahead.take();
+        }
+        for &pipe in self.former.iter().chain(&self.peer) {
+            while let Some(received) = pipes.try_read(pipe) {
+                match received {
+                    Received::Message(message) => return Some((pipe, message)),
+                    _ => pipes.dropped(Some(pipe), DropCause::Unexpected),
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Rules for Pair {
+    fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
+        if self.peer.is_some() || self.former.len() >= FORMER_LIMIT {
+            return Admission::Refused(AdmissionRefusal::AlreadyPaired);
+        }
+        self.peer = Some(pipe);
+        Admission::Accepted
+    }
+
+    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, _: &mut impl Pipes) -> Admission {
+        if self.peer == Some(pipe) {
+            Admission::Accepted
+        } else {
+            Admission::Refused(AdmissionRefusal::AlreadyPaired)
+        }
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
+        if afterwards == Afterlife::Ends
+            && let Some(ended) = self.peer.take_if(|peer| *peer == pipe)
+        {
+            self.former.push_back(ended);
+        }
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.peer.take_if(|peer| *peer == pipe);
+        self.former.retain(|&former| former != pipe);
+        self.ahead.take_if(|(from, _)| *from == pipe);
+    }
+
+    fn readable(&mut self, _: PipeId, _: &mut impl Pipes) {}
+
+    #[inline]
+    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        let Some(pipe) = self.peer else {
+            return Err(Refusal::Full.give_back(message));
+        };
+        match pipes.try_write(pipe, message) {
+            Ok(()) => Ok(Sent::ONE),
+            Err(message) => Err(Refusal::Full.give_back(message)),
+        }
+    }
+
+    #[inline]
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.next(pipes).map(|(_, message)| message)
+    }
+
+    fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.peer.is_some_and(|pipe| pipes.has_room(pipe))
+    }
+
+    fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.ahead = self.next(pipes);
+        self.ahead.is_some()
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! RFC 31/EXPAIR, "The PAIR Socket Type".
+
+use crate::testing::Bench;
+use crate::{
+    Admission, AdmissionRefusal, Afterlife, Message, Pattern, PatternOptions, Peer, PipeId,
+    Refusal, SocketType,
+};
+
+const REFUSED: Admission = Admission::Refused(AdmissionRefusal::AlreadyPaired);
+
+fn pair() -> Bench {
+    Bench::new(Pattern::new(SocketType::Pair, &PatternOptions::default()))
+}
+
+fn attach_second(pair: &mut Bench, id: u32) -> (PipeId, Admission) {
+    let pipe = pair.pipes.add(id);
+    (pipe, pair.pattern.attached(pipe, &mut pair.pipes))
+}
+
+/// "MAY be connected to at most one PAIR peers."
+#[test]
+fn a_second_peer_is_refused_and_ignored() {
+    let mut pair = pair();
+    let first = pair.accept(1);
+    let (second, admission) = attach_second(&mut pair, 2);
+    assert_eq!(admission, REFUSED);
+    assert_eq!(
+        pair.pattern
+            .connected(second, &Peer::default(), &mut pair.pipes),
+        REFUSED
+    );
+    pair.arrive(second, "intruder");
+    assert_eq!(pair.recv(), None);
+    pair.disconnect(second, Afterlife::Ends);
+    pair.detach(second);
+    pair.send("hello").expect("the first is still there");
+    assert_eq!(pair.pipes.take(first), ["hello"]);
+}
+
+/// "MAY both send and receive messages." "SHALL not filter or modify outgoing or incoming messages in any way."
+#[test]
+fn both_ways_are_open_in_any_order() {
+    let mut pair = pair();
+    let pipe = pair.accept(1);
+    pair.arrive(pipe, ["a", ""]);
+    pair.send(["x", "", "y"]).expect("there is room");
+    pair.send("z").expect("there is room");
+    assert!(pair.can_recv());
+    assert_eq!(pair.recv().expect("arrived"), ["a", ""]);
+    assert!(!pair.can_recv());
+    assert_eq!(
+        pair.pipes.take(pipe),
+        [Message::from(["x", "", "y"]), Message::from("z")]
+    );
+}
+
+/// "SHALL consider its peer as available only when it has a outgoing queue that is not full." "SHALL block on sending,
+/// or return a suitable error, when it has no available peer." "SHALL NOT discard messages that it cannot queue."
+#[test]
+fn without_a_peer_or_room_the_message_comes_back() {
+    let mut pair = pair();
+    assert!(!pair.can_send());
+    assert_eq!(pair.send("a").expect_err("nobody").reason, Refusal::Full);
+    let pipe = pair.accept(1);
+    pair.pipes.limit(pipe, 1);
+    pair.send("a").expect("there is room");
+    let refused = pair.send("b").expect_err("full");
+    assert_eq!(
+        (refused.reason, refused.message),
+        (Refusal::Full, "b".into())
+    );
+    assert!(!pair.can_send());
+    pair.make_room(pipe);
+    assert!(pair.can_send());
+}
+
+/// "SHALL create a double queue when initiating an outgoing connection to a peer, and SHALL maintain the double queue
+/// whether or not the connection is established."
+#[test]
+fn a_connecting_pair_queues_and_stays_exclusive() {
+    let mut pair = pair();
+    let pipe = pair.attach(1);
+    pair.send("early").expect("queued");
+    assert_eq!(pair.connect(pipe), Admission::Accepted);
+    pair.disconnect(pipe, Afterlife::Reconnects);
+    assert_eq!(attach_second(&mut pair, 2).1, REFUSED);
+    assert_eq!(pair.pipes.take(pipe), ["early"]);
+}
+
+#[test]
+fn the_next_peer_is_taken_once_the_first_has_ended_and_is_read_after_it() {
+    let mut pair = pair();
+    let first = pair.accept(1);
+    pair.arrive(first, "from the first");
+    pair.disconnect(first, Afterlife::Ends);
+    assert_eq!(pair.send("x").expect_err("nobody").reason, Refusal::Full);
+    let second = pair.accept(2);
+    pair.arrive(second, "from the second");
+    pair.send("to the second").expect("there is room");
+    assert_eq!(pair.recv().expect("arrived"), "from the first");
+    assert_eq!(pair.recv().expect("arrived"), "from the second");
+    assert_eq!(pair.pipes.take(second), ["to the second"]);
+    assert!(pair.pipes.take(first).is_empty());
+}
+
+#[test]
+fn peers_that_come_and_go_cannot_pile_up() {
+    let mut pair = pair();
+    for id in 0..8 {
+        let pipe = pair.accept(id);
+        pair.arrive(pipe, "unread");
+        pair.disconnect(pipe, Afterlife::Ends);
+    }
+    assert_eq!(attach_second(&mut pair, 8).1, REFUSED);
+    pair.detach(PipeId(0));
+    pair.accept(9);
+}
+
+#[test]
+fn what_was_looked_at_goes_with_its_pipe() {
+    let mut pair = pair();
+    let pipe = pair.accept(1);
+    pair.arrive(pipe, "lost");
+    assert!(pair.can_recv());
+    pair.detach(pipe);
+    assert_eq!(pair.recv(), None);
+    assert!(!pair.can_send());
+}

@@ -1,0 +1,179 @@
+//! One value for every socket type: the untyped face of the rules.
+//!
+//! Owns: the dispatch from an event or a call to the socket type that answers it.
+//! Always true: the type never changes after [`Pattern::new`].
+//! Must not know: what any type does.
+
+use crate::rules::Rules;
+use crate::{
+    Admission, Afterlife, Dealer, Message, Pair, PatternOptions, Peer, PipeId, Pipes, Pub, Pull,
+    Push, Refusal, Refused, Rep, Req, Router, Sent, SocketType, Sub, XPub, XSub,
+};
+
+/// The rules of one socket, of whatever type.
+///
+/// The life of a pipe is told in this order: [`attached`](Self::attached), any number of
+/// [`connected`](Self::connected) and [`disconnected`](Self::disconnected) in turns, [`detached`](Self::detached).
+/// The pipe of a connecting socket is attached before there is a connection; an accepted one is attached and
+/// connected in one go. The variants are open, for the calls that only one type has.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Pattern {
+    /// One peer, both ways.
+    Pair(Pair),
+    /// Fans messages out to subscribers.
+    Pub(Pub),
+    /// Receives what it subscribed to.
+    Sub(Sub),
+    /// Sends requests, one at a time.
+    Req(Req),
+    /// Answers requests.
+    Rep(Rep),
+    /// Asynchronous requests, load-balanced.
+    Dealer(Dealer),
+    /// Addresses peers by routing id.
+    Router(Router),
+    /// Receives from a pipeline.
+    Pull(Pull),
+    /// Feeds a pipeline.
+    Push(Push),
+    /// PUB that sees subscriptions.
+    XPub(XPub),
+    /// SUB that sends subscriptions as messages.
+    XSub(XSub),
+}
+
+/// The same call on whatever type it is.
+macro_rules! each {
+    ($pattern:expr, $rules:ident => $call:expr) => {
+        match $pattern {
+            Pattern::Pair($rules) => $call,
+            Pattern::Pub($rules) => $call,
+            Pattern::Sub($rules) => $call,
+            Pattern::Req($rules) => $call,
+            Pattern::Rep($rules) => $call,
+            Pattern::Dealer($rules) => $call,
+            Pattern::Router($rules) => $call,
+            Pattern::Pull($rules) => $call,
+            Pattern::Push($rules) => $call,
+            Pattern::XPub($rules) => $call,
+            Pattern::XSub($rules) => $call,
+        }
+    };
+}
+
+impl Pattern {
+    /// The rules of a socket of type `kind` that has no pipes yet.
+    pub fn new(kind: SocketType, options: &PatternOptions) -> Self {
+        match kind {
+            SocketType::Pair => Self::Pair(Pair::default()),
+            SocketType::Pub => Self::Pub(Pub::new(options)),
+            SocketType::Sub => Self::Sub(Sub::new(options)),
+            SocketType::Req => Self::Req(Req::new(options)),
+            SocketType::Rep => Self::Rep(Rep::default()),
+            SocketType::Dealer => Self::Dealer(Dealer::new(options)),
+            SocketType::Router => Self::Router(Router::new(options)),
+            SocketType::Pull => Self::Pull(Pull::default()),
+            SocketType::Push => Self::Push(Push::default()),
+            SocketType::XPub => Self::XPub(XPub::new(options)),
+            SocketType::XSub => Self::XSub(XSub::new(options)),
+        }
+    }
+
+    /// The type of the socket.
+    pub fn kind(&self) -> SocketType {
+        match self {
+            Self::Pair(_) => SocketType::Pair,
+            Self::Pub(_) => SocketType::Pub,
+            Self::Sub(_) => SocketType::Sub,
+            Self::Req(_) => SocketType::Req,
+            Self::Rep(_) => SocketType::Rep,
+            Self::Dealer(_) => SocketType::Dealer,
+            Self::Router(_) => SocketType::Router,
+            Self::Pull(_) => SocketType::Pull,
+            Self::Push(_) => SocketType::Push,
+            Self::XPub(_) => SocketType::XPub,
+            Self::XSub(_) => SocketType::XSub,
+        }
+    }
+
+    /// Takes over those `options` that act on a socket at work; the seed is not one of them.
+    pub fn reconfigure(&mut self, options: &PatternOptions) {
+        each!(self, rules => rules.reconfigure(options));
+    }
+
+    /// There is a new pipe; it has no connection yet.
+    pub fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission {
+        each!(self, rules => rules.attached(pipe, pipes))
+    }
+
+    /// A connection behind `pipe` has completed its handshake with `peer`.
+    pub fn connected(
+        &mut self,
+        pipe: PipeId,
+        peer: &Peer<'_>,
+        pipes: &mut impl Pipes,
+    ) -> Admission {
+        each!(self, rules => rules.connected(pipe, peer, pipes))
+    }
+
+    /// The connection behind `pipe` is lost.
+    pub fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
+        each!(self, rules => rules.disconnected(pipe, afterwards, pipes));
+    }
+
+    /// `pipe` is gone, with whatever was not read: it is never mentioned again.
+    pub fn detached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        each!(self, rules => rules.detached(pipe, pipes));
+    }
+
+    /// A pipe that was empty has something to read.
+    pub fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        each!(self, rules => rules.readable(pipe, pipes));
+    }
+
+    /// A pipe that was full has room again.
+    pub fn writable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        each!(self, rules => rules.writable(pipe, pipes));
+    }
+
+    /// Sends `message` by the rules of the type.
+    ///
+    /// The frames mean what they mean in libzmq: to a ROUTER the first is the routing id, to an XSUB a first byte of
+    /// 1 or 0 is a subscription or its end; REQ and REP add and keep their envelopes themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], with the message as it was.
+    #[inline]
+    pub fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        each!(self, rules => rules.send(message, pipes))
+    }
+
+    /// The next message by the rules of the type, or `None` if there is none now; [`Self::may_recv`] tells why when
+    /// waiting would not help.
+    #[inline]
+    pub fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        each!(self, rules => rules.recv(pipes))
+    }
+
+    /// Whether [`Self::send`] would take a message now.
+    pub fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
+        each!(self, rules => rules.can_send(pipes))
+    }
+
+    /// Whether [`Self::recv`] would give a message, or has an error to tell, now.
+    pub fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        each!(self, rules => rules.can_recv(pipes))
+    }
+
+    /// Whether it makes sense to wait for a message.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotSupported`] for PUSH and PUB; [`Refusal::OutOfTurn`] for a REQ that has asked nothing and a REP
+    /// that owes a reply; [`Refusal::PeerGone`] for a REQ whose peer went without a reply.
+    pub fn may_recv(&self) -> Result<(), Refusal> {
+        each!(self, rules => rules.may_recv())
+    }
+}

@@ -1,0 +1,51 @@
+//! Saying hello: one empty message to every new connection, so that a ROUTER learns who is there.
+//!
+//! Owns: which pipes have lost a connection since they said hello.
+//! Always true: one hello for each connection, the first of them ahead of everything else on the pipe.
+//! Must not know: how the hello is answered.
+
+use crate::{Afterlife, Message, PipeId, Pipes};
+
+/// The probing half of DEALER, ROUTER and REQ.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    pub(crate) enabled: bool,
+    lost: Vec<PipeId>,
+}
+
+impl Probe {
+    pub(crate) fn new(enabled: bool) -> Self {
+        Self {
+            enabled,
+            lost: Vec::new(),
+        }
+    }
+
+    /// Before anything else is written to `pipe`, also if the connection is still to come.
+    pub(crate) fn attached(&self, pipe: PipeId, pipes: &mut impl Pipes) {
+        if self.enabled {
+            pipes.write_always(pipe, Message::EMPTY);
+        }
+    }
+
+    pub(crate) fn connected(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        if self.forget(pipe) && self.enabled {
+            pipes.write_always(pipe, Message::EMPTY);
+        }
+    }
+
+    pub(crate) fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife) {
+        if afterwards == Afterlife::Reconnects && !self.lost.contains(&pipe) {
+            self.lost.push(pipe);
+        }
+    }
+
+    pub(crate) fn detached(&mut self, pipe: PipeId) {
+        self.forget(pipe);
+    }
+
+    fn forget(&mut self, pipe: PipeId) -> bool {
+        let index = self.lost.iter().position(|&known| known == pipe);
+        index.map(|index| self.lost.swap_remove(index)).is_some()
+    }
+}

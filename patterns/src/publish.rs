@@ -1,0 +1,104 @@
+//! PUB: sends each message to all who subscribed to its topic, and to nobody else; it never receives.
+//!
+//! Owns: nothing but the publisher.
+//! Always true: sending never waits, unless slow subscribers are to hold it up; subscriptions act as they arrive.
+//! Must not know: what the topics mean.
+//! Source: RFC 29/PUBSUB, "The PUB Socket Type".
+
+use crate::publisher::Publisher;
+use crate::rules::Rules;
+use crate::{
+    Admission, Afterlife, DropCause, Message, PatternOptions, PipeId, Pipes, Received, Refused,
+    Sent, upstream,
+};
+
+/// The rules of a PUB socket.
+#[derive(Debug)]
+pub struct Pub {
+    publisher: Publisher,
+}
+
+impl Pub {
+    pub(crate) fn new(options: &PatternOptions) -> Self {
+        Self {
+            publisher: Publisher::new(options),
+        }
+    }
+
+    /// How many peers have subscribed to anything.
+    pub fn subscriber_count(&self) -> usize {
+        self.publisher.subscriptions().holders()
+    }
+
+    /// How many peers would get a message whose first frame is `topic`.
+    pub fn subscription_count(&self, topic: &[u8]) -> usize {
+        self.publisher.subscriptions().wanting(topic)
+    }
+
+    /// How many different topics are subscribed to.
+    pub fn topic_count(&self) -> usize {
+        self.publisher.subscriptions().topic_count()
+    }
+
+    fn take(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
+        match received {
+            Received::Subscribe(topic) => {
+                self.publisher.subscribe(pipe, &topic, pipes);
+            }
+            Received::Cancel(topic) => {
+                self.publisher.cancel(pipe, &topic);
+            }
+            Received::Message(message) if upstream::has_commands(&message, false) => {
+                upstream::split(message, false, |part| self.take(pipe, part, pipes));
+            }
+            Received::Message(_) => pipes.dropped(Some(pipe), DropCause::Unexpected),
+        }
+    }
+}
+
+impl Rules for Pub {
+    fn reconfigure(&mut self, options: &PatternOptions) {
+        self.publisher.reconfigure(options);
+    }
+
+    fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
+        self.publisher.attached(pipe);
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
+        // What a connection has left behind must not act on the next.
+        self.readable(pipe, pipes);
+        self.publisher.disconnected(pipe, |_, _| {});
+        if afterwards == Afterlife::Ends {
+            self.publisher.ended(pipe);
+        }
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.publisher.disconnected(pipe, |_, _| {});
+        self.publisher.ended(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        while let Some(received) = pipes.try_read(pipe) {
+            self.take(pipe, received, pipes);
+        }
+    }
+
+    fn writable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.publisher.writable(pipe);
+    }
+
+    #[inline]
+    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        self.publisher.publish(message, pipes)
+    }
+
+    fn can_send(&mut self, _: &mut impl Pipes) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

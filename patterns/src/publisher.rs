@@ -1,0 +1,113 @@
+//! What PUB and XPUB have in common: who subscribed to what, and publishing to them.
+//!
+//! Owns: the fan-out and the subscriptions, under one set of seats.
+//! Always true: a pipe that is not attached has no subscription; one whose connection is lost has none either.
+//! Must not know: whether the application sees subscriptions.
+//! Source: RFC 29/PUBSUB, "The PUB Socket Type" and "The XPUB Socket Type".
+
+use crate::strategy::{FanOut, SeatId};
+use crate::subscriptions::{Added, Removed, Subscriptions};
+use crate::{
+    DropCause, Message, PatternOptions, PipeId, Pipes, Refusal, Refused, Sent, SlowSubscriber,
+};
+
+/// The sending half of PUB and XPUB.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    fan_out: FanOut,
+    subscriptions: Subscriptions,
+    slow_subscriber: SlowSubscriber,
+    invert_matching: bool,
+}
+
+impl Publisher {
+    pub(crate) fn new(options: &PatternOptions) -> Self {
+        Self {
+            fan_out: FanOut::new(DropCause::SlowSubscriber),
+            subscriptions: Subscriptions::new(options.topic_bytes_per_peer),
+            slow_subscriber: options.slow_subscriber,
+            invert_matching: options.invert_matching,
+        }
+    }
+
+    pub(crate) fn reconfigure(&mut self, options: &PatternOptions) {
+        self.subscriptions.limit(options.topic_bytes_per_peer);
+        self.slow_subscriber = options.slow_subscriber;
+        self.invert_matching = options.invert_matching;
+    }
+
+    pub(crate) fn subscriptions(&self) -> &Subscriptions {
+        &self.subscriptions
+    }
+
+    pub(crate) fn seat(&self, pipe: PipeId) -> Option<SeatId> {
+        self.fan_out.seat(pipe)
+    }
+
+    pub(crate) fn attached(&mut self, pipe: PipeId) {
+        self.fan_out.attach(pipe);
+    }
+
+    pub(crate) fn writable(&mut self, pipe: PipeId) {
+        self.fan_out.writable(pipe);
+    }
+
+    /// The connection behind `pipe` is lost, and with it its subscriptions; `each` is told of every topic, and
+    /// whether it has no subscriber left.
+    pub(crate) fn disconnected(&mut self, pipe: PipeId, each: impl FnMut(Vec<u8>, bool)) {
+        if let Some(seat) = self.fan_out.seat(pipe) {
+            self.subscriptions.remove_all(seat, each);
+        }
+    }
+
+    /// Nothing is written to `pipe` any more; its subscriptions have ended before.
+    pub(crate) fn ended(&mut self, pipe: PipeId) {
+        self.disconnected(pipe, |_, _| {
+            debug_assert!(false, "a subscription outlived its pipe")
+        });
+        self.fan_out.detach(pipe);
+    }
+
+    /// `pipe` wants `topic`; `None` if it is not attached any more.
+    pub(crate) fn subscribe(
+        &mut self,
+        pipe: PipeId,
+        topic: &[u8],
+        pipes: &mut impl Pipes,
+    ) -> Option<Added> {
+        let added = self.subscriptions.add(self.fan_out.seat(pipe)?, topic);
+        if added == Added::TooMany {
+            pipes.dropped(Some(pipe), DropCause::TooManyTopics);
+        }
+        Some(added)
+    }
+
+    /// `pipe` does not want `topic` any more; `None` if it is not attached any more.
+    pub(crate) fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> Option<Removed> {
+        Some(self.subscriptions.remove(self.fan_out.seat(pipe)?, topic))
+    }
+
+    /// Sends `message` to everybody who wants it.
+    #[inline]
+    pub(crate) fn publish(
+        &mut self,
+        message: Message,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refused> {
+        let slow = self.slow_subscriber;
+        let result =
+            if self.subscriptions.wanting_all() == self.fan_out.len() && !self.invert_matching {
+                self.fan_out.send_to_all(message, slow, pipes)
+            } else {
+                self.fan_out.begin();
+                let fan_out = &mut self.fan_out;
+                self.subscriptions
+                    .each_match(message.first(), |seat| fan_out.choose(seat));
+                if self.invert_matching {
+                    fan_out.choose_others();
+                }
+                fan_out.send_to_chosen(message, slow, pipes)
+            };
+        result.map_err(|message| Refusal::Full.give_back(message))
+    }
+}

@@ -1,0 +1,47 @@
+//! PULL: receives from a pipeline, fairly from all its peers; it never sends.
+//!
+//! Owns: nothing but a fair queue.
+//! Always true: messages of one peer keep their order.
+//! Must not know: how many other workers there are.
+//! Source: RFC 30/PIPELINE, "The PULL Socket Type".
+
+use crate::rules::Rules;
+use crate::strategy::FairQueue;
+use crate::{Admission, Message, PipeId, Pipes, Refusal};
+
+/// The rules of a PULL socket.
+#[derive(Debug, Default)]
+pub struct Pull {
+    incoming: FairQueue,
+}
+
+impl Rules for Pull {
+    fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
+        self.incoming.attach(pipe);
+        Admission::Accepted
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.incoming.detach(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.incoming.readable(pipe);
+    }
+
+    #[inline]
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.incoming.recv(pipes).map(|(_, message)| message)
+    }
+
+    fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.incoming.has_message(pipes)
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! REP: answers requests, each on the way it came.
+//!
+//! Owns: which peers are there to be answered, and the way back of the request that the untyped face is answering.
+//! Always true: a reply goes to the connection its request came from, or to nobody.
+//! Must not know: in what order requests are answered; a [`ReturnPath`] may be kept as long as one likes.
+//! Source: RFC 28/REQREP, "The REP Socket Type".
+
+use crate::envelope;
+use crate::pipe_map::PipeMap;
+use crate::rules::Rules;
+use crate::strategy::FairQueue;
+use crate::{
+    Admission, Afterlife, DropCause, Frame, Message, PipeId, Pipes, Refusal, Refused, Sent,
+};
+
+/// The rules of a REP socket.
+#[derive(Debug, Default)]
+pub struct Rep {
+    incoming: FairQueue,
+    /// The pipes that can be written to, and how many connections each has lost.
+    peers: PipeMap<u32>,
+    /// Of the request read by [`Pattern::recv`](crate::Pattern::recv) and not answered yet.
+    current: Option<ReturnPath>,
+}
+
+/// The way back of one request: its pipe, the connection at the time, and the addresses of its envelope.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReturnPath {
+    pipe: PipeId,
+    /// `None` if the connection was lost before the request was read.
+    connection: Option<u32>,
+    addresses: Vec<Frame>,
+}
+
+impl ReturnPath {
+    /// The pipe on which the request came.
+    pub fn pipe(&self) -> PipeId {
+        self.pipe
+    }
+
+    /// The addresses in the envelope, outermost first: one for each ROUTER that the request passed.
+    pub fn addresses(&self) -> &[Frame] {
+        &self.addresses
+    }
+}
+
+impl Rep {
+    /// The next request, and the way back for its reply.
+    ///
+    /// A message without an envelope is dropped and counted.
+    pub fn recv_request(&mut self, pipes: &mut impl Pipes) -> Option<(ReturnPath, Message)> {
+        while let Some((pipe, message)) = self.incoming.recv(pipes) {
+            match envelope::open(message) {
+                Ok((addresses, body)) => {
+                    let connection = self.peers.get(pipe).copied();
+                    let path = ReturnPath {
+                        pipe,
+                        connection,
+                        addresses,
+                    };
+                    return Some((path, body));
+                }
+                Err(_) => pipes.dropped(Some(pipe), DropCause::Malformed),
+            }
+        }
+        None
+    }
+
+    /// Sends `message` back along `path`. Whether a path is used once is for the caller to see to.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::PeerGone`] if the requester's connection is lost; [`Refusal::Full`] if its pipe has no room.
+    pub fn reply(
+        &mut self,
+        path: &ReturnPath,
+        message: Message,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refused> {
+        let connection = self.peers.get(path.pipe).copied();
+        if connection.is_none() || connection != path.connection {
+            return Err(Refusal::PeerGone.give_back(message));
+        }
+        match pipes.try_write(path.pipe, envelope::close(&path.addresses, message)) {
+            Ok(()) => Ok(Sent::ONE),
+            Err(refused) => {
+                let (_, message) = envelope::open(refused).expect("it has just been closed");
+                Err(Refusal::Full.give_back(message))
+            }
+        }
+    }
+
+    /// Whether a reply along `path` would be taken now; `None` if the requester is gone.
+    pub fn can_reply(&self, path: &ReturnPath, pipes: &mut impl Pipes) -> Option<bool> {
+        let connection = self.peers.get(path.pipe).copied()?;
+        (Some(connection) == path.connection).then(|| pipes.has_room(path.pipe))
+    }
+
+    /// The request that came along `path` will not be answered; that is counted.
+    pub fn abandon(&mut self, path: ReturnPath, pipes: &mut impl Pipes) {
+        pipes.dropped(Some(path.pipe), DropCause::Unanswered);
+    }
+}
+
+impl Rules for Rep {
+    fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
+        self.incoming.attach(pipe);
+        self.peers.insert(pipe, 0);
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
+        match afterwards {
+            Afterlife::Ends => {
+                self.peers.remove(pipe);
+            }
+            Afterlife::Reconnects => {
+                if let Some(lost) = self.peers.get_mut(pipe) {
+                    *lost = lost.wrapping_add(1);
+                }
+            }
+        }
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.incoming.detach(pipe);
+        self.peers.remove(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.incoming.readable(pipe);
+    }
+
+    /// Replies to the request read last. Never refused for want of room or peer: such a reply is dropped, counted.
+    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        let Some(path) = self.current.take() else {
+            return Err(Refusal::OutOfTurn.give_back(message));
+        };
+        self.reply(&path, message, pipes).or_else(|refused| {
+            let cause = match refused.reason {
+                Refusal::Full => DropCause::NoRoom,
+                _ => DropCause::LateReply,
+            };
+            pipes.dropped(Some(path.pipe), cause);
+            Ok(Sent::LOST)
+        })
+    }
+
+    /// The next request; none before the one read last has been answered.
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.may_recv().ok()?;
+        let (path, message) = self.recv_request(pipes)?;
+        self.current = Some(path);
+        Some(message)
+    }
+
+    fn can_send(&mut self, _: &mut impl Pipes) -> bool {
+        self.current.is_some()
+    }
+
+    fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        if self.current.is_some() {
+            return false;
+        }
+        while let Some((pipe, message)) = self.incoming.recv(pipes) {
+            if envelope::is_sealed(&message) {
+                self.incoming.unread(pipe, message);
+                return true;
+            }
+            pipes.dropped(Some(pipe), DropCause::Malformed);
+        }
+        false
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        match self.current {
+            None => Ok(()),
+            Some(_) => Err(Refusal::OutOfTurn),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

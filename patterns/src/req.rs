@@ -1,0 +1,349 @@
+//! REQ: one request at a time, and its reply.
+//!
+//! Owns: whose turn it is, and which request is out.
+//! Always true: a reply is taken only from the pipe that has the request, and with the request's number if numbered.
+//! Must not know: how long anybody waits; giving up is [`Req::abandon`], and the caller's decision.
+//! Source: RFC 28/REQREP, "The REQ Socket Type".
+//!
+//! ```text
+//!          send                    reply arrives
+//!   Idle --------> Waiting ------------------------> Answered --recv--> Idle
+//!    ^               |  \ peer goes
+//!    |    abandon    |   +--> Failed --told--> Idle       (LostPeer::Fail)
+//!    +---------------+   +--> Unsent --a pipe has room--> Waiting   (LostPeer::SendAgain)
+//! ```
+
+use std::fmt;
+
+use crate::probe::Probe;
+use crate::rules::Rules;
+use crate::strategy::{FairQueue, LoadBalance};
+use crate::{
+    Admission, Afterlife, DropCause, Frame, LostPeer, Message, PatternOptions, Peer, PipeId, Pipes,
+    Refusal, Refused, Sent,
+};
+
+/// The rules of a REQ socket.
+#[derive(Debug)]
+pub struct Req {
+    outgoing: LoadBalance,
+    incoming: FairQueue,
+    probe: Probe,
+    turn: Turn,
+    /// The number of the last request, if they are numbered.
+    number: u32,
+    relaxed: bool,
+    correlated: bool,
+    lost_peer: LostPeer,
+}
+
+/// Where the one request is.
+#[derive(Debug)]
+enum Turn {
+    /// There is none; left by a send.
+    Idle,
+    /// With the peer behind `pipe`; left by the reply, by the going of the peer, or by abandoning.
+    Waiting {
+        pipe: PipeId,
+        number: Option<Frame>,
+        /// The request, envelope and all, if it may have to be sent again.
+        again: Option<Message>,
+    },
+    /// Its peer went, and no other has room; left when one has, or by abandoning.
+    Unsent {
+        number: Option<Frame>,
+        request: Message,
+    },
+    /// Answered; left when the reply is read.
+    Answered(Message),
+    /// Its peer went; left when the caller has been told.
+    Failed(RequestFailed),
+}
+
+/// Why a request will not be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RequestFailed {
+    /// The connection to the peer that had the request was lost before it replied. It may have been carried out.
+    PeerLost,
+}
+
+impl fmt::Display for RequestFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerLost => f.write_str("the peer went before it replied"),
+        }
+    }
+}
+
+impl std::error::Error for RequestFailed {}
+
+impl Req {
+    pub(crate) fn new(options: &PatternOptions) -> Self {
+        let mut req = Self {
+            outgoing: LoadBalance::default(),
+            incoming: FairQueue::default(),
+            probe: Probe::new(options.probe),
+            turn: Turn::Idle,
+            number: options.seed,
+            relaxed: false,
+            correlated: false,
+            lost_peer: LostPeer::default(),
+        };
+        req.reconfigure(options);
+        req
+    }
+
+    /// Sends a request to the next peer with room.
+    ///
+    /// A relaxed REQ abandons the request that is out, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::OutOfTurn`] if a request is out; [`Refusal::Full`] if no pipe has room.
+    pub fn start(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        if self.is_out() {
+            if !self.relaxed {
+                return Err(Refusal::OutOfTurn.give_back(message));
+            }
+            self.abandon(pipes);
+        }
+        // Nothing that is here now can be the reply to what has not been sent yet.
+        self.drop_late_replies(pipes);
+        let number = self.correlated.then(|| self.next_number());
+        let request = seal(number.as_ref(), message);
+        let again = (self.lost_peer == LostPeer::SendAgain).then(|| request.clone());
+        match self.outgoing.send(request, pipes) {
+            Ok(pipe) => {
+                self.turn = Turn::Waiting {
+                    pipe,
+                    number,
+                    again,
+                };
+                Ok(Sent::ONE)
+            }
+            Err(request) => {
+                self.turn = Turn::Idle;
+                Err(Refusal::Full.give_back(unseal(number.as_ref(), request)))
+            }
+        }
+    }
+
+    /// The reply to the request that is out, or that there will be none; `None` as long as neither is known.
+    pub fn reply(&mut self, pipes: &mut impl Pipes) -> Option<Result<Message, RequestFailed>> {
+        self.look_for_reply(pipes);
+        match std::mem::replace(&mut self.turn, Turn::Idle) {
+            Turn::Answered(reply) => Some(Ok(reply)),
+            Turn::Failed(why) => Some(Err(why)),
+            same => {
+                self.turn = same;
+                None
+            }
+        }
+    }
+
+    /// Gives the request up that is out, if any: the socket may send again, and a late reply is dropped and counted.
+    pub fn abandon(&mut self, pipes: &mut impl Pipes) {
+        if let Turn::Answered(_) = self.turn {
+            pipes.dropped(None, DropCause::LateReply);
+        }
+        self.turn = Turn::Idle;
+        self.drop_late_replies(pipes);
+    }
+
+    /// Whether a request is out, or its outcome not yet read.
+    pub fn is_out(&self) -> bool {
+        matches!(
+            self.turn,
+            Turn::Waiting { .. } | Turn::Unsent { .. } | Turn::Answered(_)
+        )
+    }
+
+    fn next_number(&mut self) -> Frame {
+        self.number = self.number.wrapping_add(1);
+        Frame::from(&self.number.to_be_bytes())
+    }
+
+    /// If the reply has arrived, takes it; drops and counts whatever else has.
+    fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
+        self.send_again(pipes);
+        while let Turn::Waiting { pipe, number, .. } = &self.turn {
+            let Some((from, message)) = self.incoming.recv(pipes) else {
+                return;
+            };
+            if from != *pipe {
+                pipes.dropped(Some(from), DropCause::LateReply);
+                continue;
+            }
+            match open_reply(number.as_ref(), message) {
+                Ok(reply) => self.turn = Turn::Answered(reply),
+                Err(cause) => pipes.dropped(Some(from), cause),
+            }
+        }
+    }
+
+    fn drop_late_replies(&mut self, pipes: &mut impl Pipes) {
+        while let Some((pipe, _)) = self.incoming.recv(pipes) {
+            pipes.dropped(Some(pipe), DropCause::LateReply);
+        }
+    }
+
+    /// The peer behind `pipe` will not reply any more, unless it already has.
+    fn peer_lost(&mut self, lost: PipeId, pipes: &mut impl Pipes) {
+        if !self.waits_for(lost) {
+            return;
+        }
+        self.incoming.readable(lost);
+        self.look_for_reply(pipes);
+        if !self.waits_for(lost) {
+            return;
+        }
+        if let Turn::Waiting { number, again, .. } = std::mem::replace(&mut self.turn, Turn::Idle) {
+            self.turn = match again {
+                Some(request) => Turn::Unsent { number, request },
+                None => Turn::Failed(RequestFailed::PeerLost),
+            };
+            self.send_again(pipes);
+        }
+    }
+
+    fn waits_for(&self, peer: PipeId) -> bool {
+        matches!(self.turn, Turn::Waiting { pipe, .. } if pipe == peer)
+    }
+
+    fn send_again(&mut self, pipes: &mut impl Pipes) {
+        if !matches!(self.turn, Turn::Unsent { .. }) {
+            return;
+        }
+        if let Turn::Unsent { number, request } = std::mem::replace(&mut self.turn, Turn::Idle) {
+            self.turn = match self.outgoing.send(request.clone(), pipes) {
+                Ok(pipe) => Turn::Waiting {
+                    pipe,
+                    number,
+                    again: Some(request),
+                },
+                Err(request) => Turn::Unsent { number, request },
+            };
+        }
+    }
+}
+
+impl Rules for Req {
+    /// Acts from the next request on.
+    fn reconfigure(&mut self, options: &PatternOptions) {
+        self.probe.enabled = options.probe;
+        self.relaxed = options.relaxed;
+        self.correlated = options.correlated;
+        self.lost_peer = options.lost_peer;
+    }
+
+    fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission {
+        self.probe.attached(pipe, pipes);
+        self.outgoing.attach(pipe);
+        self.incoming.attach(pipe);
+        self.send_again(pipes);
+        Admission::Accepted
+    }
+
+    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
+        self.probe.connected(pipe, pipes);
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
+        self.probe.disconnected(pipe, afterwards);
+        if afterwards == Afterlife::Ends {
+            self.outgoing.detach(pipe);
+        }
+        self.peer_lost(pipe, pipes);
+    }
+
+    fn detached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        self.probe.detached(pipe);
+        self.outgoing.detach(pipe);
+        self.incoming.detach(pipe);
+        self.peer_lost(pipe, pipes);
+    }
+
+    fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        self.incoming.readable(pipe);
+        if !matches!(self.turn, Turn::Waiting { .. }) {
+            self.drop_late_replies(pipes);
+        }
+    }
+
+    fn writable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        self.outgoing.writable(pipe);
+        self.send_again(pipes);
+    }
+
+    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        self.start(message, pipes)
+    }
+
+    /// The reply. That there will be none is told by `may_recv`.
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.look_for_reply(pipes);
+        match std::mem::replace(&mut self.turn, Turn::Idle) {
+            Turn::Answered(reply) => Some(reply),
+            same => {
+                self.turn = same;
+                None
+            }
+        }
+    }
+
+    fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
+        (self.relaxed || !self.is_out()) && self.outgoing.has_room(pipes)
+    }
+
+    fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.look_for_reply(pipes);
+        matches!(self.turn, Turn::Answered(_) | Turn::Failed(_))
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        match self.turn {
+            Turn::Idle => Err(Refusal::OutOfTurn),
+            Turn::Failed(RequestFailed::PeerLost) => Err(Refusal::PeerGone),
+            Turn::Waiting { .. } | Turn::Unsent { .. } | Turn::Answered(_) => Ok(()),
+        }
+    }
+}
+
+/// The request as it goes on the wire: its number, if it has one, the delimiter, the message.
+fn seal(number: Option<&Frame>, message: Message) -> Message {
+    let delimited = message.with_first(Frame::EMPTY);
+    match number {
+        Some(number) => delimited.with_first(number.clone()),
+        None => delimited,
+    }
+}
+
+/// The message in a request that [`seal`] has made.
+fn unseal(number: Option<&Frame>, request: Message) -> Message {
+    let envelope = if number.is_some() { 2 } else { 1 };
+    request.into_frames().into_iter().skip(envelope).collect()
+}
+
+/// The message in a reply, if it has the form `[number,] empty frame, body`; else what is wrong with it.
+fn open_reply(number: Option<&Frame>, reply: Message) -> Result<Message, DropCause> {
+    let delimited = match number {
+        None => reply,
+        Some(number) => match reply.split_first() {
+            (first, Some(rest)) if first == *number => rest,
+            // Correct in form, so to another request.
+            (first, Some(rest)) if first.len() == 4 && rest.first().is_empty() => {
+                return Err(DropCause::LateReply);
+            }
+            _ => return Err(DropCause::Malformed),
+        },
+    };
+    match delimited.split_first() {
+        (delimiter, Some(body)) if delimiter.is_empty() => Ok(body),
+        _ => Err(DropCause::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! RFC 28/REQREP, "The REQ Socket Type".
+
+use proptest::prelude::*;
+
+use crate::testing::Bench;
+use crate::{
+    Afterlife, DropCause, LostPeer, Message, Pattern, PatternOptions, Refusal, Req, RequestFailed,
+    Sent, SocketType,
+};
+
+fn req_with(options: PatternOptions) -> Bench {
+    Bench::new(Pattern::new(SocketType::Req, &options))
+}
+
+fn req() -> Bench {
+    req_with(PatternOptions::default())
+}
+
+fn correlated() -> Bench {
+    req_with(PatternOptions {
+        correlated: true,
+        relaxed: true,
+        seed: 0x01020303,
+        ..PatternOptions::default()
+    })
+}
+
+fn sending_again() -> Bench {
+    req_with(PatternOptions {
+        lost_peer: LostPeer::SendAgain,
+        ..PatternOptions::default()
+    })
+}
+
+fn rules(bench: &mut Bench) -> (&mut Req, &mut crate::testing::TestPipes) {
+    match &mut bench.pattern {
+        Pattern::Req(req) => (req, &mut bench.pipes),
+        other => panic!("not a REQ: {other:?}"),
+    }
+}
+
+fn reply(bench: &mut Bench) -> Option<Result<Message, RequestFailed>> {
+    let (req, pipes) = rules(bench);
+    req.reply(pipes)
+}
+
+/// "SHALL prefix the outgoing message with an empty delimiter frame."
+#[test]
+fn a_request_goes_out_behind_a_delimiter_and_its_reply_comes_without() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send(["a", "b"]).expect("there is room");
+    assert_eq!(req.pipes.take(pipe), [Message::from(["", "a", "b"])]);
+    assert!(!req.can_recv());
+    req.arrive(pipe, ["", "c", "d"]);
+    assert!(req.can_recv());
+    assert_eq!(req.recv().expect("arrived"), ["c", "d"]);
+}
+
+/// "SHALL send and then receive exactly one message at a time."
+#[test]
+fn requests_and_replies_alternate() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    assert_eq!(req.pattern.may_recv(), Err(Refusal::OutOfTurn));
+    assert_eq!(req.recv(), None);
+    assert!(req.can_send() && !req.can_recv());
+    req.send("1").expect("its turn");
+    assert!(!req.can_send());
+    let refused = req.send("2").expect_err("a request is out");
+    assert_eq!(refused.reason, Refusal::OutOfTurn);
+    assert_eq!(refused.message, "2");
+    assert_eq!(req.pattern.may_recv(), Ok(()));
+    req.arrive(pipe, ["", "one"]);
+    assert!(!req.can_send());
+    assert_eq!(req.recv().expect("arrived"), "one");
+    req.send("2").expect("its turn");
+}
+
+/// "SHALL route outgoing messages to connected peers using a round-robin strategy."
+#[test]
+fn requests_go_to_the_peers_in_turn() {
+    let mut req = req();
+    let pipes = [req.accept(1), req.accept(2)];
+    for pipe in [pipes[0], pipes[1], pipes[0]] {
+        req.send("x").expect("its turn");
+        assert_eq!(req.pipes.take(pipe).len(), 1);
+        req.arrive(pipe, ["", "y"]);
+        req.recv().expect("arrived");
+    }
+}
+
+/// "SHALL block on sending, or return a suitable error, when it has no connected peers." "SHALL NOT discard messages
+/// that it cannot send to a connected peer."
+#[test]
+fn without_room_the_request_comes_back_and_the_turn_stays() {
+    for mut req in [req(), correlated()] {
+        let refused = req.send(["a", "", "b"]).expect_err("nobody");
+        assert_eq!(refused.reason, Refusal::Full);
+        assert_eq!(refused.message, ["a", "", "b"]);
+        assert!(!req.can_send());
+        let pipe = req.accept(1);
+        assert!(req.can_send());
+        req.send("now").expect("its turn, still");
+        assert_eq!(req.pipes.take(pipe).len(), 1);
+    }
+}
+
+/// "SHALL accept an incoming message only from the last peer that it sent a request to." "SHALL discard silently any
+/// messages received from other peers." Here they are counted.
+#[test]
+fn only_the_peer_that_was_asked_can_answer() {
+    let mut req = req();
+    let asked = req.accept(1);
+    let other = req.accept(2);
+    req.send("x").expect("its turn");
+    req.arrive(other, ["", "not asked"]);
+    assert_eq!(reply(&mut req), None);
+    req.arrive(asked, ["", "y"]);
+    assert_eq!(reply(&mut req), Some(Ok("y".into())));
+    assert_eq!(req.pipes.dropped, [(Some(other), DropCause::LateReply)]);
+}
+
+#[test]
+fn a_malformed_reply_is_dropped_and_counted_and_the_next_awaited() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send("x").expect("its turn");
+    req.arrive(pipe, "no delimiter");
+    req.arrive(pipe, "");
+    req.arrive(pipe, ["x", "", "y"]);
+    assert!(!req.can_recv());
+    assert_eq!(req.pipes.drops(DropCause::Malformed), 3);
+    req.arrive(pipe, ["", "good"]);
+    assert_eq!(req.recv().expect("arrived"), "good");
+}
+
+#[test]
+fn an_abandoned_request_frees_the_socket_and_its_late_reply_is_counted() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send("1").expect("its turn");
+    let (rules, pipes) = rules(&mut req);
+    rules.abandon(pipes);
+    assert!(!rules.is_out());
+    req.arrive(pipe, ["", "late"]);
+    assert_eq!(req.pipes.dropped, [(Some(pipe), DropCause::LateReply)]);
+    req.send("2").expect("its turn");
+    assert_eq!(reply(&mut req), None);
+    req.arrive(pipe, ["", "two"]);
+    assert_eq!(reply(&mut req), Some(Ok("two".into())));
+}
+
+/// What lies in the pipes when a request begins cannot be its reply.
+#[test]
+fn what_arrived_before_a_request_is_thrown_away() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.arrive(pipe, ["", "unasked"]);
+    req.send("x").expect("its turn");
+    assert_eq!(reply(&mut req), None);
+    assert_eq!(req.pipes.drops(DropCause::LateReply), 1);
+}
+
+/// RFC 28 leaves it open; REQ_CORRELATE of libzmq: four bytes before the delimiter, and only they fit.
+#[test]
+fn a_numbered_request_takes_only_the_reply_of_its_number() {
+    let mut req = correlated();
+    let pipe = req.accept(1);
+    req.send("x").expect("its turn");
+    let number: &[u8] = &[1, 2, 3, 4];
+    assert_eq!(req.pipes.take(pipe), [Message::from([number, b"", b"x"])]);
+    req.arrive(pipe, ["", "without"]);
+    req.arrive(pipe, [&[1, 2, 3, 3], &b""[..], b"of another"]);
+    req.arrive(pipe, [number, b"no delimiter"]);
+    assert_eq!(reply(&mut req), None);
+    assert_eq!(req.pipes.drops(DropCause::LateReply), 1);
+    assert_eq!(req.pipes.drops(DropCause::Malformed), 2);
+    req.arrive(pipe, [number, b"", b"y"]);
+    assert_eq!(reply(&mut req), Some(Ok("y".into())));
+}
+
+#[test]
+fn a_relaxed_request_replaces_the_one_that_is_out() {
+    let mut req = correlated();
+    let pipe = req.accept(1);
+    req.send("1").expect("its turn");
+    assert!(req.can_send());
+    req.send("2").expect("relaxed");
+    req.arrive(pipe, [&[1, 2, 3, 4], &b""[..], b"one"]);
+    assert_eq!(reply(&mut req), None);
+    req.arrive(pipe, [&[1, 2, 3, 5], &b""[..], b"two"]);
+    assert!(req.can_recv());
+    assert_eq!(reply(&mut req), Some(Ok("two".into())));
+    assert_eq!(req.pipes.drops(DropCause::LateReply), 1);
+}
+
+#[test]
+fn a_reply_that_was_not_read_is_counted_when_its_request_is_replaced() {
+    let mut req = correlated();
+    let pipe = req.accept(1);
+    req.send("1").expect("its turn");
+    req.arrive(pipe, [&[1, 2, 3, 4], &b""[..], b"one"]);
+    assert!(req.can_recv());
+    req.send("2").expect("relaxed");
+    assert_eq!(req.pipes.drops(DropCause::LateReply), 1);
+}
+
+#[test]
+fn if_the_peer_goes_the_request_fails() {
+    for afterwards in [Afterlife::Ends, Afterlife::Reconnects] {
+        let mut req = req();
+        let pipe = req.accept(1);
+        req.accept(2);
+        req.send("x").expect("its turn");
+        req.disconnect(pipe, afterwards);
+        assert!(req.can_recv());
+        assert_eq!(req.recv(), None);
+        assert_eq!(req.pattern.may_recv(), Err(Refusal::PeerGone));
+        assert_eq!(reply(&mut req), Some(Err(RequestFailed::PeerLost)));
+        assert_eq!(req.pattern.may_recv(), Err(Refusal::OutOfTurn));
+        req.send("y").expect("its turn");
+    }
+}
+
+#[test]
+fn a_failed_request_that_nobody_asks_about_does_not_block_the_next() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.accept(2);
+    req.send("x").expect("its turn");
+    req.detach(pipe);
+    assert!(req.can_send());
+    req.send("y").expect("its turn");
+    assert_eq!(reply(&mut req), None);
+}
+
+#[test]
+fn a_reply_that_came_before_the_peer_went_counts() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send("x").expect("its turn");
+    req.arrive(pipe, ["", "y"]);
+    req.disconnect(pipe, Afterlife::Ends);
+    req.detach(pipe);
+    assert_eq!(reply(&mut req), Some(Ok("y".into())));
+}
+
+#[test]
+fn the_going_of_another_peer_does_not_matter() {
+    let mut req = req();
+    let asked = req.accept(1);
+    let other = req.accept(2);
+    req.send("x").expect("its turn");
+    req.disconnect(other, Afterlife::Ends);
+    req.detach(other);
+    assert_eq!(reply(&mut req), None);
+    req.arrive(asked, ["", "y"]);
+    assert_eq!(reply(&mut req), Some(Ok("y".into())));
+}
+
+#[test]
+fn if_so_chosen_the_request_is_sent_again_to_the_next_peer() {
+    let mut req = sending_again();
+    let first = req.accept(1);
+    let second = req.accept(2);
+    req.send("x").expect("its turn");
+    req.disconnect(first, Afterlife::Ends);
+    assert_eq!(req.pipes.take(second), [Message::from(["", "x"])]);
+    req.arrive(second, ["", "y"]);
+    assert_eq!(reply(&mut req), Some(Ok("y".into())));
+}
+
+#[test]
+fn if_no_other_peer_has_room_the_request_waits_for_one() {
+    let mut req = sending_again();
+    let first = req.accept(1);
+    let second = req.accept(2);
+    req.pipes.limit(second, 0);
+    req.send("x").expect("its turn");
+    req.detach(first);
+    assert_eq!(reply(&mut req), None);
+    assert_eq!(
+        req.send("z").expect_err("one is out").reason,
+        Refusal::OutOfTurn
+    );
+    req.pipes.limit(second, 1);
+    assert_eq!(req.make_room(second), [] as [Message; 0]);
+    assert_eq!(req.pipes.take(second), [Message::from(["", "x"])]);
+    req.detach(second);
+    let third = req.accept(3);
+    assert_eq!(req.pipes.take(third), [Message::from(["", "x"])]);
+    req.arrive(third, ["", "y"]);
+    assert_eq!(reply(&mut req), Some(Ok("y".into())));
+}
+
+#[test]
+fn a_probe_is_no_request() {
+    let mut req = req_with(PatternOptions {
+        probe: true,
+        ..PatternOptions::default()
+    });
+    let pipe = req.accept(1);
+    assert_eq!(req.pipes.take(pipe), [""]);
+    assert_eq!(req.send("x"), Ok(Sent::ONE));
+}
+
+proptest! {
+    #[test]
+    fn no_frames_from_a_peer_make_it_panic(
+        numbered in any::<bool>(),
+        replies in prop::collection::vec(
+            prop::collection::vec(prop::collection::vec(0_u8..3, 0..5), 1..4),
+            1..10,
+        ),
+    ) {
+        let mut req = if numbered { correlated() } else { req() };
+        let pipe = req.accept(1);
+        for frames in replies {
+            if req.can_send() {
+                req.send("x").expect("its turn");
+            }
+            let arrived: Message = frames.into_iter().collect();
+            let fits = !numbered && arrived.frame_count() > 1 && arrived.first().is_empty();
+            req.arrive(pipe, arrived);
+            prop_assert_eq!(req.recv().is_some(), fits);
+        }
+    }
+}

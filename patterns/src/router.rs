@@ -1,0 +1,206 @@
+//! ROUTER: talks to each peer by its routing id.
+//!
+//! Owns: the routing table, and what becomes of duplicates and of messages for nobody.
+//! Always true: a pipe is read and written only once its peer is identified; one id, one peer.
+//! Must not know: what an id means to the application.
+//! Source: RFC 28/REQREP, "The ROUTER Socket Type".
+
+use crate::probe::Probe;
+use crate::rules::Rules;
+use crate::strategy::{FairQueue, RoutingTable};
+use crate::{
+    Admission, AdmissionRefusal, Afterlife, DropCause, DuplicateId, Message, PatternOptions, Peer,
+    PipeId, Pipes, Refusal, Refused, RoutingId, Sent, Undeliverable,
+};
+
+/// The rules of a ROUTER socket.
+#[derive(Debug)]
+pub struct Router {
+    table: RoutingTable,
+    /// Holds the identified pipes alone.
+    incoming: FairQueue,
+    probe: Probe,
+    undeliverable: Undeliverable,
+    duplicate_id: DuplicateId,
+}
+
+impl Router {
+    pub(crate) fn new(options: &PatternOptions) -> Self {
+        Self {
+            table: RoutingTable::new(options.seed),
+            incoming: FairQueue::default(),
+            probe: Probe::new(options.probe),
+            undeliverable: options.undeliverable,
+            duplicate_id: options.duplicate_id,
+        }
+    }
+
+    /// Names the peer behind an attached `pipe` before it is connected, so that messages for it can be queued.
+    ///
+    /// Whatever the peer announces later is ignored. Refused if another peer has the id, whatever the policy about
+    /// duplicates: it is for peers that announce one.
+    pub fn assign(&mut self, pipe: PipeId, id: &RoutingId) -> Admission {
+        if self.table.route(id.as_bytes()).is_some() || self.table.id_of(pipe).is_some() {
+            return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
+        }
+        self.table.insert(pipe, id.clone());
+        self.incoming.attach(pipe);
+        Admission::Accepted
+    }
+
+    /// The next message, and who sent it.
+    #[inline]
+    pub fn recv_from(&mut self, pipes: &mut impl Pipes) -> Option<(RoutingId, Message)> {
+        let (pipe, message) = self.incoming.recv(pipes)?;
+        let id = self.table.id_of(pipe);
+        let id = id.expect("only identified pipes are in the fair queue");
+        Some((id.clone(), message))
+    }
+
+    /// Sends `message` to the peer known as `id`.
+    ///
+    /// # Errors
+    ///
+    /// Unless the options say that such messages are dropped: [`Refusal::NoRoute`] if there is no such peer,
+    /// [`Refusal::Full`] if its pipe has no room.
+    #[inline]
+    pub fn send_to(
+        &mut self,
+        id: &RoutingId,
+        message: Message,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refused> {
+        let Some(pipe) = self.table.route(id.as_bytes()) else {
+            return self.undelivered(None, message, Refusal::NoRoute, pipes);
+        };
+        match pipes.try_write(pipe, message) {
+            Ok(()) => Ok(Sent::ONE),
+            Err(message) => self.undelivered(Some(pipe), message, Refusal::Full, pipes),
+        }
+    }
+
+    /// The id of the peer behind `pipe`, once it is identified.
+    pub fn routing_id(&self, pipe: PipeId) -> Option<&RoutingId> {
+        self.table.id_of(pipe)
+    }
+
+    #[cold]
+    fn undelivered(
+        &self,
+        pipe: Option<PipeId>,
+        message: Message,
+        reason: Refusal,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refused> {
+        match self.undeliverable {
+            Undeliverable::GiveBack => Err(reason.give_back(message)),
+            Undeliverable::Drop => {
+                let cause = match reason {
+                    Refusal::Full => DropCause::NoRoom,
+                    Refusal::Malformed => DropCause::Malformed,
+                    _ => DropCause::Unroutable,
+                };
+                pipes.dropped(pipe, cause);
+                Ok(Sent::LOST)
+            }
+        }
+    }
+
+    /// Under which id a peer that has just connected will be known.
+    fn name(&mut self, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Option<RoutingId> {
+        let Some(wanted) = peer.assigned_id.or(peer.routing_id) else {
+            return Some(self.table.generate());
+        };
+        if let Some(older) = self.table.route(wanted.as_bytes()) {
+            if peer.assigned_id.is_some() || self.duplicate_id == DuplicateId::Refuse {
+                return None;
+            }
+            self.table.retire(older);
+            pipes.close(older);
+        }
+        Some(wanted.clone())
+    }
+}
+
+impl Rules for Router {
+    fn reconfigure(&mut self, options: &PatternOptions) {
+        self.probe.enabled = options.probe;
+        self.undeliverable = options.undeliverable;
+        self.duplicate_id = options.duplicate_id;
+    }
+
+    fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission {
+        self.probe.attached(pipe, pipes);
+        Admission::Accepted
+    }
+
+    fn connected(&mut self, pipe: PipeId, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
+        if self.table.id_of(pipe).is_none() {
+            let Some(id) = self.name(peer, pipes) else {
+                return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
+            };
+            self.table.insert(pipe, id);
+            self.incoming.attach(pipe);
+        } else if !self.table.is_routed(pipe) {
+            return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
+        }
+        self.probe.connected(pipe, pipes);
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
+        self.probe.disconnected(pipe, afterwards);
+        if afterwards == Afterlife::Ends {
+            self.table.close_route(pipe);
+        }
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.probe.detached(pipe);
+        self.table.remove(pipe);
+        self.incoming.detach(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.incoming.readable(pipe);
+    }
+
+    /// The first frame is the routing id, and is removed.
+    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        let Some(pipe) = self.table.route(message.first()) else {
+            return self.undelivered(None, message, Refusal::NoRoute, pipes);
+        };
+        match message.split_first() {
+            (id, Some(body)) => pipes.try_write(pipe, body).map_or_else(
+                |body| self.undelivered(Some(pipe), body.with_first(id), Refusal::Full, pipes),
+                |()| Ok(Sent::ONE),
+            ),
+            (id, None) => {
+                self.undelivered(Some(pipe), Message::from(id), Refusal::Malformed, pipes)
+            }
+        }
+    }
+
+    /// The routing id of the sender is put in front.
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        let (id, message) = self.recv_from(pipes)?;
+        Some(message.with_first(id.into_frame()))
+    }
+
+    /// A ROUTER that drops can always send.
+    fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.undeliverable == Undeliverable::Drop
+            || self.table.routed().any(|pipe| pipes.has_room(pipe))
+    }
+
+    fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.incoming.has_message(pipes)
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

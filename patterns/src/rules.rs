@@ -1,0 +1,48 @@
+//! What every socket type answers: the events in the life of its pipes, and the calls of the application.
+//!
+//! Owns: the list of questions, with the answers of a type that neither sends nor receives.
+//! Always true: an event about a pipe that the type does not know, or has refused, changes nothing.
+//! Must not know: any type in particular.
+
+use crate::{
+    Admission, Afterlife, Message, PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, Sent,
+};
+
+/// The rules of one socket type; [`Pattern`](crate::Pattern) has the meaning of each method.
+pub(crate) trait Rules {
+    fn reconfigure(&mut self, _: &PatternOptions) {}
+
+    fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission;
+
+    fn connected(&mut self, _: PipeId, _: &Peer<'_>, _: &mut impl Pipes) -> Admission {
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, _: PipeId, _: Afterlife, _: &mut impl Pipes) {}
+
+    fn detached(&mut self, pipe: PipeId, pipes: &mut impl Pipes);
+
+    fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes);
+
+    fn writable(&mut self, _: PipeId, _: &mut impl Pipes) {}
+
+    fn send(&mut self, message: Message, _: &mut impl Pipes) -> Result<Sent, Refused> {
+        Err(Refusal::NotSupported.give_back(message))
+    }
+
+    fn recv(&mut self, _: &mut impl Pipes) -> Option<Message> {
+        None
+    }
+
+    fn can_send(&mut self, _: &mut impl Pipes) -> bool {
+        false
+    }
+
+    fn can_recv(&mut self, _: &mut impl Pipes) -> bool {
+        false
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        Err(Refusal::NotSupported)
+    }
+}

@@ -1,0 +1,268 @@
+//! Fan-out: one message to all pipes, or to some of them; a full pipe misses what the others get.
+//!
+//! Owns: the outbound pipes, which of them are full, and who was chosen for the message at hand.
+//! Always true: each attached pipe has one seat and one place in the order, the open ones first; a pipe is chosen
+//! once for a message however often it is named; nothing is allocated per message once the lists have grown.
+//! Must not know: why a pipe was chosen.
+//! Source: RFC 29/PUBSUB, "The PUB Socket Type".
+
+use crate::pipe_map::PipeMap;
+use crate::{DropCause, Message, PipeId, Pipes, Sent, SlowSubscriber};
+
+/// A pipe's place in arrays: small, and used again when the pipe has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SeatId(u32);
+
+impl SeatId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The outbound half of PUB, XPUB and XSUB.
+#[derive(Debug)]
+pub(crate) struct FanOut {
+    seats: Vec<Seat>,
+    vacant: Vec<SeatId>,
+    by_pipe: PipeMap<SeatId>,
+    /// The pipes; the first `open` had room when last heard of.
+    order: Vec<PipeId>,
+    open: usize,
+    /// The number of the message at hand: a seat that bears it has been chosen.
+    turn: u64,
+    chosen: Vec<PipeId>,
+    missed: Vec<PipeId>,
+    filled: Vec<PipeId>,
+    /// What a message that found no room is counted as.
+    cause: DropCause,
+}
+
+#[derive(Debug)]
+struct Seat {
+    pipe: PipeId,
+    /// Where `pipe` is in the order; `None` if the seat is vacant.
+    place: Option<u32>,
+    chosen_in: u64,
+}
+
+impl FanOut {
+    pub(crate) fn new(cause: DropCause) -> Self {
+        Self {
+            seats: Vec::new(),
+            vacant: Vec::new(),
+            by_pipe: PipeMap::default(),
+            order: Vec::new(),
+            open: 0,
+            turn: 0,
+            chosen: Vec::new(),
+            missed: Vec::new(),
+            filled: Vec::new(),
+            cause,
+        }
+    }
+
+    /// How many pipes there are.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The seat of `pipe`, if it is attached.
+    pub(crate) fn seat(&self, pipe: PipeId) -> Option<SeatId> {
+        self.by_pipe.get(pipe).copied()
+    }
+
+    /// A new pipe.
+    pub(crate) fn attach(&mut self, pipe: PipeId) {
+        let place = self.order.len();
+        let seat = Seat {
+            pipe,
+            place: Some(place as u32),
+            chosen_in: self.turn,
+        };
+        let id = match self.vacant.pop() {
+            Some(id) => {
+                self.seats[id.index()] = seat;
+                id
+            }
+            None => {
+                self.seats.push(seat);
+                SeatId(self.seats.len() as u32 - 1)
+            }
+        };
+        let before = self.by_pipe.insert(pipe, id);
+        debug_assert!(before.is_none(), "{pipe:?} attached twice");
+        self.order.push(pipe);
+        self.swap(place, self.open);
+        self.open += 1;
+    }
+
+    /// Nothing is written to `pipe` any more; its seat may be given to another.
+    pub(crate) fn detach(&mut self, pipe: PipeId) {
+        let Some(id) = self.by_pipe.get(pipe).copied() else {
+            return;
+        };
+        self.shut(pipe);
+        let place = self.place(id);
+        self.swap(place, self.order.len() - 1);
+        self.order.pop();
+        self.by_pipe.remove(pipe);
+        self.seats[id.index()].place = None;
+        self.vacant.push(id);
+    }
+
+    /// A pipe that was full has room again.
+    pub(crate) fn writable(&mut self, pipe: PipeId) {
+        if let Some(place) = self.seat(pipe).map(|id| self.place(id))
+            && place >= self.open
+        {
+            self.swap(place, self.open);
+            self.open += 1;
+        }
+    }
+
+    /// Begins to choose the pipes for a message.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.turn += 1;
+        self.chosen.clear();
+        self.missed.clear();
+    }
+
+    /// Chooses the pipe of this seat, if it is not chosen yet.
+    #[inline]
+    pub(crate) fn choose(&mut self, id: SeatId) {
+        let seat = &mut self.seats[id.index()];
+        if seat.chosen_in == self.turn {
+            return;
+        }
+        seat.chosen_in = self.turn;
+        match seat.place {
+            Some(place) if (place as usize) < self.open => self.chosen.push(seat.pipe),
+            Some(_) => self.missed.push(seat.pipe),
+            None => debug_assert!(false, "a vacant seat was chosen"),
+        }
+    }
+
+    /// Chooses all those that were not chosen, instead of those that were.
+    pub(crate) fn choose_others(&mut self) {
+        self.chosen.clear();
+        self.missed.clear();
+        for seat in self.seats.iter().filter(|seat| seat.chosen_in != self.turn) {
+            match seat.place {
+                Some(place) if (place as usize) < self.open => self.chosen.push(seat.pipe),
+                Some(_) => self.missed.push(seat.pipe),
+                None => {}
+            }
+        }
+    }
+
+    /// Sends `message` to the chosen pipes, by the rule of `slow`; gives it back if that is to refuse.
+    #[inline]
+    pub(crate) fn send_to_chosen(
+        &mut self,
+        message: Message,
+        slow: SlowSubscriber,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Message> {
+        if self.chosen.is_empty() && self.missed.is_empty() {
+            return Ok(Sent::default());
+        }
+        let (open, full) = (&self.chosen[..], &self.missed[..]);
+        let sent = write(open, full, &mut self.filled, message, slow, pipes)?;
+        if sent.dropped > 0 {
+            let missed = std::mem::take(&mut self.missed);
+            self.count_dropped(&missed, slow, pipes);
+            self.missed = missed;
+        }
+        Ok(sent)
+    }
+
+    /// Sends `message` to all pipes, by the rule of `slow`; gives it back if that is to refuse.
+    #[inline]
+    pub(crate) fn send_to_all(
+        &mut self,
+        message: Message,
+        slow: SlowSubscriber,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Message> {
+        let (open, full) = self.order.split_at(self.open);
+        let sent = write(open, full, &mut self.filled, message, slow, pipes)?;
+        if sent.dropped > 0 {
+            self.missed.clear();
+            self.missed.extend_from_slice(&self.order[self.open..]);
+            let missed = std::mem::take(&mut self.missed);
+            self.count_dropped(&missed, slow, pipes);
+            self.missed = missed;
+        }
+        Ok(sent)
+    }
+
+    /// Shuts the pipes that have just filled up, and counts what they and those that were full before have missed.
+    #[cold]
+    fn count_dropped(&mut self, missed: &[PipeId], slow: SlowSubscriber, pipes: &mut impl Pipes) {
+        let filled = std::mem::take(&mut self.filled);
+        for &pipe in &filled {
+            self.shut(pipe);
+        }
+        for &pipe in filled.iter().chain(missed) {
+            pipes.dropped(Some(pipe), self.cause);
+            if slow == SlowSubscriber::Evict {
+                pipes.close(pipe);
+            }
+        }
+        self.filled = filled;
+    }
+
+    /// Moves `pipe` to the full ones, if it is open.
+    fn shut(&mut self, pipe: PipeId) {
+        if let Some(place) = self.seat(pipe).map(|id| self.place(id))
+            && place < self.open
+        {
+            self.open -= 1;
+            self.swap(place, self.open);
+        }
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.order.swap(a, b);
+        for place in [a, b] {
+            let id = self.seat(self.order[place]);
+            let id = id.expect("every pipe in the order has a seat");
+            self.seats[id.index()].place = Some(place as u32);
+        }
+    }
+
+    fn place(&self, id: SeatId) -> usize {
+        let place = self.seats[id.index()].place;
+        place.expect("the seat of an attached pipe is taken") as usize
+    }
+}
+
+/// Writes to the `open` pipes, noting in `filled` which of them turn out to be full.
+#[inline]
+fn write(
+    open: &[PipeId],
+    full: &[PipeId],
+    filled: &mut Vec<PipeId>,
+    message: Message,
+    slow: SlowSubscriber,
+    pipes: &mut impl Pipes,
+) -> Result<Sent, Message> {
+    if slow == SlowSubscriber::Refuse
+        && !(full.is_empty() && open.iter().all(|&pipe| pipes.has_room(pipe)))
+    {
+        return Err(message);
+    }
+    filled.clear();
+    if !open.is_empty() {
+        pipes.try_write_all(open, &message, &mut |pipe| filled.push(pipe));
+    }
+    Ok(Sent {
+        sent: open.len() - filled.len(),
+        dropped: full.len() + filled.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

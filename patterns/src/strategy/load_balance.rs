@@ -1,0 +1,70 @@
+//! Load-balancing: each message goes, whole, to the next pipe with room.
+//!
+//! Owns: the rotation of outbound pipes, and which of them are full.
+//! Always true: each attached pipe is either in rotation or known to be full.
+//! Must not know: what a message means.
+//! Source: RFC 30/PIPELINE, "The PUSH Socket Type"; RFC 28/REQREP, "The DEALER Socket Type".
+
+use super::rotation::Rotation;
+use crate::{Message, PipeId, Pipes};
+
+/// The outbound half of PUSH, DEALER and REQ.
+#[derive(Debug, Default)]
+pub(crate) struct LoadBalance {
+    rotation: Rotation,
+}
+
+impl LoadBalance {
+    /// Hands `message` to the next pipe with room, and tells which; gives it back if there is none.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        mut message: Message,
+        pipes: &mut impl Pipes,
+    ) -> Result<PipeId, Message> {
+        while let Some(pipe) = self.rotation.current() {
+            match pipes.try_write(pipe, message) {
+                Ok(()) => {
+                    self.rotation.advance();
+                    return Ok(pipe);
+                }
+                Err(refused) => {
+                    self.rotation.rest_current();
+                    message = refused;
+                }
+            }
+        }
+        Err(message)
+    }
+
+    /// Whether a message would be taken now.
+    pub(crate) fn has_room(&self, pipes: &mut impl Pipes) -> bool {
+        self.rotation
+            .usable()
+            .iter()
+            .any(|&pipe| pipes.has_room(pipe))
+    }
+
+    /// A new pipe; it gets its first message after the pipes already in rotation.
+    pub(crate) fn attach(&mut self, pipe: PipeId) {
+        self.rotation.attach(pipe);
+    }
+
+    /// A pipe that was full has room again.
+    pub(crate) fn writable(&mut self, pipe: PipeId) {
+        self.rotation.activate(pipe);
+    }
+
+    /// Nothing is written to `pipe` any more.
+    pub(crate) fn detach(&mut self, pipe: PipeId) {
+        self.rotation.detach(pipe);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn rotation(&self) -> &Rotation {
+        &self.rotation
+    }
+}
+
+#[cfg(test)]
+mod tests;

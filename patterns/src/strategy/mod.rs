@@ -1,0 +1,12 @@
+//! The four ways to choose a pipe, and the array that two of them turn.
+
+mod fair_queue;
+mod fan_out;
+mod load_balance;
+mod rotation;
+mod routing_table;
+
+pub(crate) use fair_queue::FairQueue;
+pub(crate) use fan_out::{FanOut, SeatId};
+pub(crate) use load_balance::LoadBalance;
+pub(crate) use routing_table::RoutingTable;

@@ -1,0 +1,151 @@
+//! The routing table: which peer has which routing id.
+//!
+//! Owns: the ids of all identified peers, and the counter from which ids are generated.
+//! Always true: an id leads to at most one pipe; a pipe has at most one id, and keeps it until it is removed, also
+//! when nothing is routed to it any more.
+//! Must not know: who chose an id, or what a duplicate means.
+//! Source: RFC 28/REQREP, "The ROUTER Socket Type".
+
+use std::collections::HashMap;
+
+use crate::pipe_map::PipeMap;
+use crate::{PipeId, RoutingId};
+
+/// Both directions of a ROUTER's addressing.
+#[derive(Debug, Default)]
+pub(crate) struct RoutingTable {
+    /// Looked up, never walked: peers choose ids, so the hash must be one they cannot foresee.
+    routes: HashMap<RoutingId, PipeId>,
+    ids: PipeMap<RoutingId>,
+    next: u32,
+}
+
+impl RoutingTable {
+    /// An empty table; generated ids count from `seed`.
+    pub(crate) fn new(seed: u32) -> Self {
+        Self {
+            next: seed,
+            ..Self::default()
+        }
+    }
+
+    /// The pipe to which messages for `id` go.
+    #[inline]
+    pub(crate) fn route(&self, id: &[u8]) -> Option<PipeId> {
+        self.routes.get(id).copied()
+    }
+
+    /// The id of the peer behind `pipe`.
+    #[inline]
+    pub(crate) fn id_of(&self, pipe: PipeId) -> Option<&RoutingId> {
+        self.ids.get(pipe)
+    }
+
+    /// Whether messages for the id of `pipe` go to `pipe`.
+    pub(crate) fn is_routed(&self, pipe: PipeId) -> bool {
+        self.ids
+            .get(pipe)
+            .is_some_and(|id| self.routes.get(id) == Some(&pipe))
+    }
+
+    /// The pipes that messages can go to, in the order of their numbers.
+    pub(crate) fn routed(&self) -> impl Iterator<Item = PipeId> + '_ {
+        self.ids.pipes().filter(|&pipe| self.is_routed(pipe))
+    }
+
+    /// The peer behind `pipe` is known as `id` from now on.
+    pub(crate) fn insert(&mut self, pipe: PipeId, id: RoutingId) {
+        let before = self.routes.insert(id.clone(), pipe);
+        debug_assert!(before.is_none(), "{id:?} has a pipe already");
+        let before = self.ids.insert(pipe, id);
+        debug_assert!(before.is_none(), "{pipe:?} has an id already");
+    }
+
+    /// An id that no peer has.
+    pub(crate) fn generate(&mut self) -> RoutingId {
+        loop {
+            let id = RoutingId::generated(self.next);
+            self.next = self.next.wrapping_add(1);
+            if !self.routes.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Nothing goes to `pipe` any more, and its id is free; what it still has to say is known under that id.
+    pub(crate) fn close_route(&mut self, pipe: PipeId) {
+        if self.is_routed(pipe)
+            && let Some(id) = self.ids.get(pipe)
+        {
+            self.routes.remove(id);
+        }
+    }
+
+    /// As [`Self::close_route`], and what `pipe` still has to say is known under a fresh id.
+    pub(crate) fn retire(&mut self, pipe: PipeId) {
+        self.close_route(pipe);
+        let fresh = self.generate();
+        if let Some(id) = self.ids.get_mut(pipe) {
+            *id = fresh;
+        }
+    }
+
+    /// `pipe` is gone.
+    pub(crate) fn remove(&mut self, pipe: PipeId) {
+        self.close_route(pipe);
+        self.ids.remove(pipe);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(name: &str) -> RoutingId {
+        RoutingId::new(name).expect("a valid id")
+    }
+
+    #[test]
+    fn generated_ids_count_up_from_the_seed_and_pass_over_those_in_use() {
+        let mut table = RoutingTable::new(u32::MAX);
+        table.insert(PipeId(1), RoutingId::generated(0));
+        assert_eq!(table.generate(), RoutingId::generated(u32::MAX));
+        assert_eq!(table.generate(), RoutingId::generated(1));
+    }
+
+    #[test]
+    fn a_closed_route_frees_the_id_but_the_pipe_keeps_its_name() {
+        let mut table = RoutingTable::new(0);
+        table.insert(PipeId(1), id("a"));
+        table.close_route(PipeId(1));
+        assert_eq!(table.route(b"a"), None);
+        table.insert(PipeId(2), id("a"));
+        table.remove(PipeId(1));
+        assert_eq!(table.route(b"a"), Some(PipeId(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn both_directions_agree(steps in prop::collection::vec((0_u8..4, 0_u32..6, 0_u32..6), 0..60)) {
+            let mut table = RoutingTable::new(0);
+            for (step, pipe, name) in steps {
+                let (pipe, name) = (PipeId(pipe), RoutingId::generated(name));
+                match step {
+                    0 if table.id_of(pipe).is_none() && table.route(name.as_bytes()).is_none() => {
+                        table.insert(pipe, name);
+                    }
+                    1 => table.close_route(pipe),
+                    2 => table.remove(pipe),
+                    3 => table.retire(pipe),
+                    _ => {}
+                }
+                for (id, &pipe) in &table.routes {
+                    prop_assert_eq!(table.id_of(pipe), Some(id));
+                }
+                prop_assert_eq!(table.routed().count(), table.routes.len());
+            }
+        }
+    }
+}

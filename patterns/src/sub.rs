@@ -1,0 +1,107 @@
+//! SUB: receives what it subscribed to, fairly from all publishers; it never sends.
+//!
+//! Owns: nothing but a fair queue and its topics.
+//! Always true: a message that is not wanted is not delivered, even if a publisher sends it.
+//! Must not know: whether a publisher filters.
+//! Source: RFC 29/PUBSUB, "The SUB Socket Type".
+
+use crate::interest::Interest;
+use crate::rules::Rules;
+use crate::strategy::FairQueue;
+use crate::subscriptions::Removed;
+use crate::{Admission, Afterlife, Message, PatternOptions, Peer, PipeId, Pipes, Refusal};
+
+/// The rules of a SUB socket.
+#[derive(Debug)]
+pub struct Sub {
+    incoming: FairQueue,
+    interest: Interest,
+    invert_matching: bool,
+}
+
+impl Sub {
+    pub(crate) fn new(options: &PatternOptions) -> Self {
+        Self {
+            incoming: FairQueue::default(),
+            interest: Interest::default(),
+            invert_matching: options.invert_matching,
+        }
+    }
+
+    /// Subscribes to all messages whose first frame begins with `topic`; the empty topic to all there are.
+    ///
+    /// Subscriptions are counted: one made twice has to be undone twice.
+    pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) {
+        self.interest.subscribe(topic, pipes);
+    }
+
+    /// Undoes one subscription to exactly `topic`, and tells whether there was one.
+    pub fn unsubscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> bool {
+        let (removed, _) = self.interest.unsubscribe(topic, false, pipes);
+        removed != Removed::NotFound
+    }
+
+    /// How many different topics it is subscribed to.
+    pub fn topic_count(&self) -> usize {
+        self.interest.topic_count()
+    }
+
+    #[inline]
+    fn next(&mut self, pipes: &mut impl Pipes) -> Option<(PipeId, Message)> {
+        loop {
+            let (pipe, message) = self.incoming.recv(pipes)?;
+            if self.interest.wants(message.first()) != self.invert_matching {
+                return Some((pipe, message));
+            }
+        }
+    }
+}
+
+impl Rules for Sub {
+    fn reconfigure(&mut self, options: &PatternOptions) {
+        self.invert_matching = options.invert_matching;
+    }
+
+    fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
+        self.incoming.attach(pipe);
+        Admission::Accepted
+    }
+
+    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
+        self.interest.connected(pipe, pipes);
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, _: Afterlife, _: &mut impl Pipes) {
+        self.interest.disconnected(pipe);
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.interest.disconnected(pipe);
+        self.incoming.detach(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.incoming.readable(pipe);
+    }
+
+    #[inline]
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.next(pipes).map(|(_, message)| message)
+    }
+
+    fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        if let Some((pipe, message)) = self.next(pipes) {
+            self.incoming.unread(pipe, message);
+            return true;
+        }
+        false
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What the subscribers of a publisher want: topics, and for each the set of those who asked for it.
+//!
+//! Owns: the trie of topics, and which topics each seat holds.
+//! Always true: a seat is in the set of a topic just if the topic is among those it holds; asking twice is asking
+//! once; no seat holds more than its share of memory.
+//! Must not know: pipes, or what is published.
+//! Source: RFC 29/PUBSUB, "The PUB Socket Type"; as libzmq, sets and not counts: one cancel undoes any number of
+//! subscribes.
+
+use std::collections::BTreeSet;
+
+use crate::strategy::SeatId;
+use crate::trie::{NodeId, Trie, Value};
+
+/// What a topic costs beyond its bytes, about.
+const TOPIC_OVERHEAD: usize = 64;
+
+/// The subscriptions of all seats.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    topics: Trie<SeatSet>,
+    /// By the index of the seat.
+    held: Vec<Held>,
+    /// How many seats hold a topic at all.
+    holders: usize,
+    bytes_per_seat: usize,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    topics: BTreeSet<NodeId>,
+    bytes: usize,
+}
+
+/// The seats that want one topic, sorted.
+#[derive(Debug, Default)]
+struct SeatSet(Vec<SeatId>);
+
+impl Value for SeatSet {
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What came of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// Nobody had asked for the topic before.
+    First,
+    /// Others had.
+    Further,
+    /// This one had.
+    Again,
+    /// It would be more than one seat may hold; nothing has changed.
+    TooMany,
+}
+
+/// What came of the end of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removed {
+    /// Nobody wants the topic any more.
+    Last,
+    /// Somebody still does.
+    Remaining,
+    /// It was not there.
+    NotFound,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(bytes_per_seat: usize) -> Self {
+        Self {
+            topics: Trie::default(),
+            held: Vec::new(),
+            holders: 0,
+            bytes_per_seat,
+        }
+    }
+
+    /// How much memory the topics of one seat may take from now on; what is held stays.
+    pub(crate) fn limit(&mut self, bytes_per_seat: usize) {
+        self.bytes_per_seat = bytes_per_seat;
+    }
+
+    pub(crate) fn add(&mut self, seat: SeatId, topic: &[u8]) -> Added {
+        let known = self.topics.find(topic);
+        if known.is_some_and(|node| self.topics.value(node).0.binary_search(&seat).is_ok()) {
+            return Added::Again;
+        }
+        if self.held.len() <= seat.index() {
+            self.held.resize_with(seat.index() + 1, Held::default);
+        }
+        let held = &mut self.held[seat.index()];
+        let cost = topic.len() + TOPIC_OVERHEAD;
+        if self.bytes_per_seat.saturating_sub(held.bytes) < cost {
+            return Added::TooMany;
+        }
+        let node = self.topics.update(topic, |node, seats| {
+            let place = seats.0.binary_search(&seat);
+            seats.0.insert(place.unwrap_or_else(|place| place), seat);
+            node
+        });
+        if held.topics.is_empty() {
+            self.holders += 1;
+        }
+        held.topics.insert(node);
+        held.bytes += cost;
+        match known {
+            None => Added::First,
+            Some(_) => Added::Further,
+        }
+    }
+
+    pub(crate) fn remove(&mut self, seat: SeatId, topic: &[u8]) -> Removed {
+        let node = self.topics.find(topic);
+        let held = self.held.get_mut(seat.index());
+        let (Some(node), Some(held)) = (node, held) else {
+            return Removed::NotFound;
+        };
+        if !held.topics.remove(&node) {
+            return Removed::NotFound;
+        }
+        held.bytes -= topic.len() + TOPIC_OVERHEAD;
+        if held.topics.is_empty() {
+            self.holders -= 1;
+        }
+        self.take_out(seat, node)
+    }
+
+    /// Ends all subscriptions of `seat`; calls `each` with every topic, and whether nobody else wants it.
+    pub(crate) fn remove_all(&mut self, seat: SeatId, mut each: impl FnMut(Vec<u8>, bool)) {
+        let Some(held) = self.held.get_mut(seat.index()).map(std::mem::take) else {
+            return;
+        };
+        if !held.topics.is_empty() {
+            self.holders -= 1;
+        }
+        for node in held.topics {
+            let topic = self.topics.topic(node);
+            let removed = self.take_out(seat, node);
+            each(topic, removed == Removed::Last);
+        }
+    }
+
+    /// Calls `each` for every seat that wants `text`, possibly more than once.
+    #[inline]
+    pub(crate) fn each_match(&self, text: &[u8], mut each: impl FnMut(SeatId)) {
+        self.topics.prefixes(text, |seats| {
+            seats.0.iter().for_each(|&seat| each(seat));
+            true
+        });
+    }
+
+    /// How many seats want everything.
+    #[inline]
+    pub(crate) fn wanting_all(&self) -> usize {
+        self.topics.root().0.len()
+    }
+
+    /// How many seats want `text`.
+    pub(crate) fn wanting(&self, text: &[u8]) -> usize {
+        let mut seats = BTreeSet::new();
+        self.each_match(text, |seat| {
+            seats.insert(seat);
+        });
+        seats.len()
+    }
+
+    /// How many seats want anything.
+    pub(crate) fn holders(&self) -> usize {
+        self.holders
+    }
+
+    /// How many different topics there are.
+    pub(crate) fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    fn take_out(&mut self, seat: SeatId, node: NodeId) -> Removed {
+        self.topics.update_at(node, |_, seats| {
+            let place = seats.0.binary_search(&seat);
+            seats
+                .0
+                .remove(place.expect("a seat is in the set of each topic it holds"));
+            if seats.is_nothing() {
+                Removed::Last
+            } else {
+                Removed::Remaining
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Sets of seats by topic against a plain set of pairs.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::{Added, Removed, Subscriptions, TOPIC_OVERHEAD};
+use crate::strategy::{FanOut, SeatId};
+use crate::{DropCause, PipeId};
+
+/// Seats as a fan-out hands them out.
+fn seats(count: u32) -> Vec<SeatId> {
+    let mut fan_out = FanOut::new(DropCause::NoRoom);
+    (0..count)
+        .map(|id| {
+            fan_out.attach(PipeId(id));
+            fan_out.seat(PipeId(id)).expect("attached")
+        })
+        .collect()
+}
+
+fn topic() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0_u8..3, 0..5)
+}
+
+proptest! {
+    #[test]
+    fn it_agrees_with_a_set_of_pairs(
+        steps in prop::collection::vec((0_u8..8, 0_usize..5, topic()), 0..150),
+        texts in prop::collection::vec(topic(), 1..8),
+    ) {
+        let seats = seats(5);
+        let mut subscriptions = Subscriptions::new(usize::MAX);
+        let mut model = BTreeSet::<(Vec<u8>, SeatId)>::new();
+        for (step, seat, topic) in steps {
+            let seat = seats[seat];
+            let others = |model: &BTreeSet<(Vec<u8>, SeatId)>, topic: &Vec<u8>| {
+                model.iter().any(|(known, holder)| known == topic && *holder != seat)
+            };
+            match step {
+                0..=3 => {
+                    let added = subscriptions.add(seat, &topic);
+                    let expected = match (
+                        model.contains(&(topic.clone(), seat)),
+                        others(&model, &topic),
+                    ) {
+                        (true, _) => Added::Again,
+                        (false, true) => Added::Further,
+                        (false, false) => Added::First,
+                    };
+                    prop_assert_eq!(added, expected);
+                    model.insert((topic, seat));
+                }
+                4..=6 => {
+                    let removed = subscriptions.remove(seat, &topic);
+                    let expected = match (
+                        model.contains(&(topic.clone(), seat)),
+                        others(&model, &topic),
+                    ) {
+                        (false, _) => Removed::NotFound,
+                        (true, true) => Removed::Remaining,
+                        (true, false) => Removed::Last,
+                    };
+                    prop_assert_eq!(removed, expected);
+                    model.remove(&(topic, seat));
+                }
+                _ => {
+                    let mut ended = BTreeSet::new();
+                    subscriptions.remove_all(seat, |topic, last| {
+                        ended.insert((topic, last));
+                    });
+                    let expected: BTreeSet<_> = model
+                        .iter()
+                        .filter(|(_, holder)| *holder == seat)
+                        .map(|(topic, _)| (topic.clone(), !others(&model, topic)))
+                        .collect();
+                    prop_assert_eq!(ended, expected);
+                    model.retain(|(_, holder)| *holder != seat);
+                }
+            }
+        }
+        let distinct: BTreeSet<_> = model.iter().map(|(topic, _)| topic).collect();
+        prop_assert_eq!(subscriptions.topic_count(), distinct.len());
+        let holders: BTreeSet<_> = model.iter().map(|(_, seat)| *seat).collect();
+        prop_assert_eq!(subscriptions.holders(), holders.len());
+        let all = model.iter().filter(|(topic, _)| topic.is_empty()).count();
+        prop_assert_eq!(subscriptions.wanting_all(), all);
+        for text in texts {
+            let mut found = BTreeSet::new();
+            subscriptions.each_match(&text, |seat| {
+                found.insert(seat);
+            });
+            let expected: BTreeSet<_> = model
+                .iter()
+                .filter(|(topic, _)| text.starts_with(topic))
+                .map(|(_, seat)| *seat)
+                .collect();
+            prop_assert_eq!(subscriptions.wanting(&text), expected.len());
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn a_seat_holds_no_more_than_its_share() {
+    let seats = seats(2);
+    let share = 2 * (TOPIC_OVERHEAD + 1);
+    let mut subscriptions = Subscriptions::new(share);
+    assert_eq!(subscriptions.add(seats[0], b"a"), Added::First);
+    assert_eq!(subscriptions.add(seats[0], b"b"), Added::First);
+    assert_eq!(subscriptions.add(seats[0], b"c"), Added::TooMany);
+    assert_eq!(subscriptions.add(seats[0], b"b"), Added::Again);
+    assert_eq!(subscriptions.add(seats[1], b"c"), Added::First);
+    assert_eq!(subscriptions.remove(seats[0], b"a"), Removed::Last);
+    assert_eq!(subscriptions.add(seats[0], b"c"), Added::Further);
+    assert_eq!(subscriptions.topic_count(), 2);
+}
+
+#[test]
+fn a_hundred_thousand_topics_are_found_one_by_one() {
+    let seats = seats(10);
+    let mut subscriptions = Subscriptions::new(usize::MAX);
+    let name = |number: usize| format!("market.{:02}.{number}", number % 100);
+    for number in 0..100_000 {
+        let added = subscriptions.add(seats[number % 10], name(number).as_bytes());
+        assert_eq!(added, Added::First);
+    }
+    assert_eq!(subscriptions.topic_count(), 100_000);
+    for number in (0..100_000).step_by(997) {
+        let mut found = Vec::new();
+        subscriptions.each_match(name(number).as_bytes(), |seat| found.push(seat));
+        assert!(found.contains(&seats[number % 10]));
+    }
+    for seat in seats {
+        let mut ended = 0;
+        subscriptions.remove_all(seat, |_, _| ended += 1);
+        assert_eq!(ended, 10_000);
+    }
+    assert_eq!(subscriptions.topic_count(), 0);
+}

@@ -1,0 +1,215 @@
+//! Pipes in memory, for tests: every pipe is two queues, and everything that happens is written down.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::{
+    Admission, Afterlife, DropCause, Message, Pattern, Peer, PipeId, Pipes, Received, RoutingId,
+};
+
+/// One pipe: what the socket wrote, and what its peer sent.
+#[derive(Debug, Default)]
+pub(crate) struct TestPipe {
+    /// How many messages `written` takes; `None` for any number.
+    pub(crate) capacity: Option<usize>,
+    pub(crate) written: VecDeque<Message>,
+    pub(crate) arrived: VecDeque<Received>,
+    /// Subscriptions and cancels sent to the peer: `+topic`, `-topic`.
+    pub(crate) told: Vec<String>,
+    pub(crate) closed: bool,
+}
+
+/// The pipes of one socket.
+#[derive(Debug, Default)]
+pub(crate) struct TestPipes {
+    pub(crate) pipes: BTreeMap<PipeId, TestPipe>,
+    pub(crate) dropped: Vec<(Option<PipeId>, DropCause)>,
+}
+
+impl TestPipes {
+    /// Adds pipe `id`, which takes any number of messages.
+    pub(crate) fn add(&mut self, id: u32) -> PipeId {
+        let pipe = PipeId(id);
+        let before = self.pipes.insert(pipe, TestPipe::default());
+        assert!(before.is_none(), "{pipe:?} exists");
+        pipe
+    }
+
+    pub(crate) fn pipe(&mut self, pipe: PipeId) -> &mut TestPipe {
+        self.pipes.get_mut(&pipe).expect("the pipe exists")
+    }
+
+    /// Lets `pipe` hold `capacity` messages.
+    pub(crate) fn limit(&mut self, pipe: PipeId, capacity: usize) {
+        self.pipe(pipe).capacity = Some(capacity);
+    }
+
+    /// What was written to `pipe` since the last look.
+    pub(crate) fn take(&mut self, pipe: PipeId) -> Vec<Message> {
+        self.pipe(pipe).written.drain(..).collect()
+    }
+
+    /// How often something was dropped for `cause`.
+    pub(crate) fn drops(&self, cause: DropCause) -> usize {
+        self.dropped.iter().filter(|(_, why)| *why == cause).count()
+    }
+}
+
+impl Pipes for TestPipes {
+    fn try_write(&mut self, pipe: PipeId, message: Message) -> Result<(), Message> {
+        if self.has_room(pipe) {
+            self.pipe(pipe).written.push_back(message);
+            Ok(())
+        } else {
+            Err(message)
+        }
+    }
+
+    fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
+        for &pipe in pipes {
+            if self.try_write(pipe, message.clone()).is_err() {
+                full(pipe);
+            }
+        }
+    }
+
+    fn write_always(&mut self, pipe: PipeId, message: Message) {
+        self.pipe(pipe).written.push_back(message);
+    }
+
+    fn has_room(&mut self, pipe: PipeId) -> bool {
+        self.pipes.get(&pipe).is_some_and(|pipe| {
+            !pipe.closed
+                && pipe
+                    .capacity
+                    .is_none_or(|capacity| pipe.written.len() < capacity)
+        })
+    }
+
+    fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
+        self.pipes.get_mut(&pipe)?.arrived.pop_front()
+    }
+
+    fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {
+        let line = format!("+{}", topic.escape_ascii());
+        self.pipe(pipe).told.push(line);
+    }
+
+    fn cancel(&mut self, pipe: PipeId, topic: &[u8]) {
+        let line = format!("-{}", topic.escape_ascii());
+        self.pipe(pipe).told.push(line);
+    }
+
+    fn close(&mut self, pipe: PipeId) {
+        self.pipe(pipe).closed = true;
+    }
+
+    fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {
+        self.dropped.push((pipe, cause));
+    }
+}
+
+/// A pattern with its pipes, and a peer's hand on the other end of each.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) pattern: Pattern,
+    pub(crate) pipes: TestPipes,
+}
+
+impl Bench {
+    pub(crate) fn new(pattern: Pattern) -> Self {
+        Self {
+            pattern,
+            pipes: TestPipes::default(),
+        }
+    }
+
+    /// Attaches pipe `id` without a connection, as `connect` does.
+    pub(crate) fn attach(&mut self, id: u32) -> PipeId {
+        let pipe = self.pipes.add(id);
+        let admission = self.pattern.attached(pipe, &mut self.pipes);
+        assert_eq!(admission, Admission::Accepted);
+        pipe
+    }
+
+    /// Attaches and connects pipe `id`, as an accepted peer's is, whose peer announced no routing id.
+    pub(crate) fn accept(&mut self, id: u32) -> PipeId {
+        let pipe = self.attach(id);
+        assert_eq!(self.connect(pipe), Admission::Accepted);
+        pipe
+    }
+
+    /// Attaches and connects pipe `id`, whose peer announced `routing_id`.
+    pub(crate) fn accept_as(&mut self, id: u32, routing_id: &str) -> (PipeId, Admission) {
+        let pipe = self.attach(id);
+        let announced = RoutingId::new(routing_id).expect("a valid id");
+        let peer = Peer {
+            routing_id: Some(&announced),
+            assigned_id: None,
+        };
+        let admission = self.pattern.connected(pipe, &peer, &mut self.pipes);
+        (pipe, admission)
+    }
+
+    pub(crate) fn connect(&mut self, pipe: PipeId) -> Admission {
+        self.pattern
+            .connected(pipe, &Peer::default(), &mut self.pipes)
+    }
+
+    pub(crate) fn disconnect(&mut self, pipe: PipeId, afterwards: Afterlife) {
+        self.pattern.disconnected(pipe, afterwards, &mut self.pipes);
+    }
+
+    /// Removes the pipe and tells the pattern.
+    pub(crate) fn detach(&mut self, pipe: PipeId) {
+        self.pipes.pipes.remove(&pipe);
+        self.pattern.detached(pipe, &mut self.pipes);
+    }
+
+    /// The peer of `pipe` sends `message`.
+    pub(crate) fn arrive(&mut self, pipe: PipeId, message: impl Into<Message>) {
+        self.arrive_all(pipe, [Received::Message(message.into())]);
+    }
+
+    pub(crate) fn arrive_subscribe(&mut self, pipe: PipeId, topic: &str) {
+        let topic = Bytes::copy_from_slice(topic.as_bytes());
+        self.arrive_all(pipe, [Received::Subscribe(topic)]);
+    }
+
+    pub(crate) fn arrive_cancel(&mut self, pipe: PipeId, topic: &str) {
+        let topic = Bytes::copy_from_slice(topic.as_bytes());
+        self.arrive_all(pipe, [Received::Cancel(topic)]);
+    }
+
+    pub(crate) fn arrive_all(&mut self, pipe: PipeId, all: impl IntoIterator<Item = Received>) {
+        self.pipes.pipe(pipe).arrived.extend(all);
+        self.pattern.readable(pipe, &mut self.pipes);
+    }
+
+    /// The peer of `pipe` reads everything, so that there is room again.
+    pub(crate) fn make_room(&mut self, pipe: PipeId) -> Vec<Message> {
+        let read = self.pipes.take(pipe);
+        self.pattern.writable(pipe, &mut self.pipes);
+        read
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        message: impl Into<Message>,
+    ) -> Result<crate::Sent, crate::Refused> {
+        self.pattern.send(message.into(), &mut self.pipes)
+    }
+
+    pub(crate) fn recv(&mut self) -> Option<Message> {
+        self.pattern.recv(&mut self.pipes)
+    }
+
+    pub(crate) fn can_send(&mut self) -> bool {
+        self.pattern.can_send(&mut self.pipes)
+    }
+
+    pub(crate) fn can_recv(&mut self) -> bool {
+        self.pattern.can_recv(&mut self.pipes)
+    }
+}

@@ -1,0 +1,290 @@
+//! A radix tree from topics to whatever is kept for each, and the prefixes of a topic found in one descent.
+//!
+//! Owns: the nodes, in one array; who is whose child.
+//! Always true: a node without a value has at least two children, or is the root; a node with a value keeps its
+//! [`NodeId`] until the value is removed, whatever happens around it.
+//! Must not know: what a topic is kept for.
+//!
+//! Labels are runs of bytes, so a lookup touches as many nodes as there are branches on its way, not one per byte.
+//! Nothing here calls itself: a peer chooses how deep the tree is.
+
+use crate::Frame;
+
+/// A node that holds a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+/// What can be kept for a topic; the default is to keep nothing.
+pub(crate) trait Value: Default {
+    /// Whether nothing is kept, so that the topic may be forgotten.
+    fn is_nothing(&self) -> bool;
+}
+
+/// The tree. A topic is there as long as its value is something.
+#[derive(Debug)]
+pub(crate) struct Trie<V> {
+    nodes: Vec<Node<V>>,
+    vacant: Vec<u32>,
+    topics: usize,
+}
+
+#[derive(Debug)]
+struct Node<V> {
+    /// What leads from the parent to here; empty for the root alone.
+    label: Frame,
+    value: V,
+    /// By the first byte of their labels, sorted.
+    children: Vec<(u8, u32)>,
+    parent: u32,
+}
+
+const ROOT: u32 = 0;
+
+impl<V: Value> Default for Trie<V> {
+    fn default() -> Self {
+        Self {
+            nodes: vec![Node::new(Frame::EMPTY, ROOT)],
+            vacant: Vec::new(),
+            topics: 0,
+        }
+    }
+}
+
+impl<V: Value> Node<V> {
+    fn new(label: Frame, parent: u32) -> Self {
+        Self {
+            label,
+            value: V::default(),
+            children: Vec::new(),
+            parent,
+        }
+    }
+
+    #[inline]
+    fn child(&self, first: u8) -> Option<u32> {
+        // Below a cache line of them, looking at each is faster than halving.
+        if self.children.len() <= 8 {
+            let mut children = self.children.iter();
+            return children.find(|(byte, _)| *byte == first).map(|(_, id)| *id);
+        }
+        self.slot(first).ok().map(|slot| self.children[slot].1)
+    }
+
+    fn slot(&self, first: u8) -> Result<usize, usize> {
+        self.children
+            .binary_search_by_key(&first, |(byte, _)| *byte)
+    }
+}
+
+impl<V: Value> Trie<V> {
+    /// How many topics there are.
+    pub(crate) fn len(&self) -> usize {
+        self.topics
+    }
+
+    /// What is kept for the empty topic, which is a prefix of all.
+    #[inline]
+    pub(crate) fn root(&self) -> &V {
+        &self.nodes[ROOT as usize].value
+    }
+
+    /// What is kept for the topic of `node`.
+    pub(crate) fn value(&self, node: NodeId) -> &V {
+        &self.nodes[node.0 as usize].value
+    }
+
+    /// What is kept for `topic`, if it is there.
+    pub(crate) fn find(&self, topic: &[u8]) -> Option<NodeId> {
+        let mut node = ROOT;
+        let mut rest = topic;
+        while let Some(&first) = rest.first() {
+            node = self.nodes[node as usize].child(first)?;
+            rest = rest.strip_prefix(self.nodes[node as usize].label.as_slice())?;
+        }
+        let found = NodeId(node);
+        (!self.value(found).is_nothing()).then_some(found)
+    }
+
+    /// Calls `each` with what is kept for every topic that is a prefix of `text`, shortest first, until it says stop
+    /// by `false`.
+    #[inline]
+    pub(crate) fn prefixes<'a>(&'a self, text: &[u8], mut each: impl FnMut(&'a V) -> bool) {
+        let mut node = &self.nodes[ROOT as usize];
+        let mut rest = text;
+        loop {
+            if !node.value.is_nothing() && !each(&node.value) {
+                return;
+            }
+            let Some(child) = rest.first().and_then(|&first| node.child(first)) else {
+                return;
+            };
+            node = &self.nodes[child as usize];
+            match rest.strip_prefix(node.label.as_slice()) {
+                Some(shorter) => rest = shorter,
+                None => return,
+            }
+        }
+    }
+
+    /// Changes what is kept for `topic`, which is made if it is not there, and forgotten if nothing is kept any more.
+    pub(crate) fn update<R>(
+        &mut self,
+        topic: &[u8],
+        change: impl FnOnce(NodeId, &mut V) -> R,
+    ) -> R {
+        let node = self.reach(topic);
+        self.update_at(NodeId(node), change)
+    }
+
+    /// Changes what is kept for the topic of `node`, which is forgotten if nothing is kept any more.
+    pub(crate) fn update_at<R>(
+        &mut self,
+        node: NodeId,
+        change: impl FnOnce(NodeId, &mut V) -> R,
+    ) -> R {
+        let value = &mut self.nodes[node.0 as usize].value;
+        let before = value.is_nothing();
+        let result = change(node, value);
+        match (before, value.is_nothing()) {
+            (true, false) => self.topics += 1,
+            (false, true) => self.topics -= 1,
+            (true, true) | (false, false) => {}
+        }
+        self.tidy(node.0);
+        result
+    }
+
+    /// The topic of `node`.
+    pub(crate) fn topic(&self, node: NodeId) -> Vec<u8> {
+        let mut labels = Vec::new();
+        let mut at = node.0;
+        while at != ROOT {
+            let node = &self.nodes[at as usize];
+            labels.push(node.label.as_slice());
+            at = node.parent;
+        }
+        labels.reverse();
+        labels.concat()
+    }
+
+    /// Calls `each` with every topic, in the order of their bytes.
+    pub(crate) fn each_topic(&self, mut each: impl FnMut(&[u8])) {
+        let mut topic = Vec::new();
+        // Nodes still to be visited, each with the length of the topic of its parent.
+        let mut ahead = vec![(ROOT, 0)];
+        while let Some((at, depth)) = ahead.pop() {
+            let node = &self.nodes[at as usize];
+            topic.truncate(depth);
+            topic.extend_from_slice(&node.label);
+            if !node.value.is_nothing() {
+                each(&topic);
+            }
+            let children = node.children.iter().rev();
+            ahead.extend(children.map(|(_, child)| (*child, topic.len())));
+        }
+    }
+
+    /// The node of `topic`; makes it, without a value, if it is not there.
+    fn reach(&mut self, topic: &[u8]) -> u32 {
+        let mut node = ROOT;
+        let mut rest = topic;
+        while let Some(&first) = rest.first() {
+            let Some(child) = self.nodes[node as usize].child(first) else {
+                return self.add(node, Frame::from(rest));
+            };
+            let label = self.nodes[child as usize].label.as_slice();
+            let common = common_prefix(label, rest);
+            rest = &rest[common..];
+            node = if common == label.len() {
+                child
+            } else {
+                self.split(child, common)
+            };
+        }
+        node
+    }
+
+    /// A new node below `parent`, which has no child that begins alike.
+    fn add(&mut self, parent: u32, label: Frame) -> u32 {
+        let first = *label.first().expect("only the root has no label");
+        let node = Node::new(label, parent);
+        let id = match self.vacant.pop() {
+            Some(id) => {
+                self.nodes[id as usize] = node;
+                id
+            }
+            None => {
+                self.nodes.push(node);
+                u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 nodes fit in memory")
+            }
+        };
+        let siblings = &mut self.nodes[parent as usize];
+        let slot = siblings.slot(first).expect_err("it has no child like it");
+        siblings.children.insert(slot, (first, id));
+        id
+    }
+
+    /// Puts a node between `lower` and its parent, so that the label of the new one has `length` bytes.
+    fn split(&mut self, lower: u32, length: usize) -> u32 {
+        let label = std::mem::take(&mut self.nodes[lower as usize].label);
+        let parent = self.nodes[lower as usize].parent;
+        self.unlink(parent, label[0]);
+        let upper = self.add(parent, Frame::from(&label[..length]));
+        self.link(upper, lower, Frame::from(&label[length..]));
+        upper
+    }
+
+    /// Removes `node` if it serves no purpose any more, and its parent, if it was the reason for that one.
+    fn tidy(&mut self, node: u32) {
+        let mut at = node;
+        while at != ROOT {
+            let Node {
+                label,
+                value,
+                children,
+                parent,
+            } = &self.nodes[at as usize];
+            if !value.is_nothing() || children.len() > 1 {
+                return;
+            }
+            let (first, parent) = (label[0], *parent);
+            self.unlink(parent, first);
+            let only_child = self.nodes[at as usize].children.pop();
+            let label = std::mem::take(&mut self.nodes[at as usize].label);
+            self.vacant.push(at);
+            if let Some((_, child)) = only_child {
+                let label = [label.as_slice(), &self.nodes[child as usize].label].concat();
+                self.link(parent, child, Frame::from(label));
+                return;
+            }
+            at = parent;
+        }
+        if self.topics == 0 {
+            // The last one has gone: so may the memory of the most there ever were.
+            *self = Self::default();
+        }
+    }
+
+    fn unlink(&mut self, parent: u32, first: u8) {
+        let parent = &mut self.nodes[parent as usize];
+        let slot = parent.slot(first).expect("a child is known to its parent");
+        parent.children.remove(slot);
+    }
+
+    fn link(&mut self, parent: u32, child: u32, label: Frame) {
+        let first = label[0];
+        let node = &mut self.nodes[child as usize];
+        node.label = label;
+        node.parent = parent;
+        let parent = &mut self.nodes[parent as usize];
+        let slot = parent.slot(first).expect_err("its place is free");
+        parent.children.insert(slot, (first, child));
+    }
+}
+
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! XPUB: a PUB whose application sees the subscriptions, and may decide on them.
+//!
+//! Owns: what waits for the application; in manual mode, what each subscriber has asked for.
+//! Always true: what waits is bounded: beyond the bound, pipes are left unread until the application has caught up.
+//! Must not know: what the topics mean.
+//! Source: RFC 29/PUBSUB, "The XPUB Socket Type".
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::publisher::Publisher;
+use crate::rules::Rules;
+use crate::subscriptions::{Added, Removed, Subscriptions};
+use crate::{
+    Admission, Afterlife, DropCause, Message, Notices, PatternOptions, Peer, PipeId, Pipes,
+    Received, Refusal, Refused, Sent, upstream,
+};
+
+/// What something that waits costs beyond its bytes, about.
+const WAITING_OVERHEAD: usize = 64;
+
+/// The rules of an XPUB socket.
+#[derive(Debug)]
+pub struct XPub {
+    publisher: Publisher,
+    /// Manual mode: what was asked for, whether granted or not.
+    asked: Subscriptions,
+    /// For the application, each with the pipe it came from, if that may still be granted something.
+    waiting: VecDeque<(Option<PipeId>, Received)>,
+    /// What `waiting` takes.
+    waiting_bytes: usize,
+    /// Not read to the end, because too much waited.
+    unread: Vec<PipeId>,
+    /// Manual mode: the sender of the subscription that the application read last.
+    last: Option<PipeId>,
+    manual: bool,
+    notices: Notices,
+    only_first: bool,
+    welcome: Option<Message>,
+    bound: usize,
+}
+
+impl XPub {
+    pub(crate) fn new(options: &PatternOptions) -> Self {
+        Self {
+            publisher: Publisher::new(options),
+            asked: Subscriptions::new(options.topic_bytes_per_peer),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            unread: Vec::new(),
+            last: None,
+            manual: options.manual,
+            notices: options.notices,
+            only_first: options.only_first_subscribe,
+            welcome: options.welcome.clone(),
+            bound: options.upstream_backlog_bytes.max(1),
+        }
+    }
+
+    /// How many peers have a subscription; in manual mode, have been granted one.
+    pub fn subscriber_count(&self) -> usize {
+        self.publisher.subscriptions().holders()
+    }
+
+    /// How many peers would get a message whose first frame is `topic`.
+    pub fn subscription_count(&self, topic: &[u8]) -> usize {
+        self.publisher.subscriptions().wanting(topic)
+    }
+
+    /// How many different topics are subscribed to.
+    pub fn topic_count(&self) -> usize {
+        self.publisher.subscriptions().topic_count()
+    }
+
+    /// The next subscription, cancel or upstream message, in the order of arrival.
+    pub fn next_event(&mut self, pipes: &mut impl Pipes) -> Option<Received> {
+        let (pipe, received) = self.waiting.pop_front()?;
+        self.waiting_bytes -= cost(&received);
+        if !matches!(received, Received::Message(_)) {
+            self.last = pipe;
+        }
+        if self.waiting_bytes <= self.bound / 2 {
+            for pipe in std::mem::take(&mut self.unread) {
+                self.readable(pipe, pipes);
+            }
+        }
+        Some(received)
+    }
+
+    /// Manual mode: subscribes the sender of the subscription read last to `topic`, which need not be what it asked
+    /// for. Tells whether that was possible; not if it has gone, or has too many topics.
+    pub fn grant(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> bool {
+        let Some(pipe) = self.last else {
+            return false;
+        };
+        let added = self.publisher.subscribe(pipe, topic, pipes);
+        added.is_some_and(|added| added != Added::TooMany)
+    }
+
+    /// Manual mode: ends the subscription to `topic` of the sender of the subscription read last. Tells whether it
+    /// had one.
+    pub fn revoke(&mut self, topic: &[u8]) -> bool {
+        let removed = self
+            .last
+            .and_then(|pipe| self.publisher.cancel(pipe, topic));
+        removed.is_some_and(|removed| removed != Removed::NotFound)
+    }
+
+    fn queue(&mut self, pipe: Option<PipeId>, received: Received) {
+        self.waiting_bytes += cost(&received);
+        self.waiting.push_back((pipe, received));
+    }
+
+    fn take(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
+        match received {
+            Received::Message(message) => {
+                if upstream::has_commands(&message, self.only_first) {
+                    let only_first = self.only_first;
+                    upstream::split(message, only_first, |part| {
+                        self.take_part(pipe, part, pipes)
+                    });
+                } else {
+                    self.queue(Some(pipe), Received::Message(message));
+                }
+            }
+            command => self.take_part(pipe, command, pipes),
+        }
+    }
+
+    fn take_part(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
+        let shown = match &received {
+            Received::Message(_) => true,
+            Received::Subscribe(topic) => self.subscribe(pipe, topic, pipes),
+            Received::Cancel(topic) => self.cancel(pipe, topic),
+        };
+        if shown {
+            self.queue(Some(pipe), received);
+        }
+    }
+
+    /// Tells whether the application is to see it.
+    fn subscribe(&mut self, pipe: PipeId, topic: &[u8], pipes: &mut impl Pipes) -> bool {
+        if self.manual {
+            let Some(seat) = self.publisher.seat(pipe) else {
+                return false;
+            };
+            if self.asked.add(seat, topic) == Added::TooMany {
+                pipes.dropped(Some(pipe), DropCause::TooManyTopics);
+                return false;
+            }
+            return true;
+        }
+        match self.publisher.subscribe(pipe, topic, pipes) {
+            Some(Added::First) => true,
+            Some(Added::Further | Added::Again) => self.notices != Notices::FirstAndLast,
+            Some(Added::TooMany) | None => false,
+        }
+    }
+
+    /// Tells whether the application is to see it.
+    fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> bool {
+        if self.manual {
+            let seat = self.publisher.seat(pipe);
+            if let Some(seat) = seat {
+                self.asked.remove(seat, topic);
+            }
+            return seat.is_some();
+        }
+        match self.publisher.cancel(pipe, topic) {
+            Some(Removed::Last | Removed::NotFound) => true,
+            Some(Removed::Remaining) => self.notices == Notices::Every,
+            None => false,
+        }
+    }
+
+    /// The subscriptions of `pipe` end; the application sees which.
+    fn end_subscriptions(&mut self, pipe: PipeId) {
+        let mut ended = Vec::new();
+        let (manual, every) = (self.manual, self.notices == Notices::Every);
+        self.publisher.disconnected(pipe, |topic, last| {
+            if !manual && (last || every) {
+                ended.push(topic);
+            }
+        });
+        if let Some(seat) = self.publisher.seat(pipe) {
+            self.asked.remove_all(seat, |topic, _| {
+                if manual {
+                    ended.push(topic);
+                }
+            });
+        }
+        // What this connection asked for must not be granted to the next.
+        self.last.take_if(|last| *last == pipe);
+        for (from, _) in &mut self.waiting {
+            from.take_if(|from| *from == pipe);
+        }
+        for topic in ended {
+            self.queue(None, Received::Cancel(Bytes::from(topic)));
+        }
+    }
+
+    fn forget(&mut self, pipe: PipeId) {
+        self.end_subscriptions(pipe);
+        self.publisher.ended(pipe);
+        self.unread.retain(|&unread| unread != pipe);
+    }
+}
+
+impl Rules for XPub {
+    fn reconfigure(&mut self, options: &PatternOptions) {
+        self.publisher.reconfigure(options);
+        self.asked.limit(options.topic_bytes_per_peer);
+        self.manual = options.manual;
+        self.notices = options.notices;
+        self.only_first = options.only_first_subscribe;
+        self.welcome.clone_from(&options.welcome);
+        self.bound = options.upstream_backlog_bytes.max(1);
+    }
+
+    fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
+        self.publisher.attached(pipe);
+        Admission::Accepted
+    }
+
+    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
+        if let Some(welcome) = &self.welcome {
+            pipes.write_always(pipe, welcome.clone());
+        }
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
+        // What a connection has left behind must not act on the next. What there is no room for is thrown away:
+        // the subscriptions among it would end now anyway.
+        while let Some(received) = pipes.try_read(pipe) {
+            if self.waiting_bytes < self.bound {
+                self.take(pipe, received, pipes);
+            } else if matches!(received, Received::Message(_)) {
+                pipes.dropped(Some(pipe), DropCause::NoRoom);
+            }
+        }
+        match afterwards {
+            Afterlife::Reconnects => self.end_subscriptions(pipe),
+            Afterlife::Ends => self.forget(pipe),
+        }
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.forget(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        while self.waiting_bytes < self.bound {
+            let Some(received) = pipes.try_read(pipe) else {
+                return;
+            };
+            self.take(pipe, received, pipes);
+        }
+        if !self.unread.contains(&pipe) {
+            self.unread.push(pipe);
+        }
+    }
+
+    fn writable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.publisher.writable(pipe);
+    }
+
+    #[inline]
+    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        self.publisher.publish(message, pipes)
+    }
+
+    /// As the application of an XPUB expects: 1 and the topic, 0 and the topic, or an upstream message as it is.
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.next_event(pipes).map(upstream::join)
+    }
+
+    fn can_send(&mut self, _: &mut impl Pipes) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, _: &mut impl Pipes) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+fn cost(received: &Received) -> usize {
+    let bytes = match received {
+        Received::Message(message) => message.size(),
+        Received::Subscribe(topic) | Received::Cancel(topic) => topic.len(),
+    };
+    bytes + WAITING_OVERHEAD
+}
+
+#[cfg(test)]
+mod tests;

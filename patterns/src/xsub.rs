@@ -1,0 +1,140 @@
+//! XSUB: a SUB that subscribes by sending, receives all that arrives, and may send upstream.
+//!
+//! Owns: nothing but a fair queue, a fan-out and its topics.
+//! Always true: every connected publisher knows every topic; an upstream message goes to all that have room.
+//! Must not know: what is done with upstream messages.
+//! Source: RFC 29/PUBSUB, "The XSUB Socket Type".
+
+use crate::interest::Interest;
+use crate::rules::Rules;
+use crate::strategy::{FairQueue, FanOut};
+use crate::subscriptions::Removed;
+use crate::{
+    Admission, Afterlife, DropCause, Message, PatternOptions, Peer, PipeId, Pipes, Received,
+    Refusal, Refused, Sent, SlowSubscriber, upstream,
+};
+
+/// The rules of an XSUB socket.
+#[derive(Debug)]
+pub struct XSub {
+    incoming: FairQueue,
+    outgoing: FanOut,
+    interest: Interest,
+    only_first: bool,
+    verbose_unsubscribe: bool,
+}
+
+impl XSub {
+    pub(crate) fn new(options: &PatternOptions) -> Self {
+        Self {
+            incoming: FairQueue::default(),
+            outgoing: FanOut::new(DropCause::NoRoom),
+            interest: Interest::default(),
+            only_first: options.only_first_subscribe,
+            verbose_unsubscribe: options.verbose_unsubscribe,
+        }
+    }
+
+    /// Asks all publishers for messages whose first frame begins with `topic`; gives how many were told.
+    pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> usize {
+        self.interest.subscribe(topic, pipes)
+    }
+
+    /// Undoes one subscription to exactly `topic`, and tells whether there was one.
+    pub fn unsubscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> bool {
+        let always = self.verbose_unsubscribe;
+        self.interest.unsubscribe(topic, always, pipes).0 != Removed::NotFound
+    }
+
+    /// How many different topics it is subscribed to.
+    pub fn topic_count(&self) -> usize {
+        self.interest.topic_count()
+    }
+
+    /// Sends `message` to all publishers that have room, whatever it begins with.
+    pub fn send_upstream(&mut self, message: Message, pipes: &mut impl Pipes) -> Sent {
+        self.outgoing
+            .send_to_all(message, SlowSubscriber::DropNewest, pipes)
+            .expect("only the rule to refuse gives a message back")
+    }
+}
+
+impl Rules for XSub {
+    fn reconfigure(&mut self, options: &PatternOptions) {
+        self.only_first = options.only_first_subscribe;
+        self.verbose_unsubscribe = options.verbose_unsubscribe;
+    }
+
+    fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
+        self.incoming.attach(pipe);
+        self.outgoing.attach(pipe);
+        Admission::Accepted
+    }
+
+    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
+        self.interest.connected(pipe, pipes);
+        Admission::Accepted
+    }
+
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
+        self.interest.disconnected(pipe);
+        if afterwards == Afterlife::Ends {
+            self.outgoing.detach(pipe);
+        }
+    }
+
+    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.interest.disconnected(pipe);
+        self.outgoing.detach(pipe);
+        self.incoming.detach(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.incoming.readable(pipe);
+    }
+
+    fn writable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
+        self.outgoing.writable(pipe);
+    }
+
+    /// A frame that begins with 1 subscribes to the rest of it, one that begins with 0 unsubscribes; the others go
+    /// upstream together. `sent` is the number of publishers that got the last of all this.
+    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        let mut result = Sent::default();
+        upstream::split(message, self.only_first, |part| {
+            result = match part {
+                Received::Message(message) => self.send_upstream(message, pipes),
+                Received::Subscribe(topic) => Sent {
+                    sent: self.interest.subscribe(&topic, pipes),
+                    dropped: 0,
+                },
+                Received::Cancel(topic) => {
+                    let always = self.verbose_unsubscribe;
+                    let (_, sent) = self.interest.unsubscribe(&topic, always, pipes);
+                    Sent { sent, dropped: 0 }
+                }
+            };
+        });
+        Ok(result)
+    }
+
+    #[inline]
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.incoming.recv(pipes).map(|(_, message)| message)
+    }
+
+    fn can_send(&mut self, _: &mut impl Pipes) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.incoming.has_message(pipes)
+    }
+
+    fn may_recv(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
