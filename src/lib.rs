@@ -1,1 +1,41 @@
-//! ZeroMQ-style messaging. (Under construction.)
+//! ZeroMQ-style messaging: typed sockets, wire compatible with every ZMTP 3.x peer, without C or an async runtime.
+//!
+//! A socket sends and receives whole [`Message`]s; I/O threads of its [`Context`] look after any number of
+//! connections in both directions. What a socket does when a peer cannot keep up is the heart of this library, and
+//! nothing about it is silent: see [`Stats`] and [`Event`].
+
+mod context;
+mod endpoint;
+mod engine;
+mod error;
+mod facade;
+mod monitor;
+mod options;
+mod peer;
+mod pipe;
+mod socket;
+mod stats;
+mod sync;
+mod transport;
+mod zmtp;
+
+pub use context::{Context, ContextBuilder};
+pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
+pub use engine::DrainReport;
+pub use error::{
+    BindError, ConnectError, EndpointError, LinkError, RecvError, SendError, TryRecvError,
+    TrySendError, WaitError,
+};
+pub use facade::{Builder, Pull, Push};
+pub use highwater_patterns::{
+    Frame, INLINE_CAPACITY, InvalidRoutingId, Message, RoutingId, SocketType,
+};
+pub use monitor::{Event, EventKind};
+pub use options::{Keepalive, Linger, OptionError};
+pub use peer::{Credentials, PeerInfo};
+pub use stats::{Dropped, PeerStats, Stats};
+pub use zmtp::{FrameError, ProtocolError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

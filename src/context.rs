@@ -1,0 +1,202 @@
+//! The context: what sockets share.
+//!
+//! Owns: the I/O threads, started when first needed, and the list of sockets to end on shutdown.
+//! Always true: the I/O threads end once no context, no socket and no lingering message is left.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use crate::engine::{Drain, Engine};
+use crate::socket::Core;
+use crate::sync::Mutex;
+
+/// How long the last context waits for lingering messages before it says so.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What sockets share: the I/O threads that look after their connections.
+///
+/// Cheap to clone; every clone is the same context. Sockets keep the I/O threads running, so a context may be dropped
+/// before them. Dropping the last context waits until the messages that closed sockets have left behind are sent, or
+/// their [linger](crate::Linger) is over; it logs a line if that takes longer than a second.
+///
+/// ```
+/// use highwater::{Context, Pull, Push};
+///
+/// let context = Context::new();
+/// let push = Push::new(&context);
+/// let at = push.bind("tcp://127.0.0.1:0")?;
+/// let pull = Pull::new(&context);
+/// pull.connect(&at)?;
+/// push.send("hello")?;
+/// assert_eq!(pull.recv()?, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Context {
+    handle: Arc<Handle>,
+}
+
+/// Dropped with the last [`Context`].
+#[derive(Debug)]
+struct Handle {
+    hub: Arc<Hub>,
+}
+
+/// What contexts and sockets hold on to.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    settings: Settings,
+    engine: Mutex<Option<Arc<Engine>>>,
+    sockets: Mutex<Vec<Weak<Core>>>,
+    /// Counts the links and sessions of closed sockets that still have something to send.
+    lingering: Arc<Drain>,
+    shut_down: AtomicBool,
+}
+
+#[derive(Debug, Clone)]
+struct Settings {
+    io_threads: usize,
+    thread_name: String,
+}
+
+/// Builds a [`Context`].
+///
+/// ```
+/// let context = highwater::Context::builder().io_threads(2).thread_name("feeds").build();
+/// ```
+#[derive(Debug, Clone)]
+pub struct ContextBuilder {
+    settings: Settings,
+}
+
+impl Context {
+    /// A context with one I/O thread, which is started by the first `bind` or `connect`.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A context that is not as usual.
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder {
+            settings: Settings {
+                io_threads: 1,
+                thread_name: "highwater".to_owned(),
+            },
+        }
+    }
+
+    /// Ends every socket of this context: each call that waits, and each later one, returns `Terminated`.
+    ///
+    /// Does not wait. Messages already queued linger as usual once their sockets are dropped.
+    pub fn shutdown(&self) {
+        self.hub().shut_down.store(true, Ordering::SeqCst);
+        let sockets = std::mem::take(&mut *self.hub().sockets.lock());
+        for socket in sockets.iter().filter_map(Weak::upgrade) {
+            socket.terminate();
+        }
+    }
+
+    /// Waits until nothing that closed sockets have left behind is still being sent; false if the time was over first.
+    pub fn wait_for_lingering(&self, timeout: Duration) -> bool {
+        self.hub()
+            .lingering
+            .wait(Instant::now().checked_add(timeout))
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.handle.hub
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ContextBuilder {
+    /// How many I/O threads share the connections. Default: 1; at least 1.
+    ///
+    /// One is enough for a few gigabytes a second. More help with many connections on many cores.
+    #[must_use]
+    pub fn io_threads(mut self, count: usize) -> Self {
+        self.settings.io_threads = count.max(1);
+        self
+    }
+
+    /// What the I/O threads are called: this, `-io-` and a number. Default: `highwater`.
+    ///
+    /// A name with a NUL byte is cut there. Linux shows 15 bytes of it.
+    #[must_use]
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.settings.thread_name = name.split('\0').next().unwrap_or_default().to_owned();
+        self
+    }
+
+    /// The context. Nothing is started yet.
+    pub fn build(self) -> Context {
+        Context {
+            handle: Arc::new(Handle {
+                hub: Arc::new(Hub {
+                    settings: self.settings,
+                    engine: Mutex::default(),
+                    sockets: Mutex::default(),
+                    lingering: Arc::default(),
+                    shut_down: AtomicBool::new(false),
+                }),
+            }),
+        }
+    }
+}
+
+impl Hub {
+    /// The I/O threads.
+    pub(crate) fn engine(&self) -> io::Result<Arc<Engine>> {
+        let mut engine = self.engine.lock();
+        if let Some(engine) = &*engine {
+            return Ok(Arc::clone(engine));
+        }
+        let started = Arc::new(Engine::start(
+            self.settings.io_threads,
+            &self.settings.thread_name,
+        )?);
+        *engine = Some(Arc::clone(&started));
+        Ok(started)
+    }
+
+    /// Remembers a socket, to end it on shutdown; at once if that has been.
+    pub(crate) fn register(&self, socket: &Arc<Core>) {
+        let mut sockets = self.sockets.lock();
+        if sockets.len() == sockets.capacity() {
+            sockets.retain(|socket| socket.strong_count() > 0);
+        }
+        sockets.push(Arc::downgrade(socket));
+        drop(sockets);
+        if self.shut_down.load(Ordering::SeqCst) {
+            socket.terminate();
+        }
+    }
+
+    pub(crate) fn lingering(&self) -> &Arc<Drain> {
+        &self.lingering
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.hub.lingering.wait_patiently(PATIENCE, || {
+            tracing::warn!(target: "highwater", "the context waits for messages that linger");
+        });
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.lock().take() {
+            engine.stop();
+        }
+    }
+}

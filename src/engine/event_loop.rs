@@ -1,0 +1,309 @@
+//! The loop of one I/O thread.
+//!
+//! Owns: every listener, session and link of this thread, their timers, and the order in which work is done.
+//! Always true: no call in here blocks but the one wait; before it waits, every request has been seen, and every lent
+//! link is either waited on by its socket or watched by a tick.
+//!
+//! One turn: wait; handle events; handle requests; write what was scheduled, yielding once before it believes that a
+//! stream has ended; fire timers; look after lent links.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use polling::{Event, Events};
+
+use super::link::Link;
+use super::listener::ListenerEntry;
+use super::resolver::Resolver;
+use super::session::SessionEntry;
+use super::timers::Timers;
+use super::traffic::LinkEntry;
+use super::{Drain, Inbox, Key, Request, Shared};
+use crate::pipe::{Duty, Pumped, SocketSide};
+
+/// How long a lent link that is not in use stays lent: one to two ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// How often scheduled links are written before the poller is asked again, which costs five system calls.
+const FLUSH_ROUNDS: usize = 16;
+
+/// One I/O thread.
+#[derive(Debug)]
+pub(super) struct Loop {
+    /// The way to this thread, then to the others of the context.
+    pub(super) threads: Vec<Arc<Shared>>,
+    pub(super) next_thread: usize,
+    pub(super) entries: HashMap<Key, Entry>,
+    pub(super) timers: Timers,
+    pub(super) resolver: Resolver,
+    /// What links read into; one for the thread, since an idle link needs none.
+    pub(super) scratch: Vec<u8>,
+    /// Links with bytes to write.
+    flushing: Vec<Key>,
+    /// Sockets that have borrowed a reader, with their uses at the last tick.
+    lenders: Vec<(Arc<dyn SocketSide>, u32)>,
+    next_tick: Option<Instant>,
+    stopping: bool,
+}
+
+/// Whatever has a key.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Listener(ListenerEntry),
+    Session(SessionEntry),
+    Link(LinkEntry),
+}
+
+/// The end of a listener, session or link, while what waits is still being sent.
+#[derive(Debug, Clone)]
+pub(super) struct Closing {
+    pub(super) deadline: Option<Instant>,
+    pub(super) drains: Vec<Arc<Drain>>,
+}
+
+impl Loop {
+    /// `threads`: this thread first, then the others of the context.
+    pub(super) fn new(threads: Vec<Arc<Shared>>) -> Self {
+        Self {
+            resolver: Resolver::new(Arc::clone(&threads[0])),
+            threads,
+            next_thread: 0,
+            entries: HashMap::new(),
+            timers: Timers::default(),
+            scratch: Vec::new(),
+            flushing: Vec::new(),
+            lenders: Vec::new(),
+            next_tick: None,
+            stopping: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut events = Events::new();
+        while !(self.stopping && self.entries.is_empty()) {
+            if self.take_requests() {
+                self.flush();
+                continue;
+            }
+            events.clear();
+            let timeout = self.time_to_wait();
+            if let Err(error) = self.threads[0].poller.wait(&mut events, timeout) {
+                tracing::error!(target: "highwater", "waiting for events failed: {error}");
+                std::thread::yield_now();
+            }
+            self.threads[0].inbox.lock().asleep = false;
+            for event in events.iter() {
+                self.handle_event(event);
+            }
+            self.take_requests();
+            self.flush();
+            self.fire_timers();
+            self.tick();
+        }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.threads[0]
+    }
+
+    pub(super) fn new_key(&self) -> Key {
+        self.shared()
+            .next_key
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Handles what others have asked for; false, and ready to be woken, if there was nothing.
+    fn take_requests(&mut self) -> bool {
+        let requests = {
+            let mut inbox: crate::sync::MutexGuard<'_, Inbox> = self.threads[0].inbox.lock();
+            if inbox.requests.is_empty() {
+                inbox.asleep = true;
+                return false;
+            }
+            inbox.asleep = false;
+            std::mem::take(&mut inbox.requests)
+        };
+        for request in requests {
+            self.handle_request(request);
+        }
+        true
+    }
+
+    fn handle_request(&mut self, request: Request) {
+        match request {
+            Request::Listen {
+                key,
+                listener,
+                config,
+            } => self.add_listener(key, listener, config),
+            Request::Adopt {
+                stream,
+                listener,
+                config,
+            } => self.adopt(stream, listener, config),
+            Request::Connect { key, config, pipe } => self.add_session(key, config, pipe),
+            Request::Close {
+                key,
+                deadline,
+                drains,
+                closed,
+            } => {
+                self.close(key, &Closing { deadline, drains });
+                if let Some(closed) = closed {
+                    // Nobody waits any more; that is not ours to judge.
+                    let _ = closed.send(());
+                }
+            }
+            Request::Resolved { key, outcome } => self.resolved(key, outcome),
+            Request::Duty(key, Duty::Flush) => self.flushing.push(key),
+            Request::Duty(key, duty) => self.do_duty(key, duty),
+            Request::Stop => self.stopping = true,
+        }
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match self.entries.get(&event.key) {
+            Some(Entry::Listener(_)) => self.accept(event.key),
+            Some(Entry::Link(_)) => self.link_event(event.key, event.readable, event.writable),
+            Some(Entry::Session(_)) | None => {}
+        }
+    }
+
+    /// Ends whatever `key` is. What waits is sent until the deadline.
+    fn close(&mut self, key: Key, closing: &Closing) {
+        match self.entries.get(&key) {
+            Some(Entry::Session(_)) => self.close_session(key, closing),
+            _ => {
+                self.close_listener(key);
+                let children: Vec<Key> = self
+                    .entries
+                    .iter()
+                    .filter(|(_, entry)| matches!(entry, Entry::Link(link) if link.owner == key))
+                    .map(|(key, _)| *key)
+                    .collect();
+                for child in children {
+                    closing.drains.iter().for_each(|drain| drain.begin());
+                    self.close_link(child, closing);
+                }
+            }
+        }
+        closing.drains.iter().for_each(|drain| drain.finish(0, 0));
+    }
+
+    /// A link has bytes to write.
+    pub(super) fn schedule(&mut self, key: Key) {
+        self.flushing.push(key);
+    }
+
+    /// Writes what was scheduled. A link that has nothing left is looked at once more after a yield, since a stream
+    /// pauses between any two messages; only then does its duty end.
+    fn flush(&mut self) {
+        for _ in 0..FLUSH_ROUNDS {
+            let flushing = std::mem::take(&mut self.flushing);
+            let pumped: Vec<Key> = flushing.into_iter().filter(|key| self.pump(*key)).collect();
+            if pumped.is_empty() {
+                return;
+            }
+            std::thread::yield_now();
+            for key in pumped {
+                let Some(Entry::Link(entry)) = self.entries.get(&key) else {
+                    continue;
+                };
+                if entry
+                    .pipe
+                    .as_ref()
+                    .is_some_and(|pipe| !pipe.outgoing.retire())
+                {
+                    self.flushing.push(key);
+                } else {
+                    self.link_drained(key);
+                }
+            }
+        }
+    }
+
+    /// Writes what one link has; true if its duty goes on.
+    fn pump(&mut self, key: Key) -> bool {
+        let Some(Entry::Link(entry)) = self.entries.get(&key) else {
+            return false;
+        };
+        let Some(pipe) = &entry.pipe else {
+            return false;
+        };
+        match pipe.outgoing.pump() {
+            Ok(Pumped::Drained | Pumped::Contended) => true,
+            Ok(Pumped::Blocked | Pumped::Unwired) => false,
+            Err(error) => {
+                self.link_failed(key, error.into());
+                false
+            }
+        }
+    }
+
+    /// How long the poller may wait, as agreed with everybody who could have work for us.
+    fn time_to_wait(&mut self) -> Option<Duration> {
+        if !self.flushing.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let mut watched = false;
+        for (lender, _) in &self.lenders {
+            watched |= lender.lending().must_tick();
+        }
+        let now = Instant::now();
+        self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + TICK));
+        let deadline = match (self.timers.next(), self.next_tick) {
+            (Some(timer), Some(tick)) => Some(timer.min(tick)),
+            (timer, tick) => timer.or(tick),
+        };
+        deadline.map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    /// Takes lent links back that have not been used for a whole tick.
+    fn tick(&mut self) {
+        if self.next_tick.is_none_or(|tick| Instant::now() < tick) {
+            return;
+        }
+        self.next_tick = None;
+        self.lenders.retain_mut(|(lender, seen)| {
+            let uses = lender.lending().uses();
+            let unused = uses == *seen && !lender.lending().is_waiting();
+            *seen = uses;
+            !(unused && lender.return_readers())
+        });
+    }
+
+    /// A socket has borrowed a reader: watch over it.
+    pub(super) fn watch(&mut self, lender: Arc<dyn SocketSide>) {
+        if !self
+            .lenders
+            .iter()
+            .any(|(known, _)| Arc::ptr_eq(known, &lender))
+        {
+            let uses = lender.lending().uses();
+            self.lenders.push((lender, uses));
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        if self.timers.next().is_none() {
+            return;
+        }
+        let now = Instant::now();
+        while let Some(key) = self.timers.pop(now) {
+            match self.entries.get(&key) {
+                Some(Entry::Listener(_)) => self.resume_accepting(key),
+                Some(Entry::Session(_)) => self.session_timer(key, now),
+                Some(Entry::Link(_)) => self.link_timer(key, now),
+                None => {}
+            }
+        }
+    }
+
+    pub(super) fn link(&self, key: Key) -> Option<&Arc<Link>> {
+        match self.entries.get(&key) {
+            Some(Entry::Link(entry)) => Some(&entry.link),
+            _ => None,
+        }
+    }
+}

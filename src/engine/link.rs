@@ -1,0 +1,208 @@
+//! One live connection, reachable from every thread.
+//!
+//! Owns: the stream with its registration, what the poller listens for, and the reader while it is not lent.
+//! Always true: input is listened for only while the reader is here and nobody has paused it.
+//! Must not know: what the bytes say.
+//!
+//! ```text
+//!              borrow_reader                         return_reader
+//!   Reader Here ------------> Lent (socket reads) ------------> Here, and a duty to look at once
+//!        \______________________________ ending ______________________________> Gone
+//! ```
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use polling::{Event, PollMode};
+
+use super::registration::Registered;
+use super::{Key, Request, Shared};
+use crate::pipe::{Duty, Reader, Wire};
+use crate::sync::{Mutex, MutexGuard};
+use crate::transport::Stream;
+
+/// One live connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    key: Key,
+    stream: Registered<Stream>,
+    interest: Mutex<Interest>,
+    reader: Mutex<Slot>,
+    /// Something was read since the I/O thread last asked.
+    heard: AtomicBool,
+    thread: Arc<Shared>,
+}
+
+/// What the poller listens for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Interest {
+    input: bool,
+    output: bool,
+    /// A lent link is one-shot: a hang-up is reported once and not for ever, since the leader finds out by itself.
+    lent: bool,
+}
+
+/// Where the reader is.
+#[derive(Debug)]
+pub(super) enum Slot {
+    /// The I/O thread reads.
+    Here(Reader),
+    /// The socket reads.
+    Lent,
+    /// The connection is ending; nobody reads.
+    Gone,
+}
+
+impl Link {
+    /// Registers `stream`; `output` says that a connection is under way, whose end the poller tells.
+    pub(super) fn new(
+        thread: &Arc<Shared>,
+        key: Key,
+        stream: Stream,
+        reader: Reader,
+        output: bool,
+    ) -> io::Result<Self> {
+        let interest = Interest {
+            input: !output,
+            output,
+            lent: false,
+        };
+        Ok(Self {
+            key,
+            stream: Registered::new(Arc::clone(&thread.poller), stream, interest.event(key))?,
+            interest: Mutex::new(interest),
+            reader: Mutex::new(Slot::Here(reader)),
+            heard: AtomicBool::new(false),
+            thread: Arc::clone(thread),
+        })
+    }
+
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The place of the reader; the lock keeps it there.
+    pub(super) fn reader(&self) -> MutexGuard<'_, Slot> {
+        self.reader.lock()
+    }
+
+    /// Whether the I/O thread should hear of input.
+    pub(super) fn want_input(&self, wanted: bool) {
+        self.change(|interest| interest.input = wanted && !interest.lent);
+    }
+
+    /// A one-shot event was delivered: listen again for what is wanted.
+    pub(super) fn rearm(&self) {
+        let interest = self.interest.lock();
+        if interest.lent {
+            self.apply(*interest);
+        }
+    }
+
+    /// Ends the connection: no more events, and the peer is told. The descriptor closes with the last user.
+    pub(super) fn end(&self) {
+        *self.reader.lock() = Slot::Gone;
+        self.change(|interest| {
+            *interest = Interest {
+                input: false,
+                output: false,
+                lent: true,
+            };
+        });
+        // A peer that is gone already makes this fail; there is nobody left to tell.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Whether anything was read since the last call.
+    pub(super) fn was_heard(&self) -> bool {
+        self.heard.swap(false, Ordering::Relaxed)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Interest)) {
+        let mut interest = self.interest.lock();
+        let before = *interest;
+        change(&mut interest);
+        if *interest != before {
+            self.apply(*interest);
+        }
+    }
+
+    fn apply(&self, interest: Interest) {
+        let mode = if interest.lent {
+            PollMode::Oneshot
+        } else {
+            PollMode::Level
+        };
+        if let Err(error) = self.stream.modify(interest.event(self.key), mode) {
+            self.duty(Duty::Failed(error.into()));
+        }
+    }
+}
+
+impl Interest {
+    fn event(self, key: Key) -> Event {
+        Event::new(key, self.input, self.output)
+    }
+}
+
+impl Wire for Link {
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [only] => self.stream.write(only),
+            several => self.stream.write_vectored(several),
+        }
+    }
+
+    fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        let read = self.stream.read_into_spare(buffer, most)?;
+        self.heard.store(true, Ordering::Relaxed);
+        Ok(read)
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    fn want_output(&self, wanted: bool) {
+        self.change(|interest| interest.output = wanted);
+    }
+
+    fn borrow_reader(&self) -> Option<Reader> {
+        let mut slot = self.reader.lock();
+        match std::mem::replace(&mut *slot, Slot::Lent) {
+            Slot::Here(reader) => {
+                self.change(|interest| {
+                    interest.input = false;
+                    interest.lent = true;
+                });
+                drop(slot);
+                self.duty(Duty::Lent);
+                Some(reader)
+            }
+            other => {
+                *slot = other;
+                None
+            }
+        }
+    }
+
+    fn return_reader(&self, reader: Reader) {
+        let mut slot = self.reader.lock();
+        if matches!(*slot, Slot::Lent) {
+            *slot = Slot::Here(reader);
+            self.change(|interest| {
+                interest.input = true;
+                interest.lent = false;
+            });
+            drop(slot);
+            self.duty(Duty::Returned);
+        }
+    }
+
+    fn duty(&self, duty: Duty) {
+        self.thread.send(Request::Duty(self.key, duty));
+    }
+}

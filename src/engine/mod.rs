@@ -1,0 +1,245 @@
+//! The I/O threads: what looks after connections while the application does something else.
+//!
+//! Owns: listeners, sessions (one configured peer each), links (one live connection each), their timers and back-off.
+//! Always true: everything here belongs to one thread; others reach it by [`Request`]s, or through a link's own locks.
+//! Must not know: sockets and patterns. It answers a [`SocketSide`] with events.
+//!
+//! ```text
+//!   Engine --Request--> Loop --owns--> Listener --accepts--> Link --------+
+//!                        |                                    ^           | PipeEvent
+//!                        +-----------> Session --connects-----+           v
+//!                                      (its Pipe outlives links)      SocketSide
+//! ```
+
+mod backoff;
+mod drain;
+mod event_loop;
+mod link;
+mod listener;
+mod registration;
+mod resolver;
+mod session;
+mod timers;
+mod traffic;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use highwater_patterns::SocketType;
+use polling::Poller;
+
+pub(crate) use drain::Drain;
+pub use drain::DrainReport;
+
+use crate::endpoint::Endpoint;
+use crate::error::LinkError;
+use crate::options::Options;
+use crate::pipe::{Duty, Pipe, SocketSide};
+use crate::stats::Telemetry;
+use crate::sync::Mutex;
+use crate::transport::{Listener, Stream, Target};
+
+/// Names a listener, a session or a link; never used twice within a context.
+pub(crate) type Key = usize;
+
+/// What every connection of one endpoint has in common.
+#[derive(Debug)]
+pub(crate) struct EndpointConfig {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) socket_type: SocketType,
+    pub(crate) options: Options,
+    pub(crate) side: Arc<dyn SocketSide>,
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// What others ask of an I/O thread.
+#[derive(Debug)]
+enum Request {
+    /// Accept connections.
+    Listen {
+        key: Key,
+        listener: Listener,
+        config: Arc<EndpointConfig>,
+    },
+    /// Look after an accepted connection.
+    Adopt {
+        stream: Stream,
+        listener: Key,
+        config: Arc<EndpointConfig>,
+    },
+    /// Keep a connection to a peer.
+    Connect {
+        key: Key,
+        config: Arc<EndpointConfig>,
+        pipe: Option<Arc<Pipe>>,
+    },
+    /// End a listener, with the connections it accepted, or a session. Sends what waits until `deadline`.
+    Close {
+        key: Key,
+        deadline: Option<Instant>,
+        drains: Vec<Arc<Drain>>,
+        /// Told when a listener no longer listens.
+        closed: Option<crossbeam_channel::Sender<()>>,
+    },
+    /// A name has been looked up.
+    Resolved {
+        key: Key,
+        outcome: Result<Vec<Target>, LinkError>,
+    },
+    /// Work on one link.
+    Duty(Key, Duty),
+    /// End, once nothing is left.
+    Stop,
+}
+
+/// The part of an I/O thread that others reach.
+#[derive(Debug)]
+struct Shared {
+    poller: Arc<Poller>,
+    inbox: Mutex<Inbox>,
+    next_key: Arc<AtomicUsize>,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    requests: Vec<Request>,
+    /// The thread waits for the poller, or is about to.
+    asleep: bool,
+}
+
+impl Shared {
+    /// Hands over a request; wakes the thread only if it sleeps.
+    fn send(&self, request: Request) {
+        let mut inbox = self.inbox.lock();
+        inbox.requests.push(request);
+        let wake = std::mem::take(&mut inbox.asleep);
+        drop(inbox);
+        if wake {
+            // It fails only where the system is out of resources for an eventfd write; the thread then finds the
+            // request when its next timer or event wakes it.
+            let _ = self.poller.notify();
+        }
+    }
+}
+
+/// The I/O threads of a context.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    threads: Vec<Arc<Shared>>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+    next_key: Arc<AtomicUsize>,
+}
+
+impl Engine {
+    /// Starts `count` I/O threads, at least one.
+    pub(crate) fn start(count: usize, name: &str) -> io::Result<Self> {
+        let next_key = Arc::new(AtomicUsize::new(1));
+        let mut threads = Vec::new();
+        for _ in 0..count.max(1) {
+            threads.push(Arc::new(Shared {
+                poller: Arc::new(Poller::new()?),
+                inbox: Mutex::default(),
+                next_key: Arc::clone(&next_key),
+            }));
+        }
+        let mut handles = Vec::new();
+        for index in 0..threads.len() {
+            let turned = threads[index..]
+                .iter()
+                .chain(&threads[..index])
+                .cloned()
+                .collect();
+            handles.push(
+                std::thread::Builder::new()
+                    .name(format!("{name}-io-{index}"))
+                    .spawn(move || event_loop::Loop::new(turned).run())?,
+            );
+        }
+        Ok(Self {
+            threads,
+            handles: Mutex::new(handles),
+            next_key,
+        })
+    }
+
+    /// Accepts connections on `listener`; the key ends it.
+    pub(crate) fn listen(&self, listener: Listener, config: Arc<EndpointConfig>) -> Key {
+        let key = self.new_key();
+        self.thread_for(key).send(Request::Listen {
+            key,
+            listener,
+            config,
+        });
+        key
+    }
+
+    /// Connects, and connects again whenever the connection is lost; the key ends it. Without a `pipe`, each
+    /// connection gets one of its own.
+    pub(crate) fn connect(&self, config: Arc<EndpointConfig>, pipe: Option<Arc<Pipe>>) -> Key {
+        let key = self.new_key();
+        self.thread_for(key)
+            .send(Request::Connect { key, config, pipe });
+        key
+    }
+
+    /// Ends the listener `key` and the connections it accepted. On return the address is free.
+    pub(crate) fn close_listener(
+        &self,
+        key: Key,
+        deadline: Option<Instant>,
+        drains: &[Arc<Drain>],
+    ) {
+        let (closed, is_closed) = crossbeam_channel::bounded(1);
+        let mut closed = Some(closed);
+        for thread in &self.threads {
+            drains.iter().for_each(|drain| drain.begin());
+            let owner = Arc::ptr_eq(thread, self.thread_for(key));
+            thread.send(Request::Close {
+                key,
+                deadline,
+                drains: drains.to_vec(),
+                closed: if owner { closed.take() } else { None },
+            });
+        }
+        // An error says that the thread is gone, and with it the listener.
+        let _ = is_closed.recv();
+    }
+
+    /// Ends the session `key`.
+    pub(crate) fn close_session(&self, key: Key, deadline: Option<Instant>, drains: &[Arc<Drain>]) {
+        drains.iter().for_each(|drain| drain.begin());
+        self.thread_for(key).send(Request::Close {
+            key,
+            deadline,
+            drains: drains.to_vec(),
+            closed: None,
+        });
+    }
+
+    /// Lets the threads end by themselves once nothing is left to do.
+    pub(crate) fn stop(&self) {
+        for thread in &self.threads {
+            thread.send(Request::Stop);
+        }
+    }
+
+    /// Waits until the threads have ended, after [`stop`](Self::stop).
+    pub(crate) fn join(&self) {
+        for handle in self.handles.lock().drain(..) {
+            if handle.join().is_err() {
+                tracing::error!(target: "highwater", "an I/O thread panicked");
+            }
+        }
+    }
+
+    fn new_key(&self) -> Key {
+        self.next_key.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn thread_for(&self, key: Key) -> &Arc<Shared> {
+        &self.threads[key % self.threads.len()]
+    }
+}

@@ -1,0 +1,71 @@
+//! Looking names up, off the loop.
+//!
+//! Owns: a few threads, started when first needed, that ask the system's resolver.
+//! Always true: every question gets an answer, or the I/O thread is gone.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::{Key, Request, Shared};
+use crate::endpoint::Endpoint;
+use crate::error::LinkError;
+use crate::transport;
+
+/// Names looked up at the same time; a slow name server holds up no more than its own names, mostly.
+const MOST_THREADS: usize = 4;
+
+/// The resolver of one I/O thread.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    answer_to: Arc<Shared>,
+    questions: Sender<(Key, Endpoint)>,
+    asked: Receiver<(Key, Endpoint)>,
+    threads: usize,
+}
+
+impl Resolver {
+    pub(super) fn new(answer_to: Arc<Shared>) -> Self {
+        let (questions, asked) = unbounded();
+        Self {
+            answer_to,
+            questions,
+            asked,
+            threads: 0,
+        }
+    }
+
+    /// Asks for the addresses of `endpoint`; the answer comes as a [`Request::Resolved`] for `key`.
+    pub(super) fn resolve(&mut self, key: Key, endpoint: Endpoint) {
+        if self.threads < MOST_THREADS {
+            match self.start_thread() {
+                Ok(()) => self.threads += 1,
+                Err(error) if self.threads == 0 => {
+                    let outcome = Err(error.into());
+                    self.answer_to.send(Request::Resolved { key, outcome });
+                    return;
+                }
+                Err(_) => {}
+            }
+        }
+        self.questions
+            .send((key, endpoint))
+            .expect("this end holds a receiver, too");
+    }
+
+    fn start_thread(&self) -> std::io::Result<()> {
+        let (asked, answer_to) = (self.asked.clone(), Arc::clone(&self.answer_to));
+        std::thread::Builder::new()
+            .name("highwater-resolver".to_owned())
+            .spawn(move || {
+                for (key, endpoint) in asked {
+                    let outcome =
+                        transport::resolve(&endpoint).map_err(|error| LinkError::Resolve {
+                            reason: error.to_string(),
+                        });
+                    answer_to.send(Request::Resolved { key, outcome });
+                }
+            })?;
+        Ok(())
+    }
+}

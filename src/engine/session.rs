@@ -1,0 +1,301 @@
+//! Keeping one configured peer connected.
+//!
+//! Owns: the addresses still to be tried, the back-off, and the pipe that outlives connections.
+//! Always true: a session has at most one link; it either has one, waits for an answer or a timer, or has given up.
+//! Source: RFC 30 (the pipe exists while the peer does not); reconnecting as libzmq, with jitter added.
+//!
+//! ```text
+//!   Resolving --addresses--> Linked(connecting, handshaking, live)
+//!       ^                        | failed or lost
+//!       +------ Waiting <--------+----- final error: GivenUp
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::backoff::Backoff;
+use super::event_loop::{Closing, Entry, Loop};
+use super::{EndpointConfig, Key};
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::pipe::{Pipe, PipeEvent};
+use crate::transport::{self, StreamOptions, Target};
+
+/// One configured peer.
+#[derive(Debug)]
+pub(super) struct SessionEntry {
+    pub(super) config: Arc<EndpointConfig>,
+    /// `None` if each connection has a pipe of its own.
+    pub(super) pipe: Option<Arc<Pipe>>,
+    pub(super) backoff: Backoff,
+    phase: Phase,
+    /// Addresses not yet tried in this attempt.
+    targets: VecDeque<Target>,
+    closing: Option<(Closing, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Resolving,
+    Linked(Key),
+    GivenUp,
+}
+
+impl Loop {
+    pub(super) fn add_session(
+        &mut self,
+        key: Key,
+        config: Arc<EndpointConfig>,
+        pipe: Option<Arc<Pipe>>,
+    ) {
+        let options = &config.options;
+        let backoff = Backoff::new(options.reconnect_interval, options.reconnect_interval_max);
+        let session = SessionEntry {
+            config,
+            pipe,
+            backoff,
+            phase: Phase::Waiting,
+            targets: VecDeque::new(),
+            closing: None,
+        };
+        self.entries.insert(key, Entry::Session(session));
+        self.attempt(key);
+    }
+
+    fn session(&mut self, key: Key) -> Option<&mut SessionEntry> {
+        match self.entries.get_mut(&key) {
+            Some(Entry::Session(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Begins an attempt: looks the name up again, since it may have moved.
+    fn attempt(&mut self, key: Key) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        let endpoint = session.config.endpoint.clone();
+        session
+            .config
+            .telemetry
+            .monitor
+            .emit(EventKind::Connecting, Some(&endpoint), None);
+        if let Some(targets) = transport::resolve_now(&endpoint) {
+            session.targets = targets.into();
+            self.try_next(
+                key,
+                LinkError::Resolve {
+                    reason: "no address".to_owned(),
+                },
+            );
+        } else {
+            session.phase = Phase::Resolving;
+            self.resolver.resolve(key, endpoint);
+        }
+    }
+
+    pub(super) fn resolved(&mut self, key: Key, outcome: Result<Vec<Target>, LinkError>) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        if session.phase != Phase::Resolving {
+            return;
+        }
+        match outcome {
+            Ok(targets) => {
+                session.targets = targets.into();
+                self.try_next(
+                    key,
+                    LinkError::Resolve {
+                        reason: "no address".to_owned(),
+                    },
+                );
+            }
+            Err(cause) => self.attempt_failed(key, cause),
+        }
+    }
+
+    /// Tries the next address; `cause` says why the last one did not do.
+    fn try_next(&mut self, key: Key, mut cause: LinkError) {
+        loop {
+            let Some(session) = self.session(key) else {
+                return;
+            };
+            let Some(target) = session.targets.pop_front() else {
+                return self.attempt_failed(key, cause);
+            };
+            let config = Arc::clone(&session.config);
+            let options = StreamOptions::from(&config.options);
+            let outcome = transport::connect(&target, &options)
+                .and_then(|(stream, progress)| self.add_connecting(key, stream, progress, &config));
+            match outcome {
+                Ok(link) => {
+                    if let Some(session) = self.session(key) {
+                        session.phase = Phase::Linked(link);
+                    }
+                    self.begin_link(link);
+                    return;
+                }
+                Err(error) => cause = error.into(),
+            }
+        }
+    }
+
+    /// The link of this session has ended. `worked` says that its handshake had succeeded.
+    pub(super) fn session_link_ended(&mut self, key: Key, cause: LinkError, worked: bool) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        if worked || cause.is_final() {
+            session.targets.clear();
+            self.attempt_failed(key, cause);
+        } else {
+            self.try_next(key, cause);
+        }
+    }
+
+    /// All addresses have failed, or the connection was lost: wait, or give up.
+    fn attempt_failed(&mut self, key: Key, cause: LinkError) {
+        let jitter = rand::random::<f64>();
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        let delay = session.backoff.pause(jitter);
+        let exhausted = session
+            .config
+            .options
+            .reconnect_attempts
+            .is_some_and(|most| session.backoff.failures() > most);
+        if cause.is_final() || exhausted {
+            return self.give_up(key, cause);
+        }
+        if session.is_done() {
+            return self.end_session(key);
+        }
+        session.phase = Phase::Waiting;
+        let telemetry = &session.config.telemetry;
+        telemetry.retries.add(1);
+        let kind = EventKind::Retrying { delay, cause };
+        telemetry
+            .monitor
+            .emit(kind, Some(&session.config.endpoint), None);
+        let mut at = Instant::now() + delay;
+        if let Some(deadline) = session
+            .closing
+            .as_ref()
+            .and_then(|(closing, _)| closing.deadline)
+        {
+            at = at.min(deadline);
+        }
+        self.timers.set(key, Some(at));
+    }
+
+    /// There will be no further attempt: what was queued for this peer is lost.
+    fn give_up(&mut self, key: Key, cause: LinkError) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        session.phase = Phase::GivenUp;
+        let config = Arc::clone(&session.config);
+        config
+            .telemetry
+            .monitor
+            .emit(EventKind::GaveUp(cause), Some(&config.endpoint), None);
+        if session.closing.is_some() {
+            return self.end_session(key);
+        }
+        if let Some(pipe) = session.pipe.take() {
+            config.telemetry.unsent.add(pipe.outgoing.discard());
+            config.side.happened(PipeEvent::Disconnected {
+                pipe: pipe.id,
+                ends: true,
+            });
+        }
+    }
+
+    pub(super) fn session_timer(&mut self, key: Key, now: Instant) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        if session.is_overdue(now) {
+            self.end_session(key);
+        } else if session.phase == Phase::Waiting {
+            self.attempt(key);
+        }
+    }
+
+    /// Ends the session: at once if nothing waits, else when it is sent or the deadline has passed.
+    pub(super) fn close_session(&mut self, key: Key, closing: &Closing) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        let queued = session
+            .pipe
+            .as_ref()
+            .map_or(0, |pipe| pipe.outgoing.queued());
+        closing.drains.iter().for_each(|drain| drain.begin());
+        session.closing = Some((closing.clone(), queued));
+        if session.is_done() || session.is_overdue(Instant::now()) {
+            match session.phase {
+                Phase::Linked(link) if !session.is_overdue(Instant::now()) => {
+                    self.link_drained(link)
+                }
+                _ => self.end_session(key),
+            }
+            return;
+        }
+        if session.phase != Phase::Waiting {
+            self.timers.set(key, closing.deadline);
+        }
+    }
+
+    /// Whether this session is closing, and until when it may go on.
+    pub(super) fn session_closing(&mut self, key: Key) -> Option<Option<Instant>> {
+        self.session(key)
+            .and_then(|session| session.closing.as_ref())
+            .map(|(closing, _)| closing.deadline)
+    }
+
+    /// Removes the session and its link; counts what was not sent.
+    pub(super) fn end_session(&mut self, key: Key) {
+        let Some(Entry::Session(session)) = self.entries.remove(&key) else {
+            return;
+        };
+        self.timers.set(key, None);
+        if let Phase::Linked(link) = session.phase {
+            self.drop_link(link, LinkError::ClosedHere);
+        }
+        let mut lost = 0;
+        if let Some(pipe) = &session.pipe {
+            lost = pipe.outgoing.discard();
+            session.config.telemetry.unsent.add(lost);
+            session.config.telemetry.unread.add(pipe.incoming.close());
+            session.config.side.happened(PipeEvent::Gone(pipe.id));
+        }
+        if let Some((closing, queued)) = session.closing {
+            for drain in closing.drains {
+                drain.finish(queued.saturating_sub(lost), lost);
+            }
+        }
+    }
+}
+
+impl SessionEntry {
+    /// Closing, with nothing left to send.
+    fn is_done(&self) -> bool {
+        self.closing.is_some()
+            && self
+                .pipe
+                .as_ref()
+                .is_none_or(|pipe| pipe.outgoing.is_drained())
+    }
+
+    /// Closing, and out of time.
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.closing
+            .as_ref()
+            .is_some_and(|(closing, _)| closing.deadline.is_some_and(|deadline| deadline <= now))
+    }
+}

@@ -1,0 +1,362 @@
+//! What can go wrong, one small enum per decision that a caller takes.
+//!
+//! A message that was not taken comes back inside the error, untouched, so that it can be sent elsewhere.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use highwater_patterns::Message;
+
+use crate::endpoint::{Endpoint, InvalidEndpoint};
+use crate::zmtp::ProtocolError;
+
+/// Why a blocking send gave up. Every variant gives the message back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No peer had room before the time was over.
+    Timeout(Message),
+    /// The socket was closed, here or by another thread.
+    Closed(Message),
+    /// The context was shut down.
+    Terminated(Message),
+}
+
+/// Why a send that does not wait gave up. Every variant gives the message back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// The socket is mute: no peer at all, or every peer at its high-water mark. Later may succeed.
+    Full(Message),
+    /// The socket was closed, here or by another thread.
+    Closed(Message),
+    /// The context was shut down.
+    Terminated(Message),
+}
+
+/// Why a blocking receive gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// Nothing arrived before the time was over.
+    Timeout,
+    /// The socket was closed, here or by another thread.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
+/// Why a receive that does not wait gave nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryRecvError {
+    /// Nothing is there now. Later may succeed.
+    Empty,
+    /// The socket was closed, here or by another thread.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
+/// Why waiting for peers ended without them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// Fewer than asked for when the time was over.
+    Timeout,
+    /// The socket was closed, here or by another thread.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
+/// Why an endpoint could not be bound.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BindError {
+    /// It does not read as an endpoint.
+    Invalid(InvalidEndpoint),
+    /// The system refused: address in use, permission denied, no such interface, too many open files.
+    Io {
+        /// Where the socket should have listened.
+        endpoint: Endpoint,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// This transport cannot be bound.
+    Unsupported(Endpoint),
+    /// The socket was closed.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
+/// Why connecting could not begin. What fails later is retried in the background and told by events.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// It does not read as an endpoint.
+    Invalid(InvalidEndpoint),
+    /// It cannot be connected to: a wildcard, or a transport that is only bound.
+    Unsupported(Endpoint),
+    /// The system refused what the I/O threads need: a thread, or a file descriptor.
+    Io {
+        /// Where the socket should have connected to.
+        endpoint: Endpoint,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket was closed.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
+/// Why an endpoint could not be let go.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// It does not read as an endpoint.
+    Invalid(InvalidEndpoint),
+    /// The socket is not bound or connected there.
+    NotFound(Endpoint),
+    /// The socket was closed.
+    Closed,
+}
+
+/// Why a connection ended, or was never made. Reported by events and by the state of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The peer closed the connection.
+    PeerClosed,
+    /// The system reported an error: refused, reset, unreachable, no more file descriptors.
+    Io {
+        /// Its kind.
+        kind: io::ErrorKind,
+        /// Its number, if it came from the operating system.
+        code: Option<i32>,
+    },
+    /// The name did not resolve.
+    Resolve {
+        /// What the resolver said.
+        reason: String,
+    },
+    /// The peer broke the protocol, or speaks another one.
+    Protocol(ProtocolError),
+    /// The handshake took too long.
+    HandshakeTimeout,
+    /// Connecting took too long.
+    ConnectTimeout,
+    /// A peer that used to answer heartbeats has fallen silent.
+    HeartbeatTimeout,
+    /// The connection came from ourselves: source and destination address are one.
+    SelfConnection,
+    /// This socket has a peer already, and takes one only (PAIR).
+    AlreadyPaired,
+    /// Another peer has the same routing id (ROUTER).
+    DuplicateRoutingId,
+    /// The socket turned the peer out, since it was too slow (PUB).
+    Evicted,
+    /// The socket has as many connections as it takes.
+    TooManyConnections,
+    /// The peer's address or user is not on the accept list.
+    NotAccepted,
+    /// This end closed the connection: the socket, or this endpoint, was closed.
+    ClosedHere,
+}
+
+impl From<io::Error> for LinkError {
+    fn from(error: io::Error) -> Self {
+        Self::Io {
+            kind: error.kind(),
+            code: error.raw_os_error(),
+        }
+    }
+}
+
+impl From<ProtocolError> for LinkError {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl LinkError {
+    /// Whether connecting again would be pointless: the peer said no, and would say so again.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Protocol(error) if error.is_final())
+    }
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("the peer closed the connection"),
+            Self::Io {
+                code: Some(code), ..
+            } => write!(f, "{}", io::Error::from_raw_os_error(*code)),
+            Self::Io { kind, code: None } => write!(f, "{kind}"),
+            Self::Resolve { reason } => write!(f, "the name does not resolve: {reason}"),
+            Self::Protocol(error) => write!(f, "{error}"),
+            Self::HandshakeTimeout => f.write_str("the handshake took too long"),
+            Self::ConnectTimeout => f.write_str("connecting took too long"),
+            Self::HeartbeatTimeout => f.write_str("the peer no longer answers heartbeats"),
+            Self::SelfConnection => f.write_str("the socket was connected to itself"),
+            Self::AlreadyPaired => f.write_str("the socket already has its one peer"),
+            Self::DuplicateRoutingId => f.write_str("another peer has the same routing id"),
+            Self::Evicted => f.write_str("the peer was too slow and was turned out"),
+            Self::TooManyConnections => f.write_str("the connection limit is reached"),
+            Self::NotAccepted => f.write_str("the peer is not on the accept list"),
+            Self::ClosedHere => f.write_str("closed by this end"),
+        }
+    }
+}
+
+impl Error for LinkError {}
+
+macro_rules! messages_of {
+    ($($name:ident { $($variant:ident $(($ignored:tt))? => $text:literal),+ $(,)? })+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant $(($ignored))? => $text),+
+                })
+            }
+        }
+
+        impl Error for $name {}
+    )+};
+}
+
+messages_of! {
+    SendError {
+        Timeout(_) => "no peer had room in time",
+        Closed(_) => "the socket is closed",
+        Terminated(_) => "the context is shut down",
+    }
+    TrySendError {
+        Full(_) => "no peer has room",
+        Closed(_) => "the socket is closed",
+        Terminated(_) => "the context is shut down",
+    }
+    RecvError {
+        Timeout => "no message arrived in time",
+        Closed => "the socket is closed",
+        Terminated => "the context is shut down",
+    }
+    TryRecvError {
+        Empty => "no message is there",
+        Closed => "the socket is closed",
+        Terminated => "the context is shut down",
+    }
+    WaitError {
+        Timeout => "not enough peers in time",
+        Closed => "the socket is closed",
+        Terminated => "the context is shut down",
+    }
+}
+
+impl SendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Timeout(message) | Self::Closed(message) | Self::Terminated(message) => message,
+        }
+    }
+}
+
+impl TrySendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message) | Self::Closed(message) | Self::Terminated(message) => message,
+        }
+    }
+
+    /// Whether trying again later may succeed.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(error) => write!(f, "{error}"),
+            Self::Io { endpoint, source } => write!(f, "cannot bind {endpoint}: {source}"),
+            Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be bound"),
+            Self::Closed => f.write_str("the socket is closed"),
+            Self::Terminated => f.write_str("the context is shut down"),
+        }
+    }
+}
+
+impl Error for BindError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Invalid(error) => Some(error),
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(error) => write!(f, "{error}"),
+            Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be connected to"),
+            Self::Io { endpoint, source } => write!(f, "cannot connect to {endpoint}: {source}"),
+            Self::Closed => f.write_str("the socket is closed"),
+            Self::Terminated => f.write_str("the context is shut down"),
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Invalid(error) => Some(error),
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(error) => write!(f, "{error}"),
+            Self::NotFound(endpoint) => write!(f, "the socket has no endpoint {endpoint}"),
+            Self::Closed => f.write_str("the socket is closed"),
+        }
+    }
+}
+
+impl Error for EndpointError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Invalid(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<InvalidEndpoint> for BindError {
+    fn from(error: InvalidEndpoint) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<InvalidEndpoint> for ConnectError {
+    fn from(error: InvalidEndpoint) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<InvalidEndpoint> for EndpointError {
+    fn from(error: InvalidEndpoint) -> Self {
+        Self::Invalid(error)
+    }
+}

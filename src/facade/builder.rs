@@ -1,0 +1,69 @@
+//! Gathers the options of a socket before it exists, so that nothing half-built can be used.
+
+use std::fmt;
+use std::sync::Arc;
+
+use highwater_patterns::{PatternOptions, SocketType};
+
+use crate::Context;
+use crate::context::Hub;
+use crate::options::{OptionError, Options};
+use crate::socket::Core;
+
+/// Builds a socket of type `S` with options of its own; each option says what it does and when it takes effect.
+///
+/// ```
+/// use std::time::Duration;
+/// use highwater::{Context, Linger, Push};
+///
+/// let context = Context::new();
+/// let push = Push::builder(&context)
+///     .send_high_water_mark(10_000)
+///     .linger(Linger::AtMost(Duration::from_secs(5)))
+///     .build();
+/// ```
+pub struct Builder<S> {
+    hub: Arc<Hub>,
+    pub(crate) options: Options,
+    pub(crate) pattern: PatternOptions,
+    kind: SocketType,
+    make: fn(Arc<Core>) -> S,
+}
+
+impl<S> Builder<S> {
+    pub(super) fn new(context: &Context, kind: SocketType, make: fn(Arc<Core>) -> S) -> Self {
+        Self {
+            hub: Arc::clone(context.hub()),
+            options: Options::default(),
+            pattern: PatternOptions {
+                seed: rand::random(),
+                ..PatternOptions::default()
+            },
+            kind,
+            make,
+        }
+    }
+
+    /// Sets the option `name` from text, as [`set_option`](crate::Push::set_option) of a socket does.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: no such option, or no such value.
+    pub fn option(mut self, name: &str, value: &str) -> Result<Self, OptionError> {
+        self.options.set(name, value, false)?;
+        Ok(self)
+    }
+
+    /// The socket.
+    pub fn build(self) -> S {
+        (self.make)(Core::new(&self.hub, self.kind, self.options, &self.pattern))
+    }
+}
+
+impl<S> fmt::Debug for Builder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,22 @@
+//! PULL: receives from a pipeline.
+
+use highwater_patterns::SocketType;
+
+super::socket! {
+    /// Receives from a pipeline: one message from each connected [`Push`](crate::Push) in turn.
+    ///
+    /// What arrives and is not received waits here up to the receive high-water mark; then in the kernel; then at the
+    /// sender, which goes mute. It has no `send`:
+    ///
+    /// ```compile_fail
+    /// # let context = highwater::Context::new();
+    /// highwater::Pull::new(&context).send("not here");
+    /// ```
+    ///
+    /// What a peer sent before it went can still be received.
+    ///
+    /// Source: RFC 30/PIPELINE, "The PULL Socket Type".
+    Pull, SocketType::Pull
+}
+
+super::receives!(Pull);

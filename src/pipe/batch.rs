@@ -1,0 +1,272 @@
+//! Frames as bytes, on their way to the kernel.
+//!
+//! Owns: one run of encoded frames, with the large bodies kept apart so that they are written without a copy.
+//! Always true: a batch begins at a message boundary; `shared` is in ascending order of position.
+//! Must not know: who writes it, or whether anybody may add to it.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use bytes::Bytes;
+use highwater_patterns::Message;
+
+use super::Wire;
+use crate::zmtp::{FrameHeader, FrameSink, encode_message};
+
+/// Encoded frames: a buffer, and the large bodies that belong between its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    /// Bodies too large to copy, each with the position in `bytes` before which it goes.
+    shared: VecDeque<(usize, Bytes)>,
+    shared_len: usize,
+    messages: usize,
+}
+
+/// The most pieces that one write hands to the kernel; the kernel's own limit is 1024.
+const MOST_SLICES: usize = 64;
+
+/// A drained buffer larger than this is given back to the allocator, so that a burst does not stay for ever.
+const KEPT_CAPACITY: usize = 256 * 1024;
+
+impl Batch {
+    /// Whole messages in here. Commands do not count.
+    #[inline]
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Bytes that will go over the wire.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.shared_len
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Encodes `message` behind what is here.
+    #[inline]
+    pub(crate) fn push(&mut self, message: &Message) {
+        encode_message(message, self);
+        self.messages += 1;
+    }
+
+    /// Adds everything in `other`, sharing its large bodies.
+    pub(crate) fn extend_from(&mut self, other: &Self) {
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        for (at, body) in &other.shared {
+            self.shared.push_back((base + at, body.clone()));
+        }
+        self.shared_len += other.shared_len;
+        self.messages += other.messages;
+    }
+
+    /// Puts `commands` (encoded) before everything else.
+    pub(crate) fn prepend(&mut self, commands: &mut Vec<u8>) {
+        if self.bytes.is_empty() {
+            std::mem::swap(&mut self.bytes, commands);
+        } else {
+            self.bytes.splice(0..0, commands.iter().copied());
+            for (at, _) in &mut self.shared {
+                *at += commands.len();
+            }
+        }
+        commands.clear();
+    }
+
+    /// Forgets everything; keeps the buffer unless it has grown beyond use.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT_CAPACITY {
+            self.bytes = Vec::new();
+        }
+        self.shared.clear();
+        self.shared_len = 0;
+        self.messages = 0;
+    }
+
+    /// Writes what lies behind the first `written` bytes, in one system call; says how many bytes the kernel took.
+    pub(crate) fn write_from(&self, written: usize, wire: &dyn Wire) -> io::Result<usize> {
+        if self.shared.is_empty() {
+            return wire.write(&[IoSlice::new(&self.bytes[written..])]);
+        }
+        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+        let mut count = 0;
+        let mut skip = written;
+        for piece in self.pieces() {
+            if count == MOST_SLICES {
+                break;
+            }
+            if skip >= piece.len() {
+                skip -= piece.len();
+                continue;
+            }
+            slices[count] = IoSlice::new(&piece[skip..]);
+            skip = 0;
+            count += 1;
+        }
+        wire.write(&slices[..count])
+    }
+
+    /// The bytes in wire order.
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = 0;
+        self.shared
+            .iter()
+            .flat_map(move |(at, body)| {
+                let head = &self.bytes[from..*at];
+                from = *at;
+                [head, &body[..]]
+            })
+            .chain(std::iter::once(
+                &self.bytes[self.shared.back().map_or(0, |(at, _)| *at)..],
+            ))
+            .filter(|piece| !piece.is_empty())
+    }
+
+    /// What a connection that broke after `written` bytes has not delivered: every message of which the peer did not
+    /// get all bytes, whole. Commands are left out, since they spoke of the connection that is gone.
+    pub(crate) fn rewind(&mut self, written: usize) {
+        let mut kept = Self::default();
+        let mut shared = std::mem::take(&mut self.shared).into_iter().peekable();
+        let (mut at, mut on_wire) = (0, 0);
+        let mut message_start = (0, Vec::new());
+        while let Ok(Some((header, header_len))) = FrameHeader::decode(&self.bytes[at..]) {
+            at += header_len;
+            on_wire += header_len;
+            match shared.next_if(|(position, _)| *position == at) {
+                Some((position, body)) => {
+                    on_wire += body.len();
+                    message_start.1.push((position - message_start.0, body));
+                }
+                None => {
+                    at += header.body_len as usize;
+                    on_wire += header.body_len as usize;
+                }
+            }
+            if header.more && !header.command {
+                continue;
+            }
+            let (start, bodies) = std::mem::replace(&mut message_start, (at, Vec::new()));
+            if on_wire > written && !header.command {
+                let base = kept.bytes.len();
+                kept.bytes.extend_from_slice(&self.bytes[start..at]);
+                for (position, body) in bodies {
+                    kept.shared_len += body.len();
+                    kept.shared.push_back((base + position, body));
+                }
+                kept.messages += 1;
+            }
+        }
+        *self = kept;
+    }
+}
+
+impl FrameSink for Batch {
+    #[inline]
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    fn share(&mut self, body: &Bytes) {
+        self.shared_len += body.len();
+        self.shared.push_back((self.bytes.len(), body.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipe::testing::MemoryWire;
+
+    fn batch(messages: &[Message]) -> Batch {
+        let mut batch = Batch::default();
+        messages.iter().for_each(|message| batch.push(message));
+        batch
+    }
+
+    fn samples() -> Vec<Message> {
+        vec![
+            Message::from("short"),
+            Message::from(["two", "frames"]),
+            Message::from(vec![1; 20_000]),
+            Message::from([&b"head"[..], &[2; 9_000], b"", &[3; 10_000], b"tail"]),
+            Message::from(""),
+        ]
+    }
+
+    fn on_wire(batch: &Batch) -> Vec<u8> {
+        batch.pieces().flatten().copied().collect()
+    }
+
+    #[test]
+    fn large_bodies_stand_where_their_header_ends() {
+        let mut whole = Vec::new();
+        for message in samples() {
+            whole.extend(on_wire(&batch(&[message])));
+        }
+        let all = batch(&samples());
+        assert_eq!(on_wire(&all), whole);
+        assert_eq!(all.len(), whole.len());
+        assert_eq!(all.messages(), samples().len());
+    }
+
+    #[test]
+    fn a_write_goes_on_anywhere_the_last_one_stopped() {
+        let all = batch(&samples());
+        let whole = on_wire(&all);
+        for step in [1, 7, 4_096, 30_000] {
+            let wire = MemoryWire::taking(step);
+            let mut written = 0;
+            while written < all.len() {
+                written += all.write_from(written, &wire).expect("memory takes bytes");
+            }
+            assert_eq!(wire.written(), whole);
+        }
+    }
+
+    #[test]
+    fn after_a_break_just_the_undelivered_messages_are_left_and_whole() {
+        let messages = samples();
+        let ends: Vec<usize> = (1..=messages.len())
+            .map(|count| batch(&messages[..count]).len())
+            .collect();
+        for written in 0..=*ends.last().expect("there are samples") {
+            let mut rest = batch(&messages);
+            rest.rewind(written);
+            let delivered = ends.iter().filter(|end| **end <= written).count();
+            assert_eq!(
+                rest.messages(),
+                messages.len() - delivered,
+                "after {written}"
+            );
+            if [0, 3, 8, 30, 12_000, 20_030].contains(&written) || ends.contains(&written) {
+                assert_eq!(on_wire(&rest), on_wire(&batch(&messages[delivered..])));
+            }
+        }
+    }
+
+    #[test]
+    fn commands_go_first_and_do_not_outlive_their_connection() {
+        let mut all = batch(&samples());
+        let mut commands = Vec::new();
+        crate::zmtp::encode_ping(0, &mut commands);
+        let command_len = commands.len();
+        all.prepend(&mut commands);
+        assert_eq!(on_wire(&all)[command_len..], on_wire(&batch(&samples())));
+        all.rewind(0);
+        assert_eq!(on_wire(&all), on_wire(&batch(&samples())));
+    }
+
+    #[test]
+    fn one_batch_added_to_another_keeps_positions() {
+        let mut all = batch(&samples());
+        all.extend_from(&batch(&samples()));
+        let twice = [samples(), samples()].concat();
+        assert_eq!(on_wire(&all), on_wire(&batch(&twice)));
+    }
+}

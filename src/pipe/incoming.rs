@@ -1,0 +1,238 @@
+//! The way in of a pipe: what the I/O thread has read and the socket has not.
+//!
+//! Owns: the queue of undecoded chunks and large messages, its count, and whether the socket wants to be told.
+//! Always true: at the high-water mark the connection is not read any more (`paused`), and whoever takes it below
+//! half of the mark is told to resume; `hungry` is set only while the queue is empty.
+//! Must not know: what is in a chunk.
+//! Source: the high-water mark as libzmq's ZMQ_RCVHWM, except that one read (64 KiB) is taken whole.
+
+use std::collections::VecDeque;
+
+use highwater_patterns::Message;
+
+use super::HighWater;
+use crate::sync::Mutex;
+
+/// The incoming half of a pipe.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: VecDeque<Delivery>,
+    messages: usize,
+    bytes: usize,
+    limit: HighWater,
+    /// The I/O thread has stopped reading, at the high-water mark.
+    paused: bool,
+    /// The socket found nothing here and wants to hear of more.
+    hungry: bool,
+    /// A chunk's buffer, to be filled again.
+    spare: Option<Vec<u8>>,
+    closed: bool,
+}
+
+/// What the I/O thread hands over in one piece.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// Whole frames of whole messages, as they came, with the number of messages.
+    Chunk { bytes: Vec<u8>, messages: usize },
+    /// A message with a large body, which was read straight into its buffer.
+    One(Message),
+}
+
+impl Delivery {
+    fn messages(&self) -> usize {
+        match self {
+            Self::Chunk { messages, .. } => *messages,
+            Self::One(_) => 1,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Chunk { bytes, .. } => bytes.len(),
+            Self::One(message) => message.size(),
+        }
+    }
+}
+
+/// What the I/O thread has to do after a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// The socket waits for news of this pipe.
+    pub(crate) tell: bool,
+    /// Read no more until the socket resumes.
+    pub(crate) pause: bool,
+}
+
+impl Incoming {
+    pub(crate) fn new(limit: HighWater) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                messages: 0,
+                bytes: 0,
+                limit,
+                paused: false,
+                hungry: true,
+                spare: None,
+                closed: false,
+            }),
+        }
+    }
+
+    /// Hands `delivery` to the socket.
+    pub(crate) fn deliver(&self, delivery: Delivery) -> Delivered {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.messages += delivery.messages();
+            state.bytes += delivery.bytes();
+            state.queue.push_back(delivery);
+        }
+        state.paused = state.is_full();
+        Delivered {
+            tell: std::mem::take(&mut state.hungry),
+            pause: state.paused,
+        }
+    }
+
+    /// Takes the next piece, giving back the buffer of the last one; true beside it if the I/O thread must be told
+    /// to resume. Finding nothing, the socket will be told of the next delivery.
+    pub(crate) fn take(&self, spent: Option<Vec<u8>>) -> (Option<Delivery>, bool) {
+        let mut state = self.state.lock();
+        if let Some(mut buffer) = spent {
+            buffer.clear();
+            state.spare = Some(buffer);
+        }
+        let Some(delivery) = state.queue.pop_front() else {
+            state.hungry = true;
+            return (None, false);
+        };
+        state.messages -= delivery.messages();
+        state.bytes -= delivery.bytes();
+        let resume = state.paused && state.is_low();
+        state.paused &= !resume;
+        (Some(delivery), resume)
+    }
+
+    /// A buffer that the socket has finished with.
+    pub(crate) fn spare(&self) -> Option<Vec<u8>> {
+        self.state.lock().spare.take()
+    }
+
+    /// Messages handed over and not yet taken up by the socket.
+    pub(crate) fn queued(&self) -> usize {
+        self.state.lock().messages
+    }
+
+    /// Whether the socket has taken everything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().queue.is_empty()
+    }
+
+    /// Whether the connection is not to be read.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.state.lock().paused
+    }
+
+    /// Nobody will read any more; says how many messages that leaves unread.
+    pub(crate) fn close(&self) -> usize {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.queue.clear();
+        state.bytes = 0;
+        std::mem::take(&mut state.messages)
+    }
+
+    /// Changes the high-water mark, at once; true if the I/O thread must be told to resume.
+    pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
+        let mut state = self.state.lock();
+        state.limit = limit;
+        let resume = state.paused && state.is_low();
+        state.paused &= !resume;
+        resume
+    }
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        self.limit
+            .messages
+            .is_some_and(|most| self.messages >= most)
+            || self.limit.bytes.is_some_and(|most| self.bytes >= most)
+    }
+
+    fn is_low(&self) -> bool {
+        self.limit
+            .messages
+            .is_none_or(|most| self.messages <= most / 2)
+            && self.limit.bytes.is_none_or(|most| self.bytes <= most / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming(messages: usize) -> Incoming {
+        Incoming::new(HighWater {
+            messages: Some(messages),
+            bytes: None,
+        })
+    }
+
+    fn chunk(messages: usize) -> Delivery {
+        Delivery::Chunk {
+            bytes: vec![0; messages],
+            messages,
+        }
+    }
+
+    #[test]
+    fn only_a_socket_that_found_nothing_is_told() {
+        let pipe = incoming(10);
+        assert!(
+            pipe.deliver(chunk(1)).tell,
+            "a new pipe counts as found empty"
+        );
+        assert!(!pipe.deliver(chunk(1)).tell);
+        assert!(pipe.take(None).0.is_some());
+        assert!(!pipe.deliver(chunk(1)).tell);
+        while pipe.take(None).0.is_some() {}
+        assert!(pipe.deliver(chunk(1)).tell);
+    }
+
+    #[test]
+    fn reading_pauses_at_the_mark_and_resumes_once_below_half() {
+        let pipe = incoming(4);
+        assert!(!pipe.deliver(chunk(3)).pause);
+        assert!(pipe.deliver(chunk(1)).pause);
+        assert!(pipe.deliver(chunk(1)).pause);
+        assert!(pipe.take(None).1, "2 are left, which is half");
+        assert!(!pipe.take(None).1, "once is enough");
+    }
+
+    #[test]
+    fn a_spent_buffer_comes_back_empty() {
+        let pipe = incoming(4);
+        pipe.deliver(chunk(2));
+        let (Some(Delivery::Chunk { bytes, .. }), _) = pipe.take(None) else {
+            panic!("a chunk was delivered");
+        };
+        pipe.take(Some(bytes));
+        let spare = pipe.spare().expect("it was given back");
+        assert!(spare.is_empty() && spare.capacity() >= 2);
+    }
+
+    #[test]
+    fn what_nobody_will_read_is_counted_and_freed() {
+        let pipe = incoming(4);
+        pipe.deliver(chunk(3));
+        assert_eq!(pipe.close(), 3);
+        pipe.deliver(chunk(3));
+        assert!(pipe.is_empty());
+    }
+}

@@ -1,0 +1,229 @@
+//! The socket's end of the way in: one message at a time, from wherever the bytes are.
+//!
+//! Owns: the chunk being decoded, and the reader while it is lent.
+//! Always true: what the I/O thread delivered before it lent the reader comes first; then what the reader holds.
+//! Must not know: who else reads; the socket's lock makes sure that nobody does.
+
+use std::sync::Arc;
+
+use highwater_patterns::Received;
+
+use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
+use crate::error::LinkError;
+use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError};
+
+/// The reading end of one pipe, in the hands of its socket.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pipe: Arc<Pipe>,
+    wire: Option<Arc<dyn Wire>>,
+    chunk: Vec<u8>,
+    at: usize,
+    decoder: Decoder,
+    lent: Option<Reader>,
+    /// The I/O thread may have delivered something that goes before what the lent reader holds.
+    behind: bool,
+    /// Messages that are subscriptions are given as such (PUB, XPUB).
+    translate: bool,
+    messages: u64,
+}
+
+impl Intake {
+    pub(crate) fn new(pipe: Arc<Pipe>, translate: bool) -> Self {
+        Self {
+            pipe,
+            wire: None,
+            chunk: Vec::new(),
+            at: 0,
+            decoder: Decoder::new(None),
+            lent: None,
+            behind: false,
+            translate,
+            messages: 0,
+        }
+    }
+
+    /// A connection is there.
+    pub(crate) fn connected(&mut self, wire: Arc<dyn Wire>) {
+        self.lent = None;
+        self.wire = Some(wire);
+    }
+
+    /// The connection is lost. What was delivered can still be read.
+    pub(crate) fn disconnected(&mut self) {
+        self.lent = None;
+        self.wire = None;
+    }
+
+    /// The live connection.
+    pub(crate) fn wire(&self) -> Option<&Arc<dyn Wire>> {
+        self.wire.as_ref()
+    }
+
+    /// Messages given so far.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// The next message or subscription.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Received> {
+        loop {
+            let item = if self.lent.is_some() && !self.behind {
+                self.next_read()?
+            } else {
+                self.next_delivered()?
+            };
+            match item {
+                Item::Message(message) => {
+                    if self.translate
+                        && let Some(subscription) = zmtp::as_subscription(&message)
+                    {
+                        return Some(subscription);
+                    }
+                    self.messages += 1;
+                    return Some(Received::Message(message));
+                }
+                Item::Command(OwnedCommand::Subscribe(topic)) => {
+                    return Some(Received::Subscribe(topic));
+                }
+                Item::Command(OwnedCommand::Cancel(topic)) => return Some(Received::Cancel(topic)),
+                // Of a delivered chunk, the I/O thread has answered these already.
+                Item::Command(OwnedCommand::Ping { .. } | OwnedCommand::Pong { .. }) => {}
+            }
+        }
+    }
+
+    /// From what the I/O thread has delivered.
+    fn next_delivered(&mut self) -> Option<Item> {
+        loop {
+            if self.at < self.chunk.len() {
+                let (taken, item) =
+                    self.decoder
+                        .decode(&self.chunk[self.at..])
+                        .unwrap_or_else(|error| {
+                            unreachable!("a surveyed chunk is within bounds: {error}")
+                        });
+                self.at += taken;
+                if item.is_some() {
+                    return item;
+                }
+                debug_assert_eq!(self.at, self.chunk.len(), "a chunk holds whole messages");
+            }
+            let spent = std::mem::take(&mut self.chunk);
+            self.at = 0;
+            let (delivery, resume) = self
+                .pipe
+                .incoming
+                .take((spent.capacity() > 0).then_some(spent));
+            if resume && let Some(wire) = &self.wire {
+                wire.duty(Duty::Resume);
+            }
+            match delivery {
+                Some(Delivery::Chunk { bytes, .. }) => self.chunk = bytes,
+                Some(Delivery::One(message)) => return Some(Item::Message(message)),
+                None => {
+                    self.behind = false;
+                    return if self.lent.is_some() {
+                        self.next_read()
+                    } else {
+                        None
+                    };
+                }
+            }
+        }
+    }
+
+    /// From the lent reader; reads on its own if the last read brought much.
+    #[inline]
+    fn next_read(&mut self) -> Option<Item> {
+        loop {
+            let reader = self.lent.as_mut()?;
+            match reader.next() {
+                Ok(Some(Item::Command(command))) => match command {
+                    OwnedCommand::Ping { .. } | OwnedCommand::Pong { .. } => self.answer(command),
+                    subscription => return Some(Item::Command(subscription)),
+                },
+                Ok(Some(item)) => return Some(item),
+                Ok(None) => {
+                    if !reader.is_eager() || !self.fill() {
+                        return None;
+                    }
+                }
+                Err(error) => {
+                    self.fail(ProtocolError::from(error).into());
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// A leader answers what the I/O thread would have answered.
+    #[cold]
+    fn answer(&mut self, command: OwnedCommand) {
+        let Some(wire) = &self.wire else { return };
+        match command {
+            OwnedCommand::Ping { ttl, context } => {
+                self.pipe
+                    .outgoing
+                    .command(|out| zmtp::encode_pong(context, out));
+                if ttl > 0 {
+                    wire.duty(Duty::Ping(ttl));
+                }
+            }
+            _ => wire.duty(Duty::Pong),
+        }
+    }
+
+    /// Reads once into the lent reader; true if bytes came.
+    pub(crate) fn fill(&mut self) -> bool {
+        let (Some(reader), Some(wire)) = (&mut self.lent, &self.wire) else {
+            return false;
+        };
+        match reader.fill(&**wire) {
+            Ok(Fill::Bytes(_)) => true,
+            Ok(Fill::Nothing) => false,
+            Ok(Fill::End) => {
+                self.fail(LinkError::PeerClosed);
+                false
+            }
+            Err(error) => {
+                self.fail(error.into());
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, cause: LinkError) {
+        self.lent = None;
+        if let Some(wire) = &self.wire {
+            wire.duty(Duty::Failed(cause));
+        }
+    }
+
+    /// Whether the reader is here.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent.is_some()
+    }
+
+    /// Borrows the reader from the I/O thread; false if it cannot be had.
+    pub(crate) fn borrow_reader(&mut self) -> bool {
+        if self.lent.is_none() {
+            self.lent = self.wire.as_ref().and_then(|wire| wire.borrow_reader());
+            self.behind = self.lent.is_some();
+        }
+        self.lent.is_some()
+    }
+
+    /// Gives the reader back.
+    pub(crate) fn return_reader(&mut self) {
+        if let (Some(reader), Some(wire)) = (self.lent.take(), &self.wire) {
+            wire.return_reader(reader);
+        }
+    }
+
+    /// Whether nothing that was delivered is left.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.at == self.chunk.len() && self.pipe.incoming.is_empty()
+    }
+}

@@ -1,0 +1,178 @@
+//! What a socket and one peer share.
+//!
+//! Owns: the two directions of a pipe, with their high-water marks, and the names of what passes between a socket and
+//! the I/O thread that serves it.
+//! Always true: bytes go out in the order of `send`; what arrived is read in order; a side is woken only if it asked.
+//! Must not know: patterns, the event loop, how a connection comes to be. It is handed a [`Wire`] and a [`SocketSide`].
+
+mod batch;
+mod incoming;
+mod intake;
+mod outgoing;
+mod reader;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use highwater_patterns::PipeId;
+
+pub(crate) use batch::Batch;
+pub(crate) use incoming::{Delivery, Incoming};
+pub(crate) use intake::Intake;
+pub(crate) use outgoing::{HighWater, Outgoing, Pumped};
+pub(crate) use reader::{Fill, Reader};
+
+use crate::error::LinkError;
+use crate::peer::PeerInfo;
+
+/// A pipe over a wire: the part that a socket, its senders and the I/O thread share.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pub(crate) id: PipeId,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) incoming: Incoming,
+}
+
+/// One live connection, as a pipe sees it.
+pub(crate) trait Wire: fmt::Debug + Send + Sync {
+    /// Writes without blocking.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Reads without blocking into the spare capacity of `buffer`, at most `most` bytes.
+    fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize>;
+
+    /// What a leader waits on.
+    fn as_fd(&self) -> BorrowedFd<'_>;
+
+    /// Whether the I/O thread should hear that the kernel takes bytes again.
+    fn want_output(&self, wanted: bool);
+
+    /// Takes the reader away from the I/O thread, which stops listening for input; `None` if it is away already or
+    /// the connection is ending. Waits for a read in progress.
+    fn borrow_reader(&self) -> Option<Reader>;
+
+    /// Gives the reader back to the I/O thread, which goes on with what the reader holds.
+    fn return_reader(&self, reader: Reader);
+
+    /// Work for the I/O thread.
+    fn duty(&self, duty: Duty);
+}
+
+/// What a connection asks of its I/O thread.
+#[derive(Debug)]
+pub(crate) enum Duty {
+    /// Bytes wait to be written.
+    Flush,
+    /// A pipe that was full has room; its socket wants to know.
+    Room,
+    /// The socket reads again: listen for input.
+    Resume,
+    /// The connection failed in the hands of a sender or a leader.
+    Failed(LinkError),
+    /// A leader met a PING that wants to be answered, with its time to live in tenths of a second.
+    Ping(u16),
+    /// A leader met a PONG.
+    Pong,
+    /// The reader has been lent: watch over it.
+    Lent,
+    /// The reader came back and may hold messages.
+    Returned,
+    /// The socket refuses this peer.
+    Close(LinkError),
+}
+
+/// What happened to a pipe, told to its socket in order.
+#[derive(Debug)]
+pub(crate) enum PipeEvent {
+    /// A pipe has come into being. Its messages may be queued from now on.
+    Attached(Arc<Pipe>),
+    /// A connection is ready for traffic.
+    Connected {
+        pipe: PipeId,
+        wire: Arc<dyn Wire>,
+        peer: Arc<PeerInfo>,
+    },
+    /// The connection is lost. If it `ends`, the pipe is going: what arrived can still be read, nothing be written.
+    Disconnected { pipe: PipeId, ends: bool },
+    /// Something has arrived where there was nothing.
+    Readable(PipeId),
+    /// A full pipe has room.
+    Writable(PipeId),
+    /// The pipe is gone, with what it held.
+    Gone(PipeId),
+}
+
+/// The socket, as the I/O thread sees it. None of these calls blocks.
+pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
+    /// An id for a new pipe.
+    fn next_pipe_id(&self) -> PipeId;
+
+    /// Tells what happened.
+    fn happened(&self, event: PipeEvent);
+
+    /// The state of lending, read by the I/O thread.
+    fn lending(&self) -> &Lending;
+
+    /// Gives all lent readers back unless the socket is in use right now; false if it is.
+    fn return_readers(&self) -> bool;
+}
+
+/// The flags by which a socket that reads its links itself and the I/O thread that watches over it find out about
+/// each other. All accesses are sequentially consistent: a leaver clears `waiting`, then reads `watch`; the I/O
+/// thread clears `watch`, then reads `waiting`; so at least one of them sees the other.
+#[derive(Debug, Default)]
+pub(crate) struct Lending {
+    /// A leader waits for its links.
+    waiting: AtomicBool,
+    /// The I/O thread ticks and will look again by itself.
+    watch: AtomicBool,
+    /// Grows with each use of a lent link.
+    uses: AtomicU32,
+}
+
+impl Lending {
+    /// A leader begins to wait.
+    pub(crate) fn wait_begins(&self) {
+        self.waiting.store(true, Ordering::SeqCst);
+    }
+
+    /// A leader stops waiting; true if the I/O thread must be told, because it has stopped to look by itself.
+    #[must_use]
+    pub(crate) fn wait_ends(&self) -> bool {
+        self.waiting.store(false, Ordering::SeqCst);
+        !self.watch.swap(true, Ordering::SeqCst)
+    }
+
+    /// A lent link was used.
+    #[inline]
+    pub(crate) fn used(&self) {
+        self.uses.store(
+            self.uses.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// How often lent links have been used.
+    pub(crate) fn uses(&self) -> u32 {
+        self.uses.load(Ordering::Relaxed)
+    }
+
+    /// Whether a leader waits at this moment.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// The I/O thread is about to wait: true if it must tick, since nobody waits on the lent links.
+    pub(crate) fn must_tick(&self) -> bool {
+        self.watch.store(false, Ordering::SeqCst);
+        !self.waiting.load(Ordering::SeqCst) && {
+            self.watch.store(true, Ordering::SeqCst);
+            true
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! The way out of a pipe: what a socket has sent and the kernel has not taken.
+//!
+//! Owns: the two batches (one being filled, one being written), their counts, and who may write now.
+//! Always true: at most one thread writes; a message is in exactly one batch; `flying` messages are in `front`;
+//! while `scheduled`, the I/O thread will look here again; every change of a flag happens under the one lock.
+//! Must not know: sockets, patterns, how the I/O thread finds its work.
+//! Source: the high-water mark as in RFC 30 and libzmq's ZMQ_SNDHWM: whole messages, per peer.
+//!
+//! ```text
+//!             push                      direct write, or the I/O thread
+//!   message ---------> back ---swap---> front ---------> kernel
+//!                       ^                 |  short write: `blocked` until the kernel has room
+//!                       +--- rewind <-----+  connection lost: what was not delivered stays
+//! ```
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use highwater_patterns::Message;
+
+use super::{Batch, Duty, Wire};
+use crate::sync::{Mutex, MutexGuard};
+
+/// From this many bytes on the sender writes to the kernel itself.
+pub(crate) const BATCH_BYTES: usize = 64 * 1024;
+
+/// A link that has been silent for so long is idle: its next message is written at once.
+const IDLE_AFTER: Duration = Duration::from_micros(20);
+
+/// How much may wait in one direction of one pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HighWater {
+    /// Whole messages; `None` for no limit.
+    pub(crate) messages: Option<usize>,
+    /// Bytes on the wire; `None` for no limit. One message always fits.
+    pub(crate) bytes: Option<usize>,
+}
+
+/// The outgoing half of a pipe; shared by the senders of a socket and its I/O thread.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Being filled by senders.
+    back: Batch,
+    /// Being written. Empty while `busy`: the I/O thread has taken it along.
+    front: Batch,
+    /// Bytes of `front` that the kernel has.
+    written: usize,
+    /// Messages in `front`, also while the I/O thread has it.
+    flying: usize,
+    /// Bytes of `front`, likewise.
+    flying_bytes: usize,
+    /// Encoded commands, to be written before `back`; never counted against the high-water mark.
+    commands: Vec<u8>,
+    /// The I/O thread writes, outside the lock.
+    busy: bool,
+    /// The kernel's buffer is full; the poller will tell.
+    blocked: bool,
+    /// The I/O thread has a duty here.
+    scheduled: bool,
+    /// The socket found the pipe full and waits to hear of room.
+    wanted: bool,
+    /// A write failed; the I/O thread has been told and will end the connection.
+    broken: bool,
+    /// No message is taken any more.
+    closed: bool,
+    wire: Option<Arc<dyn Wire>>,
+    last_direct: Option<Instant>,
+    limit: HighWater,
+    conflate: bool,
+    counts: OutgoingCounts,
+}
+
+/// What went out of one pipe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OutgoingCounts {
+    /// Messages taken by the pipe.
+    pub(crate) messages: u64,
+    /// Bytes taken by the kernel, framing and commands included.
+    pub(crate) bytes: u64,
+    /// Messages replaced by newer ones, where only the latest is kept.
+    pub(crate) replaced: u64,
+}
+
+/// What one attempt at writing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pumped {
+    /// Everything went to the kernel, and nothing new has come.
+    Drained,
+    /// The kernel is full; a writable event will follow.
+    Blocked,
+    /// A sender is at work here; look again after it.
+    Contended,
+    /// There is no connection to write to, or it has failed.
+    Unwired,
+}
+
+impl Outgoing {
+    pub(crate) fn new(limit: HighWater, conflate: bool) -> Self {
+        Self {
+            state: Mutex::new(State {
+                back: Batch::default(),
+                front: Batch::default(),
+                written: 0,
+                flying: 0,
+                flying_bytes: 0,
+                commands: Vec::new(),
+                busy: false,
+                blocked: false,
+                scheduled: false,
+                wanted: false,
+                broken: false,
+                closed: false,
+                wire: None,
+                last_direct: None,
+                limit,
+                conflate,
+                counts: OutgoingCounts::default(),
+            }),
+        }
+    }
+
+    /// Takes `message`, or gives it back if the pipe is at its high-water mark or closed; in the latter case the
+    /// pipe remembers to tell when there is room.
+    ///
+    /// `eager` says that the socket has waited for input since it last sent: a conversation, not a stream, so that
+    /// the message is better written at once.
+    #[inline]
+    pub(crate) fn push(&self, message: Message, eager: bool) -> Result<(), Message> {
+        let mut state = self.lock();
+        if !state.has_room() && !state.make_room() {
+            state.wanted = true;
+            return Err(message);
+        }
+        state.conflate();
+        state.back.push(&message);
+        state.counts.messages += 1;
+        state.after_push(eager);
+        Ok(())
+    }
+
+    /// Takes a copy of the one message in `framed`; false if there is no room. As [`push`](Self::push) otherwise.
+    #[inline]
+    pub(crate) fn push_framed(&self, framed: &Batch) -> bool {
+        let mut state = self.lock();
+        if !state.has_room() && !state.make_room() {
+            state.wanted = true;
+            return false;
+        }
+        state.conflate();
+        state.back.extend_from(framed);
+        state.counts.messages += framed.messages() as u64;
+        state.after_push(false);
+        true
+    }
+
+    /// Takes `message` whatever the high-water mark says; false if the pipe is closed.
+    pub(crate) fn push_always(&self, message: &Message) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        state.back.push(message);
+        state.counts.messages += 1;
+        state.after_push(false);
+        true
+    }
+
+    /// Whether [`push`](Self::push) would take a message; if not, the pipe remembers to tell when it would.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut state = self.lock();
+        let room = state.has_room() || state.make_room();
+        state.wanted |= !room;
+        room
+    }
+
+    /// Queues a command: `encode` appends it, framed. It goes out before the messages that wait, and is dropped
+    /// where no connection exists, since commands speak of the connection they travel on.
+    pub(crate) fn command(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        if state.wire.is_some() && !state.closed {
+            encode(&mut state.commands);
+            state.after_push(true);
+        }
+    }
+
+    /// A connection is there: what waits will be written to it.
+    pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
+        let mut state = self.lock();
+        state.wire = Some(wire);
+        state.blocked = false;
+        state.broken = false;
+        state.scheduled = false;
+        state.last_direct = None;
+        if !state.is_empty() {
+            state.schedule();
+        }
+    }
+
+    /// The connection is gone. Messages that it did not deliver whole stay, in order, for the next one.
+    pub(crate) fn detach(&self) {
+        let mut state = self.lock();
+        debug_assert!(
+            !state.busy,
+            "the thread that detaches is the one that writes"
+        );
+        state.wire = None;
+        state.commands.clear();
+        let written = std::mem::take(&mut state.written);
+        state.front.rewind(written);
+        if state.front.messages() > 0 {
+            let newer = std::mem::take(&mut state.back);
+            let mut older = std::mem::take(&mut state.front);
+            older.extend_from(&newer);
+            state.back = older;
+        }
+        state.front.clear();
+        state.flying = 0;
+        state.flying_bytes = 0;
+        state.blocked = false;
+        state.scheduled = false;
+    }
+
+    /// Takes no more messages. Those in here still go out, if a connection lets them.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Forgets what waits; says how many messages that were.
+    pub(crate) fn discard(&self) -> usize {
+        let mut state = self.lock();
+        let lost = state.queued();
+        state.closed = true;
+        state.back.clear();
+        state.commands.clear();
+        lost
+    }
+
+    /// Messages that the kernel has not taken whole.
+    pub(crate) fn queued(&self) -> usize {
+        self.lock().queued()
+    }
+
+    /// Whether nothing waits to be written.
+    pub(crate) fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.is_empty()
+    }
+
+    pub(crate) fn counts(&self) -> OutgoingCounts {
+        self.lock().counts
+    }
+
+    /// Changes the high-water mark, at once; true if a pipe found full has room now.
+    pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
+        let mut state = self.lock();
+        state.limit = limit;
+        state.wanted && state.is_low() && {
+            state.wanted = false;
+            true
+        }
+    }
+
+    /// The kernel has room again.
+    pub(crate) fn writable(&self) {
+        self.lock().blocked = false;
+    }
+
+    /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
+    pub(crate) fn pump(&self) -> io::Result<Pumped> {
+        let Some(mut state) = self.state.try_lock() else {
+            return Ok(Pumped::Contended);
+        };
+        loop {
+            let Some(wire) = state.wire.clone().filter(|_| !state.broken) else {
+                state.scheduled = false;
+                return Ok(Pumped::Unwired);
+            };
+            if state.blocked {
+                return Ok(Pumped::Blocked);
+            }
+            if state.front.is_empty() && !state.turn_over() {
+                return Ok(Pumped::Drained);
+            }
+            let batch = std::mem::take(&mut state.front);
+            let written = state.written;
+            state.busy = true;
+            drop(state);
+            let outcome = batch.write_from(written, &*wire);
+            state = self.lock();
+            state.busy = false;
+            state.front = batch;
+            state.account(outcome, &*wire)?;
+        }
+    }
+
+    /// Ends the I/O thread's duty if there is still nothing to write; false if there is.
+    pub(crate) fn retire(&self) -> bool {
+        let Some(mut state) = self.state.try_lock() else {
+            return false;
+        };
+        if state.wire.is_some() && !state.blocked && !state.broken && !state.is_empty() {
+            return false;
+        }
+        state.scheduled = false;
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}
+
+impl State {
+    #[inline]
+    fn queued(&self) -> usize {
+        self.back.messages() + self.flying
+    }
+
+    fn is_empty(&self) -> bool {
+        self.back.is_empty() && self.flying_bytes == 0 && self.commands.is_empty()
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        !self.closed
+            && (self.conflate
+                || (self.limit.messages.is_none_or(|most| self.queued() < most)
+                    && self.limit.bytes.is_none_or(|most| {
+                        let queued = self.back.len() + self.flying_bytes;
+                        queued == 0 || queued < most
+                    })))
+    }
+
+    /// Below half of the high-water mark: a pipe that was full takes messages again.
+    fn is_low(&self) -> bool {
+        let half_messages = self
+            .limit
+            .messages
+            .is_none_or(|most| self.queued() <= most / 2);
+        let queued = self.back.len() + self.flying_bytes;
+        half_messages && self.limit.bytes.is_none_or(|most| queued <= most / 2)
+    }
+
+    /// Where only the latest message is kept, what waits makes way for the next.
+    #[inline]
+    fn conflate(&mut self) {
+        if self.conflate && self.back.messages() > 0 {
+            self.counts.replaced += self.back.messages() as u64;
+            self.back.clear();
+        }
+    }
+
+    /// Before a send is refused: writes, if nobody else does, and says whether that made room.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        if !self.closed && !self.busy && !self.blocked && !self.broken {
+            self.write_here();
+        }
+        self.has_room()
+    }
+
+    /// Decides who writes what was just added.
+    #[inline]
+    fn after_push(&mut self, eager: bool) {
+        if self.busy || self.blocked || self.broken || self.wire.is_none() {
+            return;
+        }
+        if self.back.len() >= BATCH_BYTES {
+            self.write_here();
+        } else if !self.scheduled {
+            self.begin(eager);
+        }
+    }
+
+    /// The link is idle. In a conversation the sender writes; in a stream it leaves the beginning to the I/O thread
+    /// and goes on filling.
+    #[cold]
+    fn begin(&mut self, eager: bool) {
+        let now = Instant::now();
+        let direct = eager
+            || self
+                .last_direct
+                .is_none_or(|last| now.duration_since(last) > IDLE_AFTER);
+        if direct {
+            self.write_here();
+            self.last_direct = Some(if eager { now } else { Instant::now() });
+        } else {
+            self.schedule();
+        }
+    }
+
+    fn schedule(&mut self) {
+        if let Some(wire) = &self.wire {
+            self.scheduled = true;
+            wire.duty(Duty::Flush);
+        }
+    }
+
+    /// Writes under the lock until everything is out or the kernel is full. A failure is left to the I/O thread.
+    fn write_here(&mut self) {
+        let Some(wire) = self.wire.clone() else {
+            return;
+        };
+        while !self.blocked && (!self.front.is_empty() || self.turn_over()) {
+            let outcome = self.front.write_from(self.written, &*wire);
+            if let Err(error) = self.account(outcome, &*wire) {
+                self.broken = true;
+                wire.duty(Duty::Failed(error.into()));
+                return;
+            }
+        }
+    }
+
+    /// Makes the filled batch the one to be written; false if there is nothing to write.
+    fn turn_over(&mut self) -> bool {
+        debug_assert!(
+            self.front.is_empty() && self.written == 0,
+            "one batch is written at a time"
+        );
+        if !self.commands.is_empty() {
+            let mut commands = std::mem::take(&mut self.commands);
+            self.back.prepend(&mut commands);
+        }
+        if self.back.is_empty() {
+            return false;
+        }
+        std::mem::swap(&mut self.back, &mut self.front);
+        self.flying = self.front.messages();
+        self.flying_bytes = self.front.len();
+        true
+    }
+
+    /// Books what one write has done to `front`.
+    fn account(&mut self, outcome: io::Result<usize>, wire: &dyn Wire) -> io::Result<()> {
+        match outcome {
+            Ok(taken) => {
+                self.written += taken;
+                self.counts.bytes += taken as u64;
+                if self.written == self.front.len() {
+                    self.front.clear();
+                    self.written = 0;
+                    self.flying = 0;
+                    self.flying_bytes = 0;
+                }
+                if self.wanted && self.is_low() {
+                    self.wanted = false;
+                    wire.duty(Duty::Room);
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.blocked = true;
+                wire.want_output(true);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

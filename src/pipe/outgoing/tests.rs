@@ -1,0 +1,218 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::pipe::testing::MemoryWire;
+
+fn outgoing(messages: usize) -> Outgoing {
+    let limit = HighWater {
+        messages: Some(messages),
+        bytes: None,
+    };
+    Outgoing::new(limit, false)
+}
+
+/// Sends numbered messages until one is refused; how many were taken.
+fn fill(pipe: &Outgoing, from: usize) -> usize {
+    (from..)
+        .take_while(|n| pipe.push(Message::from(n.to_string()), false).is_ok())
+        .count()
+}
+
+fn framed(from: usize, to: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for n in from..to {
+        crate::zmtp::encode_message(&Message::from(n.to_string()), &mut bytes);
+    }
+    bytes
+}
+
+fn rooms(wire: &MemoryWire) -> usize {
+    wire.take_duties()
+        .iter()
+        .filter(|duty| matches!(duty, Duty::Room))
+        .count()
+}
+
+#[test]
+fn without_a_connection_just_as_many_messages_are_taken_as_the_mark_says() {
+    for mark in [1, 2, 7, 1000] {
+        let pipe = outgoing(mark);
+        assert_eq!(fill(&pipe, 0), mark);
+        assert_eq!(pipe.queued(), mark);
+    }
+}
+
+#[test]
+fn a_connection_that_takes_nothing_leaves_the_mark_as_it_is() {
+    let pipe = outgoing(10);
+    let wire = Arc::new(MemoryWire::taking(100));
+    wire.set_room(0);
+    pipe.attach(wire.clone());
+    assert_eq!(fill(&pipe, 0), 10);
+    assert!(wire.wants_output());
+}
+
+#[test]
+fn what_waited_for_a_connection_goes_out_in_order_when_there_is_one() {
+    let pipe = outgoing(10);
+    fill(&pipe, 0);
+    let wire = Arc::new(MemoryWire::taking(3));
+    pipe.attach(wire.clone());
+    assert!(matches!(wire.take_duties()[..], [Duty::Flush]));
+    assert_eq!(pipe.pump().expect("memory"), Pumped::Drained);
+    assert_eq!(wire.written(), framed(0, 10));
+    assert!(pipe.retire() && pipe.is_drained());
+}
+
+#[test]
+fn a_byte_budget_counts_beside_the_messages_and_always_lets_one_through() {
+    let limit = HighWater {
+        messages: Some(10),
+        bytes: Some(100),
+    };
+    let pipe = Outgoing::new(limit, false);
+    assert!(pipe.push(Message::from(vec![0; 5_000]), false).is_ok());
+    assert!(pipe.push(Message::from("more"), false).is_err());
+}
+
+#[test]
+fn a_full_pipe_tells_of_room_once_and_not_before_it_is_half_empty() {
+    let pipe = outgoing(4);
+    let wire = Arc::new(MemoryWire::taking(3));
+    wire.set_room(0);
+    pipe.attach(wire.clone());
+    assert_eq!(fill(&pipe, 0), 4);
+    wire.take_duties();
+    wire.set_room(usize::MAX);
+    pipe.writable();
+    assert_eq!(pipe.pump().expect("memory"), Pumped::Drained);
+    assert_eq!(rooms(&wire), 1);
+    assert!(pipe.push(Message::from("x"), false).is_ok());
+    assert_eq!(rooms(&wire), 0);
+}
+
+#[test]
+fn nobody_who_found_room_is_told_of_room() {
+    let pipe = outgoing(4);
+    let wire = Arc::new(MemoryWire::taking(100));
+    pipe.attach(wire.clone());
+    for _ in 0..50 {
+        assert!(pipe.push(Message::from("x"), true).is_ok());
+    }
+    assert_eq!(rooms(&wire), 0);
+}
+
+#[test]
+fn a_conversation_is_written_at_once_and_a_stream_is_left_to_gather() {
+    let pipe = outgoing(1000);
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(wire.clone());
+    pipe.push(Message::from("0"), true).expect("room");
+    assert_eq!(wire.written(), framed(0, 1));
+    pipe.push(Message::from("1"), true).expect("room");
+    assert_eq!(wire.written(), framed(0, 2));
+    for n in 2..500 {
+        pipe.push(Message::from(n.to_string()), false)
+            .expect("room");
+    }
+    pipe.pump().expect("memory");
+    assert_eq!(wire.written(), framed(0, 500));
+}
+
+#[test]
+fn the_sender_writes_itself_from_64_kib_on() {
+    let pipe = outgoing(1000);
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(wire.clone());
+    pipe.push(Message::from("first, written at once"), true)
+        .expect("room");
+    let before = wire.written().len();
+    let body = vec![1; 8_000];
+    for _ in 0..8 {
+        pipe.push(Message::from(&body), false).expect("room");
+    }
+    assert!(wire.written().len() <= before + 8_009, "gathered");
+    pipe.push(Message::from(&body), false).expect("room");
+    assert!(wire.written().len() >= before + BATCH_BYTES, "written");
+}
+
+#[test]
+fn a_lost_connection_keeps_what_it_did_not_deliver_whole() {
+    let pipe = outgoing(10);
+    fill(&pipe, 0);
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    // Three messages and a half.
+    wire.set_room(3 * 3 + 2);
+    pipe.attach(wire.clone());
+    assert_eq!(pipe.pump().expect("memory"), Pumped::Blocked);
+    pipe.detach();
+    assert_eq!(pipe.queued(), 7);
+    pipe.push(Message::from("10"), false).expect("room again");
+    let next = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(next.clone());
+    pipe.pump().expect("memory");
+    assert_eq!(next.written(), framed(3, 11));
+}
+
+#[test]
+fn commands_pass_the_messages_and_do_not_count() {
+    let pipe = outgoing(2);
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    wire.set_room(0);
+    pipe.attach(wire.clone());
+    pipe.command(|out| crate::zmtp::encode_ping(0, out));
+    assert_eq!(fill(&pipe, 0), 2);
+    pipe.command(|out| crate::zmtp::encode_ping(0, out));
+    assert_eq!(pipe.queued(), 2);
+    wire.set_room(usize::MAX);
+    pipe.writable();
+    pipe.pump().expect("memory");
+    assert!(wire.written().ends_with(&framed(0, 2)));
+}
+
+#[test]
+fn commands_for_a_connection_that_is_gone_are_dropped() {
+    let pipe = outgoing(2);
+    pipe.command(|out| crate::zmtp::encode_ping(0, out));
+    assert!(pipe.is_drained());
+}
+
+#[test]
+fn a_failed_write_is_told_once_and_nothing_is_lost() {
+    let pipe = outgoing(10);
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(wire.clone());
+    wire.fail();
+    pipe.push(Message::from("0"), true).expect("queued");
+    pipe.push(Message::from("1"), true).expect("queued");
+    let failures = wire.take_duties();
+    assert!(matches!(failures[..], [Duty::Failed(_)]), "{failures:?}");
+    pipe.detach();
+    assert_eq!(pipe.queued(), 2);
+}
+
+#[test]
+fn where_only_the_latest_is_kept_the_mark_does_not_apply() {
+    let limit = HighWater {
+        messages: Some(1),
+        bytes: None,
+    };
+    let pipe = Outgoing::new(limit, true);
+    for n in 0..5 {
+        pipe.push(Message::from(n.to_string()), false)
+            .expect("always room");
+    }
+    assert_eq!((pipe.queued(), pipe.counts().replaced), (1, 4));
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(wire.clone());
+    pipe.pump().expect("memory");
+    assert_eq!(wire.written(), framed(4, 5));
+}
+
+#[test]
+fn what_is_discarded_is_counted() {
+    let pipe = outgoing(10);
+    fill(&pipe, 0);
+    assert_eq!(pipe.discard(), 10);
+    assert!(pipe.push(Message::from("late"), false).is_err());
+}

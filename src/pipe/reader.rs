@@ -1,0 +1,177 @@
+//! What reads a connection: a buffer and a decoder, as one value that can change owner.
+//!
+//! Owns: bytes read and not yet decoded, and the message under way.
+//! Always true: `start <= buffer.len()`; it belongs to the I/O thread, or, while lent, to the socket.
+//! Must not know: which of the two it belongs to.
+
+use std::io;
+
+use highwater_patterns::Message;
+
+use super::{Delivery, Wire};
+use crate::zmtp::{Command, Decoder, FrameError, Item, Stop};
+
+/// How much one read asks for.
+pub(crate) const READ_BYTES: usize = 64 * 1024;
+
+/// A chunk of at least this size keeps the buffer it was read into; a smaller one is copied out of it.
+const WORTH_A_BUFFER: usize = READ_BYTES / 4;
+
+/// Buffer and decoder of one connection.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    buffer: Vec<u8>,
+    start: usize,
+    decoder: Decoder,
+    /// The last read brought so much that the next should be tried before waiting.
+    eager: bool,
+}
+
+/// What came of one read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing is there now.
+    Nothing,
+    /// The peer has closed its side.
+    End,
+}
+
+impl Reader {
+    pub(crate) fn new(max_message_size: Option<usize>) -> Self {
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            decoder: Decoder::new(max_message_size),
+            eager: false,
+        }
+    }
+
+    /// Puts `bytes` behind what is buffered: traffic that came with the end of the handshake.
+    pub(crate) fn preload(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next item that is whole in the buffer.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<Item>, FrameError> {
+        let (taken, item) = self.decoder.decode(&self.buffer[self.start..])?;
+        self.start += taken;
+        Ok(item)
+    }
+
+    /// Whether the last read brought so much that more is likely there.
+    pub(crate) fn is_eager(&self) -> bool {
+        self.eager
+    }
+
+    /// Reads once, into the body under way or behind what is buffered.
+    pub(crate) fn fill(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
+        const EAGER: usize = 1024;
+        let outcome = match self.decoder.large_body() {
+            Some((body, missing)) => wire.read(body, missing),
+            None => {
+                self.make_room();
+                wire.read(&mut self.buffer, usize::MAX)
+            }
+        };
+        self.eager = false;
+        match outcome {
+            Ok(0) => Ok(Fill::End),
+            Ok(read) => {
+                self.eager = read >= EAGER;
+                Ok(Fill::Bytes(read))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Fill::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sees to spare capacity; what is decoded makes way.
+    fn make_room(&mut self) {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+        } else if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 2 {
+            self.buffer.copy_within(self.start.., 0);
+            self.buffer.truncate(self.buffer.len() - self.start);
+            self.start = 0;
+        }
+        if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 4 {
+            self.buffer.reserve(READ_BYTES);
+        }
+    }
+
+    /// Lends the reader a thread's `scratch` buffer for a read, if it has none worth speaking of.
+    pub(crate) fn adopt(&mut self, scratch: &mut Vec<u8>) {
+        if self.buffer.capacity() < READ_BYTES {
+            scratch.clear();
+            scratch.reserve(READ_BYTES);
+            scratch.extend_from_slice(&self.buffer[self.start..]);
+            std::mem::swap(&mut self.buffer, scratch);
+            self.start = 0;
+        }
+    }
+
+    /// Gives the buffer back to the thread, keeping only what is not decoded yet: an idle connection needs no buffer.
+    pub(crate) fn release(&mut self, scratch: &mut Vec<u8>) {
+        let kept = self.buffer[self.start..].to_vec();
+        std::mem::swap(&mut self.buffer, scratch);
+        self.buffer = kept;
+        self.start = 0;
+        scratch.clear();
+    }
+
+    /// Cuts off what can be handed to the socket undecoded, showing each command in it; the reason says why there is
+    /// not more. `spare` is a buffer to go on with.
+    pub(crate) fn cut(
+        &mut self,
+        spare: impl FnOnce() -> Option<Vec<u8>>,
+        on_command: impl FnMut(Command<'_>),
+    ) -> (Option<Delivery>, Stop) {
+        let survey = self
+            .decoder
+            .survey(&self.buffer[self.start..], usize::MAX, on_command);
+        let end = self.start + survey.octets;
+        let cut = if survey.messages == 0 && survey.subscriptions == 0 {
+            self.start = end;
+            None
+        } else if survey.octets >= WORTH_A_BUFFER && self.start == 0 {
+            let mut rest = spare().unwrap_or_default();
+            rest.clear();
+            rest.reserve(READ_BYTES);
+            rest.extend_from_slice(&self.buffer[end..]);
+            self.buffer.truncate(end);
+            Some(std::mem::replace(&mut self.buffer, rest))
+        } else {
+            let bytes = self.buffer[self.start..end].to_vec();
+            self.start = end;
+            Some(bytes)
+        };
+        let delivery = cut.map(|bytes| Delivery::Chunk {
+            bytes,
+            messages: survey.messages,
+        });
+        (delivery, survey.stop)
+    }
+
+    /// Decodes on this side until no message is under way, for what cannot be cut; a message, if one was completed.
+    pub(crate) fn decode_one(
+        &mut self,
+        mut on_command: impl FnMut(crate::zmtp::OwnedCommand),
+    ) -> Result<Option<Message>, FrameError> {
+        loop {
+            match self.next()? {
+                Some(Item::Message(message)) => return Ok(Some(message)),
+                Some(Item::Command(command)) => on_command(command),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Whether bytes wait here that are not decoded.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.start < self.buffer.len()
+    }
+}

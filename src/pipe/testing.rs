@@ -1,0 +1,130 @@
+//! A wire in memory, for the tests of pipes.
+
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+
+use super::{Duty, Reader, Wire};
+use crate::sync::Mutex;
+
+/// Takes at most so many bytes with each write, and remembers what it was asked to do.
+#[derive(Debug)]
+pub(crate) struct MemoryWire {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken_at_once: usize,
+    /// Bytes it still takes before it would block.
+    room: usize,
+    written: Vec<u8>,
+    input: Vec<u8>,
+    duties: Vec<Duty>,
+    wants_output: bool,
+    reader: Option<Reader>,
+    failing: bool,
+}
+
+impl MemoryWire {
+    /// A wire that takes everything, `step` bytes at a time.
+    pub(crate) fn taking(step: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                taken_at_once: step,
+                room: usize::MAX,
+                ..State::default()
+            }),
+        }
+    }
+
+    /// From now on takes `bytes` more, then would block.
+    pub(crate) fn set_room(&self, bytes: usize) {
+        self.state.lock().room = bytes;
+    }
+
+    /// From now on every write fails.
+    pub(crate) fn fail(&self) {
+        self.state.lock().failing = true;
+    }
+
+    pub(crate) fn written(&self) -> Vec<u8> {
+        self.state.lock().written.clone()
+    }
+
+    /// Puts bytes where `read` finds them.
+    pub(crate) fn feed(&self, bytes: &[u8]) {
+        self.state.lock().input.extend_from_slice(bytes);
+    }
+
+    /// Puts a reader where `borrow_reader` finds it.
+    pub(crate) fn place_reader(&self, reader: Reader) {
+        self.state.lock().reader = Some(reader);
+    }
+
+    pub(crate) fn wants_output(&self) -> bool {
+        self.state.lock().wants_output
+    }
+
+    /// What the I/O thread was asked to do since the last call.
+    pub(crate) fn take_duties(&self) -> Vec<Duty> {
+        std::mem::take(&mut self.state.lock().duties)
+    }
+}
+
+impl Wire for MemoryWire {
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        if state.failing {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let most = state.taken_at_once.min(state.room);
+        if most == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let before = state.written.len();
+        for slice in slices {
+            let left = most - (state.written.len() - before);
+            state
+                .written
+                .extend_from_slice(&slice[..slice.len().min(left)]);
+        }
+        let taken = state.written.len() - before;
+        state.room -= taken;
+        Ok(taken)
+    }
+
+    fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        let count = state
+            .input
+            .len()
+            .min(most)
+            .min(buffer.capacity() - buffer.len());
+        if count == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buffer.extend(state.input.drain(..count));
+        Ok(count)
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        unreachable!("nobody waits on memory")
+    }
+
+    fn want_output(&self, wanted: bool) {
+        self.state.lock().wants_output = wanted;
+    }
+
+    fn borrow_reader(&self) -> Option<Reader> {
+        self.state.lock().reader.take()
+    }
+
+    fn return_reader(&self, reader: Reader) {
+        self.place_reader(reader);
+        self.duty(Duty::Returned);
+    }
+
+    fn duty(&self, duty: Duty) {
+        self.state.lock().duties.push(duty);
+    }
+}

@@ -1,0 +1,120 @@
+//! What a socket has counted.
+//!
+//! Owns: the counters that the I/O thread keeps, and the picture a user gets of all of them.
+//! Always true: a counter only grows; every lost message is in exactly one of them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::monitor::Monitor;
+use crate::peer::PeerInfo;
+
+/// A picture of one socket's counters, from its creation to the moment of the call.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Messages taken by `send`, one for each peer that gets it.
+    pub messages_sent: u64,
+    /// Messages handed out by `recv`.
+    pub messages_received: u64,
+    /// Bytes the kernel has taken, framing included. Zero in the same process.
+    pub bytes_sent: u64,
+    /// Bytes read, framing included. Zero in the same process.
+    pub bytes_received: u64,
+    /// Messages that wait to be sent.
+    pub queued_to_send: usize,
+    /// Messages that wait to be received; those read but not yet counted by a receiver that waits are not in it.
+    pub queued_to_receive: usize,
+    /// Messages lost, by cause.
+    pub dropped: Dropped,
+    /// Connections whose handshake succeeded.
+    pub handshakes: u64,
+    /// Handshakes that failed, refused peers and protocol errors among them.
+    pub handshakes_failed: u64,
+    /// Connections that were lost after their handshake.
+    pub disconnects: u64,
+    /// Attempts to connect again.
+    pub retries: u64,
+    /// Connections that could not be accepted.
+    pub accepts_failed: u64,
+    /// How long sends have found no peer with room.
+    pub time_muted: Duration,
+    /// Events that no monitor had room for.
+    pub events_missed: u64,
+    /// The peers of this moment.
+    pub peers: Vec<PeerStats>,
+}
+
+/// Messages that were lost, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// Queued for a peer that went, or for a socket that closed before they were sent.
+    pub unsent: u64,
+    /// Received, and not read before the socket or endpoint was closed.
+    pub unread: u64,
+    /// Not queued for a subscriber at its high-water mark.
+    pub slow_subscriber: u64,
+    /// Replaced by a newer one, where only the latest is kept.
+    pub conflated: u64,
+    /// For a routing id that nobody has.
+    pub unroutable: u64,
+    /// Replies to a peer at its high-water mark.
+    pub no_room: u64,
+    /// Without the envelope that this socket type needs.
+    pub malformed: u64,
+    /// Replies to a request that had been given up.
+    pub late_reply: u64,
+    /// Data from a peer that has none to send, such as a subscriber.
+    pub unexpected: u64,
+    /// Requests that were dropped without an answer.
+    pub unanswered: u64,
+}
+
+/// Counters of one connected peer.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PeerStats {
+    /// Who it is.
+    pub peer: PeerInfo,
+    /// Messages queued for it since the pipe began.
+    pub messages_sent: u64,
+    /// Messages read from it.
+    pub messages_received: u64,
+    /// Bytes the kernel has taken for it.
+    pub bytes_sent: u64,
+    /// Messages that wait to be sent to it.
+    pub queued_to_send: usize,
+    /// Messages from it that wait to be received.
+    pub queued_to_receive: usize,
+    /// Messages it has missed, being at its high-water mark.
+    pub dropped: u64,
+}
+
+/// The counters that the I/O thread and the socket both add to, and the monitors.
+#[derive(Debug, Default)]
+pub(crate) struct Telemetry {
+    pub(crate) monitor: Monitor,
+    pub(crate) handshakes: Counter,
+    pub(crate) handshakes_failed: Counter,
+    pub(crate) disconnects: Counter,
+    pub(crate) retries: Counter,
+    pub(crate) accepts_failed: Counter,
+    pub(crate) bytes_received: Counter,
+    pub(crate) unsent: Counter,
+    pub(crate) unread: Counter,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, more: usize) {
+        self.0.fetch_add(more as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,162 @@
+//! Concrete addresses: what is left of an endpoint once every name in it is resolved.
+
+use std::ffi::OsStr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::endpoint::Endpoint;
+
+/// One address that a socket of the system can bind or connect to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Address {
+    Inet(SocketAddr),
+    /// A Unix socket in the file system.
+    Path(PathBuf),
+    /// A Unix socket in the abstract namespace of Linux, without the zero byte that marks it.
+    Abstract(Vec<u8>),
+}
+
+/// The kinds of socket that differ in how they are made and set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
+    Unix,
+}
+
+/// Where a connection goes, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Target {
+    pub(crate) address: Address,
+    /// The address to bind before connecting; of the same family as `address`.
+    pub(crate) source: Option<SocketAddr>,
+}
+
+impl Address {
+    pub(super) fn family(&self) -> Family {
+        match self {
+            Self::Inet(address) => Family::of_inet(address),
+            Self::Path(_) | Self::Abstract(_) => Family::Unix,
+        }
+    }
+
+    /// The endpoint that names this address; [`Endpoint::from_socket_path`] tells when it cannot be used to connect.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Inet(address) => Endpoint::from(*address),
+            Self::Path(path) => Endpoint::from_socket_path(path),
+            Self::Abstract(name) => Endpoint::from_abstract_name(name),
+        }
+    }
+
+    /// In the form the system takes.
+    pub(super) fn to_system(&self) -> io::Result<SockAddr> {
+        match self {
+            Self::Inet(address) => Ok((*address).into()),
+            Self::Path(path) => SockAddr::unix(path),
+            // Its length counts the name and nothing after it, which is what libzmq peers expect.
+            Self::Abstract(name) if cfg!(any(target_os = "linux", target_os = "android")) => {
+                SockAddr::unix(Path::new(OsStr::from_bytes(&[b"\0", &**name].concat())))
+            }
+            Self::Abstract(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this system has no abstract namespace for Unix sockets",
+            )),
+        }
+    }
+
+    /// From the form the system gives; `None` for the unnamed end of a Unix connection.
+    ///
+    /// An IPv4 peer of a socket that serves both families is shown as what it is, an IPv4 address.
+    pub(super) fn from_system(address: &SockAddr) -> Option<Self> {
+        if let Some(inet) = address.as_socket() {
+            let plain = match inet.ip().to_canonical() {
+                IpAddr::V4(ip) => SocketAddr::from((ip, inet.port())),
+                IpAddr::V6(_) => inet,
+            };
+            return Some(Self::Inet(plain));
+        }
+        if let Some(name) = address.as_abstract_namespace() {
+            return Some(Self::Abstract(name.to_vec()));
+        }
+        address
+            .as_pathname()
+            .map(|path| Self::Path(path.to_owned()))
+    }
+}
+
+impl Family {
+    pub(super) fn of_inet(address: &SocketAddr) -> Self {
+        if address.is_ipv4() {
+            Self::V4
+        } else {
+            Self::V6
+        }
+    }
+
+    /// That of an open stream socket; `InvalidInput` if it is of another kind.
+    pub(super) fn of(socket: &Socket) -> io::Result<Self> {
+        let other = |problem| Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        if socket.r#type()? != Type::STREAM {
+            return other("this is not a stream socket");
+        }
+        match socket.local_addr()? {
+            address if address.is_ipv4() => Ok(Self::V4),
+            address if address.is_ipv6() => Ok(Self::V6),
+            address if address.is_unix() => Ok(Self::Unix),
+            _ => other("this socket is neither TCP nor Unix"),
+        }
+    }
+
+    pub(super) fn domain(self) -> Domain {
+        match self {
+            Self::V4 => Domain::IPV4,
+            Self::V6 => Domain::IPV6,
+            Self::Unix => Domain::UNIX,
+        }
+    }
+}
+
+impl From<Address> for Target {
+    /// From wherever the system likes.
+    fn from(address: Address) -> Self {
+        Self {
+            address,
+            source: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_form_and_back_is_the_same_address() {
+        let mut addresses = vec![
+            Address::Inet("127.0.0.1:5".parse().expect("an address")),
+            Address::Inet("[fe80::1%3]:5".parse().expect("an address")),
+            Address::Path("/a/b".into()),
+        ];
+        if cfg!(target_os = "linux") {
+            addresses.push(Address::Abstract(b"a\xff".to_vec()));
+        }
+        for address in addresses {
+            let system = address
+                .to_system()
+                .expect("every address has a system form");
+            assert_eq!(Address::from_system(&system), Some(address));
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_is_shown_as_ipv4() {
+        let mapped: SocketAddr = "[::ffff:10.0.0.1]:5".parse().expect("an address");
+        let address = Address::from_system(&mapped.into()).expect("it has a name");
+        assert_eq!(address.endpoint().to_string(), "tcp://10.0.0.1:5");
+    }
+}

@@ -1,0 +1,149 @@
+//! Connecting without waiting.
+
+use std::io;
+
+use rustix::io::Errno;
+use socket2::{SockRef, Socket, Type};
+
+use super::{Stream, StreamOptions, Target};
+
+/// How far [`connect`] came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnectProgress {
+    Connected,
+    /// Under way. It has ended once the stream is writable; then [`Stream::take_error`] tells how.
+    InProgress,
+}
+
+/// Begins to connect to `target`.
+///
+/// A TCP connection to a port of this machine may, when nobody listens there, meet itself:
+/// [`Stream::is_self_connection`] tells, once connected.
+///
+/// # Errors
+///
+/// What the system says at once. Among it `WouldBlock`: the queue of a Unix listener is full, and this attempt is over;
+/// nothing will tell when there is room.
+pub(crate) fn connect(
+    target: &Target,
+    options: &StreamOptions,
+) -> io::Result<(Stream, ConnectProgress)> {
+    let address = target.address.to_system()?;
+    let family = target.address.family();
+    let socket = Socket::new(family.domain(), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    options.apply(&SockRef::from(&socket), family)?;
+    if let Some(source) = target.source {
+        // A fixed source port must be free again for the next attempt at once.
+        socket.set_reuse_address(true)?;
+        socket.bind(&source.into())?;
+    }
+    let progress = match socket.connect(&address) {
+        Ok(()) => ConnectProgress::Connected,
+        Err(error) => match Errno::from_io_error(&error) {
+            // An interrupted attempt goes on by itself.
+            Some(Errno::INPROGRESS | Errno::INTR) => ConnectProgress::InProgress,
+            _ => return Err(error),
+        },
+    };
+    Ok((Stream::new(socket.into(), family), progress))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use socket2::Domain;
+
+    use super::super::testing::{self, endpoint, resolved};
+    use super::*;
+
+    fn start(text: &str) -> io::Result<Stream> {
+        let (stream, progress) = connect(&resolved(&endpoint(text)), &StreamOptions::default())?;
+        if progress == ConnectProgress::InProgress {
+            testing::wait_writable(&stream);
+        }
+        match stream.take_error()? {
+            Some(error) => Err(error),
+            None => Ok(stream),
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_is_told_by_take_error() {
+        // Bound, so that nobody else gets the port, but not listening.
+        let bound = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        bound
+            .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+            .expect("a free port");
+        let address = bound
+            .local_addr()
+            .expect("it is bound")
+            .as_socket()
+            .expect("it is IPv4");
+        let error = start(&format!("tcp://{address}")).expect_err("nobody listens");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_missing_path_is_told_at_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let text = format!("ipc://{}/none", directory.path().display());
+        assert_eq!(
+            start(&text).expect_err("no file").kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn a_source_address_is_where_the_connection_comes_from() {
+        if !cfg!(target_os = "linux") {
+            return; // elsewhere only 127.0.0.1 is on the loopback interface
+        }
+        let listener = testing::listen_on("tcp://127.0.0.1:*");
+        let port = listener.endpoint().port().expect("a real port");
+        let _stream = start(&format!("tcp://127.0.0.9:*;127.0.0.1:{port}")).expect("it listens");
+        testing::wait_readable(&listener);
+        let peer = listener
+            .accept()
+            .expect("somebody connected")
+            .peer_address();
+        let peer = peer.expect("TCP peers have addresses");
+        assert_eq!(
+            peer.ip().map(|ip| ip.to_string()).as_deref(),
+            Some("127.0.0.9")
+        );
+    }
+
+    #[test]
+    fn a_connection_to_itself_is_noticed() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        // Another test may take the port in between; a second time it will hardly happen, a twentieth time never.
+        let met_itself = (0..20).any(|_| {
+            let listener = testing::listen_on("tcp://127.0.0.1:*");
+            let port = listener.endpoint().port().expect("a real port");
+            let (client, server) = testing::connected(&listener);
+            assert!(!client.is_self_connection() && !server.is_self_connection());
+            drop((listener, client, server));
+            start(&format!("tcp://127.0.0.1:{port};127.0.0.1:{port}"))
+                .is_ok_and(|stream| stream.is_self_connection())
+        });
+        assert!(met_itself);
+    }
+
+    #[test]
+    fn an_option_that_is_refused_is_named() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let options = StreamOptions {
+            bind_to_device: Some("no-such-device".into()),
+            ..StreamOptions::default()
+        };
+        let error = connect(&resolved(&endpoint("tcp://127.0.0.1:1")), &options)
+            .expect_err("there is no such device");
+        assert!(error.to_string().contains("SO_BINDTODEVICE"), "{error}");
+    }
+}

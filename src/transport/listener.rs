@@ -1,0 +1,306 @@
+//! Listening sockets.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::io::Errno;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+
+use super::address::Family;
+use super::options::named;
+use super::resolve::resolve_local;
+use super::socket_file::{FreshDirectory, SocketFile, make_way};
+use super::{
+    Address, Ipv6Mode, ListenError, ListenFailure, ListenOperation, ListenOptions, Stream,
+    StreamOptions,
+};
+use crate::endpoint::{Endpoint, HostPort, Ipc, Kind};
+
+/// A socket to which peers connect. Dropping it also removes the file that it made, if it made one.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    // Goes before the socket: see there.
+    _file: Option<SocketFile>,
+    socket: Socket,
+    family: Family,
+    endpoint: Endpoint,
+    stream: StreamOptions,
+}
+
+/// Listens on `endpoint`. `suffix` is a random number, of which a wildcard path makes its name.
+///
+/// A name is that of an interface, or else of a host: then this blocks while the resolver looks. The next of its
+/// addresses is tried only where this machine does not have the one before; an address in use is an error, since a peer
+/// would meet whoever uses it.
+///
+/// The file of a Unix socket that nobody serves is replaced. Its permissions are set before anybody can connect.
+pub(crate) fn listen(
+    endpoint: &Endpoint,
+    options: &ListenOptions,
+    suffix: u64,
+) -> Result<Listener, ListenError> {
+    let failed = |reason| ListenError {
+        endpoint: endpoint.clone(),
+        reason,
+    };
+    endpoint
+        .check_bind()
+        .map_err(ListenFailure::NotBindable)
+        .map_err(failed)?;
+    match endpoint.kind() {
+        Kind::Tcp(tcp) => listen_tcp(&tcp.target, options),
+        Kind::Ipc(Ipc::Path(path)) => listen_path(Path::new(&**path), None, options),
+        Kind::Ipc(Ipc::Abstract(name)) => listen_abstract(name.as_bytes(), options),
+        Kind::Ipc(Ipc::Any) => FreshDirectory::new(suffix, options.permissions)
+            .map_err(ListenFailure::during(ListenOperation::MakeDirectory))
+            .and_then(|directory| listen_path(&directory.socket_path(), Some(directory), options)),
+        Kind::Inproc(_) => Err(ListenFailure::during(ListenOperation::OpenSocket)(
+            io::ErrorKind::Unsupported.into(),
+        )),
+    }
+    .map_err(failed)
+}
+
+/// Whether an error of [`Listener::accept`] says that this process or this machine has no room for another connection.
+/// The connection then stays in the queue, and the listener readable: try again later, not at once.
+pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+    )
+}
+
+impl Listener {
+    /// Takes over a socket that already listens, from a parent process say. A file it may have is left alone.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if it is not a listening stream socket of TCP or of a Unix path or name.
+    pub(crate) fn from_fd(fd: OwnedFd, options: &ListenOptions) -> io::Result<Self> {
+        let socket = Socket::from(fd);
+        let family = Family::of(&socket)?;
+        if !listens(&socket)? {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "this socket does not listen",
+            ));
+        }
+        socket.set_cloexec(true)?;
+        socket.set_nonblocking(true)?;
+        let endpoint = Address::from_system(&socket.local_addr()?)
+            .ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidInput, "this socket has no address")
+            })?
+            .endpoint();
+        Ok(Self {
+            _file: None,
+            socket,
+            family,
+            endpoint,
+            stream: options.stream.clone(),
+        })
+    }
+
+    /// The next connection, set up and non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if nobody waits; see [`is_out_of_resources`]; anything else is the fate of one connection, which is
+    /// closed. One that was closed before it was accepted is passed over in silence.
+    pub(crate) fn accept(&self) -> io::Result<Stream> {
+        let fd = loop {
+            match accept_non_blocking(&self.socket) {
+                Ok(fd) => break fd,
+                Err(error) => match Errno::from_io_error(&error) {
+                    Some(Errno::INTR | Errno::CONNABORTED) => {}
+                    _ => return Err(error),
+                },
+            }
+        };
+        Stream::set_up(fd, self.family, &self.stream)
+    }
+
+    /// The address that the system gave it: with the real port, the real path. Never a wildcard: `tcp://*:*` has become
+    /// `tcp://0.0.0.0:49152`, which can be connected to.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn listen_tcp(local: &HostPort, options: &ListenOptions) -> Result<Listener, ListenFailure> {
+    let addresses = resolve_local(local, options.ipv6)
+        .map_err(ListenFailure::during(ListenOperation::Resolve))?;
+    let mut outcome = None;
+    for address in addresses {
+        let result = listen_inet(address, options);
+        let is_elsewhere =
+            matches!(&result, Err(ListenFailure::System { error, .. }) if is_not_here(error));
+        if !is_elsewhere {
+            return result;
+        }
+        outcome.get_or_insert(result);
+    }
+    outcome.expect("a resolved address list is not empty")
+}
+
+/// Whether this machine has no such address, or none of its family.
+fn is_not_here(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+    )
+}
+
+fn listen_inet(address: SocketAddr, options: &ListenOptions) -> Result<Listener, ListenFailure> {
+    let family = Family::of_inet(&address);
+    let socket = Socket::new(family.domain(), Type::STREAM, None)
+        .map_err(ListenFailure::during(ListenOperation::OpenSocket))?;
+    if family == Family::V6 {
+        named(
+            "IPV6_V6ONLY",
+            socket.set_only_v6(options.ipv6 == Ipv6Mode::Only),
+        )?;
+    }
+    // A restarted server gets its port back while old connections linger in TIME_WAIT.
+    named("SO_REUSEADDR", socket.set_reuse_address(true))?;
+    if options.reuse_port {
+        named("SO_REUSEPORT", set_reuse_port(&socket))?;
+    }
+    // Buffer sizes decide about the window, which is offered before a connection is accepted.
+    options.stream.apply(&SockRef::from(&socket), family)?;
+    socket
+        .bind(&address.into())
+        .map_err(ListenFailure::during(ListenOperation::Bind))?;
+    start(socket, family, None, options)
+}
+
+fn listen_path(
+    path: &Path,
+    directory: Option<FreshDirectory>,
+    options: &ListenOptions,
+) -> Result<Listener, ListenFailure> {
+    let bind_failed = ListenFailure::during(ListenOperation::Bind);
+    let address = SockAddr::unix(path).map_err(&bind_failed)?;
+    let socket = open_unix(options)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            make_way(path, &address)?;
+            socket.bind(&address).map_err(&bind_failed)?;
+        }
+        result => result.map_err(&bind_failed)?,
+    }
+    let file = SocketFile::just_bound(path, directory).map_err(&bind_failed)?;
+    if let Some(mode) = options.permissions {
+        // Nobody can connect before `listen`, so there is no moment with other permissions.
+        file.set_permissions(mode)
+            .map_err(ListenFailure::during(ListenOperation::SetPermissions))?;
+    }
+    start(socket, Family::Unix, Some(file), options)
+}
+
+fn listen_abstract(name: &[u8], options: &ListenOptions) -> Result<Listener, ListenFailure> {
+    let bind_failed = ListenFailure::during(ListenOperation::Bind);
+    let address = Address::Abstract(name.to_vec())
+        .to_system()
+        .map_err(&bind_failed)?;
+    let socket = open_unix(options)?;
+    socket.bind(&address).map_err(&bind_failed)?;
+    start(socket, Family::Unix, None, options)
+}
+
+fn open_unix(options: &ListenOptions) -> Result<Socket, ListenFailure> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)
+        .map_err(ListenFailure::during(ListenOperation::OpenSocket))?;
+    options
+        .stream
+        .apply(&SockRef::from(&socket), Family::Unix)?;
+    Ok(socket)
+}
+
+/// The last steps, the same for every bound socket.
+fn start(
+    socket: Socket,
+    family: Family,
+    file: Option<SocketFile>,
+    options: &ListenOptions,
+) -> Result<Listener, ListenFailure> {
+    socket
+        .set_nonblocking(true)
+        .and_then(|()| socket.listen(options.backlog.clamp(1, i32::MAX as u32) as i32))
+        .map_err(ListenFailure::during(ListenOperation::Listen))?;
+    let endpoint = socket
+        .local_addr()
+        .and_then(|address| {
+            Address::from_system(&address).ok_or(io::ErrorKind::AddrNotAvailable.into())
+        })
+        .map_err(ListenFailure::during(ListenOperation::ReadAddress))?
+        .endpoint();
+    Ok(Listener {
+        _file: file,
+        socket,
+        family,
+        endpoint,
+        stream: options.stream.clone(),
+    })
+}
+
+/// Apple has the constant, but not the option behind it; there a socket that does not listen is found when it accepts.
+fn listens(socket: &Socket) -> io::Result<bool> {
+    #[cfg(not(target_vendor = "apple"))]
+    return Ok(rustix::net::sockopt::socket_acceptconn(socket)?);
+    #[cfg(target_vendor = "apple")]
+    return socket.local_addr().map(|_| true);
+}
+
+#[cfg(not(any(target_os = "solaris", target_os = "illumos")))]
+fn set_reuse_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(any(target_os = "solaris", target_os = "illumos"))]
+fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_os = "illumos"
+))]
+fn accept_non_blocking(socket: &Socket) -> io::Result<OwnedFd> {
+    use rustix::net::{SocketFlags, accept_with};
+    Ok(accept_with(
+        socket,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+    )?)
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_os = "illumos"
+)))]
+fn accept_non_blocking(socket: &Socket) -> io::Result<OwnedFd> {
+    let (stream, _) = socket.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok(stream.into())
+}

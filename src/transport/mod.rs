@@ -1,0 +1,31 @@
+//! Non-blocking byte streams: TCP and Unix sockets.
+//!
+//! Owns: open sockets and how they are set up, the file that a Unix listener made, resolving, the words a SOCKS proxy
+//! wants to hear.
+//! Always true: no call on a [`Stream`] or a [`Listener`] waits; what would have to wait says `WouldBlock`. Calls that
+//! may wait for a resolver say so, and [`resolve_now`] never does.
+//! Must not know: what the bytes mean, threads, timers, pollers, random numbers (they come in as arguments).
+//! Source: zmq_tcp(7), zmq_ipc(7); tcp(7), unix(7); RFC 1928 and RFC 1929 for SOCKS.
+
+mod address;
+mod connect;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod interface;
+mod listen_error;
+mod listener;
+mod options;
+mod resolve;
+mod socket_file;
+mod socks5;
+mod stream;
+#[cfg(test)]
+mod testing;
+
+pub(crate) use address::{Address, Target};
+pub(crate) use connect::{ConnectProgress, connect};
+pub(crate) use listen_error::{ListenError, ListenFailure, ListenOperation};
+pub(crate) use listener::{Listener, is_out_of_resources, listen};
+pub(crate) use options::{Ipv6Mode, KeepAlive, ListenOptions, StreamOptions};
+pub(crate) use resolve::{resolve, resolve_now};
+pub(crate) use socks5::{Socks5, SocksCredentials, SocksError, SocksTarget};
+pub(crate) use stream::{PeerCredentials, Stream};

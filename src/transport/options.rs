@@ -1,0 +1,356 @@
+//! How sockets are set up before their first byte.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+use super::address::Family;
+
+/// How a stream is set up, whether connected or accepted. The default leaves everything to the system but keepalive.
+///
+/// Each option is set before the connection is made, or at once after it is accepted. Nagle's algorithm is always off:
+/// batches are formed above, and a small message should not wait for an acknowledgement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct StreamOptions {
+    /// TCP keepalive: how a connection finds out that its peer has vanished.
+    pub(crate) keep_alive: KeepAlive,
+    /// `SO_SNDBUF`, in bytes, for TCP and Unix sockets. `None` leaves it to the system, which then adapts it.
+    pub(crate) send_buffer: Option<usize>,
+    /// `SO_RCVBUF`, in bytes, for TCP and Unix sockets. `None` leaves it to the system, which then adapts it.
+    pub(crate) receive_buffer: Option<usize>,
+    /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged before the connection is given up. Whole
+    /// milliseconds. Linux only; ignored elsewhere.
+    pub(crate) user_timeout: Option<Duration>,
+    /// The type-of-service byte of IPv4 packets, the traffic class of IPv6 ones.
+    pub(crate) type_of_service: Option<u8>,
+    /// `SO_BINDTODEVICE`: use this network interface only. Linux only, may need privileges; an error elsewhere.
+    pub(crate) bind_to_device: Option<String>,
+}
+
+/// TCP keepalive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepAlive {
+    /// As the system has it for new sockets; usually off.
+    System,
+    Off,
+    /// On; whatever is `None` stays as the system has it.
+    On {
+        /// The silence before the first probe. Whole seconds, at least one.
+        idle: Option<Duration>,
+        /// The time between probes. Whole seconds, at least one.
+        interval: Option<Duration>,
+        /// The number of probes without an answer after which the connection is given up.
+        count: Option<u32>,
+    },
+}
+
+/// How a listener is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListenOptions {
+    /// How many connections may wait to be accepted. 1024, which the system cuts to its own limit (4096 on Linux,
+    /// 128 elsewhere). Differs from libzmq, whose default is 100: a burst of reconnecting peers exceeds that.
+    pub(crate) backlog: u32,
+    /// `SO_REUSEPORT`: let several processes listen on one port; the system spreads connections over them. TCP only.
+    pub(crate) reuse_port: bool,
+    /// What `*` means, and whether an IPv6 listener takes IPv4 connections, too.
+    pub(crate) ipv6: Ipv6Mode,
+    /// The mode bits of an `ipc://` path; only write permission counts, it is what connecting needs. `None` leaves them
+    /// to the umask.
+    pub(crate) permissions: Option<u32>,
+    /// How accepted streams are set up.
+    pub(crate) stream: StreamOptions,
+}
+
+/// What a TCP listener on `*`, on a name, or on `[::]` does about IPv6.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Ipv6Mode {
+    /// `*` is every IPv4 address and a name is its IPv4 address, if it has one. `[::]`, which asks for IPv6 in so many
+    /// words, takes both families, as in libzmq.
+    #[default]
+    Off,
+    /// `*` and `[::]` are every address of both families.
+    Dual,
+    /// `*` and `[::]` are every IPv6 address, and no IPv4 one.
+    Only,
+}
+
+/// An option that the system refused.
+#[derive(Debug)]
+pub(super) struct OptionError {
+    pub(super) option: &'static str,
+    pub(super) error: io::Error,
+}
+
+impl Default for KeepAlive {
+    /// On, at the pace of the system.
+    fn default() -> Self {
+        Self::On {
+            idle: None,
+            interval: None,
+            count: None,
+        }
+    }
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            backlog: 1024,
+            reuse_port: false,
+            ipv6: Ipv6Mode::default(),
+            permissions: None,
+            stream: StreamOptions::default(),
+        }
+    }
+}
+
+impl StreamOptions {
+    /// Sets up a socket: one about to connect, to listen (accepted streams inherit what must be known before), or just
+    /// accepted.
+    pub(super) fn apply(&self, socket: &SockRef<'_>, family: Family) -> Result<(), OptionError> {
+        self.apply_buffers(socket)?;
+        if family == Family::Unix {
+            return Ok(());
+        }
+        named("TCP_NODELAY", socket.set_tcp_nodelay(true))?;
+        self.keep_alive.apply(socket)?;
+        if let Some(timeout) = self.user_timeout {
+            set_user_timeout(socket, timeout)?;
+        }
+        if let Some(service) = self.type_of_service {
+            set_type_of_service(socket, service.into(), family)?;
+        }
+        if let Some(device) = &self.bind_to_device {
+            named("SO_BINDTODEVICE", bind_to_device(socket, device))?;
+        }
+        Ok(())
+    }
+
+    fn apply_buffers(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
+        if let Some(size) = self.send_buffer {
+            named("SO_SNDBUF", socket.set_send_buffer_size(within_int(size)))?;
+        }
+        if let Some(size) = self.receive_buffer {
+            named("SO_RCVBUF", socket.set_recv_buffer_size(within_int(size)))?;
+        }
+        Ok(())
+    }
+}
+
+impl KeepAlive {
+    fn apply(self, socket: &SockRef<'_>) -> Result<(), OptionError> {
+        match self {
+            Self::System => Ok(()),
+            Self::Off => named("SO_KEEPALIVE", socket.set_keepalive(false)),
+            Self::On {
+                idle,
+                interval,
+                count,
+            } => {
+                named("SO_KEEPALIVE", socket.set_keepalive(true))?;
+                // One at a time, so that the error names the one that was refused.
+                if let Some(idle) = idle {
+                    let parameters = TcpKeepalive::new().with_time(idle);
+                    named("TCP_KEEPIDLE", socket.set_tcp_keepalive(&parameters))?;
+                }
+                set_keepalive_probes(socket, interval, count)
+            }
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "openbsd", target_os = "haiku", target_os = "solaris")))]
+fn set_keepalive_probes(
+    socket: &SockRef<'_>,
+    interval: Option<Duration>,
+    count: Option<u32>,
+) -> Result<(), OptionError> {
+    if let Some(interval) = interval {
+        let parameters = TcpKeepalive::new().with_interval(interval);
+        named("TCP_KEEPINTVL", socket.set_tcp_keepalive(&parameters))?;
+    }
+    if let Some(count) = count {
+        let parameters = TcpKeepalive::new().with_retries(count);
+        named("TCP_KEEPCNT", socket.set_tcp_keepalive(&parameters))?;
+    }
+    Ok(())
+}
+
+#[cfg(any(target_os = "openbsd", target_os = "haiku", target_os = "solaris"))]
+fn set_keepalive_probes(
+    _socket: &SockRef<'_>,
+    _interval: Option<Duration>,
+    _count: Option<u32>,
+) -> Result<(), OptionError> {
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> Result<(), OptionError> {
+    named(
+        "TCP_USER_TIMEOUT",
+        socket.set_tcp_user_timeout(Some(timeout)),
+    )
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_user_timeout(_socket: &SockRef<'_>, _timeout: Duration) -> Result<(), OptionError> {
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "haiku", target_os = "solaris")))]
+fn set_type_of_service(
+    socket: &SockRef<'_>,
+    service: u32,
+    family: Family,
+) -> Result<(), OptionError> {
+    if family == Family::V6 {
+        named("IPV6_TCLASS", socket.set_tclass_v6(service))
+    } else {
+        named("IP_TOS", socket.set_tos_v4(service))
+    }
+}
+
+#[cfg(any(target_os = "haiku", target_os = "solaris"))]
+fn set_type_of_service(
+    _socket: &SockRef<'_>,
+    _service: u32,
+    _family: Family,
+) -> Result<(), OptionError> {
+    named("IP_TOS", Err(io::ErrorKind::Unsupported.into()))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bind_to_device(socket: &SockRef<'_>, device: &str) -> io::Result<()> {
+    socket.bind_device(Some(device.as_bytes()))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bind_to_device(_socket: &SockRef<'_>, _device: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Buffer sizes go to the system as an `int`; a larger one would arrive there negative.
+fn within_int(size: usize) -> usize {
+    size.min(i32::MAX as usize)
+}
+
+pub(super) fn named<T>(option: &'static str, result: io::Result<T>) -> Result<T, OptionError> {
+    result.map_err(|error| OptionError { option, error })
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot set {}: {}", self.option, self.error)
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+impl From<OptionError> for io::Error {
+    fn from(error: OptionError) -> Self {
+        Self::new(error.error.kind(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    fn tcp() -> Socket {
+        Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")
+    }
+
+    #[test]
+    fn options_arrive_at_the_socket() {
+        let socket = tcp();
+        let options = StreamOptions {
+            keep_alive: KeepAlive::On {
+                idle: Some(Duration::from_secs(7)),
+                interval: Some(Duration::from_secs(3)),
+                count: Some(5),
+            },
+            send_buffer: Some(40_000),
+            receive_buffer: Some(50_000),
+            user_timeout: Some(Duration::from_secs(9)),
+            type_of_service: Some(0x10),
+            bind_to_device: None,
+        };
+        options
+            .apply(&SockRef::from(&socket), Family::V4)
+            .expect("all are in range");
+        assert!(socket.tcp_nodelay().expect("an option"));
+        assert!(socket.keepalive().expect("an option"));
+        assert_eq!(
+            socket.tcp_keepalive_time().expect("an option"),
+            Duration::from_secs(7)
+        );
+        assert_eq!(
+            socket.tcp_keepalive_interval().expect("an option"),
+            Duration::from_secs(3)
+        );
+        assert_eq!(socket.tcp_keepalive_retries().expect("an option"), 5);
+        assert!(socket.send_buffer_size().expect("an option") >= 40_000);
+        assert!(socket.recv_buffer_size().expect("an option") >= 50_000);
+        assert_eq!(socket.tos_v4().expect("an option"), 0x10);
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            socket.tcp_user_timeout().expect("an option"),
+            Some(Duration::from_secs(9))
+        );
+    }
+
+    #[test]
+    fn keepalive_is_on_unless_told_otherwise() {
+        let socket = tcp();
+        let keeps = |keep_alive| {
+            let options = StreamOptions {
+                keep_alive,
+                ..StreamOptions::default()
+            };
+            options
+                .apply(&SockRef::from(&socket), Family::V4)
+                .expect("all are in range");
+            socket.keepalive().expect("an option")
+        };
+        assert!(!keeps(KeepAlive::System));
+        assert!(keeps(KeepAlive::default()));
+        assert!(keeps(KeepAlive::System));
+        assert!(!keeps(KeepAlive::Off));
+    }
+
+    #[test]
+    fn a_huge_buffer_is_cut_and_not_negative() {
+        let socket = tcp();
+        let options = StreamOptions {
+            send_buffer: Some(usize::MAX),
+            ..StreamOptions::default()
+        };
+        options
+            .apply(&SockRef::from(&socket), Family::V4)
+            .expect("the system clamps it");
+        assert!(socket.send_buffer_size().expect("an option") > 100_000);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_option_that_is_refused_is_named() {
+        let options = StreamOptions {
+            bind_to_device: Some("no-such-device".into()),
+            ..StreamOptions::default()
+        };
+        let error = options
+            .apply(&SockRef::from(&tcp()), Family::V4)
+            .expect_err("no such device");
+        assert_eq!(error.option, "SO_BINDTODEVICE");
+        assert!(
+            io::Error::from(error)
+                .to_string()
+                .starts_with("cannot set SO_BINDTODEVICE: ")
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! The file behind an `ipc://` listener: whose it is, and when it goes.
+//!
+//! Owns: the file that a bind made, and for a wildcard the directory around it.
+//! Always true: a file is removed only if nobody serves it any more, or if it is the very one that this process made.
+//! Must not know: accepting, streams.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{ListenFailure, ListenOperation};
+
+/// A file that a bind of this process made; removed when dropped, if it is still the same one.
+///
+/// Drop it before its socket: while that is open, no other file can have the same number.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    /// Absolute, so that it stays right when the process changes its directory.
+    path: PathBuf,
+    id: FileId,
+    /// Dropped after the file has gone from it.
+    _directory: Option<FreshDirectory>,
+}
+
+/// A directory made for one wildcard listener; removed when dropped.
+#[derive(Debug)]
+pub(super) struct FreshDirectory(PathBuf);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl SocketFile {
+    /// Takes charge of the file that a bind has just made at `path`.
+    pub(super) fn just_bound(path: &Path, directory: Option<FreshDirectory>) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let id = FileId::of(&fs::symlink_metadata(&path)?);
+        Ok(Self {
+            path,
+            id,
+            _directory: directory,
+        })
+    }
+
+    pub(super) fn set_permissions(&self, mode: u32) -> io::Result<()> {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(mode & 0o7777))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours =
+            fs::symlink_metadata(&self.path).is_ok_and(|metadata| FileId::of(&metadata) == self.id);
+        if ours {
+            // A file that cannot be removed is found stale by the next listener.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl FreshDirectory {
+    /// A new directory in that for temporary files, named with `suffix` or a number near it. Others may reach into it
+    /// only if `permissions` gives them the socket.
+    pub(super) fn new(suffix: u64, permissions: Option<u32>) -> io::Result<Self> {
+        let mut result = Err(io::ErrorKind::AlreadyExists.into());
+        for attempt in 0..ATTEMPTS {
+            let name = format!("highwater-{:016x}", suffix.wrapping_add(attempt));
+            let path = std::env::temp_dir().join(name);
+            result = fs::DirBuilder::new()
+                .mode(0o700)
+                .create(&path)
+                .map(|()| Self(path));
+            match &result {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                _ => break,
+            }
+        }
+        let directory = result?;
+        if permissions.is_some_and(|mode| mode & 0o077 != 0) {
+            fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o711))?;
+        }
+        Ok(directory)
+    }
+
+    pub(super) fn socket_path(&self) -> PathBuf {
+        self.0.join("socket")
+    }
+}
+
+impl Drop for FreshDirectory {
+    fn drop(&mut self) {
+        // Somebody may have put a file of their own into it; then it is theirs to clear.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+impl FileId {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+/// Makes way at `path`, where a bind has found something: removes the file of a socket that nobody serves any more.
+///
+/// Two processes that find the same stale file at the same moment may still trip over each other: nothing can remove a
+/// file on the condition that it is a certain one. The file is looked at again just before.
+pub(super) fn make_way(path: &Path, address: &SockAddr) -> Result<(), ListenFailure> {
+    let look = || match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ListenFailure::during(ListenOperation::Probe)(error)),
+    };
+    let Some(found) = look()? else { return Ok(()) };
+    if !found.file_type().is_socket() {
+        return Err(ListenFailure::NotASocket);
+    }
+    match probe(address) {
+        Ok(Probe::Alive) => return Err(ListenFailure::InUse),
+        Ok(Probe::Gone) => return Ok(()),
+        Ok(Probe::Stale) => {}
+        Err(error) => return Err(ListenFailure::during(ListenOperation::Probe)(error)),
+    }
+    match look()? {
+        None => Ok(()),
+        Some(now) if FileId::of(&now) != FileId::of(&found) => Err(ListenFailure::InUse),
+        Some(_) => match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(ListenFailure::during(ListenOperation::RemoveStale)(error))
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+enum Probe {
+    Alive,
+    Stale,
+    Gone,
+}
+
+fn probe(address: &SockAddr) -> io::Result<Probe> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    let Err(error) = socket.connect(address) else {
+        return Ok(Probe::Alive);
+    };
+    match Errno::from_io_error(&error) {
+        Some(Errno::CONNREFUSED) => Ok(Probe::Stale),
+        Some(Errno::NOENT) => Ok(Probe::Gone),
+        // Its queue is full, or it is bound by a socket of another type.
+        Some(Errno::AGAIN | Errno::INPROGRESS | Errno::INTR | Errno::PROTOTYPE) => Ok(Probe::Alive),
+        _ => Err(error),
+    }
+}
+
+/// How many names for a fresh directory are tried.
+const ATTEMPTS: u64 = 16;

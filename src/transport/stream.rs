@@ -1,0 +1,210 @@
+//! Connected byte streams.
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+use socket2::{SockRef, Socket};
+
+use super::StreamOptions;
+use super::address::{Address, Family};
+use crate::endpoint::Endpoint;
+
+/// One connection: bytes both ways. Never waits; a call that would have to returns `WouldBlock`. Interrupted calls are
+/// repeated inside. A write to a peer that has gone is an error, and never a signal.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The process at the other end of a Unix connection, as it was when it connected or began to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PeerCredentials {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+    pub(crate) process: u32,
+}
+
+impl Stream {
+    /// Takes over a connected socket.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if it is not a stream socket, of TCP or Unix; `NotConnected`; an option that the system refuses.
+    pub(crate) fn from_fd(fd: OwnedFd, options: &StreamOptions) -> io::Result<Self> {
+        let socket = Socket::from(fd);
+        let family = Family::of(&socket)?;
+        socket.peer_addr()?;
+        socket.set_cloexec(true)?;
+        socket.set_nonblocking(true)?;
+        #[cfg(target_vendor = "apple")]
+        socket.set_nosigpipe(true)?;
+        Self::set_up(socket.into(), family, options)
+    }
+
+    /// A non-blocking socket, ready for use.
+    pub(super) fn new(fd: OwnedFd, family: Family) -> Self {
+        match family {
+            Family::V4 | Family::V6 => Self::Tcp(fd.into()),
+            Family::Unix => Self::Unix(fd.into()),
+        }
+    }
+
+    /// A connected, non-blocking socket that is yet to be given its options.
+    pub(super) fn set_up(fd: OwnedFd, family: Family, options: &StreamOptions) -> io::Result<Self> {
+        options.apply(&SockRef::from(&fd), family)?;
+        Ok(Self::new(fd, family))
+    }
+
+    /// Reads into `buffer`, which should not be empty; 0 is the end of the stream.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        uninterrupted(|| rustix::io::read(self, &mut *buffer))
+    }
+
+    /// Reads at most `max` bytes into the spare capacity of `buffer`, which it never grows, and makes it longer by as
+    /// many; 0 is the end of the stream.
+    ///
+    /// Fastest if the spare capacity is at most `max`: the bytes then go where they belong, into memory that nobody has
+    /// cleared first. Otherwise they take a way round, 64 KiB at a time.
+    ///
+    /// # Errors
+    ///
+    /// Besides those of the system, `InvalidInput` if there is no room for a single byte.
+    pub(crate) fn read_into_spare(&self, buffer: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+        let spare = buffer.capacity() - buffer.len();
+        match spare.min(max) {
+            0 => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "no room to read into",
+            )),
+            _ if spare <= max => uninterrupted(|| rustix::io::read(self, spare_capacity(buffer))),
+            room => self.read_round_about(buffer, room),
+        }
+    }
+
+    /// In a function of its own, for its large frame.
+    #[inline(never)]
+    fn read_round_about(&self, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+        let mut stop = [MaybeUninit::uninit(); 64 * 1024];
+        let room = room.min(stop.len());
+        uninterrupted(|| {
+            let (bytes, _) = rustix::io::read(self, &mut stop[..room])?;
+            buffer.extend_from_slice(bytes);
+            Ok(bytes.len())
+        })
+    }
+
+    /// Writes the front of `bytes`, as much as the system takes.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| rustix::net::send(self, bytes, NO_SIGNAL))
+    }
+
+    /// Writes the front of what `pieces` hold together, as much as the system takes; it looks at the first 1024 pieces.
+    pub(crate) fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let pieces = &pieces[..pieces.len().min(MAX_PIECES)];
+        uninterrupted(|| {
+            rustix::net::sendmsg(self, pieces, &mut SendAncillaryBuffer::default(), NO_SIGNAL)
+        })
+    }
+
+    /// The error that is pending on the socket, and forgets it. After connecting in the background: why that failed.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Self::Tcp(stream) => stream.take_error(),
+            Self::Unix(stream) => stream.take_error(),
+        }
+    }
+
+    /// Ends one direction, or both.
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
+        }
+    }
+
+    /// Where the peer is; `None` if it has no name (who connects to a Unix socket has none) or has gone.
+    pub(crate) fn peer_address(&self) -> Option<Endpoint> {
+        let address = SockRef::from(self).peer_addr().ok()?;
+        Some(Address::from_system(&address)?.endpoint())
+    }
+
+    /// The address of this end; `None` if it has no name.
+    pub(crate) fn local_address(&self) -> Option<Endpoint> {
+        let address = SockRef::from(self).local_addr().ok()?;
+        Some(Address::from_system(&address)?.endpoint())
+    }
+
+    /// Whether both ends of a TCP connection are this one socket: the system may give a connecting socket the very port
+    /// to which it connects. To be treated as a lost connection.
+    pub(crate) fn is_self_connection(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => match (stream.local_addr(), stream.peer_addr()) {
+                (Ok(local), Ok(peer)) => local == peer,
+                _ => false,
+            },
+            Self::Unix(_) => false,
+        }
+    }
+
+    /// Who is at the other end of a Unix connection. `None` for TCP, and where the system does not tell: so for a
+    /// process that has no number in the PID namespace of this one, being outside its container.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn peer_credentials(&self) -> Option<PeerCredentials> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(stream) => {
+                let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
+                Some(PeerCredentials {
+                    user: peer.uid.as_raw(),
+                    group: peer.gid.as_raw(),
+                    process: peer.pid.as_raw_nonzero().get().unsigned_abs(),
+                })
+            }
+        }
+    }
+
+    /// Who is at the other end of a Unix connection. `None` for TCP, and where the system does not tell.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn peer_credentials(&self) -> Option<PeerCredentials> {
+        None
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// Repeats `call` for as long as a signal interrupts it.
+fn uninterrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result.map_err(io::Error::from),
+        }
+    }
+}
+
+/// Rust programs ignore SIGPIPE, but a library may be loaded by others.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+/// Apple has no such flag; there every socket is told so when it is made.
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+/// `IOV_MAX` of every system in use; more pieces than this in one call is an error.
+const MAX_PIECES: usize = 1024;

@@ -1,0 +1,334 @@
+//! Commands: frames by which the two ends talk about the connection.
+//!
+//! Owns: the layout of each command, and the two forms in which subscriptions travel.
+//! Always true: reading never fails; what cannot be read is [`Command::Malformed`] or [`Command::Unknown`].
+//! Must not know: which command may come when, or what follows from it.
+//! Source: RFC 37/ZMTP 3.1, "Commands", and for PING, PONG, SUBSCRIBE and CANCEL its "Traffic" grammar.
+
+use bytes::Bytes;
+use highwater_patterns::{Message, Received};
+
+use super::Version;
+use super::frame::{COMMAND, write_header};
+
+/// A command as it lies in its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command<'a> {
+    /// The sender is ready for traffic; the data depends on the mechanism.
+    Ready(&'a [u8]),
+    /// The sender refuses the connection; the data is the reason, with its length before it.
+    Error(&'a [u8]),
+    /// Asks for a PONG with the same context.
+    Ping {
+        /// How long the sender wants to be waited for, in tenths of a second; 0 for no matter how long.
+        ttl: u16,
+        /// To be echoed.
+        context: Context,
+    },
+    /// Answers a PING.
+    Pong {
+        /// What the PING said.
+        context: Context,
+    },
+    /// The sender wants messages whose first frame begins with this topic.
+    Subscribe(&'a [u8]),
+    /// The sender no longer does.
+    Cancel(&'a [u8]),
+    /// Any other name.
+    Unknown {
+        /// The name, 1 to 255 bytes of any kind.
+        name: &'a [u8],
+    },
+    /// No name, or not even its announced length; or a PING without a TTL.
+    Malformed,
+}
+
+impl<'a> Command<'a> {
+    /// Reads the body of a command frame.
+    pub(crate) fn parse(body: &'a [u8]) -> Self {
+        let Some((name, data)) = split_name(body) else {
+            return Self::Malformed;
+        };
+        match name {
+            READY => Self::Ready(data),
+            ERROR => Self::Error(data),
+            PING => match data.split_first_chunk() {
+                Some((ttl, context)) => Self::Ping {
+                    ttl: u16::from_be_bytes(*ttl),
+                    context: Context::new(context),
+                },
+                None => Self::Malformed,
+            },
+            PONG => Self::Pong {
+                context: Context::new(data),
+            },
+            SUBSCRIBE => Self::Subscribe(data),
+            CANCEL => Self::Cancel(data),
+            _ => Self::Unknown { name },
+        }
+    }
+}
+
+/// A command of the traffic that means something to us, free of the buffer it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OwnedCommand {
+    /// See [`Command::Ping`].
+    Ping {
+        /// In tenths of a second.
+        ttl: u16,
+        /// To be echoed.
+        context: Context,
+    },
+    /// See [`Command::Pong`].
+    Pong {
+        /// What the PING said.
+        context: Context,
+    },
+    /// See [`Command::Subscribe`].
+    Subscribe(Bytes),
+    /// See [`Command::Cancel`].
+    Cancel(Bytes),
+}
+
+impl OwnedCommand {
+    /// A copy of `command`, or `None` if it means nothing once the handshake is over.
+    ///
+    /// libzmq drops unknown and malformed commands, READY and ERROR then, without closing; so do we.
+    pub(super) fn from_traffic(command: Command<'_>) -> Option<Self> {
+        match command {
+            Command::Ping { ttl, context } => Some(Self::Ping { ttl, context }),
+            Command::Pong { context } => Some(Self::Pong { context }),
+            Command::Subscribe(topic) => Some(Self::Subscribe(Bytes::copy_from_slice(topic))),
+            Command::Cancel(topic) => Some(Self::Cancel(Bytes::copy_from_slice(topic))),
+            Command::Ready(_)
+            | Command::Error(_)
+            | Command::Unknown { .. }
+            | Command::Malformed => None,
+        }
+    }
+}
+
+/// What a PING carries and its PONG echoes: 0 to 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Context {
+    len: u8,
+    /// Zero behind `len`.
+    data: [u8; Self::MAX_LEN],
+}
+
+impl Context {
+    /// The most bytes a context has.
+    pub(crate) const MAX_LEN: usize = 16;
+
+    /// The first 16 bytes of `bytes`; a longer context is cut, as libzmq does.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let len = bytes.len().min(Self::MAX_LEN);
+        let mut data = [0; Self::MAX_LEN];
+        data[..len].copy_from_slice(&bytes[..len]);
+        Self {
+            len: len as u8,
+            data,
+        }
+    }
+
+    /// The bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.data[..usize::from(self.len)]
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Context(\"{}\")", self.as_bytes().escape_ascii())
+    }
+}
+
+/// The subscription that `message` is, if it is one: a single frame that begins with 1 or 0, then the topic.
+///
+/// 3.0 peers always subscribe like this and 3.1 peers may; so may an application on an XSUB socket. libzmq also takes
+/// the frames of longer messages for subscriptions; we do not.
+///
+/// Source: RFC 23/ZMTP 3.0, "Publish-Subscribe Pattern".
+pub(crate) fn as_subscription(message: &Message) -> Option<Received> {
+    let (kind, topic) = message.single()?.split_first()?;
+    match kind {
+        1 => Some(Received::Subscribe(Bytes::copy_from_slice(topic))),
+        0 => Some(Received::Cancel(Bytes::copy_from_slice(topic))),
+        _ => None,
+    }
+}
+
+/// Writes a PING that asks to be missed after `ttl` tenths of a second, or never if that is 0.
+pub(crate) fn encode_ping(ttl: u16, out: &mut Vec<u8>) {
+    write_command(PING, &ttl.to_be_bytes(), out);
+}
+
+/// Writes the answer to a PING that carried `context`.
+pub(crate) fn encode_pong(context: Context, out: &mut Vec<u8>) {
+    write_command(PONG, context.as_bytes(), out);
+}
+
+/// Writes that messages with the prefix `topic` are wanted, in the form that the peer's version asks for.
+pub(crate) fn encode_subscribe(topic: &[u8], version: Version, out: &mut Vec<u8>) {
+    match version {
+        Version::V3_1 => write_command(SUBSCRIBE, topic, out),
+        Version::V3_0 => write_subscription_message(1, topic, out),
+    }
+}
+
+/// Writes that messages with the prefix `topic` are no longer wanted, in the form that the peer's version asks for.
+pub(crate) fn encode_cancel(topic: &[u8], version: Version, out: &mut Vec<u8>) {
+    match version {
+        Version::V3_1 => write_command(CANCEL, topic, out),
+        Version::V3_0 => write_subscription_message(0, topic, out),
+    }
+}
+
+/// Writes READY with `metadata`, which is encoded already.
+pub(super) fn encode_ready(metadata: &[u8], out: &mut Vec<u8>) {
+    write_command(READY, metadata, out);
+}
+
+/// Writes ERROR with a reason of at most 255 bytes; a longer one is cut.
+pub(super) fn encode_error(reason: &str, out: &mut Vec<u8>) {
+    let reason = &reason.as_bytes()[..reason.len().min(usize::from(u8::MAX))];
+    write_command_of(ERROR, &[&[reason.len() as u8], reason], out);
+}
+
+/// The name in front of a command's body and the data behind it.
+pub(super) fn split_name(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&len, rest) = body.split_first()?;
+    if len == 0 {
+        None
+    } else {
+        rest.split_at_checked(usize::from(len))
+    }
+}
+
+fn write_command(name: &[u8], data: &[u8], out: &mut Vec<u8>) {
+    write_command_of(name, &[data], out);
+}
+
+fn write_command_of(name: &[u8], data: &[&[u8]], out: &mut Vec<u8>) {
+    let data_len: usize = data.iter().map(|part| part.len()).sum();
+    write_header(COMMAND, 1 + name.len() + data_len, out);
+    out.push(name.len() as u8);
+    out.extend_from_slice(name);
+    data.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+/// libzmq writes a topic of just 255 bytes so that nothing can parse it; here the length chooses the form as ever.
+fn write_subscription_message(kind: u8, topic: &[u8], out: &mut Vec<u8>) {
+    write_header(0, 1 + topic.len(), out);
+    out.push(kind);
+    out.extend_from_slice(topic);
+}
+
+const READY: &[u8] = b"READY";
+const ERROR: &[u8] = b"ERROR";
+const PING: &[u8] = b"PING";
+const PONG: &[u8] = b"PONG";
+const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
+const CANCEL: &[u8] = b"CANCEL";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(&mut out);
+        out
+    }
+
+    #[test]
+    fn each_command_is_written_as_libzmq_writes_it() {
+        let context = Context::new(b"A");
+        assert_eq!(
+            written(|out| encode_ping(10, out)),
+            b"\x04\x07\x04PING\x00\x0a"
+        );
+        assert_eq!(
+            written(|out| encode_pong(context, out)),
+            b"\x04\x06\x04PONGA"
+        );
+        assert_eq!(
+            written(|out| encode_error("400", out)),
+            b"\x04\x0a\x05ERROR\x03400"
+        );
+        assert_eq!(
+            written(|out| encode_subscribe(b"t", Version::V3_1, out)),
+            b"\x04\x0b\x09SUBSCRIBEt"
+        );
+        assert_eq!(
+            written(|out| encode_cancel(b"t", Version::V3_1, out)),
+            b"\x04\x08\x06CANCELt"
+        );
+        assert_eq!(
+            written(|out| encode_subscribe(b"t", Version::V3_0, out)),
+            b"\x00\x02\x01t"
+        );
+        assert_eq!(
+            written(|out| encode_cancel(b"t", Version::V3_0, out)),
+            b"\x00\x02\x00t"
+        );
+    }
+
+    #[test]
+    fn a_subscription_of_256_bytes_has_a_long_header() {
+        let message = written(|out| encode_subscribe(&[b't'; 255], Version::V3_0, out));
+        assert_eq!(message[..11], [2, 0, 0, 0, 0, 0, 0, 1, 0, 1, b't']);
+        assert_eq!(
+            written(|out| encode_subscribe(&[b't'; 245], Version::V3_1, out))[0],
+            4
+        );
+        assert_eq!(
+            written(|out| encode_subscribe(&[b't'; 246], Version::V3_1, out))[0],
+            6
+        );
+    }
+
+    #[test]
+    fn short_commands_are_malformed_and_never_panic() {
+        for body in [
+            &b""[..],
+            b"\x00",
+            b"\x00data",
+            b"\x05PING",
+            b"\x04PING",
+            b"\x04PING\x00",
+        ] {
+            assert_eq!(Command::parse(body), Command::Malformed, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_context_is_cut_to_16_bytes() {
+        let body = b"\x04PING\x00\x03ABCDEFGHIJKLMNOPQRST";
+        let context = Context::new(b"ABCDEFGHIJKLMNOP");
+        assert_eq!(Command::parse(body), Command::Ping { ttl: 3, context });
+        assert_eq!(context.as_bytes(), b"ABCDEFGHIJKLMNOP");
+    }
+
+    #[test]
+    fn names_are_compared_exactly() {
+        assert_eq!(
+            Command::parse(b"\x04ping\x00\x00"),
+            Command::Unknown { name: b"ping" }
+        );
+    }
+
+    #[test]
+    fn a_message_of_one_frame_that_begins_with_0_or_1_is_a_subscription() {
+        let topic = Bytes::from_static(b"topic");
+        let subscribe = as_subscription(&Message::from("\x01topic"));
+        assert_eq!(subscribe, Some(Received::Subscribe(topic.clone())));
+        assert_eq!(
+            as_subscription(&Message::from("\x00topic")),
+            Some(Received::Cancel(topic))
+        );
+        assert_eq!(as_subscription(&Message::from("\x02topic")), None);
+        assert_eq!(as_subscription(&Message::EMPTY), None);
+        assert_eq!(as_subscription(&Message::from(["\x01topic", "more"])), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! Traffic coming in: bytes to messages and commands.
+//!
+//! Owns: the message under way, the large body under way, and the bounds on both.
+//! Always true: a frame is taken whole or not at all, except a large body, which is taken as it comes into a buffer of
+//! its own; so a caller whose own buffer holds more than 8 KiB + 9 bytes can always go on. Every bound is checked before
+//! memory is reserved, and a body's buffer is never larger than 256 KiB or twice what has arrived of it.
+//! Must not know: where bytes come from, who wants the messages, what a command leads to.
+//! Source: RFC 37/ZMTP 3.1, "Traffic"; in one way looser, as libzmq is: commands may stand between the frames of a
+//! message (libzmq sends its PINGs so).
+
+mod large;
+mod survey;
+
+use highwater_patterns::{Frame, INLINE_CAPACITY, Message};
+
+pub(crate) use survey::{Stop, Survey};
+
+use super::command::{Command, OwnedCommand};
+use super::error::FrameError;
+use super::frame::{FrameHeader, LARGE_BODY, SHORT_HEADER};
+use large::LargeBody;
+
+/// The most frames of one message.
+pub(crate) const MAX_FRAMES: usize = 65_536;
+
+/// The longest body of a command, in bytes.
+pub(crate) const MAX_COMMAND: usize = 64 * 1024;
+
+/// Reads the traffic of one connection.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    max_message_size: usize,
+    /// The frames so far of the message under way.
+    frames: Vec<Frame>,
+    /// The bytes in the bodies of `frames`.
+    size: usize,
+    /// The frame under way, if its body is large.
+    large: Option<LargeBody>,
+}
+
+/// What a decoder gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Item {
+    /// A whole message.
+    Message(Message),
+    /// A command that means something in traffic; others are dropped.
+    Command(OwnedCommand),
+}
+
+impl Decoder {
+    /// A decoder at the beginning of traffic.
+    ///
+    /// `max_message_size` bounds the bytes in the bodies of one message, all frames together, so that it bounds
+    /// memory; libzmq compares each frame alone. Commands are bounded by [`MAX_COMMAND`] instead.
+    pub(crate) fn new(max_message_size: Option<usize>) -> Self {
+        // A vector cannot hold more than this.
+        const MOST: usize = isize::MAX as usize;
+        Self {
+            max_message_size: max_message_size.map_or(MOST, |max| max.min(MOST)),
+            frames: Vec::new(),
+            size: 0,
+            large: None,
+        }
+    }
+
+    /// Takes bytes from the front of `input`: how many, and the first item among them, if one was completed.
+    ///
+    /// Without an item, all that can be taken has been: the caller comes back with what was left and more behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`]; fatal to the connection. Items before the offending frame have been given by earlier calls.
+    #[inline]
+    pub(crate) fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Item>), FrameError> {
+        if let [0, len, body @ ..] = input
+            && let Some(window) = body.first_chunk::<INLINE_CAPACITY>()
+            && usize::from(*len) <= self.max_message_size.min(INLINE_CAPACITY)
+            && self.is_between_messages()
+        {
+            let len = usize::from(*len);
+            let message = Message::from(Frame::from_window(window, len));
+            return Ok((SHORT_HEADER + len, Some(Item::Message(message))));
+        }
+        self.decode_any(input)
+    }
+
+    /// The buffer of the large body under way and how many bytes it still lacks, or `None` if there is none.
+    ///
+    /// Once `decode` has taken all its input without an item, the caller may append bytes here, straight from the
+    /// connection and at most as many as are lacking, instead of passing them through `decode`. There is spare
+    /// capacity, for no more than is lacking unless the allocator gave more than asked: whoever fills it to the brim
+    /// looks first. When the body is complete, `decode` gives the item, also for an empty input; this gives `None`
+    /// then.
+    ///
+    /// # Panics
+    ///
+    /// If more was appended than was lacking: what follows could no longer be told apart from the body.
+    pub(crate) fn large_body(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+        self.large.as_mut().and_then(LargeBody::room)
+    }
+
+    /// Whether everything taken has been given: no message is under way.
+    #[inline]
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.frames.is_empty() && self.large.is_none()
+    }
+
+    fn decode_any(&mut self, input: &[u8]) -> Result<(usize, Option<Item>), FrameError> {
+        let mut taken = 0;
+        loop {
+            let rest = &input[taken..];
+            let item = if let Some(mut large) = self.large.take() {
+                taken += large.receive(rest);
+                if large.is_incomplete() {
+                    self.large = Some(large);
+                    return Ok((taken, None));
+                }
+                let LargeBody { header, body, .. } = large;
+                if header.command {
+                    command_item(&body)
+                } else {
+                    self.frame_received(Frame::from(body), header.more)
+                }
+            } else {
+                let Some((header, header_len)) = FrameHeader::decode(rest)? else {
+                    return Ok((taken, None));
+                };
+                let body_len = self.admit(header, self.frames.len(), self.size)?;
+                let rest = &rest[header_len..];
+                if body_len > LARGE_BODY {
+                    taken += header_len;
+                    self.large = Some(LargeBody::new(header, body_len));
+                    continue;
+                }
+                if rest.len() < body_len {
+                    return Ok((taken, None));
+                }
+                taken += header_len + body_len;
+                if header.command {
+                    command_item(&rest[..body_len])
+                } else {
+                    self.frame_received(copy_body(rest, body_len), header.more)
+                }
+            };
+            if item.is_some() {
+                return Ok((taken, item));
+            }
+        }
+    }
+
+    /// The message that `frame` completes, or `None` if more frames follow.
+    fn frame_received(&mut self, frame: Frame, more: bool) -> Option<Item> {
+        if more {
+            self.size += frame.len();
+            self.frames.push(frame);
+            return None;
+        }
+        if self.frames.is_empty() {
+            return Some(Item::Message(Message::from(frame)));
+        }
+        self.size = 0;
+        self.frames.push(frame);
+        Message::from_frames(std::mem::take(&mut self.frames)).map(Item::Message)
+    }
+
+    /// Checks `header` against the bounds, given what its message has so far; the length of the body, if it may come.
+    fn admit(&self, header: FrameHeader, frames: usize, size: usize) -> Result<usize, FrameError> {
+        let len = header.body_len;
+        if header.command {
+            return match usize::try_from(len) {
+                Ok(body_len) if body_len <= MAX_COMMAND => Ok(body_len),
+                _ => Err(FrameError::CommandTooLong { len }),
+            };
+        }
+        if frames >= MAX_FRAMES {
+            return Err(FrameError::TooManyFrames);
+        }
+        let room = self.max_message_size - size;
+        match usize::try_from(len) {
+            Ok(body_len) if body_len <= room => Ok(body_len),
+            _ => Err(FrameError::MessageTooLarge {
+                size: len.saturating_add(size as u64),
+                max: self.max_message_size,
+            }),
+        }
+    }
+}
+
+fn command_item(body: &[u8]) -> Option<Item> {
+    OwnedCommand::from_traffic(Command::parse(body)).map(Item::Command)
+}
+
+/// The first `len` bytes of `input`, which has them.
+fn copy_body(input: &[u8], len: usize) -> Frame {
+    match input.first_chunk::<INLINE_CAPACITY>() {
+        Some(window) if len <= INLINE_CAPACITY => Frame::from_window(window, len),
+        _ => Frame::copy_from_slice(&input[..len]),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,518 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::large::FIRST_STEP;
+use super::*;
+use crate::zmtp::Version;
+use crate::zmtp::command::{Context, encode_ping, encode_pong, encode_subscribe};
+use crate::zmtp::frame::{COMMAND, MORE, encode_message, write_header};
+
+fn encoded(message: &Message) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_message(message, &mut out);
+    out
+}
+
+fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_header(flags, body.len(), &mut out);
+    out.extend_from_slice(body);
+    out
+}
+
+/// All items in `input`, what was left of it, and the error, if it came to one.
+fn decode_all(decoder: &mut Decoder, input: &[u8]) -> (Vec<Item>, usize, Option<FrameError>) {
+    let (mut items, mut at) = (Vec::new(), 0);
+    loop {
+        match decoder.decode(&input[at..]) {
+            Ok((taken, item)) => {
+                at += taken;
+                match item {
+                    Some(item) => items.push(item),
+                    None => return (items, at, None),
+                }
+            }
+            Err(error) => return (items, at, Some(error)),
+        }
+    }
+}
+
+/// Feeds `input` in pieces that end at `cuts`, keeping what is not taken, as a connection does.
+fn decode_cut(max: Option<usize>, input: &[u8], cuts: &[usize]) -> (Vec<Item>, Option<FrameError>) {
+    let mut decoder = Decoder::new(max);
+    let (mut items, mut pending, mut from) = (Vec::new(), Vec::new(), 0);
+    for to in cuts.iter().copied().chain([input.len()]) {
+        pending.extend_from_slice(&input[from..to]);
+        from = to;
+        let (some, taken, error) = decode_all(&mut decoder, &pending);
+        items.extend(some);
+        if error.is_some() {
+            return (items, error);
+        }
+        pending.drain(..taken);
+        assert!(
+            pending.len() <= LARGE_BODY + 9,
+            "a small frame was left lying"
+        );
+        assert_bounded(&decoder, input.len());
+    }
+    (items, None)
+}
+
+/// Memory follows what has arrived.
+fn assert_bounded(decoder: &Decoder, arrived: usize) {
+    let frames = decoder.frames.capacity() * size_of::<Frame>();
+    assert!(frames <= 40 * (arrived + 4));
+    if let Some(large) = &decoder.large {
+        assert!(large.body.capacity() <= FIRST_STEP.max(2 * large.body.len()));
+    }
+}
+
+#[test]
+fn a_frame_that_is_not_whole_consumes_nothing() {
+    let input = encoded(&Message::from("hello"));
+    let mut decoder = Decoder::new(None);
+    for end in 0..input.len() {
+        assert_eq!(decoder.decode(&input[..end]), Ok((0, None)));
+    }
+    let hello = Some(Item::Message(Message::from("hello")));
+    assert_eq!(decoder.decode(&input), Ok((input.len(), hello)));
+}
+
+#[test]
+fn frames_of_one_message_gather_across_calls() {
+    let mut decoder = Decoder::new(None);
+    assert_eq!(decoder.decode(&frame(MORE, b"a")), Ok((3, None)));
+    assert!(!decoder.is_between_messages());
+    assert_eq!(decoder.decode(&frame(MORE, b"")), Ok((2, None)));
+    let whole = Some(Item::Message(Message::from(["a", "", "b"])));
+    assert_eq!(decoder.decode(&frame(0, b"b")), Ok((3, whole)));
+    assert!(decoder.is_between_messages());
+}
+
+#[test]
+fn a_command_between_the_frames_of_a_message_comes_first() {
+    let mut input = frame(MORE, b"a");
+    encode_ping(7, &mut input);
+    input.extend(frame(0, b"b"));
+    let (items, taken, error) = decode_all(&mut Decoder::new(None), &input);
+    let ping = OwnedCommand::Ping {
+        ttl: 7,
+        context: Context::new(b""),
+    };
+    let message = Message::from(["a", "b"]);
+    assert_eq!(items, [Item::Command(ping), Item::Message(message)]);
+    assert_eq!((taken, error), (input.len(), None));
+}
+
+#[test]
+fn what_means_nothing_in_traffic_is_dropped() {
+    let mut input = frame(COMMAND, b"\x08WHATEVERdata");
+    input.extend(frame(COMMAND, b"\x7fshort"));
+    input.extend(frame(COMMAND, b""));
+    input.extend(frame(COMMAND | MORE, b"\x05READY"));
+    input.extend(frame(0, b"alive"));
+    let (items, ..) = decode_all(&mut Decoder::new(None), &input);
+    assert_eq!(items, [Item::Message(Message::from("alive"))]);
+}
+
+#[test]
+fn a_large_body_may_be_read_straight_into_its_buffer() {
+    let body: Vec<u8> = (0..3_000_000_u32).map(|n| n as u8).collect();
+    let input = frame(0, &body);
+    let mut decoder = Decoder::new(None);
+    assert_eq!(decoder.decode(&input[..100]), Ok((100, None)));
+    let (mut at, mut moves) = (100, 0);
+    let mut place = std::ptr::null();
+    while let Some((buffer, missing)) = decoder.large_body() {
+        assert_eq!(missing, input.len() - at);
+        let spare = buffer.capacity() - buffer.len();
+        assert!(spare > 0 && spare <= missing);
+        moves += usize::from(place != buffer.as_ptr());
+        buffer.extend_from_slice(&input[at..at + spare.min(100_000)]);
+        place = buffer.as_ptr();
+        at += spare.min(100_000);
+        assert_bounded(&decoder, at);
+    }
+    assert_eq!(at, input.len());
+    assert!(moves <= 5, "{moves} buffers for 3 MB");
+    let Ok((0, Some(Item::Message(message)))) = decoder.decode(b"") else {
+        panic!("the body is complete");
+    };
+    assert_eq!(message, body);
+    assert_eq!(
+        message.first().as_ptr(),
+        place,
+        "the buffer has become the frame"
+    );
+}
+
+#[test]
+fn a_large_body_that_has_come_whole_is_given_at_once() {
+    for len in [LARGE_BODY, LARGE_BODY + 1, 1 << 20] {
+        let mut input = frame(0, &vec![7; len]);
+        let whole = input.len();
+        input.extend_from_slice(b"\x00\x01x");
+        let mut decoder = Decoder::new(None);
+        let message = Message::from(vec![7; len]);
+        assert_eq!(
+            decoder.decode(&input),
+            Ok((whole, Some(Item::Message(message))))
+        );
+    }
+}
+
+#[test]
+fn a_large_command_is_read_like_a_large_body() {
+    let topic = vec![b't'; LARGE_BODY + 1];
+    let mut input = Vec::new();
+    encode_subscribe(&topic, Version::V3_1, &mut input);
+    let mut decoder = Decoder::new(Some(0));
+    assert_eq!(decoder.decode(&input[..1000]), Ok((1000, None)));
+    let subscribe = Item::Command(OwnedCommand::Subscribe(Bytes::from(topic)));
+    assert_eq!(
+        decoder.decode(&input[1000..]),
+        Ok((input.len() - 1000, Some(subscribe)))
+    );
+}
+
+#[test]
+fn the_bodies_of_a_message_are_counted_together() {
+    let too_large = |size| Some(FrameError::MessageTooLarge { size, max: 10 });
+    let outcome = |input: &[u8]| decode_cut(Some(10), input, &[]).1;
+    let mut ten = frame(MORE, &[1; 6]);
+    ten.extend(frame(0, &[1; 4]));
+    let mut twice = ten.clone();
+    twice.extend(&ten);
+    assert_eq!(outcome(&twice), None);
+    let mut eleven = frame(MORE, &[1; 6]);
+    eleven.extend(frame(0, &[1; 5]));
+    assert_eq!(outcome(&eleven), too_large(11));
+    assert_eq!(outcome(&frame(0, &[1; 11])), too_large(11));
+    assert_eq!(outcome(&frame(0, &[1; 60])), too_large(60));
+}
+
+#[test]
+fn bounds_are_checked_before_a_body_has_come() {
+    let header = |flags: u8, len: u64| {
+        let mut input = vec![flags | 2];
+        input.extend_from_slice(&len.to_be_bytes());
+        let outcome = decode_cut(Some(1 << 30), &input, &[]).1;
+        let survey = Decoder::new(Some(1 << 30)).survey(&input, 1, |_| ());
+        match outcome {
+            Some(error) => assert_eq!(survey.stop, Stop::Failed(error)),
+            None => assert_eq!(survey.stop, Stop::Decode),
+        }
+        outcome
+    };
+    let max = 1 << 30;
+    assert_eq!(header(0, 1 << 30), None);
+    let size = (1 << 30) + 1;
+    assert_eq!(
+        header(0, size),
+        Some(FrameError::MessageTooLarge { size, max })
+    );
+    assert_eq!(header(COMMAND, 1 << 16), None);
+    let len = (1 << 16) + 1;
+    assert_eq!(
+        header(COMMAND, len),
+        Some(FrameError::CommandTooLong { len })
+    );
+    assert_eq!(
+        header(0, u64::MAX),
+        Some(FrameError::BodyTooLong { len: u64::MAX })
+    );
+    let most = i64::MAX as u64;
+    let unlimited = Decoder::new(None).decode(&{
+        let mut input = vec![2];
+        input.extend_from_slice(&most.to_be_bytes());
+        input
+    });
+    assert_eq!(
+        unlimited,
+        Ok((9, None)),
+        "announcing is free where nothing is limited"
+    );
+}
+
+#[test]
+fn a_message_has_at_most_65536_frames() {
+    let mut input = [MORE, 0].repeat(MAX_FRAMES - 1);
+    let mut decoder = Decoder::new(None);
+    assert_eq!(decoder.decode(&input), Ok((input.len(), None)));
+    let Ok((2, Some(Item::Message(message)))) = decoder.decode(b"\0\0") else {
+        panic!("65,536 are allowed");
+    };
+    assert_eq!(message.frame_count(), MAX_FRAMES);
+    input.extend_from_slice(&[MORE, 0, 0, 0]);
+    assert_eq!(
+        decode_cut(None, &input, &[]).1,
+        Some(FrameError::TooManyFrames)
+    );
+}
+
+#[test]
+fn a_survey_stops_before_what_is_not_whole_or_not_small() {
+    let decoder = Decoder::new(None);
+    let mut input = encoded(&Message::from("one"));
+    input.extend(encoded(&Message::from(["two", "frames"])));
+    let whole = input.len();
+    let stop_of = |tail: &[u8], limit| {
+        let input = [&input[..], tail].concat();
+        let survey = decoder.survey(&input, limit, |_| ());
+        assert_eq!((survey.octets, survey.messages), (whole, 2));
+        survey.stop
+    };
+    assert_eq!(stop_of(b"", 9), Stop::NeedMore);
+    assert_eq!(stop_of(b"\x00", 9), Stop::NeedMore);
+    assert_eq!(stop_of(b"\x00\x05four", 9), Stop::NeedMore);
+    assert_eq!(stop_of(b"\x01\x01a", 9), Stop::NeedMore);
+    assert_eq!(stop_of(b"\x02\0\0\0\0\0\0\x20\x01", 9), Stop::Decode);
+    assert_eq!(
+        stop_of(b"\x01\x01a\x02\0\0\0\0\0\0\x20\x01", 9),
+        Stop::Decode
+    );
+    assert_eq!(stop_of(b"\x00\x01x", 2), Stop::Limit);
+    assert_eq!(stop_of(&[1, 0].repeat(LARGE_BODY), 9), Stop::NeedMore);
+    assert_eq!(stop_of(&[1, 0].repeat(LARGE_BODY + 1), 9), Stop::Decode);
+}
+
+#[test]
+fn a_survey_leaves_a_message_under_way_to_the_decoder() {
+    let mut decoder = Decoder::new(None);
+    assert_eq!(decoder.decode(&frame(MORE, b"a")), Ok((3, None)));
+    let survey = decoder.survey(&frame(0, b"b"), 9, |_| ());
+    assert_eq!((survey.octets, survey.stop), (0, Stop::Decode));
+}
+
+#[test]
+fn a_survey_shows_each_command_once_and_those_within_a_message_when_it_is_whole() {
+    let mut input = Vec::new();
+    encode_pong(Context::new(b"x"), &mut input);
+    input.extend(frame(MORE, b"a"));
+    encode_ping(3, &mut input);
+    let before_end = input.len();
+    input.extend(frame(0, b"b"));
+    encode_subscribe(b"topic", Version::V3_1, &mut input);
+    let decoder = Decoder::new(None);
+    let mut seen = Vec::new();
+    let first = decoder.survey(&input[..before_end], 1, |command| {
+        seen.push(OwnedCommand::from_traffic(command));
+    });
+    assert_eq!((first.messages, first.stop), (0, Stop::NeedMore));
+    let second = decoder.survey(&input[first.octets..], 1, |command| {
+        seen.push(OwnedCommand::from_traffic(command));
+    });
+    assert_eq!((second.messages, second.subscriptions), (1, 1));
+    assert_eq!(
+        first.octets + second.octets,
+        input.len(),
+        "the limit does not hold up commands"
+    );
+    assert_eq!(
+        seen,
+        [
+            Some(OwnedCommand::Pong {
+                context: Context::new(b"x")
+            }),
+            Some(OwnedCommand::Ping {
+                ttl: 3,
+                context: Context::new(b"")
+            }),
+            Some(OwnedCommand::Subscribe(Bytes::from_static(b"topic"))),
+        ]
+    );
+}
+
+/// Bodies around every size at which something changes.
+fn body() -> impl Strategy<Value = Bytes> {
+    let edges = prop::sample::select(vec![
+        0,
+        1,
+        37,
+        38,
+        39,
+        255,
+        256,
+        LARGE_BODY,
+        LARGE_BODY + 1,
+        70_000,
+    ]);
+    let len = prop_oneof![4 => 0..50_usize, 1 => edges];
+    (len, any::<u8>()).prop_map(|(len, start)| {
+        (0..len)
+            .map(|n| start.wrapping_add(n as u8))
+            .collect::<Vec<u8>>()
+            .into()
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    prop::collection::vec(body(), 1..5)
+        .prop_map(|bodies| bodies.into_iter().map(Frame::from).collect())
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    let topic = prop_oneof![3 => 0..300_usize, 1 => LARGE_BODY - 20..LARGE_BODY + 20];
+    prop_oneof![
+        6 => message().prop_map(Item::Message),
+        1 => any::<u16>().prop_map(|ttl| {
+            Item::Command(OwnedCommand::Ping { ttl, context: Context::new(b"") })
+        }),
+        1 => topic.prop_map(|len| {
+            Item::Command(OwnedCommand::Subscribe(Bytes::from(vec![b't'; len])))
+        }),
+    ]
+}
+
+fn encoded_items(items: &[Item]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for item in items {
+        match item {
+            Item::Message(message) => encode_message(message, &mut out),
+            Item::Command(OwnedCommand::Ping { ttl, .. }) => encode_ping(*ttl, &mut out),
+            Item::Command(OwnedCommand::Subscribe(topic)) => {
+                encode_subscribe(topic, Version::V3_1, &mut out);
+            }
+            other => unreachable!("not among the items made above: {other:?}"),
+        }
+    }
+    out
+}
+
+/// Well-formed traffic, or bytes that look a little like it.
+fn traffic() -> impl Strategy<Value = Vec<u8>> {
+    let frame_like = (
+        any::<u8>(),
+        any::<u8>(),
+        prop::collection::vec(any::<u8>(), 0..60),
+    );
+    let noise = prop::collection::vec(frame_like, 0..20).prop_map(|frames| {
+        let one = |(flags, len, body): (u8, u8, Vec<u8>)| {
+            let honest = body.len() as u8;
+            let len = if len < 240 { honest } else { len };
+            [&[flags & 0b1111_1101, len], &body[..]].concat()
+        };
+        frames.into_iter().flat_map(one).collect()
+    });
+    let any_frame = prop_oneof![
+        3 => body().prop_map(|body| frame(MORE, &body)),
+        3 => body().prop_map(|body| frame(0, &body)),
+        1 => Just(frame(COMMAND, b"\x04PING\x00\x07context")),
+        1 => Just(frame(COMMAND, b"\x06CANCELtopic")),
+        1 => Just(frame(COMMAND, b"\x05OTHER")),
+    ];
+    let mixed = prop::collection::vec(any_frame, 0..12).prop_map(|frames| frames.concat());
+    let formed = prop::collection::vec(item(), 0..8).prop_map(|items| encoded_items(&items));
+    prop_oneof![
+        noise,
+        mixed,
+        formed,
+        prop::collection::vec(any::<u8>(), 0..200)
+    ]
+}
+
+/// Size limits, small ones often.
+fn limit() -> impl Strategy<Value = usize> {
+    prop_oneof![0..100_usize, 0..100_000_usize]
+}
+
+fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
+    prop::collection::vec(any::<prop::sample::Index>(), 0..12)
+}
+
+fn places(cuts: &[prop::sample::Index], len: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(len + 1)).collect();
+    places.sort_unstable();
+    places
+}
+
+/// Surveys what it can and decodes the surveyed chunks with a second decoder, as the two threads do; what the survey
+/// leaves is decoded by the first.
+fn survey_and_decode(
+    max: Option<usize>,
+    input: &[u8],
+    limit: usize,
+) -> (Vec<Item>, Option<FrameError>) {
+    let (mut first, mut second) = (Decoder::new(max), Decoder::new(max));
+    let (mut items, mut at) = (Vec::new(), 0);
+    loop {
+        let mut shown = Vec::new();
+        let survey = first.survey(&input[at..], limit, |command| {
+            shown.extend(OwnedCommand::from_traffic(command));
+        });
+        let chunk = &input[at..at + survey.octets];
+        let (some, taken, error) = decode_all(&mut second, chunk);
+        assert_eq!(
+            (taken, error),
+            (chunk.len(), None),
+            "a surveyed chunk is whole and sound"
+        );
+        assert!(second.is_between_messages());
+        let is_message = |item: &&Item| matches!(item, Item::Message(_));
+        assert_eq!(some.iter().filter(is_message).count(), survey.messages);
+        assert!(survey.messages <= limit);
+        let commands: Vec<OwnedCommand> = some
+            .iter()
+            .filter_map(|item| match item {
+                Item::Command(command) => Some(command.clone()),
+                Item::Message(_) => None,
+            })
+            .collect();
+        assert_eq!(commands, shown);
+        items.extend(some);
+        at += survey.octets;
+        match survey.stop {
+            Stop::Limit => {}
+            Stop::NeedMore => {
+                let (some, _, error) = decode_all(&mut first, &input[at..]);
+                items.extend(some);
+                return (items, error);
+            }
+            Stop::Failed(error) => {
+                // Commands within the message that fails come out of a decoder before it does.
+                let (some, _, decoded) = decode_all(&mut first, &input[at..]);
+                items.extend(some);
+                assert_eq!(decoded, Some(error));
+                return (items, decoded);
+            }
+            Stop::Decode => match first.decode(&input[at..]) {
+                Ok((taken, item)) => {
+                    at += taken;
+                    if item.is_none() {
+                        return (items, None);
+                    }
+                    items.extend(item);
+                }
+                Err(error) => return (items, Some(error)),
+            },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn encode_then_decode_is_identity_however_the_bytes_are_cut(
+        items in prop::collection::vec(item(), 0..8),
+        cuts in cuts(),
+    ) {
+        let input = encoded_items(&items);
+        let (decoded, error) = decode_cut(None, &input, &places(&cuts, input.len()));
+        prop_assert_eq!(decoded, items);
+        prop_assert_eq!(error, None);
+    }
+
+    #[test]
+    fn any_cut_of_any_bytes_decodes_alike(input in traffic(), cuts in cuts(), max in limit()) {
+        let whole = decode_cut(Some(max), &input, &[]);
+        prop_assert_eq!(decode_cut(Some(max), &input, &places(&cuts, input.len())), whole.clone());
+        let each: Vec<usize> = (0..input.len().min(2000)).collect();
+        prop_assert_eq!(decode_cut(Some(max), &input, &each), whole);
+    }
+
+    #[test]
+    fn survey_and_decode_agree(input in traffic(), max in limit(), most in 1..5_usize) {
+        let decoded = decode_cut(Some(max), &input, &[]);
+        prop_assert_eq!(survey_and_decode(Some(max), &input, most), decoded);
+    }
+}

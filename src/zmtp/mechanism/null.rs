@@ -1,0 +1,41 @@
+//! NULL: each end says READY, and that is all.
+//!
+//! Owns: the one command of this mechanism.
+//! Always true: neither end waits for the other. Source: RFC 37/ZMTP 3.1, "The NULL Security Mechanism"; symmetric as
+//! in 3.0 and libzmq, which is compatible with a peer that waits for us to be first.
+//! Must not know: what the metadata says.
+
+use bytes::Bytes;
+
+use crate::zmtp::command::{Command, encode_ready, split_name};
+use crate::zmtp::error::{ProtocolError, printable};
+
+pub(super) fn start(metadata: &[u8], out: &mut Vec<u8>) {
+    encode_ready(metadata, out);
+}
+
+pub(super) fn receive(command: &Bytes) -> Result<Bytes, ProtocolError> {
+    match Command::parse(command) {
+        Command::Ready(metadata) => Ok(command.slice_ref(metadata)),
+        Command::Error(data) => Err(refusal(data)),
+        _ => Err(match split_name(command) {
+            Some((name, _)) => ProtocolError::UnexpectedCommand {
+                name: printable(name),
+            },
+            None => ProtocolError::MalformedCommand,
+        }),
+    }
+}
+
+/// What an ERROR says: a length and so many bytes of text.
+fn refusal(data: &[u8]) -> ProtocolError {
+    let reason = data
+        .split_first()
+        .and_then(|(&len, text)| text.get(..usize::from(len)));
+    match reason {
+        Some(reason) => ProtocolError::PeerError {
+            reason: printable(reason),
+        },
+        None => ProtocolError::MalformedCommand,
+    }
+}

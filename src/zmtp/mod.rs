@@ -1,0 +1,52 @@
+//! ZMTP 3.0 and 3.1: bytes in, messages out, and back.
+//!
+//! A connection is a [`Handshake`] until both ends are ready, then a [`Decoder`] for what arrives, [`encode_message`]
+//! for what leaves, and a [`Heartbeat`] beside them:
+//!
+//! ```text
+//! greeting -> handshake -> traffic until either end closes
+//!     any step -> ProtocolError: the connection is to be closed
+//! ```
+//!
+//! Owns: every byte of the wire format, the order of the handshake, and the bounds on what a peer may announce.
+//! Always true: the same calls give the same answers. No clock, no socket, no thread, no lock, no random number:
+//! bytes and time come in as arguments. Whatever a peer sends ends in an item or an error, never in a panic, and
+//! memory grows with the bytes received, never with a length announced.
+//! Must not know: who reads and writes the bytes, what becomes of a message, when a connection is tried again.
+//! Source: RFC 37/ZMTP 3.1 and RFC 23/ZMTP 3.0; where libzmq differs from them, the item says which way was taken.
+
+mod command;
+mod decoder;
+mod error;
+mod frame;
+mod greeting;
+mod handshake;
+mod heartbeat;
+mod mechanism;
+mod metadata;
+
+#[cfg(test)]
+mod replay;
+
+pub(crate) use command::{
+    Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_ping, encode_pong,
+    encode_subscribe,
+};
+pub(crate) use decoder::{Decoder, Item, MAX_COMMAND, MAX_FRAMES, Stop, Survey};
+
+pub use error::{FrameError, ProtocolError};
+pub(crate) use frame::{FrameHeader, FrameSink, LARGE_BODY, encode_message, encoded_len};
+pub(crate) use handshake::{Handshake, HandshakeConfig, Peer};
+pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig};
+pub(crate) use metadata::is_property_name;
+
+/// What two ends speak with each other: the lower of what both announced.
+///
+/// We always announce 3.1. The versions differ in how subscriptions travel, and in nothing else that we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Version {
+    /// Subscriptions are messages.
+    V3_0,
+    /// Subscriptions are commands. Peers that announce 4.0 or more are spoken to like this, too.
+    V3_1,
+}
