@@ -78,7 +78,7 @@ impl Rules for Dealer {
 
     #[inline]
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.incoming.recv(pipes).map(|(_, message)| message)
+        self.incoming.recv(pipes)
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {

@@ -87,7 +87,7 @@ impl Interest {
         self.connected.remove(pipe);
     }
 
-    fn tell(&self, mut each: impl FnMut(PipeId)) -> usize {
-        self.connected.pipes().map(|pipe| each(pipe)).count()
+    fn tell(&self, each: impl FnMut(PipeId)) -> usize {
+        self.connected.pipes().map(each).count()
     }
 }

@@ -33,6 +33,10 @@ pub struct Message(Repr);
 enum Repr {
     One(Frame),
     /// Never empty; usually two or more.
+    #[expect(
+        clippy::box_collection,
+        reason = "a bare `Vec` would make every message 48 bytes"
+    )]
     Many(Box<Vec<Frame>>),
 }
 

@@ -9,8 +9,7 @@ use std::collections::VecDeque;
 
 use crate::rules::Rules;
 use crate::{
-    Admission, AdmissionRefusal, Afterlife, DropCause, Message, Peer, PipeId, Pipes, Received,
-    Refusal, Refused, Sent,
+    Admission, AdmissionRefusal, Afterlife, Message, Peer, PipeId, Pipes, Refusal, Refused, Sent,
 };
 
 /// So many former peers may have left messages unread; while they do, no further peer is taken.
@@ -23,20 +22,18 @@ pub struct Pair {
     /// Ended, oldest first; each until it is detached. At most [`FORMER_LIMIT`].
     former: VecDeque<PipeId>,
     /// Looked at, and not taken.
-    ahead: Option<(PipeId, Message)>,
+    ahead: Option<Message>,
+    /// Where the message looked at came from.
+    source: Option<PipeId>,
 }
 
 impl Pair {
-    fn next(&mut self, pipes: &mut impl Pipes) -> Option<(PipeId, Message)> {
-        if self.ahead.is_some() {
-            return self.ahead.take();
-        }
+    /// The next message of a former peer that has one left, or else of the present one.
+    fn next(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         for &pipe in self.former.iter().chain(&self.peer) {
-            while let Some(received) = pipes.try_read(pipe) {
-                match received {
-                    Received::Message(message) => return Some((pipe, message)),
-                    _ => pipes.dropped(Some(pipe), DropCause::Unexpected),
-                }
+            if let Some(message) = pipes.try_read_message(pipe) {
+                self.source = Some(pipe);
+                return Some(message);
             }
         }
         None
@@ -71,7 +68,9 @@ impl Rules for Pair {
     fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
         self.peer.take_if(|peer| *peer == pipe);
         self.former.retain(|&former| former != pipe);
-        self.ahead.take_if(|(from, _)| *from == pipe);
+        if self.source == Some(pipe) {
+            self.ahead = None;
+        }
     }
 
     fn readable(&mut self, _: PipeId, _: &mut impl Pipes) {}
@@ -89,7 +88,13 @@ impl Rules for Pair {
 
     #[inline]
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.next(pipes).map(|(_, message)| message)
+        if self.ahead.is_some() {
+            self.ahead.take()
+        } else if self.former.is_empty() {
+            pipes.try_read_message(self.peer?)
+        } else {
+            self.next(pipes)
+        }
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
@@ -97,7 +102,9 @@ impl Rules for Pair {
     }
 
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
-        self.ahead = self.next(pipes);
+        if self.ahead.is_none() {
+            self.ahead = self.next(pipes);
+        }
         self.ahead.is_some()
     }
 

@@ -16,6 +16,50 @@ use crate::{
 /// [`connected`](Self::connected) and [`disconnected`](Self::disconnected) in turns, [`detached`](Self::detached).
 /// The pipe of a connecting socket is attached before there is a connection; an accepted one is attached and
 /// connected in one go. The variants are open, for the calls that only one type has.
+///
+/// ```
+/// # use highwater_patterns::{DropCause, Message, Received};
+/// use highwater_patterns::{Pattern, PatternOptions, PipeId, Pipes, Refusal, SocketType};
+///
+/// /// Any number of pipes, each of which takes one message.
+/// #[derive(Default)]
+/// struct Slots(Vec<PipeId>);
+///
+/// impl Pipes for Slots {
+///     fn try_write(&mut self, pipe: PipeId, message: Message) -> Result<(), Message> {
+///         if self.has_room(pipe) {
+///             self.0.push(pipe);
+///             Ok(())
+///         } else {
+///             Err(message)
+///         }
+///     }
+///
+///     fn has_room(&mut self, pipe: PipeId) -> bool {
+///         !self.0.contains(&pipe)
+///     }
+///     // ...
+/// #   fn try_write_all(&mut self, _: &[PipeId], _: &Message, _: &mut dyn FnMut(PipeId)) {}
+/// #   fn write_always(&mut self, _: PipeId, _: Message) {}
+/// #   fn try_read(&mut self, _: PipeId) -> Option<Received> { None }
+/// #   fn subscribe(&mut self, _: PipeId, _: &[u8]) {}
+/// #   fn cancel(&mut self, _: PipeId, _: &[u8]) {}
+/// #   fn close(&mut self, _: PipeId) {}
+/// #   fn dropped(&mut self, _: Option<PipeId>, _: DropCause) {}
+/// }
+///
+/// let mut pipes = Slots::default();
+/// let mut push = Pattern::new(SocketType::Push, &PatternOptions::default());
+/// let _ = push.attached(PipeId(1), &mut pipes);
+/// let _ = push.attached(PipeId(2), &mut pipes);
+/// assert!(push.send("job 1".into(), &mut pipes).is_ok());
+/// assert!(push.send("job 2".into(), &mut pipes).is_ok());
+/// assert_eq!(pipes.0, [PipeId(1), PipeId(2)]);
+///
+/// let refused = push.send("job 3".into(), &mut pipes).unwrap_err();
+/// assert_eq!(refused.reason, Refusal::Full);
+/// assert_eq!(refused.message, "job 3");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Pattern {

@@ -31,7 +31,7 @@ impl Rules for Pull {
 
     #[inline]
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.incoming.recv(pipes).map(|(_, message)| message)
+        self.incoming.recv(pipes)
     }
 
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {

@@ -49,7 +49,8 @@ impl Rep {
     ///
     /// A message without an envelope is dropped and counted.
     pub fn recv_request(&mut self, pipes: &mut impl Pipes) -> Option<(ReturnPath, Message)> {
-        while let Some((pipe, message)) = self.incoming.recv(pipes) {
+        while let Some(message) = self.incoming.recv(pipes) {
+            let pipe = self.incoming.source();
             match envelope::open(message) {
                 Ok((addresses, body)) => {
                     let connection = self.peers.get(pipe).copied();
@@ -162,12 +163,12 @@ impl Rules for Rep {
         if self.current.is_some() {
             return false;
         }
-        while let Some((pipe, message)) = self.incoming.recv(pipes) {
+        while let Some(message) = self.incoming.recv(pipes) {
             if envelope::is_sealed(&message) {
-                self.incoming.unread(pipe, message);
+                self.incoming.unread(message);
                 return true;
             }
-            pipes.dropped(Some(pipe), DropCause::Malformed);
+            pipes.dropped(Some(self.incoming.source()), DropCause::Malformed);
         }
         false
     }

@@ -168,9 +168,10 @@ impl Req {
     fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
         self.send_again(pipes);
         while let Turn::Waiting { pipe, number, .. } = &self.turn {
-            let Some((from, message)) = self.incoming.recv(pipes) else {
+            let Some(message) = self.incoming.recv(pipes) else {
                 return;
             };
+            let from = self.incoming.source();
             if from != *pipe {
                 pipes.dropped(Some(from), DropCause::LateReply);
                 continue;
@@ -183,8 +184,8 @@ impl Req {
     }
 
     fn drop_late_replies(&mut self, pipes: &mut impl Pipes) {
-        while let Some((pipe, _)) = self.incoming.recv(pipes) {
-            pipes.dropped(Some(pipe), DropCause::LateReply);
+        while self.incoming.recv(pipes).is_some() {
+            pipes.dropped(Some(self.incoming.source()), DropCause::LateReply);
         }
     }
 

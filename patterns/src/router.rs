@@ -51,8 +51,8 @@ impl Router {
     /// The next message, and who sent it.
     #[inline]
     pub fn recv_from(&mut self, pipes: &mut impl Pipes) -> Option<(RoutingId, Message)> {
-        let (pipe, message) = self.incoming.recv(pipes)?;
-        let id = self.table.id_of(pipe);
+        let message = self.incoming.recv(pipes)?;
+        let id = self.table.id_of(self.incoming.source());
         let id = id.expect("only identified pipes are in the fair queue");
         Some((id.clone(), message))
     }

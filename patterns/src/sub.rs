@@ -47,11 +47,14 @@ impl Sub {
     }
 
     #[inline]
-    fn next(&mut self, pipes: &mut impl Pipes) -> Option<(PipeId, Message)> {
+    fn next(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         loop {
-            let (pipe, message) = self.incoming.recv(pipes)?;
-            if self.interest.wants(message.first()) != self.invert_matching {
-                return Some((pipe, message));
+            let message = self.incoming.recv(pipes);
+            let is_wanted = message
+                .as_ref()
+                .is_none_or(|message| self.interest.wants(message.first()) != self.invert_matching);
+            if is_wanted {
+                return message;
             }
         }
     }
@@ -87,15 +90,17 @@ impl Rules for Sub {
 
     #[inline]
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.next(pipes).map(|(_, message)| message)
+        self.next(pipes)
     }
 
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
-        if let Some((pipe, message)) = self.next(pipes) {
-            self.incoming.unread(pipe, message);
-            return true;
+        match self.next(pipes) {
+            Some(message) => {
+                self.incoming.unread(message);
+                true
+            }
+            None => false,
         }
-        false
     }
 
     fn may_recv(&self) -> Result<(), Refusal> {

@@ -120,7 +120,7 @@ impl Rules for XSub {
 
     #[inline]
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.incoming.recv(pipes).map(|(_, message)| message)
+        self.incoming.recv(pipes)
     }
 
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {

@@ -1,10 +1,11 @@
 //! RFC 29/PUBSUB, "The PUB Socket Type".
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::testing::Bench;
 use crate::{
-    Afterlife, DropCause, Message, Pattern, PatternOptions, PipeId, Pub, Refusal, Sent,
+    Afterlife, DropCause, Message, Pattern, PatternOptions, PipeId, Pub, Received, Refusal, Sent,
     SlowSubscriber, SocketType,
 };
 
@@ -223,6 +224,19 @@ fn a_new_connection_of_the_same_pipe_subscribes_anew() {
     publisher.arrive_subscribe(pipe, "b");
     assert_eq!(publisher.send("a"), Ok(sent(0, 0)));
     assert_eq!(publisher.send("b"), Ok(sent(1, 0)));
+}
+
+#[test]
+fn what_a_lost_connection_left_unread_does_not_act_on_the_next() {
+    let mut publisher = publisher();
+    let pipe = publisher.accept(1);
+    let left = Received::Subscribe(Bytes::from("old"));
+    publisher.pipes.pipe(pipe).arrived.push_back(left);
+    publisher.disconnect(pipe, Afterlife::Reconnects);
+    assert_eq!(publisher.connect(pipe), crate::Admission::Accepted);
+    publisher.arrive_subscribe(pipe, "new");
+    assert_eq!(publisher.send("old"), Ok(sent(0, 0)));
+    assert_eq!(publisher.send("new"), Ok(sent(1, 0)));
 }
 
 #[test]

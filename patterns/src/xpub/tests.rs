@@ -234,14 +234,22 @@ fn in_manual_mode_every_request_is_seen_and_at_the_end_what_was_asked_for() {
 
 #[test]
 fn what_a_lost_connection_asked_for_is_not_granted_to_the_next() {
-    let mut xpub = manual();
-    let pipe = xpub.accept(1);
-    xpub.arrive_subscribe(pipe, "old");
-    xpub.disconnect(pipe, Afterlife::Reconnects);
-    assert_eq!(xpub.connect(pipe), crate::Admission::Accepted);
-    assert_eq!(seen(&mut xpub), ["+old", "-old"]);
-    let (rules, pipes) = rules(&mut xpub);
-    assert!(!rules.grant(b"old", pipes));
+    for read_before in [true, false] {
+        let mut xpub = manual();
+        let pipe = xpub.accept(1);
+        xpub.arrive_subscribe(pipe, "old");
+        if read_before {
+            xpub.recv().expect("arrived");
+        }
+        xpub.disconnect(pipe, Afterlife::Reconnects);
+        assert_eq!(xpub.connect(pipe), crate::Admission::Accepted);
+        if !read_before {
+            xpub.recv().expect("arrived");
+        }
+        let (rules, pipes) = rules(&mut xpub);
+        assert!(!rules.grant(b"old", pipes));
+        assert_eq!(seen(&mut xpub), ["-old"]);
+    }
 }
 
 #[test]
@@ -276,6 +284,7 @@ fn a_peer_that_comes_and_goes_cannot_fill_the_memory() {
         xpub.detach(pipe);
     }
     assert!(xpub.pipes.drops(DropCause::NoRoom) > 90);
+    assert!(rules(&mut xpub).0.unread.is_empty());
     assert!(seen(&mut xpub).len() <= 20);
     let pipe: PipeId = xpub.accept(100);
     xpub.arrive_subscribe(pipe, "t");

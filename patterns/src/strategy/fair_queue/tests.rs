@@ -56,7 +56,7 @@ proptest! {
                     let waiting = pipes.pipes.values().any(|pipe| !pipe.arrived.is_empty());
                     let expected = waiting || looked_at.is_some();
                     prop_assert_eq!(queue.has_message(&mut pipes), expected);
-                    looked_at = queue.ahead.as_ref().map(|(pipe, _)| *pipe);
+                    looked_at = queue.ahead.as_ref().map(|_| queue.source());
                 }
                 Step::Recv => {
                     let waiting = pipes.pipes.values().any(|pipe| !pipe.arrived.is_empty());
@@ -82,7 +82,10 @@ proptest! {
         }
         for _ in 0..each {
             let mut served: Vec<PipeId> = (0..count)
-                .map(|_| queue.recv(&mut pipes).expect("all have some").0)
+                .map(|_| {
+                    queue.recv(&mut pipes).expect("all have some");
+                    queue.source()
+                })
                 .collect();
             served.sort_unstable();
             served.dedup();
