@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::engine::{Drain, Engine};
+use crate::inproc::Names;
 use crate::socket::Core;
 use crate::sync::Mutex;
 
@@ -50,6 +51,7 @@ pub(crate) struct Hub {
     settings: Settings,
     engine: Mutex<Option<Arc<Engine>>>,
     sockets: Mutex<Vec<Weak<Core>>>,
+    names: Names,
     /// Counts the links and sessions of closed sockets that still have something to send.
     lingering: Arc<Drain>,
     shut_down: AtomicBool,
@@ -144,6 +146,7 @@ impl ContextBuilder {
                     settings: self.settings,
                     engine: Mutex::default(),
                     sockets: Mutex::default(),
+                    names: Names::default(),
                     lingering: Arc::default(),
                     shut_down: AtomicBool::new(false),
                 }),
@@ -178,6 +181,11 @@ impl Hub {
         if self.shut_down.load(Ordering::SeqCst) {
             socket.terminate();
         }
+    }
+
+    /// The names of inproc endpoints.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     pub(crate) fn lingering(&self) -> &Arc<Drain> {

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use highwater_patterns::Message;
+use highwater_patterns::{Message, RoutingId};
 
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::zmtp::ProtocolError;
@@ -35,6 +35,60 @@ pub enum TrySendError {
     Terminated(Message),
 }
 
+/// Why a message was not taken for the peer it names. Every variant gives the message back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteError {
+    /// No peer has this routing id.
+    NoRoute(Message),
+    /// The peer is at its high-water mark. Later may succeed, as long as the peer is there.
+    Full(Message),
+    /// The socket was closed, here or by another thread.
+    Closed(Message),
+    /// The context was shut down.
+    Terminated(Message),
+}
+
+/// Why there is no reply to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// No peer had room for the request in time. It was not sent, and comes back.
+    NotSent(Message),
+    /// No reply came in time. The request is given up; a reply that comes late is dropped, and counted.
+    Timeout,
+    /// The connection to the peer that had the request was lost before it replied. It may have been carried out.
+    PeerGone,
+    /// The socket was closed, here or by another thread.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
+/// Why a reply was not taken. Every variant gives it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// The connection on which the request came is lost; nobody waits for the reply.
+    PeerGone(Message),
+    /// The peer does not read its replies, and is at its high-water mark.
+    Full(Message),
+    /// The socket was closed, here or by another thread.
+    Closed(Message),
+    /// The context was shut down.
+    Terminated(Message),
+}
+
+/// Why a subscription could not be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The socket was closed, here or by another thread.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
 /// Why a blocking receive gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -59,7 +113,7 @@ pub enum TryRecvError {
     Terminated,
 }
 
-/// Why waiting for peers ended without them.
+/// Why waiting for peers, or for subscribers, ended without them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -107,6 +161,8 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another peer of this ROUTER has the routing id already.
+    DuplicateRoutingId(RoutingId),
     /// The socket was closed.
     Closed,
     /// The context was shut down.
@@ -240,6 +296,29 @@ messages_of! {
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
     }
+    RouteError {
+        NoRoute(_) => "no peer has this routing id",
+        Full(_) => "the peer has no room",
+        Closed(_) => "the socket is closed",
+        Terminated(_) => "the context is shut down",
+    }
+    RequestError {
+        NotSent(_) => "no peer had room for the request in time",
+        Timeout => "no reply came in time",
+        PeerGone => "the peer went before it replied",
+        Closed => "the socket is closed",
+        Terminated => "the context is shut down",
+    }
+    ReplyError {
+        PeerGone(_) => "the peer that asked is gone",
+        Full(_) => "the peer that asked has no room for a reply",
+        Closed(_) => "the socket is closed",
+        Terminated(_) => "the context is shut down",
+    }
+    SubscribeError {
+        Closed => "the socket is closed",
+        Terminated => "the context is shut down",
+    }
     RecvError {
         Timeout => "no message arrived in time",
         Closed => "the socket is closed",
@@ -280,6 +359,35 @@ impl TrySendError {
     }
 }
 
+impl RouteError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::NoRoute(message)
+            | Self::Full(message)
+            | Self::Closed(message)
+            | Self::Terminated(message) => message,
+        }
+    }
+
+    /// Whether trying again later may succeed.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
+impl ReplyError {
+    /// The reply that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::PeerGone(message)
+            | Self::Full(message)
+            | Self::Closed(message)
+            | Self::Terminated(message) => message,
+        }
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -308,6 +416,7 @@ impl fmt::Display for ConnectError {
             Self::Invalid(error) => write!(f, "{error}"),
             Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be connected to"),
             Self::Io { endpoint, source } => write!(f, "cannot connect to {endpoint}: {source}"),
+            Self::DuplicateRoutingId(id) => write!(f, "another peer has the routing id {id}"),
             Self::Closed => f.write_str("the socket is closed"),
             Self::Terminated => f.write_str("the context is shut down"),
         }

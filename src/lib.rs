@@ -9,30 +9,41 @@ mod endpoint;
 mod engine;
 mod error;
 mod facade;
+mod inproc;
 mod monitor;
 mod options;
 mod peer;
 mod pipe;
+mod poll;
+mod proxy;
 mod socket;
 mod stats;
 mod sync;
 mod transport;
+mod wake;
 mod zmtp;
 
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
 pub use engine::DrainReport;
 pub use error::{
-    BindError, ConnectError, EndpointError, LinkError, RecvError, SendError, TryRecvError,
-    TrySendError, WaitError,
+    BindError, ConnectError, EndpointError, LinkError, RecvError, ReplyError, RequestError,
+    RouteError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError,
 };
-pub use facade::{Builder, Pull, Push};
+pub use facade::{
+    AsSocket, Builder, Dealer, Pair, Pending, Pub, Pull, Push, Rep, Report, Req, Request, Router,
+    SocketRef, Sub, Upstream, XPub, XSub,
+};
 pub use highwater_patterns::{
-    Frame, INLINE_CAPACITY, InvalidRoutingId, Message, RoutingId, SocketType,
+    DuplicateId, Frame, INLINE_CAPACITY, InvalidRoutingId, LostPeer, Message, Notices, RoutingId,
+    SlowSubscriber, SocketType, Undeliverable,
 };
 pub use monitor::{Event, EventKind};
 pub use options::{Keepalive, Linger, OptionError};
 pub use peer::{Credentials, PeerInfo};
+pub use poll::{Poll, Ready, Token};
+pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
+pub use socket::Interest;
 pub use stats::{Dropped, PeerStats, Stats};
 pub use zmtp::{FrameError, ProtocolError};
 

@@ -4,6 +4,8 @@
 //! Always true: a default is stated once, here; meaning is in the type and not in -1 or 0.
 //! Must not know: who obeys.
 
+pub(crate) mod pattern;
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;

@@ -69,6 +69,8 @@ pub struct Dropped {
     pub unexpected: u64,
     /// Requests that were dropped without an answer.
     pub unanswered: u64,
+    /// Subscriptions of peers that have as many topics as one peer may have.
+    pub too_many_topics: u64,
 }
 
 /// Counters of one connected peer.

@@ -69,10 +69,10 @@ impl Rules for Dealer {
     }
 
     #[inline]
-    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
-        match self.outgoing.send(message, pipes) {
-            Ok(_) => Ok(Sent::ONE),
-            Err(message) => Err(Refusal::Full.give_back(message)),
+    fn send(&mut self, mut message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        match self.outgoing.send(&mut message, pipes) {
+            Some(_) => Ok(Sent::ONE),
+            None => Err(Refusal::Full.give_back(message)),
         }
     }
 

@@ -76,13 +76,14 @@ impl Rules for Pair {
     fn readable(&mut self, _: PipeId, _: &mut impl Pipes) {}
 
     #[inline]
-    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+    fn send(&mut self, mut message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
         let Some(pipe) = self.peer else {
             return Err(Refusal::Full.give_back(message));
         };
-        match pipes.try_write(pipe, message) {
-            Ok(()) => Ok(Sent::ONE),
-            Err(message) => Err(Refusal::Full.give_back(message)),
+        if pipes.try_write(pipe, &mut message) {
+            Ok(Sent::ONE)
+        } else {
+            Err(Refusal::Full.give_back(message))
         }
     }
 

@@ -26,13 +26,12 @@ use crate::{
 /// struct Slots(Vec<PipeId>);
 ///
 /// impl Pipes for Slots {
-///     fn try_write(&mut self, pipe: PipeId, message: Message) -> Result<(), Message> {
-///         if self.has_room(pipe) {
+///     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
+///         let room = self.has_room(pipe);
+///         if room {
 ///             self.0.push(pipe);
-///             Ok(())
-///         } else {
-///             Err(message)
 ///         }
+///         room
 ///     }
 ///
 ///     fn has_room(&mut self, pipe: PipeId) -> bool {

@@ -51,8 +51,13 @@ pub enum DropCause {
 /// A pipe that refused a message is *full*; the socket calls the pattern's `writable` when it has room again. A pipe
 /// that gave nothing to read is *empty*; the socket calls `readable` when there is something again.
 pub trait Pipes {
-    /// Queues `message` on `pipe`, or gives it back if the pipe is at its high-water mark or gone.
-    fn try_write(&mut self, pipe: PipeId, message: Message) -> Result<(), Message>;
+    /// Queues `message` on `pipe` and says so, or leaves it untouched if the pipe is at its high-water mark or gone.
+    ///
+    /// A message that was queued may be taken out of `message`, leaving an empty one behind, or be copied: what is
+    /// there afterwards is of no use. By reference, since moving a message through several calls costs more than
+    /// encoding it.
+    #[must_use]
+    fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool;
 
     /// Queues `message` on each of `pipes`, framing it once; calls `full` for each that has no room.
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId));

@@ -82,13 +82,12 @@ impl Rep {
         if connection.is_none() || connection != path.connection {
             return Err(Refusal::PeerGone.give_back(message));
         }
-        match pipes.try_write(path.pipe, envelope::close(&path.addresses, message)) {
-            Ok(()) => Ok(Sent::ONE),
-            Err(refused) => {
-                let (_, message) = envelope::open(refused).expect("it has just been closed");
-                Err(Refusal::Full.give_back(message))
-            }
+        let mut letter = envelope::close(&path.addresses, message);
+        if pipes.try_write(path.pipe, &mut letter) {
+            return Ok(Sent::ONE);
         }
+        let (_, message) = envelope::open(letter).expect("it has just been closed");
+        Err(Refusal::Full.give_back(message))
     }
 
     /// Whether a reply along `path` would be taken now; `None` if the requester is gone.

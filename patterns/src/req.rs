@@ -111,10 +111,10 @@ impl Req {
         // Nothing that is here now can be the reply to what has not been sent yet.
         self.drop_late_replies(pipes);
         let number = self.correlated.then(|| self.next_number());
-        let request = seal(number.as_ref(), message);
+        let mut request = seal(number.as_ref(), message);
         let again = (self.lost_peer == LostPeer::SendAgain).then(|| request.clone());
-        match self.outgoing.send(request, pipes) {
-            Ok(pipe) => {
+        match self.outgoing.send(&mut request, pipes) {
+            Some(pipe) => {
                 self.turn = Turn::Waiting {
                     pipe,
                     number,
@@ -122,7 +122,7 @@ impl Req {
                 };
                 Ok(Sent::ONE)
             }
-            Err(request) => {
+            None => {
                 self.turn = Turn::Idle;
                 Err(Refusal::Full.give_back(unseal(number.as_ref(), request)))
             }
@@ -217,13 +217,13 @@ impl Req {
             return;
         }
         if let Turn::Unsent { number, request } = std::mem::replace(&mut self.turn, Turn::Idle) {
-            self.turn = match self.outgoing.send(request.clone(), pipes) {
-                Ok(pipe) => Turn::Waiting {
+            self.turn = match self.outgoing.send(&mut request.clone(), pipes) {
+                Some(pipe) => Turn::Waiting {
                     pipe,
                     number,
                     again: Some(request),
                 },
-                Err(request) => Turn::Unsent { number, request },
+                None => Turn::Unsent { number, request },
             };
         }
     }

@@ -67,15 +67,16 @@ impl Router {
     pub fn send_to(
         &mut self,
         id: &RoutingId,
-        message: Message,
+        mut message: Message,
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refused> {
         let Some(pipe) = self.table.route(id.as_bytes()) else {
             return self.undelivered(None, message, Refusal::NoRoute, pipes);
         };
-        match pipes.try_write(pipe, message) {
-            Ok(()) => Ok(Sent::ONE),
-            Err(message) => self.undelivered(Some(pipe), message, Refusal::Full, pipes),
+        if pipes.try_write(pipe, &mut message) {
+            Ok(Sent::ONE)
+        } else {
+            self.undelivered(Some(pipe), message, Refusal::Full, pipes)
         }
     }
 
@@ -171,10 +172,14 @@ impl Rules for Router {
             return self.undelivered(None, message, Refusal::NoRoute, pipes);
         };
         match message.split_first() {
-            (id, Some(body)) => pipes.try_write(pipe, body).map_or_else(
-                |body| self.undelivered(Some(pipe), body.with_first(id), Refusal::Full, pipes),
-                |()| Ok(Sent::ONE),
-            ),
+            (id, Some(mut body)) => {
+                if pipes.try_write(pipe, &mut body) {
+                    Ok(Sent::ONE)
+                } else {
+                    let message = body.with_first(id);
+                    self.undelivered(Some(pipe), message, Refusal::Full, pipes)
+                }
+            }
             (id, None) => {
                 self.undelivered(Some(pipe), Message::from(id), Refusal::Malformed, pipes)
             }

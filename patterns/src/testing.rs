@@ -57,18 +57,18 @@ impl TestPipes {
 }
 
 impl Pipes for TestPipes {
-    fn try_write(&mut self, pipe: PipeId, message: Message) -> Result<(), Message> {
-        if self.has_room(pipe) {
+    fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
+        let room = self.has_room(pipe);
+        if room {
+            let message = std::mem::take(message);
             self.pipe(pipe).written.push_back(message);
-            Ok(())
-        } else {
-            Err(message)
         }
+        room
     }
 
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
         for &pipe in pipes {
-            if self.try_write(pipe, message.clone()).is_err() {
+            if !self.try_write(pipe, &mut message.clone()) {
                 full(pipe);
             }
         }

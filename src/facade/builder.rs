@@ -7,7 +7,7 @@ use highwater_patterns::{PatternOptions, SocketType};
 
 use crate::Context;
 use crate::context::Hub;
-use crate::options::{OptionError, Options};
+use crate::options::{self, OptionError, Options};
 use crate::socket::Core;
 
 /// Builds a socket of type `S` with options of its own; each option says what it does and when it takes effect.
@@ -50,7 +50,12 @@ impl<S> Builder<S> {
     ///
     /// [`OptionError`]: no such option, or no such value.
     pub fn option(mut self, name: &str, value: &str) -> Result<Self, OptionError> {
-        self.options.set(name, value, false)?;
+        match self.options.set(name, value, false) {
+            Err(OptionError::Unknown { .. }) => {
+                options::pattern::set(&mut self.pattern, self.kind, name, value)?;
+            }
+            settled => settled?,
+        }
         Ok(self)
     }
 

@@ -3,18 +3,41 @@
 //! Owns: one short file per socket type, the builder, and the calls that all types share.
 //! Always true: no decision is taken here; every call goes to the untyped core.
 
+mod as_socket;
 mod builder;
+mod dealer;
+mod pair;
+mod publish;
 mod pull;
 mod push;
+mod rep;
+mod req;
+mod router;
+mod sub;
+mod xpub;
+mod xsub;
 
+pub use as_socket::{AsSocket, SocketRef};
 pub use builder::Builder;
+pub use dealer::Dealer;
+pub use pair::Pair;
+pub use publish::{Pub, Report};
 pub use pull::Pull;
 pub use push::Push;
+pub use rep::{Rep, Request};
+pub use req::{Pending, Req};
+pub use router::Router;
+pub use sub::Sub;
+pub use xpub::{Upstream, XPub};
+pub use xsub::XSub;
 
-use highwater_patterns::{Message, Refused};
+use highwater_patterns::{Message, Pattern, Refusal, Refused};
 
-use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::socket::{Ended, RecvFailure, SendFailure};
+use crate::error::{
+    RecvError, ReplyError, RequestError, RouteError, SendError, SubscribeError, TryRecvError,
+    TrySendError,
+};
+use crate::socket::{Ended, RecvFailure, SendFailure, State, Table, Wait};
 
 impl From<SendFailure> for SendError {
     fn from(failure: SendFailure) -> Self {
@@ -52,6 +75,65 @@ impl From<RecvFailure> for TryRecvError {
             RecvFailure::Timeout => Self::Empty,
             RecvFailure::Ended(Ended::Closed) => Self::Closed,
             RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
+        }
+    }
+}
+
+impl From<SendFailure> for RouteError {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Refused(Refused {
+                message,
+                reason: Refusal::NoRoute,
+            }) => Self::NoRoute(message),
+            SendFailure::Refused(Refused { message, .. }) => Self::Full(message),
+            SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
+            SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
+        }
+    }
+}
+
+impl From<SendFailure> for ReplyError {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Refused(Refused {
+                message,
+                reason: Refusal::PeerGone,
+            }) => Self::PeerGone(message),
+            SendFailure::Refused(Refused { message, .. }) => Self::Full(message),
+            SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
+            SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
+        }
+    }
+}
+
+/// Of the sending half of a request.
+impl From<SendFailure> for RequestError {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Refused(Refused { message, .. }) => Self::NotSent(message),
+            SendFailure::Ended(_, Ended::Closed) => Self::Closed,
+            SendFailure::Ended(_, Ended::Terminated) => Self::Terminated,
+        }
+    }
+}
+
+/// Of the receiving half of a request.
+impl From<RecvFailure> for RequestError {
+    fn from(failure: RecvFailure) -> Self {
+        match failure {
+            RecvFailure::Timeout => Self::Timeout,
+            RecvFailure::Ended(Ended::Closed) => Self::Closed,
+            RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
+        }
+    }
+}
+
+impl From<Ended> for SubscribeError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Closed => Self::Closed,
+            Ended::Terminated => Self::Terminated,
         }
     }
 }
@@ -206,6 +288,12 @@ macro_rules! socket {
             }
         }
 
+        impl crate::facade::AsSocket for $name {
+            fn as_socket(&self) -> crate::SocketRef {
+                crate::SocketRef::new(&self.core)
+            }
+        }
+
         impl Drop for $name {
             /// Closes the socket. Does not wait: unsent messages linger in the background.
             fn drop(&mut self) {
@@ -337,7 +425,204 @@ macro_rules! receives {
 }
 use receives;
 
+/// The calls of a socket type that fans messages out.
+macro_rules! publishes {
+    ($name:ident) => {
+        impl $name {
+            /// Sends `message` to everybody who wants it; says how many got it and how many missed it.
+            ///
+            /// Does not wait: who is at their high-water mark misses the message, and that is counted. Only where the
+            /// `slow_subscriber` option refuses instead, it waits until all have room, as long as the `send_timeout`
+            /// option says; by default for ever.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message; nobody got it then.
+            #[inline]
+            pub fn send(
+                &self,
+                message: impl Into<crate::Message>,
+            ) -> Result<crate::Report, crate::SendError> {
+                Ok(self
+                    .core
+                    .publish(crate::socket::Wait::Configured, message.into())?)
+            }
+
+            /// As [`send`](Self::send), but never waits.
+            ///
+            /// # Errors
+            ///
+            /// [`TrySendError`](crate::TrySendError), with the message; nobody got it then.
+            #[inline]
+            pub fn try_send(
+                &self,
+                message: impl Into<crate::Message>,
+            ) -> Result<crate::Report, crate::TrySendError> {
+                Ok(self.core.publish(crate::socket::Wait::No, message.into())?)
+            }
+
+            /// As [`send`](Self::send), but waits at most `timeout`.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message; nobody got it then.
+            pub fn send_timeout(
+                &self,
+                message: impl Into<crate::Message>,
+                timeout: std::time::Duration,
+            ) -> Result<crate::Report, crate::SendError> {
+                Ok(self
+                    .core
+                    .publish(crate::socket::Wait::AtMost(timeout), message.into())?)
+            }
+        }
+    };
+}
+use publishes;
+
+/// The calls of a socket type that knows who has subscribed to what.
+macro_rules! knows_subscribers {
+    ($name:ident) => {
+        impl $name {
+            /// Waits until at least `count` peers have subscribed to anything: the cure for the slow joiner.
+            ///
+            /// A subscription takes effect when it has arrived here; what is published before is not sent to that
+            /// peer.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            pub fn wait_for_subscribers(
+                &self,
+                count: usize,
+                timeout: std::time::Duration,
+            ) -> Result<(), crate::WaitError> {
+                self.core.wait_until(timeout, |state| {
+                    matches!(&state.pattern, Pattern::$name(rules) if rules.subscriber_count() >= count)
+                })
+            }
+
+            /// Waits until at least `count` peers would get a message whose first frame is `topic`.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            pub fn wait_for_subscription(
+                &self,
+                topic: impl AsRef<[u8]>,
+                count: usize,
+                timeout: std::time::Duration,
+            ) -> Result<(), crate::WaitError> {
+                let topic = topic.as_ref();
+                self.core.wait_until(timeout, |state| {
+                    matches!(
+                        &state.pattern,
+                        Pattern::$name(rules) if rules.subscription_count(topic) >= count
+                    )
+                })
+            }
+
+            /// How many peers have subscribed to anything.
+            pub fn subscriber_count(&self) -> usize {
+                match &self.core.lock().pattern {
+                    Pattern::$name(rules) => rules.subscriber_count(),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+
+            /// How many peers would get a message whose first frame is `topic`.
+            pub fn subscription_count(&self, topic: impl AsRef<[u8]>) -> usize {
+                match &self.core.lock().pattern {
+                    Pattern::$name(rules) => rules.subscription_count(topic.as_ref()),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+
+            /// How many different topics are subscribed to.
+            pub fn topic_count(&self) -> usize {
+                match &self.core.lock().pattern {
+                    Pattern::$name(rules) => rules.topic_count(),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+        }
+    };
+}
+use knows_subscribers;
+
+/// The calls of a socket type that subscribes.
+macro_rules! subscribes {
+    ($name:ident) => {
+        impl $name {
+            /// Subscribes to all messages whose first frame begins with `topic`; the empty topic to all there are.
+            ///
+            /// Every publisher, connected now or later, is told, also after each reconnect. Does not wait: what was
+            /// published before the publisher has heard of it is not received. Subscriptions are counted: one made
+            /// twice has to be undone twice.
+            ///
+            /// # Errors
+            ///
+            /// [`SubscribeError`](crate::SubscribeError): the socket is of no more use.
+            pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
+                self.core.change_subscriptions(|pattern, table| {
+                    if let Pattern::$name(rules) = pattern {
+                        rules.subscribe(topic.as_ref(), table);
+                    }
+                })
+            }
+
+            /// Undoes one subscription to exactly `topic`, and tells whether there was one.
+            ///
+            /// What has arrived already and is not wanted any more is not delivered by a SUB.
+            ///
+            /// # Errors
+            ///
+            /// [`SubscribeError`](crate::SubscribeError): the socket is of no more use.
+            pub fn unsubscribe(
+                &self,
+                topic: impl AsRef<[u8]>,
+            ) -> Result<bool, crate::SubscribeError> {
+                self.core.change_subscriptions(|pattern, table| {
+                    let Pattern::$name(rules) = pattern else {
+                        return false;
+                    };
+                    rules.unsubscribe(topic.as_ref(), table)
+                })
+            }
+
+            /// How many different topics it is subscribed to.
+            pub fn topic_count(&self) -> usize {
+                match &self.core.lock().pattern {
+                    Pattern::$name(rules) => rules.topic_count(),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+        }
+    };
+}
+use subscribes;
+
 impl crate::socket::Core {
+    #[inline]
+    fn publish(&self, wait: Wait, message: Message) -> Result<Report, SendFailure> {
+        self.send_with(wait, message, |pattern, table, message| {
+            pattern.send(message, table)
+        })
+        .map(Report::from)
+    }
+
+    fn change_subscriptions<T>(
+        &self,
+        change: impl FnOnce(&mut Pattern, &mut Table) -> T,
+    ) -> Result<T, SubscribeError> {
+        let mut state = self.lock();
+        if let Some(ended) = state.ended() {
+            return Err(ended.into());
+        }
+        let State { pattern, table, .. } = &mut *state;
+        Ok(change(pattern, table))
+    }
+
     #[inline]
     fn send(&self, wait: crate::socket::Wait, message: Message) -> Result<(), SendFailure> {
         self.send_with(wait, message, |pattern, table, message| {

@@ -8,7 +8,7 @@ super::socket! {
     /// What arrives and is not received waits here up to the receive high-water mark; then in the kernel; then at the
     /// sender, which goes mute. It has no `send`:
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0599
     /// # let context = highwater::Context::new();
     /// highwater::Pull::new(&context).send("not here");
     /// ```

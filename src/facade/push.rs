@@ -8,9 +8,16 @@ super::socket! {
     /// A PUSH without a peer, or whose peers are all at their high-water mark, is *mute*: `send` waits and `try_send`
     /// gives the message back. One peer with room ends that. Nothing is dropped. It has no `recv`:
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0599
     /// # let context = highwater::Context::new();
     /// highwater::Push::new(&context).recv();
+    /// ```
+    ///
+    /// Nor can it subscribe to anything:
+    ///
+    /// ```compile_fail,E0599
+    /// # let context = highwater::Context::new();
+    /// highwater::Push::new(&context).subscribe("topic");
     /// ```
     ///
     /// A peer that dies leaves the rotation. What had been queued for it is kept if this end connected, for when it

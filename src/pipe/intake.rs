@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::Received;
+use highwater_patterns::{Frame, Message, Received};
 
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
-use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError};
+use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError, SHORT_HEADER};
 
 /// The reading end of one pipe, in the hands of its socket.
 #[derive(Debug)]
@@ -65,8 +65,25 @@ impl Intake {
         self.messages
     }
 
-    /// The next message or subscription.
+    /// The next message, if it is small and stands ready: [`next`](Self::next) on its fast path.
     #[inline]
+    pub(crate) fn next_small(&mut self) -> Option<Message> {
+        if self.translate {
+            return None;
+        }
+        let message = match &mut self.lent {
+            Some(reader) if !self.behind => reader.next_small(),
+            _ => {
+                let (window, len) = self.decoder.peek_small(&self.chunk[self.at..])?;
+                self.at += SHORT_HEADER + len;
+                Some(Message::from(Frame::from_window(window, len)))
+            }
+        };
+        self.messages += u64::from(message.is_some());
+        message
+    }
+
+    /// The next message or subscription.
     pub(crate) fn next(&mut self) -> Option<Received> {
         loop {
             let item = if self.lent.is_some() && !self.behind {

@@ -7,7 +7,9 @@
 
 mod batch;
 mod incoming;
+mod inproc;
 mod intake;
+mod lane;
 mod outgoing;
 mod reader;
 #[cfg(test)]
@@ -17,18 +19,20 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use highwater_patterns::PipeId;
 
 pub(crate) use batch::Batch;
 pub(crate) use incoming::{Delivery, Incoming};
+pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
+pub(crate) use lane::{Lane, Party};
 pub(crate) use outgoing::{HighWater, Outgoing, Pumped};
 pub(crate) use reader::{Fill, Reader};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
 /// A pipe over a wire: the part that a socket, its senders and the I/O thread share.
 #[derive(Debug)]
@@ -91,6 +95,14 @@ pub(crate) enum Duty {
 pub(crate) enum PipeEvent {
     /// A pipe has come into being. Its messages may be queued from now on.
     Attached(Arc<Pipe>),
+    /// A pipe within the process has come into being, likewise.
+    AttachedInproc(InprocEnd),
+    /// The other side of a pipe within the process is there; it writes to `incoming`, unless that is known already.
+    Joined {
+        pipe: PipeId,
+        incoming: Option<Arc<Lane>>,
+        peer: Arc<PeerInfo>,
+    },
     /// A connection is ready for traffic.
     Connected {
         pipe: PipeId,

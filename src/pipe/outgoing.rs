@@ -125,23 +125,23 @@ impl Outgoing {
         }
     }
 
-    /// Takes `message`, or gives it back if the pipe is at its high-water mark or closed; in the latter case the
-    /// pipe remembers to tell when there is room.
+    /// Takes a copy of `message` in bytes; false if the pipe is at its high-water mark or closed, and then it will tell
+    /// when there is room.
     ///
     /// `eager` says that the socket has waited for input since it last sent: a conversation, not a stream, so that
     /// the message is better written at once.
     #[inline]
-    pub(crate) fn push(&self, message: Message, eager: bool) -> Result<(), Message> {
+    pub(crate) fn push(&self, message: &Message, eager: bool) -> bool {
         let mut state = self.lock();
         if !state.has_room() && !state.make_room() {
             state.wanted = true;
-            return Err(message);
+            return false;
         }
         state.conflate();
-        state.back.push(&message);
+        state.back.push(message);
         state.counts.messages += 1;
         state.after_push(eager);
-        Ok(())
+        true
     }
 
     /// Takes a copy of the one message in `framed`; false if there is no room. As [`push`](Self::push) otherwise.

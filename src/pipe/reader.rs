@@ -6,10 +6,10 @@
 
 use std::io;
 
-use highwater_patterns::Message;
+use highwater_patterns::{Frame, Message};
 
 use super::{Delivery, Wire};
-use crate::zmtp::{Command, Decoder, FrameError, Item, Stop};
+use crate::zmtp::{Command, Decoder, FrameError, Item, SHORT_HEADER, Stop};
 
 /// How much one read asks for.
 pub(crate) const READ_BYTES: usize = 64 * 1024;
@@ -59,6 +59,14 @@ impl Reader {
         let (taken, item) = self.decoder.decode(&self.buffer[self.start..])?;
         self.start += taken;
         Ok(item)
+    }
+
+    /// The next message, if it is whole in the buffer and small: [`next`](Self::next) on its fast path.
+    #[inline]
+    pub(crate) fn next_small(&mut self) -> Option<Message> {
+        let (window, len) = self.decoder.peek_small(&self.buffer[self.start..])?;
+        self.start += SHORT_HEADER + len;
+        Some(Message::from(Frame::from_window(window, len)))
     }
 
     /// Whether the last read brought so much that more is likely there.

@@ -4,41 +4,48 @@
 //! Always true: an endpoint in the list has a listener or a session on an I/O thread; what is closed is out of the list
 //! before its end begins.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use highwater_patterns::{Afterlife, PipeId, RoutingId, SocketType};
+use highwater_patterns::{Admission, Afterlife, Pattern, PipeId, RoutingId, SocketType};
 
 use super::{Core, Ended, State};
 use crate::endpoint::{Endpoint, Transport};
 use crate::engine::{Drain, DrainReport, EndpointConfig, Key};
 use crate::error::{BindError, ConnectError, EndpointError};
+use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
-use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, SocketSide};
+use crate::peer::PeerInfo;
+use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide};
 use crate::transport::{self, ListenFailure, ListenOptions};
 
 /// The endpoints of one socket.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
-    bound: Vec<(Endpoint, Key)>,
+    /// Without a key: a name within the process.
+    bound: Vec<(Endpoint, Option<Key>)>,
     connected: Vec<Connected>,
 }
 
 #[derive(Debug)]
 struct Connected {
     endpoint: Endpoint,
-    key: Key,
+    /// `None` within the process.
+    key: Option<Key>,
     /// `None` if each connection has a pipe of its own.
     pipe: Option<PipeId>,
     assigned_id: Option<RoutingId>,
 }
 
 impl Endpoints {
-    /// The routing id that this side has given to the peer behind `pipe`.
-    pub(super) fn assigned_id(&self, pipe: PipeId) -> Option<&RoutingId> {
+    /// The routing id that this side has given to `peer`, which is behind `pipe`.
+    pub(super) fn assigned_id(&self, pipe: PipeId, peer: &PeerInfo) -> Option<&RoutingId> {
         self.connected
             .iter()
-            .find(|connected| connected.pipe == Some(pipe))?
+            .find(|connected| match connected.pipe {
+                Some(known) => known == pipe,
+                None => peer.connected_here && peer.endpoint == connected.endpoint,
+            })?
             .assigned_id
             .as_ref()
     }
@@ -52,7 +59,7 @@ impl Core {
             Ended::Terminated => BindError::Terminated,
         })?;
         if endpoint.transport() == Transport::Inproc {
-            return Err(BindError::Unsupported(endpoint.clone()));
+            return self.bind_inproc(endpoint, options);
         }
         let io_error = |source| BindError::Io {
             endpoint: endpoint.clone(),
@@ -70,15 +77,41 @@ impl Core {
             })?;
         let resolved = listener.endpoint().clone();
         let key = engine.listen(listener, self.config(resolved.clone(), options));
+        self.bound(resolved, Some(key))
+    }
+
+    fn bind_inproc(&self, name: &Endpoint, options: Options) -> Result<Endpoint, BindError> {
+        // What waits for this name is joined before it is in our list; so is what connects to a listener.
+        if !self.hub.names().bind(name, self.applicant(options)) {
+            return Err(BindError::Io {
+                endpoint: name.clone(),
+                source: std::io::ErrorKind::AddrInUse.into(),
+            });
+        }
+        self.bound(name.clone(), None)
+    }
+
+    /// Remembers a new endpoint.
+    fn bound(&self, endpoint: Endpoint, key: Option<Key>) -> Result<Endpoint, BindError> {
         let mut state = self.lock();
-        state.endpoints.bound.push((resolved.clone(), key));
+        state.endpoints.bound.push((endpoint.clone(), key));
         if state.ended.is_some() {
             drop(state);
             // The socket was closed meanwhile, and has not seen this endpoint.
-            let _ = self.unbind(&resolved);
+            let _ = self.unbind(&endpoint);
             return Err(BindError::Closed);
         }
-        Ok(resolved)
+        Ok(endpoint)
+    }
+
+    /// This socket, as others in the process get to know it.
+    fn applicant(&self, options: Options) -> Applicant {
+        Applicant {
+            side: self.this.clone(),
+            telemetry: Arc::clone(&self.telemetry),
+            socket_type: self.kind,
+            options,
+        }
     }
 
     /// Keeps a connection to `endpoint`, whether somebody listens there yet or not.
@@ -91,14 +124,14 @@ impl Core {
             Ended::Closed => ConnectError::Closed,
             Ended::Terminated => ConnectError::Terminated,
         })?;
-        if endpoint.transport() == Transport::Inproc {
-            return Err(ConnectError::Unsupported(endpoint.clone()));
-        }
         endpoint.check_connect()?;
-        let engine = self.hub.engine().map_err(|source| ConnectError::Io {
-            endpoint: endpoint.clone(),
-            source,
-        })?;
+        let engine = match endpoint.transport() {
+            Transport::Inproc => None,
+            _ => Some(self.hub.engine().map_err(|source| ConnectError::Io {
+                endpoint: endpoint.clone(),
+                source,
+            })?),
+        };
         let mut state = self.lock();
         if state
             .endpoints
@@ -109,6 +142,9 @@ impl Core {
         {
             return Ok(());
         }
+        let Some(engine) = engine else {
+            return self.connect_inproc(&mut state, endpoint, options, assigned_id);
+        };
         let pipe = (!options.immediate).then(|| {
             Arc::new(Pipe {
                 id: self.next_pipe_id(),
@@ -118,15 +154,64 @@ impl Core {
         });
         let id = pipe.as_ref().map(|pipe| pipe.id);
         if let Some(pipe) = &pipe {
-            self.apply(&mut state, PipeEvent::Attached(Arc::clone(pipe)));
+            self.happen(&mut state, PipeEvent::Attached(Arc::clone(pipe)));
+            self.assign(&mut state, pipe.id, assigned_id.as_ref())?;
         }
         let key = engine.connect(self.config(endpoint.clone(), options), pipe);
         state.endpoints.connected.push(Connected {
             endpoint: endpoint.clone(),
-            key,
+            key: Some(key),
             pipe: id,
             assigned_id,
         });
+        Ok(())
+    }
+
+    fn connect_inproc(
+        &self,
+        state: &mut State,
+        name: &Endpoint,
+        options: Options,
+        assigned_id: Option<RoutingId>,
+    ) -> Result<(), ConnectError> {
+        let pipe = self.next_pipe_id();
+        let here = Party {
+            side: self.this.clone(),
+            pipe,
+        };
+        let outgoing = Arc::new(Lane::new(
+            here,
+            options.send_high_water_mark,
+            options.conflate,
+        ));
+        let end = InprocEnd::new(pipe, Arc::clone(&outgoing), None);
+        self.happen(state, PipeEvent::AttachedInproc(end));
+        self.assign(state, pipe, assigned_id.as_ref())?;
+        state.endpoints.connected.push(Connected {
+            endpoint: name.clone(),
+            key: None,
+            pipe: Some(pipe),
+            assigned_id,
+        });
+        self.hub
+            .names()
+            .connect(name, pipe, self.applicant(options), outgoing);
+        Ok(())
+    }
+
+    /// Gives the peer behind the new `pipe` the id that the caller wants for it.
+    fn assign(
+        &self,
+        state: &mut State,
+        pipe: PipeId,
+        wanted: Option<&RoutingId>,
+    ) -> Result<(), ConnectError> {
+        if let (Some(wanted), Pattern::Router(router)) = (wanted, &mut state.pattern)
+            && router.assign(pipe, wanted) != Admission::Accepted
+        {
+            self.let_go(state, pipe);
+            return Err(ConnectError::DuplicateRoutingId(wanted.clone()));
+        }
         Ok(())
     }
 
@@ -147,7 +232,7 @@ impl Core {
         }
         let deadline = deadline(state.options.linger);
         drop(state);
-        self.close_listener(key, deadline, &[]);
+        self.close_bound(endpoint, key, deadline, &[]);
         Ok(())
     }
 
@@ -172,7 +257,7 @@ impl Core {
         }
         let deadline = deadline(state.options.linger);
         drop(state);
-        self.close_session(key, deadline, &[]);
+        self.close_connected(endpoint, key, pipe, deadline, &[]);
         Ok(())
     }
 
@@ -201,11 +286,17 @@ impl Core {
         }
         let deadline = deadline(linger.unwrap_or(state.options.linger));
         drop(state);
-        for (_, key) in endpoints.bound {
-            self.close_listener(key, deadline, &[Arc::clone(&drain)]);
+        for (endpoint, key) in endpoints.bound {
+            self.close_bound(&endpoint, key, deadline, &[Arc::clone(&drain)]);
         }
-        for Connected { key, .. } in endpoints.connected {
-            self.close_session(key, deadline, &[Arc::clone(&drain)]);
+        for Connected {
+            endpoint,
+            key,
+            pipe,
+            ..
+        } in endpoints.connected
+        {
+            self.close_connected(&endpoint, key, pipe, deadline, &[Arc::clone(&drain)]);
         }
         drain
     }
@@ -223,22 +314,48 @@ impl Core {
         state
             .pattern
             .disconnected(pipe, Afterlife::Ends, &mut state.table);
-        if let Some(pipe) = state.table.remove(pipe) {
-            pipe.outgoing.close();
-            state.pattern.detached(pipe.id, &mut state.table);
+        if state.table.remove(pipe) {
+            state.pattern.detached(pipe, &mut state.table);
         }
         self.changed.notify(usize::MAX);
     }
 
-    fn close_listener(&self, key: Key, deadline: Option<Instant>, drains: &[Arc<Drain>]) {
-        if let Ok(engine) = self.hub.engine() {
-            engine.close_listener(key, deadline, &self.with_lingering(drains));
+    fn close_bound(
+        &self,
+        endpoint: &Endpoint,
+        key: Option<Key>,
+        deadline: Option<Instant>,
+        drains: &[Arc<Drain>],
+    ) {
+        match (key, self.hub.engine()) {
+            (Some(key), Ok(engine)) => {
+                engine.close_listener(key, deadline, &self.with_lingering(drains))
+            }
+            _ => {
+                let side: Weak<dyn SocketSide> = self.this.clone();
+                self.hub.names().unbind(endpoint, &side);
+            }
         }
     }
 
-    fn close_session(&self, key: Key, deadline: Option<Instant>, drains: &[Arc<Drain>]) {
-        if let Ok(engine) = self.hub.engine() {
-            engine.close_session(key, deadline, &self.with_lingering(drains));
+    fn close_connected(
+        &self,
+        endpoint: &Endpoint,
+        key: Option<Key>,
+        pipe: Option<PipeId>,
+        deadline: Option<Instant>,
+        drains: &[Arc<Drain>],
+    ) {
+        match (key, self.hub.engine()) {
+            (Some(key), Ok(engine)) => {
+                engine.close_session(key, deadline, &self.with_lingering(drains))
+            }
+            _ => {
+                if let Some(pipe) = pipe {
+                    let side: Weak<dyn SocketSide> = self.this.clone();
+                    self.hub.names().disconnect(endpoint, &side, pipe);
+                }
+            }
         }
     }
 

@@ -13,12 +13,12 @@
 
 mod endpoints;
 mod leader;
+mod slot;
 mod table;
 mod wait;
+mod watch;
 
-use std::collections::VecDeque;
-use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -29,15 +29,17 @@ use highwater_patterns::{
 
 pub(crate) use table::Table;
 pub(crate) use wait::{RecvFailure, SendFailure, Wait};
+pub use watch::Interest;
+pub(crate) use watch::Watch;
 
 use crate::context::Hub;
 use crate::error::{LinkError, WaitError};
 use crate::monitor::EventKind;
-use crate::options::{OptionError, Options};
+use crate::options::{self, OptionError, Options};
 use crate::peer::PeerInfo;
-use crate::pipe::{Duty, Lending, PipeEvent, SocketSide};
+use crate::pipe::{Lending, PipeEvent, SocketSide};
 use crate::stats::{Stats, Telemetry};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{self, Combine, Room};
 use endpoints::Endpoints;
 use leader::LeaderWake;
 
@@ -46,11 +48,8 @@ use leader::LeaderWake;
 pub(crate) struct Core {
     hub: Arc<Hub>,
     kind: SocketType,
-    state: Mutex<State>,
-    /// What has happened and is not applied yet.
-    mailbox: Mutex<VecDeque<PipeEvent>>,
-    /// There is something in the mailbox.
-    pending: AtomicBool,
+    /// The state, and what has happened to it and is not applied yet.
+    room: Room<State, PipeEvent>,
     /// Wakes those who wait for a message.
     readable: Event,
     /// Wakes those who wait for room.
@@ -70,13 +69,25 @@ pub(crate) struct State {
     pub(crate) pattern: Pattern,
     pub(crate) table: Table,
     pub(crate) options: Options,
+    pattern_options: PatternOptions,
     endpoints: Endpoints,
     /// Somebody waits on the borrowed links.
     leading: bool,
+    /// So many polls wait for this socket together with others: nobody borrows its links meanwhile.
+    polls: usize,
+    /// How often a receiver looks out for a message from within the process before it sleeps.
+    spin_turns: u32,
     /// Set once, when the socket closes or its context shuts down.
     ended: Option<Ended>,
     muted_since: Option<Instant>,
     time_muted: Duration,
+}
+
+impl State {
+    /// Whether the socket is of no more use, and why.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
 }
 
 /// Why a socket can be used no more.
@@ -99,18 +110,19 @@ impl Core {
         let core = Arc::new_cyclic(|this| Self {
             hub: Arc::clone(hub),
             kind,
-            state: Mutex::new(State {
+            room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
                 table: Table::new(kind, Arc::clone(&telemetry)),
                 options,
+                pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),
                 leading: false,
+                polls: 0,
+                spin_turns: wait::MOST_TURNS,
                 ended: None,
                 muted_since: None,
                 time_muted: Duration::ZERO,
             }),
-            mailbox: Mutex::default(),
-            pending: AtomicBool::new(false),
             readable: Event::new(),
             writable: Event::new(),
             changed: Event::new(),
@@ -135,54 +147,35 @@ impl Core {
     /// The lock, with every event applied that had come before.
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
-        let mut state = self.state.lock();
-        if self.pending.load(Ordering::Acquire) {
-            self.apply_mail(&mut state);
-        }
-        Locked {
-            core: self,
-            state: Some(state),
-        }
+        self.room.lock(self)
     }
 
-    /// Applies what is in the mailbox.
-    #[cold]
-    fn apply_mail(&self, state: &mut State) {
-        while self.pending.swap(false, Ordering::SeqCst) {
-            let mail = std::mem::take(&mut *self.mailbox.lock());
-            for event in mail {
-                self.apply(state, event);
-            }
-        }
-    }
-
-    fn apply(&self, state: &mut State, event: PipeEvent) {
+    fn happen(&self, state: &mut State, event: PipeEvent) {
         let State { pattern, table, .. } = state;
         match event {
             PipeEvent::Attached(pipe) => {
                 let id = pipe.id;
                 table.attach(pipe);
-                if let Admission::Refused(refusal) = pattern.attached(id, table) {
-                    self.refuse(state, id, refusal);
-                }
-                self.has_room(state);
+                self.attached(state, id);
+            }
+            PipeEvent::AttachedInproc(end) => {
+                let id = end.id();
+                table.attach_inproc(end);
+                self.attached(state, id);
             }
             PipeEvent::Connected { pipe, wire, peer } => {
-                if !table.connect(pipe, Arc::clone(&wire), Arc::clone(&peer)) {
-                    return;
+                if table.connect(pipe, wire, Arc::clone(&peer)) {
+                    self.connected(state, pipe, &peer);
                 }
-                let introduced = Peer {
-                    routing_id: peer.routing_id.as_ref(),
-                    assigned_id: state.endpoints.assigned_id(pipe),
-                };
-                if let Admission::Refused(refusal) = pattern.connected(pipe, &introduced, table) {
-                    self.refuse(state, pipe, refusal);
-                    return;
+            }
+            PipeEvent::Joined {
+                pipe,
+                incoming,
+                peer,
+            } => {
+                if table.join(pipe, incoming, Arc::clone(&peer)) {
+                    self.connected(state, pipe, &peer);
                 }
-                pattern.readable(pipe, table);
-                self.changed.notify(usize::MAX);
-                self.has_room(state);
-                self.wake_reader(state);
             }
             PipeEvent::Disconnected { pipe, ends } => {
                 if table.disconnect(pipe, ends) {
@@ -195,6 +188,8 @@ impl Core {
                     pattern.readable(pipe, table);
                     self.changed.notify(usize::MAX);
                     self.wake_reader(state);
+                    // Who waited for room at this very peer waits in vain.
+                    self.writable.notify(usize::MAX);
                     self.sweep(state);
                 }
             }
@@ -202,6 +197,10 @@ impl Core {
                 pattern.readable(pipe, table);
                 self.changed.notify(usize::MAX);
                 self.wake_reader(state);
+                if matches!(self.kind, SocketType::Pub | SocketType::XPub) {
+                    // It may be that a slow subscriber does not want any more what a send waits to send.
+                    self.writable.notify(usize::MAX);
+                }
             }
             PipeEvent::Writable(pipe) => {
                 table.writable(pipe);
@@ -212,15 +211,41 @@ impl Core {
         }
     }
 
+    fn attached(&self, state: &mut State, pipe: PipeId) {
+        let State { pattern, table, .. } = state;
+        if let Admission::Refused(refusal) = pattern.attached(pipe, table) {
+            self.refuse(state, pipe, refusal);
+        }
+        self.has_room(state);
+    }
+
+    fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) {
+        let State {
+            pattern,
+            table,
+            endpoints,
+            ..
+        } = state;
+        let introduced = Peer {
+            routing_id: peer.routing_id.as_ref(),
+            assigned_id: endpoints.assigned_id(pipe, peer),
+        };
+        if let Admission::Refused(refusal) = pattern.connected(pipe, &introduced, table) {
+            return self.refuse(state, pipe, refusal);
+        }
+        pattern.readable(pipe, table);
+        self.changed.notify(usize::MAX);
+        self.has_room(state);
+        self.wake_reader(state);
+    }
+
     /// Turns a peer away.
     fn refuse(&self, state: &mut State, pipe: PipeId, refusal: AdmissionRefusal) {
         let cause = match refusal {
             AdmissionRefusal::AlreadyPaired => LinkError::AlreadyPaired,
             _ => LinkError::DuplicateRoutingId,
         };
-        if let Some(wire) = state.table.wire(pipe) {
-            wire.duty(Duty::Close(cause));
-        }
+        state.table.turn_away(pipe, cause);
     }
 
     /// Lets go of pipes that end and have been read to the end.
@@ -233,7 +258,7 @@ impl Core {
     }
 
     fn forget(&self, state: &mut State, pipe: PipeId) {
-        if state.table.remove(pipe).is_some() {
+        if state.table.remove(pipe) {
             state.pattern.detached(pipe, &mut state.table);
             self.readable.notify(1);
         }
@@ -277,7 +302,13 @@ impl Core {
         if state.muted_since.is_some() && state.pattern.can_send(&mut state.table) {
             self.unmute(state);
         }
-        self.writable.notify(1);
+        // Where any peer will do, one sender can use the room; else it may be another one than is woken first.
+        let waiting_for_any = matches!(
+            self.kind,
+            SocketType::Push | SocketType::Dealer | SocketType::Pair | SocketType::Req
+        );
+        self.writable
+            .notify(if waiting_for_any { 1 } else { usize::MAX });
     }
 
     #[cold]
@@ -303,18 +334,38 @@ impl Core {
     }
 
     pub(crate) fn set_option(&self, name: &str, value: &str) -> Result<(), OptionError> {
-        self.lock().options.set(name, value, true)
+        let mut state = self.lock();
+        match state.options.set(name, value, true) {
+            Err(OptionError::Unknown { .. }) => {
+                let State {
+                    pattern,
+                    pattern_options,
+                    ..
+                } = &mut *state;
+                options::pattern::set(pattern_options, self.kind, name, value)?;
+                pattern.reconfigure(pattern_options);
+                Ok(())
+            }
+            settled => settled,
+        }
     }
 
     pub(crate) fn option(&self, name: &str) -> Result<String, OptionError> {
-        self.lock().options.get(name)
+        let state = self.lock();
+        match state.options.get(name) {
+            Err(OptionError::Unknown { .. }) => {
+                options::pattern::get(&state.pattern_options, self.kind, name)
+            }
+            settled => settled,
+        }
     }
 
     pub(crate) fn stats(&self) -> Stats {
         let state = self.lock();
         let totals = state.table.totals();
         let told = &self.telemetry;
-        let mut dropped = totals.dropped;
+        let mut dropped = state.table.dropped_messages();
+        dropped.conflated += totals.replaced;
         dropped.unsent = told.unsent.get();
         dropped.unread = told.unread.get();
         Stats {
@@ -340,24 +391,29 @@ impl Core {
     }
 }
 
+impl Combine for Core {
+    type State = State;
+    type Mail = PipeEvent;
+
+    fn room(&self) -> &Room<State, PipeEvent> {
+        &self.room
+    }
+
+    fn apply(&self, state: &mut State, event: PipeEvent) {
+        self.happen(state, event);
+        for pipe in state.table.take_closed() {
+            self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
+        }
+    }
+}
+
 impl SocketSide for Core {
     fn next_pipe_id(&self) -> PipeId {
         PipeId(self.next_pipe.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Puts `event` into the mailbox. Whoever holds the lock finds it there when they let go; if nobody does, it is
-    /// applied here. The fence pairs with the one in [`Locked::drop`]: either we see the lock free, or its holder sees
-    /// `pending`.
     fn happened(&self, event: PipeEvent) {
-        self.mailbox.lock().push_back(event);
-        self.pending.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        if let Some(state) = self.state.try_lock() {
-            drop(Locked {
-                core: self,
-                state: Some(state),
-            });
-        }
+        self.room.post(self, event);
     }
 
     fn lending(&self) -> &Lending {
@@ -365,12 +421,8 @@ impl SocketSide for Core {
     }
 
     fn return_readers(&self) -> bool {
-        let Some(state) = self.state.try_lock() else {
+        let Some(mut state) = self.room.try_lock(self) else {
             return false;
-        };
-        let mut state = Locked {
-            core: self,
-            state: Some(state),
         };
         if state.leading {
             return false;
@@ -381,41 +433,4 @@ impl SocketSide for Core {
 }
 
 /// The lock on a socket. Letting go of it applies what has happened meanwhile.
-#[derive(Debug)]
-pub(crate) struct Locked<'a> {
-    core: &'a Core,
-    /// `None` only while it is being dropped.
-    state: Option<MutexGuard<'a, State>>,
-}
-
-impl Deref for Locked<'_> {
-    type Target = State;
-
-    #[inline]
-    fn deref(&self) -> &State {
-        self.state.as_ref().expect("held until it is dropped")
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut State {
-        self.state.as_mut().expect("held until it is dropped")
-    }
-}
-
-impl Drop for Locked<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        drop(self.state.take());
-        fence(Ordering::SeqCst);
-        while self.core.pending.load(Ordering::SeqCst) {
-            let Some(mut state) = self.core.state.try_lock() else {
-                return;
-            };
-            self.core.apply_mail(&mut state);
-            drop(state);
-            fence(Ordering::SeqCst);
-        }
-    }
-}
+pub(crate) type Locked<'a> = sync::Locked<'a, Core>;

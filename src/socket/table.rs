@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received, SocketType};
 
+use super::slot::{Counts, Slot};
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, Intake, Pipe, Wire};
+use crate::pipe::{Batch, Duty, InprocEnd, Lane, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
-use crate::zmtp::{self, Version};
 
 /// The most links that a receiver reads itself; waiting for more costs more than it saves.
 const MOST_LENT: usize = 8;
@@ -26,49 +26,18 @@ const MOST_LENT: usize = 8;
 pub(crate) struct Table {
     pipes: HashMap<PipeId, Slot, BuildHasherDefault<IdHasher>>,
     telemetry: Arc<Telemetry>,
-    /// Peers speak in subscriptions (PUB, XPUB).
-    translate: bool,
+    kind: SocketType,
     /// The socket has waited for input since it last wrote: a conversation, not a stream.
     waited: bool,
     /// Where a message for many pipes is framed.
     framed: Batch,
     dropped: Dropped,
     /// Counts of pipes that are gone.
-    past: Past,
-}
-
-/// The socket's end of one pipe.
-#[derive(Debug)]
-struct Slot {
-    pipe: Arc<Pipe>,
-    intake: Intake,
-    peer: Option<Arc<PeerInfo>>,
-    version: Version,
-    /// Nothing can be written any more; it goes as soon as everything is read.
-    ending: bool,
-    /// Messages this peer has missed, being full.
-    missed: u64,
-    /// What `missed` was when it began to miss messages, while it does.
-    missing_since: Option<u64>,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Past {
-    sent: u64,
-    received: u64,
-    bytes: u64,
-    replaced: u64,
-}
-
-/// Sums over all pipes, past ones included.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Totals {
-    pub(super) sent: u64,
-    pub(super) received: u64,
-    pub(super) bytes_sent: u64,
-    pub(super) queued_to_send: usize,
-    pub(super) queued_to_receive: usize,
-    pub(super) dropped: Dropped,
+    past: Counts,
+    /// Pipes within the process.
+    lanes: usize,
+    /// Pipes that this end has closed and nobody else will tell of.
+    closed: Vec<PipeId>,
 }
 
 impl Table {
@@ -76,26 +45,30 @@ impl Table {
         Self {
             pipes: HashMap::default(),
             telemetry,
-            translate: matches!(kind, SocketType::Pub | SocketType::XPub),
+            kind,
             waited: false,
             framed: Batch::default(),
             dropped: Dropped::default(),
-            past: Past::default(),
+            past: Counts::default(),
+            lanes: 0,
+            closed: Vec::new(),
         }
     }
 
-    /// There is a new pipe.
+    /// There is a new pipe over a wire.
     pub(super) fn attach(&mut self, pipe: Arc<Pipe>) {
-        let slot = Slot {
-            intake: Intake::new(Arc::clone(&pipe), self.translate),
-            peer: None,
-            version: Version::V3_1,
-            ending: false,
-            missed: 0,
-            missing_since: None,
-            pipe,
-        };
-        let old = self.pipes.insert(slot.pipe.id, slot);
+        let translate = matches!(self.kind, SocketType::Pub | SocketType::XPub);
+        self.insert(Slot::wire(pipe, translate));
+    }
+
+    /// There is a new pipe within the process.
+    pub(super) fn attach_inproc(&mut self, end: InprocEnd) {
+        self.lanes += 1;
+        self.insert(Slot::inproc(end));
+    }
+
+    fn insert(&mut self, slot: Slot) {
+        let old = self.pipes.insert(slot.id(), slot);
         debug_assert!(old.is_none(), "a pipe is attached once");
     }
 
@@ -110,13 +83,24 @@ impl Table {
             wire.duty(Duty::Close(LinkError::ClosedHere));
             return false;
         };
-        slot.version = if peer.version >= (3, 1) {
-            Version::V3_1
-        } else {
-            Version::V3_0
+        slot.connect(wire, peer);
+        true
+    }
+
+    /// The other side of a pipe within the process is there; false if the pipe is gone.
+    pub(super) fn join(
+        &mut self,
+        pipe: PipeId,
+        incoming: Option<Arc<Lane>>,
+        peer: Arc<PeerInfo>,
+    ) -> bool {
+        let Some(slot) = self.pipes.get_mut(&pipe) else {
+            if let Some(incoming) = incoming {
+                incoming.end_by_reader();
+            }
+            return false;
         };
-        slot.intake.connected(wire);
-        slot.peer = Some(peer);
+        slot.join(incoming, peer);
         true
     }
 
@@ -125,48 +109,53 @@ impl Table {
         let Some(slot) = self.pipes.get_mut(&pipe) else {
             return false;
         };
-        slot.intake.disconnected();
-        slot.peer = None;
-        slot.ending |= ends;
+        slot.disconnect(ends);
         true
     }
 
-    /// Forgets `pipe`; what was not read counts as lost.
-    pub(super) fn remove(&mut self, pipe: PipeId) -> Option<Arc<Pipe>> {
-        let mut slot = self.pipes.remove(&pipe)?;
-        slot.intake.return_reader();
-        self.telemetry.unread.add(slot.pipe.incoming.close());
-        let counts = slot.pipe.outgoing.counts();
-        self.past.sent += counts.messages;
-        self.past.received += slot.intake.messages();
-        self.past.bytes += counts.bytes;
+    /// Forgets `pipe`; what was not read counts as lost. False if it is gone already.
+    pub(super) fn remove(&mut self, pipe: PipeId) -> bool {
+        let Some(mut slot) = self.pipes.remove(&pipe) else {
+            return false;
+        };
+        let (unsent, unread) = slot.let_go();
+        self.telemetry.unsent.add(unsent);
+        self.telemetry.unread.add(unread);
+        self.lanes -= usize::from(slot.lane().is_some());
+        let counts = slot.counts();
+        self.past.sent += counts.sent;
+        self.past.received += counts.received;
+        self.past.bytes_sent += counts.bytes_sent;
         self.past.replaced += counts.replaced;
-        Some(slot.pipe)
+        true
     }
 
     /// Pipes that are ending and have been read to the end.
     pub(super) fn ended(&self) -> Vec<PipeId> {
         self.pipes
             .values()
-            .filter(|slot| slot.ending && slot.intake.is_drained())
-            .map(|slot| slot.pipe.id)
+            .filter(|slot| slot.has_ended())
+            .map(Slot::id)
             .collect()
     }
 
     /// Whether some pipe is ending, so that [`ended`](Self::ended) is worth asking.
     pub(super) fn has_ending(&self) -> bool {
-        self.pipes.values().any(|slot| slot.ending)
+        self.pipes.values().any(Slot::is_ending)
     }
 
-    /// The pipe has room again; says how many messages its peer has missed if it began to miss some.
+    /// Pipes within the process that the pattern has closed since the last call.
+    pub(super) fn take_closed(&mut self) -> Vec<PipeId> {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// The pipe has room again.
     pub(super) fn writable(&mut self, pipe: PipeId) {
         if let Some(slot) = self.pipes.get_mut(&pipe)
-            && let Some(since) = slot.missing_since.take()
-            && let Some(peer) = &slot.peer
+            && let Some(missed) = slot.caught_up()
+            && let Some(peer) = slot.peer()
         {
-            let kind = EventKind::DroppingStopped {
-                missed: slot.missed - since,
-            };
+            let kind = EventKind::DroppingStopped { missed };
             self.telemetry
                 .monitor
                 .emit(kind, Some(&peer.endpoint), Some(&peer.address));
@@ -180,7 +169,12 @@ impl Table {
 
     /// The connected peers.
     pub(super) fn peers(&self) -> impl Iterator<Item = &Arc<PeerInfo>> {
-        self.pipes.values().filter_map(|slot| slot.peer.as_ref())
+        self.pipes.values().filter_map(Slot::peer)
+    }
+
+    /// The connected peer behind `pipe`.
+    pub(crate) fn peer(&self, pipe: PipeId) -> Option<&Arc<PeerInfo>> {
+        self.pipes.get(&pipe)?.peer()
     }
 
     /// The pipes with a live connection through `endpoint`, made by this end or by the peer.
@@ -194,54 +188,42 @@ impl Table {
         };
         self.pipes
             .values()
-            .filter(|slot| slot.peer.as_ref().is_some_and(is_theirs))
-            .map(|slot| slot.pipe.id)
+            .filter(|slot| slot.peer().is_some_and(is_theirs))
+            .map(Slot::id)
             .collect()
     }
 
-    /// The live connection behind `pipe`.
-    pub(super) fn wire(&self, pipe: PipeId) -> Option<&Arc<dyn Wire>> {
-        self.pipes.get(&pipe)?.intake.wire()
+    /// Ends the connection behind `pipe`.
+    pub(super) fn turn_away(&mut self, pipe: PipeId, cause: LinkError) {
+        if let Some(slot) = self.pipes.get_mut(&pipe)
+            && slot.close(cause)
+        {
+            self.closed.push(pipe);
+        }
     }
 
     pub(super) fn peer_stats(&self) -> Vec<PeerStats> {
-        self.pipes
-            .values()
-            .filter_map(|slot| {
-                let peer = slot.peer.as_ref()?;
-                let counts = slot.pipe.outgoing.counts();
-                Some(PeerStats {
-                    peer: PeerInfo::clone(peer),
-                    messages_sent: counts.messages,
-                    messages_received: slot.intake.messages(),
-                    bytes_sent: counts.bytes,
-                    queued_to_send: slot.pipe.outgoing.queued(),
-                    queued_to_receive: slot.pipe.incoming.queued(),
-                    dropped: slot.missed,
-                })
-            })
-            .collect()
+        self.pipes.values().filter_map(Slot::stats).collect()
     }
 
-    pub(super) fn totals(&self) -> Totals {
-        let mut totals = Totals {
-            sent: self.past.sent,
-            received: self.past.received,
-            bytes_sent: self.past.bytes,
-            dropped: self.dropped,
-            ..Totals::default()
-        };
-        totals.dropped.conflated += self.past.replaced;
+    /// Sums over all pipes, past ones included.
+    pub(super) fn totals(&self) -> Counts {
+        let mut totals = self.past;
         for slot in self.pipes.values() {
-            let counts = slot.pipe.outgoing.counts();
-            totals.sent += counts.messages;
-            totals.bytes_sent += counts.bytes;
-            totals.dropped.conflated += counts.replaced;
-            totals.received += slot.intake.messages();
-            totals.queued_to_send += slot.pipe.outgoing.queued();
-            totals.queued_to_receive += slot.pipe.incoming.queued();
+            let counts = slot.counts();
+            totals.sent += counts.sent;
+            totals.received += counts.received;
+            totals.bytes_sent += counts.bytes_sent;
+            totals.replaced += counts.replaced;
+            totals.queued_to_send += counts.queued_to_send;
+            totals.queued_to_receive += counts.queued_to_receive;
         }
         totals
+    }
+
+    /// Messages dropped by the pattern, by cause.
+    pub(super) fn dropped_messages(&self) -> Dropped {
+        self.dropped
     }
 
     /// The socket has waited for input: what it sends next is an answer and goes out at once.
@@ -249,36 +231,39 @@ impl Table {
         self.waited = true;
     }
 
-    /// Whether the socket is better off reading its links itself: it has a few, and at least one is alive.
+    /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
+    /// nothing else to wait for.
     pub(super) fn is_lendable(&self) -> bool {
-        self.pipes.len() <= MOST_LENT
-            && self.pipes.values().any(|slot| slot.intake.wire().is_some())
+        self.lanes == 0
+            && self.pipes.len() <= MOST_LENT
+            && self.pipes.values().any(|slot| slot.live_wire().is_some())
     }
 
     /// Borrows the readers of all live links; the pipes whose readers came just now.
     pub(super) fn borrow_readers(&mut self) -> Vec<PipeId> {
+        let not_here = |slot: &&mut Slot| slot.live_wire().is_some_and(|(_, lent)| !lent);
         self.pipes
             .values_mut()
-            .filter(|slot| slot.intake.wire().is_some() && !slot.intake.is_lent())
-            .filter_map(|slot| slot.intake.borrow_reader().then_some(slot.pipe.id))
+            .filter(not_here)
+            .filter_map(|slot| slot.intake()?.borrow_reader().then(|| slot.id()))
             .collect()
     }
 
     /// Gives all borrowed readers back.
-    pub(super) fn return_readers(&mut self) {
-        for slot in self.pipes.values_mut() {
-            slot.intake.return_reader();
-        }
+    pub(crate) fn return_readers(&mut self) {
+        self.pipes
+            .values_mut()
+            .filter_map(Slot::intake)
+            .for_each(|intake| intake.return_reader());
     }
 
     /// The links whose readers are here.
     pub(super) fn lent(&self) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
         self.pipes
             .values()
-            .filter(|slot| slot.intake.is_lent())
-            .filter_map(|slot| {
-                let wire = slot.intake.wire()?;
-                Some((slot.pipe.id, wire))
+            .filter_map(|slot| match slot.live_wire()? {
+                (wire, true) => Some((slot.id(), wire)),
+                (_, false) => None,
             })
     }
 
@@ -286,29 +271,71 @@ impl Table {
     pub(super) fn fill(&mut self, pipe: PipeId) -> bool {
         self.pipes
             .get_mut(&pipe)
-            .is_some_and(|slot| slot.intake.fill())
+            .and_then(Slot::intake)
+            .is_some_and(|intake| intake.fill())
+    }
+
+    /// Whether messages may come from within the process.
+    pub(super) fn has_lanes(&self) -> bool {
+        self.lanes > 0
+    }
+
+    /// The lanes within the process that can be read.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = (PipeId, &Arc<Lane>)> {
+        self.pipes
+            .values()
+            .filter_map(|slot| Some((slot.id(), slot.lane()?.incoming()?)))
+    }
+
+    /// Before a wait: from now on news from within the process is told. The pipes where there is some already.
+    pub(crate) fn listen_within(&mut self) -> Vec<PipeId> {
+        if self.lanes == 0 {
+            return Vec::new();
+        }
+        self.pipes
+            .values()
+            .filter(|slot| slot.lane().is_some_and(InprocEnd::wait_for_news))
+            .map(Slot::id)
+            .collect()
+    }
+
+    /// The next message of any size; subscriptions that nobody asked for are dropped.
+    fn read_any_message(&mut self, pipe: PipeId) -> Option<Message> {
+        loop {
+            match self.try_read(pipe)? {
+                Received::Message(message) => return Some(message),
+                _ => self.dropped(Some(pipe), DropCause::Unexpected),
+            }
+        }
+    }
+
+    /// Whether this socket reads on its own account, without a call of the application.
+    fn reads_unasked(&self) -> bool {
+        matches!(
+            self.kind,
+            SocketType::Pub | SocketType::XPub | SocketType::Push
+        )
     }
 }
 
 impl Pipes for Table {
     #[inline]
-    fn try_write(&mut self, pipe: PipeId, message: Message) -> Result<(), Message> {
-        let Some(slot) = self.pipes.get(&pipe) else {
-            return Err(message);
-        };
-        slot.pipe
-            .outgoing
-            .push(message, std::mem::take(&mut self.waited))
+    fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
+        let eager = std::mem::take(&mut self.waited);
+        self.pipes
+            .get_mut(&pipe)
+            .is_some_and(|slot| slot.push(message, eager))
     }
 
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
         self.framed.clear();
         self.framed.push(message);
         for pipe in pipes {
+            let framed = &self.framed;
             let taken = self
                 .pipes
-                .get(pipe)
-                .is_some_and(|slot| slot.pipe.outgoing.push_framed(&self.framed));
+                .get_mut(pipe)
+                .is_some_and(|slot| slot.push_copy(message, framed));
             if !taken {
                 full(*pipe);
             }
@@ -316,44 +343,51 @@ impl Pipes for Table {
     }
 
     fn write_always(&mut self, pipe: PipeId, message: Message) {
-        if let Some(slot) = self.pipes.get(&pipe) {
-            slot.pipe.outgoing.push_always(&message);
+        if let Some(slot) = self.pipes.get_mut(&pipe) {
+            slot.push_always(message);
         }
     }
 
     fn has_room(&mut self, pipe: PipeId) -> bool {
-        self.pipes
-            .get(&pipe)
-            .is_some_and(|slot| slot.pipe.outgoing.has_room())
+        self.pipes.get(&pipe).is_some_and(Slot::has_room)
+    }
+
+    fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
+        let unasked = self.reads_unasked();
+        let slot = self.pipes.get_mut(&pipe)?;
+        loop {
+            let received = slot.next();
+            let tell = received.is_none() && unasked;
+            if !tell || !slot.lane().is_some_and(InprocEnd::wait_for_news) {
+                return received;
+            }
+        }
     }
 
     #[inline]
-    fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
-        self.pipes.get_mut(&pipe)?.intake.next()
+    fn try_read_message(&mut self, pipe: PipeId) -> Option<Message> {
+        let small = self.pipes.get_mut(&pipe)?.next_small();
+        if small.is_some() {
+            small
+        } else {
+            self.read_any_message(pipe)
+        }
     }
 
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {
         if let Some(slot) = self.pipes.get(&pipe) {
-            let version = slot.version;
-            slot.pipe
-                .outgoing
-                .command(|out| zmtp::encode_subscribe(topic, version, out));
+            slot.subscribe(topic);
         }
     }
 
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]) {
         if let Some(slot) = self.pipes.get(&pipe) {
-            let version = slot.version;
-            slot.pipe
-                .outgoing
-                .command(|out| zmtp::encode_cancel(topic, version, out));
+            slot.cancel(topic);
         }
     }
 
     fn close(&mut self, pipe: PipeId) {
-        if let Some(wire) = self.wire(pipe) {
-            wire.duty(Duty::Close(LinkError::Evicted));
-        }
+        self.turn_away(pipe, LinkError::Evicted);
     }
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {
@@ -364,22 +398,19 @@ impl Pipes for Table {
             DropCause::LateReply => &mut self.dropped.late_reply,
             DropCause::Unanswered => &mut self.dropped.unanswered,
             DropCause::Malformed => &mut self.dropped.malformed,
+            DropCause::TooManyTopics => &mut self.dropped.too_many_topics,
             _ => &mut self.dropped.unexpected,
         };
         *counter += 1;
         if cause == DropCause::SlowSubscriber
             && let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(&pipe))
+            && slot.missed()
+            && let Some(peer) = slot.peer()
         {
-            if slot.missing_since.is_none()
-                && let Some(peer) = &slot.peer
-            {
-                slot.missing_since = Some(slot.missed);
-                let (endpoint, address) = (Some(&peer.endpoint), Some(peer.address.as_str()));
-                self.telemetry
-                    .monitor
-                    .emit(EventKind::DroppingStarted, endpoint, address);
-            }
-            slot.missed += 1;
+            let (endpoint, address) = (Some(&peer.endpoint), Some(peer.address.as_str()));
+            self.telemetry
+                .monitor
+                .emit(EventKind::DroppingStarted, endpoint, address);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! Source: the hand-over of links is our own; libzmq wakes the receiver from its I/O thread each time.
 
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use event_listener::{EventListener, Listener};
@@ -14,7 +14,21 @@ use highwater_patterns::{Message, Pattern, PipeId, Refusal, Refused};
 
 use super::{Core, Ended, Locked, State, Table};
 use crate::error::WaitError;
-use crate::pipe::{Duty, Wire};
+use crate::pipe::{Duty, Lane, Wire};
+
+/// How often a thread looks out for a message from within the process before it sleeps: as often as this where that
+/// has paid, half as often after each time that it has not.
+pub(super) const MOST_TURNS: u32 = 200;
+const FEWEST_TURNS: u32 = 10;
+
+/// How often it then lets others go first.
+const YIELDS: u32 = 4;
+
+/// Whether another thread can be at work while this one looks out for it.
+fn several_cores() -> bool {
+    static SEVERAL: OnceLock<bool> = OnceLock::new();
+    *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
+}
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +158,7 @@ impl Core {
             return (Err(SendFailure::Refused(refused)), state);
         }
         let deadline = Deadline::new(wait, state.options.send_timeout);
+        let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
         loop {
             self.mute(&mut state);
             if deadline.has_passed() {
@@ -151,7 +166,13 @@ impl Core {
             }
             let listener = self.writable.listen();
             drop(state);
-            deadline.sleep(listener);
+            if yields > 0 {
+                // A reader within the process is likely at work this very moment.
+                yields -= 1;
+                std::thread::yield_now();
+            } else {
+                deadline.sleep(listener);
+            }
             state = self.lock();
             if let Some(ended) = state.ended {
                 return (Err(SendFailure::Ended(refused.message, ended)), state);
@@ -200,21 +221,37 @@ impl Core {
     ) -> Result<T, RecvFailure> {
         let deadline = Deadline::new(wait, state.options.receive_timeout);
         state.table.waited();
+        let mut spun = false;
         loop {
             self.sweep(&mut state);
-            if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {
+            let within = state.table.has_lanes();
+            if within && self.look_within(&mut state) {
+                // A message came from within the process.
+            } else if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {
                 // What a wait would have found is there.
             } else if deadline.has_passed() {
                 // A wake-up meant for this thread goes to the next.
                 self.readable.notify(1);
                 return Err(RecvFailure::Timeout);
-            } else if !state.leading && state.table.is_lendable() && self.leader.prepare() {
+            } else if !state.leading
+                && state.polls == 0
+                && state.table.is_lendable()
+                && self.leader.prepare()
+            {
                 state = self.lead(state, deadline);
+            } else if within && !spun {
+                spun = true;
+                state = self.spin(state);
             } else {
                 let listener = self.readable.listen();
-                drop(state);
-                deadline.sleep(listener);
-                state = self.lock();
+                let news = state.table.listen_within();
+                if news.is_empty() {
+                    drop(state);
+                    deadline.sleep(listener);
+                    state = self.lock();
+                } else {
+                    self.readable_within(&mut state, &news);
+                }
             }
             if let Some(ended) = state.ended {
                 return Err(RecvFailure::Ended(ended));
@@ -265,13 +302,15 @@ impl Core {
             if state.table.fill(*pipe) {
                 let State { pattern, table, .. } = &mut *state;
                 pattern.readable(*pipe, table);
+                // It may be a subscription, for which others wait.
+                self.changed.notify(usize::MAX);
             }
         }
         state
     }
 
     /// Reads what is there from the borrowed links, without waiting; true if anything came.
-    fn read_lent(&self, state: &mut State) -> bool {
+    pub(super) fn read_lent(&self, state: &mut State) -> bool {
         if state.leading {
             return false;
         }
@@ -280,10 +319,58 @@ impl Core {
         for pipe in lent {
             if state.table.fill(pipe) {
                 state.pattern.readable(pipe, &mut state.table);
+                self.changed.notify(usize::MAX);
                 any = true;
             }
         }
         any
+    }
+
+    /// Whether anything came from within the process; the pattern is told.
+    fn look_within(&self, state: &mut State) -> bool {
+        let news: Vec<PipeId> = state
+            .table
+            .lanes()
+            .filter(|(_, lane)| lane.is_ready())
+            .map(|(pipe, _)| pipe)
+            .collect();
+        self.readable_within(state, &news);
+        !news.is_empty()
+    }
+
+    fn readable_within(&self, state: &mut State, news: &[PipeId]) {
+        for pipe in news {
+            state.pattern.readable(*pipe, &mut state.table);
+        }
+    }
+
+    /// Looks out for a message from within the process for some microseconds, as long as that has paid lately: a
+    /// thread that sleeps is woken no faster than in five or ten.
+    fn spin<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
+        let turns = if several_cores() { state.spin_turns } else { 0 };
+        let lanes: Vec<Arc<Lane>> = state
+            .table
+            .lanes()
+            .map(|(_, lane)| Arc::clone(lane))
+            .collect();
+        drop(state);
+        let ready = || lanes.iter().any(|lane| lane.is_ready());
+        let found = (0..turns).any(|_| {
+            std::hint::spin_loop();
+            ready()
+        });
+        let found = found
+            || (0..YIELDS).any(|_| {
+                std::thread::yield_now();
+                ready()
+            });
+        state = self.lock();
+        state.spin_turns = if found {
+            MOST_TURNS
+        } else {
+            (turns / 2).max(FEWEST_TURNS)
+        };
+        state
     }
 
     /// Waits until `there` says so.
@@ -306,7 +393,6 @@ impl Core {
             if deadline.has_passed() {
                 return Err(WaitError::Timeout);
             }
-            // What a leader reads concerns us, too, and only the I/O thread tells of it.
             let listener = self.changed.listen();
             drop(state);
             deadline.sleep(listener);

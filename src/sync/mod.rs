@@ -1,18 +1,40 @@
-//! Locks and atomics: those of std, or loom's where the hand-over protocol is model-checked.
+//! Locks and atomics: those of std, or loom's where a protocol between threads is model-checked.
 //!
-//! A lock whose holder panicked is taken all the same: the state machines behind our locks are changed in steps that
-//! cannot panic half-way, and a library that stops working because one thread died would turn one fault into two.
+//! Owns: the choice between the two; the lock whose holder does what others leave for it.
+//! Always true: a lock whose holder panicked is taken all the same. The state machines behind our locks change in steps
+//! that cannot panic half-way, and a library that stops because one thread died would turn one fault into two.
 
-pub(crate) use std::sync::MutexGuard;
-use std::sync::PoisonError;
+mod combine;
+#[cfg(all(test, loom))]
+mod models;
+
+use std::sync::{PoisonError, TryLockError};
+
+pub(crate) use combine::{Combine, Locked, Room};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{
+    MutexGuard,
+    atomic::{AtomicBool, AtomicU32, Ordering, fence},
+};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{
+    MutexGuard,
+    atomic::{AtomicBool, AtomicU32, Ordering, fence},
+};
+
+#[cfg(loom)]
+use loom::sync::Mutex as Inner;
+#[cfg(not(loom))]
+use std::sync::Mutex as Inner;
 
 /// A mutex without poisoning.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+pub(crate) struct Mutex<T>(Inner<T>);
 
 impl<T> Mutex<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
+    pub(crate) fn new(value: T) -> Self {
+        Self(Inner::new(value))
     }
 
     #[inline]
@@ -25,8 +47,8 @@ impl<T> Mutex<T> {
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
-            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(std::sync::TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 }

@@ -144,7 +144,7 @@ pub(super) const COMMAND: u8 = 4;
 pub(super) const KNOWN_FLAGS: u8 = MORE | LONG | COMMAND;
 
 /// Bytes of a header with a length of one byte.
-pub(super) const SHORT_HEADER: usize = 2;
+pub(crate) const SHORT_HEADER: usize = 2;
 /// Bytes of a header with a length of eight bytes.
 pub(super) const LONG_HEADER: usize = 9;
 

@@ -29,14 +29,14 @@ mod metadata;
 mod replay;
 
 pub(crate) use command::{
-    Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_ping, encode_pong,
+    Command, OwnedCommand, as_subscription, encode_cancel, encode_ping, encode_pong,
     encode_subscribe,
 };
-pub(crate) use decoder::{Decoder, Item, MAX_COMMAND, MAX_FRAMES, Stop, Survey};
+pub(crate) use decoder::{Decoder, Item, Stop};
 
 pub use error::{FrameError, ProtocolError};
-pub(crate) use frame::{FrameHeader, FrameSink, LARGE_BODY, encode_message, encoded_len};
-pub(crate) use handshake::{Handshake, HandshakeConfig, Peer};
+pub(crate) use frame::{FrameHeader, FrameSink, SHORT_HEADER, encode_message};
+pub(crate) use handshake::{Handshake, HandshakeConfig};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig};
 pub(crate) use metadata::is_property_name;
 

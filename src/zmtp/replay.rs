@@ -10,6 +10,7 @@ use highwater_patterns::{Received, RoutingId, SocketType};
 
 use self::description::{actual_traffic, expected_traffic, traffic_text};
 use self::recording::{Stream, recording};
+use super::handshake::Peer;
 use super::*;
 
 /// What came of a stream.

@@ -15,26 +15,17 @@ pub(crate) struct LoadBalance {
 }
 
 impl LoadBalance {
-    /// Hands `message` to the next pipe with room, and tells which; gives it back if there is none.
+    /// Hands `message` to the next pipe with room, and tells which; leaves it untouched if there is none.
     #[inline]
-    pub(crate) fn send(
-        &mut self,
-        mut message: Message,
-        pipes: &mut impl Pipes,
-    ) -> Result<PipeId, Message> {
+    pub(crate) fn send(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Option<PipeId> {
         while let Some(pipe) = self.rotation.current() {
-            match pipes.try_write(pipe, message) {
-                Ok(()) => {
-                    self.rotation.advance();
-                    return Ok(pipe);
-                }
-                Err(refused) => {
-                    self.rotation.rest_current();
-                    message = refused;
-                }
+            if pipes.try_write(pipe, message) {
+                self.rotation.advance();
+                return Some(pipe);
             }
+            self.rotation.rest_current();
         }
-        Err(message)
+        None
     }
 
     /// Whether a message would be taken now.

@@ -63,6 +63,25 @@ impl Decoder {
         }
     }
 
+    /// The message at the front of `input`, if it is one small frame with bytes to spare behind it, with its header's
+    /// length left to the caller: the body in a window of constant size, and its length. Nothing is taken.
+    ///
+    /// The fast path of [`decode`](Self::decode), for a caller that builds the message where it is to stay.
+    #[inline]
+    pub(crate) fn peek_small<'a>(
+        &self,
+        input: &'a [u8],
+    ) -> Option<(&'a [u8; INLINE_CAPACITY], usize)> {
+        if let [0, len, body @ ..] = input
+            && let Some(window) = body.first_chunk::<INLINE_CAPACITY>()
+            && usize::from(*len) <= self.max_message_size.min(INLINE_CAPACITY)
+            && self.is_between_messages()
+        {
+            return Some((window, usize::from(*len)));
+        }
+        None
+    }
+
     /// Takes bytes from the front of `input`: how many, and the first item among them, if one was completed.
     ///
     /// Without an item, all that can be taken has been: the caller comes back with what was left and more behind it.
@@ -72,12 +91,7 @@ impl Decoder {
     /// [`FrameError`]; fatal to the connection. Items before the offending frame have been given by earlier calls.
     #[inline]
     pub(crate) fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Item>), FrameError> {
-        if let [0, len, body @ ..] = input
-            && let Some(window) = body.first_chunk::<INLINE_CAPACITY>()
-            && usize::from(*len) <= self.max_message_size.min(INLINE_CAPACITY)
-            && self.is_between_messages()
-        {
-            let len = usize::from(*len);
+        if let Some((window, len)) = self.peek_small(input) {
             let message = Message::from(Frame::from_window(window, len));
             return Ok((SHORT_HEADER + len, Some(Item::Message(message))));
         }

@@ -3,7 +3,8 @@
 use highwater_patterns::Frame;
 
 use super::recording::{Line, Stream, hex};
-use crate::zmtp::{Context, Item, OwnedCommand};
+use crate::zmtp::command::Context;
+use crate::zmtp::{Item, OwnedCommand};
 
 /// The traffic of a stream in the words of `frames.txt`, without what we drop.
 pub(super) fn expected_traffic(stream: &Stream) -> Vec<String> {

@@ -48,7 +48,7 @@ proptest! {
                         let pipe = &pipes.pipes[pipe];
                         pipe.written.len() < pipe.capacity.expect("limited")
                     });
-                    prop_assert_eq!(balance.send(Message::from("x"), &mut pipes).is_ok(), room);
+                    prop_assert_eq!(balance.send(&mut Message::from("x"), &mut pipes).is_some(), room);
                 }
                 Step::Read { which } if !attached.is_empty() => {
                     let pipe = attached[which % attached.len()];
@@ -72,7 +72,7 @@ proptest! {
         }
         let extra = extra % count as usize;
         for _ in 0..count as usize * rounds + extra {
-            balance.send(Message::EMPTY, &mut pipes).expect("there is room");
+            balance.send(&mut Message::from("x"), &mut pipes).expect("there is room");
         }
         for pipe in pipes.pipes.values() {
             prop_assert!((rounds..=rounds + 1).contains(&pipe.written.len()));
@@ -89,7 +89,16 @@ fn a_pipe_that_fills_up_gives_its_turn_to_the_next() {
         balance.attach(pipe);
     }
     pipes.limit(ids[0], 0);
-    assert_eq!(balance.send(Message::EMPTY, &mut pipes), Ok(ids[2]));
-    assert_eq!(balance.send(Message::EMPTY, &mut pipes), Ok(ids[1]));
-    assert_eq!(balance.send(Message::EMPTY, &mut pipes), Ok(ids[2]));
+    assert_eq!(
+        balance.send(&mut Message::from("x"), &mut pipes),
+        Some(ids[2])
+    );
+    assert_eq!(
+        balance.send(&mut Message::from("x"), &mut pipes),
+        Some(ids[1])
+    );
+    assert_eq!(
+        balance.send(&mut Message::from("x"), &mut pipes),
+        Some(ids[2])
+    );
 }

@@ -1,0 +1,43 @@
+//! What polls and proxies take: a reference to a socket of any type.
+
+use std::sync::Arc;
+
+use crate::socket::Core;
+
+/// Refers to a socket of any type: what a [`Poll`](crate::Poll) waits for and a [`Proxy`](crate::Proxy) joins.
+///
+/// Does not keep the socket open.
+#[derive(Debug, Clone)]
+pub struct SocketRef {
+    core: Arc<Core>,
+}
+
+/// Whatever has a socket: every handle of this crate, and the [`Pending`](crate::Pending) outcome of a request.
+///
+/// Types that wrap a handle may implement it, too.
+pub trait AsSocket {
+    /// The socket.
+    fn as_socket(&self) -> SocketRef;
+}
+
+impl SocketRef {
+    pub(super) fn new(core: &Arc<Core>) -> Self {
+        Self {
+            core: Arc::clone(core),
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn into_core(self) -> Arc<Core> {
+        self.core
+    }
+}
+
+impl AsSocket for SocketRef {
+    fn as_socket(&self) -> SocketRef {
+        self.clone()
+    }
+}

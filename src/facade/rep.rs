@@ -1,0 +1,210 @@
+//! REP: answers requests.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use highwater_patterns::{Message, Pattern, ReturnPath, SocketType};
+
+use crate::error::{RecvError, ReplyError, TryRecvError};
+use crate::peer::PeerInfo;
+use crate::socket::{Core, RecvFailure, SendFailure, State, Wait};
+
+super::socket! {
+    /// Receives requests, from each peer in turn, and answers them.
+    ///
+    /// Each request is a value with its own way back: any number may be outstanding, answered in any order and from
+    /// any thread, so that a pool of threads can share one socket. That a request is answered at most once, and never
+    /// before it is received, is in the types: see [`Request`].
+    ///
+    /// Source: RFC 28/REQREP, "The REP Socket Type". libzmq's REP has one request at a time.
+    ///
+    /// ```
+    /// use highwater::{Context, Rep, Req};
+    ///
+    /// let context = Context::new();
+    /// let rep = Rep::new(&context);
+    /// let at = rep.bind("tcp://127.0.0.1:0")?;
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         scope.spawn(|| {
+    ///             while let Ok(request) = rep.recv() {
+    ///                 let answer = request.to_str().unwrap_or_default().to_uppercase();
+    ///                 // That the peer may have gone meanwhile is not this worker's concern.
+    ///                 let _ = request.reply(answer);
+    ///             }
+    ///         });
+    ///     }
+    ///     let mut req = Req::new(&context);
+    ///     req.connect(&at)?;
+    ///     assert_eq!(req.request("hello")?, "HELLO");
+    ///     context.shutdown();
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    Rep, SocketType::Rep
+}
+
+impl Rep {
+    /// The next request; waits until there is one.
+    ///
+    /// Waits as long as the `receive_timeout` option says; by default for ever. A message that has not the envelope of
+    /// a request is dropped, and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`].
+    pub fn recv(&self) -> Result<Request, RecvError> {
+        self.next(Wait::Configured)
+    }
+
+    /// The next request, if one is there at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`].
+    pub fn try_recv(&self) -> Result<Request, TryRecvError> {
+        self.next(Wait::No)
+    }
+
+    /// The next request; waits at most `timeout` for one.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`].
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Request, RecvError> {
+        self.next(Wait::AtMost(timeout))
+    }
+
+    fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Request, E> {
+        let (path, message, peer) = self.core.recv_with(wait, |pattern, table| match pattern {
+            Pattern::Rep(rules) => {
+                let (path, message) = rules.recv_request(table)?;
+                let peer = table.peer(path.pipe()).cloned();
+                Some((path, message, peer))
+            }
+            _ => None,
+        })?;
+        Ok(Request {
+            message,
+            peer,
+            path: Some(path),
+            core: Arc::clone(&self.core),
+        })
+    }
+}
+
+/// A request that a [`Rep`] has received, with the way back for its reply.
+///
+/// It reads like the [`Message`] it is. Answering consumes it, so a second answer does not compile:
+///
+/// ```compile_fail,E0382
+/// # let context = highwater::Context::new();
+/// let request = highwater::Rep::new(&context).recv()?;
+/// request.reply("once")?;
+/// request.reply("twice")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Dropped without an answer it is counted in [`Dropped::unanswered`](crate::Dropped::unanswered); the peer is told
+/// nothing. It may be answered from any thread as long as its socket is open.
+#[must_use = "a request that is dropped is never answered"]
+pub struct Request {
+    message: Message,
+    peer: Option<Arc<PeerInfo>>,
+    /// `None` once it is answered.
+    path: Option<ReturnPath>,
+    core: Arc<Core>,
+}
+
+impl Request {
+    /// Answers. Never waits, so that a peer who does not read cannot hold up a service.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplyError`], with the reply; it cannot be sent any more.
+    pub fn reply(self, message: impl Into<Message>) -> Result<(), ReplyError> {
+        self.answer(Wait::No, message.into())
+    }
+
+    /// As [`reply`](Self::reply), but waits at most `timeout` for a peer that is at its high-water mark.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplyError`], with the reply; it cannot be sent any more.
+    pub fn reply_timeout(
+        self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<(), ReplyError> {
+        self.answer(Wait::AtMost(timeout), message.into())
+    }
+
+    fn answer(mut self, wait: Wait, message: Message) -> Result<(), ReplyError> {
+        let Some(path) = self.path.take() else {
+            unreachable!("a request is consumed by its answer");
+        };
+        let outcome: Result<_, SendFailure> =
+            self.core
+                .send_with(wait, message, |pattern, table, message| match pattern {
+                    Pattern::Rep(rules) => rules.reply(&path, message, table),
+                    other => other.send(message, table),
+                });
+        outcome?;
+        Ok(())
+    }
+
+    /// What is asked.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// What is asked, taken out; an empty message stays.
+    pub fn take_message(&mut self) -> Message {
+        std::mem::take(&mut self.message)
+    }
+
+    /// The peer on whose connection the request came: who asks, or the last broker on the way. `None` if it had gone
+    /// before the request was received.
+    pub fn peer(&self) -> Option<&PeerInfo> {
+        self.peer.as_deref()
+    }
+
+    /// How many ROUTERs the request has passed on its way, a number that a REQ has put on it included.
+    pub fn hops(&self) -> usize {
+        self.path.as_ref().map_or(0, |path| path.addresses().len())
+    }
+}
+
+impl Deref for Request {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("message", &self.message)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Request {
+    /// Counts the request as unanswered, unless it was answered.
+    fn drop(&mut self) {
+        let Some(path) = self.path.take() else {
+            return;
+        };
+        let mut state = self.core.lock();
+        let State { pattern, table, .. } = &mut *state;
+        if let Pattern::Rep(rules) = pattern {
+            rules.abandon(path, table);
+        }
+    }
+}

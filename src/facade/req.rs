@@ -1,0 +1,193 @@
+//! REQ: asks, and gets one reply.
+
+use std::time::{Duration, Instant};
+
+use highwater_patterns::{Message, Pattern, RequestFailed, SocketType};
+
+use super::AsSocket;
+use crate::error::{RequestError, SendError};
+use crate::socket::{RecvFailure, SendFailure, Wait};
+
+super::socket! {
+    /// Sends requests, one at a time, to one of its peers in turn, and receives the reply to each.
+    ///
+    /// That a request and its reply alternate is in the types: [`request`](Self::request) borrows the socket for both,
+    /// and in two steps the [`Pending`] that [`send`](Self::send) gives does so until it is received or dropped:
+    ///
+    /// ```compile_fail,E0499
+    /// # let context = highwater::Context::new();
+    /// let mut req = highwater::Req::new(&context);
+    /// let first = req.send("one at a time")?;
+    /// let second = req.send("not before the first is done")?;
+    /// first.recv()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A request that is given up, by a timeout or by dropping its `Pending`, frees the socket at once, as
+    /// libzmq's `ZMQ_REQ_RELAXED` does; its late reply is dropped, and counted in
+    /// [`Dropped::late_reply`](crate::Dropped::late_reply). To tell it from the reply to the next request to the same
+    /// peer takes numbers: set [`correlated`](crate::Builder::correlated) where requests may be given up. If the peer
+    /// goes before it has replied, the request fails, or is sent again to another peer: see
+    /// [`lost_peer`](crate::Builder::lost_peer).
+    ///
+    /// Source: RFC 28/REQREP, "The REQ Socket Type".
+    ///
+    /// ```
+    /// use highwater::{Context, Rep, Req};
+    ///
+    /// let context = Context::new();
+    /// let rep = Rep::new(&context);
+    /// let at = rep.bind("tcp://127.0.0.1:0")?;
+    /// let service = std::thread::spawn(move || {
+    ///     for _ in 0..2 {
+    ///         let request = rep.recv().expect("a request comes");
+    ///         request.reply("pong").expect("the peer waits");
+    ///     }
+    /// #   rep.close(std::time::Duration::from_secs(5));
+    /// });
+    ///
+    /// let mut req = Req::new(&context);
+    /// req.connect(&at)?;
+    /// assert_eq!(req.request("ping")?, "pong");
+    /// let pending = req.send("ping")?;
+    /// // ... do something else meanwhile ...
+    /// assert_eq!(pending.recv()?, "pong");
+    /// # service.join().expect("the service does not panic");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    Req, SocketType::Req
+}
+
+impl Req {
+    /// Sends `message` to the next peer with room, and waits for the reply.
+    ///
+    /// Waits for room as long as the `send_timeout` option says, then for the reply as long as `receive_timeout`
+    /// says; by default for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub fn request(&mut self, message: impl Into<Message>) -> Result<Message, RequestError> {
+        self.start(Wait::Configured, message.into())?;
+        Pending { req: self }.recv()
+    }
+
+    /// As [`request`](Self::request), but gives up after `timeout`, sending and receiving taken together.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub fn request_timeout(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        let begun = Instant::now();
+        self.start(Wait::AtMost(timeout), message.into())?;
+        Pending { req: self }.recv_timeout(timeout.saturating_sub(begun.elapsed()))
+    }
+
+    /// Sends `message` to the next peer with room; the reply is received from what this returns.
+    ///
+    /// Waits for room as long as the `send_timeout` option says; by default for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<Pending<'_>, SendError> {
+        self.start(Wait::Configured, message.into())?;
+        Ok(Pending { req: self })
+    }
+
+    fn start(&mut self, wait: Wait, message: Message) -> Result<(), SendFailure> {
+        self.core
+            .send_with(wait, message, |pattern, table, message| match pattern {
+                Pattern::Req(rules) => {
+                    // Only a `Pending` that was forgotten rather than dropped leaves a request out.
+                    if rules.is_out() {
+                        rules.abandon(table);
+                    }
+                    rules.start(message, table)
+                }
+                other => other.send(message, table),
+            })
+            .map(|_| ())
+    }
+}
+
+/// A request that is under way. Dropping it gives the request up; a late reply is dropped, and counted.
+#[derive(Debug)]
+#[must_use = "dropping it gives the request up"]
+pub struct Pending<'a> {
+    req: &'a mut Req,
+}
+
+impl Pending<'_> {
+    /// The reply; waits until it is there.
+    ///
+    /// Waits as long as the `receive_timeout` option says, by default for ever; the request is given up then.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub fn recv(self) -> Result<Message, RequestError> {
+        self.outcome(Wait::Configured)
+    }
+
+    /// The reply; waits at most `timeout` for it, and gives the request up then.
+    ///
+    /// To wait on afterwards, see [`wait`](Self::wait).
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub fn recv_timeout(self, timeout: Duration) -> Result<Message, RequestError> {
+        self.outcome(Wait::AtMost(timeout))
+    }
+
+    /// Waits at most `timeout`; tells whether [`recv`](Self::recv) would return at once, with the reply or an error.
+    /// The request stays under way either way.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let outcome = self
+            .req
+            .core
+            .recv_with(Wait::AtMost(timeout), |pattern, table| {
+                pattern.can_recv(table).then_some(())
+            });
+        outcome != Err(RecvFailure::Timeout)
+    }
+
+    fn outcome(&self, wait: Wait) -> Result<Message, RequestError> {
+        let outcome = self
+            .req
+            .core
+            .recv_with(wait, |pattern, table| match pattern {
+                Pattern::Req(rules) => rules.reply(table),
+                _ => None,
+            })?;
+        outcome.map_err(|failed| match failed {
+            RequestFailed::PeerLost => RequestError::PeerGone,
+            other => unreachable!("{other:?} is not used"),
+        })
+    }
+}
+
+impl Drop for Pending<'_> {
+    /// Gives the request up, unless its outcome has been received.
+    fn drop(&mut self) {
+        let mut state = self.req.core.lock();
+        let crate::socket::State { pattern, table, .. } = &mut *state;
+        if let Pattern::Req(rules) = pattern
+            && rules.is_out()
+        {
+            rules.abandon(table);
+        }
+    }
+}
+
+/// Readable when the outcome is there.
+impl AsSocket for Pending<'_> {
+    fn as_socket(&self) -> super::SocketRef {
+        self.req.as_socket()
+    }
+}

@@ -1,0 +1,23 @@
+//! SUB: receives what it subscribed to.
+
+use highwater_patterns::{Pattern, SocketType};
+
+super::socket! {
+    /// Receives the messages whose first frame begins with one of the topics it has subscribed to, from each
+    /// publisher in turn.
+    ///
+    /// Nothing is received before the first [`subscribe`](Self::subscribe). The publisher does the filtering, and this
+    /// end filters once more. What arrives and is not received waits here up to the receive high-water mark, then at
+    /// the publisher, which then drops what is newest for this peer alone. It has no `send`:
+    ///
+    /// ```compile_fail,E0599
+    /// # let context = highwater::Context::new();
+    /// highwater::Sub::new(&context).send("not here");
+    /// ```
+    ///
+    /// Source: RFC 29/PUBSUB, "The SUB Socket Type". For an example see [`Pub`](crate::Pub).
+    Sub, SocketType::Sub
+}
+
+super::subscribes!(Sub);
+super::receives!(Sub);

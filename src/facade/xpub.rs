@@ -1,0 +1,146 @@
+//! XPUB: a PUB whose application sees the subscriptions.
+
+use bytes::Bytes;
+use highwater_patterns::{Message, Pattern, Received, SocketType};
+
+use crate::error::{RecvError, TryRecvError};
+use crate::socket::Wait;
+
+super::socket! {
+    /// A [`Pub`](crate::Pub) whose application sees the subscriptions as they come and go, and may decide on them.
+    ///
+    /// By default it sees the first subscription to a topic and the going of the last; the
+    /// [`notices`](crate::Builder::notices) option shows more. What is not received waits here, in bounded memory.
+    /// With [`manual`](crate::Builder::manual), nothing is applied by itself: [`grant`](Self::grant) and
+    /// [`revoke`](Self::revoke) do it.
+    ///
+    /// Source: RFC 29/PUBSUB, "The XPUB Socket Type".
+    ///
+    /// A message broker in its plainest form; [`Proxy`](crate::Proxy) is the better one:
+    ///
+    /// ```
+    /// use highwater::{Context, Pub, Sub, XPub, XSub};
+    /// # use std::time::Duration;
+    ///
+    /// let context = Context::new();
+    /// let (downstream, upstream) = (XPub::new(&context), XSub::new(&context));
+    /// let out = downstream.bind("tcp://127.0.0.1:0")?;
+    /// let into = upstream.bind("tcp://127.0.0.1:0")?;
+    ///
+    /// let subscriber = Sub::new(&context);
+    /// subscriber.connect(&out)?;
+    /// subscriber.subscribe("news")?;
+    /// let publisher = Pub::new(&context);
+    /// publisher.connect(&into)?;
+    /// # upstream.wait_for_peers(1, Duration::from_secs(5))?;
+    ///
+    /// upstream.pass_on(downstream.recv()?)?;          // the subscription
+    /// publisher.wait_for_subscribers(1, Duration::from_secs(5))?;
+    /// publisher.send("news: a proxy was built")?;
+    /// downstream.send(upstream.recv()?)?;             // the message
+    /// assert_eq!(subscriber.recv()?, "news: a proxy was built");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    XPub, SocketType::XPub
+}
+
+super::publishes!(XPub);
+super::knows_subscribers!(XPub);
+
+/// What comes from the subscribers of an [`XPub`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Upstream {
+    /// A subscription to all messages whose first frame begins with this topic.
+    Subscribe(Bytes),
+    /// The end of a subscription.
+    Cancel(Bytes),
+    /// A message that an [`XSub`](crate::XSub) has sent.
+    Message(Message),
+}
+
+impl Upstream {
+    /// In the form in which libzmq's XPUB and XSUB have it: 1 and the topic, 0 and the topic, or the message.
+    pub fn into_message(self) -> Message {
+        let (kind, topic) = match self {
+            Self::Subscribe(topic) => (1, topic),
+            Self::Cancel(topic) => (0, topic),
+            Self::Message(message) => return message,
+        };
+        Message::from([&[kind], &topic[..]].concat())
+    }
+}
+
+impl From<Received> for Upstream {
+    fn from(received: Received) -> Self {
+        match received {
+            Received::Subscribe(topic) => Self::Subscribe(topic),
+            Received::Cancel(topic) => Self::Cancel(topic),
+            Received::Message(message) => Self::Message(message),
+            other => unreachable!("{other:?} is not received"),
+        }
+    }
+}
+
+impl XPub {
+    /// The next subscription, cancel or upstream message, in the order of arrival; waits until there is one.
+    ///
+    /// Waits as long as the `receive_timeout` option says; by default for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`].
+    pub fn recv(&self) -> Result<Upstream, RecvError> {
+        self.next(Wait::Configured)
+    }
+
+    /// The next of them, if one is there at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`].
+    pub fn try_recv(&self) -> Result<Upstream, TryRecvError> {
+        self.next(Wait::No)
+    }
+
+    /// The next of them; waits at most `timeout` for one.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`].
+    pub fn recv_timeout(&self, timeout: std::time::Duration) -> Result<Upstream, RecvError> {
+        self.next(Wait::AtMost(timeout))
+    }
+
+    fn next<E: From<crate::socket::RecvFailure>>(&self, wait: Wait) -> Result<Upstream, E> {
+        let received = self.core.recv_with(wait, |pattern, table| match pattern {
+            Pattern::XPub(rules) => rules.next_event(table),
+            _ => None,
+        })?;
+        Ok(received.into())
+    }
+
+    /// With the `manual` option: subscribes the sender of the subscription received last to `topic`, which need not
+    /// be what it asked for. Tells whether that was possible; not if it has gone or has too many topics.
+    ///
+    /// "Last" is as seen by this socket, so one thread should both receive and grant.
+    pub fn grant(&self, topic: impl AsRef<[u8]>) -> bool {
+        let granted = self
+            .core
+            .change_subscriptions(|pattern, table| match pattern {
+                Pattern::XPub(rules) => rules.grant(topic.as_ref(), table),
+                _ => false,
+            });
+        granted.unwrap_or(false)
+    }
+
+    /// With the `manual` option: ends the subscription to `topic` of the sender of the subscription received last.
+    /// Tells whether it had one.
+    pub fn revoke(&self, topic: impl AsRef<[u8]>) -> bool {
+        let revoked = self.core.change_subscriptions(|pattern, _| match pattern {
+            Pattern::XPub(rules) => rules.revoke(topic.as_ref()),
+            _ => false,
+        });
+        revoked.unwrap_or(false)
+    }
+}

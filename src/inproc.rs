@@ -1,0 +1,233 @@
+//! inproc: sockets of one context, joined by name.
+//!
+//! Owns: which names are bound, and who waits for a name to be bound.
+//! Always true: a name is bound once at a time; a connection made before its name is bound waits, with what it has
+//! been given to send. A joined pair stays joined until one of the two lets go; there is no reconnecting.
+//! Must not know: patterns, the wire.
+//! Source: zmq_inproc(7).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use highwater_patterns::{PipeId, RoutingId, SocketType};
+
+use crate::endpoint::Endpoint;
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::options::Options;
+use crate::peer::PeerInfo;
+use crate::pipe::{InprocEnd, Lane, Party, PipeEvent, SocketSide};
+use crate::stats::Telemetry;
+use crate::sync::Mutex;
+use crate::zmtp::ProtocolError;
+
+/// The names of one context.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bound: HashMap<Endpoint, Applicant>,
+    waiting: HashMap<Endpoint, Vec<Waiting>>,
+}
+
+/// A socket that binds or connects.
+#[derive(Debug, Clone)]
+pub(crate) struct Applicant {
+    pub(crate) side: Weak<dyn SocketSide>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) socket_type: SocketType,
+    pub(crate) options: Options,
+}
+
+/// A connection that waits for its name.
+#[derive(Debug)]
+struct Waiting {
+    pipe: PipeId,
+    applicant: Applicant,
+    outgoing: Arc<Lane>,
+}
+
+impl Names {
+    /// Binds `name`; false if it is bound already. Connections that have waited for it are joined.
+    pub(crate) fn bind(&self, name: &Endpoint, binder: Applicant) -> bool {
+        let mut state = self.state.lock();
+        if state
+            .bound
+            .get(name)
+            .is_some_and(|bound| bound.side.strong_count() > 0)
+        {
+            return false;
+        }
+        let waiting = state.waiting.remove(name).unwrap_or_default();
+        state.bound.insert(name.clone(), binder.clone());
+        drop(state);
+        binder
+            .telemetry
+            .monitor
+            .emit(EventKind::Listening, Some(name), None);
+        for connection in waiting {
+            join(name, &binder, connection);
+        }
+        true
+    }
+
+    /// Frees `name` if it is bound by `side`.
+    pub(crate) fn unbind(&self, name: &Endpoint, side: &Weak<dyn SocketSide>) {
+        let mut state = self.state.lock();
+        if state
+            .bound
+            .get(name)
+            .is_some_and(|bound| bound.side.ptr_eq(side))
+        {
+            let bound = state.bound.remove(name);
+            drop(state);
+            if let Some(bound) = bound {
+                bound
+                    .telemetry
+                    .monitor
+                    .emit(EventKind::Closed, Some(name), None);
+            }
+        }
+    }
+
+    /// Connects `pipe` of `applicant`, which sends through `outgoing`, to `name`, now or when it is bound.
+    pub(crate) fn connect(
+        &self,
+        name: &Endpoint,
+        pipe: PipeId,
+        applicant: Applicant,
+        outgoing: Arc<Lane>,
+    ) {
+        applicant
+            .telemetry
+            .monitor
+            .emit(EventKind::Connecting, Some(name), None);
+        let connection = Waiting {
+            pipe,
+            applicant,
+            outgoing,
+        };
+        let mut state = self.state.lock();
+        let bound = state
+            .bound
+            .get(name)
+            .filter(|bound| bound.side.strong_count() > 0)
+            .cloned();
+        match bound {
+            Some(binder) => {
+                drop(state);
+                join(name, &binder, connection);
+            }
+            None => state
+                .waiting
+                .entry(name.clone())
+                .or_default()
+                .push(connection),
+        }
+    }
+
+    /// Gives up a connection that may still wait for its name.
+    pub(crate) fn disconnect(&self, name: &Endpoint, side: &Weak<dyn SocketSide>, pipe: PipeId) {
+        let mut state = self.state.lock();
+        if let Some(waiting) = state.waiting.get_mut(name) {
+            waiting.retain(|waiting| waiting.pipe != pipe || !waiting.applicant.side.ptr_eq(side));
+            if waiting.is_empty() {
+                state.waiting.remove(name);
+            }
+        }
+    }
+}
+
+/// Joins a connection with the socket that has bound its name.
+fn join(name: &Endpoint, binder: &Applicant, connection: Waiting) {
+    let Waiting {
+        pipe,
+        applicant,
+        outgoing,
+    } = connection;
+    let (Some(bound_side), Some(connecting_side)) =
+        (binder.side.upgrade(), applicant.side.upgrade())
+    else {
+        return;
+    };
+    if !binder.socket_type.is_compatible(applicant.socket_type) {
+        refuse(name, binder, &applicant);
+        connecting_side.happened(PipeEvent::Disconnected { pipe, ends: true });
+        return;
+    }
+    let here = Party {
+        side: binder.side.clone(),
+        pipe: bound_side.next_pipe_id(),
+    };
+    let there = Party {
+        side: applicant.side.clone(),
+        pipe,
+    };
+    let back = Arc::new(Lane::new(
+        here.clone(),
+        binder.options.send_high_water_mark,
+        binder.options.conflate,
+    ));
+    back.join(there, applicant.options.receive_high_water_mark);
+    outgoing.join(here.clone(), binder.options.receive_high_water_mark);
+
+    for party in [binder, &applicant] {
+        party.telemetry.handshakes.add(1);
+        party
+            .telemetry
+            .monitor
+            .emit(EventKind::HandshakeSucceeded, Some(name), Some(ADDRESS));
+    }
+    bound_side.happened(PipeEvent::AttachedInproc(InprocEnd::new(
+        here.pipe,
+        Arc::clone(&back),
+        Some(Arc::clone(&outgoing)),
+    )));
+    bound_side.happened(PipeEvent::Joined {
+        pipe: here.pipe,
+        incoming: None,
+        peer: Arc::new(introduce(name, &applicant, false)),
+    });
+    connecting_side.happened(PipeEvent::Joined {
+        pipe,
+        incoming: Some(back),
+        peer: Arc::new(introduce(name, binder, true)),
+    });
+}
+
+fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {
+    for (us, them) in [(binder, applicant), (applicant, binder)] {
+        let cause = LinkError::Protocol(ProtocolError::IncompatibleSocketType {
+            theirs: them.socket_type.name().to_owned(),
+            ours: us.socket_type,
+        });
+        us.telemetry.handshakes_failed.add(1);
+        let kind = EventKind::HandshakeFailed(cause);
+        us.telemetry.monitor.emit(kind, Some(name), Some(ADDRESS));
+    }
+}
+
+/// What one side learns of the other.
+fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) -> PeerInfo {
+    let routing_id: Option<RoutingId> = who
+        .options
+        .routing_id
+        .clone()
+        .filter(|_| who.socket_type.announces_identity());
+    PeerInfo {
+        endpoint: name.clone(),
+        address: ADDRESS.to_owned(),
+        connected_here,
+        socket_type: Some(who.socket_type),
+        routing_id,
+        version: (0, 0),
+        metadata: Arc::default(),
+        credentials: None,
+    }
+}
+
+/// What a peer in the same process has for an address.
+const ADDRESS: &str = "inproc";

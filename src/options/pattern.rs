@@ -1,0 +1,260 @@
+//! The options that only some socket types have: how they treat slow, lost or ambiguous peers.
+//!
+//! Owns: which type has which, the typed setters of the builder, and their names in the table.
+//! Always true: each takes effect at once, also on a socket at work, unless it says otherwise.
+//! Must not know: what a pattern does with them; that is in `patterns`.
+
+use highwater_patterns::{
+    DuplicateId, LostPeer, Message, Notices, PatternOptions, SlowSubscriber, SocketType,
+    Undeliverable,
+};
+
+use super::{OptionError, OptionValue};
+
+macro_rules! pattern_options {
+    ($($docs:tt $name:ident: $type:ty, of $($kind:ident)+;)+) => {
+        /// Sets the option `name` of a socket of type `kind` from text.
+        pub(crate) fn set(
+            options: &mut PatternOptions,
+            kind: SocketType,
+            name: &str,
+            value: &str,
+        ) -> Result<(), OptionError> {
+            match (name, kind) {
+                $((stringify!($name), $(SocketType::$kind)|+) => {
+                    options.$name = <$type as OptionValue>::parse(value).ok_or(OptionError::Invalid {
+                        name: stringify!($name),
+                        expected: <$type as OptionValue>::EXPECTED,
+                    })?;
+                    Ok(())
+                })+
+                _ => Err(OptionError::Unknown { name: name.to_owned() }),
+            }
+        }
+
+        /// The value of the option `name` of a socket of type `kind` as text.
+        pub(crate) fn get(
+            options: &PatternOptions,
+            kind: SocketType,
+            name: &str,
+        ) -> Result<String, OptionError> {
+            match (name, kind) {
+                $((stringify!($name), $(SocketType::$kind)|+) => {
+                    Ok(OptionValue::print(&options.$name))
+                })+
+                _ => Err(OptionError::Unknown { name: name.to_owned() }),
+            }
+        }
+
+        $($(pattern_options!(@setter $docs $name $type, $kind);)+)+
+
+        /// Every option with the types that have it.
+        #[cfg(test)]
+        const TABLE: &[(&str, &[SocketType])] = &[
+            $((stringify!($name), &[$(SocketType::$kind),+])),+
+        ];
+    };
+    (@setter { $(#[$doc:meta])* } $name:ident $type:ty, $kind:ident) => {
+        impl crate::facade::Builder<crate::$kind> {
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, value: impl Into<$type>) -> Self {
+                self.pattern.$name = value.into();
+                self
+            }
+        }
+    };
+}
+
+pattern_options! {
+    {
+        /// Say hello to every new connection with one empty message. Default: `false`.
+        ///
+        /// A ROUTER at the other end learns the routing id of this socket by it, before anything else is said. As
+        /// libzmq's `ZMQ_PROBE_ROUTER`. Takes effect on connections made afterwards.
+    }
+    probe: bool, of Dealer Router Req;
+
+    {
+        /// What becomes of a message for a routing id that nobody has, or for a peer at its high-water mark.
+        ///
+        /// Default: [`Undeliverable::GiveBack`](crate::Undeliverable::GiveBack). libzmq's default is to drop it
+        /// (`ZMQ_ROUTER_MANDATORY` is the other way); here that is counted.
+    }
+    undeliverable: Undeliverable, of Router;
+
+    {
+        /// What becomes of a peer that announces the routing id of another.
+        ///
+        /// Default: [`DuplicateId::Refuse`](crate::DuplicateId::Refuse). libzmq calls the other way
+        /// `ZMQ_ROUTER_HANDOVER`, and keeps a refused connection open without using it.
+    }
+    duplicate_id: DuplicateId, of Router;
+
+    {
+        /// Number the requests, and take only the reply that bears the number. Default: `false`.
+        ///
+        /// Turn it on where requests may be given up: without numbers, a late reply from the peer that gets the next
+        /// request too is taken for the reply to that one. REP sockets everywhere return the number by themselves; a
+        /// service that reads requests with a ROUTER sees one more frame. Wire-compatible with libzmq's
+        /// `ZMQ_REQ_CORRELATE`. Takes effect with the next request.
+    }
+    correlated: bool, of Req;
+
+    {
+        /// What becomes of a request whose peer goes before it has replied.
+        ///
+        /// Default: [`LostPeer::Fail`](crate::LostPeer::Fail); libzmq would go on waiting. Takes effect with the next
+        /// request.
+    }
+    lost_peer: LostPeer, of Req;
+
+    {
+        /// What becomes of a message when a subscriber that should get it is at its high-water mark.
+        ///
+        /// Default: [`SlowSubscriber::DropNewest`](crate::SlowSubscriber::DropNewest): that subscriber misses it. With
+        /// [`SlowSubscriber::Refuse`](crate::SlowSubscriber::Refuse) (libzmq's `ZMQ_XPUB_NODROP`) `send` waits until
+        /// all have room, as long as the `send_timeout` option says, and nobody gets it before.
+    }
+    slow_subscriber: SlowSubscriber, of Pub XPub;
+
+    {
+        /// Exchange those who match for those who do not. Default: `false`. As libzmq's `ZMQ_INVERT_MATCHING`.
+        ///
+        /// A publisher sends to the subscribers whose topics do *not* match; a subscriber takes what does not match.
+        /// Both ends have to be set, since a SUB looks at what it gets once more.
+    }
+    invert_matching: bool, of Pub XPub Sub;
+
+    {
+        /// Which subscriptions the application sees.
+        ///
+        /// Default: [`Notices::FirstAndLast`](crate::Notices::FirstAndLast). The others are libzmq's
+        /// `ZMQ_XPUB_VERBOSE` and `ZMQ_XPUB_VERBOSER`.
+    }
+    notices: Notices, of XPub;
+
+    {
+        /// The application decides who gets which topic: see [`grant`](crate::XPub::grant). Default: `false`.
+        ///
+        /// As libzmq's `ZMQ_XPUB_MANUAL`.
+    }
+    manual: bool, of XPub;
+
+    {
+        /// A message sent to every new connection before anything else, whatever it subscribes to; `None` for none
+        /// (default).
+        ///
+        /// A SUB drops it unless it has subscribed to the first frame. As libzmq's `ZMQ_XPUB_WELCOME_MSG`.
+    }
+    welcome: Option<Message>, of XPub;
+
+    {
+        /// In a message of several frames, only the first can be a subscription. Default: `false`.
+        ///
+        /// As libzmq's `ZMQ_ONLY_FIRST_SUBSCRIBE`.
+    }
+    only_first_subscribe: bool, of XPub XSub;
+
+    {
+        /// Pass on every unsubscribe, not only a topic's last. Default: `false`.
+        ///
+        /// As libzmq's `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`.
+    }
+    verbose_unsubscribe: bool, of XSub;
+
+    {
+        /// How many bytes the topics of one peer may take, each counted with 64 bytes more. Default: 256 MiB.
+        ///
+        /// What goes beyond is dropped and counted as
+        /// [`too_many_topics`](crate::Dropped::too_many_topics). libzmq has no such bound.
+    }
+    topic_bytes_per_peer: usize, of Pub XPub;
+
+    {
+        /// How many bytes of subscriptions and upstream messages may wait for the application, each counted with 64
+        /// bytes more, before the peers are not read any more. Default: 64 MiB. libzmq has no such bound.
+    }
+    upstream_backlog_bytes: usize, of XPub;
+}
+
+/// Names each variant of a choice by a word.
+macro_rules! words {
+    ($($type:ident: $expected:literal, $($variant:ident = $word:literal),+;)+) => {$(
+        impl OptionValue for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            fn print(&self) -> String {
+                match self {
+                    $(Self::$variant => $word.to_owned(),)+
+                    other => unreachable!("{other:?} has no word"),
+                }
+            }
+        }
+    )+};
+}
+
+words! {
+    Undeliverable: "give_back or drop", GiveBack = "give_back", Drop = "drop";
+    DuplicateId: "refuse or hand_over", Refuse = "refuse", HandOver = "hand_over";
+    LostPeer: "fail or send_again", Fail = "fail", SendAgain = "send_again";
+    SlowSubscriber: "drop_newest, refuse or evict",
+        DropNewest = "drop_newest", Refuse = "refuse", Evict = "evict";
+    Notices: "first_and_last, every_subscribe or every",
+        FirstAndLast = "first_and_last", EverySubscribe = "every_subscribe", Every = "every";
+}
+
+/// By name, a message is one frame of text.
+impl OptionValue for Message {
+    const EXPECTED: &'static str = "text";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self::from(text))
+    }
+
+    fn print(&self) -> String {
+        String::from_utf8_lossy(self.first()).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_reads_back_what_it_prints_on_each_type_that_has_it() {
+        for (name, kinds) in TABLE {
+            for &kind in *kinds {
+                let mut options = PatternOptions::default();
+                let text = get(&options, kind, name).expect("a name from the table");
+                set(&mut options, kind, name, &text).expect("its own text");
+                assert_eq!(options, PatternOptions::default(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_type_does_not_have_the_options_of_another() {
+        let mut options = PatternOptions::default();
+        assert!(matches!(
+            set(&mut options, SocketType::Push, "probe", "true"),
+            Err(OptionError::Unknown { .. })
+        ));
+        set(&mut options, SocketType::Pub, "slow_subscriber", "evict").expect("PUB has it");
+        assert_eq!(options.slow_subscriber, SlowSubscriber::Evict);
+        assert!(matches!(
+            set(&mut options, SocketType::Router, "undeliverable", "lose"),
+            Err(OptionError::Invalid {
+                name: "undeliverable",
+                ..
+            })
+        ));
+    }
+}

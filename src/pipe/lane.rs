@@ -1,0 +1,389 @@
+//! One direction of a pipe within the process: messages move from socket to socket, without bytes between them.
+//!
+//! Owns: the queue, its count against the high-water mark, and who wants to be told of what.
+//! Always true: one socket writes and one reads, each under its own lock; `taken <= sent`; a side that sets its flag
+//! (`hungry`, `wanted`) looks once more afterwards, and the other side looks at the flag after each change, with a full
+//! fence between: so at least one of the two sees the other.
+//! Must not know: what the sockets do with it.
+
+use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+use crossbeam_queue::SegQueue;
+use highwater_patterns::{PipeId, Received};
+
+use super::{PipeEvent, SocketSide};
+use crate::sync::Mutex;
+
+/// One direction of a pipe within the process.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    queue: SegQueue<Received>,
+    /// Messages ever written.
+    sent: AtomicUsize,
+    /// Messages ever read.
+    taken: AtomicUsize,
+    /// The most messages that may wait; `usize::MAX` for no limit.
+    limit: AtomicUsize,
+    /// Only the latest message is kept.
+    conflate: bool,
+    /// The reader found nothing and waits to be told.
+    hungry: AtomicBool,
+    /// The writer found no room and waits to be told.
+    wanted: AtomicBool,
+    /// The writer is gone, or the reader is: nothing more will be written.
+    closed: AtomicBool,
+    reader: Mutex<Option<Party>>,
+    writer: Party,
+}
+
+/// A socket at one end, and what it calls the pipe.
+#[derive(Debug, Clone)]
+pub(crate) struct Party {
+    pub(crate) side: Weak<dyn SocketSide>,
+    pub(crate) pipe: PipeId,
+}
+
+impl Party {
+    /// Tells the socket, if it still exists.
+    pub(crate) fn tell(&self, event: impl FnOnce(PipeId) -> PipeEvent) {
+        if let Some(side) = self.side.upgrade() {
+            side.happened(event(self.pipe));
+        }
+    }
+}
+
+/// Subscriptions are looked at so often that a waiting writer is told in time, and so seldom that it costs nothing.
+const LOOK_EVERY: usize = 16;
+
+impl Lane {
+    /// A lane on which `writer` may queue `limit` messages; its reader may come later.
+    pub(crate) fn new(writer: Party, limit: Option<usize>, conflate: bool) -> Self {
+        Self {
+            queue: SegQueue::new(),
+            sent: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
+            conflate,
+            hungry: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            reader: Mutex::new(None),
+            writer,
+        }
+    }
+
+    /// A reader has come: from now on both its mark and the writer's count, together.
+    pub(crate) fn join(&self, reader: Party, limit: Option<usize>) {
+        let own = self.limit.load(Ordering::Relaxed);
+        let both = limit.map_or(usize::MAX, |limit| own.saturating_add(limit));
+        self.limit.store(both, Ordering::Relaxed);
+        *self.reader.lock() = Some(reader);
+        self.look_for_writer();
+    }
+
+    /// Whether a message would be taken.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        !self.closed.load(Ordering::Relaxed)
+            && (self.conflate || self.queued() < self.limit.load(Ordering::Relaxed))
+    }
+
+    /// As [`has_room`](Self::has_room); if there is none, the writer will be told.
+    pub(crate) fn wait_for_room(&self) -> bool {
+        self.wanted.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let room = self.has_room();
+        if room {
+            self.wanted.store(false, Ordering::Relaxed);
+        }
+        room
+    }
+
+    /// Messages that wait to be read.
+    #[inline]
+    pub(crate) fn queued(&self) -> usize {
+        // `taken` first: it never exceeds a `sent` read later.
+        let taken = self.taken.load(Ordering::Acquire);
+        self.sent.load(Ordering::Acquire) - taken
+    }
+
+    /// Messages ever written.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed) as u64
+    }
+
+    /// Queues `message`, whatever the mark says; how many older ones it replaced.
+    #[inline]
+    pub(crate) fn push(&self, message: Received) -> usize {
+        let mut replaced = 0;
+        if self.conflate {
+            while self.queue.pop().is_some() {
+                self.taken.fetch_add(1, Ordering::AcqRel);
+                replaced += 1;
+            }
+        }
+        self.sent
+            .store(self.sent.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.queue.push(message);
+        self.look_for_reader();
+        replaced
+    }
+
+    /// Queues a subscription, which no mark holds up and which does not count.
+    pub(crate) fn push_control(&self, control: Received) {
+        self.queue.push(control);
+        self.look_for_reader();
+    }
+
+    #[inline]
+    fn look_for_reader(&self) {
+        fence(Ordering::SeqCst);
+        if self.hungry.load(Ordering::Relaxed) && self.hungry.swap(false, Ordering::Relaxed) {
+            self.tell_reader(PipeEvent::Readable);
+        }
+    }
+
+    #[cold]
+    fn tell_reader(&self, event: impl FnOnce(PipeId) -> PipeEvent) {
+        let reader = self.reader.lock().clone();
+        if let Some(reader) = reader {
+            reader.tell(event);
+        }
+    }
+
+    /// The next thing, if any.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Received> {
+        let received = self.queue.pop()?;
+        if matches!(received, Received::Message(_)) {
+            let taken = self.taken.fetch_add(1, Ordering::AcqRel) + 1;
+            if taken % LOOK_EVERY == 0 {
+                self.look_for_writer();
+            }
+        }
+        Some(received)
+    }
+
+    /// The reader is about to wait: true if there is something after all, else it will be told.
+    pub(crate) fn wait_for_news(&self) -> bool {
+        self.look_for_writer();
+        self.hungry.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let news = !self.queue.is_empty();
+        if news {
+            self.hungry.store(false, Ordering::Relaxed);
+        }
+        news
+    }
+
+    /// Whether there is something to read.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Tells a writer that waits for room, once half of it is free.
+    fn look_for_writer(&self) {
+        fence(Ordering::SeqCst);
+        let low = self.queued() <= self.limit.load(Ordering::Relaxed) / 2;
+        if low && self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::Relaxed)
+        {
+            self.writer.tell(PipeEvent::Writable);
+        }
+    }
+
+    /// The writer is gone: the reader may read what is left.
+    pub(crate) fn end_by_writer(&self) {
+        if !self.closed.swap(true, Ordering::SeqCst) {
+            self.tell_reader(|pipe| PipeEvent::Disconnected { pipe, ends: true });
+        }
+    }
+
+    /// The reader is gone: says how many messages that leaves unread.
+    pub(crate) fn end_by_reader(&self) -> usize {
+        self.closed.store(true, Ordering::SeqCst);
+        *self.reader.lock() = None;
+        let mut unread = 0;
+        while let Some(received) = self.queue.pop() {
+            unread += usize::from(matches!(received, Received::Message(_)));
+        }
+        self.taken.fetch_add(unread, Ordering::AcqRel);
+        unread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use highwater_patterns::Message;
+
+    use super::*;
+    use crate::pipe::Lending;
+
+    /// Remembers what it was told.
+    #[derive(Debug, Default)]
+    struct Told {
+        events: Mutex<Vec<PipeEvent>>,
+        lending: Lending,
+    }
+
+    impl SocketSide for Told {
+        fn next_pipe_id(&self) -> PipeId {
+            PipeId(0)
+        }
+
+        fn happened(&self, event: PipeEvent) {
+            self.events.lock().push(event);
+        }
+
+        fn lending(&self) -> &Lending {
+            &self.lending
+        }
+
+        fn return_readers(&self) -> bool {
+            true
+        }
+    }
+
+    fn party(side: &Arc<Told>) -> Party {
+        let side: Arc<dyn SocketSide> = side.clone();
+        Party {
+            side: Arc::downgrade(&side),
+            pipe: PipeId(7),
+        }
+    }
+
+    fn message(n: usize) -> Received {
+        Received::Message(Message::from(n.to_string()))
+    }
+
+    #[test]
+    fn the_marks_of_both_sides_add_up_once_both_are_there() {
+        let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+        let lane = Lane::new(party(&writer), Some(2), false);
+        lane.push(message(0));
+        lane.push(message(1));
+        assert!(!lane.has_room());
+        assert!(!lane.wait_for_room());
+        lane.join(party(&reader), Some(3));
+        assert!(lane.has_room());
+        assert!(matches!(writer.events.lock()[..], [PipeEvent::Writable(_)]));
+    }
+
+    #[test]
+    fn a_waiting_reader_is_told_once() {
+        let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+        let lane = Lane::new(party(&writer), None, false);
+        lane.join(party(&reader), None);
+        assert!(!lane.wait_for_news());
+        lane.push(message(0));
+        lane.push(message(1));
+        assert!(matches!(reader.events.lock()[..], [PipeEvent::Readable(_)]));
+    }
+
+    #[test]
+    fn a_waiting_writer_is_told_once_half_is_free() {
+        let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+        let lane = Lane::new(party(&writer), Some(50), false);
+        lane.join(party(&reader), Some(50));
+        (0..100).for_each(|n| drop(lane.push(message(n))));
+        assert!(!lane.wait_for_room());
+        (0..40).for_each(|_| drop(lane.pop()));
+        assert!(writer.events.lock().is_empty());
+        (0..30).for_each(|_| drop(lane.pop()));
+        assert!(matches!(writer.events.lock()[..], [PipeEvent::Writable(_)]));
+    }
+
+    #[test]
+    fn subscriptions_pass_a_full_lane_and_do_not_count() {
+        let writer = Arc::new(Told::default());
+        let lane = Lane::new(party(&writer), Some(1), false);
+        lane.push(message(0));
+        lane.push_control(Received::Subscribe("a".into()));
+        assert_eq!(lane.queued(), 1);
+        assert!(matches!(lane.pop(), Some(Received::Message(_))));
+        assert!(matches!(lane.pop(), Some(Received::Subscribe(_))));
+        assert_eq!(lane.queued(), 0);
+    }
+
+    #[test]
+    fn where_only_the_latest_is_kept_the_mark_does_not_apply() {
+        let writer = Arc::new(Told::default());
+        let lane = Lane::new(party(&writer), Some(1), true);
+        let replaced: usize = (0..5).map(|n| lane.push(message(n))).sum();
+        assert_eq!((replaced, lane.queued()), (4, 1));
+        assert_eq!(lane.pop(), Some(message(4)));
+    }
+
+    #[test]
+    fn what_the_reader_leaves_is_counted() {
+        let writer = Arc::new(Told::default());
+        let lane = Lane::new(party(&writer), None, false);
+        (0..3).for_each(|n| drop(lane.push(message(n))));
+        assert_eq!(lane.end_by_reader(), 3);
+        assert!(!lane.has_room());
+    }
+
+    #[test]
+    fn two_threads_that_wait_for_each_other_always_wake() {
+        #[derive(Debug)]
+        struct Waker(std::thread::Thread, Lending);
+        impl SocketSide for Waker {
+            fn next_pipe_id(&self) -> PipeId {
+                PipeId(0)
+            }
+            fn happened(&self, _: PipeEvent) {
+                self.0.unpark();
+            }
+            fn lending(&self) -> &Lending {
+                &self.1
+            }
+            fn return_readers(&self) -> bool {
+                true
+            }
+        }
+        const MESSAGES: usize = 100_000;
+        let (give_lane, take_lane) = std::sync::mpsc::channel::<Arc<Lane>>();
+        let reader = std::thread::spawn(move || {
+            let me: Arc<dyn SocketSide> =
+                Arc::new(Waker(std::thread::current(), Lending::default()));
+            let lane = take_lane.recv().expect("a lane");
+            lane.join(
+                Party {
+                    side: Arc::downgrade(&me),
+                    pipe: PipeId(1),
+                },
+                Some(8),
+            );
+            for n in 0..MESSAGES {
+                let received = loop {
+                    if let Some(received) = lane.pop() {
+                        break received;
+                    }
+                    if !lane.wait_for_news() {
+                        std::thread::park();
+                    }
+                };
+                assert_eq!(received, message(n));
+            }
+        });
+        let me: Arc<dyn SocketSide> = Arc::new(Waker(std::thread::current(), Lending::default()));
+        let writer = Party {
+            side: Arc::downgrade(&me),
+            pipe: PipeId(2),
+        };
+        let lane = Arc::new(Lane::new(writer, Some(8), false));
+        give_lane
+            .send(Arc::clone(&lane))
+            .expect("the reader waits for it");
+        for n in 0..MESSAGES {
+            while !lane.has_room() && !lane.wait_for_room() {
+                std::thread::park();
+            }
+            lane.push(message(n));
+        }
+        reader.join().expect("every message came in order");
+    }
+}

@@ -1,0 +1,308 @@
+//! The socket's end of one pipe, whatever lies behind it.
+//!
+//! Owns: the way a message goes (a wire, or a lane within the process), and what is known about the peer.
+//! Always true: it is only touched under the socket's lock.
+//! Must not know: the other pipes.
+
+use std::sync::Arc;
+
+use highwater_patterns::{Message, PipeId, Received};
+
+use crate::error::LinkError;
+use crate::peer::PeerInfo;
+use crate::pipe::{Batch, Duty, InprocEnd, Intake, Lane, Pipe, Wire};
+use crate::stats::PeerStats;
+use crate::zmtp::{self, Version};
+
+/// The socket's end of one pipe.
+#[derive(Debug)]
+pub(super) struct Slot {
+    way: Way,
+    peer: Option<Arc<PeerInfo>>,
+    /// Nothing can be written any more; it goes as soon as everything is read.
+    ending: bool,
+    /// Messages this peer has missed, being full.
+    missed: u64,
+    /// What `missed` was when it began to miss messages, while it does.
+    missing_since: Option<u64>,
+}
+
+/// What lies behind a pipe.
+#[derive(Debug)]
+enum Way {
+    Wire {
+        pipe: Arc<Pipe>,
+        intake: Box<Intake>,
+        version: Version,
+    },
+    Inproc(InprocEnd),
+}
+
+/// What has gone through a pipe.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) bytes_sent: u64,
+    pub(super) replaced: u64,
+    pub(super) queued_to_send: usize,
+    pub(super) queued_to_receive: usize,
+}
+
+impl Slot {
+    /// The end of a pipe over a wire. `translate`: its peer speaks in subscriptions.
+    pub(super) fn wire(pipe: Arc<Pipe>, translate: bool) -> Self {
+        Self::new(Way::Wire {
+            intake: Box::new(Intake::new(Arc::clone(&pipe), translate)),
+            version: Version::V3_1,
+            pipe,
+        })
+    }
+
+    /// The end of a pipe within the process.
+    pub(super) fn inproc(end: InprocEnd) -> Self {
+        Self::new(Way::Inproc(end))
+    }
+
+    fn new(way: Way) -> Self {
+        Self {
+            way,
+            peer: None,
+            ending: false,
+            missed: 0,
+            missing_since: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> PipeId {
+        match &self.way {
+            Way::Wire { pipe, .. } => pipe.id,
+            Way::Inproc(end) => end.id(),
+        }
+    }
+
+    pub(super) fn peer(&self) -> Option<&Arc<PeerInfo>> {
+        self.peer.as_ref()
+    }
+
+    /// A connection is there.
+    pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>) {
+        if let Way::Wire {
+            intake, version, ..
+        } = &mut self.way
+        {
+            *version = if peer.version >= (3, 1) {
+                Version::V3_1
+            } else {
+                Version::V3_0
+            };
+            intake.connected(wire);
+            self.peer = Some(peer);
+        }
+    }
+
+    /// The other side, in this process, is there.
+    pub(super) fn join(&mut self, incoming: Option<Arc<Lane>>, peer: Arc<PeerInfo>) {
+        if let (Way::Inproc(end), Some(incoming)) = (&mut self.way, incoming) {
+            end.joined(incoming);
+        }
+        self.peer = Some(peer);
+    }
+
+    /// The connection is lost.
+    pub(super) fn disconnect(&mut self, ends: bool) {
+        if let Way::Wire { intake, .. } = &mut self.way {
+            intake.disconnected();
+        }
+        self.peer = None;
+        self.ending |= ends;
+    }
+
+    /// Nothing can be written any more.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending
+    }
+
+    /// It is ending, and has been read to the end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ending
+            && match &self.way {
+                Way::Wire { intake, .. } => intake.is_drained(),
+                Way::Inproc(end) => end.is_drained(),
+            }
+    }
+
+    /// Lets go: how many messages can no longer be sent, and how many were not read. What a wire still holds is left
+    /// to the I/O thread, which counts it.
+    pub(super) fn let_go(&mut self) -> (usize, usize) {
+        match &mut self.way {
+            Way::Wire { pipe, intake, .. } => {
+                intake.return_reader();
+                pipe.outgoing.close();
+                (0, pipe.incoming.close())
+            }
+            Way::Inproc(end) => end.end(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, message: &mut Message, eager: bool) -> bool {
+        match &mut self.way {
+            Way::Wire { pipe, .. } => pipe.outgoing.push(message, eager),
+            Way::Inproc(end) => end.push(message),
+        }
+    }
+
+    /// Queues a copy of `message`, which is also in `framed`.
+    #[inline]
+    pub(super) fn push_copy(&mut self, message: &Message, framed: &Batch) -> bool {
+        match &mut self.way {
+            Way::Wire { pipe, .. } => pipe.outgoing.push_framed(framed),
+            Way::Inproc(end) => end.push(&mut message.clone()),
+        }
+    }
+
+    pub(super) fn push_always(&mut self, message: Message) {
+        match &mut self.way {
+            Way::Wire { pipe, .. } => drop(pipe.outgoing.push_always(&message)),
+            Way::Inproc(end) => end.push_always(message),
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        match &self.way {
+            Way::Wire { pipe, .. } => pipe.outgoing.has_room(),
+            Way::Inproc(end) => end.has_room(),
+        }
+    }
+
+    /// The next message, if it is small and stands ready.
+    #[inline]
+    pub(super) fn next_small(&mut self) -> Option<Message> {
+        match &mut self.way {
+            Way::Wire { intake, .. } => intake.next_small(),
+            Way::Inproc(_) => None,
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Received> {
+        match &mut self.way {
+            Way::Wire { intake, .. } => intake.next(),
+            Way::Inproc(end) => end.pop(),
+        }
+    }
+
+    pub(super) fn subscribe(&self, topic: &[u8]) {
+        match &self.way {
+            Way::Wire { pipe, version, .. } => {
+                pipe.outgoing
+                    .command(|out| zmtp::encode_subscribe(topic, *version, out));
+            }
+            Way::Inproc(end) => end.push_control(Received::Subscribe(topic.to_vec().into())),
+        }
+    }
+
+    pub(super) fn cancel(&self, topic: &[u8]) {
+        match &self.way {
+            Way::Wire { pipe, version, .. } => {
+                pipe.outgoing
+                    .command(|out| zmtp::encode_cancel(topic, *version, out));
+            }
+            Way::Inproc(end) => end.push_control(Received::Cancel(topic.to_vec().into())),
+        }
+    }
+
+    /// Ends the connection; true if the pipe ended with it, which nobody else will tell.
+    pub(super) fn close(&mut self, cause: LinkError) -> bool {
+        match &self.way {
+            Way::Wire { intake, .. } => {
+                if let Some(wire) = intake.wire() {
+                    wire.duty(Duty::Close(cause));
+                }
+                false
+            }
+            Way::Inproc(_) => {
+                self.ending = true;
+                true
+            }
+        }
+    }
+
+    /// A message for this peer was dropped; true if it is the first in a row.
+    pub(super) fn missed(&mut self) -> bool {
+        let first = self.missing_since.is_none();
+        self.missing_since.get_or_insert(self.missed);
+        self.missed += 1;
+        first
+    }
+
+    /// The pipe has room again: how many messages were dropped in a row, if any.
+    pub(super) fn caught_up(&mut self) -> Option<u64> {
+        self.missing_since.take().map(|since| self.missed - since)
+    }
+
+    /// The reading end of a wire.
+    pub(super) fn intake(&mut self) -> Option<&mut Intake> {
+        match &mut self.way {
+            Way::Wire { intake, .. } => Some(intake),
+            Way::Inproc(_) => None,
+        }
+    }
+
+    /// The live connection, and whether its reader is here.
+    pub(super) fn live_wire(&self) -> Option<(&Arc<dyn Wire>, bool)> {
+        match &self.way {
+            Way::Wire { intake, .. } => intake.wire().map(|wire| (wire, intake.is_lent())),
+            Way::Inproc(_) => None,
+        }
+    }
+
+    /// The lane within the process.
+    pub(super) fn lane(&self) -> Option<&InprocEnd> {
+        match &self.way {
+            Way::Wire { .. } => None,
+            Way::Inproc(end) => Some(end),
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        match &self.way {
+            Way::Wire { pipe, intake, .. } => {
+                let out = pipe.outgoing.counts();
+                Counts {
+                    sent: out.messages,
+                    received: intake.messages(),
+                    bytes_sent: out.bytes,
+                    replaced: out.replaced,
+                    queued_to_send: pipe.outgoing.queued(),
+                    queued_to_receive: pipe.incoming.queued(),
+                }
+            }
+            Way::Inproc(end) => {
+                let counts = end.counts();
+                Counts {
+                    sent: counts.sent,
+                    received: counts.received,
+                    bytes_sent: 0,
+                    replaced: counts.replaced,
+                    queued_to_send: counts.queued_out,
+                    queued_to_receive: counts.queued_in,
+                }
+            }
+        }
+    }
+
+    pub(super) fn stats(&self) -> Option<PeerStats> {
+        let peer = self.peer.as_ref()?;
+        let counts = self.counts();
+        Some(PeerStats {
+            peer: PeerInfo::clone(peer),
+            messages_sent: counts.sent,
+            messages_received: counts.received,
+            bytes_sent: counts.bytes_sent,
+            queued_to_send: counts.queued_to_send,
+            queued_to_receive: counts.queued_to_receive,
+            dropped: self.missed,
+        })
+    }
+}

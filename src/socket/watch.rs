@@ -1,0 +1,169 @@
+//! Watching a socket together with others: what a poll, or a proxy, waits for.
+//!
+//! Owns: what one watcher waits for at one socket.
+//! Always true: whoever watches does so on its own, so a watched socket does not lend its links; a wake-up that a
+//! watcher has used up without taking anything is passed on to those who would.
+//! Must not know: what else the watcher waits for, and how.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use event_listener::EventListener;
+
+use super::{Core, State};
+
+/// What to wait for at a socket or another source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Interest {
+    /// That something can be received.
+    pub readable: bool,
+    /// That something can be sent.
+    pub writable: bool,
+}
+
+impl Interest {
+    /// To receive.
+    pub const READABLE: Self = Self {
+        readable: true,
+        writable: false,
+    };
+
+    /// To send.
+    pub const WRITABLE: Self = Self {
+        readable: false,
+        writable: true,
+    };
+
+    /// To do either.
+    pub const BOTH: Self = Self {
+        readable: true,
+        writable: true,
+    };
+
+    /// Whether there is anything in it.
+    pub(crate) fn is_any(self) -> bool {
+        self.readable || self.writable
+    }
+}
+
+/// One watcher of one socket.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    core: Arc<Core>,
+    interest: Interest,
+    /// Between a look that found nothing and the next [`rest`](Self::rest).
+    waiting: bool,
+    /// While waiting, and not used up.
+    listeners: Vec<EventListener>,
+    ended: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(core: &Arc<Core>, interest: Interest) -> Self {
+        Self {
+            core: Arc::clone(core),
+            interest,
+            waiting: false,
+            listeners: Vec::new(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn set_interest(&mut self, interest: Interest) {
+        self.interest = interest;
+    }
+
+    /// Whether the socket is of no more use; known after a look. Every call on it returns at once.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What is waited for.
+    pub(crate) fn interest(&self) -> Interest {
+        self.interest
+    }
+
+    /// What of the interest can be done now; an interest in nothing waits for the end of the socket. If nothing can, the wakers given to [`arm`](Self::arm) will hear of it.
+    pub(crate) fn look(&mut self) -> Interest {
+        // A wake-up that led here is used up; dropped unused, it would wake the next watcher for nothing, and that one
+        // this one, without end.
+        self.arm(Waker::noop());
+        self.rest();
+        let mut state = self.core.lock();
+        self.ended = state.ended.is_some();
+        let found = if self.ended {
+            self.interest
+        } else {
+            self.core.readiness(&mut state, self.interest)
+        };
+        // The wake-up that led here may have been meant for another thread as well.
+        if found.readable {
+            self.core.readable.notify(1);
+        }
+        if found.writable {
+            self.core.writable.notify(1);
+        }
+        if !found.is_any() {
+            if !state.leading {
+                state.table.return_readers();
+            }
+            state.polls += 1;
+            self.waiting = true;
+            if !self.interest.is_any() {
+                self.listeners.push(self.core.changed.listen());
+            }
+            if self.interest.readable {
+                self.listeners.push(self.core.readable.listen());
+            }
+            if self.interest.writable {
+                self.listeners.push(self.core.writable.listen());
+            }
+        }
+        found
+    }
+
+    /// To be called once after each look: has `waker` called when a new look is worth while; false if it is already.
+    pub(crate) fn arm(&mut self, waker: &Waker) -> bool {
+        let mut context = Context::from_waker(waker);
+        let before = self.listeners.len();
+        self.listeners
+            .retain_mut(|listener| Future::poll(Pin::new(listener), &mut context).is_pending());
+        self.listeners.len() == before
+    }
+
+    /// Waits no more.
+    pub(crate) fn rest(&mut self) {
+        self.listeners.clear();
+        if std::mem::take(&mut self.waiting) {
+            self.core.lock().polls -= 1;
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.rest();
+    }
+}
+
+impl Core {
+    fn readiness(&self, state: &mut State, interest: Interest) -> Interest {
+        if interest.readable {
+            state.table.waited();
+        }
+        let State { pattern, table, .. } = state;
+        let mut found = Interest {
+            readable: interest.readable && pattern.can_recv(table),
+            writable: interest.writable && pattern.can_send(table),
+        };
+        if interest.readable && !found.readable && self.read_lent(state) {
+            let State { pattern, table, .. } = state;
+            found.readable = pattern.can_recv(table);
+        }
+        if interest.readable && !found.readable {
+            self.sweep(state);
+        }
+        found
+    }
+}

@@ -1,0 +1,152 @@
+//! A lock whose holder also does what others have left for it: nobody waits just to tell something.
+//!
+//! Owns: the state, the mail for it, and the promise that mail is never left lying.
+//! Always true: mail is applied in the order in which it was posted; after `post` returns, it has been applied, or the
+//! lock is held by a thread that will apply it before, or just after, letting go.
+//! Must not know: what the mail says.
+//!
+//! ```text
+//!   poster:  put mail, set pending, fence, try_lock --ok--> apply
+//!                                                  `-held-> the holder: let go, fence, sees pending, try_lock, apply
+//! ```
+
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+
+use super::{AtomicBool, Mutex, MutexGuard, Ordering, fence};
+
+/// Who owns a [`Room`].
+pub(crate) trait Combine {
+    /// What the lock protects.
+    type State;
+    /// What others leave.
+    type Mail;
+
+    /// The state and the mail for it.
+    fn room(&self) -> &Room<Self::State, Self::Mail>;
+
+    /// Does what `mail` says.
+    fn apply(&self, state: &mut Self::State, mail: Self::Mail);
+}
+
+/// A state behind a lock, with a box for mail beside it.
+#[derive(Debug)]
+pub(crate) struct Room<S, M> {
+    state: Mutex<S>,
+    mail: Mutex<VecDeque<M>>,
+    /// There is mail.
+    pending: AtomicBool,
+}
+
+impl<S, M> Room<S, M> {
+    pub(crate) fn new(state: S) -> Self {
+        Self {
+            state: Mutex::new(state),
+            mail: Mutex::new(VecDeque::new()),
+            pending: AtomicBool::new(false),
+        }
+    }
+
+    /// The lock, with all mail applied that had been posted before.
+    #[inline]
+    pub(crate) fn lock<'a, C>(&'a self, owner: &'a C) -> Locked<'a, C>
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        let mut state = self.state.lock();
+        if self.pending.load(Ordering::Acquire) {
+            self.read_mail(owner, &mut state);
+        }
+        Locked {
+            owner,
+            state: Some(state),
+        }
+    }
+
+    /// The lock, if nobody holds it.
+    pub(crate) fn try_lock<'a, C>(&'a self, owner: &'a C) -> Option<Locked<'a, C>>
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        let mut state = self.state.try_lock()?;
+        self.read_mail(owner, &mut state);
+        Some(Locked {
+            owner,
+            state: Some(state),
+        })
+    }
+
+    /// Leaves `mail` for whoever holds the lock; applies it here if nobody does. Never waits for the state.
+    pub(crate) fn post<C>(&self, owner: &C, mail: M)
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        self.mail.lock().push_back(mail);
+        self.pending.store(true, Ordering::SeqCst);
+        // Pairs with the fence in `Locked::drop`: either we see the lock free, or its holder sees `pending`.
+        fence(Ordering::SeqCst);
+        drop(self.try_lock(owner));
+    }
+
+    /// The state as it is, with mail left unread.
+    #[cfg(all(test, loom))]
+    pub(super) fn peek<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(&self.state.lock())
+    }
+
+    #[cold]
+    fn read_mail<C>(&self, owner: &C, state: &mut S)
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        while self.pending.swap(false, Ordering::SeqCst) {
+            let mail = std::mem::take(&mut *self.mail.lock());
+            for one in mail {
+                owner.apply(state, one);
+            }
+        }
+    }
+}
+
+/// The lock on a [`Room`]. Letting go of it applies what has been posted meanwhile.
+#[derive(Debug)]
+pub(crate) struct Locked<'a, C: Combine> {
+    owner: &'a C,
+    /// `None` only while it is being dropped.
+    state: Option<MutexGuard<'a, C::State>>,
+}
+
+impl<C: Combine> Deref for Locked<'_, C> {
+    type Target = C::State;
+
+    #[inline]
+    fn deref(&self) -> &C::State {
+        self.state.as_ref().expect("held until it is dropped")
+    }
+}
+
+impl<C: Combine> DerefMut for Locked<'_, C> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut C::State {
+        self.state.as_mut().expect("held until it is dropped")
+    }
+}
+
+impl<C: Combine> Drop for Locked<'_, C> {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.state.take());
+        let room = self.owner.room();
+        // Pairs with the fence in `Room::post`.
+        fence(Ordering::SeqCst);
+        while room.pending.load(Ordering::Relaxed) {
+            // If another thread has the lock, it has the mail, too.
+            let Some(mut state) = room.state.try_lock() else {
+                return;
+            };
+            room.read_mail(self.owner, &mut state);
+            drop(state);
+            fence(Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A descriptor that ends a wait in poll(2) from outside.
+//!
+//! Always true: a call that comes before the wait is not lost; any number of calls before a wait are one.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::Timespec;
+
+/// The longest that one wait in poll(2) may last; the caller waits again.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// A pipe whose one end is waited on and whose other end is written to.
+#[derive(Debug)]
+pub(crate) struct WakePipe {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+impl WakePipe {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (read, write) = rustix::pipe::pipe()?;
+        for end in [&read, &write] {
+            rustix::io::ioctl_fionbio(end, true)?;
+            rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
+        }
+        Ok(Self { read, write })
+    }
+
+    /// Makes the descriptor readable.
+    pub(crate) fn wake(&self) {
+        // A full pipe wakes just as well.
+        let _ = rustix::io::write(&self.write, &[1]);
+    }
+
+    /// Makes it unreadable again.
+    pub(crate) fn drain(&self) {
+        let mut sink = [0; 64];
+        while matches!(rustix::io::read(&self.read, &mut sink), Ok(count) if count == sink.len()) {}
+    }
+}
+
+impl AsFd for WakePipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+}
+
+/// A time to wait as poll(2) takes it.
+pub(crate) fn timespec(duration: Duration) -> Timespec {
+    let duration = duration.min(LONGEST);
+    Timespec {
+        tv_sec: duration.as_secs() as _,
+        tv_nsec: duration.subsec_nanos() as _,
+    }
+}
