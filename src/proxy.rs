@@ -310,13 +310,11 @@ impl<'a> Direction<'a> {
                 Err(Pause::Ended)
             }
             // Somebody else has sent by the same socket, too, and was faster.
-            Err(SendFailure::Refused(refused))
-                if refused.reason == Refusal::Full && !can_send(self.to) =>
-            {
-                self.held = Some(refused.message);
+            Err(SendFailure::Refused(message, Refusal::Full)) if !can_send(self.to) => {
+                self.held = Some(message);
                 Err(Pause::Full)
             }
-            Err(SendFailure::Refused(_)) => {
+            Err(SendFailure::Refused(..)) => {
                 add(&self.counts.undeliverable, 1);
                 Ok(())
             }
@@ -453,7 +451,7 @@ fn can_send(socket: &Core) -> bool {
 fn put(socket: &Core, message: Message) -> Result<(), SendFailure> {
     socket
         .send_with(Wait::No, message, |pattern, table, message| {
-            pattern.send(message, table)
+            pattern.offer(message, table)
         })
         .map(|_| ())
 }

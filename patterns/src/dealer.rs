@@ -8,9 +8,7 @@
 use crate::probe::Probe;
 use crate::rules::Rules;
 use crate::strategy::{FairQueue, LoadBalance};
-use crate::{
-    Admission, Afterlife, Message, PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, Sent,
-};
+use crate::{Admission, Afterlife, Message, PatternOptions, Peer, PipeId, Pipes, Refusal, Sent};
 
 /// The rules of a DEALER socket.
 #[derive(Debug)]
@@ -69,11 +67,10 @@ impl Rules for Dealer {
     }
 
     #[inline]
-    fn send(&mut self, mut message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
-        match self.outgoing.send(&mut message, pipes) {
-            Some(_) => Ok(Sent::ONE),
-            None => Err(Refusal::Full.give_back(message)),
-        }
+    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
+        self.outgoing
+            .send(message, pipes)
+            .map_or(Err(Refusal::Full), |_| Ok(Sent::ONE))
     }
 
     #[inline]

@@ -8,9 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::rules::Rules;
-use crate::{
-    Admission, AdmissionRefusal, Afterlife, Message, Peer, PipeId, Pipes, Refusal, Refused, Sent,
-};
+use crate::{Admission, AdmissionRefusal, Afterlife, Message, Peer, PipeId, Pipes, Refusal, Sent};
 
 /// So many former peers may have left messages unread; while they do, no further peer is taken.
 const FORMER_LIMIT: usize = 8;
@@ -76,14 +74,10 @@ impl Rules for Pair {
     fn readable(&mut self, _: PipeId, _: &mut impl Pipes) {}
 
     #[inline]
-    fn send(&mut self, mut message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
-        let Some(pipe) = self.peer else {
-            return Err(Refusal::Full.give_back(message));
-        };
-        if pipes.try_write(pipe, &mut message) {
-            Ok(Sent::ONE)
-        } else {
-            Err(Refusal::Full.give_back(message))
+    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
+        match self.peer {
+            Some(pipe) if pipes.try_write(pipe, message) => Ok(Sent::ONE),
+            _ => Err(Refusal::Full),
         }
     }
 

@@ -188,9 +188,25 @@ impl Pattern {
     /// # Errors
     ///
     /// [`Refused`], with the message as it was.
+    pub fn send(&mut self, mut message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        self.offer(&mut message, pipes)
+            .map_err(|reason| reason.give_back(message))
+    }
+
+    /// As [`Self::send`], for a caller that keeps the message where it is: moving one costs more than encoding it.
+    ///
+    /// What is left in `message` after a success is of no use.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]; `message` is as it was.
     #[inline]
-    pub fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
-        each!(self, rules => rules.send(message, pipes))
+    pub fn offer(
+        &mut self,
+        message: &mut Message,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
+        each!(self, rules => rules.offer(message, pipes))
     }
 
     /// The next message by the rules of the type, or `None` if there is none now; [`Self::may_recv`] tells why when

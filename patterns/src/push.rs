@@ -7,7 +7,7 @@
 
 use crate::rules::Rules;
 use crate::strategy::LoadBalance;
-use crate::{Admission, Afterlife, DropCause, Message, PipeId, Pipes, Refusal, Refused, Sent};
+use crate::{Admission, Afterlife, DropCause, Message, PipeId, Pipes, Refusal, Sent};
 
 /// The rules of a PUSH socket.
 #[derive(Debug, Default)]
@@ -43,11 +43,10 @@ impl Rules for Push {
     }
 
     #[inline]
-    fn send(&mut self, mut message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
-        match self.outgoing.send(&mut message, pipes) {
-            Some(_) => Ok(Sent::ONE),
-            None => Err(Refusal::Full.give_back(message)),
-        }
+    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
+        self.outgoing
+            .send(message, pipes)
+            .map_or(Err(Refusal::Full), |_| Ok(Sent::ONE))
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {

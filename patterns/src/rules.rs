@@ -26,6 +26,15 @@ pub(crate) trait Rules {
 
     fn writable(&mut self, _: PipeId, _: &mut impl Pipes) {}
 
+    /// Sends `message`, or leaves it as it is. A type that sends has this or `send`; each is made of the other.
+    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
+        self.send(std::mem::take(message), pipes)
+            .map_err(|refused| {
+                *message = refused.message;
+                refused.reason
+            })
+    }
+
     fn send(&mut self, message: Message, _: &mut impl Pipes) -> Result<Sent, Refused> {
         Err(Refusal::NotSupported.give_back(message))
     }

@@ -235,7 +235,7 @@ impl Loop {
             Ok(Pumped::Drained | Pumped::Contended) => true,
             Ok(Pumped::Blocked | Pumped::Unwired) => false,
             Err(error) => {
-                self.link_failed(key, error.into());
+                self.output_lost(key, error.into());
                 false
             }
         }

@@ -41,7 +41,7 @@ pub(super) struct Link {
 struct Interest {
     input: bool,
     output: bool,
-    /// A lent link is one-shot: a hang-up is reported once and not for ever, since the leader finds out by itself.
+    /// The reader is away.
     lent: bool,
 }
 
@@ -94,10 +94,10 @@ impl Link {
         self.change(|interest| interest.input = wanted && !interest.lent);
     }
 
-    /// A one-shot event was delivered: listen again for what is wanted.
+    /// An event was delivered: listens again for what is still wanted.
     pub(super) fn rearm(&self) {
         let interest = self.interest.lock();
-        if interest.lent {
+        if interest.output && !interest.input {
             self.apply(*interest);
         }
     }
@@ -131,10 +131,11 @@ impl Link {
     }
 
     fn apply(&self, interest: Interest) {
-        let mode = if interest.lent {
-            PollMode::Oneshot
-        } else {
+        // A hang-up is reported whether wanted or not. Where nobody reads, for now, it must not be so for ever.
+        let mode = if interest.input {
             PollMode::Level
+        } else {
+            PollMode::Oneshot
         };
         if let Err(error) = self.stream.modify(interest.event(self.key), mode) {
             self.duty(Duty::Failed(error.into()));

@@ -14,8 +14,10 @@
 mod backoff;
 mod drain;
 mod event_loop;
+mod handshake;
 mod link;
 mod listener;
+mod parting;
 mod registration;
 mod resolver;
 mod session;
@@ -25,7 +27,6 @@ mod traffic;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use highwater_patterns::SocketType;
@@ -129,7 +130,6 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Engine {
     threads: Vec<Arc<Shared>>,
-    handles: Mutex<Vec<JoinHandle<()>>>,
     next_key: Arc<AtomicUsize>,
 }
 
@@ -145,24 +145,19 @@ impl Engine {
                 next_key: Arc::clone(&next_key),
             }));
         }
-        let mut handles = Vec::new();
-        for index in 0..threads.len() {
-            let turned = threads[index..]
-                .iter()
-                .chain(&threads[..index])
-                .cloned()
-                .collect();
-            handles.push(
-                std::thread::Builder::new()
-                    .name(format!("{name}-io-{index}"))
-                    .spawn(move || event_loop::Loop::new(turned).run())?,
-            );
+        let engine = Self { threads, next_key };
+        for index in 0..engine.threads.len() {
+            let (before, from) = engine.threads.split_at(index);
+            let turned = from.iter().chain(before).cloned().collect();
+            let started = std::thread::Builder::new()
+                .name(format!("{name}-io-{index}"))
+                .spawn(move || event_loop::Loop::new(turned).run());
+            if let Err(error) = started {
+                engine.stop();
+                return Err(error);
+            }
         }
-        Ok(Self {
-            threads,
-            handles: Mutex::new(handles),
-            next_key,
-        })
+        Ok(engine)
     }
 
     /// Accepts connections on `listener`; the key ends it.
@@ -192,20 +187,28 @@ impl Engine {
         deadline: Option<Instant>,
         drains: &[Arc<Drain>],
     ) {
-        let (closed, is_closed) = crossbeam_channel::bounded(1);
-        let mut closed = Some(closed);
-        for thread in &self.threads {
+        let close = |closed| {
             drains.iter().for_each(|drain| drain.begin());
-            let owner = Arc::ptr_eq(thread, self.thread_for(key));
-            thread.send(Request::Close {
+            Request::Close {
                 key,
                 deadline,
                 drains: drains.to_vec(),
-                closed: if owner { closed.take() } else { None },
-            });
-        }
+                closed,
+            }
+        };
+        let owner = self.thread_for(key);
+        let (closed, is_closed) = crossbeam_channel::bounded(1);
+        owner.send(close(Some(closed)));
         // An error says that the thread is gone, and with it the listener.
         let _ = is_closed.recv();
+        // The others only now: what the listener has handed to them is in their inboxes already.
+        for thread in self
+            .threads
+            .iter()
+            .filter(|thread| !Arc::ptr_eq(thread, owner))
+        {
+            thread.send(close(None));
+        }
     }
 
     /// Ends the session `key`.
@@ -223,15 +226,6 @@ impl Engine {
     pub(crate) fn stop(&self) {
         for thread in &self.threads {
             thread.send(Request::Stop);
-        }
-    }
-
-    /// Waits until the threads have ended, after [`stop`](Self::stop).
-    pub(crate) fn join(&self) {
-        for handle in self.handles.lock().drain(..) {
-            if handle.join().is_err() {
-                tracing::error!(target: "highwater", "an I/O thread panicked");
-            }
         }
     }
 

@@ -223,6 +223,9 @@ impl Loop {
             self.end_session(key);
         } else if session.phase == Phase::Waiting {
             self.attempt(key);
+            if let Some(deadline) = self.session_closing(key) {
+                self.timers.bring_forward(key, deadline);
+            }
         }
     }
 
@@ -246,9 +249,7 @@ impl Loop {
             }
             return;
         }
-        if session.phase != Phase::Waiting {
-            self.timers.set(key, closing.deadline);
-        }
+        self.timers.bring_forward(key, closing.deadline);
     }
 
     /// Whether this session is closing, and until when it may go on.
@@ -264,13 +265,14 @@ impl Loop {
             return;
         };
         self.timers.set(key, None);
-        if let Phase::Linked(link) = session.phase {
-            self.drop_link(link, LinkError::ClosedHere);
-        }
         let mut lost = 0;
+        if let Phase::Linked(link) = session.phase {
+            lost = self.drop_link(link, LinkError::ClosedHere);
+        }
         if let Some(pipe) = &session.pipe {
-            lost = pipe.outgoing.discard();
-            session.config.telemetry.unsent.add(lost);
+            let unsent = pipe.outgoing.discard();
+            lost += unsent;
+            session.config.telemetry.unsent.add(unsent);
             session.config.telemetry.unread.add(pipe.incoming.close());
             session.config.side.happened(PipeEvent::Gone(pipe.id));
         }

@@ -33,6 +33,18 @@ impl Timers {
         }
     }
 
+    /// Sets the deadline of `key` unless it has an earlier one.
+    pub(super) fn bring_forward(&mut self, key: Key, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline
+            && self
+                .deadlines
+                .get(&key)
+                .is_none_or(|known| *known > deadline)
+        {
+            self.set(key, Some(deadline));
+        }
+    }
+
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
         self.queue.first().map(|(deadline, _)| *deadline)
@@ -70,5 +82,18 @@ mod tests {
         assert_eq!(timers.pop(at(25)), Some(1));
         assert_eq!(timers.pop(at(25)), Some(2));
         assert_eq!((timers.pop(at(99)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn a_deadline_is_brought_forward_and_never_put_off() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::default();
+        for (deadline, expected) in [(20, 20), (30, 20), (10, 10)] {
+            timers.bring_forward(1, Some(at(deadline)));
+            assert_eq!(timers.next(), Some(at(expected)));
+        }
+        timers.bring_forward(1, None);
+        assert_eq!(timers.next(), Some(at(10)));
     }
 }

@@ -9,31 +9,21 @@
 //!        \______________\____________\___________\______> dropped, with a cause
 //! ```
 
-use std::io;
-use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::event_loop::{Closing, Entry, Loop};
 use super::link::{Link, Slot};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::peer::{Credentials, PeerInfo};
-use crate::pipe::{
-    Delivery, Duty, Fill, Incoming, Outgoing, Pipe, PipeEvent, Pumped, Reader, Wire,
-};
-use crate::transport::{ConnectProgress, Stream};
+use crate::pipe::{Delivery, Duty, Fill, Pipe, PipeEvent, Pumped, Reader, Wire};
 use crate::zmtp::{
-    self, Command, Handshake, HandshakeConfig, Heartbeat, HeartbeatAction, HeartbeatConfig,
-    OwnedCommand, ProtocolError, Stop, Version,
+    self, Command, Handshake, Heartbeat, HeartbeatAction, OwnedCommand, ProtocolError, Stop,
 };
-
-/// How long the end of a connection waits for the peer to take everything and close in its turn.
-const PARTING: Duration = Duration::from_secs(1);
 
 /// Reads of one link before the others get their turn.
-const READS_AT_ONCE: usize = 4;
+pub(super) const READS_AT_ONCE: usize = 4;
 
 /// One link, as its I/O thread sees it.
 #[derive(Debug)]
@@ -42,15 +32,17 @@ pub(super) struct LinkEntry {
     /// The listener or session it belongs to.
     pub(super) owner: Key,
     pub(super) pipe: Option<Arc<Pipe>>,
-    config: Arc<EndpointConfig>,
-    accepted: bool,
-    address: String,
-    phase: Phase,
-    closing: Option<(Closing, usize)>,
+    pub(super) config: Arc<EndpointConfig>,
+    pub(super) accepted: bool,
+    pub(super) address: String,
+    pub(super) phase: Phase,
+    pub(super) closing: Option<(Closing, usize)>,
+    /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
+    pub(super) output_lost: Option<LinkError>,
 }
 
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     Connecting {
         until: Option<Instant>,
     },
@@ -69,88 +61,7 @@ enum Phase {
 }
 
 impl Loop {
-    /// Looks after a stream that is being connected; call [`begin_link`](Self::begin_link) once its owner knows it.
-    pub(super) fn add_connecting(
-        &mut self,
-        owner: Key,
-        stream: Stream,
-        progress: ConnectProgress,
-        config: &Arc<EndpointConfig>,
-    ) -> io::Result<Key> {
-        let in_progress = matches!(progress, ConnectProgress::InProgress);
-        self.add_link(owner, stream, config, false, in_progress)
-    }
-
-    /// Looks after an accepted stream.
-    pub(super) fn adopt(&mut self, stream: Stream, listener: Key, config: Arc<EndpointConfig>) {
-        let telemetry = &config.telemetry;
-        match self.add_link(listener, stream, &config, true, false) {
-            Ok(key) => {
-                let address = match self.entries.get(&key) {
-                    Some(Entry::Link(entry)) => entry.address.clone(),
-                    _ => String::new(),
-                };
-                let (endpoint, address) = (Some(&config.endpoint), Some(address.as_str()));
-                telemetry
-                    .monitor
-                    .emit(EventKind::Accepted, endpoint, address);
-                self.begin_handshake(key);
-            }
-            Err(error) => {
-                telemetry.accepts_failed.add(1);
-                let kind = EventKind::AcceptFailed(error.into());
-                telemetry.monitor.emit(kind, Some(&config.endpoint), None);
-            }
-        }
-    }
-
-    fn add_link(
-        &mut self,
-        owner: Key,
-        stream: Stream,
-        config: &Arc<EndpointConfig>,
-        accepted: bool,
-        in_progress: bool,
-    ) -> io::Result<Key> {
-        let key = self.new_key();
-        let address = stream
-            .peer_address()
-            .map_or_else(String::new, |address| address.to_string());
-        let reader = Reader::new(config.options.max_message_size);
-        let link = Link::new(self.shared(), key, stream, reader, in_progress)?;
-        let timeout = config.options.connect_timeout;
-        let entry = LinkEntry {
-            link: Arc::new(link),
-            owner,
-            pipe: None,
-            config: Arc::clone(config),
-            accepted,
-            address,
-            phase: Phase::Connecting {
-                until: timeout
-                    .filter(|_| in_progress)
-                    .and_then(|timeout| Instant::now().checked_add(timeout)),
-            },
-            closing: None,
-        };
-        self.entries.insert(key, Entry::Link(entry));
-        if in_progress {
-            self.set_link_timer(key);
-        }
-        Ok(key)
-    }
-
-    /// Begins the handshake at once if the stream is connected already.
-    pub(super) fn begin_link(&mut self, key: Key) {
-        if let Some(entry) = self.link_entry(key)
-            && matches!(entry.phase, Phase::Connecting { until: None })
-            && entry.link.stream().peer_address().is_some()
-        {
-            self.stream_connected(key);
-        }
-    }
-
-    fn link_entry(&mut self, key: Key) -> Option<&mut LinkEntry> {
+    pub(super) fn link_entry(&mut self, key: Key) -> Option<&mut LinkEntry> {
         match self.entries.get_mut(&key) {
             Some(Entry::Link(entry)) => Some(entry),
             _ => None,
@@ -183,176 +94,6 @@ impl Loop {
         }
     }
 
-    fn stream_connected(&mut self, key: Key) {
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        if entry.link.stream().is_self_connection() {
-            return self.link_failed(key, LinkError::SelfConnection);
-        }
-        if let Some(address) = entry.link.stream().peer_address() {
-            entry.address = address.to_string();
-        }
-        entry.emit(EventKind::Connected);
-        entry.link.want_input(true);
-        entry.link.want_output(false);
-        self.begin_handshake(key);
-    }
-
-    fn begin_handshake(&mut self, key: Key) {
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        let options = &entry.config.options;
-        let handshake = Handshake::new(HandshakeConfig {
-            routing_id: options.routing_id.clone(),
-            ..HandshakeConfig::new(entry.config.socket_type)
-        });
-        entry.phase = Phase::Handshaking {
-            handshake: Box::new(handshake),
-            unsent: Vec::new(),
-            until: options
-                .handshake_timeout
-                .and_then(|timeout| Instant::now().checked_add(timeout)),
-        };
-        self.set_link_timer(key);
-        self.handshake_event(key, true, true);
-    }
-
-    /// Takes the handshake as far as it goes now.
-    fn handshake_event(&mut self, key: Key, readable: bool, writable: bool) {
-        let Self {
-            entries, scratch, ..
-        } = self;
-        let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
-            return;
-        };
-        let Phase::Handshaking {
-            handshake, unsent, ..
-        } = &mut entry.phase
-        else {
-            return;
-        };
-        let wire = &*entry.link;
-        let mut outcome = transmit(handshake, unsent, wire, writable);
-        let mut rest = 0..0;
-        if outcome.is_ok() && readable {
-            scratch.clear();
-            scratch.reserve(4096);
-            outcome = match wire.read(scratch, 4096) {
-                Ok(0) => Err(LinkError::PeerClosed),
-                Ok(read) => match handshake.receive(&scratch[..read]) {
-                    Ok(taken) => {
-                        rest = taken..read;
-                        transmit(handshake, unsent, wire, true)
-                    }
-                    Err(error) => {
-                        // The peer should learn why, if it still listens; the error counts either way.
-                        let _ = transmit(handshake, unsent, wire, true);
-                        Err(error.into())
-                    }
-                },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-                Err(error) => Err(error.into()),
-            };
-        }
-        match outcome {
-            Err(cause) => self.link_failed(key, cause),
-            Ok(()) if handshake.is_done() && unsent.is_empty() => {
-                if let Slot::Here(reader) = &mut *entry.link.reader() {
-                    reader.preload(&scratch[rest]);
-                }
-                self.handshake_done(key);
-            }
-            Ok(()) => {
-                if let Slot::Here(reader) = &mut *entry.link.reader() {
-                    reader.preload(&scratch[rest]);
-                }
-                let waits = !unsent.is_empty();
-                entry.link.want_output(waits);
-            }
-        }
-    }
-
-    /// Both ends have agreed: the link gets its pipe, and messages flow.
-    fn handshake_done(&mut self, key: Key) {
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        let options = &entry.config.options;
-        let heartbeat = Heartbeat::new(
-            HeartbeatConfig {
-                interval: options.heartbeat_interval,
-                timeout: options.heartbeat_timeout,
-                ttl: options.heartbeat_ttl,
-            },
-            Instant::now(),
-        );
-        let traffic = Phase::Traffic {
-            heartbeat: Box::new(heartbeat),
-        };
-        let Phase::Handshaking { handshake, .. } = std::mem::replace(&mut entry.phase, traffic)
-        else {
-            unreachable!("only a handshake can be done");
-        };
-        let peer = handshake.into_peer().expect("the handshake is done");
-        let info = Arc::new(PeerInfo {
-            endpoint: entry.config.endpoint.clone(),
-            address: entry.address.clone(),
-            connected_here: !entry.accepted,
-            socket_type: peer.socket_type,
-            routing_id: peer.routing_id,
-            version: match peer.version {
-                Version::V3_0 => (3, 0),
-                Version::V3_1 => (3, 1),
-            },
-            metadata: peer.metadata.into(),
-            credentials: entry
-                .link
-                .stream()
-                .peer_credentials()
-                .map(|known| Credentials {
-                    uid: known.user,
-                    gid: known.group,
-                    pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
-                }),
-        });
-        let config = Arc::clone(&entry.config);
-        let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;
-        entry.link.want_output(false);
-        entry.emit(EventKind::HandshakeSucceeded);
-        config.telemetry.handshakes.add(1);
-
-        let owner = entry.owner;
-        let kept = match self.entries.get_mut(&owner) {
-            Some(Entry::Session(session)) => {
-                session.backoff.reset();
-                session.pipe.clone()
-            }
-            _ => None,
-        };
-        let pipe = kept.unwrap_or_else(|| {
-            let pipe = Arc::new(Pipe {
-                id: config.side.next_pipe_id(),
-                outgoing: Outgoing::new(config.options.send_limit(), config.options.conflate),
-                incoming: Incoming::new(config.options.receive_limit()),
-            });
-            config.side.happened(PipeEvent::Attached(Arc::clone(&pipe)));
-            pipe
-        });
-        if let Some(entry) = self.link_entry(key) {
-            entry.pipe = Some(Arc::clone(&pipe));
-        }
-        pipe.outgoing.attach(Arc::clone(&wire));
-        config.side.happened(PipeEvent::Connected {
-            pipe: pipe.id,
-            wire,
-            peer: info,
-        });
-        self.set_link_timer(key);
-        self.read_link(key);
-    }
-
     /// The kernel has room again.
     fn writable(&mut self, key: Key) {
         let Some(LinkEntry {
@@ -371,12 +112,24 @@ impl Loop {
                 link.want_output(false);
                 self.schedule(key);
             }
-            Err(error) => self.link_failed(key, error.into()),
+            Err(error) => self.output_lost(key, error.into()),
         }
     }
 
+    /// Writing has failed. The peer may have sent something before it went: that is read first.
+    pub(super) fn output_lost(&mut self, key: Key, cause: LinkError) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        if matches!(entry.phase, Phase::Parting { .. }) {
+            return self.link_parted(key);
+        }
+        entry.output_lost.get_or_insert(cause);
+        self.read_link(key);
+    }
+
     /// Reads what is there, as long as the socket wants more and the reader is here.
-    fn read_link(&mut self, key: Key) {
+    pub(super) fn read_link(&mut self, key: Key) {
         let Self {
             entries, scratch, ..
         } = self;
@@ -388,6 +141,7 @@ impl Loop {
             pipe: Some(pipe),
             phase: Phase::Traffic { heartbeat },
             config,
+            output_lost,
             ..
         } = entry
         else {
@@ -403,7 +157,9 @@ impl Loop {
             config,
             pings: false,
         };
-        let mut outcome = intake.hand_over(reader);
+        let wanted = !pipe.incoming.is_paused();
+        let mut outcome = intake.hand_over(reader).map(|go_on| go_on && wanted);
+        let mut dry = false;
         for _ in 0..READS_AT_ONCE {
             if !matches!(outcome, Ok(true)) {
                 break;
@@ -415,7 +171,10 @@ impl Loop {
                     let more = reader.is_eager();
                     intake.hand_over(reader).map(|go_on| go_on && more)
                 }
-                Ok(Fill::Nothing) => Ok(false),
+                Ok(Fill::Nothing) => {
+                    dry = true;
+                    Ok(false)
+                }
                 Ok(Fill::End) => Err(LinkError::PeerClosed),
                 Err(error) => Err(error.into()),
             };
@@ -423,8 +182,9 @@ impl Loop {
         let pings = intake.pings;
         reader.release(scratch);
         drop(slot);
-        match outcome {
-            Ok(_) => {
+        let output_lost = output_lost.take_if(|_| dry);
+        match outcome.and_then(|_| output_lost.map_or(Ok(()), Err)) {
+            Ok(()) => {
                 link.want_input(!pipe.incoming.is_paused());
                 if pings {
                     self.set_link_timer(key);
@@ -447,6 +207,7 @@ impl Loop {
                 }
             }
             Duty::Resume | Duty::Returned => self.read_link(key),
+            Duty::OutputLost(cause) => self.output_lost(key, cause),
             Duty::Failed(cause) | Duty::Close(cause) => self.link_failed(key, cause),
             Duty::Ping(_) | Duty::Pong => {
                 if let Phase::Traffic { heartbeat } = &mut entry.phase {
@@ -466,94 +227,6 @@ impl Loop {
         }
     }
 
-    /// Everything that was queued has gone to the kernel. A closing link parts.
-    pub(super) fn link_drained(&mut self, key: Key) {
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        let owner = entry.owner;
-        let own = entry.closing.as_ref().map(|(closing, _)| closing.deadline);
-        let Some(deadline) = own.or_else(|| self.session_closing(owner)) else {
-            return;
-        };
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        if matches!(entry.phase, Phase::Parting { .. }) {
-            return;
-        }
-        let sent_any = entry
-            .pipe
-            .as_ref()
-            .is_some_and(|pipe| pipe.outgoing.counts().messages > 0);
-        if !sent_any || entry.link.stream().shutdown(Shutdown::Write).is_err() {
-            return self.link_parted(key);
-        }
-        let until = Instant::now() + PARTING;
-        entry.phase = Phase::Parting {
-            until: deadline.map_or(until, |deadline| deadline.min(until)),
-        };
-        entry.link.want_input(true);
-        self.set_link_timer(key);
-        self.part(key);
-    }
-
-    /// Reads and forgets, until the peer closes: a connection closed with bytes unread is reset, and a reset takes
-    /// with it what the peer has not read.
-    fn part(&mut self, key: Key) {
-        let Self {
-            entries, scratch, ..
-        } = self;
-        let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
-            return;
-        };
-        for _ in 0..READS_AT_ONCE {
-            scratch.clear();
-            scratch.reserve(4096);
-            match entry.link.stream().read_into_spare(scratch, 4096) {
-                Ok(read) if read > 0 => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Ok(_) | Err(_) => return self.link_parted(key),
-            }
-        }
-    }
-
-    /// The end of a closing link, and of its session if it has one.
-    fn link_parted(&mut self, key: Key) {
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        let owner = entry.owner;
-        if matches!(self.entries.get(&owner), Some(Entry::Session(_)))
-            && self.session_closing(owner).is_some()
-        {
-            self.end_session(owner);
-        } else {
-            self.drop_link(key, LinkError::ClosedHere);
-        }
-    }
-
-    /// Ends an accepted link: at once if nothing waits, else when it is sent or the deadline has passed.
-    pub(super) fn close_link(&mut self, key: Key, closing: &Closing) {
-        let now = Instant::now();
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        let queued = entry.pipe.as_ref().map_or(0, |pipe| pipe.outgoing.queued());
-        entry.closing = Some((closing.clone(), queued));
-        let overdue = closing.deadline.is_some_and(|deadline| deadline <= now);
-        match &entry.pipe {
-            Some(pipe) if !overdue => {
-                if pipe.outgoing.is_drained() {
-                    self.link_drained(key);
-                } else {
-                    self.set_link_timer(key);
-                }
-            }
-            _ => self.drop_link(key, LinkError::ClosedHere),
-        }
-    }
-
     pub(super) fn link_timer(&mut self, key: Key, now: Instant) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -563,7 +236,8 @@ impl Loop {
             .as_ref()
             .is_some_and(|(closing, _)| closing.deadline.is_some_and(|deadline| deadline <= now));
         if overdue {
-            return self.drop_link(key, LinkError::ClosedHere);
+            self.drop_link(key, LinkError::ClosedHere);
+            return;
         }
         match &mut entry.phase {
             Phase::Connecting { until } if until.is_some_and(|until| until <= now) => {
@@ -581,7 +255,7 @@ impl Loop {
                         HeartbeatAction::None => break,
                         HeartbeatAction::SendPing { ttl } => {
                             if let Some(pipe) = &entry.pipe {
-                                pipe.outgoing.command(|out| zmtp::encode_ping(ttl, out));
+                                pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
                             }
                         }
                         HeartbeatAction::GiveUp => {
@@ -596,7 +270,7 @@ impl Loop {
         }
     }
 
-    fn set_link_timer(&mut self, key: Key) {
+    pub(super) fn set_link_timer(&mut self, key: Key) {
         let Some(entry) = self.link_entry(key) else {
             return;
         };
@@ -615,59 +289,10 @@ impl Loop {
         };
         self.timers.set(key, deadline);
     }
-
-    /// A link has failed, whoever noticed: it is dropped, and its owner goes on from there.
-    pub(super) fn link_failed(&mut self, key: Key, cause: LinkError) {
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        let owner = entry.owner;
-        if matches!(entry.phase, Phase::Parting { .. }) {
-            return self.link_parted(key);
-        }
-        let worked = matches!(entry.phase, Phase::Traffic { .. });
-        self.drop_link(key, cause.clone());
-        self.session_link_ended(owner, cause, worked);
-    }
-
-    /// Removes a link. The messages of a session's pipe stay for its next link; those of an accepted one are lost,
-    /// and counted.
-    pub(super) fn drop_link(&mut self, key: Key, cause: LinkError) {
-        let Some(Entry::Link(entry)) = self.entries.remove(&key) else {
-            return;
-        };
-        self.timers.set(key, None);
-        entry.link.end();
-        let telemetry = &entry.config.telemetry;
-        let Some(pipe) = &entry.pipe else {
-            if cause != LinkError::ClosedHere {
-                let handshaking = matches!(entry.phase, Phase::Handshaking { .. });
-                if handshaking {
-                    telemetry.handshakes_failed.add(1);
-                    entry.emit(EventKind::HandshakeFailed(cause));
-                }
-            }
-            return entry.finish(0);
-        };
-        pipe.outgoing.detach();
-        let kept = match self.entries.get(&entry.owner) {
-            Some(Entry::Session(session)) => session.pipe.is_some(),
-            _ => false,
-        };
-        let lost = if kept { 0 } else { pipe.outgoing.discard() };
-        telemetry.disconnects.add(1);
-        telemetry.unsent.add(lost);
-        entry.emit(EventKind::Disconnected { cause, lost });
-        entry.config.side.happened(PipeEvent::Disconnected {
-            pipe: pipe.id,
-            ends: !kept,
-        });
-        entry.finish(lost);
-    }
 }
 
 impl LinkEntry {
-    fn emit(&self, kind: EventKind) {
+    pub(super) fn emit(&self, kind: EventKind) {
         let endpoint = Some(&self.config.endpoint);
         self.config
             .telemetry
@@ -676,33 +301,13 @@ impl LinkEntry {
     }
 
     /// Tells those who wait for the end of a closing link.
-    fn finish(&self, lost: usize) {
+    pub(super) fn finish(&self, lost: usize) {
         if let Some((closing, queued)) = &self.closing {
             for drain in &closing.drains {
                 drain.finish(queued.saturating_sub(lost), lost);
             }
         }
     }
-}
-
-/// Writes what the handshake has to say.
-fn transmit(
-    handshake: &mut Handshake,
-    unsent: &mut Vec<u8>,
-    wire: &Link,
-    writable: bool,
-) -> Result<(), LinkError> {
-    while let Some(bytes) = handshake.poll_transmit() {
-        unsent.extend_from_slice(&bytes);
-    }
-    while writable && !unsent.is_empty() {
-        match wire.stream().write(unsent) {
-            Ok(written) => drop(unsent.drain(..written)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 /// One turn of reading a link.
@@ -727,7 +332,7 @@ impl Reading<'_> {
                         self.heartbeat.peer_ping(ttl, now);
                         self.pipe
                             .outgoing
-                            .command(|out| zmtp::encode_pong(context, out));
+                            .heartbeat(|out| zmtp::encode_pong(context, out));
                         self.pings = true;
                     }
                     Command::Pong { .. } => {
@@ -753,7 +358,7 @@ impl Reading<'_> {
                 if let OwnedCommand::Ping { context, .. } = command {
                     self.pipe
                         .outgoing
-                        .command(|out| zmtp::encode_pong(context, out));
+                        .heartbeat(|out| zmtp::encode_pong(context, out));
                 }
             }
             let Some(message) = message else {

@@ -1,6 +1,6 @@
 //! PUB: sends each message to everybody who wants it.
 
-use highwater_patterns::{Pattern, Sent, SocketType};
+use highwater_patterns::{Sent, SocketType};
 
 super::socket! {
     /// Sends each message to all subscribers of its topic, which is how its first frame begins, and to nobody else.

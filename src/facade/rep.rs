@@ -8,6 +8,7 @@ use std::time::Duration;
 use highwater_patterns::{Message, Pattern, ReturnPath, SocketType};
 
 use crate::error::{RecvError, ReplyError, TryRecvError};
+use crate::facade::calls::by_value;
 use crate::peer::PeerInfo;
 use crate::socket::{Core, RecvFailure, SendFailure, State, Wait};
 
@@ -149,8 +150,10 @@ impl Request {
         let outcome: Result<_, SendFailure> =
             self.core
                 .send_with(wait, message, |pattern, table, message| match pattern {
-                    Pattern::Rep(rules) => rules.reply(&path, message, table),
-                    other => other.send(message, table),
+                    Pattern::Rep(rules) => {
+                        by_value(message, |message| rules.reply(&path, message, table))
+                    }
+                    other => other.offer(message, table),
                 });
         outcome?;
         Ok(())

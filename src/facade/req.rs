@@ -6,6 +6,7 @@ use highwater_patterns::{Message, Pattern, RequestFailed, SocketType};
 
 use super::AsSocket;
 use crate::error::{RequestError, SendError};
+use crate::facade::calls::by_value;
 use crate::socket::{RecvFailure, SendFailure, Wait};
 
 super::socket! {
@@ -107,9 +108,9 @@ impl Req {
                     if rules.is_out() {
                         rules.abandon(table);
                     }
-                    rules.start(message, table)
+                    by_value(message, |message| rules.start(message, table))
                 }
-                other => other.send(message, table),
+                other => other.offer(message, table),
             })
             .map(|_| ())
     }

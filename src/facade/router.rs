@@ -6,6 +6,7 @@ use highwater_patterns::{Message, Pattern, RoutingId, SocketType};
 
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
+use crate::facade::calls::by_value;
 use crate::socket::{RecvFailure, SendFailure, Wait};
 
 super::socket! {
@@ -93,8 +94,10 @@ impl Router {
     fn route(&self, wait: Wait, id: &RoutingId, message: Message) -> Result<(), SendFailure> {
         self.core
             .send_with(wait, message, |pattern, table, message| match pattern {
-                Pattern::Router(rules) => rules.send_to(id, message, table),
-                other => other.send(message, table),
+                Pattern::Router(rules) => {
+                    by_value(message, |message| rules.send_to(id, message, table))
+                }
+                other => other.offer(message, table),
             })
             .map(|_| ())
     }

@@ -1,6 +1,6 @@
 //! SUB: receives what it subscribed to.
 
-use highwater_patterns::{Pattern, SocketType};
+use highwater_patterns::SocketType;
 
 super::socket! {
     /// Receives the messages whose first frame begins with one of the topics it has subscribed to, from each

@@ -1,6 +1,6 @@
 //! XSUB: a SUB for those in between: it passes subscriptions on and may send upstream.
 
-use highwater_patterns::{Pattern, SocketType};
+use highwater_patterns::SocketType;
 
 use super::Upstream;
 use crate::error::SendError;

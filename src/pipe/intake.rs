@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{Frame, Message, Received};
+use highwater_patterns::{Message, Received};
 
+use super::reader::next_single;
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
-use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError, SHORT_HEADER};
+use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError};
 
 /// The reading end of one pipe, in the hands of its socket.
 #[derive(Debug)]
@@ -49,9 +50,13 @@ impl Intake {
         self.wire = Some(wire);
     }
 
-    /// The connection is lost. What was delivered can still be read.
+    /// The connection is lost. What came whole can still be read, also what only the lent reader has.
     pub(crate) fn disconnected(&mut self) {
-        self.lent = None;
+        if let Some(mut reader) = self.lent.take() {
+            while let (Some(rest), _) = reader.cut(|| None, |_| {}) {
+                self.pipe.incoming.deliver(rest);
+            }
+        }
         self.wire = None;
     }
 
@@ -65,19 +70,15 @@ impl Intake {
         self.messages
     }
 
-    /// The next message, if it is small and stands ready: [`next`](Self::next) on its fast path.
+    /// The next message, if it is one frame, not large, and stands ready: [`next`](Self::next) on its fast path.
     #[inline]
-    pub(crate) fn next_small(&mut self) -> Option<Message> {
+    pub(crate) fn next_single(&mut self) -> Option<Message> {
         if self.translate {
             return None;
         }
         let message = match &mut self.lent {
-            Some(reader) if !self.behind => reader.next_small(),
-            _ => {
-                let (window, len) = self.decoder.peek_small(&self.chunk[self.at..])?;
-                self.at += SHORT_HEADER + len;
-                Some(Message::from(Frame::from_window(window, len)))
-            }
+            Some(reader) if !self.behind => reader.next_single(),
+            _ => next_single(&self.decoder, &self.chunk, &mut self.at),
         };
         self.messages += u64::from(message.is_some());
         message
@@ -183,7 +184,7 @@ impl Intake {
             OwnedCommand::Ping { ttl, context } => {
                 self.pipe
                     .outgoing
-                    .command(|out| zmtp::encode_pong(context, out));
+                    .heartbeat(|out| zmtp::encode_pong(context, out));
                 if ttl > 0 {
                     wire.duty(Duty::Ping(ttl));
                 }

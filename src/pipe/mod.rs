@@ -76,7 +76,9 @@ pub(crate) enum Duty {
     Room,
     /// The socket reads again: listen for input.
     Resume,
-    /// The connection failed in the hands of a sender or a leader.
+    /// A sender's write has failed. What the peer has sent may still be read.
+    OutputLost(LinkError),
+    /// The connection failed in the hands of a leader.
     Failed(LinkError),
     /// A leader met a PING that wants to be answered, with its time to live in tenths of a second.
     Ping(u16),

@@ -28,6 +28,9 @@ pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 /// A link that has been silent for so long is idle: its next message is written at once.
 const IDLE_AFTER: Duration = Duration::from_micros(20);
 
+/// With so many bytes of commands unwritten, no more heartbeats are added.
+const MOST_COMMAND_BYTES: usize = 16 * 1024;
+
 /// How much may wait in one direction of one pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HighWater {
@@ -189,6 +192,16 @@ impl Outgoing {
         }
     }
 
+    /// Queues a PING or a PONG as [`command`](Self::command) does, also while the last messages linger; drops it if so
+    /// many wait that the peer does not read: it cannot make us hoard answers.
+    pub(crate) fn heartbeat(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        if state.wire.is_some() && state.commands.len() < MOST_COMMAND_BYTES {
+            encode(&mut state.commands);
+            state.after_push(true);
+        }
+    }
+
     /// A connection is there: what waits will be written to it.
     pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
         let mut state = self.lock();
@@ -295,7 +308,11 @@ impl Outgoing {
             state = self.lock();
             state.busy = false;
             state.front = batch;
-            state.account(outcome, &*wire)?;
+            if let Err(error) = state.account(outcome, &*wire) {
+                state.broken = true;
+                state.scheduled = false;
+                return Err(error);
+            }
         }
     }
 
@@ -411,7 +428,7 @@ impl State {
             let outcome = self.front.write_from(self.written, &*wire);
             if let Err(error) = self.account(outcome, &*wire) {
                 self.broken = true;
-                wire.duty(Duty::Failed(error.into()));
+                wire.duty(Duty::OutputLost(error.into()));
                 return;
             }
         }

@@ -176,11 +176,11 @@ impl Slot {
         }
     }
 
-    /// The next message, if it is small and stands ready.
+    /// The next message, if it is one frame, not large, and stands ready.
     #[inline]
-    pub(super) fn next_small(&mut self) -> Option<Message> {
+    pub(super) fn next_single(&mut self) -> Option<Message> {
         match &mut self.way {
-            Way::Wire { intake, .. } => intake.next_small(),
+            Way::Wire { intake, .. } => intake.next_single(),
             Way::Inproc(_) => None,
         }
     }

@@ -15,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, InprocEnd, Lane, Pipe, Wire};
+use crate::pipe::{Batch, InprocEnd, Lane, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 
 /// The most links that a receiver reads itself; waiting for more costs more than it saves.
@@ -79,8 +79,8 @@ impl Table {
         wire: Arc<dyn Wire>,
         peer: Arc<PeerInfo>,
     ) -> bool {
+        // A pipe that was let go still sends what it holds; the I/O thread knows when that is over.
         let Some(slot) = self.pipes.get_mut(&pipe) else {
-            wire.duty(Duty::Close(LinkError::ClosedHere));
             return false;
         };
         slot.connect(wire, peer);
@@ -366,9 +366,9 @@ impl Pipes for Table {
 
     #[inline]
     fn try_read_message(&mut self, pipe: PipeId) -> Option<Message> {
-        let small = self.pipes.get_mut(&pipe)?.next_small();
-        if small.is_some() {
-            small
+        let single = self.pipes.get_mut(&pipe)?.next_single();
+        if single.is_some() {
+            single
         } else {
             self.read_any_message(pipe)
         }

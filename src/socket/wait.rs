@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use event_listener::{EventListener, Listener};
-use highwater_patterns::{Message, Pattern, PipeId, Refusal, Refused};
+use highwater_patterns::{Message, Pattern, PipeId, Refusal};
 
 use super::{Core, Ended, Locked, State, Table};
 use crate::error::WaitError;
@@ -44,8 +44,8 @@ pub(crate) enum Wait {
 /// Why a send came to nothing; the message comes back.
 #[derive(Debug)]
 pub(crate) enum SendFailure {
-    /// Nobody has room, and waiting was not allowed or long enough.
-    Refused(Refused),
+    /// Nobody has room, and waiting was not allowed or long enough; or the pattern says no for another reason.
+    Refused(Message, Refusal),
     /// The socket is of no more use.
     Ended(Message, Ended),
 }
@@ -116,7 +116,7 @@ impl Core {
         &self,
         wait: Wait,
         message: Message,
-        put: impl FnMut(&mut Pattern, &mut Table, Message) -> Result<T, Refused>,
+        put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> Result<T, SendFailure> {
         let state = self.lock();
         self.send_locked(state, wait, message, put).0
@@ -128,21 +128,22 @@ impl Core {
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        message: Message,
-        mut put: impl FnMut(&mut Pattern, &mut Table, Message) -> Result<T, Refused>,
+        mut message: Message,
+        mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> (Result<T, SendFailure>, Locked<'a>) {
         if let Some(ended) = state.ended {
             return (Err(SendFailure::Ended(message, ended)), state);
         }
         let State { pattern, table, .. } = &mut *state;
-        match put(pattern, table, message) {
+        match put(pattern, table, &mut message) {
             Ok(done) => {
                 if state.muted_since.is_some() {
                     self.unmute(&mut state);
                 }
                 (Ok(done), state)
             }
-            Err(refused) => self.send_later(state, wait, refused, put),
+            Err(Refusal::Full) => self.send_later(state, wait, message, put),
+            Err(reason) => (Err(SendFailure::Refused(message, reason)), state),
         }
     }
 
@@ -151,18 +152,15 @@ impl Core {
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        mut refused: Refused,
-        mut put: impl FnMut(&mut Pattern, &mut Table, Message) -> Result<T, Refused>,
+        mut message: Message,
+        mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> (Result<T, SendFailure>, Locked<'a>) {
-        if refused.reason != Refusal::Full {
-            return (Err(SendFailure::Refused(refused)), state);
-        }
         let deadline = Deadline::new(wait, state.options.send_timeout);
         let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
         loop {
             self.mute(&mut state);
             if deadline.has_passed() {
-                return (Err(SendFailure::Refused(refused)), state);
+                return (Err(SendFailure::Refused(message, Refusal::Full)), state);
             }
             let listener = self.writable.listen();
             drop(state);
@@ -175,17 +173,19 @@ impl Core {
             }
             state = self.lock();
             if let Some(ended) = state.ended {
-                return (Err(SendFailure::Ended(refused.message, ended)), state);
+                return (Err(SendFailure::Ended(message, ended)), state);
             }
             let State { pattern, table, .. } = &mut *state;
-            let outcome = put(pattern, table, refused.message);
-            match outcome {
-                Err(again) if again.reason == Refusal::Full => refused = again,
+            match put(pattern, table, &mut message) {
+                Err(Refusal::Full) => {}
                 settled => {
                     self.unmute(&mut state);
                     // There may be room for one more of those who wait.
                     self.writable.notify(1);
-                    return (settled.map_err(SendFailure::Refused), state);
+                    return (
+                        settled.map_err(|reason| SendFailure::Refused(message, reason)),
+                        state,
+                    );
                 }
             }
         }

@@ -137,7 +137,7 @@ fn header_len(body_len: usize) -> usize {
 /// Another frame of the same message follows.
 pub(super) const MORE: u8 = 1;
 /// The length takes 8 bytes.
-const LONG: u8 = 2;
+pub(super) const LONG: u8 = 2;
 /// The body is a command.
 pub(super) const COMMAND: u8 = 4;
 /// The bits that mean something.

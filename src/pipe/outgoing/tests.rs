@@ -184,7 +184,10 @@ fn a_failed_write_is_told_once_and_nothing_is_lost() {
     assert!(pipe.push(&Message::from("0"), true));
     assert!(pipe.push(&Message::from("1"), true));
     let failures = wire.take_duties();
-    assert!(matches!(failures[..], [Duty::Failed(_)]), "{failures:?}");
+    assert!(
+        matches!(failures[..], [Duty::OutputLost(_)]),
+        "{failures:?}"
+    );
     pipe.detach();
     assert_eq!(pipe.queued(), 2);
 }

@@ -17,7 +17,7 @@ pub(crate) use survey::{Stop, Survey};
 
 use super::command::{Command, OwnedCommand};
 use super::error::FrameError;
-use super::frame::{FrameHeader, LARGE_BODY, SHORT_HEADER};
+use super::frame::{FrameHeader, LARGE_BODY, LONG, LONG_HEADER, SHORT_HEADER};
 use large::LargeBody;
 
 /// The most frames of one message.
@@ -80,6 +80,24 @@ impl Decoder {
             return Some((window, usize::from(*len)));
         }
         None
+    }
+
+    /// The body of the message at the front of `input`, if it is one whole frame of at most [`LARGE_BODY`] bytes, and the
+    /// bytes it takes with its header. Nothing is taken. Like [`peek_small`](Self::peek_small), for any such length.
+    #[inline]
+    pub(crate) fn peek_single<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
+        let header_len = match input.first()? {
+            0 => SHORT_HEADER,
+            &LONG => LONG_HEADER,
+            _ => return None,
+        };
+        let (header, _) = FrameHeader::decode(input).ok()??;
+        let body_len = usize::try_from(header.body_len).ok()?;
+        if body_len > LARGE_BODY.min(self.max_message_size) || !self.is_between_messages() {
+            return None;
+        }
+        let taken = header_len + body_len;
+        Some((input.get(header_len..taken)?, taken))
     }
 
     /// Takes bytes from the front of `input`: how many, and the first item among them, if one was completed.

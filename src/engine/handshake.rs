@@ -1,0 +1,293 @@
+//! From a stream to a connection: connecting and the handshake.
+//!
+//! Owns: nothing; it takes links from their first phase to traffic.
+//! Always true: bytes behind the handshake stay, and are the first of the traffic; a link gets its pipe here.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::event_loop::{Entry, Loop};
+use super::link::{Link, Slot};
+use super::traffic::{LinkEntry, Phase};
+use super::{EndpointConfig, Key};
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::peer::{Credentials, PeerInfo};
+use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Reader, Wire};
+use crate::transport::{ConnectProgress, Stream};
+use crate::zmtp::{Handshake, HandshakeConfig, Heartbeat, HeartbeatConfig, Version};
+
+impl Loop {
+    /// Looks after a stream that is being connected; call [`begin_link`](Self::begin_link) once its owner knows it.
+    pub(super) fn add_connecting(
+        &mut self,
+        owner: Key,
+        stream: Stream,
+        progress: ConnectProgress,
+        config: &Arc<EndpointConfig>,
+    ) -> io::Result<Key> {
+        let in_progress = matches!(progress, ConnectProgress::InProgress);
+        self.add_link(owner, stream, config, false, in_progress)
+    }
+
+    /// Looks after an accepted stream.
+    pub(super) fn adopt(&mut self, stream: Stream, listener: Key, config: Arc<EndpointConfig>) {
+        let telemetry = &config.telemetry;
+        match self.add_link(listener, stream, &config, true, false) {
+            Ok(key) => {
+                let address = match self.entries.get(&key) {
+                    Some(Entry::Link(entry)) => entry.address.clone(),
+                    _ => String::new(),
+                };
+                let (endpoint, address) = (Some(&config.endpoint), Some(address.as_str()));
+                telemetry
+                    .monitor
+                    .emit(EventKind::Accepted, endpoint, address);
+                self.begin_handshake(key);
+            }
+            Err(error) => {
+                telemetry.accepts_failed.add(1);
+                let kind = EventKind::AcceptFailed(error.into());
+                telemetry.monitor.emit(kind, Some(&config.endpoint), None);
+            }
+        }
+    }
+
+    fn add_link(
+        &mut self,
+        owner: Key,
+        stream: Stream,
+        config: &Arc<EndpointConfig>,
+        accepted: bool,
+        in_progress: bool,
+    ) -> io::Result<Key> {
+        let key = self.new_key();
+        let address = stream
+            .peer_address()
+            .map_or_else(String::new, |address| address.to_string());
+        let reader = Reader::new(config.options.max_message_size);
+        let link = Link::new(self.shared(), key, stream, reader, in_progress)?;
+        let timeout = config.options.connect_timeout;
+        let entry = LinkEntry {
+            link: Arc::new(link),
+            owner,
+            pipe: None,
+            config: Arc::clone(config),
+            accepted,
+            address,
+            phase: Phase::Connecting {
+                until: timeout
+                    .filter(|_| in_progress)
+                    .and_then(|timeout| Instant::now().checked_add(timeout)),
+            },
+            closing: None,
+            output_lost: None,
+        };
+        self.entries.insert(key, Entry::Link(entry));
+        if in_progress {
+            self.set_link_timer(key);
+        }
+        Ok(key)
+    }
+
+    /// Begins the handshake at once if the stream is connected already.
+    pub(super) fn begin_link(&mut self, key: Key) {
+        if let Some(entry) = self.link_entry(key)
+            && matches!(entry.phase, Phase::Connecting { until: None })
+            && entry.link.stream().peer_address().is_some()
+        {
+            self.stream_connected(key);
+        }
+    }
+
+    pub(super) fn stream_connected(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        if entry.link.stream().is_self_connection() {
+            return self.link_failed(key, LinkError::SelfConnection);
+        }
+        if let Some(address) = entry.link.stream().peer_address() {
+            entry.address = address.to_string();
+        }
+        entry.emit(EventKind::Connected);
+        entry.link.want_input(true);
+        entry.link.want_output(false);
+        self.begin_handshake(key);
+    }
+
+    pub(super) fn begin_handshake(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let options = &entry.config.options;
+        let handshake = Handshake::new(HandshakeConfig {
+            routing_id: options.routing_id.clone(),
+            ..HandshakeConfig::new(entry.config.socket_type)
+        });
+        entry.phase = Phase::Handshaking {
+            handshake: Box::new(handshake),
+            unsent: Vec::new(),
+            until: options
+                .handshake_timeout
+                .and_then(|timeout| Instant::now().checked_add(timeout)),
+        };
+        self.set_link_timer(key);
+        self.handshake_event(key, true, true);
+    }
+
+    /// Takes the handshake as far as it goes now.
+    pub(super) fn handshake_event(&mut self, key: Key, readable: bool, writable: bool) {
+        let Self {
+            entries, scratch, ..
+        } = self;
+        let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
+            return;
+        };
+        let Phase::Handshaking {
+            handshake, unsent, ..
+        } = &mut entry.phase
+        else {
+            return;
+        };
+        let wire = &*entry.link;
+        let mut outcome = transmit(handshake, unsent, wire, writable);
+        let mut rest = 0..0;
+        if outcome.is_ok() && readable {
+            scratch.clear();
+            scratch.reserve(4096);
+            outcome = match wire.read(scratch, 4096) {
+                Ok(0) => Err(LinkError::PeerClosed),
+                Ok(read) => match handshake.receive(&scratch[..read]) {
+                    Ok(taken) => {
+                        rest = taken..read;
+                        transmit(handshake, unsent, wire, true)
+                    }
+                    Err(error) => {
+                        // The peer should learn why, if it still listens; the error counts either way.
+                        let _ = transmit(handshake, unsent, wire, true);
+                        Err(error.into())
+                    }
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                Err(error) => Err(error.into()),
+            };
+        }
+        match outcome {
+            Err(cause) => self.link_failed(key, cause),
+            Ok(()) if handshake.is_done() && unsent.is_empty() => {
+                if let Slot::Here(reader) = &mut *entry.link.reader() {
+                    reader.preload(&scratch[rest]);
+                }
+                self.handshake_done(key);
+            }
+            Ok(()) => {
+                if let Slot::Here(reader) = &mut *entry.link.reader() {
+                    reader.preload(&scratch[rest]);
+                }
+                let waits = !unsent.is_empty();
+                entry.link.want_output(waits);
+            }
+        }
+    }
+
+    /// Both ends have agreed: the link gets its pipe, and messages flow.
+    fn handshake_done(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let options = &entry.config.options;
+        let heartbeat = Heartbeat::new(
+            HeartbeatConfig {
+                interval: options.heartbeat_interval,
+                timeout: options.heartbeat_timeout,
+                ttl: options.heartbeat_ttl,
+            },
+            Instant::now(),
+        );
+        let traffic = Phase::Traffic {
+            heartbeat: Box::new(heartbeat),
+        };
+        let Phase::Handshaking { handshake, .. } = std::mem::replace(&mut entry.phase, traffic)
+        else {
+            unreachable!("only a handshake can be done");
+        };
+        let peer = handshake.into_peer().expect("the handshake is done");
+        let info = Arc::new(PeerInfo {
+            endpoint: entry.config.endpoint.clone(),
+            address: entry.address.clone(),
+            connected_here: !entry.accepted,
+            socket_type: peer.socket_type,
+            routing_id: peer.routing_id,
+            version: match peer.version {
+                Version::V3_0 => (3, 0),
+                Version::V3_1 => (3, 1),
+            },
+            metadata: peer.metadata.into(),
+            credentials: entry
+                .link
+                .stream()
+                .peer_credentials()
+                .map(|known| Credentials {
+                    uid: known.user,
+                    gid: known.group,
+                    pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
+                }),
+        });
+        let config = Arc::clone(&entry.config);
+        let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;
+        entry.link.want_output(false);
+        entry.emit(EventKind::HandshakeSucceeded);
+        config.telemetry.handshakes.add(1);
+
+        let owner = entry.owner;
+        let kept = match self.entries.get_mut(&owner) {
+            Some(Entry::Session(session)) => {
+                session.backoff.reset();
+                session.pipe.clone()
+            }
+            _ => None,
+        };
+        let pipe = kept.unwrap_or_else(|| {
+            let pipe = Arc::new(Pipe {
+                id: config.side.next_pipe_id(),
+                outgoing: Outgoing::new(config.options.send_limit(), config.options.conflate),
+                incoming: Incoming::new(config.options.receive_limit()),
+            });
+            config.side.happened(PipeEvent::Attached(Arc::clone(&pipe)));
+            pipe
+        });
+        if let Some(entry) = self.link_entry(key) {
+            entry.pipe = Some(Arc::clone(&pipe));
+        }
+        pipe.outgoing.attach(Arc::clone(&wire));
+        config.side.happened(PipeEvent::Connected {
+            pipe: pipe.id,
+            wire,
+            peer: info,
+        });
+        self.set_link_timer(key);
+        self.read_link(key);
+    }
+}
+
+/// Writes what the handshake has to say.
+fn transmit(
+    handshake: &mut Handshake,
+    unsent: &mut Vec<u8>,
+    wire: &Link,
+    writable: bool,
+) -> Result<(), LinkError> {
+    while let Some(bytes) = handshake.poll_transmit() {
+        unsent.extend_from_slice(&bytes);
+    }
+    while writable && !unsent.is_empty() {
+        match wire.stream().write(unsent) {
+            Ok(written) => drop(unsent.drain(..written)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

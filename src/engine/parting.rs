@@ -1,0 +1,161 @@
+//! The end of a link: by failure, by the peer, or by a socket that closes and has something to send.
+//!
+//! Owns: nothing; it takes links from any phase to their end.
+//! Always true: every way out of a link goes through `drop_link`, and every message that goes with it is counted.
+
+use std::io;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use super::Key;
+use super::event_loop::{Closing, Entry, Loop};
+use super::traffic::{Phase, READS_AT_ONCE};
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::pipe::PipeEvent;
+
+/// How long the end of a connection waits for the peer to take everything and close in its turn.
+const PARTING: Duration = Duration::from_secs(1);
+
+impl Loop {
+    /// Everything that was queued has gone to the kernel. A closing link parts.
+    pub(super) fn link_drained(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let owner = entry.owner;
+        let own = entry.closing.as_ref().map(|(closing, _)| closing.deadline);
+        let Some(deadline) = own.or_else(|| self.session_closing(owner)) else {
+            return;
+        };
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        if matches!(entry.phase, Phase::Parting { .. }) {
+            return;
+        }
+        let sent_any = entry
+            .pipe
+            .as_ref()
+            .is_some_and(|pipe| pipe.outgoing.counts().messages > 0);
+        if !sent_any || entry.link.stream().shutdown(Shutdown::Write).is_err() {
+            return self.link_parted(key);
+        }
+        let until = Instant::now() + PARTING;
+        entry.phase = Phase::Parting {
+            until: deadline.map_or(until, |deadline| deadline.min(until)),
+        };
+        entry.link.want_input(true);
+        self.set_link_timer(key);
+        self.part(key);
+    }
+
+    /// Reads and forgets, until the peer closes: a connection closed with bytes unread is reset, and a reset takes
+    /// with it what the peer has not read.
+    pub(super) fn part(&mut self, key: Key) {
+        let Self {
+            entries, scratch, ..
+        } = self;
+        let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
+            return;
+        };
+        for _ in 0..READS_AT_ONCE {
+            scratch.clear();
+            scratch.reserve(4096);
+            match entry.link.stream().read_into_spare(scratch, 4096) {
+                Ok(read) if read > 0 => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(_) | Err(_) => return self.link_parted(key),
+            }
+        }
+    }
+
+    /// The end of a closing link, and of its session if it has one.
+    pub(super) fn link_parted(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let owner = entry.owner;
+        if matches!(self.entries.get(&owner), Some(Entry::Session(_)))
+            && self.session_closing(owner).is_some()
+        {
+            self.end_session(owner);
+        } else {
+            self.drop_link(key, LinkError::ClosedHere);
+        }
+    }
+
+    /// Ends an accepted link: at once if nothing waits, else when it is sent or the deadline has passed.
+    pub(super) fn close_link(&mut self, key: Key, closing: &Closing) {
+        let now = Instant::now();
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let queued = entry.pipe.as_ref().map_or(0, |pipe| pipe.outgoing.queued());
+        entry.closing = Some((closing.clone(), queued));
+        let overdue = closing.deadline.is_some_and(|deadline| deadline <= now);
+        match &entry.pipe {
+            Some(pipe) if !overdue => {
+                if pipe.outgoing.is_drained() {
+                    self.link_drained(key);
+                } else {
+                    self.set_link_timer(key);
+                }
+            }
+            _ => {
+                self.drop_link(key, LinkError::ClosedHere);
+            }
+        }
+    }
+
+    /// A link has failed, whoever noticed: it is dropped, and its owner goes on from there.
+    pub(super) fn link_failed(&mut self, key: Key, cause: LinkError) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let owner = entry.owner;
+        if matches!(entry.phase, Phase::Parting { .. }) {
+            return self.link_parted(key);
+        }
+        let worked = matches!(entry.phase, Phase::Traffic { .. });
+        self.drop_link(key, cause.clone());
+        self.session_link_ended(owner, cause, worked);
+    }
+
+    /// Removes a link. The messages of a session's pipe stay for its next link; those of an accepted one are lost,
+    /// and counted; says how many those were.
+    pub(super) fn drop_link(&mut self, key: Key, cause: LinkError) -> usize {
+        let Some(Entry::Link(entry)) = self.entries.remove(&key) else {
+            return 0;
+        };
+        self.timers.set(key, None);
+        entry.link.end();
+        let telemetry = &entry.config.telemetry;
+        let Some(pipe) = &entry.pipe else {
+            if cause != LinkError::ClosedHere {
+                let handshaking = matches!(entry.phase, Phase::Handshaking { .. });
+                if handshaking {
+                    telemetry.handshakes_failed.add(1);
+                    entry.emit(EventKind::HandshakeFailed(cause));
+                }
+            }
+            entry.finish(0);
+            return 0;
+        };
+        pipe.outgoing.detach();
+        let kept = match self.entries.get(&entry.owner) {
+            Some(Entry::Session(session)) => session.pipe.is_some(),
+            _ => false,
+        };
+        let lost = if kept { 0 } else { pipe.outgoing.discard() };
+        telemetry.disconnects.add(1);
+        telemetry.unsent.add(lost);
+        entry.emit(EventKind::Disconnected { cause, lost });
+        entry.config.side.happened(PipeEvent::Disconnected {
+            pipe: pipe.id,
+            ends: !kept,
+        });
+        entry.finish(lost);
+        lost
+    }
+}

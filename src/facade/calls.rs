@@ -1,0 +1,93 @@
+//! The calls of the core that the handles share: which rule of the pattern each of them means.
+
+use highwater_patterns::{Message, Pattern, Refusal, Refused};
+
+use super::Report;
+use crate::error::SubscribeError;
+use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Wait};
+
+impl Core {
+    #[inline]
+    pub(super) fn publish(&self, wait: Wait, message: Message) -> Result<Report, SendFailure> {
+        self.send_with(wait, message, |pattern, table, message| {
+            pattern.offer(message, table)
+        })
+        .map(Report::from)
+    }
+
+    pub(super) fn change_subscriptions<T>(
+        &self,
+        change: impl FnOnce(&mut Pattern, &mut Table) -> T,
+    ) -> Result<T, SubscribeError> {
+        let mut state = self.lock();
+        if let Some(ended) = state.ended() {
+            return Err(ended.into());
+        }
+        let State { pattern, table, .. } = &mut *state;
+        Ok(change(pattern, table))
+    }
+
+    #[inline]
+    pub(super) fn send(&self, wait: Wait, message: Message) -> Result<(), SendFailure> {
+        self.send_with(wait, message, |pattern, table, message| {
+            pattern.offer(message, table)
+        })
+        .map(|_| ())
+    }
+
+    pub(super) fn send_many(
+        &self,
+        messages: impl Iterator<Item = Message>,
+    ) -> Result<usize, SendFailure> {
+        let mut sent = 0;
+        let mut state = self.lock();
+        for message in messages {
+            let outcome;
+            (outcome, state) = self.send_locked(
+                state,
+                Wait::Configured,
+                message,
+                |pattern, table, message| pattern.offer(message, table),
+            );
+            outcome?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    #[inline]
+    pub(super) fn recv(&self, wait: Wait) -> Result<Message, RecvFailure> {
+        self.recv_with(wait, |pattern, table| pattern.recv(table))
+    }
+
+    pub(super) fn recv_many(
+        &self,
+        into: &mut Vec<Message>,
+        most: usize,
+    ) -> Result<usize, RecvFailure> {
+        if most == 0 {
+            return Ok(0);
+        }
+        self.recv_with(Wait::Configured, |pattern, table| {
+            let before = into.len();
+            while into.len() - before < most {
+                let Some(message) = pattern.recv(table) else {
+                    break;
+                };
+                into.push(message);
+            }
+            (into.len() > before).then_some(into.len() - before)
+        })
+    }
+}
+
+/// Sends by a call that takes the message and gives it back inside its error.
+pub(super) fn by_value<T>(
+    message: &mut Message,
+    send: impl FnOnce(Message) -> Result<T, Refused>,
+) -> Result<T, Refusal> {
+    send(std::mem::take(message)).map_err(|refused| {
+        *message = refused.message;
+        refused.reason
+    })
+}

@@ -1,0 +1,468 @@
+//! The calls that several socket types share, written once.
+//!
+//! Owns: the macro that makes a handle, and one macro for each group of calls.
+//! Always true: the documentation here is what users read on every type; nothing is decided here.
+
+/// Defines a handle and the calls that every type of socket has.
+macro_rules! socket {
+    ($(#[$doc:meta])* $name:ident, $kind:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name {
+            core: std::sync::Arc<crate::socket::Core>,
+        }
+
+        impl $name {
+            /// A socket with the default options.
+            pub fn new(context: &crate::Context) -> Self {
+                Self::builder(context).build()
+            }
+
+            /// A socket with options of its own.
+            pub fn builder(context: &crate::Context) -> crate::facade::Builder<Self> {
+                crate::facade::Builder::new(context, $kind, |core| Self { core })
+            }
+
+            /// Listens on `endpoint` and returns it with its real port or path.
+            ///
+            /// Does not wait for peers. A socket may bind and connect as often as it likes, in any mixture.
+            ///
+            /// # Errors
+            ///
+            /// [`BindError`](crate::BindError): the endpoint does not parse, or the system refused.
+            pub fn bind<E>(&self, endpoint: E) -> Result<crate::Endpoint, crate::BindError>
+            where
+                E: TryInto<crate::Endpoint>,
+                crate::InvalidEndpoint: From<E::Error>,
+            {
+                let endpoint = endpoint.try_into().map_err(crate::InvalidEndpoint::from)?;
+                self.core.bind(&endpoint)
+            }
+
+            /// Keeps a connection to `endpoint`, whether somebody listens there already or not.
+            ///
+            /// Does not wait. A connection that fails or is lost is made again, with growing pauses.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`](crate::ConnectError): the endpoint does not parse, or cannot be connected to. A peer
+            /// that is not there is no error; [`monitor`](Self::monitor) tells of it.
+            pub fn connect<E>(&self, endpoint: E) -> Result<(), crate::ConnectError>
+            where
+                E: TryInto<crate::Endpoint>,
+                crate::InvalidEndpoint: From<E::Error>,
+            {
+                let endpoint = endpoint.try_into().map_err(crate::InvalidEndpoint::from)?;
+                self.core.connect(&endpoint, None)
+            }
+
+            /// Stops listening on `endpoint`, as `bind` returned it, and ends the connections that came through it.
+            ///
+            /// On return the address can be bound again. Unsent messages of these connections linger; received ones
+            /// that were not read are lost, and counted.
+            ///
+            /// # Errors
+            ///
+            /// [`EndpointError`](crate::EndpointError): the socket is not bound there.
+            pub fn unbind<E>(&self, endpoint: E) -> Result<(), crate::EndpointError>
+            where
+                E: TryInto<crate::Endpoint>,
+                crate::InvalidEndpoint: From<E::Error>,
+            {
+                let endpoint = endpoint.try_into().map_err(crate::InvalidEndpoint::from)?;
+                self.core.unbind(&endpoint)
+            }
+
+            /// Gives up the connection to `endpoint`.
+            ///
+            /// Unsent messages linger, even if there never was a connection; received ones that were not read are
+            /// lost, and counted.
+            ///
+            /// # Errors
+            ///
+            /// [`EndpointError`](crate::EndpointError): the socket is not connected there.
+            pub fn disconnect<E>(&self, endpoint: E) -> Result<(), crate::EndpointError>
+            where
+                E: TryInto<crate::Endpoint>,
+                crate::InvalidEndpoint: From<E::Error>,
+            {
+                let endpoint = endpoint.try_into().map_err(crate::InvalidEndpoint::from)?;
+                self.core.disconnect(&endpoint)
+            }
+
+            /// The endpoints this socket is bound to, with their real ports and paths.
+            pub fn local_endpoints(&self) -> Vec<crate::Endpoint> {
+                self.core.local_endpoints()
+            }
+
+            /// The peers that are connected at this moment.
+            pub fn peers(&self) -> Vec<crate::PeerInfo> {
+                self.core.peers()
+            }
+
+            /// Waits until at least `count` peers are connected.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            pub fn wait_for_peers(
+                &self,
+                count: usize,
+                timeout: std::time::Duration,
+            ) -> Result<(), crate::WaitError> {
+                self.core.wait_for_peers(count, timeout)
+            }
+
+            /// What the socket has counted so far.
+            pub fn stats(&self) -> crate::Stats {
+                self.core.stats()
+            }
+
+            /// A channel on which every event from now on arrives; several monitors hear the same.
+            ///
+            /// An event that finds 4096 others unread is dropped and counted in
+            /// [`Stats::events_missed`](crate::Stats::events_missed).
+            pub fn monitor(&self) -> crossbeam_channel::Receiver<crate::Event> {
+                self.core.telemetry().monitor.subscribe()
+            }
+
+            /// Sets an option by name; the value reads as the option prints it.
+            ///
+            /// # Errors
+            ///
+            /// [`OptionError`](crate::OptionError): no such option, no such value, or too late for this one.
+            pub fn set_option(&self, name: &str, value: &str) -> Result<(), crate::OptionError> {
+                self.core.set_option(name, value)
+            }
+
+            /// The value of the option `name`, as text.
+            ///
+            /// # Errors
+            ///
+            /// [`OptionError`](crate::OptionError): no such option.
+            pub fn option(&self, name: &str) -> Result<String, crate::OptionError> {
+                self.core.option(name)
+            }
+
+            /// Closes the socket and waits, at most `drain`, until what was sent has gone out.
+            ///
+            /// Its addresses are free on return. Merely dropping the socket waits for nothing and leaves the rest to
+            /// the `linger` option.
+            pub fn close(self, drain: std::time::Duration) -> crate::DrainReport {
+                self.core.close_and_drain(crate::Linger::AtMost(drain))
+            }
+        }
+
+        impl crate::facade::AsSocket for $name {
+            fn as_socket(&self) -> crate::SocketRef {
+                crate::SocketRef::new(&self.core)
+            }
+        }
+
+        impl Drop for $name {
+            /// Closes the socket. Does not wait: unsent messages linger in the background.
+            fn drop(&mut self) {
+                self.core.close(None);
+            }
+        }
+    };
+}
+pub(super) use socket;
+
+/// The calls of a socket type that sends whole messages to whichever peer has room.
+macro_rules! sends {
+    ($name:ident) => {
+        impl $name {
+            /// Sends `message` to the next peer with room, waiting for one while the socket is mute.
+            ///
+            /// The message is queued, not delivered, when this returns. Waits as long as the `send_timeout` option
+            /// says; by default for ever.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message.
+            #[inline]
+            pub fn send(&self, message: impl Into<crate::Message>) -> Result<(), crate::SendError> {
+                Ok(self
+                    .core
+                    .send(crate::socket::Wait::Configured, message.into())?)
+            }
+
+            /// Sends `message` if a peer has room at this moment.
+            ///
+            /// # Errors
+            ///
+            /// [`TrySendError`](crate::TrySendError), with the message.
+            #[inline]
+            pub fn try_send(
+                &self,
+                message: impl Into<crate::Message>,
+            ) -> Result<(), crate::TrySendError> {
+                Ok(self.core.send(crate::socket::Wait::No, message.into())?)
+            }
+
+            /// Sends `message`, waiting at most `timeout` for a peer with room.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message.
+            pub fn send_timeout(
+                &self,
+                message: impl Into<crate::Message>,
+                timeout: std::time::Duration,
+            ) -> Result<(), crate::SendError> {
+                Ok(self
+                    .core
+                    .send(crate::socket::Wait::AtMost(timeout), message.into())?)
+            }
+
+            /// Sends every message of `messages`, each as [`send`](Self::send) does, taking the socket's lock once
+            /// while there is room; says how many that were.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the first message that was not sent; the ones before it were.
+            pub fn send_many<I>(&self, messages: I) -> Result<usize, crate::SendError>
+            where
+                I: IntoIterator,
+                I::Item: Into<crate::Message>,
+            {
+                Ok(self.core.send_many(messages.into_iter().map(Into::into))?)
+            }
+        }
+    };
+}
+pub(super) use sends;
+
+/// The calls of a socket type that receives whole messages from any peer.
+macro_rules! receives {
+    ($name:ident) => {
+        impl $name {
+            /// The next message, from each peer in turn; waits until there is one.
+            ///
+            /// Waits as long as the `receive_timeout` option says; by default for ever.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError).
+            #[inline]
+            pub fn recv(&self) -> Result<crate::Message, crate::RecvError> {
+                Ok(self.core.recv(crate::socket::Wait::Configured)?)
+            }
+
+            /// The next message, if one is there at this moment.
+            ///
+            /// # Errors
+            ///
+            /// [`TryRecvError`](crate::TryRecvError).
+            #[inline]
+            pub fn try_recv(&self) -> Result<crate::Message, crate::TryRecvError> {
+                Ok(self.core.recv(crate::socket::Wait::No)?)
+            }
+
+            /// The next message; waits at most `timeout` for one.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError).
+            pub fn recv_timeout(
+                &self,
+                timeout: std::time::Duration,
+            ) -> Result<crate::Message, crate::RecvError> {
+                Ok(self.core.recv(crate::socket::Wait::AtMost(timeout))?)
+            }
+
+            /// Waits for a message, then takes it and those that are there with it, `most` at the most, taking the
+            /// socket's lock once; puts them behind what `into` holds and says how many they were.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError), if there was none.
+            pub fn recv_many(
+                &self,
+                into: &mut Vec<crate::Message>,
+                most: usize,
+            ) -> Result<usize, crate::RecvError> {
+                Ok(self.core.recv_many(into, most)?)
+            }
+        }
+    };
+}
+pub(super) use receives;
+
+/// The calls of a socket type that fans messages out.
+macro_rules! publishes {
+    ($name:ident) => {
+        impl $name {
+            /// Sends `message` to everybody who wants it; says how many got it and how many missed it.
+            ///
+            /// Does not wait: who is at their high-water mark misses the message, and that is counted. Only where the
+            /// `slow_subscriber` option refuses instead, it waits until all have room, as long as the `send_timeout`
+            /// option says; by default for ever.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message; nobody got it then.
+            #[inline]
+            pub fn send(
+                &self,
+                message: impl Into<crate::Message>,
+            ) -> Result<crate::Report, crate::SendError> {
+                Ok(self
+                    .core
+                    .publish(crate::socket::Wait::Configured, message.into())?)
+            }
+
+            /// As [`send`](Self::send), but never waits.
+            ///
+            /// # Errors
+            ///
+            /// [`TrySendError`](crate::TrySendError), with the message; nobody got it then.
+            #[inline]
+            pub fn try_send(
+                &self,
+                message: impl Into<crate::Message>,
+            ) -> Result<crate::Report, crate::TrySendError> {
+                Ok(self.core.publish(crate::socket::Wait::No, message.into())?)
+            }
+
+            /// As [`send`](Self::send), but waits at most `timeout`.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message; nobody got it then.
+            pub fn send_timeout(
+                &self,
+                message: impl Into<crate::Message>,
+                timeout: std::time::Duration,
+            ) -> Result<crate::Report, crate::SendError> {
+                Ok(self
+                    .core
+                    .publish(crate::socket::Wait::AtMost(timeout), message.into())?)
+            }
+        }
+    };
+}
+pub(super) use publishes;
+
+/// The calls of a socket type that knows who has subscribed to what.
+macro_rules! knows_subscribers {
+    ($name:ident) => {
+        impl $name {
+            /// Waits until at least `count` peers have subscribed to anything: the cure for the slow joiner.
+            ///
+            /// A subscription takes effect when it has arrived here; what is published before is not sent to that
+            /// peer.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            pub fn wait_for_subscribers(
+                &self,
+                count: usize,
+                timeout: std::time::Duration,
+            ) -> Result<(), crate::WaitError> {
+                self.core.wait_until(timeout, |state| {
+                    matches!(&state.pattern, highwater_patterns::Pattern::$name(rules) if rules.subscriber_count() >= count)
+                })
+            }
+
+            /// Waits until at least `count` peers would get a message whose first frame is `topic`.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            pub fn wait_for_subscription(
+                &self,
+                topic: impl AsRef<[u8]>,
+                count: usize,
+                timeout: std::time::Duration,
+            ) -> Result<(), crate::WaitError> {
+                let topic = topic.as_ref();
+                self.core.wait_until(timeout, |state| {
+                    matches!(
+                        &state.pattern,
+                        highwater_patterns::Pattern::$name(rules) if rules.subscription_count(topic) >= count
+                    )
+                })
+            }
+
+            /// How many peers have subscribed to anything.
+            pub fn subscriber_count(&self) -> usize {
+                match &self.core.lock().pattern {
+                    highwater_patterns::Pattern::$name(rules) => rules.subscriber_count(),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+
+            /// How many peers would get a message whose first frame is `topic`.
+            pub fn subscription_count(&self, topic: impl AsRef<[u8]>) -> usize {
+                match &self.core.lock().pattern {
+                    highwater_patterns::Pattern::$name(rules) => rules.subscription_count(topic.as_ref()),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+
+            /// How many different topics are subscribed to.
+            pub fn topic_count(&self) -> usize {
+                match &self.core.lock().pattern {
+                    highwater_patterns::Pattern::$name(rules) => rules.topic_count(),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+        }
+    };
+}
+pub(super) use knows_subscribers;
+
+/// The calls of a socket type that subscribes.
+macro_rules! subscribes {
+    ($name:ident) => {
+        impl $name {
+            /// Subscribes to all messages whose first frame begins with `topic`; the empty topic to all there are.
+            ///
+            /// Every publisher, connected now or later, is told, also after each reconnect. Does not wait: what was
+            /// published before the publisher has heard of it is not received. Subscriptions are counted: one made
+            /// twice has to be undone twice.
+            ///
+            /// # Errors
+            ///
+            /// [`SubscribeError`](crate::SubscribeError): the socket is of no more use.
+            pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
+                self.core.change_subscriptions(|pattern, table| {
+                    if let highwater_patterns::Pattern::$name(rules) = pattern {
+                        rules.subscribe(topic.as_ref(), table);
+                    }
+                })
+            }
+
+            /// Undoes one subscription to exactly `topic`, and tells whether there was one.
+            ///
+            /// What has arrived already and is not wanted any more is not delivered by a SUB.
+            ///
+            /// # Errors
+            ///
+            /// [`SubscribeError`](crate::SubscribeError): the socket is of no more use.
+            pub fn unsubscribe(
+                &self,
+                topic: impl AsRef<[u8]>,
+            ) -> Result<bool, crate::SubscribeError> {
+                self.core.change_subscriptions(|pattern, table| {
+                    let highwater_patterns::Pattern::$name(rules) = pattern else {
+                        return false;
+                    };
+                    rules.unsubscribe(topic.as_ref(), table)
+                })
+            }
+
+            /// How many different topics it is subscribed to.
+            pub fn topic_count(&self) -> usize {
+                match &self.core.lock().pattern {
+                    highwater_patterns::Pattern::$name(rules) => rules.topic_count(),
+                    other => unreachable!("the socket is a {:?}", other.kind()),
+                }
+            }
+        }
+    };
+}
+pub(super) use subscribes;
