@@ -67,7 +67,8 @@ impl Loop {
             .peer_address()
             .map_or_else(String::new, |address| address.to_string());
         let reader = Reader::new(config.options.max_message_size);
-        let link = Link::new(self.shared(), key, stream, reader, in_progress)?;
+        let telemetry = Arc::clone(&config.telemetry);
+        let link = Link::new(self.shared(), key, stream, reader, telemetry, in_progress)?;
         let timeout = config.options.connect_timeout;
         let entry = LinkEntry {
             link: Arc::new(link),
@@ -157,7 +158,7 @@ impl Loop {
         if outcome.is_ok() && readable {
             scratch.clear();
             scratch.reserve(4096);
-            outcome = match wire.read(scratch, 4096) {
+            outcome = match wire.stream().read_into_spare(scratch, 4096) {
                 Ok(0) => Err(LinkError::PeerClosed),
                 Ok(read) => match handshake.receive(&scratch[..read]) {
                     Ok(taken) => {
@@ -174,6 +175,7 @@ impl Loop {
                 Err(error) => Err(error.into()),
             };
         }
+        entry.config.telemetry.bytes_received.add(rest.len());
         match outcome {
             Err(cause) => self.link_failed(key, cause),
             Ok(()) if handshake.is_done() && unsent.is_empty() => {

@@ -21,6 +21,7 @@ use polling::{Event, PollMode};
 use super::registration::Registered;
 use super::{Key, Request, Shared};
 use crate::pipe::{Duty, Reader, Wire};
+use crate::stats::Telemetry;
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::Stream;
 
@@ -33,6 +34,7 @@ pub(super) struct Link {
     reader: Mutex<Slot>,
     /// Something was read since the I/O thread last asked.
     heard: AtomicBool,
+    telemetry: Arc<Telemetry>,
     thread: Arc<Shared>,
 }
 
@@ -63,6 +65,7 @@ impl Link {
         key: Key,
         stream: Stream,
         reader: Reader,
+        telemetry: Arc<Telemetry>,
         output: bool,
     ) -> io::Result<Self> {
         let interest = Interest {
@@ -76,6 +79,7 @@ impl Link {
             interest: Mutex::new(interest),
             reader: Mutex::new(Slot::Here(reader)),
             heard: AtomicBool::new(false),
+            telemetry,
             thread: Arc::clone(thread),
         })
     }
@@ -87,6 +91,11 @@ impl Link {
     /// The place of the reader; the lock keeps it there.
     pub(super) fn reader(&self) -> MutexGuard<'_, Slot> {
         self.reader.lock()
+    }
+
+    /// Whether the socket reads.
+    pub(super) fn is_lent(&self) -> bool {
+        matches!(*self.reader.lock(), Slot::Lent)
     }
 
     /// Whether the I/O thread should hear of input.
@@ -160,6 +169,7 @@ impl Wire for Link {
     fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         let read = self.stream.read_into_spare(buffer, most)?;
         self.heard.store(true, Ordering::Relaxed);
+        self.telemetry.bytes_received.add(read);
         Ok(read)
     }
 

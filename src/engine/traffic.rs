@@ -166,8 +166,7 @@ impl Loop {
             }
             reader.adopt(scratch);
             outcome = match reader.fill(&**link) {
-                Ok(Fill::Bytes(read)) => {
-                    config.telemetry.bytes_received.add(read);
+                Ok(Fill::Bytes(_)) => {
                     let more = reader.is_eager();
                     intake.hand_over(reader).map(|go_on| go_on && more)
                 }
@@ -247,7 +246,11 @@ impl Loop {
                 self.link_failed(key, LinkError::HandshakeTimeout);
             }
             Phase::Traffic { heartbeat } => {
-                if entry.link.was_heard() {
+                // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame
+                // for silence.
+                let unread = entry.pipe.as_ref().is_some_and(|pipe| pipe.incoming.is_paused())
+                    || entry.link.is_lent() && !entry.config.side.lending().is_waiting();
+                if entry.link.was_heard() || unread {
                     heartbeat.received(now);
                 }
                 loop {

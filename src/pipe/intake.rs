@@ -11,7 +11,7 @@ use highwater_patterns::{Message, Received};
 use super::reader::next_single;
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
-use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError};
+use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError, Stop};
 
 /// The reading end of one pipe, in the hands of its socket.
 #[derive(Debug)]
@@ -53,8 +53,16 @@ impl Intake {
     /// The connection is lost. What came whole can still be read, also what only the lent reader has.
     pub(crate) fn disconnected(&mut self) {
         if let Some(mut reader) = self.lent.take() {
-            while let (Some(rest), _) = reader.cut(|| None, |_| {}) {
-                self.pipe.incoming.deliver(rest);
+            loop {
+                let (rest, stop) = reader.cut(|| None, |_| {});
+                if let Some(rest) = rest {
+                    self.pipe.incoming.deliver(rest);
+                }
+                // Large messages stand between the others.
+                let (Stop::Decode, Ok(Some(message))) = (stop, reader.decode_one(|_| {})) else {
+                    break;
+                };
+                self.pipe.incoming.deliver(Delivery::One(message));
             }
         }
         self.wire = None;

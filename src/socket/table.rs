@@ -387,7 +387,12 @@ impl Pipes for Table {
     }
 
     fn close(&mut self, pipe: PipeId) {
-        self.turn_away(pipe, LinkError::Evicted);
+        // PUB and XPUB turn out who is too slow; ROUTER who has lost its routing id to another.
+        let cause = match self.kind {
+            SocketType::Router => LinkError::DuplicateRoutingId,
+            _ => LinkError::Evicted,
+        };
+        self.turn_away(pipe, cause);
     }
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {

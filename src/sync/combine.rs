@@ -34,7 +34,7 @@ pub(crate) trait Combine {
 pub(crate) struct Room<S, M> {
     state: Mutex<S>,
     mail: Mutex<VecDeque<M>>,
-    /// There is mail.
+    /// There is mail. Changes under the lock of `mail`, and is looked at without.
     pending: AtomicBool,
 }
 
@@ -54,7 +54,7 @@ impl<S, M> Room<S, M> {
         C: Combine<State = S, Mail = M>,
     {
         let mut state = self.state.lock();
-        if self.pending.load(Ordering::Acquire) {
+        if self.pending.load(Ordering::Relaxed) {
             self.read_mail(owner, &mut state);
         }
         Locked {
@@ -81,15 +81,17 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        self.mail.lock().push_back(mail);
-        self.pending.store(true, Ordering::SeqCst);
+        let mut all = self.mail.lock();
+        all.push_back(mail);
+        self.pending.store(true, Ordering::Relaxed);
+        drop(all);
         // Pairs with the fence in `Locked::drop`: either we see the lock free, or its holder sees `pending`.
         fence(Ordering::SeqCst);
         drop(self.try_lock(owner));
     }
 
     /// The state as it is, with mail left unread.
-    #[cfg(all(test, loom))]
+    #[cfg(all(test, highwater_model))]
     pub(super) fn peek<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(&self.state.lock())
     }
@@ -99,8 +101,14 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        while self.pending.swap(false, Ordering::SeqCst) {
-            let mail = std::mem::take(&mut *self.mail.lock());
+        loop {
+            let mut all = self.mail.lock();
+            let mail = std::mem::take(&mut *all);
+            self.pending.store(false, Ordering::Relaxed);
+            drop(all);
+            if mail.is_empty() {
+                return;
+            }
             for one in mail {
                 owner.apply(state, one);
             }

@@ -5,27 +5,27 @@
 //! that cannot panic half-way, and a library that stops because one thread died would turn one fault into two.
 
 mod combine;
-#[cfg(all(test, loom))]
+#[cfg(all(test, highwater_model))]
 mod models;
 
 use std::sync::{PoisonError, TryLockError};
 
 pub(crate) use combine::{Combine, Locked, Room};
-#[cfg(not(loom))]
+#[cfg(not(highwater_model))]
 pub(crate) use std::sync::{
     MutexGuard,
     atomic::{AtomicBool, AtomicU32, Ordering, fence},
 };
 
-#[cfg(loom)]
+#[cfg(highwater_model)]
 pub(crate) use loom::sync::{
     MutexGuard,
     atomic::{AtomicBool, AtomicU32, Ordering, fence},
 };
 
-#[cfg(loom)]
+#[cfg(highwater_model)]
 use loom::sync::Mutex as Inner;
-#[cfg(not(loom))]
+#[cfg(not(highwater_model))]
 use std::sync::Mutex as Inner;
 
 /// A mutex without poisoning.

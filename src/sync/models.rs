@@ -1,4 +1,4 @@
-//! The protocols between threads, tried in every order: `RUSTFLAGS="--cfg loom" cargo test --release --lib models`.
+//! The protocols between threads, tried in every order: `RUSTFLAGS="--cfg highwater_model" cargo test --release --lib models`.
 
 use std::sync::Arc;
 
