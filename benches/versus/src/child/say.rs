@@ -1,0 +1,124 @@
+//! What a child tells its parent: one line of text on standard output for each report.
+
+use std::io::Write;
+use std::str::FromStr;
+
+use crate::peers::Failure;
+
+/// What a child tells its parent, a line each.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Report {
+    /// Bound; others may connect to this endpoint, or these, with a space between.
+    Ready(String),
+    /// Every subscriber has heard the publisher, which may now begin.
+    Joined,
+    /// The warm-up is over: what follows counts.
+    Begin,
+    /// So many messages in so many nanoseconds; 0: from `Begin` to the arrival of this line.
+    Count {
+        messages: u64,
+        nanos: u64,
+    },
+    /// Round trips, in nanoseconds.
+    RoundTrips {
+        median: u64,
+        p99: u64,
+        count: u64,
+    },
+    /// Every connection has been asked for.
+    Connected,
+    Unsupported(String),
+    Failed(String),
+}
+
+/// Writes `report` as one line, in one system call.
+pub(crate) fn say(report: Report) {
+    let line = report.line();
+    let mut out = std::io::stdout().lock();
+    // A parent that is gone has no use for it, and takes this process with it in a moment.
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Reports `failure`.
+pub(crate) fn complain(failure: Failure) {
+    say(match failure {
+        Failure::Unsupported(why) => Report::Unsupported(why.to_owned()),
+        Failure::Broken(why) => Report::Failed(why.replace('\n', " ")),
+    });
+}
+
+impl Report {
+    fn line(&self) -> String {
+        match self {
+            Self::Ready(at) => format!("ready {at}\n"),
+            Self::Begin => "begin\n".to_owned(),
+            Self::Count { messages, nanos } => format!("count {messages} {nanos}\n"),
+            Self::RoundTrips { median, p99, count } => {
+                format!("round-trips {median} {p99} {count}\n")
+            }
+            Self::Joined => "joined\n".to_owned(),
+            Self::Connected => "connected\n".to_owned(),
+            Self::Unsupported(why) => format!("unsupported {why}\n"),
+            Self::Failed(why) => format!("failed {why}\n"),
+        }
+    }
+}
+
+impl FromStr for Report {
+    type Err = ();
+
+    /// A line that is no report (a library that prints) is an error, to be ignored.
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let mut numbers = rest.split(' ').map(|number| number.parse().map_err(|_| ()));
+        let mut number = || numbers.next().unwrap_or(Err(()));
+        Ok(match word {
+            "ready" => Self::Ready(rest.to_owned()),
+            "begin" => Self::Begin,
+            "count" => Self::Count {
+                messages: number()?,
+                nanos: number()?,
+            },
+            "round-trips" => Self::RoundTrips {
+                median: number()?,
+                p99: number()?,
+                count: number()?,
+            },
+            "joined" => Self::Joined,
+            "connected" => Self::Connected,
+            "unsupported" => Self::Unsupported(rest.to_owned()),
+            "failed" => Self::Failed(rest.to_owned()),
+            _ => return Err(()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_as_it_was_written() {
+        for report in [
+            Report::Ready("tcp://127.0.0.1:5555".to_owned()),
+            Report::Begin,
+            Report::Count {
+                messages: 3,
+                nanos: 14,
+            },
+            Report::RoundTrips {
+                median: 15,
+                p99: 92,
+                count: 65,
+            },
+            Report::Joined,
+            Report::Connected,
+            Report::Unsupported("it has no such socket".to_owned()),
+            Report::Failed("connection refused".to_owned()),
+        ] {
+            assert_eq!(report.line().trim_end().parse(), Ok(report));
+        }
+        assert_eq!("count many".parse::<Report>(), Err(()));
+        assert_eq!("a library that prints".parse::<Report>(), Err(()));
+    }
+}

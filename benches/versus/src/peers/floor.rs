@@ -1,0 +1,256 @@
+//! What the machine can do without a messaging library: bare TCP and Unix sockets, and for inproc a bounded channel.
+//!
+//! Frames are ZMTP's (a flag, a length of one or eight bytes, the body), without a handshake. A stream is written in
+//! batches of 64 KiB from one buffer and parsed in the buffer it is read into; a ping-pong is one blocking write and one
+//! blocking read each way. Over inproc a message is a `Vec` made for each send.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready};
+
+#[derive(Clone)]
+pub(super) struct Floor {
+    /// What a bound end of inproc has left for the end that connects.
+    inproc: Arc<Mutex<Option<Channel>>>,
+}
+
+pub(super) enum FloorSocket {
+    Listening(Listener),
+    Stream(Stream),
+    Channel(Channel),
+}
+
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+pub(super) struct Stream {
+    socket: Box<dyn ReadWrite>,
+    out: Vec<u8>,
+    /// Bytes `start..end` have been read and not yet parsed.
+    input: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+pub(super) struct Channel {
+    sender: Sender<Vec<u8>>,
+    receiver: Receiver<Vec<u8>>,
+}
+
+pub(super) trait ReadWrite: Read + Write + Send {}
+
+impl<T: Read + Write + Send> ReadWrite for T {}
+
+/// Bytes in a batch, and in the buffer of a reader.
+const BATCH: usize = 64 * 1024;
+/// From this size a body is written from where it is.
+const LARGE: usize = 32 * 1024;
+
+impl Floor {
+    pub(super) fn new() -> Self {
+        Self {
+            inproc: Arc::default(),
+        }
+    }
+}
+
+impl Peer for Floor {
+    type Socket = FloorSocket;
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        ready(future)
+    }
+
+    async fn bind(&self, role: Role, at: &str, expected: usize) -> Outcome<(FloorSocket, String)> {
+        if !matches!(role, Role::Pull | Role::Rep) || expected != 1 {
+            return Err(Failure::Unsupported("the floor is one pair of sockets"));
+        }
+        if let Some(address) = at.strip_prefix("tcp://") {
+            let listener = TcpListener::bind(address)?;
+            let endpoint = format!("tcp://{}", listener.local_addr()?);
+            return Ok((FloorSocket::Listening(Listener::Tcp(listener)), endpoint));
+        }
+        if let Some(path) = at.strip_prefix("ipc://") {
+            let listener = UnixListener::bind(path)?;
+            return Ok((
+                FloorSocket::Listening(Listener::Unix(listener)),
+                at.to_owned(),
+            ));
+        }
+        let (there, back) = (bounded(HIGH_WATER.into()), bounded(HIGH_WATER.into()));
+        let mut inproc = self.inproc.lock().unwrap_or_else(PoisonError::into_inner);
+        *inproc = Some(Channel {
+            sender: there.0,
+            receiver: back.1,
+        });
+        Ok((
+            FloorSocket::Channel(Channel {
+                sender: back.0,
+                receiver: there.1,
+            }),
+            at.to_owned(),
+        ))
+    }
+
+    async fn connect(&self, _role: Role, to: &str) -> Outcome<FloorSocket> {
+        if let Some(address) = to.strip_prefix("tcp://") {
+            return Ok(FloorSocket::Stream(Stream::tcp(TcpStream::connect(
+                address,
+            )?)?));
+        }
+        if let Some(path) = to.strip_prefix("ipc://") {
+            return Ok(FloorSocket::Stream(Stream::new(UnixStream::connect(path)?)));
+        }
+        let mut inproc = self.inproc.lock().unwrap_or_else(PoisonError::into_inner);
+        let channel = inproc
+            .take()
+            .ok_or(Failure::Unsupported("the floor is one pair"))?;
+        Ok(FloorSocket::Channel(channel))
+    }
+}
+
+impl Socket for FloorSocket {
+    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
+        match self {
+            Self::Stream(stream) => Ok(stream.send(body)?),
+            Self::Channel(channel) => Ok(channel.sender.send(body.to_vec())?),
+            Self::Listening(_) => Err(Failure::Broken("nobody has connected".into())),
+        }
+    }
+
+    async fn flush(&mut self) -> Outcome<()> {
+        match self {
+            Self::Stream(stream) => Ok(stream.flush()?),
+            Self::Channel(_) | Self::Listening(_) => Ok(()),
+        }
+    }
+
+    async fn recv(&mut self) -> Outcome<usize> {
+        loop {
+            match self {
+                Self::Stream(stream) => return Ok(stream.recv()?),
+                Self::Channel(channel) => return Ok(channel.receiver.recv()?.len()),
+                Self::Listening(listener) => *self = Self::Stream(listener.accept()?),
+            }
+        }
+    }
+
+    async fn echo(&mut self) -> Outcome<()> {
+        let length = self.recv().await?;
+        self.send(&vec![b'.'; length]).await?;
+        self.flush().await
+    }
+
+    async fn subscribe(&mut self, _prefix: &str) -> Outcome<()> {
+        Err(Failure::Unsupported("the floor has no subscriptions"))
+    }
+}
+
+impl Listener {
+    fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => Stream::tcp(listener.accept()?.0),
+            Self::Unix(listener) => Ok(Stream::new(listener.accept()?.0)),
+        }
+    }
+}
+
+impl Stream {
+    fn tcp(socket: TcpStream) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        Ok(Self::new(socket))
+    }
+
+    fn new(socket: impl ReadWrite + 'static) -> Self {
+        Self {
+            socket: Box::new(socket),
+            out: Vec::with_capacity(BATCH),
+            input: vec![0; BATCH],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    fn send(&mut self, body: &[u8]) -> io::Result<()> {
+        if self.out.len() + 9 + body.len().min(LARGE) > BATCH {
+            self.flush()?;
+        }
+        match u8::try_from(body.len()) {
+            Ok(length) => self.out.extend_from_slice(&[0, length]),
+            Err(_) => {
+                self.out.push(2);
+                self.out
+                    .extend_from_slice(&(body.len() as u64).to_be_bytes());
+            }
+        }
+        if body.len() < LARGE {
+            self.out.extend_from_slice(body);
+            return Ok(());
+        }
+        let written = self
+            .socket
+            .write_vectored(&[IoSlice::new(&self.out), IoSlice::new(body)])?;
+        let (of_out, of_body) = match written.checked_sub(self.out.len()) {
+            Some(of_body) => (self.out.len(), of_body),
+            None => (written, 0),
+        };
+        self.socket.write_all(&self.out[of_out..])?;
+        self.socket.write_all(&body[of_body..])?;
+        self.out.clear();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.write_all(&self.out)?;
+        self.out.clear();
+        Ok(())
+    }
+
+    fn recv(&mut self) -> io::Result<usize> {
+        let length = loop {
+            match self.input[self.start..self.end] {
+                [0, length, ..] => {
+                    self.start += 2;
+                    break usize::from(length);
+                }
+                [2, a, b, c, d, e, f, g, h, ..] => {
+                    self.start += 9;
+                    break usize::try_from(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+                        .map_err(io::Error::other)?;
+                }
+                _ => self.read()?,
+            }
+        };
+        let mut missing = length;
+        loop {
+            let here = missing.min(self.end - self.start);
+            self.start += here;
+            missing -= here;
+            if missing == 0 {
+                return Ok(length);
+            }
+            self.read()?;
+        }
+    }
+
+    /// Reads behind what is there, after moving that to the front.
+    fn read(&mut self) -> io::Result<()> {
+        self.input.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        match self.socket.read(&mut self.input[self.end..])? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                self.end += read;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! libzmq through the `zmq` crate: what all others are compared with.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{HIGH_WATER, Outcome, Peer, Role, Socket, ready, send_high_water};
+use crate::peers::Failure;
+
+#[derive(Clone)]
+pub(super) struct Libzmq {
+    contexts: Arc<Mutex<Contexts>>,
+}
+
+struct Contexts {
+    current: zmq::Context,
+    sockets: usize,
+}
+
+pub(super) struct LibzmqSocket {
+    socket: zmq::Socket,
+    message: zmq::Message,
+}
+
+/// A context holds 1023 sockets, and the crate has no way to ask for more: a storm takes a context for each thousand.
+const SOCKETS_PER_CONTEXT: usize = 1000;
+
+impl Libzmq {
+    pub(super) fn new() -> Self {
+        let contexts = Contexts {
+            current: zmq::Context::new(),
+            sockets: 0,
+        };
+        Self {
+            contexts: Arc::new(Mutex::new(contexts)),
+        }
+    }
+
+    fn socket(&self, role: Role) -> Outcome<LibzmqSocket> {
+        let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
+        if contexts.sockets == SOCKETS_PER_CONTEXT {
+            *contexts = Contexts {
+                current: zmq::Context::new(),
+                sockets: 0,
+            };
+        }
+        contexts.sockets += 1;
+        let socket = contexts.current.socket(match role {
+            Role::Push => zmq::PUSH,
+            Role::Pull => zmq::PULL,
+            Role::Req => zmq::REQ,
+            Role::Rep => zmq::REP,
+            Role::Dealer => zmq::DEALER,
+            Role::Router => zmq::ROUTER,
+            Role::Pub => zmq::PUB,
+            Role::Sub => zmq::SUB,
+        })?;
+        socket.set_sndhwm(send_high_water(role).into())?;
+        socket.set_rcvhwm(HIGH_WATER.into())?;
+        socket.set_linger(0)?;
+        // All connections of a storm at once; the default of 100 would make it a test of TCP's retries.
+        socket.set_backlog(8192)?;
+        Ok(LibzmqSocket {
+            socket,
+            message: zmq::Message::new(),
+        })
+    }
+}
+
+impl Peer for Libzmq {
+    type Socket = LibzmqSocket;
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        ready(future)
+    }
+
+    async fn bind(
+        &self,
+        role: Role,
+        at: &str,
+        _expected: usize,
+    ) -> Outcome<(LibzmqSocket, String)> {
+        let socket = self.socket(role)?;
+        socket.socket.bind(at)?;
+        let endpoint = socket.socket.get_last_endpoint()?;
+        let endpoint = endpoint.map_err(|_| Failure::Broken("an endpoint not in UTF-8".into()))?;
+        Ok((socket, endpoint))
+    }
+
+    async fn connect(&self, role: Role, to: &str) -> Outcome<LibzmqSocket> {
+        let socket = self.socket(role)?;
+        socket.socket.connect(to)?;
+        Ok(socket)
+    }
+}
+
+impl Socket for LibzmqSocket {
+    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
+        Ok(self.socket.send(body, 0)?)
+    }
+
+    async fn recv(&mut self) -> Outcome<usize> {
+        self.socket.recv(&mut self.message, 0)?;
+        Ok(self.message.len())
+    }
+
+    async fn echo(&mut self) -> Outcome<()> {
+        loop {
+            let frame = self.socket.recv_msg(0)?;
+            if !frame.get_more() {
+                return Ok(self.socket.send(frame, 0)?);
+            }
+            self.socket.send(frame, zmq::SNDMORE)?;
+        }
+    }
+
+    async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {
+        Ok(self.socket.set_subscribe(prefix.as_bytes())?)
+    }
+}

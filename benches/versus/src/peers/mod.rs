@@ -1,0 +1,239 @@
+//! The port through which one and the same driver measures every library, and the list of those built in.
+//!
+//! An adapter holds what a careful user of its library would write and nothing that belongs to a scenario: how to open a
+//! socket with high-water marks of 1000, how to send a body the natural way (one message made for each send), how to
+//! receive one. Blocking libraries answer with futures that are ready at once, which cost nothing.
+
+mod floor;
+#[cfg(feature = "highwater")]
+mod highwater;
+#[cfg(feature = "libzmq")]
+mod libzmq;
+#[cfg(any(feature = "monocoque-uring", feature = "monocoque-tokio"))]
+mod monocoque;
+#[cfg(feature = "omq")]
+mod omq;
+#[cfg(feature = "rzmq")]
+mod rzmq;
+#[cfg(feature = "zeromq")]
+mod zeromq;
+
+use std::error::Error;
+use std::time::Duration;
+
+use crate::child::{Job, drive};
+
+/// High-water mark, in messages, of every peer that has one.
+const HIGH_WATER: u16 = 1000;
+
+/// The sending side's mark for `role`: out of the way of PUB and SUB, as the subscribers' credit bounds what is under way.
+///
+/// At 1000, libzmq's PUB drops messages when 500 are under way, since it looks but once a millisecond for room that was
+/// freed, and its SUB drops subscriptions beyond the thousandth.
+const fn send_high_water(role: Role) -> u16 {
+    match role {
+        Role::Pub | Role::Sub => 50_000,
+        _ => HIGH_WATER,
+    }
+}
+
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Push,
+    Pull,
+    Req,
+    Rep,
+    Dealer,
+    Router,
+    Pub,
+    Sub,
+}
+
+/// A library, with its context and its runtime; clones share them.
+pub(crate) trait Peer: Clone + Send + 'static {
+    type Socket: Socket;
+
+    /// Runs `future` to its end on this thread.
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+
+    /// Whether both ends of an inproc pair run on one thread.
+    fn one_thread(&self) -> bool {
+        false
+    }
+
+    /// Waits so long, letting the runtime go on.
+    async fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    /// A socket that listens on `at` (port 0: the system chooses), and where. `expected` peers will connect to it.
+    async fn bind(&self, role: Role, at: &str, expected: usize) -> Outcome<(Self::Socket, String)>;
+
+    /// A socket that connects to `to`; the connection may still be under way.
+    async fn connect(&self, role: Role, to: &str) -> Outcome<Self::Socket>;
+}
+
+/// A socket of any role; what its role does not have is not called.
+pub(crate) trait Socket {
+    /// Sends one message; waits while there is no room.
+    async fn send(&mut self, body: &[u8]) -> Outcome<()>;
+
+    /// Lets go what `send` may have kept back to batch it.
+    async fn flush(&mut self) -> Outcome<()> {
+        Ok(())
+    }
+
+    /// Waits for one message: the length of its body.
+    async fn recv(&mut self) -> Outcome<usize>;
+
+    /// REP and ROUTER: sends at least one message back to where it came from.
+    async fn echo(&mut self) -> Outcome<()>;
+
+    /// SUB: takes messages that begin with `prefix`.
+    async fn subscribe(&mut self, prefix: &str) -> Outcome<()>;
+}
+
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+/// Why there is no figure.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library does not have this.
+    Unsupported(&'static str),
+    /// It has, and it went wrong.
+    Broken(String),
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// A peer as the command line and the report see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    /// Its name, and for a further variant of the same library `name-variant`.
+    pub(crate) name: &'static str,
+    /// The package whose version is reported.
+    pub(crate) package: &'static str,
+    /// How it is set up.
+    pub(crate) settings: &'static str,
+    run: fn(&Job) -> Outcome<()>,
+}
+
+impl Entry {
+    /// The library, whichever the variant.
+    pub(crate) fn library(&self) -> &'static str {
+        self.name.split('-').next().unwrap_or(self.name)
+    }
+
+    /// Does this peer's part of `job`, in this process.
+    pub(crate) fn run(&self, job: &Job) -> Outcome<()> {
+        (self.run)(job)
+    }
+}
+
+/// Every peer in this build, in the order of a round: libzmq first, the floor last.
+pub(crate) fn all() -> Vec<Entry> {
+    vec![
+        #[cfg(feature = "libzmq")]
+        Entry {
+            name: LIBZMQ,
+            package: "zmq",
+            settings: "one I/O thread, high-water marks 1000",
+            run: |job| drive(libzmq::Libzmq::new(), job),
+        },
+        #[cfg(feature = "highwater")]
+        Entry {
+            name: "highwater",
+            package: "highwater",
+            settings: "defaults: one I/O thread, high-water marks 1000",
+            run: |job| drive(highwater::Highwater::new(), job),
+        },
+        #[cfg(all(feature = "monocoque-uring", not(feature = "monocoque-tokio")))]
+        Entry {
+            name: "monocoque",
+            package: "monocoque-rs",
+            settings: "io_uring, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
+            run: |job| drive(monocoque::Monocoque::new()?, job),
+        },
+        #[cfg(feature = "monocoque-tokio")]
+        Entry {
+            name: "monocoque",
+            package: "monocoque-rs",
+            settings: "tokio, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
+            run: |job| drive(monocoque::Monocoque::new()?, job),
+        },
+        #[cfg(feature = "omq")]
+        Entry {
+            name: "omq",
+            package: "omq-tokio",
+            settings: "blocking sockets on a context with one I/O thread, high-water marks 1000",
+            run: |job| drive(omq::Omq::blocking(), job),
+        },
+        #[cfg(feature = "omq")]
+        Entry {
+            name: "omq-1t",
+            package: "omq-tokio",
+            settings: "on the caller's current-thread tokio runtime, high-water marks 1000",
+            run: |job| drive(omq::Omq::one_thread()?, job),
+        },
+        #[cfg(feature = "rzmq")]
+        Entry {
+            name: "rzmq",
+            package: "rzmq",
+            settings: "tokio, as many workers as cores, TCP_CORK for PUSH, high-water marks 1000",
+            run: |job| drive(rzmq::Rzmq::new(job.cell, false)?, job),
+        },
+        #[cfg(feature = "rzmq")]
+        Entry {
+            name: "rzmq-1t",
+            package: "rzmq",
+            settings: "tokio current-thread, TCP_CORK for PUSH, high-water marks 1000",
+            run: |job| drive(rzmq::Rzmq::new(job.cell, true)?, job),
+        },
+        #[cfg(feature = "zeromq")]
+        Entry {
+            name: "zeromq",
+            package: "zeromq",
+            settings: "tokio, two workers; it has no high-water mark to set",
+            run: |job| drive(zeromq::Zeromq::new(false)?, job),
+        },
+        #[cfg(feature = "zeromq")]
+        Entry {
+            name: "zeromq-1t",
+            package: "zeromq",
+            settings: "tokio current-thread; it has no high-water mark to set",
+            run: |job| drive(zeromq::Zeromq::new(true)?, job),
+        },
+        Entry {
+            name: "floor",
+            package: "crossbeam-channel",
+            settings: "bare sockets, 64 KiB batches parsed in place; blocking ping-pong; \
+                       inproc: crossbeam bounded(1000)",
+            run: |job| drive(floor::Floor::new(), job),
+        },
+    ]
+}
+
+/// The peer every other is measured against.
+pub(crate) const LIBZMQ: &str = "libzmq";
+
+/// What a blocking adapter's future gives: it waits in its calls, so what is not ready at once never will be (a side that
+/// has done its part and keeps its sockets), and this thread sleeps until the process is killed.
+fn ready<F: Future>(future: F) -> F::Output {
+    use std::task::{Context, Poll, Waker};
+
+    let mut future = std::pin::pin!(future);
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(output) => output,
+        Poll::Pending => loop {
+            std::thread::park();
+        },
+    }
+}

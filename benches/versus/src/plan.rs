@@ -1,0 +1,263 @@
+//! What can be measured: cells, their names, and which of them a run takes.
+//!
+//! Owns: the list of cells, and the names by which the command line, the children and the report know them.
+//! Must not know: how a cell is measured, or by whom.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One thing to measure, such as `tcp/push-pull/16`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) transport: Transport,
+    pub(crate) scenario: Scenario,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Ipc,
+    Inproc,
+}
+
+/// What the two sides do. Sizes are bytes of body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// One PUSH streams to one PULL: messages a second.
+    PushPull { size: usize },
+    /// One REQ asks one REP, one request at a time: round trip.
+    ReqRep { size: usize },
+    /// DEALERs keep [`WINDOW`] requests under way at a ROUTER that sends each back: replies a second.
+    RouterDealer { clients: usize, size: usize },
+    /// One PUB streams to SUBs that take everything, never more than half a high-water mark ahead of them: deliveries a second, all together.
+    PubSub { subscribers: usize, size: usize },
+    /// One PUB streams over many topics; each of [`TOPIC_SUBSCRIBERS`] SUBs takes its share: deliveries a second.
+    Topics { topics: usize, size: usize },
+    /// So many PUSHes connect and send [`STORM_MESSAGES`] each: time until the PULL has all.
+    ConnectStorm { connections: usize },
+    /// So many PUSHes connect and fall silent: memory a connection costs the PULL's process.
+    IdleMemory { connections: usize },
+}
+
+/// Requests a DEALER keeps under way.
+pub(crate) const WINDOW: usize = 100;
+/// SUBs among which the topics are dealt out.
+pub(crate) const TOPIC_SUBSCRIBERS: usize = 8;
+/// Messages on each connection of a storm.
+pub(crate) const STORM_MESSAGES: usize = 10;
+/// Body size in the connect storm.
+pub(crate) const STORM_SIZE: usize = 64;
+
+/// All cells of a full run, in the order of the report.
+pub(crate) const ALL: &[&str] = &[
+    "tcp/push-pull/16",
+    "tcp/push-pull/64",
+    "tcp/push-pull/256",
+    "tcp/push-pull/1024",
+    "tcp/push-pull/16384",
+    "tcp/push-pull/262144",
+    "tcp/push-pull/1048576",
+    "ipc/push-pull/16",
+    "ipc/push-pull/1024",
+    "ipc/push-pull/16384",
+    "inproc/push-pull/16",
+    "inproc/push-pull/1024",
+    "inproc/push-pull/16384",
+    "tcp/req-rep/16",
+    "ipc/req-rep/16",
+    "inproc/req-rep/16",
+    "tcp/router-dealer/1x64",
+    "tcp/router-dealer/64x64",
+    "tcp/router-dealer/1x1024",
+    "tcp/router-dealer/64x1024",
+    "tcp/pub-sub/1x16",
+    "tcp/pub-sub/1x64",
+    "tcp/pub-sub/1x1024",
+    "tcp/pub-sub/1x16384",
+    "tcp/pub-sub/8x16",
+    "tcp/pub-sub/8x64",
+    "tcp/pub-sub/8x1024",
+    "tcp/pub-sub/8x16384",
+    "tcp/pub-sub/64x16",
+    "tcp/pub-sub/64x64",
+    "tcp/pub-sub/64x1024",
+    "tcp/pub-sub/64x16384",
+    "tcp/topics/8x64",
+    "tcp/topics/10000x64",
+    "tcp/connect-storm/5000",
+    "tcp/idle-memory/2000",
+];
+
+/// The cells of `--quick`: one of each kind, and the sizes where the costs differ in nature.
+pub(crate) const QUICK: &[&str] = &[
+    "tcp/push-pull/16",
+    "tcp/push-pull/1024",
+    "tcp/push-pull/1048576",
+    "ipc/push-pull/16",
+    "inproc/push-pull/16",
+    "tcp/req-rep/16",
+    "inproc/req-rep/16",
+    "tcp/router-dealer/1x64",
+    "tcp/pub-sub/8x64",
+    "tcp/topics/8x64",
+    "tcp/connect-storm/5000",
+    "tcp/idle-memory/2000",
+];
+
+/// The cells that `patterns` name, in the order given; all of `among` if there are none.
+///
+/// A pattern is the whole name of any cell, known or not (`tcp/push-pull/100`), or the beginning of known names,
+/// segment by segment, where `*` stands for any segment (`ipc`, `*/req-rep`, `tcp/pub-sub/8x64`).
+pub(crate) fn select(patterns: &[String], among: &[&str]) -> Result<Vec<Cell>, String> {
+    let mut cells: Vec<Cell> = Vec::new();
+    for pattern in patterns {
+        let mut found: Vec<Cell> = match pattern.parse() {
+            Ok(cell) => vec![cell],
+            Err(_) => known(ALL.iter().filter(|name| begins(name, pattern))),
+        };
+        if found.is_empty() {
+            return Err(format!(
+                "no cell is called {pattern}; `versus list` shows them"
+            ));
+        }
+        found.retain(|cell| !cells.contains(cell));
+        cells.extend(found);
+    }
+    if patterns.is_empty() {
+        Ok(known(among.iter()))
+    } else {
+        Ok(cells)
+    }
+}
+
+fn known<'a>(names: impl Iterator<Item = &'a &'a str>) -> Vec<Cell> {
+    names
+        .map(|name| name.parse().expect("the names in the lists are cells"))
+        .collect()
+}
+
+fn begins(name: &str, pattern: &str) -> bool {
+    let mut segments = name.split('/');
+    pattern.split('/').all(|wanted| {
+        segments
+            .next()
+            .is_some_and(|segment| wanted == "*" || wanted == segment)
+    })
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Ipc => "ipc",
+            Self::Inproc => "inproc",
+        })
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.transport)?;
+        match self.scenario {
+            Scenario::PushPull { size } => write!(f, "push-pull/{size}"),
+            Scenario::ReqRep { size } => write!(f, "req-rep/{size}"),
+            Scenario::RouterDealer { clients, size } => write!(f, "router-dealer/{clients}x{size}"),
+            Scenario::PubSub { subscribers, size } => write!(f, "pub-sub/{subscribers}x{size}"),
+            Scenario::Topics { topics, size } => write!(f, "topics/{topics}x{size}"),
+            Scenario::ConnectStorm { connections } => write!(f, "connect-storm/{connections}"),
+            Scenario::IdleMemory { connections } => write!(f, "idle-memory/{connections}"),
+        }
+    }
+}
+
+impl FromStr for Cell {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        parse(name).ok_or_else(|| format!("{name} is not the name of a cell"))
+    }
+}
+
+fn parse(name: &str) -> Option<Cell> {
+    let mut segments = name.split('/');
+    let transport = match segments.next()? {
+        "tcp" => Transport::Tcp,
+        "ipc" => Transport::Ipc,
+        "inproc" => Transport::Inproc,
+        _ => return None,
+    };
+    let scenario = segments.next()?;
+    let numbers: Vec<usize> = segments
+        .next()?
+        .split('x')
+        .map(|number| number.parse().ok())
+        .collect::<Option<_>>()?;
+    if segments.next().is_some() || numbers.contains(&0) {
+        return None;
+    }
+    let scenario = match (scenario, &numbers[..]) {
+        ("push-pull", &[size]) => Scenario::PushPull { size },
+        ("req-rep", &[size]) => Scenario::ReqRep { size },
+        ("router-dealer", &[clients, size]) => Scenario::RouterDealer { clients, size },
+        ("pub-sub", &[subscribers, size]) => Scenario::PubSub { subscribers, size },
+        ("topics", &[topics, size]) if topics.is_multiple_of(TOPIC_SUBSCRIBERS) => {
+            Scenario::Topics { topics, size }
+        }
+        ("connect-storm", &[connections]) => Scenario::ConnectStorm { connections },
+        ("idle-memory", &[connections]) => Scenario::IdleMemory { connections },
+        _ => return None,
+    };
+    Some(Cell {
+        transport,
+        scenario,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_name_is_a_cell_and_prints_as_itself() {
+        for &name in ALL.iter().chain(QUICK) {
+            let cell: Cell = name.parse().expect(name);
+            assert_eq!(cell.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn the_quick_cells_are_among_all_cells() {
+        assert!(QUICK.iter().all(|name| ALL.contains(name)));
+    }
+
+    #[test]
+    fn a_pattern_selects_by_its_segments() {
+        let names = |pattern: &str| -> Vec<String> {
+            let cells = select(&[pattern.to_owned()], ALL).expect(pattern);
+            cells.iter().map(Cell::to_string).collect()
+        };
+        assert_eq!(
+            names("*/req-rep"),
+            ["tcp/req-rep/16", "ipc/req-rep/16", "inproc/req-rep/16"]
+        );
+        assert_eq!(names("ipc/push-pull/1024"), ["ipc/push-pull/1024"]);
+        assert_eq!(names("tcp/push-pull/100"), ["tcp/push-pull/100"]);
+        assert_eq!(names("inproc").len(), 4);
+    }
+
+    #[test]
+    fn what_is_no_cell_is_refused() {
+        for name in [
+            "",
+            "tcp",
+            "tcp/push-pull/0",
+            "udp/push-pull/16",
+            "tcp/router-dealer/64",
+            "tcp/push-pull/1/2",
+            "tcp/topics/9x64",
+        ] {
+            assert!(name.parse::<Cell>().is_err(), "{name}");
+        }
+        assert!(select(&["tcp/nothing".to_owned()], ALL).is_err());
+    }
+}

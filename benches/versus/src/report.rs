@@ -1,0 +1,370 @@
+//! What a run found: tables in Markdown, every sample in CSV, a chart.
+//!
+//! Always true: a ratio is taken within one round, and the median of a peer's ratios is reported, so that whatever made
+//! a round slow has slowed both; above 1 is better than libzmq, whatever the cell measures.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::chart;
+use crate::peers::{Entry, LIBZMQ};
+use crate::run::{CellResult, Figure, Options, Sample, Series, Trouble};
+
+/// Prints the tables, and leaves them with the samples and the chart in `folder`.
+pub(crate) fn write(
+    options: &Options,
+    results: &[CellResult],
+    folder: &Path,
+) -> Result<(), String> {
+    let table = tables(options, results);
+    println!("{table}");
+    let save = || -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(folder.join("table.md"), &table)?;
+        std::fs::write(folder.join("samples.csv"), samples(options, results))?;
+        std::fs::write(
+            folder.join("chart.svg"),
+            chart::draw(&bars(options, results), &machine()),
+        )
+    };
+    save().map_err(|error| format!("cannot write to {}: {error}", folder.display()))?;
+    eprintln!(
+        "table.md, chart.svg and samples.csv are in {}",
+        folder.display()
+    );
+    Ok(())
+}
+
+fn tables(options: &Options, results: &[CellResult]) -> String {
+    let mut text = String::new();
+    let reference = reference(options);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let _ = writeln!(
+        text,
+        "{}; `versus {}`; medians of {} rounds.\n",
+        machine(),
+        arguments.join(" "),
+        options.rounds
+    );
+    for peer in &options.peers {
+        let _ = writeln!(text, "- {} {}: {}", peer.name, version(peer), peer.settings);
+    }
+    let mut notes = Vec::new();
+    if reference.is_some() {
+        text.push_str("\nRatio to libzmq in the same round; above 1 is better. In brackets: of the 99th percentile.\n\n");
+        table(
+            &mut text,
+            options,
+            results,
+            |result, peer| match reference {
+                Some(reference) if reference != peer => {
+                    ratio_cell(&result.of_peers[peer], &result.of_peers[reference])
+                }
+                _ => absolute_cell(&result.of_peers[peer]),
+            },
+        );
+    }
+    text.push_str("\nAbsolute.\n\n");
+    table(&mut text, options, results, |result, peer| {
+        if let Some(trouble) = &result.of_peers[peer].trouble {
+            notes.push(format!(
+                "- {}, {}: {trouble}",
+                result.cell, options.peers[peer].name
+            ));
+        }
+        absolute_cell(&result.of_peers[peer])
+    });
+    text.push_str("\nCPU seconds of both sides per million messages (or round trips).\n\n");
+    table(&mut text, options, results, |result, peer| {
+        let cpu = |sample: Sample| sample.cpu;
+        match median(
+            result.of_peers[peer]
+                .samples
+                .iter()
+                .copied()
+                .flatten()
+                .filter_map(cpu),
+        ) {
+            Some(seconds) => format!("{seconds:.3}"),
+            None => "-".to_owned(),
+        }
+    });
+    if !notes.is_empty() {
+        let _ = write!(
+            text,
+            "\nWithout a figure, or not in every round:\n\n{}\n",
+            notes.join("\n")
+        );
+    }
+    text
+}
+
+/// A table with a row for each cell and a column for each peer.
+fn table(
+    text: &mut String,
+    options: &Options,
+    results: &[CellResult],
+    mut entry: impl FnMut(&CellResult, usize) -> String,
+) {
+    let names: Vec<&str> = options.peers.iter().map(|peer| peer.name).collect();
+    let _ = writeln!(text, "| cell | {} |", names.join(" | "));
+    let _ = writeln!(text, "|---|{}", "---:|".repeat(names.len()));
+    for result in results {
+        let row: Vec<String> = (0..names.len()).map(|peer| entry(result, peer)).collect();
+        let _ = writeln!(text, "| {} | {} |", result.cell, row.join(" | "));
+    }
+}
+
+fn ratio_cell(series: &Series, reference: &Series) -> String {
+    match ratios(series, reference) {
+        Some((ratio, Some(of_p99))) => format!("{} ({})", short(ratio), short(of_p99)),
+        Some((ratio, None)) => short(ratio),
+        None => no_figure(series),
+    }
+}
+
+fn absolute_cell(series: &Series) -> String {
+    let figures: Vec<Figure> = series
+        .samples
+        .iter()
+        .flatten()
+        .map(|sample| sample.figure)
+        .collect();
+    let middle =
+        |of: fn(Figure) -> f64| median(figures.iter().copied().map(of)).unwrap_or(f64::NAN);
+    match figures.first() {
+        Some(Figure::Rate(_)) => Figure::Rate(middle(main_value)).to_string(),
+        Some(Figure::RoundTrip { .. }) => Figure::RoundTrip {
+            median: middle(main_value),
+            p99: middle(p99),
+        }
+        .to_string(),
+        Some(Figure::Duration(_)) => Figure::Duration(middle(main_value)).to_string(),
+        Some(Figure::Memory(_)) => Figure::Memory(middle(main_value)).to_string(),
+        None => no_figure(series),
+    }
+}
+
+fn no_figure(series: &Series) -> String {
+    match series.trouble {
+        Some(Trouble::Unsupported(_)) | None => "n/a",
+        Some(Trouble::Failed(_)) => "failed",
+        Some(Trouble::Hung(_)) => "too slow",
+    }
+    .to_owned()
+}
+
+/// The median of the ratios of each round, and for round trips that of the 99th percentiles.
+fn ratios(series: &Series, reference: &Series) -> Option<(f64, Option<f64>)> {
+    let rounds = || {
+        let pairs = series.samples.iter().zip(&reference.samples);
+        pairs.filter_map(|(mine, theirs)| Some((mine.as_ref()?.figure, theirs.as_ref()?.figure)))
+    };
+    let ratio = median(rounds().map(|(mine, theirs)| match mine {
+        Figure::Rate(_) => main_value(mine) / main_value(theirs),
+        _ => main_value(theirs) / main_value(mine),
+    }))?;
+    let is_round_trip = |(mine, _): &(Figure, Figure)| matches!(mine, Figure::RoundTrip { .. });
+    let of_p99 = median(
+        rounds()
+            .filter(is_round_trip)
+            .map(|(mine, theirs)| p99(theirs) / p99(mine)),
+    );
+    Some((ratio, of_p99))
+}
+
+fn main_value(figure: Figure) -> f64 {
+    match figure {
+        Figure::Rate(value) | Figure::Duration(value) | Figure::Memory(value) => value,
+        Figure::RoundTrip { median, .. } => median,
+    }
+}
+
+fn p99(figure: Figure) -> f64 {
+    match figure {
+        Figure::RoundTrip { p99, .. } => p99,
+        _ => f64::NAN,
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
+}
+
+fn short(ratio: f64) -> String {
+    if ratio.abs() >= 10.0 {
+        format!("{ratio:.0}")
+    } else {
+        format!("{ratio:.2}")
+    }
+}
+
+fn reference(options: &Options) -> Option<usize> {
+    options.peers.iter().position(|peer| peer.name == LIBZMQ)
+}
+
+/// For the chart: in each cell the best variant of each library against libzmq.
+fn bars(options: &Options, results: &[CellResult]) -> Vec<chart::Group> {
+    let Some(reference) = reference(options) else {
+        return Vec::new();
+    };
+    let mut groups = Vec::new();
+    for result in results {
+        let mut group = chart::Group {
+            name: result.cell.to_string(),
+            bars: Vec::new(),
+        };
+        for (peer, series) in options.peers.iter().zip(&result.of_peers) {
+            let Some((ratio, _)) = ratios(series, &result.of_peers[reference]) else {
+                continue;
+            };
+            match group
+                .bars
+                .iter_mut()
+                .find(|(library, _)| *library == peer.library())
+            {
+                _ if peer.name == LIBZMQ => {}
+                Some((_, best)) => *best = best.max(ratio),
+                None => group.bars.push((peer.library(), ratio)),
+            }
+        }
+        groups.push(group);
+    }
+    groups
+}
+
+fn samples(options: &Options, results: &[CellResult]) -> String {
+    let mut text = String::from("cell,peer,round,value,p99,unit,cpu_seconds_per_million\n");
+    for result in results {
+        for (peer, series) in options.peers.iter().zip(&result.of_peers) {
+            for (round, sample) in series.samples.iter().enumerate() {
+                let Some(sample) = sample else { continue };
+                let (unit, p99) = match sample.figure {
+                    Figure::Rate(_) => ("messages/s", String::new()),
+                    Figure::RoundTrip { p99, .. } => ("ns", p99.to_string()),
+                    Figure::Duration(_) => ("s", String::new()),
+                    Figure::Memory(_) => ("bytes/connection", String::new()),
+                };
+                let cpu = sample.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
+                let value = main_value(sample.figure);
+                let _ = writeln!(
+                    text,
+                    "{},{},{},{value},{p99},{unit},{cpu}",
+                    result.cell,
+                    peer.name,
+                    round + 1
+                );
+            }
+        }
+    }
+    text
+}
+
+/// The version of a peer's package in this build.
+fn version(peer: &Entry) -> String {
+    let locked = locked_version(include_str!("../Cargo.lock"), peer.package).unwrap_or("?");
+    #[cfg(feature = "libzmq")]
+    if peer.name == LIBZMQ {
+        let (major, minor, patch) = zmq::version();
+        return format!("{major}.{minor}.{patch} through {} {locked}", peer.package);
+    }
+    if peer.library() == peer.package {
+        locked.to_owned()
+    } else {
+        format!("({} {locked})", peer.package)
+    }
+}
+
+fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let name = format!("name = \"{package}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name);
+    lines
+        .nth(1)?
+        .strip_prefix("version = \"")?
+        .strip_suffix('"')
+}
+
+/// The machine, in a few words.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or(std::env::consts::ARCH, |(_, model)| model);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let release = read("/proc/sys/kernel/osrelease");
+    format!(
+        "{model}, {cores} cores, {} {}",
+        std::env::consts::OS,
+        release.trim()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(rates: &[Option<f64>]) -> Series {
+        let sample = |rate| Sample {
+            figure: Figure::Rate(rate),
+            cpu: None,
+        };
+        Series {
+            samples: rates.iter().map(|rate| rate.map(sample)).collect(),
+            trouble: None,
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_a_round_before_the_median() {
+        // Each round twice as fast as libzmq, on a machine that was ten times slower in the second.
+        let libzmq = series(&[Some(100.0), Some(10.0), Some(100.0)]);
+        let other = series(&[Some(200.0), Some(20.0), Some(200.0)]);
+        assert_eq!(ratios(&other, &libzmq), Some((2.0, None)));
+    }
+
+    #[test]
+    fn a_round_in_which_either_failed_does_not_count() {
+        let libzmq = series(&[Some(100.0), None, Some(100.0)]);
+        let other = series(&[None, Some(900.0), Some(300.0)]);
+        assert_eq!(ratios(&other, &libzmq), Some((3.0, None)));
+        assert_eq!(ratios(&series(&[None]), &libzmq), None);
+    }
+
+    #[test]
+    fn of_round_trips_the_shorter_is_the_better() {
+        let trips = |median, p99| Series {
+            samples: vec![Some(Sample {
+                figure: Figure::RoundTrip { median, p99 },
+                cpu: None,
+            })],
+            trouble: None,
+        };
+        assert_eq!(
+            ratios(&trips(10.0, 20.0), &trips(40.0, 100.0)),
+            Some((4.0, Some(5.0)))
+        );
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
+        assert_eq!(median(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn a_locked_version_is_found_by_the_whole_name() {
+        let lock =
+            "name = \"omq-tokio\"\nversion = \"1.2.3\"\n\nname = \"omq\"\nversion = \"4.5.6\"\n";
+        assert_eq!(locked_version(lock, "omq"), Some("4.5.6"));
+        assert_eq!(locked_version(lock, "mq"), None);
+    }
+}

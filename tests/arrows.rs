@@ -1,0 +1,479 @@
+//! The house stays as ARCHITECTURE.md draws it: who may use whom, what the pure parts never mention, how a file begins.
+//!
+//! The sources are read as tokens, module by module, from each `lib.rs` on. The rules about arrows are those of the
+//! blocks in ARCHITECTURE.md, so that the page cannot say one thing and the code do another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// Few files need as many lines; past some 400 there is usually a second idea in a file.
+const MOST_LINES: usize = 600;
+
+/// What makes the answers of a pure part depend on more than its arguments.
+const IMPURE: [(&str, &str); 14] = [
+    ("Instant::now", "reads a clock"),
+    ("elapsed", "reads a clock"),
+    ("SystemTime", "reads a clock"),
+    ("std::net", "does I/O"),
+    ("std::fs", "does I/O"),
+    ("std::io", "does I/O"),
+    ("std::os", "does I/O"),
+    ("std::env", "depends on the process"),
+    ("std::process", "depends on the process"),
+    ("std::thread", "knows threads"),
+    ("std::sync::atomic", "knows threads"),
+    ("Mutex", "locks"),
+    ("RwLock", "locks"),
+    ("rand", "draws random numbers"),
+];
+
+/// The only file with unsafe code.
+const FENCE: &str = "src/engine/registration.rs";
+
+#[test]
+fn modules_use_only_what_the_arrows_allow() {
+    let allowed = arrows();
+    let house = House::read("src");
+    let exceptions = exceptions();
+    let mut broken = String::new();
+    for use_ in &house.uses {
+        let Some((from, to)) = house.arrow(use_) else {
+            continue;
+        };
+        let Some(row) = allowed.get(from) else {
+            let _ = writeln!(broken, "{use_}: `{from}` has no row in \"The arrows\"");
+            continue;
+        };
+        if !row.contains(to) && !exceptions.contains(&(from.to_owned(), to.to_owned())) {
+            let _ = writeln!(
+                broken,
+                "{use_}: \"The arrows\" have none from `{from}` to `{to}`"
+            );
+        }
+    }
+    assert!(broken.is_empty(), "ARCHITECTURE.md is broken:\n{broken}");
+}
+
+#[test]
+fn the_arrows_make_no_circle() {
+    let circle = circle(arrows());
+    assert!(
+        circle.is_empty(),
+        "\"The arrows\" of ARCHITECTURE.md run in a circle: {circle:#?}"
+    );
+}
+
+#[test]
+fn the_modules_of_patterns_make_no_circle() {
+    let house = House::read("patterns/src");
+    let mut used = BTreeMap::<_, BTreeSet<_>>::new();
+    for (from, to) in house.uses.iter().filter_map(|use_| house.arrow(use_)) {
+        used.entry(from.to_owned())
+            .or_default()
+            .insert(to.to_owned());
+    }
+    let circle = circle(used);
+    assert!(circle.is_empty(), "patterns/src has a circle: {circle:#?}");
+}
+
+/// What is left of `arrows` after everything is taken out that leads to nothing that is left.
+fn circle(mut arrows: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    while let Some(done) = arrows
+        .iter()
+        .find(|(_, row)| row.iter().all(|to| !arrows.contains_key(to)))
+        .map(|(module, _)| module.clone())
+    {
+        arrows.remove(&done);
+    }
+    arrows
+}
+
+#[test]
+fn an_exception_ends_with_its_reason() {
+    let house = House::read("src");
+    let used: BTreeSet<_> = house
+        .uses
+        .iter()
+        .filter_map(|use_| house.arrow(use_))
+        .collect();
+    for (from, to) in exceptions() {
+        assert!(
+            used.contains(&(&*from, &*to)),
+            "`{from}` no longer uses `{to}`: take the exception out of ARCHITECTURE.md"
+        );
+    }
+}
+
+#[test]
+fn pure_parts_depend_on_nothing_but_their_arguments() {
+    let mut broken = String::new();
+    for (root, part, crates) in [
+        (
+            "src",
+            Some("zmtp"),
+            ["bytes", "highwater_patterns"].as_slice(),
+        ),
+        ("patterns/src", None, &["bytes"]),
+    ] {
+        let house = House::read(root);
+        let inside = |use_: &&Use| {
+            !use_.test && part.is_none_or(|part| use_.module.first().is_some_and(|m| m == part))
+        };
+        for use_ in house.uses.iter().filter(inside) {
+            for (name, why) in IMPURE {
+                if mentions(&use_.path, name) {
+                    let _ = writeln!(broken, "{use_}: a pure part never {why}");
+                }
+            }
+            let first = &use_.path[0];
+            let known = ["std", "crate", "super", "self"].contains(&first.as_str())
+                || crates.contains(&first.as_str())
+                || first.starts_with(char::is_uppercase)
+                || house
+                    .modules
+                    .contains(&[&use_.module[..], std::slice::from_ref(first)].concat());
+            if use_.imports && !known {
+                let _ = writeln!(broken, "{use_}: a pure part uses std and {crates:?} alone");
+            }
+        }
+    }
+    assert!(broken.is_empty(), "purity is broken:\n{broken}");
+}
+
+#[test]
+fn unsafe_code_stays_behind_its_fence() {
+    let mut broken = String::new();
+    for root in ["src", "patterns/src"] {
+        for use_ in House::read(root).uses {
+            if use_.path == ["unsafe"] && use_.file != Path::new(FENCE) {
+                let _ = writeln!(broken, "{use_}: unsafe code belongs to {FENCE} alone");
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken}");
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_readable() {
+    let mut broken = String::new();
+    for root in ["src", "patterns/src"] {
+        for file in rust_files(&home().join(root)) {
+            let name = file.strip_prefix(home()).unwrap_or(&file).display();
+            let text = read(&file);
+            // A file of tests is introduced by the file it tests.
+            if !text.starts_with("//!") && !file.ends_with("tests.rs") {
+                let _ = writeln!(broken, "{name}: a file begins with `//!` and what it owns");
+            }
+            let lines = text.lines().count();
+            if lines > MOST_LINES {
+                let _ = writeln!(broken, "{name}: {lines} lines, more than {MOST_LINES}");
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "the style of CONTRIBUTING.md is broken:\n{broken}"
+    );
+}
+
+#[test]
+fn every_file_is_part_of_a_crate() {
+    for root in ["src", "patterns/src"] {
+        let reached = House::read(root).files;
+        for file in rust_files(&home().join(root)) {
+            let name = file.strip_prefix(home()).unwrap_or(&file);
+            assert!(
+                reached.contains(name),
+                "{}: no `mod` leads here",
+                name.display()
+            );
+        }
+    }
+}
+
+/// The modules of one crate.
+#[derive(Debug, Default)]
+struct House {
+    /// What the code names: every path in it, with groups spelled out.
+    uses: Vec<Use>,
+    modules: BTreeSet<Vec<String>>,
+    /// All files, those of tests included.
+    files: BTreeSet<PathBuf>,
+    /// Where the names come from that `lib.rs` exports: `Context` from `context`.
+    exports: BTreeMap<String, String>,
+}
+
+/// A path somewhere in the code.
+#[derive(Debug)]
+struct Use {
+    file: PathBuf,
+    line: usize,
+    /// Where it stands.
+    module: Vec<String>,
+    path: Vec<String>,
+    /// It is in a `use` item.
+    imports: bool,
+    /// It is in a test.
+    test: bool,
+}
+
+impl std::fmt::Display for Use {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path.join("::");
+        write!(f, "{}:{}: `{path}`", self.file.display(), self.line)
+    }
+}
+
+/// Where the walk stands.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    file: &'a Path,
+    module: &'a [String],
+    imports: bool,
+    test: bool,
+}
+
+impl House {
+    fn read(root: &str) -> Self {
+        let mut house = Self::default();
+        house.file(&Path::new(root).join("lib.rs"), &[], false);
+        let exports: Vec<_> = house
+            .uses
+            .iter()
+            .filter(|use_| use_.module.is_empty() && use_.imports)
+            .collect();
+        house.exports = exports
+            .into_iter()
+            .filter_map(|use_| Some((use_.path.last()?.clone(), use_.path.first()?.clone())))
+            .collect();
+        house
+    }
+
+    /// The top-level modules between which `use_` draws an arrow, if it does. Tests may use what they like.
+    fn arrow<'a>(&'a self, use_: &'a Use) -> Option<(&'a str, &'a str)> {
+        if use_.test {
+            return None;
+        }
+        let from = use_.module.first()?;
+        let supers = use_.path.iter().take_while(|name| *name == "super").count();
+        let (module, rest) = match use_.path.first()?.as_str() {
+            "crate" => (&[][..], &use_.path[1..]),
+            "super" => {
+                let depth = use_.module.len().checked_sub(supers)?;
+                (&use_.module[..depth], &use_.path[supers..])
+            }
+            _ => return None,
+        };
+        let name = module.iter().chain(rest).next()?;
+        let to = if self.modules.contains(std::slice::from_ref(name)) {
+            name
+        } else {
+            // What another crate owns makes no arrow.
+            self.exports
+                .get(name)
+                .filter(|to| self.modules.contains(std::slice::from_ref(*to)))?
+        };
+        (from != to).then_some((from, to))
+    }
+
+    fn file(&mut self, file: &Path, module: &[String], test: bool) {
+        self.files.insert(file.to_owned());
+        let tokens: TokenStream = read(&home().join(file))
+            .parse()
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let place = Place {
+            file,
+            module,
+            imports: false,
+            test,
+        };
+        self.walk(tokens, place, &[]);
+    }
+
+    /// Collects the paths in `tokens`, each behind `prefix`, and follows `mod`.
+    fn walk(&mut self, tokens: TokenStream, place: Place<'_>, prefix: &[String]) {
+        let mut tokens = tokens.into_iter().peekable();
+        let mut place = place;
+        // An attribute says that the next item is a test.
+        let mut test_next = false;
+        while let Some(token) = tokens.next() {
+            match token {
+                TokenTree::Punct(punct) => match punct.as_char() {
+                    '#' => {
+                        if let Some(TokenTree::Group(attribute)) = tokens.peek() {
+                            let text = attribute.stream().to_string().replace(' ', "");
+                            test_next |= matches!(&*text, "cfg(test)" | "test")
+                                || text.starts_with("cfg(all(test,");
+                        }
+                    }
+                    ';' => {
+                        test_next = false;
+                        place.imports = false;
+                    }
+                    _ => {}
+                },
+                TokenTree::Literal(_) => {}
+                TokenTree::Group(group) => {
+                    let test = place.test || test_next;
+                    self.walk(group.stream(), Place { test, ..place }, prefix);
+                    if group.delimiter() == Delimiter::Brace {
+                        test_next = false;
+                    }
+                }
+                TokenTree::Ident(ident) => match ident.to_string().as_str() {
+                    "use" if prefix.is_empty() => place.imports = true,
+                    // A new name for the path before it.
+                    "as" if place.imports => drop(tokens.next()),
+                    "mod" => {
+                        let Some(TokenTree::Ident(name)) = tokens.next() else {
+                            continue;
+                        };
+                        let module = [place.module, &[name.to_string()]].concat();
+                        let test = place.test || std::mem::take(&mut test_next);
+                        self.modules.insert(module.clone());
+                        match tokens.next() {
+                            Some(TokenTree::Group(body)) => {
+                                let module = &module;
+                                self.walk(
+                                    body.stream(),
+                                    Place {
+                                        module,
+                                        test,
+                                        ..place
+                                    },
+                                    &[],
+                                );
+                            }
+                            _ => self.file(&file_of(place.file, &name.to_string()), &module, test),
+                        }
+                    }
+                    first => {
+                        let line = ident.span().start().line;
+                        let mut path = [prefix, &[first.to_owned()]].concat();
+                        let mut group = None;
+                        while is_path_separator(&mut tokens) {
+                            match tokens.next() {
+                                Some(TokenTree::Ident(name)) => path.push(name.to_string()),
+                                Some(TokenTree::Group(names)) => group = Some(names),
+                                _ => break,
+                            }
+                        }
+                        if let Some(names) = group {
+                            self.walk(names.stream(), place, &path);
+                        } else {
+                            self.uses.push(Use {
+                                file: place.file.to_owned(),
+                                line,
+                                module: place.module.to_vec(),
+                                path,
+                                imports: place.imports,
+                                test: place.test || test_next,
+                            });
+                        }
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// Steps over `::`, if it is next.
+fn is_path_separator(
+    tokens: &mut std::iter::Peekable<proc_macro2::token_stream::IntoIter>,
+) -> bool {
+    let is_colon = |token: Option<&TokenTree>| {
+        matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':'
+            && punct.spacing() == proc_macro2::Spacing::Joint)
+    };
+    is_colon(tokens.peek()) && {
+        tokens.next();
+        tokens.next();
+        true
+    }
+}
+
+/// The file of module `name`, declared in `parent`.
+fn file_of(parent: &Path, name: &str) -> PathBuf {
+    let stem = parent.file_stem().unwrap_or_default();
+    let mut folder = parent.with_file_name("");
+    if !["lib", "mod"].iter().any(|own| stem == *own) {
+        folder.push(stem);
+    }
+    let file = folder.join(format!("{name}.rs"));
+    if home().join(&file).exists() {
+        file
+    } else {
+        folder.join(name).join("mod.rs")
+    }
+}
+
+/// Whether the path contains the segments of `name`, in a row.
+fn mentions(path: &[String], name: &str) -> bool {
+    let name: Vec<&str> = name.split("::").collect();
+    path.windows(name.len()).any(|window| window == name)
+}
+
+/// The arrows that ARCHITECTURE.md allows between top-level modules.
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let rows: BTreeMap<_, _> = block("arrows")
+        .iter()
+        .map(|line| {
+            let (from, to) = line.split_once("->").expect("a row is `module -> modules`");
+            let to = to.split_whitespace().map(str::to_owned).collect();
+            (from.trim().to_owned(), to)
+        })
+        .collect();
+    assert!(rows.len() > 5, "the rows are read");
+    rows
+}
+
+/// The arrows that would close a circle, and are there all the same, for now.
+fn exceptions() -> BTreeSet<(String, String)> {
+    block("exceptions")
+        .iter()
+        .map(|line| {
+            let (from, to) = line.split_once("->").expect("a row is `module -> module`");
+            (from.trim().to_owned(), to.trim().to_owned())
+        })
+        .collect()
+}
+
+/// The lines of the block in ARCHITECTURE.md that begins with three backticks and `name`, without their comments.
+fn block(name: &str) -> Vec<String> {
+    let page = read(&home().join("ARCHITECTURE.md"));
+    page.lines()
+        .skip_while(|line| line.strip_prefix("```") != Some(name))
+        .skip(1)
+        .take_while(|line| !line.starts_with("```"))
+        .map(|line| line.split('#').next().unwrap_or_default().trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
