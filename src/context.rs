@@ -61,6 +61,8 @@ pub(crate) struct Hub {
 struct Settings {
     io_threads: usize,
     thread_name: String,
+    /// Empty: any.
+    processors: Vec<usize>,
 }
 
 /// Builds a [`Context`].
@@ -85,6 +87,7 @@ impl Context {
             settings: Settings {
                 io_threads: 1,
                 thread_name: "highwater".to_owned(),
+                processors: Vec::new(),
             },
         }
     }
@@ -138,6 +141,16 @@ impl ContextBuilder {
         self
     }
 
+    /// On which processors the I/O threads may run, by their numbers from 0. Default: on any, as for an empty list.
+    ///
+    /// Linux only. Takes effect when the threads start, with the first `bind` or `connect`: that fails if the system has
+    /// none of these processors, or does not let a thread choose.
+    #[must_use]
+    pub fn io_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
+        self.settings.processors = processors.into_iter().collect();
+        self
+    }
+
     /// The context. Nothing is started yet.
     pub fn build(self) -> Context {
         Context {
@@ -165,6 +178,7 @@ impl Hub {
         let started = Arc::new(Engine::start(
             self.settings.io_threads,
             &self.settings.thread_name,
+            &self.settings.processors,
         )?);
         *engine = Some(Arc::clone(&started));
         Ok(started)

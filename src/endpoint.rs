@@ -31,6 +31,7 @@ pub use error::InvalidEndpoint;
 /// | `ipc://@app` | a name in the abstract namespace (Linux) |
 /// | `ipc://*` | when binding: a fresh path in the directory for temporary files |
 /// | `inproc://name` | another socket of the same context; 1 to 255 bytes |
+/// | `fd://7` | a connection that was handed in as this descriptor; only `connect_fd` makes one |
 ///
 /// ```
 /// use highwater::{Endpoint, Transport};
@@ -57,6 +58,8 @@ pub enum Transport {
     Ipc,
     /// No bytes at all: between sockets of one context.
     Inproc,
+    /// A connection that was made elsewhere and handed over as a file descriptor.
+    Fd,
 }
 
 /// What an endpoint is made of, for the layers that open it.
@@ -66,6 +69,8 @@ pub(crate) enum Kind {
     Ipc(Ipc),
     /// 1 to [`MAX_NAME`] bytes.
     Inproc(Box<str>),
+    /// The number of a descriptor.
+    Fd(u32),
 }
 
 /// A TCP address, and for connecting the address to come from.
@@ -125,6 +130,7 @@ impl Endpoint {
             Kind::Tcp(_) => Transport::Tcp,
             Kind::Ipc(_) => Transport::Ipc,
             Kind::Inproc(_) => Transport::Inproc,
+            Kind::Fd(_) => Transport::Fd,
         }
     }
 
@@ -135,7 +141,7 @@ impl Endpoint {
         match &self.0 {
             Kind::Tcp(tcp) => tcp.target.host == Host::Any || tcp.target.port == 0,
             Kind::Ipc(ipc) => *ipc == Ipc::Any,
-            Kind::Inproc(_) => false,
+            Kind::Inproc(_) | Kind::Fd(_) => false,
         }
     }
 
@@ -143,7 +149,7 @@ impl Endpoint {
     pub fn port(&self) -> Option<u16> {
         match &self.0 {
             Kind::Tcp(tcp) => Some(tcp.target.port).filter(|port| *port != 0),
-            Kind::Ipc(_) | Kind::Inproc(_) => None,
+            Kind::Ipc(_) | Kind::Inproc(_) | Kind::Fd(_) => None,
         }
     }
 
@@ -155,7 +161,7 @@ impl Endpoint {
                 Host::V6(ip, _) => Some(ip.into()),
                 Host::Any | Host::Name(_) => None,
             },
-            Kind::Ipc(_) | Kind::Inproc(_) => None,
+            Kind::Ipc(_) | Kind::Inproc(_) | Kind::Fd(_) => None,
         }
     }
 
@@ -165,6 +171,33 @@ impl Endpoint {
             Kind::Ipc(Ipc::Path(path)) => Some(Path::new(&**path)),
             _ => None,
         }
+    }
+
+    /// The endpoint of a connection that was handed in as this descriptor.
+    pub(crate) fn from_descriptor(number: u32) -> Self {
+        Self(Kind::Fd(number))
+    }
+
+    /// This TCP endpoint, coming from where `other` comes from.
+    pub(crate) fn with_source_of(&self, other: &Self) -> Self {
+        match (&self.0, &other.0) {
+            (Kind::Tcp(to), Kind::Tcp(from)) => Self(Kind::Tcp(Tcp {
+                source: from.source.clone(),
+                target: to.target.clone(),
+            })),
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether it says where a connection is to come from.
+    pub(crate) fn has_source(&self) -> bool {
+        matches!(
+            &self.0,
+            Kind::Tcp(Tcp {
+                source: Some(_),
+                ..
+            })
+        )
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -194,10 +227,10 @@ impl Endpoint {
 
     /// Whether a socket could ever connect to it.
     pub(crate) fn check_connect(&self) -> Result<(), InvalidEndpoint> {
-        if self.is_wildcard() {
-            Err(InvalidEndpoint::ConnectToWildcard)
-        } else {
-            Ok(())
+        match &self.0 {
+            Kind::Fd(_) => Err(InvalidEndpoint::Descriptor),
+            _ if self.is_wildcard() => Err(InvalidEndpoint::ConnectToWildcard),
+            _ => Ok(()),
         }
     }
 
@@ -207,6 +240,7 @@ impl Endpoint {
             Kind::Tcp(Tcp {
                 source: Some(_), ..
             }) => Err(InvalidEndpoint::BindWithSource),
+            Kind::Fd(_) => Err(InvalidEndpoint::Descriptor),
             _ => Ok(()),
         }
     }
@@ -294,6 +328,7 @@ impl fmt::Display for Endpoint {
             Kind::Ipc(Ipc::Abstract(name)) => write!(f, "@{name}"),
             Kind::Ipc(Ipc::Any) => f.write_str("*"),
             Kind::Inproc(name) => f.write_str(name),
+            Kind::Fd(number) => write!(f, "{number}"),
         }
     }
 }
@@ -326,6 +361,7 @@ impl fmt::Display for Transport {
             Self::Tcp => "tcp",
             Self::Ipc => "ipc",
             Self::Inproc => "inproc",
+            Self::Fd => "fd",
         })
     }
 }

@@ -140,6 +140,8 @@ pub enum BindError {
     },
     /// This transport cannot be bound.
     Unsupported(Endpoint),
+    /// The descriptor that was handed in is no socket that listens, of TCP or Unix.
+    Descriptor(io::Error),
     /// The socket was closed.
     Closed,
     /// The context was shut down.
@@ -161,6 +163,8 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
+    /// The descriptor that was handed in is no connected socket of TCP or Unix.
+    Descriptor(io::Error),
     /// Another peer of this ROUTER has the routing id already.
     DuplicateRoutingId(RoutingId),
     /// The socket was closed.
@@ -181,6 +185,27 @@ pub enum EndpointError {
     Closed,
 }
 
+/// Why waiting for a connection to one endpoint ended without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadyError {
+    /// There was no connection when the time was over.
+    Timeout {
+        /// Why the last attempt failed, or the connection was lost, if that is known.
+        last_error: Option<LinkError>,
+    },
+    /// There will be no further attempt.
+    GivenUp(LinkError),
+    /// It does not read as an endpoint.
+    Invalid(InvalidEndpoint),
+    /// The socket is not connected there.
+    NotFound(Endpoint),
+    /// The socket was closed, here or by another thread.
+    Closed,
+    /// The context was shut down.
+    Terminated,
+}
+
 /// Why a connection ended, or was never made. Reported by events and by the state of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -197,6 +222,11 @@ pub enum LinkError {
     /// The name did not resolve.
     Resolve {
         /// What the resolver said.
+        reason: String,
+    },
+    /// The proxy was of no help.
+    Proxy {
+        /// What it said, or did wrong.
         reason: String,
     },
     /// The peer broke the protocol, or speaks another one.
@@ -243,6 +273,29 @@ impl LinkError {
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Protocol(error) if error.is_final())
     }
+
+    /// Whether it is the peer that has closed or reset the connection; otherwise this end's system gave it up.
+    pub(crate) fn is_hang_up(&self) -> bool {
+        matches!(
+            self,
+            Self::PeerClosed
+                | Self::Io {
+                    kind: io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset,
+                    ..
+                }
+        )
+    }
+
+    /// Whether nobody listens there: a port that refuses, or an `ipc://` path that does not exist.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(
+            self,
+            Self::Io {
+                kind: io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound,
+                ..
+            }
+        )
+    }
 }
 
 impl fmt::Display for LinkError {
@@ -254,6 +307,7 @@ impl fmt::Display for LinkError {
             } => write!(f, "{}", io::Error::from_raw_os_error(*code)),
             Self::Io { kind, code: None } => write!(f, "{kind}"),
             Self::Resolve { reason } => write!(f, "the name does not resolve: {reason}"),
+            Self::Proxy { reason } => f.write_str(reason),
             Self::Protocol(error) => write!(f, "{error}"),
             Self::HandshakeTimeout => f.write_str("the handshake took too long"),
             Self::ConnectTimeout => f.write_str("connecting took too long"),
@@ -394,6 +448,7 @@ impl fmt::Display for BindError {
             Self::Invalid(error) => write!(f, "{error}"),
             Self::Io { endpoint, source } => write!(f, "cannot bind {endpoint}: {source}"),
             Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be bound"),
+            Self::Descriptor(error) => write!(f, "cannot listen on this descriptor: {error}"),
             Self::Closed => f.write_str("the socket is closed"),
             Self::Terminated => f.write_str("the context is shut down"),
         }
@@ -404,7 +459,7 @@ impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Invalid(error) => Some(error),
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } | Self::Descriptor(source) => Some(source),
             _ => None,
         }
     }
@@ -415,6 +470,7 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Invalid(error) => write!(f, "{error}"),
             Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be connected to"),
+            Self::Descriptor(error) => write!(f, "cannot use this descriptor: {error}"),
             Self::Io { endpoint, source } => write!(f, "cannot connect to {endpoint}: {source}"),
             Self::DuplicateRoutingId(id) => write!(f, "another peer has the routing id {id}"),
             Self::Closed => f.write_str("the socket is closed"),
@@ -427,7 +483,7 @@ impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Invalid(error) => Some(error),
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } | Self::Descriptor(source) => Some(source),
             _ => None,
         }
     }
@@ -449,6 +505,41 @@ impl Error for EndpointError {
             Self::Invalid(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for ReadyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout { last_error: None } => f.write_str("not connected in time"),
+            Self::Timeout {
+                last_error: Some(cause),
+            } => write!(f, "not connected in time: {cause}"),
+            Self::GivenUp(cause) => write!(f, "given up: {cause}"),
+            Self::Invalid(error) => write!(f, "{error}"),
+            Self::NotFound(endpoint) => write!(f, "the socket is not connected to {endpoint}"),
+            Self::Closed => f.write_str("the socket is closed"),
+            Self::Terminated => f.write_str("the context is shut down"),
+        }
+    }
+}
+
+impl Error for ReadyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Timeout {
+                last_error: Some(cause),
+            }
+            | Self::GivenUp(cause) => Some(cause),
+            Self::Invalid(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<InvalidEndpoint> for ReadyError {
+    fn from(error: InvalidEndpoint) -> Self {
+        Self::Invalid(error)
     }
 }
 

@@ -29,8 +29,16 @@ pub(crate) struct Names {
 
 #[derive(Debug, Default)]
 struct State {
-    bound: HashMap<Endpoint, Applicant>,
+    bound: HashMap<Endpoint, Bound>,
     waiting: HashMap<Endpoint, Vec<Waiting>>,
+}
+
+/// A name that is bound.
+#[derive(Debug)]
+struct Bound {
+    binder: Applicant,
+    /// Further connections wait, as if it were not bound.
+    paused: bool,
 }
 
 /// A socket that binds or connects.
@@ -57,12 +65,16 @@ impl Names {
         if state
             .bound
             .get(name)
-            .is_some_and(|bound| bound.side.strong_count() > 0)
+            .is_some_and(|bound| bound.binder.side.strong_count() > 0)
         {
             return false;
         }
         let waiting = state.waiting.remove(name).unwrap_or_default();
-        state.bound.insert(name.clone(), binder.clone());
+        let bound = Bound {
+            binder: binder.clone(),
+            paused: false,
+        };
+        state.bound.insert(name.clone(), bound);
         drop(state);
         binder
             .telemetry
@@ -80,15 +92,36 @@ impl Names {
         if state
             .bound
             .get(name)
-            .is_some_and(|bound| bound.side.ptr_eq(side))
+            .is_some_and(|bound| bound.binder.side.ptr_eq(side))
         {
             let bound = state.bound.remove(name);
             drop(state);
-            if let Some(bound) = bound {
-                bound
+            if let Some(Bound { binder, .. }) = bound {
+                binder
                     .telemetry
                     .monitor
                     .emit(EventKind::Closed, Some(name), None);
+            }
+        }
+    }
+
+    /// Lets further connections to `name`, bound by `side`, wait, or joins those that do.
+    pub(crate) fn set_accepting(&self, name: &Endpoint, side: &Weak<dyn SocketSide>, accept: bool) {
+        let mut state = self.state.lock();
+        let Some(bound) = state
+            .bound
+            .get_mut(name)
+            .filter(|bound| bound.binder.side.ptr_eq(side))
+        else {
+            return;
+        };
+        bound.paused = !accept;
+        if accept {
+            let binder = bound.binder.clone();
+            let waiting = state.waiting.remove(name).unwrap_or_default();
+            drop(state);
+            for connection in waiting {
+                join(name, &binder, connection);
             }
         }
     }
@@ -114,8 +147,8 @@ impl Names {
         let bound = state
             .bound
             .get(name)
-            .filter(|bound| bound.side.strong_count() > 0)
-            .cloned();
+            .filter(|bound| bound.binder.side.strong_count() > 0 && !bound.paused)
+            .map(|bound| bound.binder.clone());
         match bound {
             Some(binder) => {
                 drop(state);
@@ -224,7 +257,7 @@ fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) -> PeerInfo
         socket_type: Some(who.socket_type),
         routing_id,
         version: (0, 0),
-        metadata: Arc::default(),
+        metadata: who.options.metadata.properties().into(),
         credentials: None,
     }
 }

@@ -4,6 +4,7 @@
 //! connections in both directions. What a socket does when a peer cannot keep up is the heart of this library, and
 //! nothing about it is silent: see [`Stats`] and [`Event`].
 
+mod activation;
 mod context;
 mod endpoint;
 mod engine;
@@ -23,12 +24,13 @@ mod transport;
 mod wake;
 mod zmtp;
 
+pub use activation::{ListenFd, listen_fds};
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
 pub use engine::DrainReport;
 pub use error::{
-    BindError, ConnectError, EndpointError, LinkError, RecvError, ReplyError, RequestError,
-    RouteError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError,
+    BindError, ConnectError, EndpointError, LinkError, ReadyError, RecvError, ReplyError,
+    RequestError, RouteError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError,
 };
 pub use facade::{
     AsSocket, Builder, Dealer, Pair, Pending, Pub, Pull, Push, Rep, Report, Req, Request, Router,
@@ -38,13 +40,16 @@ pub use highwater_patterns::{
     DuplicateId, Frame, INLINE_CAPACITY, InvalidRoutingId, LostPeer, Message, Notices, RoutingId,
     SlowSubscriber, SocketType, Undeliverable,
 };
-pub use monitor::{Event, EventKind};
-pub use options::{Keepalive, Linger, OptionError};
+pub use monitor::{EndpointState, Event, EventKind};
+pub use options::{
+    AcceptFilter, IpcPermissions, Keepalive, Linger, OptionError, ReconnectStop, SocksProxy,
+};
 pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
 pub use socket::Interest;
 pub use stats::{Dropped, PeerStats, Stats};
+pub use transport::Ipv6Mode;
 pub use zmtp::{FrameError, ProtocolError};
 
 #[cfg(doctest)]

@@ -75,6 +75,39 @@ pub enum EventKind {
     Closed,
 }
 
+/// How an endpoint is doing that a socket has connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndpointState {
+    /// An attempt is under way.
+    Connecting {
+        /// Why the one before it failed, or the connection was lost.
+        last_error: Option<LinkError>,
+    },
+    /// The next attempt comes after a pause.
+    Retrying {
+        /// How long the pause is, from its beginning.
+        delay: Duration,
+        /// Why the last attempt failed, or the connection was lost.
+        cause: LinkError,
+    },
+    /// Connected, and messages flow.
+    Ready,
+    /// There will be no further attempt.
+    GivenUp(LinkError),
+}
+
+impl EndpointState {
+    /// Why there is no connection, as far as that is known.
+    pub fn into_error(self) -> Option<LinkError> {
+        match self {
+            Self::Connecting { last_error } => last_error,
+            Self::Retrying { cause, .. } | Self::GivenUp(cause) => Some(cause),
+            Self::Ready => None,
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {

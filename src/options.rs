@@ -4,47 +4,28 @@
 //! Always true: a default is stated once, here; meaning is in the type and not in -1 or 0.
 //! Must not know: who obeys.
 
+mod accept;
+mod choice;
+mod metadata;
 pub(crate) mod pattern;
+mod proxy;
+mod value;
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use highwater_patterns::RoutingId;
 
+pub use accept::AcceptFilter;
+pub use choice::{IpcPermissions, Keepalive, Linger, ReconnectStop};
+pub(crate) use metadata::Metadata;
+pub use proxy::SocksProxy;
+use value::OptionValue;
+
 use crate::pipe::HighWater;
-use crate::transport::{KeepAlive, ListenOptions, StreamOptions};
-
-/// What becomes of unsent messages when a socket closes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Linger {
-    /// They are dropped, and counted.
-    Discard,
-    /// They are sent in the background as long as this takes; what is left then is dropped, and counted.
-    AtMost(Duration),
-    /// They are sent in the background, however long it takes.
-    Forever,
-}
-
-/// TCP keepalive: how the kernel finds out that a silent peer is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Keepalive {
-    /// No probes.
-    Off,
-    /// Probes at the system's own times.
-    System,
-    /// Probes after `idle`, then every `interval`, giving up after `count`.
-    Every {
-        /// Silence before the first probe.
-        idle: Duration,
-        /// Time between probes.
-        interval: Duration,
-        /// Unanswered probes before the connection is given up.
-        count: u32,
-    },
-}
+use crate::transport::{Ipv6Mode, KeepAlive, ListenOptions, StreamOptions};
 
 /// Why an option could not be set by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,19 +62,10 @@ impl fmt::Display for OptionError {
 
 impl Error for OptionError {}
 
-/// A value as text, for the table by name.
-pub(crate) trait OptionValue: Sized {
-    /// What values look like, for the error.
-    const EXPECTED: &'static str;
-
-    fn parse(text: &str) -> Option<Self>;
-    fn print(&self) -> String;
-}
-
 macro_rules! options {
     ($(
         $(#[$doc:meta])*
-        $name:ident: $type:ty = $default:expr $(, $live:ident)?;
+        $name:ident: $type:ty = $default:expr $(, $flag:ident)*;
     )+) => {
         /// The options of one socket.
         #[derive(Debug, Clone)]
@@ -109,6 +81,7 @@ macro_rules! options {
 
         impl Options {
             /// The names of all options, in order of definition.
+            #[cfg(test)]
             pub(crate) const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
 
             /// Sets the option `name` from text. `built` says that the socket exists, so that only what takes
@@ -116,7 +89,7 @@ macro_rules! options {
             pub(crate) fn set(&mut self, name: &str, value: &str, built: bool) -> Result<(), OptionError> {
                 match name {
                     $(stringify!($name) => {
-                        if built && !options!(@live $($live)?) {
+                        if built && !options!(@live $($flag)*) {
                             return Err(OptionError::Fixed { name: stringify!($name) });
                         }
                         self.$name = <$type as OptionValue>::parse(value).ok_or(OptionError::Invalid {
@@ -138,43 +111,57 @@ macro_rules! options {
             }
         }
 
+        $(options!(@setter { $(#[$doc])* } $name $type $(, $flag)*);)+
+    };
+    (@setter { $(#[$doc:meta])* } $name:ident $type:ty $(, live)?) => {
         impl<S> crate::facade::Builder<S> {
-            $(
-                $(#[$doc])*
-                #[must_use]
-                pub fn $name(mut self, value: impl Into<$type>) -> Self {
-                    self.options.$name = value.into();
-                    self
-                }
-            )+
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, value: impl Into<$type>) -> Self {
+                self.options.$name = value.into();
+                self
+            }
         }
     };
+    // A plain number: any conversion would leave the type of a literal open.
+    (@setter { $(#[$doc:meta])* } $name:ident $type:ty, live, number) => {
+        impl<S> crate::facade::Builder<S> {
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, value: $type) -> Self {
+                self.options.$name = value;
+                self
+            }
+        }
+    };
+    // Its setter is written by hand.
+    (@setter $docs:tt $name:ident $type:ty, live, by_hand) => {};
     (@live) => { false };
-    (@live live) => { true };
+    (@live live $($setter:ident)?) => { true };
 }
 
 options! {
     /// Messages that may wait to be sent, for each peer; `None` for no limit. Default: 1000.
     ///
     /// Counts whole messages that the kernel has not taken. Exact: with no reader and no connection, just so many
-    /// sends succeed. Takes effect on pipes made afterwards. As libzmq's `ZMQ_SNDHWM`.
+    /// sends succeed. A change acts at once on all peers, as libzmq's `ZMQ_SNDHWM`; what waits beyond a lower mark stays.
     send_high_water_mark: Option<usize> = Some(1000), live;
 
     /// Messages that may wait to be received, for each peer; `None` for no limit. Default: 1000.
     ///
     /// At the mark the connection is not read any more, so that the peer's queue fills in turn. A read that is
-    /// under way is taken whole, which can be up to 64 KiB more. Takes effect on pipes made afterwards. As libzmq's
+    /// under way is taken whole, which can be up to 64 KiB more. A change acts at once on all peers, as libzmq's
     /// `ZMQ_RCVHWM`.
     receive_high_water_mark: Option<usize> = Some(1000), live;
 
     /// Bytes that may wait to be sent, for each peer, beside the mark in messages; `None` for no limit (default).
     ///
-    /// One message always fits, whatever its size. Takes effect on pipes made afterwards. libzmq has no such option.
+    /// One message always fits, whatever its size. A change acts at once on all peers. libzmq has no such option.
     send_high_water_bytes: Option<usize> = None, live;
 
     /// Bytes that may wait to be received, for each peer, beside the mark in messages; `None` for no limit (default).
     ///
-    /// One message always fits, whatever its size. Takes effect on pipes made afterwards. libzmq has no such option.
+    /// One message always fits, whatever its size. A change acts at once on all peers. libzmq has no such option.
     receive_high_water_bytes: Option<usize> = None, live;
 
     /// What becomes of unsent messages on close. Default: [`Linger::AtMost`] 30 s.
@@ -260,13 +247,105 @@ options! {
     /// Takes effect on later binds and connects.
     receive_buffer: Option<usize> = None, live;
 
-    /// TCP keepalive. Default: [`Keepalive::System`]. Takes effect on later binds and connects.
-    keepalive: Keepalive = Keepalive::System, live;
+    /// TCP keepalive. Default: [`Keepalive::On`]. Takes effect on later binds and connects.
+    keepalive: Keepalive = Keepalive::On, live;
 
     /// How many connections may wait to be accepted. Default: 1024; the kernel may allow fewer.
     ///
     /// Takes effect on later binds.
-    backlog: u32 = 1024, live;
+    backlog: u32 = 1024, live, number;
+
+    /// How long sent bytes may stay unacknowledged before the connection is given up; `None` to leave it to the system
+    /// (default). In whole milliseconds.
+    ///
+    /// A peer that takes nothing for so long, its buffers being full, counts as gone, too. Takes effect on later binds
+    /// and connects; tcp on Linux only. As libzmq's `ZMQ_TCP_MAXRT`.
+    tcp_user_timeout: Option<Duration> = None, live;
+
+    /// The type-of-service byte of IPv4 packets, the traffic class of IPv6 ones; `None` to leave it to the system
+    /// (default).
+    ///
+    /// Takes effect on later binds and connects; tcp only. As libzmq's `ZMQ_TOS`.
+    type_of_service: Option<u8> = None, live;
+
+    /// The network interface to use, and no other; `None` for any (default).
+    ///
+    /// Takes effect on later binds and connects; tcp on Linux only, an error elsewhere. May need privileges. As libzmq's
+    /// `ZMQ_BINDTODEVICE`.
+    bind_to_device: Option<String> = None, live;
+
+    /// Let several sockets, also of several processes, listen on one port. Default: `false`.
+    ///
+    /// All of them have to set it. The system spreads new connections over them. Takes effect on later binds; tcp only.
+    /// libzmq has no such option.
+    reuse_port: bool = false, live;
+
+    /// What a listener on `*`, on a name, or on `[::]` does about IPv6. Default: [`Ipv6Mode::Off`].
+    ///
+    /// Takes effect on later binds. An address in figures is what it is. As libzmq's `ZMQ_IPV6`, which knows the first
+    /// two modes.
+    ipv6: Ipv6Mode = Ipv6Mode::Off, live;
+
+    /// Who may connect to the `ipc://` paths of this socket. Default: [`IpcPermissions::Umask`].
+    ///
+    /// Set before anybody can connect. Takes effect on later binds. libzmq has no such option.
+    ipc_permissions: IpcPermissions = IpcPermissions::Umask, live;
+
+    /// Properties that the socket tells its peers in the handshake.
+    metadata: Metadata = Metadata::default(), live, by_hand;
+
+    /// The most connections that peers may have to the endpoints this socket has bound, all together; `None` for no
+    /// limit (default).
+    ///
+    /// A further one is closed as soon as it is accepted, which a monitor hears as
+    /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with
+    /// [`TooManyConnections`](crate::LinkError::TooManyConnections), and which
+    /// [`Stats::accepts_failed`](crate::Stats::accepts_failed) counts. Takes effect on later binds; tcp and ipc. libzmq
+    /// has no such option.
+    connection_limit: Option<usize> = None, live;
+
+    /// Who may connect to the endpoints that this socket has bound. Default: everybody.
+    ///
+    /// Anybody else is turned away as soon as it is accepted, which a monitor hears as
+    /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with [`NotAccepted`](crate::LinkError::NotAccepted), and which
+    /// [`Stats::accepts_failed`](crate::Stats::accepts_failed) counts. Takes effect on later binds.
+    accept_filter: AcceptFilter = AcceptFilter::everybody(), live;
+
+    /// What ends the attempts to connect again. Default: [`ReconnectStop::NEVER`].
+    ///
+    /// The endpoint is given up then, as after too many [`reconnect_attempts`](Self::reconnect_attempts). Takes effect
+    /// on later connects. As libzmq's `ZMQ_RECONNECT_STOP`.
+    reconnect_stop: ReconnectStop = ReconnectStop::NEVER, live;
+
+    /// The SOCKS 5 proxy through which tcp connections are made; `None` for none (default).
+    ///
+    /// Host names are resolved by the proxy. The source of an endpoint `tcp://source;target` is where the connection to
+    /// the proxy comes from. The [`connect_timeout`](Self::connect_timeout) begins anew once the proxy is reached. Takes
+    /// effect on later connects. As libzmq's `ZMQ_SOCKS_PROXY`. By name the value holds the password in the clear.
+    socks_proxy: Option<SocksProxy> = None, live;
+}
+
+impl<S> crate::facade::Builder<S> {
+    /// Tells peers the property `name` in the handshake; they find it in
+    /// [`PeerInfo::metadata`](crate::PeerInfo::metadata). Default: none.
+    ///
+    /// A name is `X-` and at least one more letter, digit, `-`, `_`, `.` or `+`, compared without case; a name that is
+    /// set again has the last value. Takes effect on later binds and connects. As libzmq's `ZMQ_METADATA`. By name, the
+    /// option `metadata` is all properties at once, such as `X-Role=feed;X-Zone=7`.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError::Invalid`]: this is no such name, or there would be more than 64 properties or 16 KiB of them.
+    pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionError> {
+        if self.options.metadata.set(name, value.into()) {
+            Ok(self)
+        } else {
+            Err(OptionError::Invalid {
+                name: "metadata",
+                expected: Metadata::EXPECTED,
+            })
+        }
+    }
 }
 
 /// How connections are set up.
@@ -275,7 +354,8 @@ impl From<&Options> for StreamOptions {
         Self {
             keep_alive: match options.keepalive {
                 Keepalive::Off => KeepAlive::Off,
-                Keepalive::System => KeepAlive::default(),
+                Keepalive::System => KeepAlive::System,
+                Keepalive::On => KeepAlive::default(),
                 Keepalive::Every {
                     idle,
                     interval,
@@ -288,7 +368,9 @@ impl From<&Options> for StreamOptions {
             },
             send_buffer: options.send_buffer,
             receive_buffer: options.receive_buffer,
-            ..Self::default()
+            user_timeout: options.tcp_user_timeout,
+            type_of_service: options.type_of_service,
+            bind_to_device: options.bind_to_device.clone(),
         }
     }
 }
@@ -298,8 +380,13 @@ impl From<&Options> for ListenOptions {
     fn from(options: &Options) -> Self {
         Self {
             backlog: options.backlog,
+            reuse_port: options.reuse_port,
+            ipv6: options.ipv6,
+            permissions: match options.ipc_permissions {
+                IpcPermissions::Umask => None,
+                IpcPermissions::Mode(mode) => Some(mode),
+            },
             stream: StreamOptions::from(options),
-            ..Self::default()
         }
     }
 }
@@ -317,138 +404,6 @@ impl Options {
             messages: self.receive_high_water_mark,
             bytes: self.receive_high_water_bytes,
         }
-    }
-}
-
-impl OptionValue for bool {
-    const EXPECTED: &'static str = "true or false";
-
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn print(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl OptionValue for u32 {
-    const EXPECTED: &'static str = "a whole number";
-
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn print(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl OptionValue for usize {
-    const EXPECTED: &'static str = "a whole number";
-
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn print(&self) -> String {
-        self.to_string()
-    }
-}
-
-/// Durations are written in milliseconds, with a fraction where they need one.
-impl OptionValue for Duration {
-    const EXPECTED: &'static str = "milliseconds";
-
-    fn parse(text: &str) -> Option<Self> {
-        let milliseconds: f64 = text.parse().ok()?;
-        Self::try_from_secs_f64(milliseconds / 1000.0).ok()
-    }
-
-    fn print(&self) -> String {
-        (self.as_secs_f64() * 1000.0).to_string()
-    }
-}
-
-impl OptionValue for RoutingId {
-    const EXPECTED: &'static str = "1 to 255 bytes";
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::new(text).ok()
-    }
-
-    fn print(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl OptionValue for Linger {
-    const EXPECTED: &'static str = "discard, forever, or milliseconds";
-
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "discard" => Some(Self::Discard),
-            "forever" => Some(Self::Forever),
-            _ => Duration::parse(text).map(Self::AtMost),
-        }
-    }
-
-    fn print(&self) -> String {
-        match self {
-            Self::Discard => "discard".to_owned(),
-            Self::Forever => "forever".to_owned(),
-            Self::AtMost(most) => most.print(),
-        }
-    }
-}
-
-impl OptionValue for Keepalive {
-    const EXPECTED: &'static str =
-        "off, system, or idle,interval,count (milliseconds twice, a number)";
-
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "off" => Some(Self::Off),
-            "system" => Some(Self::System),
-            _ => {
-                let mut parts = text.split(',');
-                let every = Self::Every {
-                    idle: Duration::parse(parts.next()?)?,
-                    interval: Duration::parse(parts.next()?)?,
-                    count: u32::parse(parts.next()?)?,
-                };
-                parts.next().is_none().then_some(every)
-            }
-        }
-    }
-
-    fn print(&self) -> String {
-        match self {
-            Self::Off => "off".to_owned(),
-            Self::System => "system".to_owned(),
-            Self::Every {
-                idle,
-                interval,
-                count,
-            } => {
-                format!("{},{},{count}", idle.print(), interval.print())
-            }
-        }
-    }
-}
-
-impl<T: OptionValue> OptionValue for Option<T> {
-    const EXPECTED: &'static str = T::EXPECTED;
-
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "none" => Some(None),
-            _ => T::parse(text).map(Some),
-        }
-    }
-
-    fn print(&self) -> String {
-        self.as_ref().map_or_else(|| "none".to_owned(), T::print)
     }
 }
 

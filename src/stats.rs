@@ -35,7 +35,7 @@ pub struct Stats {
     pub disconnects: u64,
     /// Attempts to connect again.
     pub retries: u64,
-    /// Connections that could not be accepted.
+    /// Connections that could not be accepted, or were turned away as soon as they were.
     pub accepts_failed: u64,
     /// How long sends have found no peer with room.
     pub time_muted: Duration,
@@ -91,6 +91,9 @@ pub struct PeerStats {
     pub queued_to_receive: usize,
     /// Messages it has missed, being at its high-water mark.
     pub dropped: u64,
+    /// How long the answer to the last heartbeat took, to the microsecond; `None` before the first, and in the same
+    /// process.
+    pub round_trip: Option<Duration>,
 }
 
 /// The counters that the I/O thread and the socket both add to, and the monitors.

@@ -24,11 +24,20 @@ fn a_stream_of_small_then_large_messages_arrives_whole_and_in_order() {
         push.close(PATIENCE)
     });
     for number in 0..100_000u32 {
-        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), &number.to_le_bytes());
+        assert_eq!(
+            pull.recv_timeout(PATIENCE).expect("received"),
+            &number.to_le_bytes()
+        );
     }
-    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), vec![7; 3_000_000]);
+    assert_eq!(
+        pull.recv_timeout(PATIENCE).expect("received"),
+        vec![7; 3_000_000]
+    );
     for number in 0..1_000u32 {
-        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), vec![number as u8; 20_000]);
+        assert_eq!(
+            pull.recv_timeout(PATIENCE).expect("received"),
+            vec![number as u8; 20_000]
+        );
     }
     let report = sender.join().expect("the sender does not panic");
     assert_eq!(report.lost, 0);

@@ -57,6 +57,8 @@ pub enum InvalidEndpoint {
     ConnectToWildcard,
     /// `source;destination` can be connected, but not bound.
     BindWithSource,
+    /// `fd://` names a descriptor that was handed in; it is not a place to bind or to connect to.
+    Descriptor,
 }
 
 impl fmt::Display for InvalidEndpoint {
@@ -111,6 +113,9 @@ impl fmt::Display for InvalidEndpoint {
             ),
             Self::BindWithSource => {
                 f.write_str("an endpoint with a source address can be connected, but not bound")
+            }
+            Self::Descriptor => {
+                f.write_str("a descriptor is handed in as such, to bind_fd or connect_fd")
             }
         }
     }

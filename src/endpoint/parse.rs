@@ -12,6 +12,10 @@ pub(super) fn endpoint(text: &str) -> Result<Kind, InvalidEndpoint> {
         "tcp" => tcp(address).map(Kind::Tcp),
         "ipc" => ipc(address).map(Kind::Ipc),
         "inproc" => inproc(address).map(Kind::Inproc),
+        "fd" => address
+            .parse()
+            .map(Kind::Fd)
+            .map_err(|_| InvalidEndpoint::Descriptor),
         _ => Err(InvalidEndpoint::UnknownTransport {
             transport: transport.into(),
         }),

@@ -41,10 +41,20 @@ pub(super) struct Loop {
     pub(super) scratch: Vec<u8>,
     /// Links with bytes to write.
     flushing: Vec<Key>,
-    /// Sockets that have borrowed a reader, with their uses at the last tick.
-    lenders: Vec<(Arc<dyn SocketSide>, u32)>,
+    /// Sockets that have borrowed a reader.
+    lenders: Vec<Lender>,
     next_tick: Option<Instant>,
     stopping: bool,
+}
+
+/// A socket that has borrowed a reader.
+#[derive(Debug)]
+struct Lender {
+    side: Arc<dyn SocketSide>,
+    /// Its uses at the last tick.
+    seen: u32,
+    /// It is looked at with each tick; otherwise it waits, and tells when it no longer does.
+    ticking: bool,
 }
 
 /// Whatever has a key.
@@ -139,10 +149,22 @@ impl Loop {
             } => self.add_listener(key, listener, config),
             Request::Adopt {
                 stream,
+                seat,
                 listener,
                 config,
-            } => self.adopt(stream, listener, config),
-            Request::Connect { key, config, pipe } => self.add_session(key, config, pipe),
+            } => self.adopt(stream, seat, listener, config),
+            Request::Connect {
+                key,
+                config,
+                pipe,
+                status,
+                stream,
+            } => self.add_session(key, config, pipe, status, stream),
+            Request::Accept { key, accept, done } => {
+                self.set_accepting(key, accept);
+                // Nobody waits any more; that is not ours to judge.
+                let _ = done.send(());
+            }
             Request::Close {
                 key,
                 deadline,
@@ -241,16 +263,13 @@ impl Loop {
         }
     }
 
-    /// How long the poller may wait, as agreed with everybody who could have work for us.
+    /// How long the poller may wait.
     fn time_to_wait(&mut self) -> Option<Duration> {
         if !self.flushing.is_empty() {
             return Some(Duration::ZERO);
         }
-        let mut watched = false;
-        for (lender, _) in &self.lenders {
-            watched |= lender.lending().must_tick();
-        }
         let now = Instant::now();
+        let watched = self.lenders.iter().any(|lender| lender.ticking);
         self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + TICK));
         let deadline = match (self.timers.next(), self.next_tick) {
             (Some(timer), Some(tick)) => Some(timer.min(tick)),
@@ -259,29 +278,41 @@ impl Loop {
         deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 
-    /// Takes lent links back that have not been used for a whole tick.
+    /// Looks after the lent links. One that has not been used for a whole tick is taken back; or, if its socket waits
+    /// on it, left alone until that says that the wait is over.
     fn tick(&mut self) {
         if self.next_tick.is_none_or(|tick| Instant::now() < tick) {
             return;
         }
         self.next_tick = None;
-        self.lenders.retain_mut(|(lender, seen)| {
-            let uses = lender.lending().uses();
-            let unused = uses == *seen && !lender.lending().is_waiting();
-            *seen = uses;
-            !(unused && lender.return_readers())
+        self.lenders.retain_mut(|lender| {
+            let lending = lender.side.lending();
+            let uses = lending.uses();
+            if !lender.ticking || std::mem::replace(&mut lender.seen, uses) != uses {
+                return true;
+            }
+            if lending.is_waiting() {
+                lender.ticking = lending.must_tick();
+                return true;
+            }
+            !lender.side.return_readers()
         });
     }
 
-    /// A socket has borrowed a reader: watch over it.
-    pub(super) fn watch(&mut self, lender: Arc<dyn SocketSide>) {
-        if !self
+    /// A socket has borrowed a reader, or has stopped to wait after so long that nobody ticked any more.
+    pub(super) fn watch(&mut self, side: Arc<dyn SocketSide>) {
+        side.lending().watched();
+        let known = self
             .lenders
-            .iter()
-            .any(|(known, _)| Arc::ptr_eq(known, &lender))
-        {
-            let uses = lender.lending().uses();
-            self.lenders.push((lender, uses));
+            .iter_mut()
+            .find(|known| Arc::ptr_eq(&known.side, &side));
+        match known {
+            Some(lender) => lender.ticking = true,
+            None => self.lenders.push(Lender {
+                seen: side.lending().uses(),
+                ticking: true,
+                side,
+            }),
         }
     }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::admission::Seat;
 use super::event_loop::{Entry, Loop};
 use super::link::{Link, Slot};
 use super::traffic::{LinkEntry, Phase};
@@ -28,13 +29,19 @@ impl Loop {
         config: &Arc<EndpointConfig>,
     ) -> io::Result<Key> {
         let in_progress = matches!(progress, ConnectProgress::InProgress);
-        self.add_link(owner, stream, config, false, in_progress)
+        self.add_link(owner, stream, config, None, in_progress)
     }
 
     /// Looks after an accepted stream.
-    pub(super) fn adopt(&mut self, stream: Stream, listener: Key, config: Arc<EndpointConfig>) {
+    pub(super) fn adopt(
+        &mut self,
+        stream: Stream,
+        seat: Seat,
+        listener: Key,
+        config: Arc<EndpointConfig>,
+    ) {
         let telemetry = &config.telemetry;
-        match self.add_link(listener, stream, &config, true, false) {
+        match self.add_link(listener, stream, &config, Some(seat), false) {
             Ok(key) => {
                 let address = match self.entries.get(&key) {
                     Some(Entry::Link(entry)) => entry.address.clone(),
@@ -59,7 +66,7 @@ impl Loop {
         owner: Key,
         stream: Stream,
         config: &Arc<EndpointConfig>,
-        accepted: bool,
+        seat: Option<Seat>,
         in_progress: bool,
     ) -> io::Result<Key> {
         let key = self.new_key();
@@ -75,7 +82,8 @@ impl Loop {
             owner,
             pipe: None,
             config: Arc::clone(config),
-            accepted,
+            accepted: seat.is_some(),
+            seat,
             address,
             phase: Phase::Connecting {
                 until: timeout
@@ -112,10 +120,21 @@ impl Loop {
         if let Some(address) = entry.link.stream().peer_address() {
             entry.address = address.to_string();
         }
-        entry.emit(EventKind::Connected);
         entry.link.want_input(true);
         entry.link.want_output(false);
-        self.begin_handshake(key);
+        if self.is_at_proxy(key) {
+            self.begin_proxying(key);
+        } else {
+            self.stream_ready(key);
+        }
+    }
+
+    /// The stream leads to the peer.
+    pub(super) fn stream_ready(&mut self, key: Key) {
+        if let Some(entry) = self.link_entry(key) {
+            entry.emit(EventKind::Connected);
+            self.begin_handshake(key);
+        }
     }
 
     pub(super) fn begin_handshake(&mut self, key: Key) {
@@ -125,6 +144,7 @@ impl Loop {
         let options = &entry.config.options;
         let handshake = Handshake::new(HandshakeConfig {
             routing_id: options.routing_id.clone(),
+            metadata: options.metadata.properties().to_vec(),
             ..HandshakeConfig::new(entry.config.socket_type)
         });
         entry.phase = Phase::Handshaking {
@@ -252,11 +272,11 @@ impl Loop {
             _ => None,
         };
         let pipe = kept.unwrap_or_else(|| {
-            let pipe = Arc::new(Pipe {
-                id: config.side.next_pipe_id(),
-                outgoing: Outgoing::new(config.options.send_limit(), config.options.conflate),
-                incoming: Incoming::new(config.options.receive_limit()),
-            });
+            let pipe = Arc::new(Pipe::new(
+                config.side.next_pipe_id(),
+                Outgoing::new(config.options.send_limit(), config.options.conflate),
+                Incoming::new(config.options.receive_limit()),
+            ));
             config.side.happened(PipeEvent::Attached(Arc::clone(&pipe)));
             pipe
         });
@@ -269,6 +289,7 @@ impl Loop {
             wire,
             peer: info,
         });
+        self.session_ready(owner);
         self.set_link_timer(key);
         self.read_link(key);
     }

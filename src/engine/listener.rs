@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use polling::{Event, PollMode};
 
+use super::admission::{Seat, admit};
 use super::event_loop::{Entry, Loop};
 use super::registration::Registered;
 use super::{EndpointConfig, Key, Request};
@@ -26,6 +27,8 @@ const AT_ONCE: usize = 64;
 pub(super) struct ListenerEntry {
     listener: Registered<Listener>,
     config: Arc<EndpointConfig>,
+    /// Connections are left in the kernel's queue, as the user wants it.
+    paused: bool,
 }
 
 impl Loop {
@@ -42,8 +45,12 @@ impl Loop {
                 telemetry
                     .monitor
                     .emit(EventKind::Listening, Some(&config.endpoint), None);
-                self.entries
-                    .insert(key, Entry::Listener(ListenerEntry { listener, config }));
+                let entry = ListenerEntry {
+                    listener,
+                    config,
+                    paused: false,
+                };
+                self.entries.insert(key, Entry::Listener(entry));
             }
             Err(error) => {
                 telemetry.accepts_failed.add(1);
@@ -57,7 +64,9 @@ impl Loop {
     pub(super) fn close_listener(&mut self, key: Key) {
         if let Some(Entry::Listener(entry)) = self.entries.remove(&key) {
             self.timers.set(key, None);
-            let ListenerEntry { listener, config } = entry;
+            let ListenerEntry {
+                listener, config, ..
+            } = entry;
             drop(listener);
             config
                 .telemetry
@@ -72,9 +81,23 @@ impl Loop {
             let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
                 return;
             };
+            if entry.paused {
+                return;
+            }
             let config = Arc::clone(&entry.config);
             match entry.listener.accept() {
-                Ok(stream) => self.hand_out(key, stream, config),
+                Ok(stream) => match admit(&config, &stream) {
+                    Ok(seat) => self.hand_out(key, stream, seat, config),
+                    Err(cause) => {
+                        config.telemetry.accepts_failed.add(1);
+                        let peer = stream.peer_address().map(|address| address.to_string());
+                        config.telemetry.monitor.emit(
+                            EventKind::AcceptFailed(cause),
+                            Some(&config.endpoint),
+                            peer.as_deref(),
+                        );
+                    }
+                },
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(error) => {
                     let rest = is_out_of_resources(&error);
@@ -100,6 +123,7 @@ impl Loop {
     /// The rest is over: listen again.
     pub(super) fn resume_accepting(&mut self, key: Key) {
         if let Some(Entry::Listener(entry)) = self.entries.get(&key)
+            && !entry.paused
             && entry
                 .listener
                 .modify(Event::readable(key), PollMode::Level)
@@ -109,15 +133,31 @@ impl Loop {
         }
     }
 
+    /// Takes no connections until further notice, or takes them again.
+    pub(super) fn set_accepting(&mut self, key: Key, accept: bool) {
+        let Some(Entry::Listener(entry)) = self.entries.get_mut(&key) else {
+            return;
+        };
+        entry.paused = !accept;
+        self.timers.set(key, None);
+        if accept {
+            self.resume_accepting(key);
+        } else {
+            // A failed change leaves it listening, which costs time: nothing is accepted all the same.
+            let _ = entry.listener.modify(Event::none(key), PollMode::Level);
+        }
+    }
+
     /// Gives an accepted connection to the next I/O thread in turn.
-    fn hand_out(&mut self, listener: Key, stream: Stream, config: Arc<EndpointConfig>) {
+    fn hand_out(&mut self, listener: Key, stream: Stream, seat: Seat, config: Arc<EndpointConfig>) {
         let thread = self.next_thread % self.threads.len();
         self.next_thread = self.next_thread.wrapping_add(1);
         if thread == 0 {
-            self.adopt(stream, listener, config);
+            self.adopt(stream, seat, listener, config);
         } else {
             self.threads[thread].send(Request::Adopt {
                 stream,
+                seat,
                 listener,
                 config,
             });

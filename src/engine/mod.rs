@@ -11,6 +11,8 @@
 //!                                      (its Pipe outlives links)      SocketSide
 //! ```
 
+mod admission;
+mod affinity;
 mod backoff;
 mod drain;
 mod event_loop;
@@ -18,9 +20,11 @@ mod handshake;
 mod link;
 mod listener;
 mod parting;
+mod proxying;
 mod registration;
 mod resolver;
 mod session;
+mod status;
 mod timers;
 mod traffic;
 
@@ -32,8 +36,11 @@ use std::time::Instant;
 use highwater_patterns::SocketType;
 use polling::Poller;
 
+use admission::Seat;
+pub(crate) use admission::Seats;
 pub(crate) use drain::Drain;
 pub use drain::DrainReport;
+pub(crate) use status::Status;
 
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
@@ -54,6 +61,7 @@ pub(crate) struct EndpointConfig {
     pub(crate) options: Options,
     pub(crate) side: Arc<dyn SocketSide>,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) seats: Seats,
 }
 
 /// What others ask of an I/O thread.
@@ -68,6 +76,7 @@ enum Request {
     /// Look after an accepted connection.
     Adopt {
         stream: Stream,
+        seat: Seat,
         listener: Key,
         config: Arc<EndpointConfig>,
     },
@@ -76,6 +85,16 @@ enum Request {
         key: Key,
         config: Arc<EndpointConfig>,
         pipe: Option<Arc<Pipe>>,
+        status: Status,
+        /// A connection that is there already, and cannot be made again.
+        stream: Option<Stream>,
+    },
+    /// Take no connections any more on a listener, or take them again.
+    Accept {
+        key: Key,
+        accept: bool,
+        /// Told when it is so.
+        done: crossbeam_channel::Sender<()>,
     },
     /// End a listener, with the connections it accepted, or a session. Sends what waits until `deadline`.
     Close {
@@ -134,8 +153,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts `count` I/O threads, at least one.
-    pub(crate) fn start(count: usize, name: &str) -> io::Result<Self> {
+    /// Starts `count` I/O threads, at least one, on these processors; on any if there are none.
+    pub(crate) fn start(count: usize, name: &str, processors: &[usize]) -> io::Result<Self> {
         let next_key = Arc::new(AtomicUsize::new(1));
         let mut threads = Vec::new();
         for _ in 0..count.max(1) {
@@ -149,9 +168,20 @@ impl Engine {
         for index in 0..engine.threads.len() {
             let (before, from) = engine.threads.split_at(index);
             let turned = from.iter().chain(before).cloned().collect();
+            let processors = processors.to_vec();
+            let (report, pinned) = crossbeam_channel::bounded(1);
             let started = std::thread::Builder::new()
                 .name(format!("{name}-io-{index}"))
-                .spawn(move || event_loop::Loop::new(turned).run());
+                .spawn(move || {
+                    let outcome = affinity::pin(&processors);
+                    let run = outcome.is_ok();
+                    // Nobody waits any more only if the start was given up.
+                    let _ = report.send(outcome);
+                    if run {
+                        event_loop::Loop::new(turned).run();
+                    }
+                })
+                .and_then(|_| pinned.recv().unwrap_or(Err(io::ErrorKind::Other.into())));
             if let Err(error) = started {
                 engine.stop();
                 return Err(error);
@@ -172,12 +202,32 @@ impl Engine {
     }
 
     /// Connects, and connects again whenever the connection is lost; the key ends it. Without a `pipe`, each
-    /// connection gets one of its own.
-    pub(crate) fn connect(&self, config: Arc<EndpointConfig>, pipe: Option<Arc<Pipe>>) -> Key {
+    /// connection gets one of its own. With a `stream`, that is the connection, and there is no other after it.
+    pub(crate) fn connect(
+        &self,
+        config: Arc<EndpointConfig>,
+        pipe: Option<Arc<Pipe>>,
+        status: Status,
+        stream: Option<Stream>,
+    ) -> Key {
         let key = self.new_key();
-        self.thread_for(key)
-            .send(Request::Connect { key, config, pipe });
+        self.thread_for(key).send(Request::Connect {
+            key,
+            config,
+            pipe,
+            status,
+            stream,
+        });
         key
+    }
+
+    /// Stops the listener `key` from taking connections, or lets it again. On return it is so.
+    pub(crate) fn accept(&self, key: Key, accept: bool) {
+        let (done, is_done) = crossbeam_channel::bounded(1);
+        self.thread_for(key)
+            .send(Request::Accept { key, accept, done });
+        // An error says that the thread is gone, and with it the listener.
+        let _ = is_done.recv();
     }
 
     /// Ends the listener `key` and the connections it accepted. On return the address is free.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Key;
 use super::event_loop::{Closing, Entry, Loop};
+use super::session::Reached;
 use super::traffic::{Phase, READS_AT_ONCE};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -117,17 +118,23 @@ impl Loop {
         if matches!(entry.phase, Phase::Parting { .. }) {
             return self.link_parted(key);
         }
-        let worked = matches!(entry.phase, Phase::Traffic { .. });
+        let reached = match entry.phase {
+            Phase::Connecting { .. } | Phase::Proxying { .. } => Reached::Nothing,
+            Phase::Handshaking { .. } => Reached::Handshake,
+            Phase::Traffic { .. } | Phase::Parting { .. } => Reached::Traffic,
+        };
         self.drop_link(key, cause.clone());
-        self.session_link_ended(owner, cause, worked);
+        self.session_link_ended(owner, cause, reached);
     }
 
     /// Removes a link. The messages of a session's pipe stay for its next link; those of an accepted one are lost,
     /// and counted; says how many those were.
     pub(super) fn drop_link(&mut self, key: Key, cause: LinkError) -> usize {
-        let Some(Entry::Link(entry)) = self.entries.remove(&key) else {
+        let Some(Entry::Link(mut entry)) = self.entries.remove(&key) else {
             return 0;
         };
+        // Before anybody hears of the end: who does may connect at once.
+        drop(entry.seat.take());
         self.timers.set(key, None);
         entry.link.end();
         let telemetry = &entry.config.telemetry;

@@ -16,11 +16,12 @@ use std::time::Instant;
 
 use super::backoff::Backoff;
 use super::event_loop::{Closing, Entry, Loop};
-use super::{EndpointConfig, Key};
+use super::{EndpointConfig, Key, Status};
+use crate::endpoint::{Endpoint, Transport};
 use crate::error::LinkError;
-use crate::monitor::EventKind;
+use crate::monitor::{EndpointState, EventKind};
 use crate::pipe::{Pipe, PipeEvent};
-use crate::transport::{self, StreamOptions, Target};
+use crate::transport::{self, ConnectProgress, Stream, StreamOptions, Target};
 
 /// One configured peer.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ pub(super) struct SessionEntry {
     /// `None` if each connection has a pipe of its own.
     pub(super) pipe: Option<Arc<Pipe>>,
     pub(super) backoff: Backoff,
+    status: Status,
+    /// The connection was handed in, so that there is no other after it.
+    handed_in: bool,
     phase: Phase,
     /// Addresses not yet tried in this attempt.
     targets: VecDeque<Target>,
@@ -43,12 +47,22 @@ enum Phase {
     GivenUp,
 }
 
+/// How far a connection came before it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    Nothing,
+    Handshake,
+    Traffic,
+}
+
 impl Loop {
     pub(super) fn add_session(
         &mut self,
         key: Key,
         config: Arc<EndpointConfig>,
         pipe: Option<Arc<Pipe>>,
+        status: Status,
+        stream: Option<Stream>,
     ) {
         let options = &config.options;
         let backoff = Backoff::new(options.reconnect_interval, options.reconnect_interval_max);
@@ -56,12 +70,41 @@ impl Loop {
             config,
             pipe,
             backoff,
+            status,
+            handed_in: stream.is_some(),
             phase: Phase::Waiting,
             targets: VecDeque::new(),
             closing: None,
         };
         self.entries.insert(key, Entry::Session(session));
-        self.attempt(key);
+        match stream {
+            None => self.attempt(key),
+            Some(stream) => self.take_over(key, stream),
+        }
+    }
+
+    /// Goes on with a connection that somebody else has made.
+    fn take_over(&mut self, key: Key, stream: Stream) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        let config = Arc::clone(&session.config);
+        match self.add_connecting(key, stream, ConnectProgress::Connected, &config) {
+            Ok(link) => {
+                if let Some(session) = self.session(key) {
+                    session.phase = Phase::Linked(link);
+                }
+                self.stream_connected(link);
+            }
+            Err(error) => self.attempt_failed(key, error.into(), Reached::Nothing),
+        }
+    }
+
+    /// The handshake of this session's link has succeeded.
+    pub(super) fn session_ready(&mut self, key: Key) {
+        if let Some(session) = self.session(key) {
+            session.status.set(EndpointState::Ready, &session.config);
+        }
     }
 
     fn session(&mut self, key: Key) -> Option<&mut SessionEntry> {
@@ -76,12 +119,13 @@ impl Loop {
         let Some(session) = self.session(key) else {
             return;
         };
-        let endpoint = session.config.endpoint.clone();
-        session
-            .config
-            .telemetry
-            .monitor
-            .emit(EventKind::Connecting, Some(&endpoint), None);
+        session.config.telemetry.monitor.emit(
+            EventKind::Connecting,
+            Some(&session.config.endpoint),
+            None,
+        );
+        session.status.begins(&session.config);
+        let endpoint = session.way();
         if let Some(targets) = transport::resolve_now(&endpoint) {
             session.targets = targets.into();
             self.try_next(
@@ -89,6 +133,7 @@ impl Loop {
                 LinkError::Resolve {
                     reason: "no address".to_owned(),
                 },
+                Reached::Nothing,
             );
         } else {
             session.phase = Phase::Resolving;
@@ -111,20 +156,21 @@ impl Loop {
                     LinkError::Resolve {
                         reason: "no address".to_owned(),
                     },
+                    Reached::Nothing,
                 );
             }
-            Err(cause) => self.attempt_failed(key, cause),
+            Err(cause) => self.attempt_failed(key, cause, Reached::Nothing),
         }
     }
 
-    /// Tries the next address; `cause` says why the last one did not do.
-    fn try_next(&mut self, key: Key, mut cause: LinkError) {
+    /// Tries the next address; `cause` says why the last one did not do, and `reached` how far it led.
+    fn try_next(&mut self, key: Key, mut cause: LinkError, mut reached: Reached) {
         loop {
             let Some(session) = self.session(key) else {
                 return;
             };
             let Some(target) = session.targets.pop_front() else {
-                return self.attempt_failed(key, cause);
+                return self.attempt_failed(key, cause, reached);
             };
             let config = Arc::clone(&session.config);
             let options = StreamOptions::from(&config.options);
@@ -138,26 +184,29 @@ impl Loop {
                     self.begin_link(link);
                     return;
                 }
-                Err(error) => cause = error.into(),
+                Err(error) => {
+                    cause = error.into();
+                    reached = Reached::Nothing;
+                }
             }
         }
     }
 
-    /// The link of this session has ended. `worked` says that its handshake had succeeded.
-    pub(super) fn session_link_ended(&mut self, key: Key, cause: LinkError, worked: bool) {
+    /// The link of this session has ended.
+    pub(super) fn session_link_ended(&mut self, key: Key, cause: LinkError, reached: Reached) {
         let Some(session) = self.session(key) else {
             return;
         };
-        if worked || cause.is_final() {
+        if reached == Reached::Traffic || cause.is_final() {
             session.targets.clear();
-            self.attempt_failed(key, cause);
+            self.attempt_failed(key, cause, reached);
         } else {
-            self.try_next(key, cause);
+            self.try_next(key, cause, reached);
         }
     }
 
     /// All addresses have failed, or the connection was lost: wait, or give up.
-    fn attempt_failed(&mut self, key: Key, cause: LinkError) {
+    fn attempt_failed(&mut self, key: Key, cause: LinkError, reached: Reached) {
         let jitter = rand::random::<f64>();
         let Some(session) = self.session(key) else {
             return;
@@ -168,13 +217,18 @@ impl Loop {
             .options
             .reconnect_attempts
             .is_some_and(|most| session.backoff.failures() > most);
-        if cause.is_final() || exhausted {
+        if cause.is_final() || exhausted || session.stops_after(&cause, reached) {
             return self.give_up(key, cause);
         }
         if session.is_done() {
             return self.end_session(key);
         }
         session.phase = Phase::Waiting;
+        let state = EndpointState::Retrying {
+            delay,
+            cause: cause.clone(),
+        };
+        session.status.set(state, &session.config);
         let telemetry = &session.config.telemetry;
         telemetry.retries.add(1);
         let kind = EventKind::Retrying { delay, cause };
@@ -199,6 +253,9 @@ impl Loop {
         };
         session.phase = Phase::GivenUp;
         let config = Arc::clone(&session.config);
+        session
+            .status
+            .set(EndpointState::GivenUp(cause.clone()), &config);
         config
             .telemetry
             .monitor
@@ -285,6 +342,28 @@ impl Loop {
 }
 
 impl SessionEntry {
+    /// What is to be opened: the peer, or the proxy before it.
+    fn way(&self) -> Endpoint {
+        let endpoint = &self.config.endpoint;
+        match &self.config.options.socks_proxy {
+            Some(proxy) if endpoint.transport() == Transport::Tcp => {
+                proxy.endpoint().with_source_of(endpoint)
+            }
+            _ => endpoint.clone(),
+        }
+    }
+
+    /// Whether there is to be no further attempt after this.
+    fn stops_after(&self, cause: &LinkError, reached: Reached) -> bool {
+        let stop = self.config.options.reconnect_stop;
+        self.handed_in
+            || match reached {
+                Reached::Nothing => stop.refused && cause.is_refused(),
+                Reached::Handshake => stop.handshake_failed,
+                Reached::Traffic => stop.disconnected,
+            }
+    }
+
     /// Closing, with nothing left to send.
     fn is_done(&self) -> bool {
         self.closing.is_some()

@@ -5,19 +5,23 @@
 //! `drop_link`.
 //!
 //! ```text
-//!   Connecting --> Handshaking --> Traffic --> Parting (all is sent; wait for the peer to close, briefly)
-//!        \______________\____________\___________\______> dropped, with a cause
+//!   Connecting [--> Proxying] --> Handshaking --> Traffic --> Parting (all is sent; the peer is to close, briefly)
+//!        \______________\______________\____________\___________\______> dropped, with a cause
 //! ```
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use highwater_patterns::Received;
+
+use super::admission::Seat;
 use super::event_loop::{Closing, Entry, Loop};
 use super::link::{Link, Slot};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{Delivery, Duty, Fill, Pipe, PipeEvent, Pumped, Reader, Wire};
+use crate::transport::Socks5;
 use crate::zmtp::{
     self, Command, Handshake, Heartbeat, HeartbeatAction, OwnedCommand, ProtocolError, Stop,
 };
@@ -34,6 +38,8 @@ pub(super) struct LinkEntry {
     pub(super) pipe: Option<Arc<Pipe>>,
     pub(super) config: Arc<EndpointConfig>,
     pub(super) accepted: bool,
+    /// Of an accepted one: counts while it lives.
+    pub(super) seat: Option<Seat>,
     pub(super) address: String,
     pub(super) phase: Phase,
     pub(super) closing: Option<(Closing, usize)>,
@@ -44,6 +50,13 @@ pub(super) struct LinkEntry {
 #[derive(Debug)]
 pub(super) enum Phase {
     Connecting {
+        until: Option<Instant>,
+    },
+    /// Asking a proxy for the way to the peer.
+    Proxying {
+        socks: Box<Socks5>,
+        /// Bytes the kernel has not taken yet.
+        unsent: Vec<u8>,
         until: Option<Instant>,
     },
     Handshaking {
@@ -78,6 +91,7 @@ impl Loop {
                 Ok(None) => self.stream_connected(key),
                 Ok(Some(error)) | Err(error) => self.link_failed(key, error.into()),
             },
+            Phase::Proxying { .. } => self.proxy_event(key),
             Phase::Handshaking { .. } => self.handshake_event(key, readable, writable),
             Phase::Traffic { .. } => {
                 if writable {
@@ -110,6 +124,10 @@ impl Loop {
             Ok(Pumped::Contended) => self.schedule(key),
             Ok(Pumped::Drained | Pumped::Unwired) => {
                 link.want_output(false);
+                // A sender may have filled the kernel meanwhile, and asked for output before we declined it.
+                if pipe.outgoing.is_blocked() {
+                    link.want_output(true);
+                }
                 self.schedule(key);
             }
             Err(error) => self.output_lost(key, error.into()),
@@ -157,8 +175,11 @@ impl Loop {
             config,
             pings: false,
         };
-        let wanted = !pipe.incoming.is_paused();
-        let mut outcome = intake.hand_over(reader).map(|go_on| go_on && wanted);
+        if pipe.incoming.is_paused() {
+            // What the reader holds waits there, until the socket has read below its mark.
+            return link.want_input(false);
+        }
+        let mut outcome = intake.hand_over(reader);
         let mut dry = false;
         for _ in 0..READS_AT_ONCE {
             if !matches!(outcome, Ok(true)) {
@@ -174,7 +195,10 @@ impl Loop {
                     dry = true;
                     Ok(false)
                 }
-                Ok(Fill::End) => Err(LinkError::PeerClosed),
+                Ok(Fill::End) => Err(output_lost
+                    .take()
+                    .filter(|cause| !cause.is_hang_up())
+                    .unwrap_or(LinkError::PeerClosed)),
                 Err(error) => Err(error.into()),
             };
         }
@@ -214,7 +238,7 @@ impl Loop {
                     heartbeat.received(now);
                     match duty {
                         Duty::Ping(ttl) => heartbeat.peer_ping(ttl, now),
-                        _ => heartbeat.pong_received(now),
+                        _ => answered(heartbeat, entry.pipe.as_deref(), now),
                     }
                     self.set_link_timer(key);
                 }
@@ -239,7 +263,9 @@ impl Loop {
             return;
         }
         match &mut entry.phase {
-            Phase::Connecting { until } if until.is_some_and(|until| until <= now) => {
+            Phase::Connecting { until } | Phase::Proxying { until, .. }
+                if until.is_some_and(|until| until <= now) =>
+            {
                 self.link_failed(key, LinkError::ConnectTimeout);
             }
             Phase::Handshaking { until, .. } if until.is_some_and(|until| until <= now) => {
@@ -248,7 +274,10 @@ impl Loop {
             Phase::Traffic { heartbeat } => {
                 // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame
                 // for silence.
-                let unread = entry.pipe.as_ref().is_some_and(|pipe| pipe.incoming.is_paused())
+                let unread = entry
+                    .pipe
+                    .as_ref()
+                    .is_some_and(|pipe| pipe.incoming.is_paused())
                     || entry.link.is_lent() && !entry.config.side.lending().is_waiting();
                 if entry.link.was_heard() || unread {
                     heartbeat.received(now);
@@ -278,7 +307,9 @@ impl Loop {
             return;
         };
         let own = match &entry.phase {
-            Phase::Connecting { until } | Phase::Handshaking { until, .. } => *until,
+            Phase::Connecting { until }
+            | Phase::Proxying { until, .. }
+            | Phase::Handshaking { until, .. } => *until,
             Phase::Traffic { heartbeat } => heartbeat.deadline(),
             Phase::Parting { until } => Some(*until),
         };
@@ -313,6 +344,14 @@ impl LinkEntry {
     }
 }
 
+/// The peer has answered a heartbeat.
+fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
+    heartbeat.pong_received(now);
+    if let (Some(pipe), Some(took)) = (pipe, heartbeat.round_trip()) {
+        pipe.set_round_trip(took);
+    }
+}
+
 /// One turn of reading a link.
 struct Reading<'a> {
     pipe: &'a Pipe,
@@ -329,21 +368,8 @@ impl Reading<'_> {
             let (chunk, stop) = reader.cut(
                 || self.pipe.incoming.spare(),
                 |command| match command {
-                    Command::Ping { ttl, context } => {
-                        let now = Instant::now();
-                        self.heartbeat.received(now);
-                        self.heartbeat.peer_ping(ttl, now);
-                        self.pipe
-                            .outgoing
-                            .heartbeat(|out| zmtp::encode_pong(context, out));
-                        self.pings = true;
-                    }
-                    Command::Pong { .. } => {
-                        let now = Instant::now();
-                        self.heartbeat.received(now);
-                        self.heartbeat.pong_received(now);
-                        self.pings = true;
-                    }
+                    Command::Ping { ttl, context } => self.pinged(ttl, context),
+                    Command::Pong { .. } => self.ponged(),
                     _ => {}
                 },
             );
@@ -353,25 +379,44 @@ impl Reading<'_> {
                 Stop::Failed(error) => return Err(ProtocolError::from(error).into()),
                 Stop::Decode => {}
             }
-            let mut commands = Vec::new();
-            let message = reader
-                .decode_one(|command| commands.push(command))
-                .map_err(ProtocolError::from)?;
-            for command in commands {
-                if let OwnedCommand::Ping { context, .. } = command {
-                    self.pipe
-                        .outgoing
-                        .heartbeat(|out| zmtp::encode_pong(context, out));
+            // A large message, with what stands between its frames.
+            loop {
+                let received = reader
+                    .next_received(|command| match command {
+                        OwnedCommand::Ping { ttl, context } => self.pinged(ttl, context),
+                        _ => self.ponged(),
+                    })
+                    .map_err(ProtocolError::from)?;
+                let Some(received) = received else {
+                    return Ok(go_on);
+                };
+                let whole = matches!(received, Received::Message(_));
+                go_on &= self.deliver(Delivery::One(received));
+                if whole {
+                    break;
                 }
             }
-            let Some(message) = message else {
-                return Ok(go_on);
-            };
-            go_on &= self.deliver(Delivery::One(message));
             if !go_on && !reader.has_bytes() {
                 return Ok(false);
             }
         }
+    }
+
+    fn pinged(&mut self, ttl: u16, context: zmtp::Context) {
+        let now = Instant::now();
+        self.heartbeat.received(now);
+        self.heartbeat.peer_ping(ttl, now);
+        self.pipe
+            .outgoing
+            .heartbeat(|out| zmtp::encode_pong(context, out));
+        self.pings = true;
+    }
+
+    fn ponged(&mut self) {
+        let now = Instant::now();
+        self.heartbeat.received(now);
+        answered(self.heartbeat, Some(self.pipe), now);
+        self.pings = true;
     }
 
     fn deliver(&self, delivery: Delivery) -> bool {

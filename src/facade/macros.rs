@@ -153,6 +153,8 @@ macro_rules! socket {
             }
         }
 
+        crate::facade::endpoints::manages_endpoints!($name);
+
         impl crate::facade::AsSocket for $name {
             fn as_socket(&self) -> crate::SocketRef {
                 crate::SocketRef::new(&self.core)

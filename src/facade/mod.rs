@@ -7,6 +7,7 @@ mod as_socket;
 mod builder;
 mod calls;
 mod dealer;
+mod endpoints;
 mod failures;
 mod macros;
 mod pair;

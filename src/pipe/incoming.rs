@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use highwater_patterns::Message;
+use highwater_patterns::Received;
 
 use super::HighWater;
 use crate::sync::Mutex;
@@ -39,22 +39,25 @@ struct State {
 pub(crate) enum Delivery {
     /// Whole frames of whole messages, as they came, with the number of messages.
     Chunk { bytes: Vec<u8>, messages: usize },
-    /// A message with a large body, which was read straight into its buffer.
-    One(Message),
+    /// What had to be decoded on the way: a message with a large body, which was read straight into its buffer, or
+    /// what came with it.
+    One(Received),
 }
 
 impl Delivery {
     fn messages(&self) -> usize {
         match self {
             Self::Chunk { messages, .. } => *messages,
-            Self::One(_) => 1,
+            Self::One(received) => usize::from(matches!(received, Received::Message(_))),
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Self::Chunk { bytes, .. } => bytes.len(),
-            Self::One(message) => message.size(),
+            Self::One(Received::Message(message)) => message.size(),
+            Self::One(Received::Subscribe(topic) | Received::Cancel(topic)) => topic.len(),
+            Self::One(_) => 0,
         }
     }
 }
@@ -151,7 +154,7 @@ impl Incoming {
     pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
         let mut state = self.state.lock();
         state.limit = limit;
-        let resume = state.paused && state.is_low();
+        let resume = state.paused && !state.is_full();
         state.paused &= !resume;
         resume
     }

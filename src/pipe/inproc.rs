@@ -52,6 +52,14 @@ impl InprocEnd {
         self.replaced += self.outgoing.push(Received::Message(message)) as u64;
     }
 
+    /// This side's marks, from now on: for what it sends, and for what it receives.
+    pub(crate) fn set_limits(&self, send: Option<usize>, receive: Option<usize>) {
+        self.outgoing.set_writer_limit(send);
+        if let Some(incoming) = &self.incoming {
+            incoming.set_reader_limit(receive);
+        }
+    }
+
     pub(crate) fn push_control(&self, control: Received) {
         self.outgoing.push_control(control);
     }

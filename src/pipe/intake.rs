@@ -52,20 +52,34 @@ impl Intake {
 
     /// The connection is lost. What came whole can still be read, also what only the lent reader has.
     pub(crate) fn disconnected(&mut self) {
-        if let Some(mut reader) = self.lent.take() {
+        self.keep_read();
+        self.lent = None;
+        self.wire = None;
+    }
+
+    /// Puts what the lent reader holds whole behind what was delivered.
+    fn keep_read(&mut self) {
+        let Some(reader) = &mut self.lent else { return };
+        loop {
+            let (rest, stop) = reader.cut(|| None, |_| {});
+            if let Some(rest) = rest {
+                self.pipe.incoming.deliver(rest);
+            }
+            // Large messages stand between the others, with what stands between their frames.
+            if stop != Stop::Decode {
+                return;
+            }
             loop {
-                let (rest, stop) = reader.cut(|| None, |_| {});
-                if let Some(rest) = rest {
-                    self.pipe.incoming.deliver(rest);
-                }
-                // Large messages stand between the others.
-                let (Stop::Decode, Ok(Some(message))) = (stop, reader.decode_one(|_| {})) else {
-                    break;
+                let Ok(Some(received)) = reader.next_received(|_| {}) else {
+                    return;
                 };
-                self.pipe.incoming.deliver(Delivery::One(message));
+                let whole = matches!(received, Received::Message(_));
+                self.pipe.incoming.deliver(Delivery::One(received));
+                if whole {
+                    break;
+                }
             }
         }
-        self.wire = None;
     }
 
     /// The live connection.
@@ -147,7 +161,14 @@ impl Intake {
             }
             match delivery {
                 Some(Delivery::Chunk { bytes, .. }) => self.chunk = bytes,
-                Some(Delivery::One(message)) => return Some(Item::Message(message)),
+                Some(Delivery::One(received)) => {
+                    return Some(match received {
+                        Received::Subscribe(topic) => Item::Command(OwnedCommand::Subscribe(topic)),
+                        Received::Cancel(topic) => Item::Command(OwnedCommand::Cancel(topic)),
+                        Received::Message(message) => Item::Message(message),
+                        other => unreachable!("nothing else is delivered: {other:?}"),
+                    });
+                }
                 None => {
                     self.behind = false;
                     return if self.lent.is_some() {
@@ -246,6 +267,17 @@ impl Intake {
         if let (Some(reader), Some(wire)) = (self.lent.take(), &self.wire) {
             wire.return_reader(reader);
         }
+    }
+
+    /// Gives up on what has come and was not read: how many messages that were.
+    pub(crate) fn discard(&mut self) -> usize {
+        self.keep_read();
+        let rest = &self.chunk[self.at..];
+        let begun = self.decoder.survey(rest, usize::MAX, |_| {}).messages;
+        self.chunk = Vec::new();
+        self.at = 0;
+        self.return_reader();
+        begun + self.pipe.incoming.close()
     }
 
     /// Whether nothing that was delivered is left.

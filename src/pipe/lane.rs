@@ -23,7 +23,8 @@ pub(crate) struct Lane {
     sent: AtomicUsize,
     /// Messages ever read.
     taken: AtomicUsize,
-    /// The most messages that may wait; `usize::MAX` for no limit.
+    marks: Mutex<Marks>,
+    /// The most messages that may wait, of both marks together; `usize::MAX` for no limit.
     limit: AtomicUsize,
     /// Only the latest message is kept.
     conflate: bool,
@@ -35,6 +36,23 @@ pub(crate) struct Lane {
     closed: AtomicBool,
     reader: Mutex<Option<Party>>,
     writer: Party,
+}
+
+/// The high-water marks of both sides; `None` for no limit.
+#[derive(Debug)]
+struct Marks {
+    writer: Option<usize>,
+    /// Zero until there is a reader.
+    reader: Option<usize>,
+}
+
+impl Marks {
+    fn together(&self) -> usize {
+        match (self.writer, self.reader) {
+            (Some(writer), Some(reader)) => writer.saturating_add(reader),
+            _ => usize::MAX,
+        }
+    }
 }
 
 /// A socket at one end, and what it calls the pipe.
@@ -53,7 +71,8 @@ impl Party {
     }
 }
 
-/// Subscriptions are looked at so often that a waiting writer is told in time, and so seldom that it costs nothing.
+/// After so many messages the reader looks for a writer that waits for room: often enough to tell it in time, and
+/// seldom enough to cost nothing.
 const LOOK_EVERY: usize = 16;
 
 impl Lane {
@@ -63,6 +82,10 @@ impl Lane {
             queue: SegQueue::new(),
             sent: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
+            marks: Mutex::new(Marks {
+                writer: limit,
+                reader: Some(0),
+            }),
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
             conflate,
             hungry: AtomicBool::new(false),
@@ -75,11 +98,30 @@ impl Lane {
 
     /// A reader has come: from now on both its mark and the writer's count, together.
     pub(crate) fn join(&self, reader: Party, limit: Option<usize>) {
-        let own = self.limit.load(Ordering::Relaxed);
-        let both = limit.map_or(usize::MAX, |limit| own.saturating_add(limit));
-        self.limit.store(both, Ordering::Relaxed);
         *self.reader.lock() = Some(reader);
-        self.look_for_writer();
+        self.set_reader_limit(limit);
+    }
+
+    /// The writer's mark, from now on.
+    pub(crate) fn set_writer_limit(&self, limit: Option<usize>) {
+        self.change_marks(|marks| marks.writer = limit);
+    }
+
+    /// The reader's mark, from now on.
+    pub(crate) fn set_reader_limit(&self, limit: Option<usize>) {
+        self.change_marks(|marks| marks.reader = limit);
+    }
+
+    fn change_marks(&self, change: impl FnOnce(&mut Marks)) {
+        let mut marks = self.marks.lock();
+        change(&mut marks);
+        self.limit.store(marks.together(), Ordering::Relaxed);
+        drop(marks);
+        // Whatever room there is now, a waiting writer may use.
+        fence(Ordering::SeqCst);
+        if self.has_room() {
+            self.tell_writer();
+        }
     }
 
     /// Whether a message would be taken.
@@ -158,7 +200,7 @@ impl Lane {
         let received = self.queue.pop()?;
         if matches!(received, Received::Message(_)) {
             let taken = self.taken.fetch_add(1, Ordering::AcqRel) + 1;
-            if taken % LOOK_EVERY == 0 {
+            if taken.is_multiple_of(LOOK_EVERY) {
                 self.look_for_writer();
             }
         }
@@ -186,9 +228,15 @@ impl Lane {
     /// Tells a writer that waits for room, once half of it is free.
     fn look_for_writer(&self) {
         fence(Ordering::SeqCst);
-        let low = self.queued() <= self.limit.load(Ordering::Relaxed) / 2;
-        if low && self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::Relaxed)
-        {
+        if self.queued() <= self.limit.load(Ordering::Relaxed) / 2 {
+            self.tell_writer();
+        }
+    }
+
+    /// Tells a writer that waits for room.
+    #[inline]
+    fn tell_writer(&self) {
+        if self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::Relaxed) {
             self.writer.tell(PipeEvent::Writable);
         }
     }

@@ -19,6 +19,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use highwater_patterns::PipeId;
 
@@ -27,7 +28,7 @@ pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
-pub(crate) use outgoing::{HighWater, Outgoing, Pumped};
+pub(crate) use outgoing::{HighWater, Outgoing, Pace, Pumped};
 pub(crate) use reader::{Fill, Reader};
 
 use crate::error::LinkError;
@@ -40,6 +41,32 @@ pub(crate) struct Pipe {
     pub(crate) id: PipeId,
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
+    round_trip: AtomicU32,
+}
+
+impl Pipe {
+    pub(crate) fn new(id: PipeId, outgoing: Outgoing, incoming: Incoming) -> Self {
+        Self {
+            id,
+            outgoing,
+            incoming,
+            round_trip: AtomicU32::new(0),
+        }
+    }
+
+    /// How long the answer to the last heartbeat took.
+    pub(crate) fn set_round_trip(&self, took: Duration) {
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1);
+        self.round_trip.store(micros, Ordering::Relaxed);
+    }
+
+    /// How long the answer to the last heartbeat took; `None` before the first.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        match self.round_trip.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros.into())),
+        }
+    }
 }
 
 /// One live connection, as a pipe sees it.
@@ -119,6 +146,8 @@ pub(crate) enum PipeEvent {
     Writable(PipeId),
     /// The pipe is gone, with what it held.
     Gone(PipeId),
+    /// An endpoint that the socket has connected to is in another state.
+    EndpointChanged,
 }
 
 /// The socket, as the I/O thread sees it. None of these calls blocks.
@@ -181,7 +210,12 @@ impl Lending {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// The I/O thread is about to wait: true if it must tick, since nobody waits on the lent links.
+    /// The I/O thread looks again by itself, so that nobody need tell it.
+    pub(crate) fn watched(&self) {
+        self.watch.store(true, Ordering::SeqCst);
+    }
+
+    /// The I/O thread would rather not tick any more: true if it must, since nobody waits on the lent links.
     pub(crate) fn must_tick(&self) -> bool {
         self.watch.store(false, Ordering::SeqCst);
         !self.waiting.load(Ordering::SeqCst) && {

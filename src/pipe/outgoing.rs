@@ -25,11 +25,59 @@ use crate::sync::{Mutex, MutexGuard};
 /// From this many bytes on the sender writes to the kernel itself.
 pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 
-/// A link that has been silent for so long is idle: its next message is written at once.
+/// A socket that has not written for so long is idle: its next message is written at once.
 const IDLE_AFTER: Duration = Duration::from_micros(20);
+
+/// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
+/// gathered. One for all its pipes: replies to a hundred peers make a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// The socket has waited for input since it last wrote.
+    waited: bool,
+    last_write: Option<Instant>,
+}
+
+impl Pace {
+    /// That of something to be written at once in any case.
+    fn urgent() -> Self {
+        Self {
+            waited: true,
+            last_write: None,
+        }
+    }
+
+    /// That of a stream which no pause ends, for tests on slow machines.
+    #[cfg(test)]
+    pub(crate) fn of_a_stream() -> Self {
+        Self {
+            waited: false,
+            last_write: Some(Instant::now() + Duration::from_secs(3600)),
+        }
+    }
+
+    /// The socket has waited for input: what comes next is an answer.
+    pub(crate) fn waited(&mut self) {
+        self.waited = true;
+    }
+
+    fn is_conversation(&self) -> bool {
+        self.waited
+            || self
+                .last_write
+                .is_none_or(|last| last.elapsed() > IDLE_AFTER)
+    }
+
+    fn has_written(&mut self) {
+        self.waited = false;
+        self.last_write = Some(Instant::now());
+    }
+}
 
 /// With so many bytes of commands unwritten, no more heartbeats are added.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;
+
+/// How often the I/O thread leaves a batch that is being filled to the sender before it writes what there is.
+const MOST_LOOKS: u32 = 32;
 
 /// How much may wait in one direction of one pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +121,9 @@ struct State {
     /// No message is taken any more.
     closed: bool,
     wire: Option<Arc<dyn Wire>>,
-    last_direct: Option<Instant>,
+    /// The count of messages when the I/O thread last looked, and how often it has found more since it last wrote.
+    seen: u64,
+    looks: u32,
     limit: HighWater,
     conflate: bool,
     counts: OutgoingCounts,
@@ -97,7 +147,7 @@ pub(crate) enum Pumped {
     Drained,
     /// The kernel is full; a writable event will follow.
     Blocked,
-    /// A sender is at work here; look again after it.
+    /// A sender is at work here; look again after it has had its chance to fill a batch, or to write it.
     Contended,
     /// There is no connection to write to, or it has failed.
     Unwired,
@@ -120,7 +170,8 @@ impl Outgoing {
                 broken: false,
                 closed: false,
                 wire: None,
-                last_direct: None,
+                seen: 0,
+                looks: 0,
                 limit,
                 conflate,
                 counts: OutgoingCounts::default(),
@@ -131,10 +182,9 @@ impl Outgoing {
     /// Takes a copy of `message` in bytes; false if the pipe is at its high-water mark or closed, and then it will tell
     /// when there is room.
     ///
-    /// `eager` says that the socket has waited for input since it last sent: a conversation, not a stream, so that
-    /// the message is better written at once.
+    /// The socket's `pace` decides whether it is written at once.
     #[inline]
-    pub(crate) fn push(&self, message: &Message, eager: bool) -> bool {
+    pub(crate) fn push(&self, message: &Message, pace: &mut Pace) -> bool {
         let mut state = self.lock();
         if !state.has_room() && !state.make_room() {
             state.wanted = true;
@@ -143,13 +193,13 @@ impl Outgoing {
         state.conflate();
         state.back.push(message);
         state.counts.messages += 1;
-        state.after_push(eager);
+        state.after_push(pace);
         true
     }
 
     /// Takes a copy of the one message in `framed`; false if there is no room. As [`push`](Self::push) otherwise.
     #[inline]
-    pub(crate) fn push_framed(&self, framed: &Batch) -> bool {
+    pub(crate) fn push_framed(&self, framed: &Batch, pace: &mut Pace) -> bool {
         let mut state = self.lock();
         if !state.has_room() && !state.make_room() {
             state.wanted = true;
@@ -158,7 +208,7 @@ impl Outgoing {
         state.conflate();
         state.back.extend_from(framed);
         state.counts.messages += framed.messages() as u64;
-        state.after_push(false);
+        state.after_push(pace);
         true
     }
 
@@ -170,7 +220,7 @@ impl Outgoing {
         }
         state.back.push(message);
         state.counts.messages += 1;
-        state.after_push(false);
+        state.after_push(&mut Pace::urgent());
         true
     }
 
@@ -188,7 +238,7 @@ impl Outgoing {
         let mut state = self.lock();
         if state.wire.is_some() && !state.closed {
             encode(&mut state.commands);
-            state.after_push(true);
+            state.after_push(&mut Pace::urgent());
         }
     }
 
@@ -198,7 +248,7 @@ impl Outgoing {
         let mut state = self.lock();
         if state.wire.is_some() && state.commands.len() < MOST_COMMAND_BYTES {
             encode(&mut state.commands);
-            state.after_push(true);
+            state.after_push(&mut Pace::urgent());
         }
     }
 
@@ -209,7 +259,6 @@ impl Outgoing {
         state.blocked = false;
         state.broken = false;
         state.scheduled = false;
-        state.last_direct = None;
         if !state.is_empty() {
             state.schedule();
         }
@@ -273,10 +322,15 @@ impl Outgoing {
     pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
         let mut state = self.lock();
         state.limit = limit;
-        state.wanted && state.is_low() && {
+        state.wanted && state.has_room() && {
             state.wanted = false;
             true
         }
+    }
+
+    /// Whether the kernel's buffer is full, so that somebody must hear when it is not.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.lock().blocked
     }
 
     /// The kernel has room again.
@@ -296,6 +350,9 @@ impl Outgoing {
             };
             if state.blocked {
                 return Ok(Pumped::Blocked);
+            }
+            if state.is_growing() {
+                return Ok(Pumped::Contended);
             }
             if state.front.is_empty() && !state.turn_over() {
                 return Ok(Pumped::Drained);
@@ -384,29 +441,24 @@ impl State {
 
     /// Decides who writes what was just added.
     #[inline]
-    fn after_push(&mut self, eager: bool) {
+    fn after_push(&mut self, pace: &mut Pace) {
         if self.busy || self.blocked || self.broken || self.wire.is_none() {
             return;
         }
         if self.back.len() >= BATCH_BYTES {
             self.write_here();
-        } else if !self.scheduled {
-            self.begin(eager);
+        } else if !self.scheduled || pace.waited {
+            self.begin(pace);
         }
     }
 
-    /// The link is idle. In a conversation the sender writes; in a stream it leaves the beginning to the I/O thread
+    /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves the beginning to the I/O thread
     /// and goes on filling.
     #[cold]
-    fn begin(&mut self, eager: bool) {
-        let now = Instant::now();
-        let direct = eager
-            || self
-                .last_direct
-                .is_none_or(|last| now.duration_since(last) > IDLE_AFTER);
-        if direct {
+    fn begin(&mut self, pace: &mut Pace) {
+        if pace.is_conversation() {
             self.write_here();
-            self.last_direct = Some(if eager { now } else { Instant::now() });
+            pace.has_written();
         } else {
             self.schedule();
         }
@@ -432,6 +484,18 @@ impl State {
                 return;
             }
         }
+    }
+
+    /// Whether a sender is filling the batch right now, so that writing it already would make small pieces. For the
+    /// I/O thread, which yields between two looks; it looks only so often.
+    fn is_growing(&mut self) -> bool {
+        let growing = self.seen != self.counts.messages
+            && self.looks < MOST_LOOKS
+            && self.front.is_empty()
+            && self.back.len() < BATCH_BYTES / 2;
+        self.seen = self.counts.messages;
+        self.looks = if growing { self.looks + 1 } else { 0 };
+        growing
     }
 
     /// Makes the filled batch the one to be written; false if there is nothing to write.

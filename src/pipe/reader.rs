@@ -6,10 +6,10 @@
 
 use std::io;
 
-use highwater_patterns::{Frame, Message};
+use highwater_patterns::{Frame, Message, Received};
 
 use super::{Delivery, Wire};
-use crate::zmtp::{Command, Decoder, FrameError, Item, SHORT_HEADER, Stop};
+use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, SHORT_HEADER, Stop};
 
 /// How much one read asks for.
 pub(crate) const READ_BYTES: usize = 64 * 1024;
@@ -121,7 +121,7 @@ impl Reader {
             self.start = 0;
         }
         if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 4 {
-            self.buffer.reserve(READ_BYTES);
+            self.buffer.reserve_exact(READ_BYTES);
         }
     }
 
@@ -129,7 +129,7 @@ impl Reader {
     pub(crate) fn adopt(&mut self, scratch: &mut Vec<u8>) {
         if self.buffer.capacity() < READ_BYTES {
             scratch.clear();
-            scratch.reserve(READ_BYTES);
+            scratch.reserve_exact(READ_BYTES);
             scratch.extend_from_slice(&self.buffer[self.start..]);
             std::mem::swap(&mut self.buffer, scratch);
             self.start = 0;
@@ -178,17 +178,24 @@ impl Reader {
         (delivery, survey.stop)
     }
 
-    /// Decodes on this side until no message is under way, for what cannot be cut; a message, if one was completed.
-    pub(crate) fn decode_one(
+    /// The next thing for the socket that is whole in the buffer; heartbeats before it go to `on_heartbeat`.
+    pub(crate) fn next_received(
         &mut self,
-        mut on_command: impl FnMut(crate::zmtp::OwnedCommand),
-    ) -> Result<Option<Message>, FrameError> {
+        mut on_heartbeat: impl FnMut(OwnedCommand),
+    ) -> Result<Option<Received>, FrameError> {
         loop {
-            match self.next()? {
-                Some(Item::Message(message)) => return Ok(Some(message)),
-                Some(Item::Command(command)) => on_command(command),
-                None => return Ok(None),
-            }
+            return Ok(match self.next()? {
+                Some(Item::Message(message)) => Some(Received::Message(message)),
+                Some(Item::Command(OwnedCommand::Subscribe(topic))) => {
+                    Some(Received::Subscribe(topic))
+                }
+                Some(Item::Command(OwnedCommand::Cancel(topic))) => Some(Received::Cancel(topic)),
+                Some(Item::Command(heartbeat)) => {
+                    on_heartbeat(heartbeat);
+                    continue;
+                }
+                None => None,
+            });
         }
     }
 

@@ -11,13 +11,13 @@ use highwater_patterns::{Admission, Afterlife, Pattern, PipeId, RoutingId, Socke
 
 use super::{Core, Ended, State};
 use crate::endpoint::{Endpoint, Transport};
-use crate::engine::{Drain, DrainReport, EndpointConfig, Key};
+use crate::engine::{Drain, DrainReport, EndpointConfig, Key, Status};
 use crate::error::{BindError, ConnectError, EndpointError};
 use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
 use crate::peer::PeerInfo;
 use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide};
-use crate::transport::{self, ListenFailure, ListenOptions};
+use crate::transport::{self, ListenFailure, ListenOptions, Stream};
 
 /// The endpoints of one socket.
 #[derive(Debug, Default)]
@@ -28,16 +28,30 @@ pub(super) struct Endpoints {
 }
 
 #[derive(Debug)]
-struct Connected {
+pub(super) struct Connected {
     endpoint: Endpoint,
     /// `None` within the process.
     key: Option<Key>,
+    /// Likewise.
+    pub(super) status: Option<Status>,
     /// `None` if each connection has a pipe of its own.
-    pipe: Option<PipeId>,
+    pub(super) pipe: Option<PipeId>,
     assigned_id: Option<RoutingId>,
 }
 
 impl Endpoints {
+    /// What listens on `endpoint`; `Some(None)` within the process.
+    pub(super) fn bound_key(&self, endpoint: &Endpoint) -> Option<Option<Key>> {
+        let (_, key) = self.bound.iter().find(|(known, _)| known == endpoint)?;
+        Some(*key)
+    }
+
+    pub(super) fn connected_to(&self, endpoint: &Endpoint) -> Option<&Connected> {
+        self.connected
+            .iter()
+            .find(|known| known.endpoint == *endpoint)
+    }
+
     /// The routing id that this side has given to `peer`, which is behind `pipe`.
     pub(super) fn assigned_id(&self, pipe: PipeId, peer: &PeerInfo) -> Option<&RoutingId> {
         self.connected
@@ -92,7 +106,11 @@ impl Core {
     }
 
     /// Remembers a new endpoint.
-    fn bound(&self, endpoint: Endpoint, key: Option<Key>) -> Result<Endpoint, BindError> {
+    pub(super) fn bound(
+        &self,
+        endpoint: Endpoint,
+        key: Option<Key>,
+    ) -> Result<Endpoint, BindError> {
         let mut state = self.lock();
         state.endpoints.bound.push((endpoint.clone(), key));
         if state.ended.is_some() {
@@ -125,42 +143,47 @@ impl Core {
             Ended::Terminated => ConnectError::Terminated,
         })?;
         endpoint.check_connect()?;
-        let engine = match endpoint.transport() {
-            Transport::Inproc => None,
-            _ => Some(self.hub.engine().map_err(|source| ConnectError::Io {
-                endpoint: endpoint.clone(),
-                source,
-            })?),
-        };
+        if endpoint.transport() == Transport::Inproc {
+            return self.connect_inproc(endpoint, options, assigned_id);
+        }
+        self.keep_connected(endpoint, options, assigned_id, None)
+    }
+
+    /// Keeps a connection over a wire: by `stream` for as long as that lasts, if it is there already.
+    pub(super) fn keep_connected(
+        &self,
+        endpoint: &Endpoint,
+        options: Options,
+        assigned_id: Option<RoutingId>,
+        stream: Option<Stream>,
+    ) -> Result<(), ConnectError> {
+        let engine = self.hub.engine().map_err(|source| ConnectError::Io {
+            endpoint: endpoint.clone(),
+            source,
+        })?;
         let mut state = self.lock();
-        if state
-            .endpoints
-            .connected
-            .iter()
-            .any(|known| known.endpoint == *endpoint)
-            && self.connects_once()
-        {
+        if state.endpoints.connected_to(endpoint).is_some() && self.connects_once() {
             return Ok(());
         }
-        let Some(engine) = engine else {
-            return self.connect_inproc(&mut state, endpoint, options, assigned_id);
-        };
         let pipe = (!options.immediate).then(|| {
-            Arc::new(Pipe {
-                id: self.next_pipe_id(),
-                outgoing: Outgoing::new(options.send_limit(), options.conflate),
-                incoming: Incoming::new(options.receive_limit()),
-            })
+            Arc::new(Pipe::new(
+                self.next_pipe_id(),
+                Outgoing::new(options.send_limit(), options.conflate),
+                Incoming::new(options.receive_limit()),
+            ))
         });
         let id = pipe.as_ref().map(|pipe| pipe.id);
         if let Some(pipe) = &pipe {
             self.happen(&mut state, PipeEvent::Attached(Arc::clone(pipe)));
             self.assign(&mut state, pipe.id, assigned_id.as_ref())?;
         }
-        let key = engine.connect(self.config(endpoint.clone(), options), pipe);
+        let status = Status::new();
+        let config = self.config(endpoint.clone(), options);
+        let key = engine.connect(config, pipe, status.clone(), stream);
         state.endpoints.connected.push(Connected {
             endpoint: endpoint.clone(),
             key: Some(key),
+            status: Some(status),
             pipe: id,
             assigned_id,
         });
@@ -169,11 +192,14 @@ impl Core {
 
     fn connect_inproc(
         &self,
-        state: &mut State,
         name: &Endpoint,
         options: Options,
         assigned_id: Option<RoutingId>,
     ) -> Result<(), ConnectError> {
+        let mut state = self.lock();
+        if state.endpoints.connected_to(name).is_some() && self.connects_once() {
+            return Ok(());
+        }
         let pipe = self.next_pipe_id();
         let here = Party {
             side: self.this.clone(),
@@ -185,11 +211,12 @@ impl Core {
             options.conflate,
         ));
         let end = InprocEnd::new(pipe, Arc::clone(&outgoing), None);
-        self.happen(state, PipeEvent::AttachedInproc(end));
-        self.assign(state, pipe, assigned_id.as_ref())?;
+        self.happen(&mut state, PipeEvent::AttachedInproc(end));
+        self.assign(&mut state, pipe, assigned_id.as_ref())?;
         state.endpoints.connected.push(Connected {
             endpoint: name.clone(),
             key: None,
+            status: None,
             pipe: Some(pipe),
             assigned_id,
         });
@@ -365,12 +392,12 @@ impl Core {
         all
     }
 
-    fn open_options(&self) -> Result<Options, Ended> {
+    pub(super) fn open_options(&self) -> Result<Options, Ended> {
         let state = self.lock();
         state.ended.map_or_else(|| Ok(state.options.clone()), Err)
     }
 
-    fn config(&self, endpoint: Endpoint, options: Options) -> Arc<EndpointConfig> {
+    pub(super) fn config(&self, endpoint: Endpoint, options: Options) -> Arc<EndpointConfig> {
         Arc::new(EndpointConfig {
             endpoint,
             socket_type: self.kind,
@@ -380,6 +407,7 @@ impl Core {
                 .upgrade()
                 .expect("a socket that is being used exists"),
             telemetry: Arc::clone(&self.telemetry),
+            seats: self.seats.clone(),
         })
     }
 

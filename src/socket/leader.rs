@@ -3,41 +3,32 @@
 //! Owns: the descriptor that ends such a wait from outside.
 //! Always true: a wake-up that comes before the wait is not lost.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::wake::{WakePipe, timespec};
 
 /// Wakes a leader; made when a socket first has one.
 #[derive(Debug, Default)]
-pub(super) struct LeaderWake(OnceLock<Option<(OwnedFd, OwnedFd)>>);
+pub(super) struct LeaderWake(OnceLock<Option<WakePipe>>);
 
 impl LeaderWake {
     /// Gets ready; false if the system has no descriptor for it, so that nobody can lead.
     pub(super) fn prepare(&self) -> bool {
-        self.ends().is_some()
+        self.pipe().is_some()
     }
 
-    /// The reading and the writing end.
-    fn ends(&self) -> Option<&(OwnedFd, OwnedFd)> {
-        self.0
-            .get_or_init(|| {
-                let (read, write) = rustix::pipe::pipe().ok()?;
-                for end in [&read, &write] {
-                    rustix::io::ioctl_fionbio(end, true).ok()?;
-                    rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC).ok()?;
-                }
-                Some((read, write))
-            })
-            .as_ref()
+    fn pipe(&self) -> Option<&WakePipe> {
+        self.0.get_or_init(|| WakePipe::new().ok()).as_ref()
     }
 
     /// Ends the wait of a leader, now or at its next.
     pub(super) fn wake(&self) {
-        if let Some((_, write)) = self.ends() {
-            // A full pipe wakes just as well.
-            let _ = rustix::io::write(write, &[1]);
+        if let Some(pipe) = self.pipe() {
+            pipe.wake();
         }
     }
 
@@ -51,9 +42,9 @@ impl LeaderWake {
     ) {
         ready.clear();
         ready.resize(links.len(), false);
-        let Some((read, _)) = self.ends() else { return };
+        let Some(pipe) = self.pipe() else { return };
         let mut descriptors = Vec::with_capacity(links.len() + 1);
-        descriptors.push(PollFd::new(read, PollFlags::IN));
+        descriptors.push(PollFd::new(pipe, PollFlags::IN));
         descriptors.extend(links.iter().map(|link| PollFd::new(link, PollFlags::IN)));
         let timeout =
             deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
@@ -62,22 +53,10 @@ impl LeaderWake {
             return;
         }
         if !descriptors[0].revents().is_empty() {
-            let mut sink = [0; 64];
-            while matches!(rustix::io::read(read, &mut sink), Ok(count) if count == sink.len()) {}
+            pipe.drain();
         }
         for (ready, descriptor) in ready.iter_mut().zip(&descriptors[1..]) {
             *ready = !descriptor.revents().is_empty();
         }
-    }
-}
-
-/// The longest that one wait may last; the caller waits again.
-const LONGEST: Duration = Duration::from_secs(3600);
-
-fn timespec(duration: Duration) -> Timespec {
-    let duration = duration.min(LONGEST);
-    Timespec {
-        tv_sec: duration.as_secs() as _,
-        tv_nsec: duration.subsec_nanos() as _,
     }
 }

@@ -11,6 +11,7 @@
 //!   recv ----/                        \---- wakes: readers, writers, those who wait for peers
 //! ```
 
+mod control;
 mod endpoints;
 mod leader;
 mod slot;
@@ -33,6 +34,7 @@ pub use watch::Interest;
 pub(crate) use watch::Watch;
 
 use crate::context::Hub;
+use crate::engine::Seats;
 use crate::error::{LinkError, WaitError};
 use crate::monitor::EventKind;
 use crate::options::{self, OptionError, Options};
@@ -59,6 +61,8 @@ pub(crate) struct Core {
     leader: LeaderWake,
     lending: Lending,
     telemetry: Arc<Telemetry>,
+    /// Accepted connections.
+    seats: Seats,
     next_pipe: AtomicU32,
     this: Weak<Self>,
 }
@@ -129,15 +133,12 @@ impl Core {
             leader: LeaderWake::default(),
             lending: Lending::default(),
             telemetry,
+            seats: Seats::default(),
             next_pipe: AtomicU32::new(1),
             this: this.clone(),
         });
         hub.register(&core);
         core
-    }
-
-    pub(crate) fn kind(&self) -> SocketType {
-        self.kind
     }
 
     pub(crate) fn telemetry(&self) -> &Arc<Telemetry> {
@@ -151,16 +152,24 @@ impl Core {
     }
 
     fn happen(&self, state: &mut State, event: PipeEvent) {
-        let State { pattern, table, .. } = state;
+        let State {
+            pattern,
+            table,
+            options,
+            ..
+        } = state;
         match event {
             PipeEvent::Attached(pipe) => {
                 let id = pipe.id;
                 table.attach(pipe);
+                // What the marks were when it was made may be long ago.
+                table.set_limits(id, options.send_limit(), options.receive_limit());
                 self.attached(state, id);
             }
             PipeEvent::AttachedInproc(end) => {
                 let id = end.id();
                 table.attach_inproc(end);
+                table.set_limits(id, options.send_limit(), options.receive_limit());
                 self.attached(state, id);
             }
             PipeEvent::Connected { pipe, wire, peer } => {
@@ -174,6 +183,7 @@ impl Core {
                 peer,
             } => {
                 if table.join(pipe, incoming, Arc::clone(&peer)) {
+                    table.set_limits(pipe, options.send_limit(), options.receive_limit());
                     self.connected(state, pipe, &peer);
                 }
             }
@@ -208,6 +218,9 @@ impl Core {
                 self.has_room(state);
             }
             PipeEvent::Gone(pipe) => self.forget(state, pipe),
+            PipeEvent::EndpointChanged => {
+                self.changed.notify(usize::MAX);
+            }
         }
     }
 
@@ -246,6 +259,15 @@ impl Core {
             _ => LinkError::DuplicateRoutingId,
         };
         state.table.turn_away(pipe, cause);
+    }
+
+    /// What the pattern has closed within the process ends now.
+    fn settle_closed(&self, state: &mut State) {
+        while state.table.has_closed() {
+            for pipe in state.table.take_closed() {
+                self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
+            }
+        }
     }
 
     /// Lets go of pipes that end and have been read to the end.
@@ -346,7 +368,10 @@ impl Core {
                 pattern.reconfigure(pattern_options);
                 Ok(())
             }
-            settled => settled,
+            settled => {
+                self.limits_changed(&mut state);
+                settled
+            }
         }
     }
 
@@ -401,9 +426,7 @@ impl Combine for Core {
 
     fn apply(&self, state: &mut State, event: PipeEvent) {
         self.happen(state, event);
-        for pipe in state.table.take_closed() {
-            self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
-        }
+        self.settle_closed(state);
     }
 }
 

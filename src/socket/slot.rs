@@ -10,7 +10,7 @@ use highwater_patterns::{Message, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, InprocEnd, Intake, Lane, Pipe, Wire};
+use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Intake, Lane, Pace, Pipe, Wire};
 use crate::stats::PeerStats;
 use crate::zmtp::{self, Version};
 
@@ -118,6 +118,25 @@ impl Slot {
         self.ending |= ends;
     }
 
+    /// Keeps to these marks from now on; true if the pipe was found full and has room now.
+    pub(super) fn set_limits(&self, send: HighWater, receive: HighWater) -> bool {
+        match &self.way {
+            Way::Wire { pipe, intake, .. } => {
+                if pipe.incoming.set_limit(receive)
+                    && let Some(wire) = intake.wire()
+                {
+                    wire.duty(Duty::Resume);
+                }
+                pipe.outgoing.set_limit(send)
+            }
+            Way::Inproc(end) => {
+                // The lane tells whoever waits for room, which may be the other side.
+                end.set_limits(send.messages, receive.messages);
+                false
+            }
+        }
+    }
+
     /// Nothing can be written any more.
     pub(super) fn is_ending(&self) -> bool {
         self.ending
@@ -137,27 +156,26 @@ impl Slot {
     pub(super) fn let_go(&mut self) -> (usize, usize) {
         match &mut self.way {
             Way::Wire { pipe, intake, .. } => {
-                intake.return_reader();
                 pipe.outgoing.close();
-                (0, pipe.incoming.close())
+                (0, intake.discard())
             }
             Way::Inproc(end) => end.end(),
         }
     }
 
     #[inline]
-    pub(super) fn push(&mut self, message: &mut Message, eager: bool) -> bool {
+    pub(super) fn push(&mut self, message: &mut Message, pace: &mut Pace) -> bool {
         match &mut self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.push(message, eager),
+            Way::Wire { pipe, .. } => pipe.outgoing.push(message, pace),
             Way::Inproc(end) => end.push(message),
         }
     }
 
     /// Queues a copy of `message`, which is also in `framed`.
     #[inline]
-    pub(super) fn push_copy(&mut self, message: &Message, framed: &Batch) -> bool {
+    pub(super) fn push_copy(&mut self, message: &Message, framed: &Batch, pace: &mut Pace) -> bool {
         match &mut self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.push_framed(framed),
+            Way::Wire { pipe, .. } => pipe.outgoing.push_framed(framed, pace),
             Way::Inproc(end) => end.push(&mut message.clone()),
         }
     }
@@ -221,10 +239,7 @@ impl Slot {
                 }
                 false
             }
-            Way::Inproc(_) => {
-                self.ending = true;
-                true
-            }
+            Way::Inproc(_) => !std::mem::replace(&mut self.ending, true),
         }
     }
 
@@ -303,6 +318,10 @@ impl Slot {
             queued_to_send: counts.queued_to_send,
             queued_to_receive: counts.queued_to_receive,
             dropped: self.missed,
+            round_trip: match &self.way {
+                Way::Wire { pipe, .. } => pipe.round_trip(),
+                Way::Inproc(_) => None,
+            },
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, InprocEnd, Lane, Pipe, Wire};
+use crate::pipe::{Batch, HighWater, InprocEnd, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 
 /// The most links that a receiver reads itself; waiting for more costs more than it saves.
@@ -27,8 +27,7 @@ pub(crate) struct Table {
     pipes: HashMap<PipeId, Slot, BuildHasherDefault<IdHasher>>,
     telemetry: Arc<Telemetry>,
     kind: SocketType,
-    /// The socket has waited for input since it last wrote: a conversation, not a stream.
-    waited: bool,
+    pace: Pace,
     /// Where a message for many pipes is framed.
     framed: Batch,
     dropped: Dropped,
@@ -46,7 +45,7 @@ impl Table {
             pipes: HashMap::default(),
             telemetry,
             kind,
-            waited: false,
+            pace: Pace::default(),
             framed: Batch::default(),
             dropped: Dropped::default(),
             past: Counts::default(),
@@ -162,6 +161,20 @@ impl Table {
         }
     }
 
+    /// Has `pipe` keep to these marks from now on; true if it was found full and has room now.
+    pub(super) fn set_limits(&self, pipe: PipeId, send: HighWater, receive: HighWater) -> bool {
+        self.pipes
+            .get(&pipe)
+            .is_some_and(|slot| slot.set_limits(send, receive))
+    }
+
+    /// Whether nobody is at the other end of `pipe`, and somebody may come.
+    pub(super) fn is_waiting(&self, pipe: PipeId) -> bool {
+        self.pipes
+            .get(&pipe)
+            .is_some_and(|slot| slot.peer().is_none() && !slot.is_ending())
+    }
+
     /// All pipes.
     pub(super) fn ids(&self) -> Vec<PipeId> {
         self.pipes.keys().copied().collect()
@@ -196,10 +209,23 @@ impl Table {
     /// Ends the connection behind `pipe`.
     pub(super) fn turn_away(&mut self, pipe: PipeId, cause: LinkError) {
         if let Some(slot) = self.pipes.get_mut(&pipe)
-            && slot.close(cause)
+            && slot.close(cause.clone())
         {
+            let peer = slot.peer();
+            let (endpoint, address) = (
+                peer.map(|peer| &peer.endpoint),
+                peer.map(|peer| &*peer.address),
+            );
+            let kind = EventKind::Disconnected { cause, lost: 0 };
+            self.telemetry.monitor.emit(kind, endpoint, address);
             self.closed.push(pipe);
         }
+    }
+
+    /// Whether [`take_closed`](Self::take_closed) would give any.
+    #[inline]
+    pub(super) fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
     }
 
     pub(super) fn peer_stats(&self) -> Vec<PeerStats> {
@@ -228,7 +254,7 @@ impl Table {
 
     /// The socket has waited for input: what it sends next is an answer and goes out at once.
     pub(super) fn waited(&mut self) {
-        self.waited = true;
+        self.pace.waited();
     }
 
     /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
@@ -321,21 +347,21 @@ impl Table {
 impl Pipes for Table {
     #[inline]
     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
-        let eager = std::mem::take(&mut self.waited);
+        let pace = &mut self.pace;
         self.pipes
             .get_mut(&pipe)
-            .is_some_and(|slot| slot.push(message, eager))
+            .is_some_and(|slot| slot.push(message, pace))
     }
 
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
         self.framed.clear();
         self.framed.push(message);
         for pipe in pipes {
-            let framed = &self.framed;
+            let (framed, pace) = (&self.framed, &mut self.pace);
             let taken = self
                 .pipes
                 .get_mut(pipe)
-                .is_some_and(|slot| slot.push_copy(message, framed));
+                .is_some_and(|slot| slot.push_copy(message, framed, pace));
             if !taken {
                 full(*pipe);
             }

@@ -140,6 +140,10 @@ impl Core {
                 if state.muted_since.is_some() {
                     self.unmute(&mut state);
                 }
+                if state.table.has_closed() {
+                    // A slow subscriber was turned out.
+                    self.settle_closed(&mut state);
+                }
                 (Ok(done), state)
             }
             Err(Refusal::Full) => self.send_later(state, wait, message, put),
@@ -338,7 +342,7 @@ impl Core {
         !news.is_empty()
     }
 
-    fn readable_within(&self, state: &mut State, news: &[PipeId]) {
+    pub(super) fn readable_within(&self, state: &mut State, news: &[PipeId]) {
         for pipe in news {
             state.pattern.readable(*pipe, &mut state.table);
         }

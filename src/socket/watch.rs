@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use event_listener::EventListener;
+use highwater_patterns::Refusal;
 
 use super::{Core, State};
 
@@ -84,7 +85,8 @@ impl Watch {
         self.interest
     }
 
-    /// What of the interest can be done now; an interest in nothing waits for the end of the socket. If nothing can, the wakers given to [`arm`](Self::arm) will hear of it.
+    /// What of the interest can be done now; an interest in nothing waits for the end of the socket. If nothing can be
+    /// done, the waker given to [`arm`](Self::arm) will hear of it.
     pub(crate) fn look(&mut self) -> Interest {
         // A wake-up that led here is used up; dropped unused, it would wake the next watcher for nothing, and that one
         // this one, without end.
@@ -148,22 +150,34 @@ impl Drop for Watch {
 }
 
 impl Core {
+    /// What of `interest` can be done now; of what cannot, events will tell.
     fn readiness(&self, state: &mut State, interest: Interest) -> Interest {
-        if interest.readable {
-            state.table.waited();
-        }
+        let readable = interest.readable
+            && state.pattern.may_recv() != Err(Refusal::NotSupported)
+            && self.is_readable(state);
         let State { pattern, table, .. } = state;
-        let mut found = Interest {
-            readable: interest.readable && pattern.can_recv(table),
+        Interest {
+            readable,
             writable: interest.writable && pattern.can_send(table),
-        };
-        if interest.readable && !found.readable && self.read_lent(state) {
-            let State { pattern, table, .. } = state;
-            found.readable = pattern.can_recv(table);
         }
-        if interest.readable && !found.readable {
-            self.sweep(state);
+    }
+
+    fn is_readable(&self, state: &mut State) -> bool {
+        state.table.waited();
+        loop {
+            let State { pattern, table, .. } = &mut *state;
+            if pattern.can_recv(table) {
+                return true;
+            }
+            if self.read_lent(state) {
+                continue;
+            }
+            let news = state.table.listen_within();
+            if news.is_empty() {
+                self.sweep(state);
+                return false;
+            }
+            self.readable_within(state, &news);
         }
-        found
     }
 }

@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::{Combine, Room};
 use crate::pipe::testing::MemoryWire;
-use crate::pipe::{Duty, HighWater, Lending, Outgoing, Pumped, Reader, Wire};
+use crate::pipe::{Duty, HighWater, Lending, Outgoing, Pace, Pumped, Reader, Wire};
 
 /// A room whose mail is numbers, and whose state is the list of them.
 struct List(Room<Vec<u32>, u32>);
@@ -103,7 +103,7 @@ fn outgoing() -> (Arc<Outgoing>, Arc<MemoryWire>) {
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(Arc::clone(&wire) as Arc<dyn Wire>);
     // The first message of all is written at once, the following make a stream.
-    assert!(pipe.push(&Message::from("0"), true));
+    assert!(pipe.push(&Message::from("0"), &mut Pace::default()));
     (pipe, wire)
 }
 
@@ -111,10 +111,10 @@ fn outgoing() -> (Arc<Outgoing>, Arc<MemoryWire>) {
 fn what_a_sender_leaves_is_written_or_a_duty() {
     loom::model(|| {
         let (pipe, wire) = outgoing();
-        assert!(pipe.push(&Message::from("1"), false));
+        assert!(pipe.push(&Message::from("1"), &mut Pace::of_a_stream()));
         let sender = thread::spawn({
             let pipe = Arc::clone(&pipe);
-            move || assert!(pipe.push(&Message::from("2"), false))
+            move || assert!(pipe.push(&Message::from("2"), &mut Pace::of_a_stream()))
         });
         // The I/O thread does its duty.
         if wire

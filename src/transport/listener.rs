@@ -59,7 +59,7 @@ pub(crate) fn listen(
         Kind::Ipc(Ipc::Any) => FreshDirectory::new(suffix, options.permissions)
             .map_err(ListenFailure::during(ListenOperation::MakeDirectory))
             .and_then(|directory| listen_path(&directory.socket_path(), Some(directory), options)),
-        Kind::Inproc(_) => Err(ListenFailure::during(ListenOperation::OpenSocket)(
+        Kind::Inproc(_) | Kind::Fd(_) => Err(ListenFailure::during(ListenOperation::OpenSocket)(
             io::ErrorKind::Unsupported.into(),
         )),
     }

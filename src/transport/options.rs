@@ -65,7 +65,7 @@ pub(crate) struct ListenOptions {
 
 /// What a TCP listener on `*`, on a name, or on `[::]` does about IPv6.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Ipv6Mode {
+pub enum Ipv6Mode {
     /// `*` is every IPv4 address and a name is its IPv4 address, if it has one. `[::]`, which asks for IPv6 in so many
     /// words, takes both families, as in libzmq.
     #[default]

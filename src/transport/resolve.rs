@@ -21,7 +21,7 @@ pub(crate) fn resolve(endpoint: &Endpoint) -> io::Result<Vec<Target>> {
     let tcp = match endpoint.kind() {
         Kind::Tcp(tcp) => tcp,
         Kind::Ipc(ipc) => return ipc_target(ipc).map(|target| vec![target]),
-        Kind::Inproc(_) => return Err(io::ErrorKind::Unsupported.into()),
+        Kind::Inproc(_) | Kind::Fd(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
     let Some(source) = &tcp.source else {
         let addresses = lookup(&tcp.target)?;
@@ -70,7 +70,7 @@ pub(crate) fn resolve_now(endpoint: &Endpoint) -> Option<Vec<Target>> {
             }
         }
         Kind::Ipc(_) => resolve(endpoint).ok(),
-        Kind::Inproc(_) => None,
+        Kind::Inproc(_) | Kind::Fd(_) => None,
     }
 }
 

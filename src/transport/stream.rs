@@ -139,6 +139,7 @@ impl Stream {
     }
 
     /// The address of this end; `None` if it has no name.
+    #[cfg(test)]
     pub(crate) fn local_address(&self) -> Option<Endpoint> {
         let address = SockRef::from(self).local_addr().ok()?;
         Some(Address::from_system(&address)?.endpoint())

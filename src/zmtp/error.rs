@@ -149,9 +149,9 @@ pub enum FrameError {
         /// The bound.
         max: usize,
     },
-    /// One message has more than [`MAX_FRAMES`] frames.
+    /// One message has more than 65,536 frames.
     TooManyFrames,
-    /// A command is longer than [`MAX_COMMAND`] bytes.
+    /// A command is longer than 64 KiB.
     CommandTooLong {
         /// The announced length in bytes.
         len: u64,

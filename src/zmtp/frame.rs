@@ -51,6 +51,7 @@ pub(crate) fn encode_message(message: &Message, sink: &mut impl FrameSink) {
     }
 }
 
+#[cfg(test)]
 /// How many bytes [`encode_message`] writes and shares for `message`, headers included.
 pub(crate) fn encoded_len(message: &Message) -> usize {
     let frame_len = |frame: &Frame| header_len(frame.len()) + frame.len();
@@ -126,6 +127,7 @@ fn encode_frames(frames: &[Frame], sink: &mut impl FrameSink) {
     }
 }
 
+#[cfg(test)]
 fn header_len(body_len: usize) -> usize {
     if body_len <= usize::from(u8::MAX) {
         SHORT_HEADER

@@ -32,7 +32,7 @@ pub(crate) struct HandshakeConfig {
     pub(crate) routing_id: Option<RoutingId>,
     /// Further properties to tell; each name satisfies [`is_property_name`](super::is_property_name) and begins
     /// with `X-`.
-    pub(crate) metadata: Vec<(String, Vec<u8>)>,
+    pub(crate) metadata: Vec<(String, Bytes)>,
     /// The longest command, in bytes, that the peer may send during the handshake.
     pub(crate) max_command_size: usize,
 }

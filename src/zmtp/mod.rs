@@ -29,7 +29,7 @@ mod metadata;
 mod replay;
 
 pub(crate) use command::{
-    Command, OwnedCommand, as_subscription, encode_cancel, encode_ping, encode_pong,
+    Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_ping, encode_pong,
     encode_subscribe,
 };
 pub(crate) use decoder::{Decoder, Item, Stop};

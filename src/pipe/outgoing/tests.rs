@@ -3,6 +3,18 @@ use std::sync::Arc;
 use super::*;
 use crate::pipe::testing::MemoryWire;
 
+/// The pace of a socket that has just waited for input.
+fn conversation() -> Pace {
+    let mut pace = stream();
+    pace.waited();
+    pace
+}
+
+/// The pace of a socket that has just written, however slow the machine is.
+fn stream() -> Pace {
+    Pace::of_a_stream()
+}
+
 fn outgoing(messages: usize) -> Outgoing {
     let limit = HighWater {
         messages: Some(messages),
@@ -14,8 +26,18 @@ fn outgoing(messages: usize) -> Outgoing {
 /// Sends numbered messages until one is refused; how many were taken.
 fn fill(pipe: &Outgoing, from: usize) -> usize {
     (from..)
-        .take_while(|n| pipe.push(&Message::from(n.to_string()), false))
+        .take_while(|n| pipe.push(&Message::from(n.to_string()), &mut stream()))
         .count()
+}
+
+/// Writes as the I/O thread does: it leaves a batch that has just grown to its sender, for a while.
+fn pump(pipe: &Outgoing) -> Pumped {
+    loop {
+        match pipe.pump().expect("memory does not fail") {
+            Pumped::Contended => {}
+            settled => return settled,
+        }
+    }
 }
 
 fn framed(from: usize, to: usize) -> Vec<u8> {
@@ -59,7 +81,7 @@ fn what_waited_for_a_connection_goes_out_in_order_when_there_is_one() {
     let wire = Arc::new(MemoryWire::taking(3));
     pipe.attach(wire.clone());
     assert!(matches!(wire.take_duties()[..], [Duty::Flush]));
-    assert_eq!(pipe.pump().expect("memory"), Pumped::Drained);
+    assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(wire.written(), framed(0, 10));
     assert!(pipe.retire() && pipe.is_drained());
 }
@@ -71,8 +93,8 @@ fn a_byte_budget_counts_beside_the_messages_and_always_lets_one_through() {
         bytes: Some(100),
     };
     let pipe = Outgoing::new(limit, false);
-    assert!(pipe.push(&Message::from(vec![0; 5_000]), false));
-    assert!(!pipe.push(&Message::from("more"), false));
+    assert!(pipe.push(&Message::from(vec![0; 5_000]), &mut stream()));
+    assert!(!pipe.push(&Message::from("more"), &mut stream()));
 }
 
 #[test]
@@ -85,9 +107,9 @@ fn a_full_pipe_tells_of_room_once_and_not_before_it_is_half_empty() {
     wire.take_duties();
     wire.set_room(usize::MAX);
     pipe.writable();
-    assert_eq!(pipe.pump().expect("memory"), Pumped::Drained);
+    assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(rooms(&wire), 1);
-    assert!(pipe.push(&Message::from("x"), false));
+    assert!(pipe.push(&Message::from("x"), &mut stream()));
     assert_eq!(rooms(&wire), 0);
 }
 
@@ -97,7 +119,7 @@ fn nobody_who_found_room_is_told_of_room() {
     let wire = Arc::new(MemoryWire::taking(100));
     pipe.attach(wire.clone());
     for _ in 0..50 {
-        assert!(pipe.push(&Message::from("x"), true));
+        assert!(pipe.push(&Message::from("x"), &mut conversation()));
     }
     assert_eq!(rooms(&wire), 0);
 }
@@ -107,14 +129,14 @@ fn a_conversation_is_written_at_once_and_a_stream_is_left_to_gather() {
     let pipe = outgoing(1000);
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
-    assert!(pipe.push(&Message::from("0"), true));
+    assert!(pipe.push(&Message::from("0"), &mut conversation()));
     assert_eq!(wire.written(), framed(0, 1));
-    assert!(pipe.push(&Message::from("1"), true));
+    assert!(pipe.push(&Message::from("1"), &mut conversation()));
     assert_eq!(wire.written(), framed(0, 2));
     for n in 2..500 {
-        assert!(pipe.push(&Message::from(n.to_string()), false));
+        assert!(pipe.push(&Message::from(n.to_string()), &mut stream()));
     }
-    pipe.pump().expect("memory");
+    pump(&pipe);
     assert_eq!(wire.written(), framed(0, 500));
 }
 
@@ -123,14 +145,17 @@ fn the_sender_writes_itself_from_64_kib_on() {
     let pipe = outgoing(1000);
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
-    assert!(pipe.push(&Message::from("first, written at once"), true));
+    assert!(pipe.push(
+        &Message::from("first, written at once"),
+        &mut conversation()
+    ));
     let before = wire.written().len();
     let body = vec![1; 8_000];
     for _ in 0..8 {
-        assert!(pipe.push(&Message::from(&body), false));
+        assert!(pipe.push(&Message::from(&body), &mut stream()));
     }
     assert!(wire.written().len() <= before + 8_009, "gathered");
-    assert!(pipe.push(&Message::from(&body), false));
+    assert!(pipe.push(&Message::from(&body), &mut stream()));
     assert!(wire.written().len() >= before + BATCH_BYTES, "written");
 }
 
@@ -142,13 +167,13 @@ fn a_lost_connection_keeps_what_it_did_not_deliver_whole() {
     // Three messages and a half.
     wire.set_room(3 * 3 + 2);
     pipe.attach(wire.clone());
-    assert_eq!(pipe.pump().expect("memory"), Pumped::Blocked);
+    assert_eq!(pump(&pipe), Pumped::Blocked);
     pipe.detach();
     assert_eq!(pipe.queued(), 7);
-    assert!(pipe.push(&Message::from("10"), false));
+    assert!(pipe.push(&Message::from("10"), &mut stream()));
     let next = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(next.clone());
-    pipe.pump().expect("memory");
+    pump(&pipe);
     assert_eq!(next.written(), framed(3, 11));
 }
 
@@ -164,7 +189,7 @@ fn commands_pass_the_messages_and_do_not_count() {
     assert_eq!(pipe.queued(), 2);
     wire.set_room(usize::MAX);
     pipe.writable();
-    pipe.pump().expect("memory");
+    pump(&pipe);
     assert!(wire.written().ends_with(&framed(0, 2)));
 }
 
@@ -181,8 +206,8 @@ fn a_failed_write_is_told_once_and_nothing_is_lost() {
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
     wire.fail();
-    assert!(pipe.push(&Message::from("0"), true));
-    assert!(pipe.push(&Message::from("1"), true));
+    assert!(pipe.push(&Message::from("0"), &mut conversation()));
+    assert!(pipe.push(&Message::from("1"), &mut conversation()));
     let failures = wire.take_duties();
     assert!(
         matches!(failures[..], [Duty::OutputLost(_)]),
@@ -200,12 +225,12 @@ fn where_only_the_latest_is_kept_the_mark_does_not_apply() {
     };
     let pipe = Outgoing::new(limit, true);
     for n in 0..5 {
-        assert!(pipe.push(&Message::from(n.to_string()), false));
+        assert!(pipe.push(&Message::from(n.to_string()), &mut stream()));
     }
     assert_eq!((pipe.queued(), pipe.counts().replaced), (1, 4));
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
-    pipe.pump().expect("memory");
+    pump(&pipe);
     assert_eq!(wire.written(), framed(4, 5));
 }
 
@@ -214,5 +239,5 @@ fn what_is_discarded_is_counted() {
     let pipe = outgoing(10);
     fill(&pipe, 0);
     assert_eq!(pipe.discard(), 10);
-    assert!(!pipe.push(&Message::from("late"), false));
+    assert!(!pipe.push(&Message::from("late"), &mut stream()));
 }

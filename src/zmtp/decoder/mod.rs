@@ -13,7 +13,7 @@ mod survey;
 
 use highwater_patterns::{Frame, INLINE_CAPACITY, Message};
 
-pub(crate) use survey::{Stop, Survey};
+pub(crate) use survey::Stop;
 
 use super::command::{Command, OwnedCommand};
 use super::error::FrameError;

@@ -55,7 +55,7 @@ fn pump(a: &mut Handshake, b: &mut Handshake) {
 fn two_of_us_come_to_terms() {
     let mut dealer = HandshakeConfig::new(SocketType::Dealer);
     dealer.routing_id = RoutingId::new("worker").ok();
-    dealer.metadata = vec![("X-region".into(), b"north".to_vec())];
+    dealer.metadata = vec![("X-region".into(), bytes::Bytes::from_static(b"north"))];
     let mut dealer = Handshake::new(dealer);
     let mut router = Handshake::new(HandshakeConfig::new(SocketType::Router));
     pump(&mut dealer, &mut router);

@@ -1,0 +1,150 @@
+//! Properties that a socket tells its peers in the handshake.
+//!
+//! Owns: the list of them, its bounds, and how it reads.
+//! Always true: each name is one that the handshake can carry and begins with `X-`; no two are equal but for case.
+//! Must not know: the handshake.
+//! Source: RFC 37/ZMTP 3.1, "Metadata"; libzmq's ZMQ_METADATA.
+
+use bytes::Bytes;
+
+use super::OptionValue;
+use crate::zmtp::is_property_name;
+
+/// The most bytes that the names and values of one socket may have together.
+const MOST_BYTES: usize = 16 * 1024;
+
+/// The most properties of one socket.
+const MOST_PROPERTIES: usize = 64;
+
+/// The properties of one socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metadata(Vec<(String, Bytes)>);
+
+impl Metadata {
+    /// Sets the property `name`; false if it is no name for one, or there would be too much of them.
+    #[must_use]
+    pub(crate) fn set(&mut self, name: &str, value: Bytes) -> bool {
+        let is_own = name.len() > 2 && name.as_bytes()[..2].eq_ignore_ascii_case(b"X-");
+        if !is_property_name(name.as_bytes()) || !is_own {
+            return false;
+        }
+        let mut others = self.0.clone();
+        others.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        let taken: usize = others
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let fits = others.len() < MOST_PROPERTIES
+            && taken.saturating_add(name.len()).saturating_add(value.len()) <= MOST_BYTES;
+        if fits {
+            others.push((name.to_owned(), value));
+            self.0 = others;
+        }
+        fits
+    }
+
+    /// Name and value of each.
+    pub(crate) fn properties(&self) -> &[(String, Bytes)] {
+        &self.0
+    }
+}
+
+impl OptionValue for Metadata {
+    const EXPECTED: &'static str = "none, or properties such as X-Role=feed;X-Zone=7 whose names are X- and letters, \
+        digits or -_.+ (at most 64, of 16 KiB together; %3B is a semicolon)";
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut metadata = Self::default();
+        if text == "none" {
+            return Some(metadata);
+        }
+        for property in text.split(';') {
+            let (name, value) = property.split_once('=')?;
+            if !metadata.set(name, unescape(value)?.into()) {
+                return None;
+            }
+        }
+        Some(metadata)
+    }
+
+    fn print(&self) -> String {
+        if self.0.is_empty() {
+            return "none".to_owned();
+        }
+        let properties: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={}", escape(value)))
+            .collect();
+        properties.join(";")
+    }
+}
+
+/// Bytes as text: what could be mistaken is written as `%` and two hexadecimal digits.
+fn escape(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        match byte {
+            b'%' | b';' => text += &format!("%{byte:02X}"),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            _ => text += &format!("%{byte:02X}"),
+        }
+        text
+    })
+}
+
+fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, behind) = rest.split_at_checked(2)?;
+        let high = char::from(digits[0]).to_digit(16)?;
+        let low = char::from(digits[1]).to_digit(16)?;
+        bytes.push(u8::try_from(16 * high + low).ok()?);
+        rest = behind;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_and_the_last_value_counts() {
+        let mut metadata = Metadata::default();
+        for bad in ["", "X-", "Role", "Socket-Type", "X-a b", "X-ä", "aä-"] {
+            assert!(!metadata.set(bad, Bytes::new()), "{bad}");
+        }
+        assert!(metadata.set("X-Role", "a".into()) && metadata.set("x-role", "b".into()));
+        assert_eq!(metadata.properties(), [("x-role".to_owned(), "b".into())]);
+    }
+
+    #[test]
+    fn there_is_a_bound_on_number_and_size() {
+        let mut metadata = Metadata::default();
+        assert!(!metadata.set("X-a", vec![0; MOST_BYTES].into()));
+        assert!(metadata.set("X-a", vec![0; MOST_BYTES - 3].into()));
+        assert!(!metadata.set("X-b", Bytes::new()));
+        let mut metadata = Metadata::default();
+        for n in 0..MOST_PROPERTIES {
+            assert!(metadata.set(&format!("X-{n}"), Bytes::new()));
+        }
+        assert!(!metadata.set("X-more", Bytes::new()) && metadata.set("X-0", "again".into()));
+    }
+
+    #[test]
+    fn any_bytes_can_be_written_as_text() {
+        let mut metadata = Metadata::default();
+        assert!(metadata.set("X-all", (0..=255).collect::<Vec<u8>>().into()));
+        assert!(metadata.set("X-none", Bytes::new()));
+        assert_eq!(Metadata::parse(&metadata.print()), Some(metadata));
+        for bad in ["X-a", "X-a=%", "X-a=%4", "X-a=%+1", "X-a=b;", "a=b"] {
+            assert_eq!(Metadata::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What can be done with endpoints between their beginning and their end, and with marks while messages wait.
+//!
+//! Owns: nothing; it acts on endpoints and pipes.
+//! Always true: a new high-water mark holds for every pipe of the socket, those to come included.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::{Core, Ended, State};
+use crate::endpoint::Endpoint;
+use crate::error::{BindError, ConnectError, EndpointError, LinkError, ReadyError, WaitError};
+use crate::monitor::EndpointState;
+use crate::options::Options;
+use crate::pipe::{PipeEvent, SocketSide};
+use crate::transport::{ListenOptions, Listener, Stream, StreamOptions};
+
+impl Core {
+    /// Listens on a socket that listens already; its address.
+    pub(crate) fn bind_fd(&self, listener: OwnedFd) -> Result<Endpoint, BindError> {
+        let options = self.open_options().map_err(|ended| match ended {
+            Ended::Closed => BindError::Closed,
+            Ended::Terminated => BindError::Terminated,
+        })?;
+        let listener = Listener::from_fd(listener, &ListenOptions::from(&options))
+            .map_err(BindError::Descriptor)?;
+        let endpoint = listener.endpoint().clone();
+        let engine = self.hub.engine().map_err(|source| BindError::Io {
+            endpoint: endpoint.clone(),
+            source,
+        })?;
+        let key = engine.listen(listener, self.config(endpoint.clone(), options));
+        self.bound(endpoint, Some(key))
+    }
+
+    /// Uses a connection that is there already; the endpoint by which it is known.
+    pub(crate) fn connect_fd(&self, stream: OwnedFd) -> Result<Endpoint, ConnectError> {
+        let options = self.open_options().map_err(|ended| match ended {
+            Ended::Closed => ConnectError::Closed,
+            Ended::Terminated => ConnectError::Terminated,
+        })?;
+        let endpoint = Endpoint::from_descriptor(stream.as_raw_fd().unsigned_abs());
+        let stream = Stream::from_fd(stream, &StreamOptions::from(&options))
+            .map_err(ConnectError::Descriptor)?;
+        // It leads to the peer already.
+        let options = Options {
+            socks_proxy: None,
+            ..options
+        };
+        // One of the same number has been closed, or the system would not have given the number again.
+        let _ = self.disconnect(&endpoint);
+        self.keep_connected(&endpoint, options, None, Some(stream))?;
+        Ok(endpoint)
+    }
+
+    /// Takes no further connections on `endpoint`, or takes them again. On return it is so.
+    pub(crate) fn set_accepting(
+        &self,
+        endpoint: &Endpoint,
+        accept: bool,
+    ) -> Result<(), EndpointError> {
+        let state = self.lock();
+        if state.ended == Some(Ended::Closed) {
+            return Err(EndpointError::Closed);
+        }
+        let key = state
+            .endpoints
+            .bound_key(endpoint)
+            .ok_or_else(|| EndpointError::NotFound(endpoint.clone()))?;
+        drop(state);
+        match (key, self.hub.engine()) {
+            (Some(key), Ok(engine)) => engine.accept(key, accept),
+            _ => {
+                let side: Weak<dyn SocketSide> = self.this.clone();
+                self.hub.names().set_accepting(endpoint, &side, accept);
+            }
+        }
+        Ok(())
+    }
+
+    /// How `endpoint` is doing, to which the socket has connected.
+    pub(crate) fn endpoint_state(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<EndpointState, EndpointError> {
+        let state = self.lock();
+        if state.ended == Some(Ended::Closed) {
+            return Err(EndpointError::Closed);
+        }
+        state
+            .state_of(endpoint)
+            .ok_or_else(|| EndpointError::NotFound(endpoint.clone()))
+    }
+
+    /// Waits until `endpoint` is connected, or never will be.
+    pub(crate) fn wait_until_ready(
+        &self,
+        endpoint: &Endpoint,
+        timeout: Duration,
+    ) -> Result<(), ReadyError> {
+        let mut found = None;
+        let waited = self.wait_until(timeout, |state| {
+            found = state.state_of(endpoint);
+            matches!(
+                found,
+                None | Some(EndpointState::Ready | EndpointState::GivenUp(_))
+            )
+        });
+        match (waited, found) {
+            (Err(WaitError::Closed), _) => Err(ReadyError::Closed),
+            (Err(WaitError::Terminated), _) => Err(ReadyError::Terminated),
+            (_, None) => Err(ReadyError::NotFound(endpoint.clone())),
+            (_, Some(EndpointState::Ready)) => Ok(()),
+            (_, Some(EndpointState::GivenUp(cause))) => Err(ReadyError::GivenUp(cause)),
+            (_, Some(unfinished)) => Err(ReadyError::Timeout {
+                last_error: unfinished.into_error(),
+            }),
+        }
+    }
+
+    /// The high-water marks may have changed: all pipes keep to them from now on.
+    pub(super) fn limits_changed(&self, state: &mut State) {
+        let (send, receive) = (state.options.send_limit(), state.options.receive_limit());
+        for pipe in state.table.ids() {
+            if state.table.set_limits(pipe, send, receive) {
+                self.happen(state, PipeEvent::Writable(pipe));
+            }
+        }
+    }
+}
+
+impl State {
+    fn state_of(&self, endpoint: &Endpoint) -> Option<EndpointState> {
+        let connected = self.endpoints.connected_to(endpoint)?;
+        if let Some(status) = &connected.status {
+            return Some(status.get());
+        }
+        // Within the process.
+        let pipe = connected.pipe?;
+        Some(if self.table.peer(pipe).is_some() {
+            EndpointState::Ready
+        } else if self.table.is_waiting(pipe) {
+            EndpointState::Connecting { last_error: None }
+        } else {
+            EndpointState::GivenUp(LinkError::PeerClosed)
+        })
+    }
+}

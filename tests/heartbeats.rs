@@ -1,0 +1,210 @@
+//! Heartbeats, whoever reads the link at the moment: a peer that lives is kept, and one that is gone is noticed.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use highwater::{Context, EventKind, LinkError, Pull, Push, RecvError};
+use support::{
+    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined_soon, number, over_each_transport,
+    wait_for_event, wait_until,
+};
+
+over_each_transport!(
+    a_lent_link_answers_heartbeats_while_a_receiver_waits,
+    a_link_answers_heartbeats_after_its_receiver_went_away,
+    idle_links_with_short_heartbeats_stay,
+    a_reader_that_stops_for_longer_than_the_heartbeat_timeout_keeps_its_link,
+);
+
+/// Answers must come while the application sits in `recv`, on its own thread.
+fn a_lent_link_answers_heartbeats_while_a_receiver_waits(place: &Place) {
+    let pull = Pull::new(&Context::new());
+    let at = pull.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("PUSH", &at);
+    let receiver = std::thread::spawn(move || pull.recv_timeout(PATIENCE));
+    for _ in 0..20 {
+        peer.send(&command("PING", b"\0\0here"));
+        assert_eq!(peer.read_frame(), (4, b"\x04PONGhere".to_vec()));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    peer.send(&frame(b"done", false));
+    assert_eq!(
+        joined_soon("recv returns", receiver).expect("received"),
+        "done"
+    );
+}
+
+/// The link is lent when the receiver turns to other things; the I/O thread must come to look after it.
+fn a_link_answers_heartbeats_after_its_receiver_went_away(place: &Place) {
+    let pull = Pull::new(&Context::new());
+    let at = pull.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("PUSH", &at);
+    for _ in 0..20 {
+        peer.send(&frame(b"work", false));
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "work");
+        peer.send(&command("PING", b"\0\0away"));
+        assert_eq!(peer.read_frame(), (4, b"\x04PONGaway".to_vec()));
+    }
+}
+
+fn idle_links_with_short_heartbeats_stay(place: &Place) {
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    let context = Context::new();
+    let push = Push::builder(&context)
+        .heartbeat_interval(Duration::from_millis(50))
+        .heartbeat_timeout(TIMEOUT)
+        .heartbeat_ttl(TIMEOUT)
+        .build();
+    let pull = Pull::builder(&context)
+        .heartbeat_interval(Duration::from_millis(50))
+        .heartbeat_timeout(TIMEOUT)
+        .heartbeat_ttl(TIMEOUT)
+        .build();
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    push.send("a").expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "a");
+    // The application does nothing, then sits in `recv`, each for longer than a silent peer is allowed.
+    std::thread::sleep(TIMEOUT * 2);
+    assert_eq!(pull.recv_timeout(TIMEOUT * 2), Err(RecvError::Timeout));
+    push.send("b").expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "b");
+    assert_eq!((push.stats().disconnects, pull.stats().disconnects), (0, 0));
+}
+
+/// A PULL at its mark does not read, so that it does not see the PUSH's answers; that is no silence of the PUSH.
+fn a_reader_that_stops_for_longer_than_the_heartbeat_timeout_keeps_its_link(place: &Place) {
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    let context = Context::new();
+    let push = Push::builder(&context)
+        .send_high_water_mark(5)
+        .heartbeat_interval(Duration::from_millis(50))
+        .heartbeat_timeout(TIMEOUT)
+        .build();
+    let pull = Pull::builder(&context)
+        .receive_high_water_mark(5)
+        .heartbeat_interval(Duration::from_millis(50))
+        .heartbeat_timeout(TIMEOUT)
+        .build();
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    push.wait_for_peers(1, PATIENCE).expect("connected");
+    // Each has learnt that the other answers.
+    std::thread::sleep(TIMEOUT / 2);
+    let mut sent = 0;
+    let numbered = |n: usize| {
+        let mut body = n.to_string().into_bytes();
+        body.resize(10_000, b' ');
+        body
+    };
+    let stopped = Instant::now();
+    while stopped.elapsed() < TIMEOUT * 4 {
+        if push.send_timeout(numbered(sent), TIMEOUT).is_ok() {
+            sent += 1;
+        }
+    }
+    for expected in 0..sent {
+        let message = pull.recv_timeout(PATIENCE).expect("received");
+        assert!(message == numbered(expected), "message {expected}");
+    }
+    assert_eq!((push.stats().disconnects, pull.stats().disconnects), (0, 0));
+}
+
+#[test]
+fn a_silent_peer_that_used_to_answer_is_given_up() {
+    let pull = Pull::builder(&Context::new())
+        .heartbeat_interval(Duration::from_millis(50))
+        .heartbeat_timeout(Duration::from_millis(500))
+        .build();
+    let events = pull.monitor();
+    let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+    let mut mute = RawPeer::connect_as("PUSH", &at);
+    let mut once = RawPeer::connect_as("PUSH", &at);
+    let (_, ping) = once.read_frame();
+    assert!(ping.starts_with(b"\x04PING"), "{ping:?}");
+    once.send(&command("PONG", &ping[7..]));
+    let event = wait_for_event(&events, "of the end", |kind| {
+        matches!(kind, EventKind::Disconnected { .. })
+    });
+    let EventKind::Disconnected { cause, .. } = event.kind else {
+        unreachable!("it was asked for");
+    };
+    assert_eq!(cause, LinkError::HeartbeatTimeout);
+    mute.send(&frame(b"I never answered any", false));
+    assert_eq!(
+        pull.recv_timeout(PATIENCE).expect("received"),
+        "I never answered any"
+    );
+}
+
+/// The connection is given up while its messages are being read, slowly, from the link that the receiver has borrowed.
+#[test]
+fn what_a_silent_peer_had_sent_is_received() {
+    const COUNT: usize = 18;
+    let pull = Pull::builder(&Context::new())
+        .heartbeat_interval(Duration::from_millis(50))
+        .heartbeat_timeout(Duration::from_millis(100))
+        .build();
+    let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+    let mut peer = RawPeer::connect_as("PUSH", &at);
+    let (_, ping) = peer.read_frame();
+    let numbered = |n: usize| {
+        let mut body = format!("{n} ").into_bytes();
+        // Small ones and large ones, two frames and one, all within one read.
+        body.resize([10, 9000, 300][n % 3], b' ');
+        body
+    };
+    let receiver = std::thread::spawn(move || {
+        for expected in 0..COUNT {
+            let message = pull.recv_timeout(PATIENCE).expect("received");
+            assert!(message[0] == numbered(expected), "message {expected}");
+            assert_eq!(message.frames().len(), 1 + expected % 2);
+            // Long enough that the peer is given up before the last; too short would only test less.
+            std::thread::sleep(Duration::from_millis(8));
+        }
+        wait_until("the peer is given up", || pull.stats().disconnects == 1);
+        assert_eq!(pull.stats().dropped.unread, 0);
+    });
+    // By now the receiver waits on the link itself.
+    std::thread::sleep(MOMENT);
+    let mut sent = command("PONG", &ping[7..]);
+    for n in 0..COUNT {
+        sent.extend(frame(&numbered(n), n % 2 == 1));
+        if n % 2 == 1 {
+            sent.extend(frame(b"", false));
+        }
+    }
+    assert!(peer.send(&sent));
+    joined_soon("everything is received", receiver);
+}
+
+/// While messages that were read already keep a receiver busy, nobody reads; that is no silence of the peer.
+#[test]
+fn a_peer_that_answers_is_not_given_up_while_its_messages_are_read_slowly() {
+    const COUNT: usize = 2000;
+    let context = Context::new();
+    let push = Push::builder(&context).send_high_water_mark(COUNT).build();
+    let pull = Pull::builder(&context)
+        .heartbeat_interval(Duration::from_millis(20))
+        .heartbeat_timeout(Duration::from_millis(500))
+        .build();
+    push.connect(pull.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    let receiver = std::thread::spawn(move || {
+        for expected in 0..COUNT {
+            assert_eq!(
+                number(&pull.recv_timeout(PATIENCE).expect("received")),
+                expected
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        pull
+    });
+    // By now the receiver waits on the link itself, and the peer has answered.
+    std::thread::sleep(MOMENT);
+    push.send_many((0..COUNT).map(|n| n.to_string()))
+        .expect("sent");
+    let pull = joined_soon("everything is received", receiver);
+    assert_eq!((push.stats().disconnects, pull.stats().disconnects), (0, 0));
+}

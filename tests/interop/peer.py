@@ -1,0 +1,117 @@
+"""A libzmq peer for the interop tests, told by lines on stdin what to do; each gets one line on stdout.
+
+    new NAME TYPE               a socket
+    set NAME OPTION VALUE       an option by its pyzmq name; the value is a number, or text after a colon
+    bind NAME ENDPOINT          answers the real endpoint
+    connect | unbind | disconnect NAME ENDPOINT
+    subscribe | unsubscribe NAME FRAME
+    send NAME FRAME...          one message; answers "again" if it would have to wait
+    recv NAME                   answers the frames, or "again" after the timeout of the socket
+    send_numbers NAME FROM TO   a message for each number, as decimal text
+    recv_numbers NAME COUNT     answers the numbers
+    close NAME
+
+A frame is written "-" if empty, "~LENGTH:SEED" if it is the pattern of that length, else in hexadecimal.
+Answers begin with "ok", or with "error" and the reason.
+"""
+
+import sys
+
+import zmq
+
+PERIOD = 251
+
+
+def pattern(length, seed):
+    period = bytes((seed + i) % PERIOD for i in range(PERIOD))
+    return (period * (length // PERIOD + 1))[:length]
+
+
+def read_frame(text):
+    if text == "-":
+        return b""
+    if text.startswith("~"):
+        length, seed = text[1:].split(":")
+        return pattern(int(length), int(seed))
+    return bytes.fromhex(text)
+
+
+def write_frame(body):
+    if not body:
+        return "-"
+    if len(body) > 64 and body == pattern(len(body), body[0]):
+        return f"~{len(body)}:{body[0]}"
+    return body.hex()
+
+
+class Peer:
+    def __init__(self):
+        self.context = zmq.Context()
+        self.sockets = {}
+
+    def new(self, name, kind):
+        socket = self.context.socket(getattr(zmq, kind))
+        socket.linger = 0
+        socket.sndtimeo = socket.rcvtimeo = 60_000
+        self.sockets[name] = socket
+
+    def set(self, name, option, value):
+        value = value[1:].encode() if value.startswith(":") else int(value)
+        self.sockets[name].setsockopt(getattr(zmq, option), value)
+
+    def bind(self, name, endpoint):
+        self.sockets[name].bind(endpoint)
+        return self.sockets[name].last_endpoint.decode().rstrip("\0")
+
+    def connect(self, name, endpoint):
+        self.sockets[name].connect(endpoint)
+
+    def unbind(self, name, endpoint):
+        self.sockets[name].unbind(endpoint)
+
+    def disconnect(self, name, endpoint):
+        self.sockets[name].disconnect(endpoint)
+
+    def subscribe(self, name, topic):
+        self.sockets[name].setsockopt(zmq.SUBSCRIBE, read_frame(topic))
+
+    def unsubscribe(self, name, topic):
+        self.sockets[name].setsockopt(zmq.UNSUBSCRIBE, read_frame(topic))
+
+    def send(self, name, *frames):
+        self.sockets[name].send_multipart([read_frame(frame) for frame in frames])
+
+    def recv(self, name):
+        return " ".join(write_frame(frame) for frame in self.sockets[name].recv_multipart())
+
+    def send_numbers(self, name, begin, end):
+        for number in range(int(begin), int(end)):
+            self.sockets[name].send(b"%d" % number)
+
+    def recv_numbers(self, name, count):
+        return " ".join(self.sockets[name].recv().decode() for _ in range(int(count)))
+
+    def close(self, name):
+        self.sockets.pop(name).close()
+
+
+COMMANDS = {name for name in vars(Peer) if not name.startswith("_")}
+
+
+def main():
+    peer = Peer()
+    print("ok", zmq.zmq_version(), flush=True)
+    for line in sys.stdin:
+        command, *arguments = line.split()
+        try:
+            if command not in COMMANDS:
+                raise ValueError(f"no such command: {command}")
+            answer = getattr(peer, command)(*arguments)
+            print("ok" if answer is None else f"ok {answer}", flush=True)
+        except zmq.Again:
+            print("again", flush=True)
+        except Exception as error:
+            print(f"error {type(error).__name__}: {error}".replace("\n", " "), flush=True)
+
+
+main()

@@ -1,0 +1,285 @@
+//! What becomes of unsent messages when a socket closes or lets go of an endpoint.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use highwater::{Context, EventKind, Linger, Pull, Push};
+use support::{
+    MOMENT, PATIENCE, Place, RawPeer, joined_soon, must_end, number, over_each_transport,
+    wait_for_event, wait_until,
+};
+
+over_each_transport!(
+    close_reports_what_it_sent,
+    close_reports_what_nobody_came_for,
+    close_reports_what_a_reader_that_stopped_did_not_take,
+    close_does_not_wait_for_the_next_attempt_to_connect,
+    closing_twice_over_does_no_harm,
+    a_dropped_socket_still_delivers,
+    a_dropped_socket_delivers_to_a_reader_that_is_slow,
+    discard_drops_at_once_and_counts,
+    a_disconnected_endpoint_still_delivers,
+    an_unbound_endpoint_still_delivers,
+    the_last_context_waits_for_what_lingers,
+    linger_ends_after_its_time,
+    a_large_message_that_is_half_out_is_finished,
+);
+
+const BODY: &[u8] = &[b'x'; 20_000];
+
+/// Sends until a reader that reads nothing has made the socket mute; how many messages that took.
+fn fill_up(push: &Push) -> usize {
+    let mut sent = 0;
+    while push.send_timeout(BODY, MOMENT).is_ok() {
+        sent += 1;
+    }
+    sent
+}
+
+fn is_disconnected(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Disconnected { .. })
+}
+
+fn receive_numbers(pull: &Pull, count: usize) {
+    for expected in 0..count {
+        assert_eq!(
+            number(&pull.recv_timeout(PATIENCE).expect("received")),
+            expected
+        );
+    }
+}
+
+fn send_numbers(push: &Push, count: usize) {
+    push.send_many((0..count).map(|n| n.to_string()))
+        .expect("there is room");
+}
+
+fn close_reports_what_it_sent(place: &Place) {
+    let context = Context::new();
+    let push = Push::new(&context);
+    let at = place.vacant();
+    push.connect(&*at).expect("connecting");
+    send_numbers(&push, 500);
+    let closing = std::thread::spawn(move || push.close(PATIENCE));
+    let pull = Pull::new(&context);
+    pull.bind(&*at).expect("bound");
+    receive_numbers(&pull, 500);
+    let report = joined_soon("close returns", closing);
+    assert_eq!(report.lost, 0);
+    assert!(report.sent <= 500);
+}
+
+fn close_reports_what_nobody_came_for(place: &Place) {
+    let push = Push::new(&Context::new());
+    push.connect(place.vacant()).expect("connecting");
+    push.connect(place.vacant()).expect("connecting");
+    send_numbers(&push, 33);
+    let report = push.close(MOMENT);
+    assert_eq!((report.sent, report.lost), (0, 33));
+}
+
+fn close_reports_what_a_reader_that_stopped_did_not_take(place: &Place) {
+    const COUNT: usize = 30;
+    // More in all than any kernel takes.
+    let body = Bytes::from(vec![b'x'; 2 << 20]);
+    for sender_connects in [false, true] {
+        let context = Context::new();
+        let push = Push::new(&context);
+        let pull = Pull::builder(&context).receive_high_water_mark(1).build();
+        if sender_connects {
+            push.connect(pull.bind(place.any()).expect("bound"))
+                .expect("connecting");
+        } else {
+            pull.connect(push.bind(place.any()).expect("bound"))
+                .expect("connecting");
+        }
+        push.wait_for_peers(1, PATIENCE).expect("connected");
+        let events = push.monitor();
+        for _ in 0..COUNT {
+            push.try_send(body.clone()).expect("the mark is far");
+        }
+        let report = push.close(MOMENT);
+        assert!(report.lost > 0, "the reader took nothing: {report:?}");
+        assert!(report.sent + report.lost <= COUNT, "{report:?}");
+        let event = wait_for_event(&events, "of the end", is_disconnected);
+        assert!(
+            matches!(event.kind, EventKind::Disconnected { lost, .. } if lost == report.lost),
+            "{event:?} and {report:?}"
+        );
+
+        for _ in report.lost..COUNT {
+            let message = pull.recv_timeout(PATIENCE);
+            assert!(message.expect("what was not lost is received") == body);
+        }
+        wait_until("the connection has ended", || pull.peers().is_empty());
+        assert!(pull.try_recv().is_err(), "what was lost is not received");
+    }
+}
+
+fn close_does_not_wait_for_the_next_attempt_to_connect(place: &Place) {
+    let push = Push::builder(&Context::new())
+        .reconnect_interval(Duration::from_secs(3600))
+        .reconnect_interval_max(Duration::from_secs(3600))
+        .build();
+    let events = push.monitor();
+    push.connect(place.vacant()).expect("connecting");
+    push.send("x").expect("queued");
+    wait_for_event(&events, "of a retry in an hour", |kind| {
+        matches!(kind, EventKind::Retrying { .. })
+    });
+    assert_eq!(push.close(MOMENT).lost, 1);
+}
+
+fn closing_twice_over_does_no_harm(place: &Place) {
+    let context = Context::new();
+    let push = Push::new(&context);
+    let at = push.bind(place.any()).expect("bound");
+    let pull = Pull::new(&context);
+    pull.connect(&at).expect("connecting");
+    push.send_timeout("x", PATIENCE).expect("sent");
+    context.shutdown();
+    assert_eq!(push.close(PATIENCE).lost, 0);
+    assert!(context.wait_for_lingering(PATIENCE));
+}
+
+fn a_dropped_socket_still_delivers(place: &Place) {
+    let context = Context::new();
+    let at = place.vacant();
+    let push = Push::new(&context);
+    push.connect(&*at).expect("connecting");
+    send_numbers(&push, 100);
+    drop(push);
+    assert!(!context.wait_for_lingering(Duration::ZERO), "they linger");
+    let pull = Pull::new(&context);
+    pull.bind(&*at).expect("bound");
+    receive_numbers(&pull, 100);
+    assert!(context.wait_for_lingering(PATIENCE));
+}
+
+fn a_dropped_socket_delivers_to_a_reader_that_is_slow(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context).linger(Linger::Forever).build();
+    let pull = Pull::builder(&context).receive_high_water_mark(2).build();
+    pull.connect(push.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    push.wait_for_peers(1, PATIENCE).expect("connected");
+    let sent = fill_up(&push);
+    drop(push);
+    for _ in 0..sent {
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), BODY);
+    }
+    assert!(context.wait_for_lingering(PATIENCE));
+    assert!(pull.try_recv().is_err());
+}
+
+fn discard_drops_at_once_and_counts(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context).linger(Linger::Discard).build();
+    let at = place.vacant();
+    push.connect(&*at).expect("connecting");
+    send_numbers(&push, 7);
+    push.disconnect(&*at).expect("it is connected there");
+    wait_until("the loss is counted", || push.stats().dropped.unsent == 7);
+    assert_eq!(push.stats().messages_sent, 7, "as taken");
+
+    push.connect(place.vacant()).expect("connecting");
+    send_numbers(&push, 3);
+    drop(push);
+    assert!(context.wait_for_lingering(PATIENCE));
+}
+
+fn a_disconnected_endpoint_still_delivers(place: &Place) {
+    let context = Context::new();
+    let push = Push::new(&context);
+    let at = place.vacant();
+    push.connect(&*at).expect("connecting");
+    send_numbers(&push, 50);
+    push.disconnect(&*at).expect("it is connected there");
+    assert!(push.try_send("x").is_err(), "nobody is left to send to");
+    let pull = Pull::new(&context);
+    pull.bind(&*at).expect("bound");
+    receive_numbers(&pull, 50);
+    assert_eq!(push.stats().dropped.unsent, 0);
+}
+
+fn an_unbound_endpoint_still_delivers(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context).send_high_water_mark(30).build();
+    let pull = Pull::builder(&context).receive_high_water_mark(2).build();
+    let at = push.bind(place.any()).expect("bound");
+    pull.connect(&at).expect("connecting");
+    push.wait_for_peers(1, PATIENCE).expect("connected");
+    let sent = fill_up(&push);
+    push.unbind(&at).expect("it is bound there");
+    assert!(push.try_send("x").is_err(), "nobody is left to send to");
+    for _ in 0..sent {
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), BODY);
+    }
+    assert_eq!(push.stats().dropped.unsent, 0);
+}
+
+fn the_last_context_waits_for_what_lingers(place: &Place) {
+    let at = place.vacant();
+    let context = Context::new();
+    let push = Push::builder(&context).linger(Linger::Forever).build();
+    push.connect(&*at).expect("connecting");
+    send_numbers(&push, 10);
+    drop(push);
+    let other = context.clone();
+    drop(other);
+    let dropping = std::thread::spawn(move || drop(context));
+    let elsewhere = Context::new();
+    let pull = Pull::new(&elsewhere);
+    std::thread::sleep(MOMENT);
+    assert!(!dropping.is_finished(), "it waits");
+    pull.bind(&*at).expect("bound");
+    receive_numbers(&pull, 10);
+    joined_soon("the context is dropped", dropping);
+}
+
+fn linger_ends_after_its_time(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context)
+        .linger(Linger::AtMost(MOMENT))
+        .build();
+    push.connect(place.vacant()).expect("connecting");
+    push.send("x").expect("queued");
+    drop(push);
+    assert!(context.wait_for_lingering(PATIENCE));
+}
+
+fn a_large_message_that_is_half_out_is_finished(place: &Place) {
+    const SIZE: usize = 30_000_000;
+    let context = Context::new();
+    let push = Push::new(&context);
+    let at = push.bind(place.any()).expect("bound");
+    let mut raw = RawPeer::connect_as("PULL", &at);
+    push.send_timeout(vec![7; SIZE], PATIENCE).expect("sent");
+    let mut small = [0; 9];
+    std::io::Read::read_exact(&mut raw, &mut small).expect("it begins to come");
+    drop(push);
+    let mut body = vec![0; SIZE];
+    std::io::Read::read_exact(&mut raw, &mut body).expect("it comes to its end");
+    assert!(body.iter().all(|byte| *byte == 7));
+    raw.wait_for_end();
+    drop(raw);
+    assert!(context.wait_for_lingering(PATIENCE));
+}
+
+#[test]
+fn a_context_may_be_dropped_before_its_sockets() {
+    must_end("a_context_may_be_dropped_before_its_sockets", || {
+        let context = Context::new();
+        let (push, pull) = (Push::new(&context), Pull::new(&context));
+        drop(context);
+        pull.connect(push.bind("tcp://127.0.0.1:0").expect("bound"))
+            .expect("connecting");
+        push.send("still there").expect("sent");
+        assert_eq!(
+            pull.recv_timeout(PATIENCE).expect("received"),
+            "still there"
+        );
+    });
+}

@@ -1,0 +1,296 @@
+//! The proxy: two sockets joined, watched and steered.
+
+mod support;
+#[macro_use]
+mod within;
+
+use std::time::Duration;
+
+use highwater::{
+    Context, Dealer, Proxy, ProxyStats, Pub, Pull, Push, Rep, Req, Router, Sub, TryRecvError, XPub,
+    XSub,
+};
+use support::{MOMENT, PATIENCE, Place, joined, joined_soon, over_each_transport, wait_until};
+
+over_each_transport!(
+    requests_and_replies_pass_through_two_brokers,
+    publications_go_down_and_subscriptions_up,
+    a_streamer_is_a_pipeline_with_one_more_stage,
+    high_water_marks_work_across_a_proxy,
+    a_capture_socket_sees_everything_and_holds_up_nothing,
+    a_proxy_can_be_paused_resumed_and_stopped,
+    a_proxy_ends_with_its_sockets,
+    one_socket_may_be_both_sides,
+    what_a_router_cannot_deliver_is_counted,
+);
+
+within_the_process!(
+    requests_and_replies_pass_through_two_brokers,
+    publications_go_down_and_subscriptions_up,
+    a_streamer_is_a_pipeline_with_one_more_stage,
+    high_water_marks_work_across_a_proxy,
+    a_capture_socket_sees_everything_and_holds_up_nothing,
+    a_proxy_can_be_paused_resumed_and_stopped,
+    a_proxy_ends_with_its_sockets,
+    one_socket_may_be_both_sides,
+    what_a_router_cannot_deliver_is_counted,
+);
+
+fn requests_and_replies_pass_through_two_brokers(place: &Place) {
+    const CLIENTS: usize = 4;
+    const EACH: usize = 50;
+    let context = Context::new();
+    let (outer, inner) = (Router::new(&context), Dealer::new(&context));
+    let entry = outer.bind(place.any().as_str()).expect("bound");
+    let (front, back) = (Router::new(&context), Dealer::new(&context));
+    inner
+        .connect(front.bind(place.any().as_str()).expect("bound"))
+        .expect("connects");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let brokers = [
+        Proxy::new(&outer, &inner).spawn().expect("a thread"),
+        Proxy::new(&front, &back).spawn().expect("a thread"),
+    ];
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let rep = Rep::new(&context);
+            rep.connect(&exit).expect("connects");
+            scope.spawn(move || {
+                while let Ok(request) = rep.recv() {
+                    assert_eq!(request.hops(), 2);
+                    let reply = request.message().clone().with_first("re");
+                    request.reply(reply).expect("the broker takes it");
+                }
+            });
+        }
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let mut req = Req::new(&context);
+                req.connect(&entry).expect("connects");
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        let asked = format!("{client}.{number}");
+                        let reply = req.request_timeout(asked.as_str(), PATIENCE);
+                        assert_eq!(reply.expect("a reply"), ["re", &asked]);
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.join().expect("no client fails");
+        }
+        context.shutdown();
+    });
+    for broker in brokers {
+        let ProxyStats {
+            frontend, backend, ..
+        } = broker.join();
+        let all = (CLIENTS * EACH) as u64;
+        assert_eq!(
+            (frontend.messages_received, backend.messages_sent),
+            (all, all)
+        );
+        assert_eq!(
+            (backend.messages_received, frontend.messages_sent),
+            (all, all)
+        );
+    }
+}
+
+fn publications_go_down_and_subscriptions_up(place: &Place) {
+    let context = Context::new();
+    let (front, back) = (XSub::new(&context), XPub::new(&context));
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let _forwarder = Proxy::new(&front, &back).spawn().expect("a thread");
+    let publisher = Pub::new(&context);
+    publisher.connect(&entry).expect("connects");
+    let sub = Sub::new(&context);
+    sub.subscribe("a").expect("subscribed");
+    sub.connect(&exit).expect("connects");
+    publisher
+        .wait_for_subscription("a", 1, PATIENCE)
+        .expect("it went up");
+    assert_eq!(publisher.send("b").expect("sent").sent, 0);
+    assert_eq!(publisher.send(["a", "1"]).expect("sent").sent, 1);
+    assert_eq!(sub.recv_timeout(PATIENCE).expect("received"), ["a", "1"]);
+    drop(sub);
+    wait_until("the cancel went up", || publisher.subscriber_count() == 0);
+}
+
+fn a_streamer_is_a_pipeline_with_one_more_stage(place: &Place) {
+    const MESSAGES: usize = 20_000;
+    let context = Context::new();
+    let (front, back) = (Pull::new(&context), Push::new(&context));
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let streamer = Proxy::new(&front, &back).spawn().expect("a thread");
+    let source = Push::new(&context);
+    source.connect(&entry).expect("connects");
+    let sink = Pull::new(&context);
+    sink.connect(&exit).expect("connects");
+    let feeding = std::thread::spawn(move || {
+        for number in 0..MESSAGES {
+            source.send(number.to_string()).expect("sent");
+        }
+        source
+    });
+    for number in 0..MESSAGES {
+        let message = sink.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(support::number(&message), number);
+    }
+    joined(feeding);
+    let stats = streamer.stop();
+    assert_eq!(stats.frontend.messages_received, MESSAGES as u64);
+    assert_eq!(stats.backend.messages_sent, MESSAGES as u64);
+    assert_eq!(stats.frontend.bytes_received, stats.backend.bytes_sent);
+    assert_eq!(stats.backend.messages_received, 0);
+}
+
+fn high_water_marks_work_across_a_proxy(place: &Place) {
+    let context = Context::new();
+    let front = Pull::builder(&context).receive_high_water_mark(2).build();
+    let back = Push::builder(&context).send_high_water_mark(2).build();
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    back.bind(place.any().as_str()).expect("bound");
+    let streamer = Proxy::new(&front, &back).spawn().expect("a thread");
+    let source = Push::builder(&context)
+        .send_high_water_mark(2)
+        .linger(highwater::Linger::Discard)
+        .build();
+    source.connect(&entry).expect("connects");
+    // There is nobody behind the proxy: in the end even the source is mute.
+    while source
+        .send_timeout(vec![7; 1 << 20], Duration::from_millis(500))
+        .is_ok()
+    {}
+    assert_eq!(streamer.statistics().frontend.messages_received, 0);
+}
+
+fn a_capture_socket_sees_everything_and_holds_up_nothing(place: &Place) {
+    let context = Context::new();
+    let (front, back) = (Pull::new(&context), Push::new(&context));
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let capture = Push::builder(&context).send_high_water_mark(1).build();
+    let watch = capture.bind(place.any().as_str()).expect("bound");
+    let streamer = Proxy::new(&front, &back)
+        .capture(&capture)
+        .spawn()
+        .expect("a thread");
+    let source = Push::new(&context);
+    source.connect(&entry).expect("connects");
+    let sink = Pull::new(&context);
+    sink.connect(&exit).expect("connects");
+
+    source.send("unseen").expect("sent");
+    assert_eq!(sink.recv_timeout(PATIENCE).expect("received"), "unseen");
+    wait_until("it is counted", || streamer.statistics().not_captured == 1);
+    let watcher = Pull::new(&context);
+    watcher.connect(&watch).expect("connects");
+    capture.wait_for_peers(1, PATIENCE).expect("it is there");
+    source.send(["seen", "whole"]).expect("sent");
+    assert_eq!(
+        sink.recv_timeout(PATIENCE).expect("received"),
+        ["seen", "whole"]
+    );
+    assert_eq!(
+        watcher.recv_timeout(PATIENCE).expect("received"),
+        ["seen", "whole"]
+    );
+    assert_eq!(streamer.stop().not_captured, 1);
+}
+
+fn a_proxy_can_be_paused_resumed_and_stopped(place: &Place) {
+    let context = Context::new();
+    let (front, back) = (Pull::new(&context), Push::new(&context));
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let source = Push::new(&context);
+    source.connect(&entry).expect("connects");
+    let sink = Pull::new(&context);
+    sink.connect(&exit).expect("connects");
+    let proxy = Proxy::new(&front, &back);
+    let control = proxy.control();
+    let running = std::thread::spawn(move || proxy.run());
+    source.send("1").expect("sent");
+    assert_eq!(sink.recv_timeout(PATIENCE).expect("received"), "1");
+
+    control.pause();
+    // A turn that was under way when the pause came may still forward this one; not the next.
+    source.send("2").expect("sent");
+    let early = sink.recv_timeout(MOMENT).ok();
+    source.send("3").expect("sent");
+    assert!(sink.recv_timeout(MOMENT).is_err(), "it is paused");
+    control.resume();
+    if early.is_none() {
+        assert_eq!(sink.recv_timeout(PATIENCE).expect("received"), "2");
+    }
+    assert_eq!(sink.recv_timeout(PATIENCE).expect("received"), "3");
+    control.pause();
+    control.stop();
+    let stats = joined_soon("the proxy ends, paused as it is", running);
+    assert_eq!(stats, control.statistics());
+    assert_eq!(stats.backend.messages_sent, 3);
+    source.send("4").expect("sent");
+    assert_eq!(front.recv_timeout(PATIENCE).expect("ours again"), "4");
+}
+
+fn a_proxy_ends_with_its_sockets(place: &Place) {
+    for paused in [false, true] {
+        let context = Context::new();
+        let (front, back) = (Router::new(&context), Dealer::new(&context));
+        front.bind(place.any().as_str()).expect("bound");
+        let proxy = Proxy::new(&front, &back);
+        if paused {
+            proxy.control().pause();
+        }
+        let running = std::thread::spawn(move || proxy.run());
+        std::thread::sleep(Duration::from_millis(20));
+        drop(front);
+        joined_soon("the proxy ends with a socket", running);
+
+        let front = Router::new(&context);
+        let proxy = Proxy::new(&front, &back);
+        let running = std::thread::spawn(move || proxy.run());
+        context.shutdown();
+        joined_soon("the proxy ends with the context", running);
+    }
+}
+
+fn one_socket_may_be_both_sides(place: &Place) {
+    let context = Context::new();
+    let echo = Dealer::new(&context);
+    let at = echo.bind(place.any().as_str()).expect("bound");
+    let _proxy = Proxy::new(&echo, &echo).spawn().expect("a thread");
+    let dealer = Dealer::new(&context);
+    dealer.connect(&at).expect("connects");
+    for number in 0..100 {
+        dealer.send(["echo", &number.to_string()]).expect("sent");
+    }
+    for number in 0..100 {
+        let message = dealer.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(message, ["echo", &number.to_string()]);
+    }
+    assert_eq!(dealer.try_recv(), Err(TryRecvError::Empty));
+}
+
+fn what_a_router_cannot_deliver_is_counted(place: &Place) {
+    let context = Context::new();
+    let (front, back) = (Router::new(&context), Dealer::new(&context));
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let broker = Proxy::new(&front, &back).spawn().expect("a thread");
+    let client = Dealer::new(&context);
+    client.connect(&entry).expect("connects");
+    front.wait_for_peers(1, PATIENCE).expect("it is there");
+    let worker = Dealer::new(&context);
+    worker.connect(&exit).expect("connects");
+    worker.send(["nobody", "", "reply"]).expect("sent");
+    wait_until("it is counted", || broker.statistics().undeliverable == 1);
+    client.send(["", "still works"]).expect("sent");
+    let request = worker.recv_timeout(PATIENCE).expect("received");
+    worker.send(request).expect("sent");
+    let reply = client.recv_timeout(PATIENCE).expect("received");
+    assert_eq!(reply, ["", "still works"]);
+}
