@@ -50,10 +50,11 @@ impl Intake {
         self.wire = Some(wire);
     }
 
-    /// The connection is lost. What came whole can still be read, also what only the lent reader has.
+    /// The connection is lost, or let go. What came whole can still be read, also what only the lent reader has.
     pub(crate) fn disconnected(&mut self) {
         self.keep_read();
-        self.lent = None;
+        // A connection that is let go has still to be read, or nobody notices that its peer is gone.
+        self.return_reader();
         self.wire = None;
     }
 
@@ -283,5 +284,121 @@ impl Intake {
     /// Whether nothing that was delivered is left.
     pub(crate) fn is_drained(&self) -> bool {
         self.at == self.chunk.len() && self.pipe.incoming.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use highwater_patterns::{Message, PipeId};
+
+    use super::*;
+    use crate::pipe::testing::MemoryWire;
+    use crate::pipe::{HighWater, Incoming, Outgoing, Pace};
+
+    fn encoded(texts: &[&str]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for text in texts {
+            zmtp::encode_message(&Message::from(*text), &mut bytes);
+        }
+        bytes
+    }
+
+    /// A pipe with a live wire whose reader is with the I/O thread.
+    fn connected() -> (Arc<Pipe>, Arc<MemoryWire>, Intake) {
+        let unlimited = HighWater {
+            messages: None,
+            bytes: None,
+        };
+        let (outgoing, incoming) = (Outgoing::new(unlimited, false), Incoming::new(unlimited));
+        let pipe = Arc::new(Pipe::new(PipeId(1), outgoing, incoming));
+        let wire = Arc::new(MemoryWire::taking(usize::MAX));
+        wire.place_reader(Reader::new(None));
+        pipe.outgoing.attach(wire.clone());
+        let mut intake = Intake::new(Arc::clone(&pipe), false);
+        intake.connected(wire.clone());
+        (pipe, wire, intake)
+    }
+
+    fn deliver(pipe: &Pipe, texts: &[&str]) {
+        pipe.incoming.deliver(Delivery::Chunk {
+            bytes: encoded(texts),
+            messages: texts.len(),
+        });
+    }
+
+    fn texts(intake: &mut Intake) -> Vec<String> {
+        std::iter::from_fn(|| match intake.next()? {
+            Received::Message(message) => Some(message.to_str().expect("text").to_owned()),
+            other => panic!("only messages were sent: {other:?}"),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn what_was_delivered_comes_before_what_a_borrowed_reader_reads() {
+        let (pipe, wire, mut intake) = connected();
+        deliver(&pipe, &["1", "2"]);
+        wire.feed(&encoded(&["3", "4"]));
+        assert!(intake.borrow_reader() && intake.fill());
+        assert_eq!(texts(&mut intake), ["1", "2", "3", "4"]);
+    }
+
+    #[test]
+    fn what_a_borrowed_reader_has_read_outlives_the_connection_and_comes_before_the_next() {
+        let (pipe, wire, mut intake) = connected();
+        wire.feed(&encoded(&["1", "2"]));
+        assert!(intake.borrow_reader() && intake.fill());
+        intake.disconnected();
+        intake.connected(wire);
+        deliver(&pipe, &["3"]);
+        assert_eq!(texts(&mut intake), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn what_is_given_up_is_counted_wherever_it_is() {
+        let (pipe, wire, mut intake) = connected();
+        deliver(&pipe, &["1", "2", "3"]);
+        assert!(intake.next().is_some());
+        deliver(&pipe, &["4"]);
+        wire.feed(&encoded(&["5", "6"]));
+        assert!(intake.borrow_reader() && intake.fill());
+        assert_eq!(intake.discard(), 5);
+    }
+
+    #[test]
+    fn a_leader_answers_a_ping() {
+        let (pipe, wire, mut intake) = connected();
+        let mut ping = Vec::new();
+        zmtp::encode_ping(7, &mut ping);
+        wire.feed(&ping);
+        assert!(intake.borrow_reader() && intake.fill());
+        assert!(intake.next().is_none());
+        assert!(
+            wire.written().ends_with(b"\x04PONG"),
+            "{:?}",
+            wire.written()
+        );
+        assert!(
+            wire.take_duties()
+                .iter()
+                .any(|duty| matches!(duty, Duty::Ping(7)))
+        );
+        assert!(
+            pipe.outgoing
+                .push(&Message::from("x"), &mut Pace::default())
+        );
+    }
+
+    #[test]
+    fn garbage_in_the_hands_of_a_leader_ends_the_connection() {
+        let (_, wire, mut intake) = connected();
+        wire.feed(&[0xff; 64]);
+        assert!(intake.borrow_reader() && intake.fill());
+        assert!(intake.next().is_none() && !intake.is_lent());
+        assert!(
+            wire.take_duties()
+                .iter()
+                .any(|duty| matches!(duty, Duty::Failed(_)))
+        );
     }
 }

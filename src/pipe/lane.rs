@@ -336,7 +336,7 @@ mod tests {
         let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
         let lane = Lane::new(party(&writer), Some(50), false);
         lane.join(party(&reader), Some(50));
-        (0..100).for_each(|n| drop(lane.push(message(n))));
+        (0..100).for_each(|n| assert_eq!(lane.push(message(n)), 0));
         assert!(!lane.wait_for_room());
         (0..40).for_each(|_| drop(lane.pop()));
         assert!(writer.events.lock().is_empty());
@@ -369,7 +369,7 @@ mod tests {
     fn what_the_reader_leaves_is_counted() {
         let writer = Arc::new(Told::default());
         let lane = Lane::new(party(&writer), None, false);
-        (0..3).for_each(|n| drop(lane.push(message(n))));
+        (0..3).for_each(|n| assert_eq!(lane.push(message(n)), 0));
         assert_eq!(lane.end_by_reader(), 3);
         assert!(!lane.has_room());
     }
