@@ -81,7 +81,7 @@ impl Names {
             .monitor
             .emit(EventKind::Listening, Some(name), None);
         for connection in waiting {
-            join(name, &binder, connection);
+            self.join(name, &binder, connection);
         }
         true
     }
@@ -121,7 +121,7 @@ impl Names {
             let waiting = state.waiting.remove(name).unwrap_or_default();
             drop(state);
             for connection in waiting {
-                join(name, &binder, connection);
+                self.join(name, &binder, connection);
             }
         }
     }
@@ -152,7 +152,7 @@ impl Names {
         match bound {
             Some(binder) => {
                 drop(state);
-                join(name, &binder, connection);
+                self.join(name, &binder, connection);
             }
             None => state
                 .waiting
@@ -172,10 +172,42 @@ impl Names {
             }
         }
     }
+
+    /// Joins a connection with the socket that has bound its name, unless either lets go meanwhile.
+    ///
+    /// Each may have done so between the look at the name and the moment at which it heard of the other, and then has
+    /// not seen this pipe, which it would have ended.
+    fn join(&self, name: &Endpoint, binder: &Applicant, connection: Waiting) {
+        let Some(joint) = join(name, binder, connection) else {
+            return;
+        };
+        let pipe = joint.pipe;
+        let is_bound = self
+            .state
+            .lock()
+            .bound
+            .get(name)
+            .is_some_and(|bound| bound.binder.side.ptr_eq(&binder.side));
+        if !is_bound || joint.outgoing.is_closed() {
+            let ended = PipeEvent::Disconnected { pipe, ends: true };
+            joint.bound_side.happened(ended);
+        }
+        if !is_bound {
+            joint.bound_side.happened(PipeEvent::Gone(pipe));
+        }
+    }
 }
 
-/// Joins a connection with the socket that has bound its name.
-fn join(name: &Endpoint, binder: &Applicant, connection: Waiting) {
+/// A pipe of the socket that has bound a name, and the lane on which the one that connected sends to it.
+#[derive(Debug)]
+struct Joint {
+    bound_side: Arc<dyn SocketSide>,
+    pipe: PipeId,
+    outgoing: Arc<Lane>,
+}
+
+/// Joins a connection with the socket that has bound its name; what they are to each other, if they came to be.
+fn join(name: &Endpoint, binder: &Applicant, connection: Waiting) -> Option<Joint> {
     let Waiting {
         pipe,
         applicant,
@@ -184,12 +216,12 @@ fn join(name: &Endpoint, binder: &Applicant, connection: Waiting) {
     let (Some(bound_side), Some(connecting_side)) =
         (binder.side.upgrade(), applicant.side.upgrade())
     else {
-        return;
+        return None;
     };
     if !binder.socket_type.is_compatible(applicant.socket_type) {
         refuse(name, binder, &applicant);
         connecting_side.happened(PipeEvent::Disconnected { pipe, ends: true });
-        return;
+        return None;
     }
     let here = Party {
         side: binder.side.clone(),
@@ -229,6 +261,11 @@ fn join(name: &Endpoint, binder: &Applicant, connection: Waiting) {
         incoming: Some(back),
         peer: Arc::new(introduce(name, binder, true)),
     });
+    Some(Joint {
+        bound_side,
+        pipe: here.pipe,
+        outgoing,
+    })
 }
 
 fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {

@@ -156,12 +156,14 @@ options! {
 
     /// Bytes that may wait to be sent, for each peer, beside the mark in messages; `None` for no limit (default).
     ///
-    /// One message always fits, whatever its size. A change acts at once on all peers. libzmq has no such option.
+    /// One message always fits, whatever its size. A change acts at once on all peers. Not within the process, where
+    /// no bytes are counted. libzmq has no such option.
     send_high_water_bytes: Option<usize> = None, live;
 
     /// Bytes that may wait to be received, for each peer, beside the mark in messages; `None` for no limit (default).
     ///
-    /// One message always fits, whatever its size. A change acts at once on all peers. libzmq has no such option.
+    /// One message always fits, whatever its size. A change acts at once on all peers. Not within the process, where
+    /// no bytes are counted. libzmq has no such option.
     receive_high_water_bytes: Option<usize> = None, live;
 
     /// What becomes of unsent messages on close. Default: [`Linger::AtMost`] 30 s.
@@ -224,7 +226,7 @@ options! {
     /// Queue messages only for peers that are connected. Default: `false`. Takes effect on later connects.
     ///
     /// Otherwise a connecting socket takes messages before its peer exists. With `true`, what waits for a peer is
-    /// dropped with its connection, and counted. As libzmq's `ZMQ_IMMEDIATE`.
+    /// dropped with its connection, and counted. Not within the process. As libzmq's `ZMQ_IMMEDIATE`.
     immediate: bool = false, live;
 
     /// Keep only the latest message, for each peer. Default: `false`. Takes effect on later binds and connects.

@@ -1,8 +1,6 @@
 //! DEALER and ROUTER: spread over the peers, or meant for one of them.
 
 mod support;
-#[macro_use]
-mod within;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,31 +12,26 @@ use highwater::{
 };
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, command, greeting, joined, over_each_transport,
-    wait_for_event, wait_until,
+    over_every_transport, wait_for_event, wait_until,
 };
 
-over_each_transport!(
+over_every_transport!(
     a_dealer_deals_in_turn_and_hears_everybody,
     a_router_answers_each_peer_by_its_id,
     a_message_for_nobody_comes_back,
+    a_peer_may_be_named_by_the_end_that_connects,
+    a_probe_tells_the_router_who_is_there,
+    a_name_that_is_free_again_can_be_taken,
+);
+
+// With a raw peer, or with a connection that is lost and comes back.
+over_each_transport!(
     a_message_for_a_peer_without_room_comes_back_and_may_wait,
     waiting_for_room_ends_when_the_peer_goes,
     undeliverable_messages_may_be_dropped_and_are_counted,
     a_second_peer_of_the_same_id_is_refused_and_that_is_told,
     an_id_may_be_handed_over,
-    a_peer_may_be_named_by_the_end_that_connects,
-    a_probe_tells_the_router_who_is_there,
     a_peer_keeps_its_name_while_the_router_reconnects,
-    a_name_that_is_free_again_can_be_taken,
-);
-
-within_the_process!(
-    a_dealer_deals_in_turn_and_hears_everybody,
-    a_router_answers_each_peer_by_its_id,
-    a_message_for_nobody_comes_back,
-    a_peer_may_be_named_by_the_end_that_connects,
-    a_probe_tells_the_router_who_is_there,
-    a_name_that_is_free_again_can_be_taken,
 );
 
 fn id(name: &str) -> RoutingId {

@@ -1,24 +1,22 @@
 //! PAIR: one peer, and no other.
 
 mod support;
-#[macro_use]
-mod within;
 
 use highwater::{Context, EventKind, Linger, LinkError, Pair, TrySendError};
-use support::{MOMENT, PATIENCE, Place, over_each_transport, wait_for_event, wait_until};
+use support::{
+    MOMENT, PATIENCE, Place, over_each_transport, over_every_transport, wait_for_event, wait_until,
+};
 
-over_each_transport!(
+over_every_transport!(
     both_ends_talk_in_any_order,
-    a_second_peer_is_refused_and_that_is_told,
     when_the_peer_goes_the_next_may_come_and_what_it_said_stays,
     without_a_peer_it_is_mute,
-    the_end_that_connected_keeps_what_it_queued_until_the_peer_comes_back,
 );
 
-within_the_process!(
-    both_ends_talk_in_any_order,
-    when_the_peer_goes_the_next_may_come_and_what_it_said_stays,
-    without_a_peer_it_is_mute,
+// With a raw peer, or with a connection that is lost and comes back.
+over_each_transport!(
+    a_second_peer_is_refused_and_that_is_told,
+    the_end_that_connected_keeps_what_it_queued_until_the_peer_comes_back,
 );
 
 fn both_ends_talk_in_any_order(place: &Place) {

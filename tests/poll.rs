@@ -1,29 +1,15 @@
 //! Polling: several sockets, foreign descriptors and a timeout at once.
 
 mod support;
-#[macro_use]
-mod within;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use highwater::{Context, Dealer, Interest, Poll, Pull, Push, Ready, Rep, Req, Router, Token};
-use support::{MOMENT, PATIENCE, Place, joined, joined_soon, over_each_transport, wait_until};
+use support::{MOMENT, PATIENCE, Place, joined, joined_soon, over_every_transport, wait_until};
 
-over_each_transport!(
-    what_is_ready_is_reported_for_as_long_as_it_is,
-    a_socket_is_writable_while_some_peer_has_room,
-    foreign_descriptors_are_waited_for_as_well,
-    the_outcome_of_a_request_can_be_waited_for,
-    a_socket_that_ends_is_reported,
-    interest_can_change_and_end,
-    several_polls_may_watch_one_socket,
-    a_poll_and_a_receiver_share_one_socket,
-    messages_arrive_while_a_poll_sleeps_on_links_that_were_borrowed,
-);
-
-within_the_process!(
+over_every_transport!(
     what_is_ready_is_reported_for_as_long_as_it_is,
     a_socket_is_writable_while_some_peer_has_room,
     foreign_descriptors_are_waited_for_as_well,

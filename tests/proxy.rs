@@ -1,8 +1,6 @@
 //! The proxy: two sockets joined, watched and steered.
 
 mod support;
-#[macro_use]
-mod within;
 
 use std::time::Duration;
 
@@ -10,21 +8,9 @@ use highwater::{
     Context, Dealer, Proxy, ProxyStats, Pub, Pull, Push, Rep, Req, Router, Sub, TryRecvError, XPub,
     XSub,
 };
-use support::{MOMENT, PATIENCE, Place, joined, joined_soon, over_each_transport, wait_until};
+use support::{MOMENT, PATIENCE, Place, joined, joined_soon, over_every_transport, wait_until};
 
-over_each_transport!(
-    requests_and_replies_pass_through_two_brokers,
-    publications_go_down_and_subscriptions_up,
-    a_streamer_is_a_pipeline_with_one_more_stage,
-    high_water_marks_work_across_a_proxy,
-    a_capture_socket_sees_everything_and_holds_up_nothing,
-    a_proxy_can_be_paused_resumed_and_stopped,
-    a_proxy_ends_with_its_sockets,
-    one_socket_may_be_both_sides,
-    what_a_router_cannot_deliver_is_counted,
-);
-
-within_the_process!(
+over_every_transport!(
     requests_and_replies_pass_through_two_brokers,
     publications_go_down_and_subscriptions_up,
     a_streamer_is_a_pipeline_with_one_more_stage,

@@ -1,8 +1,6 @@
 //! PUB and SUB, XPUB and XSUB: everybody gets what they asked for, and a slow one alone pays for it.
 
 mod support;
-#[macro_use]
-mod within;
 
 use std::time::Duration;
 
@@ -11,46 +9,35 @@ use highwater::{
     SlowSubscriber, Sub, TryRecvError, TrySendError, Upstream, WaitError, XPub, XSub,
 };
 use support::{
-    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined, over_each_transport, wait_for_event,
-    wait_until,
+    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined, over_each_transport,
+    over_every_transport, wait_for_event, wait_until,
 };
 
-over_each_transport!(
+over_every_transport!(
     a_subscriber_gets_what_begins_with_its_topics_and_nothing_else,
     waiting_for_subscribers_counts_peers_and_ends_in_time,
     an_unsubscribed_topic_ends,
-    subscriptions_are_sent_whole_on_each_reconnect,
     a_subscriber_that_goes_is_forgotten,
     many_subscribers_get_everything_whole,
+    matching_can_be_inverted,
+    an_xpub_sees_the_first_and_the_last_subscription,
+    an_xpub_can_see_every_subscription,
+    the_application_of_a_manual_xpub_decides,
+    a_welcome_comes_first,
+    an_xsub_subscribes_by_sending_and_may_speak_upstream,
+    topics_beyond_the_bound_are_dropped_and_counted,
+);
+
+// With a raw peer, or with a connection that is lost and comes back.
+over_each_transport!(
+    subscriptions_are_sent_whole_on_each_reconnect,
     a_slow_subscriber_loses_its_own_messages_only_and_that_is_told,
     where_nothing_may_be_dropped_a_send_waits_for_all,
     where_nothing_may_be_dropped_the_going_of_the_slow_one_frees_the_others,
     a_slow_subscriber_can_be_evicted,
     conflating_keeps_the_latest_message_whole,
-    matching_can_be_inverted,
-    an_xpub_sees_the_first_and_the_last_subscription,
-    an_xpub_can_see_every_subscription,
-    the_application_of_a_manual_xpub_decides,
-    a_welcome_comes_first,
-    an_xsub_subscribes_by_sending_and_may_speak_upstream,
-    topics_beyond_the_bound_are_dropped_and_counted,
     subscriptions_may_come_as_messages,
     what_a_subscriber_says_to_a_pub_is_dropped_and_counted,
-);
-
-within_the_process!(
-    a_subscriber_gets_what_begins_with_its_topics_and_nothing_else,
-    waiting_for_subscribers_counts_peers_and_ends_in_time,
-    an_unsubscribed_topic_ends,
-    a_subscriber_that_goes_is_forgotten,
-    many_subscribers_get_everything_whole,
-    matching_can_be_inverted,
-    an_xpub_sees_the_first_and_the_last_subscription,
-    an_xpub_can_see_every_subscription,
-    the_application_of_a_manual_xpub_decides,
-    a_welcome_comes_first,
-    an_xsub_subscribes_by_sending_and_may_speak_upstream,
-    topics_beyond_the_bound_are_dropped_and_counted,
 );
 
 const LARGE: usize = 1 << 20;

@@ -248,6 +248,11 @@ impl Lane {
         }
     }
 
+    /// Whether either side has let go.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     /// The reader is gone: says how many messages that leaves unread.
     pub(crate) fn end_by_reader(&self) -> usize {
         self.closed.store(true, Ordering::SeqCst);

@@ -12,7 +12,7 @@ use highwater_patterns::{Admission, Afterlife, Pattern, PipeId, RoutingId, Socke
 use super::{Core, Ended, State};
 use crate::endpoint::{Endpoint, Transport};
 use crate::engine::{Drain, DrainReport, EndpointConfig, Key, Status};
-use crate::error::{BindError, ConnectError, EndpointError};
+use crate::error::{BindError, ConnectError, EndpointError, LinkError};
 use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
 use crate::peer::PeerInfo;
@@ -254,12 +254,17 @@ impl Core {
             return Err(EndpointError::NotFound(endpoint.clone()));
         };
         let (_, key) = state.endpoints.bound.swap_remove(index);
+        if key.is_none() {
+            drop(state);
+            self.free_name(endpoint);
+            state = self.lock();
+        }
         for pipe in state.table.connected_through(endpoint, false) {
             self.let_go(&mut state, pipe);
         }
         let deadline = deadline(state.options.linger);
         drop(state);
-        self.close_bound(endpoint, key, deadline, &[]);
+        self.close_bound(key, deadline, &[]);
         Ok(())
     }
 
@@ -308,13 +313,18 @@ impl Core {
             state.ended = Some(Ended::Closed);
         }
         let endpoints = std::mem::take(&mut state.endpoints);
+        drop(state);
+        for (name, _) in endpoints.bound.iter().filter(|(_, key)| key.is_none()) {
+            self.free_name(name);
+        }
+        let mut state = self.lock();
         for pipe in state.table.ids() {
             self.let_go(&mut state, pipe);
         }
         let deadline = deadline(linger.unwrap_or(state.options.linger));
         drop(state);
-        for (endpoint, key) in endpoints.bound {
-            self.close_bound(&endpoint, key, deadline, &[Arc::clone(&drain)]);
+        for (_, key) in endpoints.bound {
+            self.close_bound(key, deadline, &[Arc::clone(&drain)]);
         }
         for Connected {
             endpoint,
@@ -337,7 +347,7 @@ impl Core {
 
     /// The pattern forgets `pipe`; what it holds still goes out.
     fn let_go(&self, state: &mut State, pipe: PipeId) {
-        state.table.disconnect(pipe, true);
+        state.table.disconnect(pipe, true, LinkError::ClosedHere);
         state
             .pattern
             .disconnected(pipe, Afterlife::Ends, &mut state.table);
@@ -347,21 +357,17 @@ impl Core {
         self.changed.notify(usize::MAX);
     }
 
-    fn close_bound(
-        &self,
-        endpoint: &Endpoint,
-        key: Option<Key>,
-        deadline: Option<Instant>,
-        drains: &[Arc<Drain>],
-    ) {
-        match (key, self.hub.engine()) {
-            (Some(key), Ok(engine)) => {
-                engine.close_listener(key, deadline, &self.with_lingering(drains))
-            }
-            _ => {
-                let side: Weak<dyn SocketSide> = self.this.clone();
-                self.hub.names().unbind(endpoint, &side);
-            }
+    /// Frees a name within the process. Goes before the pipes are let go: whoever is joined after that is turned away
+    /// by [`Names`](crate::inproc::Names), whoever was joined before is among the pipes when the lock is taken again.
+    fn free_name(&self, name: &Endpoint) {
+        let side: Weak<dyn SocketSide> = self.this.clone();
+        self.hub.names().unbind(name, &side);
+    }
+
+    /// Ends a listener; a name within the process is free already.
+    fn close_bound(&self, key: Option<Key>, deadline: Option<Instant>, drains: &[Arc<Drain>]) {
+        if let (Some(key), Ok(engine)) = (key, self.hub.engine()) {
+            engine.close_listener(key, deadline, &self.with_lingering(drains));
         }
     }
 

@@ -188,7 +188,7 @@ impl Core {
                 }
             }
             PipeEvent::Disconnected { pipe, ends } => {
-                if table.disconnect(pipe, ends) {
+                if table.disconnect(pipe, ends, LinkError::PeerClosed) {
                     let afterwards = if ends {
                         Afterlife::Ends
                     } else {

@@ -103,11 +103,15 @@ impl Table {
         true
     }
 
-    /// The connection behind `pipe` is lost; false if the pipe is gone.
-    pub(super) fn disconnect(&mut self, pipe: PipeId, ends: bool) -> bool {
+    /// The connection behind `pipe` is lost, for `cause`; false if the pipe is gone.
+    pub(super) fn disconnect(&mut self, pipe: PipeId, ends: bool, cause: LinkError) -> bool {
         let Some(slot) = self.pipes.get_mut(&pipe) else {
             return false;
         };
+        let first = slot.lane().is_some() && !slot.is_ending();
+        if first && slot.peer().is_some() {
+            tell_of_end(slot, &self.telemetry, cause);
+        }
         slot.disconnect(ends);
         true
     }
@@ -211,13 +215,7 @@ impl Table {
         if let Some(slot) = self.pipes.get_mut(&pipe)
             && slot.close(cause.clone())
         {
-            let peer = slot.peer();
-            let (endpoint, address) = (
-                peer.map(|peer| &peer.endpoint),
-                peer.map(|peer| &*peer.address),
-            );
-            let kind = EventKind::Disconnected { cause, lost: 0 };
-            self.telemetry.monitor.emit(kind, endpoint, address);
+            tell_of_end(slot, &self.telemetry, cause);
             self.closed.push(pipe);
         }
     }
@@ -444,6 +442,16 @@ impl Pipes for Table {
                 .emit(EventKind::DroppingStarted, endpoint, address);
         }
     }
+}
+
+/// Tells that a pipe within the process has lost its peer; over a wire, the I/O thread does.
+fn tell_of_end(slot: &Slot, telemetry: &Telemetry, cause: LinkError) {
+    let peer = slot.peer();
+    let endpoint = peer.map(|peer| &peer.endpoint);
+    let address = peer.map(|peer| &*peer.address);
+    let kind = EventKind::Disconnected { cause, lost: 0 };
+    telemetry.disconnects.add(1);
+    telemetry.monitor.emit(kind, endpoint, address);
 }
 
 /// Spreads pipe ids, which are small numbers in a row.

@@ -8,6 +8,7 @@
     reason = "each test file uses its own part of this"
 )]
 
+mod chaos;
 mod children;
 mod place;
 mod python;
@@ -23,8 +24,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use highwater::{Event, EventKind};
 
+pub(crate) use chaos::{Chaos, ChaosProxy, seed};
 pub(crate) use children::{Child, play_child};
-pub(crate) use place::{Place, over_each_transport};
+pub(crate) use place::{Place, over_each_transport, over_every_transport};
 pub(crate) use python::{Python, pattern};
 pub(crate) use raw::{RawPeer, command, frame, greeting, ready};
 pub(crate) use system::{

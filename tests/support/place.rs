@@ -87,3 +87,20 @@ macro_rules! over_each_transport {
     )+};
 }
 pub(crate) use over_each_transport;
+
+/// As [`over_each_transport`], and within the process, too.
+macro_rules! over_every_transport {
+    ($($case:ident),+ $(,)?) => {
+        crate::support::over_each_transport!($($case),+);
+
+        mod inproc {$(
+            #[test]
+            fn $case() {
+                crate::support::must_end(stringify!($case), || {
+                    super::$case(&crate::support::Place::new(highwater::Transport::Inproc));
+                });
+            }
+        )+}
+    };
+}
+pub(crate) use over_every_transport;
