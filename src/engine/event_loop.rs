@@ -8,7 +8,7 @@
 //! stream has ended; fire timers; look after lent links.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use polling::{Event, Events};
@@ -50,7 +50,8 @@ pub(super) struct Loop {
 /// A socket that has borrowed a reader.
 #[derive(Debug)]
 struct Lender {
-    side: Arc<dyn SocketSide>,
+    /// Weak: a socket that is closed while it waits has no link left through which it could tell of that.
+    side: Weak<dyn SocketSide>,
     /// Its uses at the last tick.
     seen: u32,
     /// It is looked at with each tick; otherwise it waits, and tells when it no longer does.
@@ -286,7 +287,10 @@ impl Loop {
         }
         self.next_tick = None;
         self.lenders.retain_mut(|lender| {
-            let lending = lender.side.lending();
+            let Some(side) = lender.side.upgrade() else {
+                return false;
+            };
+            let lending = side.lending();
             let uses = lending.uses();
             if !lender.ticking || std::mem::replace(&mut lender.seen, uses) != uses {
                 return true;
@@ -295,23 +299,26 @@ impl Loop {
                 lender.ticking = lending.must_tick();
                 return true;
             }
-            !lender.side.return_readers()
+            !side.return_readers()
         });
     }
 
     /// A socket has borrowed a reader, or has stopped to wait after so long that nobody ticked any more.
     pub(super) fn watch(&mut self, side: Arc<dyn SocketSide>) {
         side.lending().watched();
-        let known = self
+        let seen = side.lending().uses();
+        let side = Arc::downgrade(&side);
+        self.lenders.retain(|known| known.side.strong_count() > 0);
+        match self
             .lenders
             .iter_mut()
-            .find(|known| Arc::ptr_eq(&known.side, &side));
-        match known {
+            .find(|known| known.side.ptr_eq(&side))
+        {
             Some(lender) => lender.ticking = true,
             None => self.lenders.push(Lender {
-                seen: side.lending().uses(),
-                ticking: true,
                 side,
+                seen,
+                ticking: true,
             }),
         }
     }

@@ -34,6 +34,8 @@ const IDLE_AFTER: Duration = Duration::from_micros(20);
 pub(crate) struct Pace {
     /// The socket has waited for input since it last wrote.
     waited: bool,
+    /// The pipe written to last has more than its soft budget of bytes, and its peer takes some.
+    heavy: bool,
     last_write: Option<Instant>,
 }
 
@@ -42,7 +44,7 @@ impl Pace {
     fn urgent() -> Self {
         Self {
             waited: true,
-            last_write: None,
+            ..Self::default()
         }
     }
 
@@ -50,14 +52,19 @@ impl Pace {
     #[cfg(test)]
     pub(crate) fn of_a_stream() -> Self {
         Self {
-            waited: false,
             last_write: Some(Instant::now() + Duration::from_secs(3600)),
+            ..Self::default()
         }
     }
 
     /// The socket has waited for input: what comes next is an answer.
     pub(crate) fn waited(&mut self) {
         self.waited = true;
+    }
+
+    /// Whether the sender had better wait until less is queued. Tells once.
+    pub(crate) fn take_heavy(&mut self) -> bool {
+        std::mem::take(&mut self.heavy)
     }
 
     fn is_conversation(&self) -> bool {
@@ -75,6 +82,9 @@ impl Pace {
 
 /// With so many bytes of commands unwritten, no more heartbeats are added.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;
+
+/// A blocking send would rather wait than let more bytes than this pile up, as long as the peer takes some.
+const SOFT_BUDGET: usize = 1024 * 1024;
 
 /// How often the I/O thread leaves a batch that is being filled to the sender before it writes what there is.
 const MOST_LOOKS: u32 = 32;
@@ -116,6 +126,10 @@ struct State {
     scheduled: bool,
     /// The socket found the pipe full and waits to hear of room.
     wanted: bool,
+    /// A sender waits until the pipe holds less than half of its soft budget.
+    eased: bool,
+    /// What the kernel had taken when a sender last waited in vain.
+    stalled_at: Option<u64>,
     /// A write failed; the I/O thread has been told and will end the connection.
     broken: bool,
     /// No message is taken any more.
@@ -167,6 +181,8 @@ impl Outgoing {
                 blocked: false,
                 scheduled: false,
                 wanted: false,
+                eased: false,
+                stalled_at: None,
                 broken: false,
                 closed: false,
                 wire: None,
@@ -194,6 +210,7 @@ impl Outgoing {
         state.back.push(message);
         state.counts.messages += 1;
         state.after_push(pace);
+        pace.heavy = state.is_heavy();
         true
     }
 
@@ -328,6 +345,20 @@ impl Outgoing {
         }
     }
 
+    /// Asks to be told when less than half of the soft budget is queued; false if that is so already.
+    pub(crate) fn ask_for_ease(&self) -> bool {
+        let mut state = self.lock();
+        state.eased = state.is_heavy() || state.queued_bytes() > SOFT_BUDGET / 2;
+        state.eased
+    }
+
+    /// A sender has waited in vain: no other shall, until the kernel takes something again.
+    pub(crate) fn has_stalled(&self) {
+        let mut state = self.lock();
+        state.eased = false;
+        state.stalled_at = Some(state.counts.bytes);
+    }
+
     /// Whether the kernel's buffer is full, so that somebody must hear when it is not.
     pub(crate) fn is_blocked(&self) -> bool {
         self.lock().blocked
@@ -394,6 +425,17 @@ impl State {
     #[inline]
     fn queued(&self) -> usize {
         self.back.messages() + self.flying
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.back.len() + self.flying_bytes
+    }
+
+    #[inline]
+    fn is_heavy(&self) -> bool {
+        self.queued_bytes() > SOFT_BUDGET
+            && self.blocked
+            && self.stalled_at != Some(self.counts.bytes)
     }
 
     fn is_empty(&self) -> bool {
@@ -529,8 +571,11 @@ impl State {
                     self.flying = 0;
                     self.flying_bytes = 0;
                 }
-                if self.wanted && self.is_low() {
-                    self.wanted = false;
+                let room = self.wanted && self.is_low();
+                let ease = self.eased && self.queued_bytes() <= SOFT_BUDGET / 2;
+                self.wanted &= !room;
+                self.eased &= !ease;
+                if room || ease {
                     wire.duty(Duty::Room);
                 }
                 Ok(())

@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 
 use event_listener::Event;
 use highwater_patterns::{
-    Admission, AdmissionRefusal, Afterlife, Pattern, PatternOptions, Peer, PipeId, SocketType,
+    Admission, AdmissionRefusal, Afterlife, Pattern, PatternOptions, Peer, PipeId, Pipes,
+    SocketType,
 };
 
 pub(crate) use table::Table;
@@ -196,6 +197,7 @@ impl Core {
                     };
                     pattern.disconnected(pipe, afterwards, table);
                     pattern.readable(pipe, table);
+                    look_for_room(pattern, table, pipe);
                     self.changed.notify(usize::MAX);
                     self.wake_reader(state);
                     // Who waited for room at this very peer waits in vain.
@@ -247,6 +249,7 @@ impl Core {
             return self.refuse(state, pipe, refusal);
         }
         pattern.readable(pipe, table);
+        look_for_room(pattern, table, pipe);
         self.changed.notify(usize::MAX);
         self.has_room(state);
         self.wake_reader(state);
@@ -413,6 +416,14 @@ impl Core {
             events_missed: told.monitor.missed(),
             peers: state.table.peer_stats(),
         }
+    }
+}
+
+/// Room that a connection made just before it was lost may not have been told of.
+fn look_for_room(pattern: &mut Pattern, table: &mut Table, pipe: PipeId) {
+    if table.has_room(pipe) {
+        table.writable(pipe);
+        pattern.writable(pipe, table);
     }
 }
 

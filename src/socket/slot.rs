@@ -180,6 +180,21 @@ impl Slot {
         }
     }
 
+    /// Asks to be told when the pipe is less heavy; false if it is not, or is of another kind.
+    pub(super) fn ask_for_ease(&self) -> bool {
+        match &self.way {
+            Way::Wire { pipe, .. } => pipe.outgoing.ask_for_ease(),
+            Way::Inproc(_) => false,
+        }
+    }
+
+    /// The sender has waited for that in vain.
+    pub(super) fn has_stalled(&self) {
+        if let Way::Wire { pipe, .. } = &self.way {
+            pipe.outgoing.has_stalled();
+        }
+    }
+
     pub(super) fn push_always(&mut self, message: Message) {
         match &mut self.way {
             Way::Wire { pipe, .. } => drop(pipe.outgoing.push_always(&message)),

@@ -255,6 +255,24 @@ impl Table {
         self.pace.waited();
     }
 
+    /// Whether a blocking send should now wait a little: its only peer is far behind, in bytes, and catching up.
+    #[inline]
+    pub(super) fn take_heavy(&mut self) -> bool {
+        self.pace.take_heavy() && self.pipes.len() == 1
+    }
+
+    /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
+    /// heavy any more.
+    pub(super) fn ask_for_ease(&self) -> Option<u64> {
+        let slot = self.pipes.values().next()?;
+        slot.ask_for_ease().then(|| slot.counts().bytes_sent)
+    }
+
+    /// The wait for that was in vain.
+    pub(super) fn has_stalled(&self) {
+        self.pipes.values().for_each(Slot::has_stalled);
+    }
+
     /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
     /// nothing else to wait for.
     pub(super) fn is_lendable(&self) -> bool {

@@ -21,6 +21,9 @@ use crate::pipe::{Duty, Lane, Wire};
 pub(super) const MOST_TURNS: u32 = 200;
 const FEWEST_TURNS: u32 = 10;
 
+/// A peer that has taken nothing for so long does not catch up.
+const STALL: Duration = Duration::from_millis(10);
+
 /// How often it then lets others go first.
 const YIELDS: u32 = 4;
 
@@ -144,11 +147,32 @@ impl Core {
                     // A slow subscriber was turned out.
                     self.settle_closed(&mut state);
                 }
+                if state.table.take_heavy() && !matches!(wait, Wait::No) {
+                    state = self.ease(state);
+                }
                 (Ok(done), state)
             }
             Err(Refusal::Full) => self.send_later(state, wait, message, put),
             Err(reason) => (Err(SendFailure::Refused(message, reason)), state),
         }
+    }
+
+    /// After a send: waits until the only peer has caught up, as long as it does. A thousand messages of a megabyte
+    /// are a gigabyte, all of it memory that no cache has seen before.
+    #[cold]
+    fn ease<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
+        while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
+            let listener = self.writable.listen();
+            drop(state);
+            let told = listener.wait_timeout(STALL).is_some();
+            state = self.lock();
+            if !told && state.table.ask_for_ease() == Some(taken) {
+                state.table.has_stalled();
+                break;
+            }
+        }
+        self.writable.notify(1);
+        state
     }
 
     #[cold]
