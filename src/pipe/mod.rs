@@ -11,6 +11,7 @@ mod inproc;
 mod intake;
 mod lane;
 mod outgoing;
+mod pace;
 mod reader;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -28,7 +29,8 @@ pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
-pub(crate) use outgoing::{HighWater, Outgoing, Pace, Pumped};
+pub(crate) use outgoing::{HighWater, Outgoing, Pumped};
+pub(crate) use pace::Pace;
 pub(crate) use reader::{Fill, Reader};
 
 use crate::error::LinkError;

@@ -15,70 +15,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use highwater_patterns::Message;
 
-use super::{Batch, Duty, Wire};
+use super::{Batch, Duty, Pace, Wire};
 use crate::sync::{Mutex, MutexGuard};
 
 /// From this many bytes on the sender writes to the kernel itself.
 pub(crate) const BATCH_BYTES: usize = 64 * 1024;
-
-/// A socket that has not written for so long is idle: its next message is written at once.
-const IDLE_AFTER: Duration = Duration::from_micros(20);
-
-/// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
-/// gathered. One for all its pipes: replies to a hundred peers make a stream.
-#[derive(Debug, Default)]
-pub(crate) struct Pace {
-    /// The socket has waited for input since it last wrote.
-    waited: bool,
-    /// The pipe written to last has more than its soft budget of bytes, and its peer takes some.
-    heavy: bool,
-    last_write: Option<Instant>,
-}
-
-impl Pace {
-    /// That of something to be written at once in any case.
-    fn urgent() -> Self {
-        Self {
-            waited: true,
-            ..Self::default()
-        }
-    }
-
-    /// That of a stream which no pause ends, for tests on slow machines.
-    #[cfg(test)]
-    pub(crate) fn of_a_stream() -> Self {
-        Self {
-            last_write: Some(Instant::now() + Duration::from_secs(3600)),
-            ..Self::default()
-        }
-    }
-
-    /// The socket has waited for input: what comes next is an answer.
-    pub(crate) fn waited(&mut self) {
-        self.waited = true;
-    }
-
-    /// Whether the sender had better wait until less is queued. Tells once.
-    pub(crate) fn take_heavy(&mut self) -> bool {
-        std::mem::take(&mut self.heavy)
-    }
-
-    fn is_conversation(&self) -> bool {
-        self.waited
-            || self
-                .last_write
-                .is_none_or(|last| last.elapsed() > IDLE_AFTER)
-    }
-
-    fn has_written(&mut self) {
-        self.waited = false;
-        self.last_write = Some(Instant::now());
-    }
-}
 
 /// With so many bytes of commands unwritten, no more heartbeats are added.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;
@@ -210,7 +154,7 @@ impl Outgoing {
         state.back.push(message);
         state.counts.messages += 1;
         state.after_push(pace);
-        pace.heavy = state.is_heavy();
+        pace.set_heavy(state.is_heavy());
         true
     }
 
@@ -489,7 +433,7 @@ impl State {
         }
         if self.back.len() >= BATCH_BYTES {
             self.write_here();
-        } else if !self.scheduled || pace.waited {
+        } else if !self.scheduled || pace.has_waited() {
             self.begin(pace);
         }
     }
