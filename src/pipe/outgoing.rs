@@ -292,7 +292,7 @@ impl Outgoing {
     /// Asks to be told when less than half of the soft budget is queued; false if that is so already.
     pub(crate) fn ask_for_ease(&self) -> bool {
         let mut state = self.lock();
-        state.eased = state.is_heavy() || state.queued_bytes() > SOFT_BUDGET / 2;
+        state.eased = state.queued_bytes() > SOFT_BUDGET / 2;
         state.eased
     }
 

@@ -148,7 +148,8 @@ impl Core {
                     self.settle_closed(&mut state);
                 }
                 if state.table.take_heavy() && !matches!(wait, Wait::No) {
-                    state = self.ease(state);
+                    let deadline = Deadline::new(wait, state.options.send_timeout);
+                    state = self.ease(state, deadline);
                 }
                 (Ok(done), state)
             }
@@ -157,16 +158,22 @@ impl Core {
         }
     }
 
-    /// After a send: waits until the only peer has caught up, as long as it does. A thousand messages of a megabyte
-    /// are a gigabyte, all of it memory that no cache has seen before.
+    /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
+    /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
     #[cold]
-    fn ease<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
+    fn ease<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
         while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
+            if deadline.has_passed() {
+                break;
+            }
+            let left = deadline
+                .instant()
+                .map_or(STALL, |at| at.saturating_duration_since(Instant::now()));
             let listener = self.writable.listen();
             drop(state);
-            let told = listener.wait_timeout(STALL).is_some();
+            let told = listener.wait_timeout(left.min(STALL)).is_some();
             state = self.lock();
-            if !told && state.table.ask_for_ease() == Some(taken) {
+            if !told && left >= STALL && state.table.ask_for_ease() == Some(taken) {
                 state.table.has_stalled();
                 break;
             }
