@@ -246,20 +246,21 @@ fn join(name: &Endpoint, binder: &Applicant, connection: Waiting) -> Option<Join
             .monitor
             .emit(EventKind::HandshakeSucceeded, Some(name), Some(ADDRESS));
     }
+    // First of all it learns where to read: the bound side may send at once, let go at once, and be forgotten with it.
+    connecting_side.happened(PipeEvent::Joined {
+        pipe,
+        incoming: Some(Arc::clone(&back)),
+        peer: Arc::new(introduce(name, binder, true)),
+    });
     bound_side.happened(PipeEvent::AttachedInproc(InprocEnd::new(
         here.pipe,
-        Arc::clone(&back),
+        back,
         Some(Arc::clone(&outgoing)),
     )));
     bound_side.happened(PipeEvent::Joined {
         pipe: here.pipe,
         incoming: None,
         peer: Arc::new(introduce(name, &applicant, false)),
-    });
-    connecting_side.happened(PipeEvent::Joined {
-        pipe,
-        incoming: Some(back),
-        peer: Arc::new(introduce(name, binder, true)),
     });
     Some(Joint {
         bound_side,
