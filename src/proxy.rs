@@ -448,9 +448,9 @@ fn can_send(socket: &Core) -> bool {
     pattern.can_send(table)
 }
 
-fn put(socket: &Core, message: Message) -> Result<(), SendFailure> {
+fn put(socket: &Core, mut message: Message) -> Result<(), SendFailure> {
     socket
-        .send_with(Wait::No, message, |pattern, table, message| {
+        .send_with(Wait::No, &mut message, |pattern, table, message| {
             pattern.offer(message, table)
         })
         .map(|_| ())

@@ -30,9 +30,9 @@ fn shapes() -> Vec<Message> {
     let sizes = [
         0,
         1,
-        38,
-        39,
         64,
+        70,
+        71,
         254,
         255,
         256,

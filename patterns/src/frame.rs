@@ -1,7 +1,7 @@
 //! One frame of a message: an immutable run of bytes.
 //!
 //! Owns: the choice between keeping a body inline and sharing it.
-//! Always true: 40 bytes a frame; a body of at most [`INLINE_CAPACITY`] bytes never touches the allocator.
+//! Always true: 72 bytes a frame; a body of at most [`INLINE_CAPACITY`] bytes never touches the allocator.
 //! Must not know: how frames are told apart on the wire.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 
 /// The longest body, in bytes, that is kept inside the frame itself, without an allocation.
-pub const INLINE_CAPACITY: usize = 38;
+pub const INLINE_CAPACITY: usize = 70;
 
 /// One frame of a [`Message`](crate::Message): bytes, immutable, cheap to clone.
 ///
@@ -59,7 +59,7 @@ impl Frame {
     pub fn from_window(window: &[u8; INLINE_CAPACITY], len: usize) -> Self {
         assert!(
             len <= INLINE_CAPACITY,
-            "an inline body has at most 38 bytes"
+            "an inline body has at most 70 bytes"
         );
         Self(Repr::Inline {
             len: len as u8,
@@ -225,20 +225,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_takes_40_bytes() {
-        assert_eq!(size_of::<Frame>(), 40);
-        assert_eq!(size_of::<Option<Frame>>(), 40);
+    fn a_frame_takes_72_bytes() {
+        assert_eq!(size_of::<Frame>(), 72);
+        assert_eq!(size_of::<Option<Frame>>(), 72);
     }
 
     #[test]
-    fn a_body_is_inline_up_to_38_bytes_and_shared_from_39_on() {
+    fn a_body_is_inline_up_to_70_bytes_and_shared_from_71_on() {
         assert!(Frame::from(vec![7; INLINE_CAPACITY]).shared().is_none());
         assert!(Frame::from(vec![7; INLINE_CAPACITY + 1]).shared().is_some());
     }
 
     #[test]
     fn every_way_in_gives_the_same_bytes_back() {
-        for length in [0, 1, 37, 38, 39, 300] {
+        for length in [0, 1, 69, 70, 71, 300] {
             let body = vec![b'x'; length];
             let text = String::from_utf8(body.clone()).expect("ascii");
             assert_eq!(Frame::from(&body[..]), body);

@@ -106,6 +106,6 @@ mod tests {
 
     #[test]
     fn what_a_pipe_holds_is_no_larger_than_a_message() {
-        assert_eq!(size_of::<Option<Received>>(), 40);
+        assert_eq!(size_of::<Option<Received>>(), 72);
     }
 }

@@ -8,8 +8,8 @@ use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Wait};
 
 impl Core {
     #[inline]
-    pub(super) fn publish(&self, wait: Wait, message: Message) -> Result<Report, SendFailure> {
-        self.send_with(wait, message, |pattern, table, message| {
+    pub(super) fn publish(&self, wait: Wait, mut message: Message) -> Result<Report, SendFailure> {
+        self.send_with(wait, &mut message, |pattern, table, message| {
             pattern.offer(message, table)
         })
         .map(Report::from)
@@ -28,8 +28,8 @@ impl Core {
     }
 
     #[inline]
-    pub(super) fn send(&self, wait: Wait, message: Message) -> Result<(), SendFailure> {
-        self.send_with(wait, message, |pattern, table, message| {
+    pub(super) fn send(&self, wait: Wait, mut message: Message) -> Result<(), SendFailure> {
+        self.send_with(wait, &mut message, |pattern, table, message| {
             pattern.offer(message, table)
         })
         .map(|_| ())
@@ -41,12 +41,12 @@ impl Core {
     ) -> Result<usize, SendFailure> {
         let mut sent = 0;
         let mut state = self.lock();
-        for message in messages {
+        for mut message in messages {
             let outcome;
             (outcome, state) = self.send_locked(
                 state,
                 Wait::Configured,
-                message,
+                &mut message,
                 |pattern, table, message| pattern.offer(message, table),
             );
             outcome?;

@@ -143,18 +143,20 @@ impl Request {
         self.answer(Wait::AtMost(timeout), message.into())
     }
 
-    fn answer(mut self, wait: Wait, message: Message) -> Result<(), ReplyError> {
+    fn answer(mut self, wait: Wait, mut message: Message) -> Result<(), ReplyError> {
         let Some(path) = self.path.take() else {
             unreachable!("a request is consumed by its answer");
         };
-        let outcome: Result<_, SendFailure> =
-            self.core
-                .send_with(wait, message, |pattern, table, message| match pattern {
-                    Pattern::Rep(rules) => {
-                        by_value(message, |message| rules.reply(&path, message, table))
-                    }
-                    other => other.offer(message, table),
-                });
+        let outcome: Result<_, SendFailure> = self.core.send_with(
+            wait,
+            &mut message,
+            |pattern, table, message| match pattern {
+                Pattern::Rep(rules) => {
+                    by_value(message, |message| rules.reply(&path, message, table))
+                }
+                other => other.offer(message, table),
+            },
+        );
         outcome?;
         Ok(())
     }

@@ -100,18 +100,22 @@ impl Req {
         Ok(Pending { req: self })
     }
 
-    fn start(&mut self, wait: Wait, message: Message) -> Result<(), SendFailure> {
+    fn start(&mut self, wait: Wait, mut message: Message) -> Result<(), SendFailure> {
         self.core
-            .send_with(wait, message, |pattern, table, message| match pattern {
-                Pattern::Req(rules) => {
-                    // Only a `Pending` that was forgotten rather than dropped leaves a request out.
-                    if rules.is_out() {
-                        rules.abandon(table);
+            .send_with(
+                wait,
+                &mut message,
+                |pattern, table, message| match pattern {
+                    Pattern::Req(rules) => {
+                        // Only a `Pending` that was forgotten rather than dropped leaves a request out.
+                        if rules.is_out() {
+                            rules.abandon(table);
+                        }
+                        by_value(message, |message| rules.start(message, table))
                     }
-                    by_value(message, |message| rules.start(message, table))
-                }
-                other => other.offer(message, table),
-            })
+                    other => other.offer(message, table),
+                },
+            )
             .map(|_| ())
     }
 }

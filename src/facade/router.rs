@@ -91,14 +91,18 @@ impl Router {
     }
 
     #[inline]
-    fn route(&self, wait: Wait, id: &RoutingId, message: Message) -> Result<(), SendFailure> {
+    fn route(&self, wait: Wait, id: &RoutingId, mut message: Message) -> Result<(), SendFailure> {
         self.core
-            .send_with(wait, message, |pattern, table, message| match pattern {
-                Pattern::Router(rules) => {
-                    by_value(message, |message| rules.send_to(id, message, table))
-                }
-                other => other.offer(message, table),
-            })
+            .send_with(
+                wait,
+                &mut message,
+                |pattern, table, message| match pattern {
+                    Pattern::Router(rules) => {
+                        by_value(message, |message| rules.send_to(id, message, table))
+                    }
+                    other => other.offer(message, table),
+                },
+            )
             .map(|_| ())
     }
 

@@ -15,6 +15,7 @@ mod control;
 mod endpoints;
 mod leader;
 mod slot;
+mod slots;
 mod table;
 mod wait;
 mod watch;

@@ -17,6 +17,7 @@ use crate::zmtp::{self, Version};
 /// The socket's end of one pipe.
 #[derive(Debug)]
 pub(super) struct Slot {
+    id: PipeId,
     way: Way,
     peer: Option<Arc<PeerInfo>>,
     /// Nothing can be written any more; it goes as soon as everything is read.
@@ -52,20 +53,23 @@ pub(super) struct Counts {
 impl Slot {
     /// The end of a pipe over a wire. `translate`: its peer speaks in subscriptions.
     pub(super) fn wire(pipe: Arc<Pipe>, translate: bool) -> Self {
-        Self::new(Way::Wire {
+        let id = pipe.id;
+        let way = Way::Wire {
             intake: Box::new(Intake::new(Arc::clone(&pipe), translate)),
             version: Version::V3_1,
             pipe,
-        })
+        };
+        Self::new(id, way)
     }
 
     /// The end of a pipe within the process.
     pub(super) fn inproc(end: InprocEnd) -> Self {
-        Self::new(Way::Inproc(end))
+        Self::new(end.id(), Way::Inproc(end))
     }
 
-    fn new(way: Way) -> Self {
+    fn new(id: PipeId, way: Way) -> Self {
         Self {
+            id,
             way,
             peer: None,
             ending: false,
@@ -74,11 +78,9 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(super) fn id(&self) -> PipeId {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.id,
-            Way::Inproc(end) => end.id(),
-        }
+        self.id
     }
 
     pub(super) fn peer(&self) -> Option<&Arc<PeerInfo>> {

@@ -4,13 +4,12 @@
 //! Always true: it is only touched under the socket's lock; a pipe is in here from its `attached` to its `detached`.
 //! Must not know: which pipe a message should take.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received, SocketType};
 
 use super::slot::{Counts, Slot};
+use super::slots::Slots;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -24,7 +23,7 @@ const MOST_LENT: usize = 8;
 /// The pipes of one socket.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pipes: HashMap<PipeId, Slot, BuildHasherDefault<IdHasher>>,
+    pipes: Slots,
     telemetry: Arc<Telemetry>,
     kind: SocketType,
     pace: Pace,
@@ -42,7 +41,7 @@ pub(crate) struct Table {
 impl Table {
     pub(super) fn new(kind: SocketType, telemetry: Arc<Telemetry>) -> Self {
         Self {
-            pipes: HashMap::default(),
+            pipes: Slots::default(),
             telemetry,
             kind,
             pace: Pace::default(),
@@ -57,18 +56,13 @@ impl Table {
     /// There is a new pipe over a wire.
     pub(super) fn attach(&mut self, pipe: Arc<Pipe>) {
         let translate = matches!(self.kind, SocketType::Pub | SocketType::XPub);
-        self.insert(Slot::wire(pipe, translate));
+        self.pipes.insert(Slot::wire(pipe, translate));
     }
 
     /// There is a new pipe within the process.
     pub(super) fn attach_inproc(&mut self, end: InprocEnd) {
         self.lanes += 1;
-        self.insert(Slot::inproc(end));
-    }
-
-    fn insert(&mut self, slot: Slot) {
-        let old = self.pipes.insert(slot.id(), slot);
-        debug_assert!(old.is_none(), "a pipe is attached once");
+        self.pipes.insert(Slot::inproc(end));
     }
 
     /// A connection is behind `pipe`; false if the pipe is gone.
@@ -79,7 +73,7 @@ impl Table {
         peer: Arc<PeerInfo>,
     ) -> bool {
         // A pipe that was let go still sends what it holds; the I/O thread knows when that is over.
-        let Some(slot) = self.pipes.get_mut(&pipe) else {
+        let Some(slot) = self.pipes.get_mut(pipe) else {
             return false;
         };
         slot.connect(wire, peer);
@@ -93,7 +87,7 @@ impl Table {
         incoming: Option<Arc<Lane>>,
         peer: Arc<PeerInfo>,
     ) -> bool {
-        let Some(slot) = self.pipes.get_mut(&pipe) else {
+        let Some(slot) = self.pipes.get_mut(pipe) else {
             if let Some(incoming) = incoming {
                 incoming.end_by_reader();
             }
@@ -105,7 +99,7 @@ impl Table {
 
     /// The connection behind `pipe` is lost, for `cause`; false if the pipe is gone.
     pub(super) fn disconnect(&mut self, pipe: PipeId, ends: bool, cause: LinkError) -> bool {
-        let Some(slot) = self.pipes.get_mut(&pipe) else {
+        let Some(slot) = self.pipes.get_mut(pipe) else {
             return false;
         };
         let first = slot.lane().is_some() && !slot.is_ending();
@@ -118,7 +112,7 @@ impl Table {
 
     /// Forgets `pipe`; what was not read counts as lost. False if it is gone already.
     pub(super) fn remove(&mut self, pipe: PipeId) -> bool {
-        let Some(mut slot) = self.pipes.remove(&pipe) else {
+        let Some(mut slot) = self.pipes.remove(pipe) else {
             return false;
         };
         let (unsent, unread) = slot.let_go();
@@ -136,7 +130,7 @@ impl Table {
     /// Pipes that are ending and have been read to the end.
     pub(super) fn ended(&self) -> Vec<PipeId> {
         self.pipes
-            .values()
+            .iter()
             .filter(|slot| slot.has_ended())
             .map(Slot::id)
             .collect()
@@ -144,7 +138,7 @@ impl Table {
 
     /// Whether some pipe is ending, so that [`ended`](Self::ended) is worth asking.
     pub(super) fn has_ending(&self) -> bool {
-        self.pipes.values().any(Slot::is_ending)
+        self.pipes.iter().any(Slot::is_ending)
     }
 
     /// Pipes within the process that the pattern has closed since the last call.
@@ -154,7 +148,7 @@ impl Table {
 
     /// The pipe has room again.
     pub(super) fn writable(&mut self, pipe: PipeId) {
-        if let Some(slot) = self.pipes.get_mut(&pipe)
+        if let Some(slot) = self.pipes.get_mut(pipe)
             && let Some(missed) = slot.caught_up()
             && let Some(peer) = slot.peer()
         {
@@ -168,30 +162,30 @@ impl Table {
     /// Has `pipe` keep to these marks from now on; true if it was found full and has room now.
     pub(super) fn set_limits(&self, pipe: PipeId, send: HighWater, receive: HighWater) -> bool {
         self.pipes
-            .get(&pipe)
+            .get(pipe)
             .is_some_and(|slot| slot.set_limits(send, receive))
     }
 
     /// Whether nobody is at the other end of `pipe`, and somebody may come.
     pub(super) fn is_waiting(&self, pipe: PipeId) -> bool {
         self.pipes
-            .get(&pipe)
+            .get(pipe)
             .is_some_and(|slot| slot.peer().is_none() && !slot.is_ending())
     }
 
     /// All pipes.
     pub(super) fn ids(&self) -> Vec<PipeId> {
-        self.pipes.keys().copied().collect()
+        self.pipes.iter().map(Slot::id).collect()
     }
 
     /// The connected peers.
     pub(super) fn peers(&self) -> impl Iterator<Item = &Arc<PeerInfo>> {
-        self.pipes.values().filter_map(Slot::peer)
+        self.pipes.iter().filter_map(Slot::peer)
     }
 
     /// The connected peer behind `pipe`.
     pub(crate) fn peer(&self, pipe: PipeId) -> Option<&Arc<PeerInfo>> {
-        self.pipes.get(&pipe)?.peer()
+        self.pipes.get(pipe)?.peer()
     }
 
     /// The pipes with a live connection through `endpoint`, made by this end or by the peer.
@@ -204,7 +198,7 @@ impl Table {
             peer.connected_here == connected_here && peer.endpoint == *endpoint
         };
         self.pipes
-            .values()
+            .iter()
             .filter(|slot| slot.peer().is_some_and(is_theirs))
             .map(Slot::id)
             .collect()
@@ -212,7 +206,7 @@ impl Table {
 
     /// Ends the connection behind `pipe`.
     pub(super) fn turn_away(&mut self, pipe: PipeId, cause: LinkError) {
-        if let Some(slot) = self.pipes.get_mut(&pipe)
+        if let Some(slot) = self.pipes.get_mut(pipe)
             && slot.close(cause.clone())
         {
             tell_of_end(slot, &self.telemetry, cause);
@@ -227,13 +221,13 @@ impl Table {
     }
 
     pub(super) fn peer_stats(&self) -> Vec<PeerStats> {
-        self.pipes.values().filter_map(Slot::stats).collect()
+        self.pipes.iter().filter_map(Slot::stats).collect()
     }
 
     /// Sums over all pipes, past ones included.
     pub(super) fn totals(&self) -> Counts {
         let mut totals = self.past;
-        for slot in self.pipes.values() {
+        for slot in self.pipes.iter() {
             let counts = slot.counts();
             totals.sent += counts.sent;
             totals.received += counts.received;
@@ -264,13 +258,13 @@ impl Table {
     /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
     /// heavy any more.
     pub(super) fn ask_for_ease(&self) -> Option<u64> {
-        let slot = self.pipes.values().next()?;
+        let slot = self.pipes.iter().next()?;
         slot.ask_for_ease().then(|| slot.counts().bytes_sent)
     }
 
     /// The wait for that was in vain.
     pub(super) fn has_stalled(&self) {
-        self.pipes.values().for_each(Slot::has_stalled);
+        self.pipes.iter().for_each(Slot::has_stalled);
     }
 
     /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
@@ -278,14 +272,14 @@ impl Table {
     pub(super) fn is_lendable(&self) -> bool {
         self.lanes == 0
             && self.pipes.len() <= MOST_LENT
-            && self.pipes.values().any(|slot| slot.live_wire().is_some())
+            && self.pipes.iter().any(|slot| slot.live_wire().is_some())
     }
 
     /// Borrows the readers of all live links; the pipes whose readers came just now.
     pub(super) fn borrow_readers(&mut self) -> Vec<PipeId> {
         let not_here = |slot: &&mut Slot| slot.live_wire().is_some_and(|(_, lent)| !lent);
         self.pipes
-            .values_mut()
+            .iter_mut()
             .filter(not_here)
             .filter_map(|slot| slot.intake()?.borrow_reader().then(|| slot.id()))
             .collect()
@@ -294,7 +288,7 @@ impl Table {
     /// Gives all borrowed readers back.
     pub(crate) fn return_readers(&mut self) {
         self.pipes
-            .values_mut()
+            .iter_mut()
             .filter_map(Slot::intake)
             .for_each(|intake| intake.return_reader());
     }
@@ -302,7 +296,7 @@ impl Table {
     /// The links whose readers are here.
     pub(super) fn lent(&self) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
         self.pipes
-            .values()
+            .iter()
             .filter_map(|slot| match slot.live_wire()? {
                 (wire, true) => Some((slot.id(), wire)),
                 (_, false) => None,
@@ -312,7 +306,7 @@ impl Table {
     /// Reads once from a lent link; true if bytes came.
     pub(super) fn fill(&mut self, pipe: PipeId) -> bool {
         self.pipes
-            .get_mut(&pipe)
+            .get_mut(pipe)
             .and_then(Slot::intake)
             .is_some_and(|intake| intake.fill())
     }
@@ -325,7 +319,7 @@ impl Table {
     /// The lanes within the process that can be read.
     pub(super) fn lanes(&self) -> impl Iterator<Item = (PipeId, &Arc<Lane>)> {
         self.pipes
-            .values()
+            .iter()
             .filter_map(|slot| Some((slot.id(), slot.lane()?.incoming()?)))
     }
 
@@ -335,7 +329,7 @@ impl Table {
             return Vec::new();
         }
         self.pipes
-            .values()
+            .iter()
             .filter(|slot| slot.lane().is_some_and(InprocEnd::wait_for_news))
             .map(Slot::id)
             .collect()
@@ -365,7 +359,7 @@ impl Pipes for Table {
     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
         let pace = &mut self.pace;
         self.pipes
-            .get_mut(&pipe)
+            .get_mut(pipe)
             .is_some_and(|slot| slot.push(message, pace))
     }
 
@@ -376,7 +370,7 @@ impl Pipes for Table {
             let (framed, pace) = (&self.framed, &mut self.pace);
             let taken = self
                 .pipes
-                .get_mut(pipe)
+                .get_mut(*pipe)
                 .is_some_and(|slot| slot.push_copy(message, framed, pace));
             if !taken {
                 full(*pipe);
@@ -385,18 +379,18 @@ impl Pipes for Table {
     }
 
     fn write_always(&mut self, pipe: PipeId, message: Message) {
-        if let Some(slot) = self.pipes.get_mut(&pipe) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
             slot.push_always(message);
         }
     }
 
     fn has_room(&mut self, pipe: PipeId) -> bool {
-        self.pipes.get(&pipe).is_some_and(Slot::has_room)
+        self.pipes.get(pipe).is_some_and(Slot::has_room)
     }
 
     fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
         let unasked = self.reads_unasked();
-        let slot = self.pipes.get_mut(&pipe)?;
+        let slot = self.pipes.get_mut(pipe)?;
         loop {
             let received = slot.next();
             let tell = received.is_none() && unasked;
@@ -408,7 +402,7 @@ impl Pipes for Table {
 
     #[inline]
     fn try_read_message(&mut self, pipe: PipeId) -> Option<Message> {
-        let single = self.pipes.get_mut(&pipe)?.next_single();
+        let single = self.pipes.get_mut(pipe)?.next_single();
         if single.is_some() {
             single
         } else {
@@ -417,13 +411,13 @@ impl Pipes for Table {
     }
 
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {
-        if let Some(slot) = self.pipes.get(&pipe) {
+        if let Some(slot) = self.pipes.get(pipe) {
             slot.subscribe(topic);
         }
     }
 
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]) {
-        if let Some(slot) = self.pipes.get(&pipe) {
+        if let Some(slot) = self.pipes.get(pipe) {
             slot.cancel(topic);
         }
     }
@@ -450,7 +444,7 @@ impl Pipes for Table {
         };
         *counter += 1;
         if cause == DropCause::SlowSubscriber
-            && let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(&pipe))
+            && let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(pipe))
             && slot.missed()
             && let Some(peer) = slot.peer()
         {
@@ -470,25 +464,4 @@ fn tell_of_end(slot: &Slot, telemetry: &Telemetry, cause: LinkError) {
     let kind = EventKind::Disconnected { cause, lost: 0 };
     telemetry.disconnects.add(1);
     telemetry.monitor.emit(kind, endpoint, address);
-}
-
-/// Spreads pipe ids, which are small numbers in a row.
-#[derive(Debug, Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        }
-    }
-
-    fn write_u32(&mut self, id: u32) {
-        // Multiplying by an odd constant (2^64 divided by the golden ratio) spreads consecutive numbers over all bits.
-        self.0 = u64::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
 }

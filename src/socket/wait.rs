@@ -5,6 +5,7 @@
 //! woken and leaves passes the wake-up on, so one message never leaves two threads asleep.
 //! Source: the hand-over of links is our own; libzmq wakes the receiver from its I/O thread each time.
 
+use std::mem::take;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -113,12 +114,13 @@ impl Deadline {
 }
 
 impl Core {
-    /// Sends by `put`, waiting for room as long as `wait` allows.
+    /// Sends by `put`, waiting for room as long as `wait` allows. Takes `message` by reference, since moving it through
+    /// several calls costs more than encoding it; a failure has it back.
     #[inline]
     pub(crate) fn send_with<T>(
         &self,
         wait: Wait,
-        message: Message,
+        message: &mut Message,
         put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> Result<T, SendFailure> {
         let state = self.lock();
@@ -131,14 +133,14 @@ impl Core {
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        mut message: Message,
+        message: &mut Message,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> (Result<T, SendFailure>, Locked<'a>) {
         if let Some(ended) = state.ended {
-            return (Err(SendFailure::Ended(message, ended)), state);
+            return (Err(SendFailure::Ended(take(message), ended)), state);
         }
         let State { pattern, table, .. } = &mut *state;
-        match put(pattern, table, &mut message) {
+        match put(pattern, table, message) {
             Ok(done) => {
                 if state.muted_since.is_some() {
                     self.unmute(&mut state);
@@ -154,7 +156,7 @@ impl Core {
                 (Ok(done), state)
             }
             Err(Refusal::Full) => self.send_later(state, wait, message, put),
-            Err(reason) => (Err(SendFailure::Refused(message, reason)), state),
+            Err(reason) => (Err(SendFailure::Refused(take(message), reason)), state),
         }
     }
 
@@ -187,7 +189,7 @@ impl Core {
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        mut message: Message,
+        message: &mut Message,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> (Result<T, SendFailure>, Locked<'a>) {
         let deadline = Deadline::new(wait, state.options.send_timeout);
@@ -195,7 +197,10 @@ impl Core {
         loop {
             self.mute(&mut state);
             if deadline.has_passed() {
-                return (Err(SendFailure::Refused(message, Refusal::Full)), state);
+                return (
+                    Err(SendFailure::Refused(take(message), Refusal::Full)),
+                    state,
+                );
             }
             let listener = self.writable.listen();
             drop(state);
@@ -208,17 +213,17 @@ impl Core {
             }
             state = self.lock();
             if let Some(ended) = state.ended {
-                return (Err(SendFailure::Ended(message, ended)), state);
+                return (Err(SendFailure::Ended(take(message), ended)), state);
             }
             let State { pattern, table, .. } = &mut *state;
-            match put(pattern, table, &mut message) {
+            match put(pattern, table, message) {
                 Err(Refusal::Full) => {}
                 settled => {
                     self.unmute(&mut state);
                     // There may be room for one more of those who wait.
                     self.writable.notify(1);
                     return (
-                        settled.map_err(|reason| SendFailure::Refused(message, reason)),
+                        settled.map_err(|reason| SendFailure::Refused(take(message), reason)),
                         state,
                     );
                 }
@@ -226,24 +231,24 @@ impl Core {
         }
     }
 
-    /// Receives by `take`, waiting for a message as long as `wait` allows.
+    /// Receives by `read`, waiting for a message as long as `wait` allows.
     #[inline]
     pub(crate) fn recv_with<T>(
         &self,
         wait: Wait,
-        mut take: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
+        mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
         let mut state = self.lock();
         if let Some(ended) = state.ended {
             return Err(RecvFailure::Ended(ended));
         }
         let State { pattern, table, .. } = &mut *state;
-        match take(pattern, table) {
+        match read(pattern, table) {
             Some(taken) => {
                 self.lending.used();
                 Ok(taken)
             }
-            None => self.recv_later(state, wait, take),
+            None => self.recv_later(state, wait, read),
         }
     }
 
@@ -252,7 +257,7 @@ impl Core {
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        mut take: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
+        mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
         let deadline = Deadline::new(wait, state.options.receive_timeout);
         state.table.waited();
@@ -292,7 +297,7 @@ impl Core {
                 return Err(RecvFailure::Ended(ended));
             }
             let State { pattern, table, .. } = &mut *state;
-            if let Some(taken) = take(pattern, table) {
+            if let Some(taken) = read(pattern, table) {
                 self.lending.used();
                 // There may be more for one more of those who wait, or the links to lead.
                 self.readable.notify(1);

@@ -31,7 +31,7 @@ impl Default for FairQueue {
 impl FairQueue {
     /// The next message, or `None` if no pipe has one; [`Self::source`] tells where it came from.
     ///
-    /// Written so that the pipe decodes a message where the caller wants it: a copy of 40 bytes that were written in
+    /// Written so that the pipe decodes a message where the caller wants it: a copy of 72 bytes that were written in
     /// pieces just before takes longer than all the rest. Inlined, it would be copied again in pieces.
     #[inline(never)]
     pub(crate) fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
