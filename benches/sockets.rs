@@ -36,7 +36,7 @@ fn stream<S: Send + 'static>(
 fn push_pull(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("push_pull");
     for size in SIZES {
-        group.throughput(Throughput::Bytes(size as u64));
+        group.throughput(Throughput::Elements(1));
         for at in ["tcp://127.0.0.1:0", "inproc://bench"] {
             let name = at.split(':').next().unwrap_or_default();
             group.bench_function(BenchmarkId::new(name, size), |bencher| {
@@ -73,6 +73,7 @@ fn push_pull(criterion: &mut Criterion) {
 
 fn round_trip(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("round_trip");
+    group.throughput(Throughput::Elements(1));
     for at in ["tcp://127.0.0.1:0", "inproc://bench"] {
         let context = Context::new();
         let rep = Rep::new(&context);
@@ -114,7 +115,10 @@ fn round_trip(criterion: &mut Criterion) {
 
 criterion_group! {
     name = sockets;
-    config = Criterion::default().measurement_time(Duration::from_secs(3)).sample_size(20);
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_millis(1500))
+        .sample_size(20);
     targets = push_pull, round_trip
 }
 criterion_main!(sockets);
