@@ -21,6 +21,8 @@ use crate::plan::{
     Cell, STORM_MESSAGES, STORM_SIZE, Scenario, TOPIC_SUBSCRIBERS, Transport, WINDOW,
 };
 
+#[cfg(target_os = "linux")]
+mod idle;
 mod say;
 mod show;
 
@@ -132,7 +134,7 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
         Scenario::RouterDealer { clients, .. } => (Role::Router, clients),
         Scenario::PubSub { subscribers, .. } => (Role::Pub, subscribers),
         Scenario::Topics { .. } => (Role::Pub, TOPIC_SUBSCRIBERS),
-        Scenario::ConnectStorm { connections } | Scenario::IdleMemory { connections } => {
+        Scenario::ConnectStorm { connections } | Scenario::Idle { connections } => {
             (Role::Pull, connections)
         }
     };
@@ -163,7 +165,7 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
             });
             std::future::pending().await
         }
-        Scenario::IdleMemory { .. } => loop {
+        Scenario::Idle { .. } => loop {
             socket.recv().await?;
         },
     }
@@ -217,15 +219,18 @@ async fn connected<P: Peer>(peer: &P, job: &Job, to: &str) -> Outcome<()> {
             }
             stay(pushes).await
         }
-        Scenario::IdleMemory { connections } => {
-            let mut pushes = Vec::with_capacity(connections);
-            for _ in 0..connections {
-                pushes.push(peer.connect(Role::Push, to).await?);
-            }
-            say(Report::Connected);
-            stay(pushes).await
-        }
+        Scenario::Idle { connections } => stay_idle(to, connections),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn stay_idle(to: &str, connections: usize) -> Outcome<()> {
+    idle::connect_and_stay(to, connections)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stay_idle(_to: &str, _connections: usize) -> Outcome<()> {
+    Err(Failure::Unsupported("measured on Linux"))
 }
 
 /// Keeps what it is given until the process is killed; a runtime on this thread goes on meanwhile.

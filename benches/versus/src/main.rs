@@ -31,6 +31,7 @@ Options of `run`:
   --rounds N         rounds; every peer is measured once in each [5]
   --seconds S        length of one measurement [0.7]
   --warm-up S        what precedes it and does not count [0.25]
+  --limit S          what one peer may take for one cell, all rounds together; then it is left out [120]
   --out DIR          where table.md, chart.svg and samples.csv go [target/versus]
 ";
 
@@ -80,6 +81,7 @@ fn run_command(mut arguments: lexopt::Parser) -> Result<(), lexopt::Error> {
     let (mut cells, mut quick) = (Vec::new(), false);
     let mut names: Vec<String> = Vec::new();
     let (mut rounds, mut seconds, mut warm_up) = (5, None, None);
+    let mut limit = Duration::from_secs(120);
     let mut out = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/versus");
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -89,6 +91,7 @@ fn run_command(mut arguments: lexopt::Parser) -> Result<(), lexopt::Error> {
             Long("rounds") => rounds = arguments.value()?.parse()?,
             Long("seconds") => seconds = Some(arguments.value()?.parse_with(duration)?),
             Long("warm-up") => warm_up = Some(arguments.value()?.parse_with(duration)?),
+            Long("limit") => limit = arguments.value()?.parse_with(duration)?,
             Long("out") => out = arguments.value()?.into(),
             Short('h') | Long("help") => {
                 print!("{HELP}");
@@ -113,6 +116,7 @@ fn run_command(mut arguments: lexopt::Parser) -> Result<(), lexopt::Error> {
         rounds,
         span: seconds.unwrap_or(Duration::from_millis(if quick { 400 } else { 700 })),
         warm_up: warm_up.unwrap_or(Duration::from_millis(if quick { 150 } else { 250 })),
+        limit,
     };
     let results = run::run(&options)?;
     report::write(&options, &results, &out)?;

@@ -35,8 +35,8 @@ pub(crate) enum Scenario {
     Topics { topics: usize, size: usize },
     /// So many PUSHes connect and send [`STORM_MESSAGES`] each: time until the PULL has all.
     ConnectStorm { connections: usize },
-    /// So many PUSHes connect and fall silent: memory a connection costs the PULL's process.
-    IdleMemory { connections: usize },
+    /// So many peers connect and fall silent: what they cost the PULL's process, as [`IDLE_ASPECTS`].
+    Idle { connections: usize },
 }
 
 /// Requests a DEALER keeps under way.
@@ -47,6 +47,9 @@ pub(crate) const TOPIC_SUBSCRIBERS: usize = 8;
 pub(crate) const STORM_MESSAGES: usize = 10;
 /// Body size in the connect storm.
 pub(crate) const STORM_SIZE: usize = 64;
+
+/// What is told of idle connections: bytes each, seconds until all have their handshakes behind them, CPU time at rest.
+pub(crate) const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
 
 /// All cells of a full run, in the order of the report.
 pub(crate) const ALL: &[&str] = &[
@@ -85,10 +88,10 @@ pub(crate) const ALL: &[&str] = &[
     "tcp/topics/8x64",
     "tcp/topics/10000x64",
     "tcp/connect-storm/5000",
-    "tcp/idle-memory/2000",
+    "tcp/idle/10000",
 ];
 
-/// The cells of `--quick`: one of each kind, and the sizes where the costs differ in nature.
+/// The cells of `--quick`: one of each kind that takes seconds, and the sizes where the costs differ in nature.
 pub(crate) const QUICK: &[&str] = &[
     "tcp/push-pull/16",
     "tcp/push-pull/1024",
@@ -101,7 +104,6 @@ pub(crate) const QUICK: &[&str] = &[
     "tcp/pub-sub/8x64",
     "tcp/topics/8x64",
     "tcp/connect-storm/5000",
-    "tcp/idle-memory/2000",
 ];
 
 /// The cells that `patterns` name, in the order given; all of `among` if there are none.
@@ -145,6 +147,16 @@ fn begins(name: &str, pattern: &str) -> bool {
     })
 }
 
+impl Cell {
+    /// What one measurement of this cell tells, a name for each figure; that of an only one is empty.
+    pub(crate) fn aspects(self) -> &'static [&'static str] {
+        match self.scenario {
+            Scenario::Idle { .. } => IDLE_ASPECTS,
+            _ => &[""],
+        }
+    }
+}
+
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -165,7 +177,7 @@ impl fmt::Display for Cell {
             Scenario::PubSub { subscribers, size } => write!(f, "pub-sub/{subscribers}x{size}"),
             Scenario::Topics { topics, size } => write!(f, "topics/{topics}x{size}"),
             Scenario::ConnectStorm { connections } => write!(f, "connect-storm/{connections}"),
-            Scenario::IdleMemory { connections } => write!(f, "idle-memory/{connections}"),
+            Scenario::Idle { connections } => write!(f, "idle/{connections}"),
         }
     }
 }
@@ -204,7 +216,7 @@ fn parse(name: &str) -> Option<Cell> {
             Scenario::Topics { topics, size }
         }
         ("connect-storm", &[connections]) => Scenario::ConnectStorm { connections },
-        ("idle-memory", &[connections]) => Scenario::IdleMemory { connections },
+        ("idle", &[connections]) => Scenario::Idle { connections },
         _ => return None,
     };
     Some(Cell {
@@ -243,6 +255,15 @@ mod tests {
         assert_eq!(names("ipc/push-pull/1024"), ["ipc/push-pull/1024"]);
         assert_eq!(names("tcp/push-pull/100"), ["tcp/push-pull/100"]);
         assert_eq!(names("inproc").len(), 4);
+    }
+
+    #[test]
+    fn publishing_is_measured_to_1_8_and_64_subscribers_at_four_sizes() {
+        let cells = select(&["tcp/pub-sub".to_owned()], ALL).expect("known cells");
+        let pairs = [1, 8, 64].into_iter().flat_map(|subscribers| {
+            [16, 64, 1024, 16_384].map(|size| Scenario::PubSub { subscribers, size })
+        });
+        assert!(cells.iter().map(|cell| cell.scenario).eq(pairs));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::chart;
 use crate::peers::{Entry, LIBZMQ};
-use crate::run::{CellResult, Figure, Options, Sample, Series, Trouble};
+use crate::run::{CellResult, Figure, Options, Series, Trouble};
 
 /// Prints the tables, and leaves them with the samples and the chart in `folder`.
 pub(crate) fn write(
@@ -67,28 +67,15 @@ fn tables(options: &Options, results: &[CellResult]) -> String {
     text.push_str("\nAbsolute.\n\n");
     table(&mut text, options, results, |result, peer| {
         if let Some(trouble) = &result.of_peers[peer].trouble {
-            notes.push(format!(
-                "- {}, {}: {trouble}",
-                result.cell, options.peers[peer].name
-            ));
+            let note = format!("- {}, {}: {trouble}", result.cell, options.peers[peer].name);
+            // The aspects of a cell share their troubles.
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
         }
         absolute_cell(&result.of_peers[peer])
     });
-    text.push_str("\nCPU seconds of both sides per million messages (or round trips).\n\n");
-    table(&mut text, options, results, |result, peer| {
-        let cpu = |sample: Sample| sample.cpu;
-        match median(
-            result.of_peers[peer]
-                .samples
-                .iter()
-                .copied()
-                .flatten()
-                .filter_map(cpu),
-        ) {
-            Some(seconds) => format!("{seconds:.3}"),
-            None => "-".to_owned(),
-        }
-    });
+    cpu_table(&mut text, options, results);
     if !notes.is_empty() {
         let _ = write!(
             text,
@@ -99,11 +86,25 @@ fn tables(options: &Options, results: &[CellResult]) -> String {
     text
 }
 
+/// What a million messages cost, in the cells where messages are counted.
+fn cpu_table(text: &mut String, options: &Options, results: &[CellResult]) {
+    let cpu = |series: &Series| median(series.samples.iter().flatten().filter_map(|s| s.cpu));
+    let counted = |result: &&CellResult| result.of_peers.iter().any(|series| cpu(series).is_some());
+    let results: Vec<&CellResult> = results.iter().filter(counted).collect();
+    if results.is_empty() {
+        return;
+    }
+    text.push_str("\nCPU seconds of both sides per million messages (or round trips).\n\n");
+    table(text, options, results, |result, peer| {
+        cpu(&result.of_peers[peer]).map_or("-".to_owned(), |seconds| format!("{seconds:.3}"))
+    });
+}
+
 /// A table with a row for each cell and a column for each peer.
-fn table(
+fn table<'a>(
     text: &mut String,
     options: &Options,
-    results: &[CellResult],
+    results: impl IntoIterator<Item = &'a CellResult>,
     mut entry: impl FnMut(&CellResult, usize) -> String,
 ) {
     let names: Vec<&str> = options.peers.iter().map(|peer| peer.name).collect();
@@ -111,12 +112,14 @@ fn table(
     let _ = writeln!(text, "|---|{}", "---:|".repeat(names.len()));
     for result in results {
         let row: Vec<String> = (0..names.len()).map(|peer| entry(result, peer)).collect();
-        let _ = writeln!(text, "| {} | {} |", result.cell, row.join(" | "));
+        let _ = writeln!(text, "| {} | {} |", result.name(), row.join(" | "));
     }
 }
 
 fn ratio_cell(series: &Series, reference: &Series) -> String {
     match ratios(series, reference) {
+        // A figure that is compared with nothing.
+        None if series.samples.iter().any(Option::is_some) => absolute_cell(series),
         Some((ratio, Some(of_p99))) => format!("{} ({})", short(ratio), short(of_p99)),
         Some((ratio, None)) => short(ratio),
         None => no_figure(series),
@@ -141,6 +144,7 @@ fn absolute_cell(series: &Series) -> String {
         .to_string(),
         Some(Figure::Duration(_)) => Figure::Duration(middle(main_value)).to_string(),
         Some(Figure::Memory(_)) => Figure::Memory(middle(main_value)).to_string(),
+        Some(Figure::Rest(_)) => Figure::Rest(middle(main_value)).to_string(),
         None => no_figure(series),
     }
 }
@@ -149,7 +153,7 @@ fn no_figure(series: &Series) -> String {
     match series.trouble {
         Some(Trouble::Unsupported(_)) | None => "n/a",
         Some(Trouble::Failed(_)) => "failed",
-        Some(Trouble::Hung(_)) => "too slow",
+        Some(Trouble::Hung(_) | Trouble::OutOfTime(_)) => "too slow",
     }
     .to_owned()
 }
@@ -160,9 +164,11 @@ fn ratios(series: &Series, reference: &Series) -> Option<(f64, Option<f64>)> {
         let pairs = series.samples.iter().zip(&reference.samples);
         pairs.filter_map(|(mine, theirs)| Some((mine.as_ref()?.figure, theirs.as_ref()?.figure)))
     };
-    let ratio = median(rounds().map(|(mine, theirs)| match mine {
-        Figure::Rate(_) => main_value(mine) / main_value(theirs),
-        _ => main_value(theirs) / main_value(mine),
+    let ratio = median(rounds().filter_map(|(mine, theirs)| match mine {
+        Figure::Rate(_) => Some(main_value(mine) / main_value(theirs)),
+        // Both are next to nothing, and nothing has no multiples.
+        Figure::Rest(_) => None,
+        _ => Some(main_value(theirs) / main_value(mine)),
     }))?;
     let is_round_trip = |(mine, _): &(Figure, Figure)| matches!(mine, Figure::RoundTrip { .. });
     let of_p99 = median(
@@ -175,7 +181,10 @@ fn ratios(series: &Series, reference: &Series) -> Option<(f64, Option<f64>)> {
 
 fn main_value(figure: Figure) -> f64 {
     match figure {
-        Figure::Rate(value) | Figure::Duration(value) | Figure::Memory(value) => value,
+        Figure::Rate(value)
+        | Figure::Duration(value)
+        | Figure::Memory(value)
+        | Figure::Rest(value) => value,
         Figure::RoundTrip { median, .. } => median,
     }
 }
@@ -218,7 +227,7 @@ fn bars(options: &Options, results: &[CellResult]) -> Vec<chart::Group> {
     let mut groups = Vec::new();
     for result in results {
         let mut group = chart::Group {
-            name: result.cell.to_string(),
+            name: result.name(),
             bars: Vec::new(),
         };
         for (peer, series) in options.peers.iter().zip(&result.of_peers) {
@@ -235,7 +244,9 @@ fn bars(options: &Options, results: &[CellResult]) -> Vec<chart::Group> {
                 None => group.bars.push((peer.library(), ratio)),
             }
         }
-        groups.push(group);
+        if !group.bars.is_empty() {
+            groups.push(group);
+        }
     }
     groups
 }
@@ -251,13 +262,14 @@ fn samples(options: &Options, results: &[CellResult]) -> String {
                     Figure::RoundTrip { p99, .. } => ("ns", p99.to_string()),
                     Figure::Duration(_) => ("s", String::new()),
                     Figure::Memory(_) => ("bytes/connection", String::new()),
+                    Figure::Rest(_) => ("CPU s/s", String::new()),
                 };
                 let cpu = sample.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
                 let value = main_value(sample.figure);
                 let _ = writeln!(
                     text,
                     "{},{},{},{value},{p99},{unit},{cpu}",
-                    result.cell,
+                    result.name(),
                     peer.name,
                     round + 1
                 );
@@ -311,6 +323,7 @@ fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Sample;
 
     fn series(rates: &[Option<f64>]) -> Series {
         let sample = |rate| Sample {
@@ -352,6 +365,19 @@ mod tests {
             ratios(&trips(10.0, 20.0), &trips(40.0, 100.0)),
             Some((4.0, Some(5.0)))
         );
+    }
+
+    #[test]
+    fn what_is_next_to_nothing_is_told_and_not_compared() {
+        let at_rest = |share| Series {
+            samples: vec![Some(Sample {
+                figure: Figure::Rest(share),
+                cpu: None,
+            })],
+            trouble: None,
+        };
+        assert_eq!(ratios(&at_rest(0.01), &at_rest(0.0)), None);
+        assert_eq!(ratio_cell(&at_rest(0.01), &at_rest(0.0)), "10.00 ms/s");
     }
 
     #[test]

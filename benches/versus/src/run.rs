@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::child::{Report, Side, endpoint};
 use crate::peers::Entry;
@@ -27,13 +27,26 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) span: Duration,
     pub(crate) warm_up: Duration,
+    /// What one peer may take for one cell, all rounds together.
+    pub(crate) limit: Duration,
 }
 
-/// All measurements of one cell: `of_peers[i]` are those of `Options::peers[i]`.
+/// All measurements of one aspect of one cell: `of_peers[i]` are those of `Options::peers[i]`.
 #[derive(Debug)]
 pub(crate) struct CellResult {
     pub(crate) cell: Cell,
+    /// Empty where a cell has but one.
+    pub(crate) aspect: &'static str,
     pub(crate) of_peers: Vec<Series>,
+}
+
+impl CellResult {
+    /// As it stands in tables.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.cell, self.aspect)
+            .trim_end()
+            .to_owned()
+    }
 }
 
 /// One peer's measurements of one cell: one a round, `None` where it failed, and why it last failed.
@@ -61,6 +74,8 @@ pub(crate) enum Figure {
     Duration(f64),
     /// Bytes a connection.
     Memory(f64),
+    /// CPU seconds a second.
+    Rest(f64),
 }
 
 /// Why there is no sample.
@@ -70,6 +85,8 @@ pub(crate) enum Trouble {
     Failed(String),
     /// It was given so long.
     Hung(Duration),
+    /// It was not measured again, having taken this long.
+    OutOfTime(Duration),
 }
 
 impl fmt::Display for Trouble {
@@ -78,6 +95,13 @@ impl fmt::Display for Trouble {
             Self::Unsupported(why) => write!(f, "n/a: {why}"),
             Self::Failed(why) => write!(f, "failed: {why}"),
             Self::Hung(patience) => write!(f, "not done within {} s", patience.as_secs()),
+            Self::OutOfTime(spent) => {
+                write!(
+                    f,
+                    "stopped after {} s, the limit of a cell",
+                    spent.as_secs()
+                )
+            }
         }
     }
 }
@@ -88,15 +112,12 @@ pub(crate) fn run(options: &Options) -> Result<Vec<CellResult>, String> {
     let folder = Folder::new().map_err(|error| format!("no folder for ipc sockets: {error}"))?;
     let mut results = Vec::with_capacity(options.cells.len());
     for &cell in &options.cells {
-        let mut of_peers: Vec<Series> = options.peers.iter().map(|_| Series::default()).collect();
+        let peers = options.peers.iter();
+        let mut turns: Vec<Turns> = peers.map(|_| Turns::new(cell.aspects().len())).collect();
         for round in 1..=options.rounds {
-            for (peer, series) in options.peers.iter().zip(&mut of_peers) {
-                // What cannot be done, or hangs, will do so again.
-                if matches!(
-                    series.trouble,
-                    Some(Trouble::Unsupported(_) | Trouble::Hung(_))
-                ) {
-                    series.samples.push(None);
+            for (peer, turns) in options.peers.iter().zip(&mut turns) {
+                if !turns.goes_on(options.limit) {
+                    turns.record(None);
                     continue;
                 }
                 let measurement = Measurement {
@@ -105,25 +126,86 @@ pub(crate) fn run(options: &Options) -> Result<Vec<CellResult>, String> {
                     cell,
                     options,
                 };
-                match measurement.take(&folder.0) {
-                    Ok(sample) => {
-                        eprintln!(
-                            "{cell} {round}/{} {}: {}",
-                            options.rounds, peer.name, sample
-                        );
-                        series.samples.push(Some(sample));
+                let begin = Instant::now();
+                let outcome = measurement.take(&folder.0);
+                turns.took(begin.elapsed());
+                let so_far = format!("{cell} {round}/{} {}", options.rounds, peer.name);
+                match outcome {
+                    Ok(samples) => {
+                        for (sample, aspect) in samples.iter().zip(cell.aspects()) {
+                            let told = format!("{so_far}: {sample} {aspect}");
+                            eprintln!("{}", told.trim_end());
+                        }
+                        turns.record(Some(&samples));
                     }
                     Err(trouble) => {
-                        eprintln!("{cell} {round}/{} {}: {trouble}", options.rounds, peer.name);
-                        series.samples.push(None);
-                        series.trouble = Some(trouble);
+                        eprintln!("{so_far}: {trouble}");
+                        turns.record(None);
+                        turns.trouble = Some(trouble);
                     }
                 }
             }
         }
-        results.push(CellResult { cell, of_peers });
+        for (number, &aspect) in cell.aspects().iter().enumerate() {
+            results.push(CellResult {
+                cell,
+                aspect,
+                of_peers: turns.iter().map(|turns| turns.series(number)).collect(),
+            });
+        }
     }
     Ok(results)
+}
+
+/// What one peer has come to in one cell.
+struct Turns {
+    /// For each aspect, a sample a round.
+    samples: Vec<Vec<Option<Sample>>>,
+    trouble: Option<Trouble>,
+    spent: Duration,
+    longest: Duration,
+}
+
+impl Turns {
+    fn new(aspects: usize) -> Self {
+        Self {
+            samples: vec![Vec::new(); aspects],
+            trouble: None,
+            spent: Duration::ZERO,
+            longest: Duration::ZERO,
+        }
+    }
+
+    /// Whether to measure once more: what cannot be done, or hangs, will do so again, and what is slow may not take the
+    /// time of all others.
+    fn goes_on(&mut self, limit: Duration) -> bool {
+        match self.trouble {
+            Some(Trouble::Unsupported(_) | Trouble::Hung(_) | Trouble::OutOfTime(_)) => false,
+            _ if self.spent + self.longest > limit => {
+                self.trouble = Some(Trouble::OutOfTime(self.spent));
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn took(&mut self, time: Duration) {
+        self.spent += time;
+        self.longest = self.longest.max(time);
+    }
+
+    fn record(&mut self, samples: Option<&[Sample]>) {
+        for (aspect, series) in self.samples.iter_mut().enumerate() {
+            series.push(samples.map(|samples| samples[aspect]));
+        }
+    }
+
+    fn series(&self, aspect: usize) -> Series {
+        Series {
+            samples: self.samples[aspect].clone(),
+            trouble: self.trouble.clone(),
+        }
+    }
 }
 
 /// One measurement, about to be made.
@@ -141,11 +223,13 @@ struct Event {
 }
 
 impl Measurement<'_> {
-    fn take(&self, folder: &Path) -> Result<Sample, Trouble> {
+    /// A sample for each aspect of the cell.
+    fn take(&self, folder: &Path) -> Result<Vec<Sample>, Trouble> {
         let patience = match self.cell.scenario {
-            Scenario::ConnectStorm { .. } | Scenario::IdleMemory { .. } => LONG_PATIENCE,
+            Scenario::ConnectStorm { .. } | Scenario::Idle { .. } => LONG_PATIENCE,
             _ => PATIENCE + self.options.warm_up + self.options.span,
         };
+        let patience = patience.min(self.options.limit);
         let deadline = Deadline {
             at: Instant::now() + patience,
             patience,
@@ -170,24 +254,26 @@ impl Measurement<'_> {
             let connecter = event.connecter;
             match event.report.ok_or_else(|| gone(&children, connecter))? {
                 Report::Ready(at) => {
-                    if let Scenario::IdleMemory { .. } = self.cell.scenario {
-                        idle_before = children[0].settle(0, deadline)?;
+                    if let Scenario::Idle { .. } = self.cell.scenario {
+                        idle_before = children[0].settle()?;
                     }
                     children.push(self.start(Side::Connect, &at, &sender)?);
                 }
                 Report::Joined => children[0].let_go(),
                 Report::Begin => begun = Some((Instant::now(), cpu(&children))),
-                Report::Connected => {
-                    let Scenario::IdleMemory { connections } = self.cell.scenario else {
-                        continue;
+                #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+                Report::Connected { nanos } => {
+                    let Scenario::Idle { connections } = self.cell.scenario else {
+                        return Err(out_of_turn());
                     };
-                    let idle_after = children[0].settle(connections, deadline)?;
-                    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-                    let bytes = (idle_after as f64 - idle_before as f64) / connections as f64;
-                    return Ok(Sample {
-                        figure: Figure::Memory(bytes),
-                        cpu: None,
-                    });
+                    let grown = children[0].settle()? as f64 - idle_before as f64;
+                    let at_rest = rest(&children, &events)?;
+                    let figures = [
+                        Figure::Memory(grown / connections as f64),
+                        Figure::Duration(nanos as f64 / 1e9),
+                        Figure::Rest(at_rest),
+                    ];
+                    return Ok(figures.map(|figure| Sample { figure, cpu: None }).into());
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::Count { messages, nanos } => {
@@ -196,10 +282,10 @@ impl Measurement<'_> {
                         0 => Figure::Duration(since.elapsed().as_secs_f64()),
                         _ => Figure::Rate(messages as f64 * 1e9 / nanos as f64),
                     };
-                    return Ok(Sample {
+                    return Ok(vec![Sample {
                         figure,
                         cpu: per_million(cpu_before, &children, messages),
-                    });
+                    }]);
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::RoundTrips { median, p99, count } => {
@@ -208,10 +294,10 @@ impl Measurement<'_> {
                         median: median as f64,
                         p99: p99 as f64,
                     };
-                    return Ok(Sample {
+                    return Ok(vec![Sample {
                         figure,
                         cpu: per_million(cpu_before, &children, count),
-                    });
+                    }]);
                 }
                 Report::Unsupported(why) => return Err(Trouble::Unsupported(why)),
                 Report::Failed(why) => return Err(Trouble::Failed(why)),
@@ -271,6 +357,28 @@ impl Measurement<'_> {
     }
 }
 
+/// CPU seconds a second that the accepting side uses while nothing happens; neither side may end meanwhile.
+fn rest(children: &[process::Child], events: &Receiver<Event>) -> Result<f64, Trouble> {
+    let (before, begin) = (children[0].cpu(), Instant::now());
+    match events.recv_timeout(REST) {
+        Err(_) => {}
+        Ok(event) => {
+            return Err(match event.report {
+                Some(Report::Failed(why)) => Trouble::Failed(why),
+                _ => gone(children, event.connecter),
+            });
+        }
+    }
+    let used = children[0]
+        .cpu()
+        .zip(before)
+        .map(|(now, before)| now.saturating_sub(before))
+        .ok_or_else(process::cannot_tell)?;
+    Ok(used.as_secs_f64() / begin.elapsed().as_secs_f64())
+}
+
+/// How long idle connections are left alone: an interval of highwater's heartbeats, so that each has one in it.
+const REST: Duration = Duration::from_secs(10);
 /// How much is kept, in bytes, of what a child writes to standard error: a panic's message stands at its beginning.
 const ENOUGH_WORDS: usize = 300;
 /// Beyond warm-up and measurement: for starting, connecting, and a slow machine.
@@ -353,6 +461,50 @@ impl fmt::Display for Figure {
             }
             Self::Duration(seconds) => write!(f, "{seconds:.2} s"),
             Self::Memory(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
+            Self::Rest(share) => write!(f, "{:.2} ms/s", share * 1e3),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: Sample = Sample {
+        figure: Figure::Duration(1.0),
+        cpu: None,
+    };
+
+    #[test]
+    fn a_peer_is_measured_again_as_long_as_the_next_time_fits_into_its_limit() {
+        let mut turns = Turns::new(1);
+        for _ in 0..3 {
+            assert!(turns.goes_on(Duration::from_secs(40)));
+            turns.took(Duration::from_secs(10));
+            turns.record(Some(&[SAMPLE]));
+        }
+        assert!(!turns.goes_on(Duration::from_secs(39)));
+        turns.record(None);
+        let series = turns.series(0);
+        assert_eq!(
+            series.samples,
+            [Some(SAMPLE), Some(SAMPLE), Some(SAMPLE), None]
+        );
+        assert_eq!(
+            series.trouble,
+            Some(Trouble::OutOfTime(Duration::from_secs(30)))
+        );
+    }
+
+    #[test]
+    fn what_failed_is_tried_again_and_what_cannot_be_done_or_hangs_is_not() {
+        let goes_on = |trouble| {
+            let mut turns = Turns::new(1);
+            turns.trouble = Some(trouble);
+            turns.goes_on(Duration::MAX)
+        };
+        assert!(goes_on(Trouble::Failed("refused".to_owned())));
+        assert!(!goes_on(Trouble::Unsupported("it has none".to_owned())));
+        assert!(!goes_on(Trouble::Hung(Duration::from_secs(1))));
     }
 }

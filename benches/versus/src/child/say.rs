@@ -25,8 +25,10 @@ pub(crate) enum Report {
         p99: u64,
         count: u64,
     },
-    /// Every connection has been asked for.
-    Connected,
+    /// Every connection has its handshake behind it, so long after the first was asked for.
+    Connected {
+        nanos: u64,
+    },
     Unsupported(String),
     Failed(String),
 }
@@ -57,7 +59,7 @@ impl Report {
                 format!("round-trips {median} {p99} {count}\n")
             }
             Self::Joined => "joined\n".to_owned(),
-            Self::Connected => "connected\n".to_owned(),
+            Self::Connected { nanos } => format!("connected {nanos}\n"),
             Self::Unsupported(why) => format!("unsupported {why}\n"),
             Self::Failed(why) => format!("failed {why}\n"),
         }
@@ -85,7 +87,7 @@ impl FromStr for Report {
                 count: number()?,
             },
             "joined" => Self::Joined,
-            "connected" => Self::Connected,
+            "connected" => Self::Connected { nanos: number()? },
             "unsupported" => Self::Unsupported(rest.to_owned()),
             "failed" => Self::Failed(rest.to_owned()),
             _ => return Err(()),
@@ -112,7 +114,7 @@ mod tests {
                 count: 65,
             },
             Report::Joined,
-            Report::Connected,
+            Report::Connected { nanos: 35 },
             Report::Unsupported("it has no such socket".to_owned()),
             Report::Failed("connection refused".to_owned()),
         ] {

@@ -5,7 +5,7 @@ use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Deadline, Trouble};
+use super::Trouble;
 
 /// One side of a measurement; killed and reaped when dropped.
 pub(super) struct Child {
@@ -50,32 +50,21 @@ impl Child {
         None
     }
 
-    /// Waits until it has come to rest with at least `files` more open files than at its start: bytes of memory then.
+    /// Waits until it has come to rest, or has had time enough for it: bytes of memory then.
     ///
     /// At rest is a process whose CPU clock stands still for a while.
-    pub(super) fn settle(&self, files: usize, deadline: Deadline) -> Result<u64, Trouble> {
+    pub(super) fn settle(&self) -> Result<u64, Trouble> {
+        let begin = Instant::now();
         let mut last = None;
         let mut still = 0;
-        while still < STILL_LOOKS {
-            if Instant::now() > deadline.at {
-                return Err(deadline.missed());
-            }
+        while still < STILL_LOOKS && begin.elapsed() < TIME_TO_SETTLE {
             std::thread::sleep(BETWEEN_LOOKS);
             let cpu = self.cpu().ok_or_else(cannot_tell)?;
             let at_rest = last.is_some_and(|last| cpu.saturating_sub(last) < STILL);
-            still = if at_rest && self.open_files()? >= files {
-                still + 1
-            } else {
-                0
-            };
+            still = if at_rest { still + 1 } else { 0 };
             last = Some(cpu);
         }
         self.memory()
-    }
-
-    fn open_files(&self) -> Result<usize, Trouble> {
-        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.process.id()));
-        Ok(folder.map_err(|_| cannot_tell())?.count())
     }
 
     /// Resident memory in bytes.
@@ -106,9 +95,11 @@ impl Drop for Child {
 /// How often a process is looked at while it settles, and how often it must look still in a row.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const STILL_LOOKS: u32 = 6;
+/// One that is never still has its memory read all the same.
+const TIME_TO_SETTLE: Duration = Duration::from_secs(5);
 /// CPU time between two looks that still counts as rest: timers fire in an idle process, too.
 const STILL: Duration = Duration::from_micros(500);
 
-fn cannot_tell() -> Trouble {
+pub(super) fn cannot_tell() -> Trouble {
     Trouble::Unsupported("this system does not tell".to_owned())
 }
