@@ -266,8 +266,10 @@ impl Measurement<'_> {
                     let Scenario::Idle { connections } = self.cell.scenario else {
                         return Err(out_of_turn());
                     };
-                    let grown = children[0].settle()? as f64 - idle_before as f64;
+                    let memory = children[0].settle();
+                    // Of a process that has ended, the system tells nothing; its end comes first.
                     let at_rest = rest(&children, &events)?;
+                    let grown = memory? as f64 - idle_before as f64;
                     let figures = [
                         Figure::Memory(grown / connections as f64),
                         Figure::Duration(nanos as f64 / 1e9),
