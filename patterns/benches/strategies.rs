@@ -19,12 +19,15 @@ use highwater_patterns::{
 )]
 #[path = "../src"]
 mod parts {
-    pub(crate) mod pipe_map;
     pub(crate) mod strategy;
     // Cargo compiles benchmarks, too, with `cfg(test)`, so the unit tests come along.
     pub(crate) mod testing;
 }
-use parts::{pipe_map, strategy, testing};
+use parts::{strategy, testing};
+
+mod pipe_map {
+    pub(crate) use highwater_patterns::PipeMap;
+}
 
 use strategy::{FairQueue, FanOut, LoadBalance, RoutingTable};
 

@@ -49,6 +49,7 @@ pub use outcome::{Admission, AdmissionRefusal, Refusal, Refused, Sent};
 pub use pair::Pair;
 pub use pattern::Pattern;
 pub use peer::{Afterlife, Peer};
+pub use pipe_map::PipeMap;
 pub use pipes::{DropCause, PipeId, Pipes, Received};
 pub use publish::Pub;
 pub use pull::Pull;

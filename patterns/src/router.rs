@@ -52,12 +52,12 @@ impl Router {
     #[inline]
     pub fn recv_from(&mut self, pipes: &mut impl Pipes) -> Option<(RoutingId, Message)> {
         let message = self.incoming.recv(pipes)?;
-        let id = self.table.id_of(self.incoming.source());
+        let id = self.table.sender(self.incoming.source());
         let id = id.expect("only identified pipes are in the fair queue");
         Some((id.clone(), message))
     }
 
-    /// Sends `message` to the peer known as `id`.
+    /// Sends `message` to the peer known as `id`, or leaves it as it is.
     ///
     /// # Errors
     ///
@@ -67,16 +67,16 @@ impl Router {
     pub fn send_to(
         &mut self,
         id: &RoutingId,
-        mut message: Message,
+        message: &mut Message,
         pipes: &mut impl Pipes,
-    ) -> Result<Sent, Refused> {
+    ) -> Result<Sent, Refusal> {
         let Some(pipe) = self.table.route(id.as_bytes()) else {
-            return self.undelivered(None, message, Refusal::NoRoute, pipes);
+            return self.undelivered(None, Refusal::NoRoute, pipes);
         };
-        if pipes.try_write(pipe, &mut message) {
+        if pipes.try_write(pipe, message) {
             Ok(Sent::ONE)
         } else {
-            self.undelivered(Some(pipe), message, Refusal::Full, pipes)
+            self.undelivered(Some(pipe), Refusal::Full, pipes)
         }
     }
 
@@ -89,12 +89,11 @@ impl Router {
     fn undelivered(
         &self,
         pipe: Option<PipeId>,
-        message: Message,
         reason: Refusal,
         pipes: &mut impl Pipes,
-    ) -> Result<Sent, Refused> {
+    ) -> Result<Sent, Refusal> {
         match self.undeliverable {
-            Undeliverable::GiveBack => Err(reason.give_back(message)),
+            Undeliverable::GiveBack => Err(reason),
             Undeliverable::Drop => {
                 let cause = match reason {
                     Refusal::Full => DropCause::NoRoom,
@@ -169,27 +168,29 @@ impl Rules for Router {
     /// The first frame is the routing id, and is removed.
     fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
         let Some(pipe) = self.table.route(message.first()) else {
-            return self.undelivered(None, message, Refusal::NoRoute, pipes);
+            return self
+                .undelivered(None, Refusal::NoRoute, pipes)
+                .map_err(|reason| reason.give_back(message));
         };
         match message.split_first() {
             (id, Some(mut body)) => {
                 if pipes.try_write(pipe, &mut body) {
                     Ok(Sent::ONE)
                 } else {
-                    let message = body.with_first(id);
-                    self.undelivered(Some(pipe), message, Refusal::Full, pipes)
+                    self.undelivered(Some(pipe), Refusal::Full, pipes)
+                        .map_err(|reason| reason.give_back(body.with_first(id)))
                 }
             }
-            (id, None) => {
-                self.undelivered(Some(pipe), Message::from(id), Refusal::Malformed, pipes)
-            }
+            (id, None) => self
+                .undelivered(Some(pipe), Refusal::Malformed, pipes)
+                .map_err(|reason| reason.give_back(Message::from(id))),
         }
     }
 
     /// The routing id of the sender is put in front.
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         let (id, message) = self.recv_from(pipes)?;
-        Some(message.with_first(id.into_frame()))
+        Some(message.with_first(id.to_frame()))
     }
 
     /// A ROUTER that drops can always send.

@@ -1,6 +1,8 @@
 //! Routing ids: how a ROUTER names its peers.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::Frame;
 
@@ -17,8 +19,18 @@ use crate::Frame;
 /// assert!(RoutingId::new("").is_err());
 /// # Ok::<(), highwater_patterns::InvalidRoutingId>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RoutingId(Frame);
+///
+/// Takes 24 bytes; ids of up to 22 bytes are stored in it, longer ones are shared by reference count.
+#[derive(Clone)]
+pub struct RoutingId(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(Arc<[u8]>),
+}
+
+const SHORT: usize = 22;
 
 impl RoutingId {
     /// The most bytes that an id may have.
@@ -35,50 +47,76 @@ impl RoutingId {
             None => Err(InvalidRoutingId::Empty),
             Some(0) => Err(InvalidRoutingId::Reserved),
             Some(_) if id.len() > Self::MAX_LEN => Err(InvalidRoutingId::TooLong { len: id.len() }),
-            Some(_) => Ok(Self(id)),
+            Some(_) => Ok(Self::of(&id)),
         }
     }
 
     /// The id a ROUTER gives to a peer without one: a zero byte, then `number`, big-endian.
     pub fn generated(number: u32) -> Self {
         let [a, b, c, d] = number.to_be_bytes();
-        Self(Frame::from(&[0, a, b, c, d]))
+        Self::of(&[0, a, b, c, d])
     }
 
     /// Any 1 to 255 bytes, also of the generated form: an id as it came out of a ROUTER's message.
     pub fn from_frame(id: Frame) -> Result<Self, InvalidRoutingId> {
         match id.len() {
             0 => Err(InvalidRoutingId::Empty),
-            1..=Self::MAX_LEN => Ok(Self(id)),
+            1..=Self::MAX_LEN => Ok(Self::of(&id)),
             len => Err(InvalidRoutingId::TooLong { len }),
         }
     }
 
+    fn of(id: &[u8]) -> Self {
+        let mut bytes = [0; SHORT];
+        Self(match bytes.get_mut(..id.len()) {
+            Some(place) => {
+                place.copy_from_slice(id);
+                let len = id.len() as u8;
+                Repr::Short { len, bytes }
+            }
+            None => Repr::Long(id.into()),
+        })
+    }
+
     /// The bytes of the id.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Repr::Short { len, bytes } => &bytes[..usize::from(*len).min(SHORT)],
+            Repr::Long(bytes) => bytes,
+        }
     }
 
     /// The id as a frame, to put before a message.
-    pub fn into_frame(self) -> Frame {
-        self.0
+    pub fn to_frame(&self) -> Frame {
+        Frame::from(self.as_bytes())
     }
+}
 
-    /// The id as a frame, to put before a message.
-    pub fn as_frame(&self) -> &Frame {
-        &self.0
+impl PartialEq for RoutingId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for RoutingId {}
+
+impl Hash for RoutingId {
+    /// As the bytes alone: a map is asked with either.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
 impl AsRef<[u8]> for RoutingId {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
 impl std::borrow::Borrow<[u8]> for RoutingId {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
@@ -90,11 +128,12 @@ impl fmt::Debug for RoutingId {
 
 impl fmt::Display for RoutingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.iter().all(u8::is_ascii_graphic) {
-            write!(f, "{}", self.0.escape_ascii())
+        let id = self.as_bytes();
+        if id.iter().all(u8::is_ascii_graphic) {
+            write!(f, "{}", id.escape_ascii())
         } else {
             f.write_str("0x")?;
-            self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
         }
     }
 }
@@ -139,6 +178,17 @@ mod tests {
             Err(InvalidRoutingId::TooLong { len: 256 })
         );
         assert!(RoutingId::new(vec![1; 255]).is_ok());
+    }
+
+    #[test]
+    fn ids_of_any_length_keep_their_bytes_in_24_of_ours() {
+        assert_eq!(size_of::<RoutingId>(), 24);
+        for len in [1, 21, 22, 23, 255] {
+            let id = RoutingId::new(vec![b'x'; len]).expect("a valid id");
+            assert_eq!(id.as_bytes(), vec![b'x'; len]);
+            assert_eq!(id.to_frame(), vec![b'x'; len]);
+            assert_eq!(RoutingId::from_frame(id.to_frame()), Ok(id));
+        }
     }
 
     #[test]

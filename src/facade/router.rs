@@ -6,7 +6,6 @@ use highwater_patterns::{Message, Pattern, RoutingId, SocketType};
 
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
-use crate::facade::calls::by_value;
 use crate::socket::{RecvFailure, SendFailure, Wait};
 
 super::socket! {
@@ -97,9 +96,7 @@ impl Router {
                 wait,
                 &mut message,
                 |pattern, table, message| match pattern {
-                    Pattern::Router(rules) => {
-                        by_value(message, |message| rules.send_to(id, message, table))
-                    }
+                    Pattern::Router(rules) => rules.send_to(id, message, table),
                     other => other.offer(message, table),
                 },
             )

@@ -15,7 +15,6 @@ mod control;
 mod endpoints;
 mod leader;
 mod slot;
-mod slots;
 mod table;
 mod wait;
 mod watch;

@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received, SocketType};
+use highwater_patterns::{DropCause, Message, PipeId, PipeMap, Pipes, Received, SocketType};
 
 use super::slot::{Counts, Slot};
-use super::slots::Slots;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -23,7 +22,7 @@ const MOST_LENT: usize = 8;
 /// The pipes of one socket.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pipes: Slots,
+    pipes: PipeMap<Slot>,
     telemetry: Arc<Telemetry>,
     kind: SocketType,
     pace: Pace,
@@ -41,7 +40,7 @@ pub(crate) struct Table {
 impl Table {
     pub(super) fn new(kind: SocketType, telemetry: Arc<Telemetry>) -> Self {
         Self {
-            pipes: Slots::default(),
+            pipes: PipeMap::default(),
             telemetry,
             kind,
             pace: Pace::default(),
@@ -56,13 +55,18 @@ impl Table {
     /// There is a new pipe over a wire.
     pub(super) fn attach(&mut self, pipe: Arc<Pipe>) {
         let translate = matches!(self.kind, SocketType::Pub | SocketType::XPub);
-        self.pipes.insert(Slot::wire(pipe, translate));
+        self.insert(Slot::wire(pipe, translate));
     }
 
     /// There is a new pipe within the process.
     pub(super) fn attach_inproc(&mut self, end: InprocEnd) {
         self.lanes += 1;
-        self.pipes.insert(Slot::inproc(end));
+        self.insert(Slot::inproc(end));
+    }
+
+    fn insert(&mut self, slot: Slot) {
+        let old = self.pipes.insert(slot.id(), slot);
+        debug_assert!(old.is_none(), "a pipe is attached once");
     }
 
     /// A connection is behind `pipe`; false if the pipe is gone.
@@ -130,7 +134,7 @@ impl Table {
     /// Pipes that are ending and have been read to the end.
     pub(super) fn ended(&self) -> Vec<PipeId> {
         self.pipes
-            .iter()
+            .values()
             .filter(|slot| slot.has_ended())
             .map(Slot::id)
             .collect()
@@ -138,7 +142,7 @@ impl Table {
 
     /// Whether some pipe is ending, so that [`ended`](Self::ended) is worth asking.
     pub(super) fn has_ending(&self) -> bool {
-        self.pipes.iter().any(Slot::is_ending)
+        self.pipes.values().any(Slot::is_ending)
     }
 
     /// Pipes within the process that the pattern has closed since the last call.
@@ -175,12 +179,12 @@ impl Table {
 
     /// All pipes.
     pub(super) fn ids(&self) -> Vec<PipeId> {
-        self.pipes.iter().map(Slot::id).collect()
+        self.pipes.pipes().collect()
     }
 
     /// The connected peers.
     pub(super) fn peers(&self) -> impl Iterator<Item = &Arc<PeerInfo>> {
-        self.pipes.iter().filter_map(Slot::peer)
+        self.pipes.values().filter_map(Slot::peer)
     }
 
     /// The connected peer behind `pipe`.
@@ -198,7 +202,7 @@ impl Table {
             peer.connected_here == connected_here && peer.endpoint == *endpoint
         };
         self.pipes
-            .iter()
+            .values()
             .filter(|slot| slot.peer().is_some_and(is_theirs))
             .map(Slot::id)
             .collect()
@@ -221,13 +225,13 @@ impl Table {
     }
 
     pub(super) fn peer_stats(&self) -> Vec<PeerStats> {
-        self.pipes.iter().filter_map(Slot::stats).collect()
+        self.pipes.values().filter_map(Slot::stats).collect()
     }
 
     /// Sums over all pipes, past ones included.
     pub(super) fn totals(&self) -> Counts {
         let mut totals = self.past;
-        for slot in self.pipes.iter() {
+        for slot in self.pipes.values() {
             let counts = slot.counts();
             totals.sent += counts.sent;
             totals.received += counts.received;
@@ -258,13 +262,13 @@ impl Table {
     /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
     /// heavy any more.
     pub(super) fn ask_for_ease(&self) -> Option<u64> {
-        let slot = self.pipes.iter().next()?;
+        let slot = self.pipes.values().next()?;
         slot.ask_for_ease().then(|| slot.counts().bytes_sent)
     }
 
     /// The wait for that was in vain.
     pub(super) fn has_stalled(&self) {
-        self.pipes.iter().for_each(Slot::has_stalled);
+        self.pipes.values().for_each(Slot::has_stalled);
     }
 
     /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
@@ -272,14 +276,14 @@ impl Table {
     pub(super) fn is_lendable(&self) -> bool {
         self.lanes == 0
             && self.pipes.len() <= MOST_LENT
-            && self.pipes.iter().any(|slot| slot.live_wire().is_some())
+            && self.pipes.values().any(|slot| slot.live_wire().is_some())
     }
 
     /// Borrows the readers of all live links; the pipes whose readers came just now.
     pub(super) fn borrow_readers(&mut self) -> Vec<PipeId> {
         let not_here = |slot: &&mut Slot| slot.live_wire().is_some_and(|(_, lent)| !lent);
         self.pipes
-            .iter_mut()
+            .values_mut()
             .filter(not_here)
             .filter_map(|slot| slot.intake()?.borrow_reader().then(|| slot.id()))
             .collect()
@@ -288,7 +292,7 @@ impl Table {
     /// Gives all borrowed readers back.
     pub(crate) fn return_readers(&mut self) {
         self.pipes
-            .iter_mut()
+            .values_mut()
             .filter_map(Slot::intake)
             .for_each(|intake| intake.return_reader());
     }
@@ -296,7 +300,7 @@ impl Table {
     /// The links whose readers are here.
     pub(super) fn lent(&self) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
         self.pipes
-            .iter()
+            .values()
             .filter_map(|slot| match slot.live_wire()? {
                 (wire, true) => Some((slot.id(), wire)),
                 (_, false) => None,
@@ -319,7 +323,7 @@ impl Table {
     /// The lanes within the process that can be read.
     pub(super) fn lanes(&self) -> impl Iterator<Item = (PipeId, &Arc<Lane>)> {
         self.pipes
-            .iter()
+            .values()
             .filter_map(|slot| Some((slot.id(), slot.lane()?.incoming()?)))
     }
 
@@ -329,7 +333,7 @@ impl Table {
             return Vec::new();
         }
         self.pipes
-            .iter()
+            .values()
             .filter(|slot| slot.lane().is_some_and(InprocEnd::wait_for_news))
             .map(Slot::id)
             .collect()

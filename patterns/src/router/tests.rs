@@ -146,9 +146,11 @@ fn the_typed_calls_keep_id_and_message_apart() {
     let (from, message) = rules.recv_from(pipes).expect("arrived");
     assert_eq!((&from, message), (&id("a"), "ping".into()));
     assert_eq!(rules.routing_id(pipe), Some(&from));
-    assert_eq!(rules.send_to(&from, "pong".into(), pipes), Ok(Sent::ONE));
-    let refused = rules.send_to(&id("b"), "x".into(), pipes);
-    assert_eq!(refused.expect_err("unknown").reason, Refusal::NoRoute);
+    let sent = rules.send_to(&from, &mut "pong".into(), pipes);
+    assert_eq!(sent, Ok(Sent::ONE));
+    let mut message = "x".into();
+    let refused = rules.send_to(&id("b"), &mut message, pipes);
+    assert_eq!((refused, message), (Err(Refusal::NoRoute), "x".into()));
     assert_eq!(router.pipes.take(pipe), ["pong"]);
 }
 

@@ -1,16 +1,19 @@
 //! An array of pipes, the usable ones first, and a cursor that goes round them.
 //!
 //! Owns: which pipes are usable now, and whose turn it is.
-//! Always true: each attached pipe is in the array once; the cursor points at a usable pipe, or is 0 if there is none.
+//! Always true: each attached pipe is in the array once, and its place is known; the cursor points at a usable pipe, or
+//! is 0 if there is none.
 //! Must not know: what makes a pipe usable.
 
 use crate::PipeId;
+use crate::pipe_map::PipeMap;
 
-/// The pipes of a round robin. Finding whose turn it is costs one array access; everything else may search.
+/// The pipes of a round robin. Finding whose turn it is costs one array access; nothing costs more for more pipes.
 #[derive(Debug, Default)]
 pub(crate) struct Rotation {
     /// The first `usable` take their turns, the others wait to be reactivated.
     pipes: Vec<PipeId>,
+    places: PipeMap<usize>,
     usable: usize,
     cursor: usize,
 }
@@ -43,29 +46,34 @@ impl Rotation {
 
     /// A new pipe, usable, behind the other usable ones.
     pub(crate) fn attach(&mut self, pipe: PipeId) {
-        debug_assert!(!self.pipes.contains(&pipe), "{pipe:?} attached twice");
+        let place = self.pipes.len();
+        let before = self.places.insert(pipe, place);
+        debug_assert!(before.is_none(), "{pipe:?} attached twice");
         self.pipes.push(pipe);
-        self.activate_at(self.pipes.len() - 1);
+        self.activate_at(place);
     }
 
     /// `pipe` is usable again, behind the other usable ones. Nothing happens if it is usable or not attached.
     pub(crate) fn activate(&mut self, pipe: PipeId) {
-        let resting = &self.pipes[self.usable..];
-        if let Some(offset) = resting.iter().position(|&known| known == pipe) {
-            self.activate_at(self.usable + offset);
+        if let Some(&place) = self.places.get(pipe)
+            && place >= self.usable
+        {
+            self.activate_at(place);
         }
     }
 
     /// `pipe` is gone. Nothing happens if it is not attached.
     pub(crate) fn detach(&mut self, pipe: PipeId) {
-        let Some(mut index) = self.pipes.iter().position(|&known| known == pipe) else {
+        let Some(&place) = self.places.get(pipe) else {
             return;
         };
-        if index < self.usable {
-            self.rest(index);
-            index = self.usable;
+        if place < self.usable {
+            self.rest(place);
         }
-        self.pipes.swap_remove(index);
+        let place = place.max(self.usable);
+        self.swap(place, self.pipes.len() - 1);
+        self.pipes.pop();
+        self.places.remove(pipe);
     }
 
     /// The usable pipes, in the order of their places.
@@ -74,14 +82,26 @@ impl Rotation {
     }
 
     fn activate_at(&mut self, index: usize) {
-        self.pipes.swap(index, self.usable);
+        self.swap(index, self.usable);
         self.usable += 1;
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        self.pipes.swap(a, b);
+        for place in [a, b] {
+            if let Some(known) = self.places.get_mut(self.pipes[place]) {
+                *known = place;
+            }
+        }
     }
 
     /// Moves the usable pipe at `index` to the first place of those that rest.
     fn rest(&mut self, index: usize) {
         self.usable -= 1;
-        self.pipes.swap(index, self.usable);
+        self.swap(index, self.usable);
         if self.cursor >= self.usable {
             self.cursor = 0;
         }
@@ -95,6 +115,10 @@ impl Rotation {
         held.sort_unstable();
         expected.sort_unstable();
         assert_eq!(held, expected, "each attached pipe is here once");
+        assert_eq!(self.places.len(), self.pipes.len());
+        for (place, pipe) in self.pipes.iter().enumerate() {
+            assert_eq!(self.places.get(*pipe), Some(&place));
+        }
         assert!(self.usable <= self.pipes.len());
         assert!(self.cursor < self.usable || (self.cursor == 0 && self.usable == 0));
     }

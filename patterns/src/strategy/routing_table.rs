@@ -16,8 +16,18 @@ use crate::{PipeId, RoutingId};
 pub(crate) struct RoutingTable {
     /// Looked up, never walked: peers choose ids, so the hash must be one they cannot foresee.
     routes: HashMap<RoutingId, PipeId>,
-    ids: PipeMap<RoutingId>,
+    names: PipeMap<Name>,
+    /// The pipe whose id was asked for last: an answer goes where the question came from.
+    recent: Option<PipeId>,
     next: u32,
+}
+
+/// What a peer is known as.
+#[derive(Debug)]
+struct Name {
+    id: RoutingId,
+    /// Messages for the id go to its pipe.
+    routed: bool,
 }
 
 impl RoutingTable {
@@ -32,32 +42,44 @@ impl RoutingTable {
     /// The pipe to which messages for `id` go.
     #[inline]
     pub(crate) fn route(&self, id: &[u8]) -> Option<PipeId> {
+        if let Some(pipe) = self.recent
+            && let Some(name) = self.names.get(pipe)
+            && name.routed
+            && name.id.as_bytes() == id
+        {
+            return Some(pipe);
+        }
         self.routes.get(id).copied()
     }
 
     /// The id of the peer behind `pipe`.
     #[inline]
     pub(crate) fn id_of(&self, pipe: PipeId) -> Option<&RoutingId> {
-        self.ids.get(pipe)
+        self.names.get(pipe).map(|name| &name.id)
+    }
+
+    /// As [`Self::id_of`], of a peer to which an answer is likely.
+    #[inline]
+    pub(crate) fn sender(&mut self, pipe: PipeId) -> Option<&RoutingId> {
+        self.recent = Some(pipe);
+        self.id_of(pipe)
     }
 
     /// Whether messages for the id of `pipe` go to `pipe`.
     pub(crate) fn is_routed(&self, pipe: PipeId) -> bool {
-        self.ids
-            .get(pipe)
-            .is_some_and(|id| self.routes.get(id) == Some(&pipe))
+        self.names.get(pipe).is_some_and(|name| name.routed)
     }
 
-    /// The pipes that messages can go to, in the order of their numbers.
+    /// The pipes that messages can go to.
     pub(crate) fn routed(&self) -> impl Iterator<Item = PipeId> + '_ {
-        self.ids.pipes().filter(|&pipe| self.is_routed(pipe))
+        self.names.pipes().filter(|&pipe| self.is_routed(pipe))
     }
 
     /// The peer behind `pipe` is known as `id` from now on.
     pub(crate) fn insert(&mut self, pipe: PipeId, id: RoutingId) {
         let before = self.routes.insert(id.clone(), pipe);
         debug_assert!(before.is_none(), "{id:?} has a pipe already");
-        let before = self.ids.insert(pipe, id);
+        let before = self.names.insert(pipe, Name { id, routed: true });
         debug_assert!(before.is_none(), "{pipe:?} has an id already");
     }
 
@@ -74,10 +96,10 @@ impl RoutingTable {
 
     /// Nothing goes to `pipe` any more, and its id is free; what it still has to say is known under that id.
     pub(crate) fn close_route(&mut self, pipe: PipeId) {
-        if self.is_routed(pipe)
-            && let Some(id) = self.ids.get(pipe)
+        if let Some(name) = self.names.get_mut(pipe)
+            && std::mem::take(&mut name.routed)
         {
-            self.routes.remove(id);
+            self.routes.remove(&name.id);
         }
     }
 
@@ -85,15 +107,15 @@ impl RoutingTable {
     pub(crate) fn retire(&mut self, pipe: PipeId) {
         self.close_route(pipe);
         let fresh = self.generate();
-        if let Some(id) = self.ids.get_mut(pipe) {
-            *id = fresh;
+        if let Some(name) = self.names.get_mut(pipe) {
+            name.id = fresh;
         }
     }
 
     /// `pipe` is gone.
     pub(crate) fn remove(&mut self, pipe: PipeId) {
         self.close_route(pipe);
-        self.ids.remove(pipe);
+        self.names.remove(pipe);
     }
 }
 
