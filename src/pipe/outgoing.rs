@@ -428,6 +428,7 @@ impl State {
     /// Decides who writes what was just added.
     #[inline]
     fn after_push(&mut self, pace: &mut Pace) {
+        pace.has_sent();
         if self.busy || self.blocked || self.broken || self.wire.is_none() {
             return;
         }
@@ -438,15 +439,18 @@ impl State {
         }
     }
 
-    /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves the beginning to the I/O thread
-    /// and goes on filling.
+    /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves
+    /// the beginning to the I/O thread and goes on filling.
     #[cold]
     fn begin(&mut self, pace: &mut Pace) {
         if pace.is_conversation() {
             self.write_here();
             pace.has_written();
         } else {
-            self.schedule();
+            pace.has_begun();
+            if !self.scheduled {
+                self.schedule();
+            }
         }
     }
 
