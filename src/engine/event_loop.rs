@@ -58,12 +58,12 @@ struct Lender {
     ticking: bool,
 }
 
-/// Whatever has a key.
+/// Whatever has a key. Boxed: half of the places in a map are empty.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Listener(ListenerEntry),
-    Session(SessionEntry),
-    Link(LinkEntry),
+    Listener(Box<ListenerEntry>),
+    Session(Box<SessionEntry>),
+    Link(Box<LinkEntry>),
 }
 
 /// The end of a listener, session or link, while what waits is still being sent.

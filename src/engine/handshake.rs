@@ -93,7 +93,7 @@ impl Loop {
             closing: None,
             output_lost: None,
         };
-        self.entries.insert(key, Entry::Link(entry));
+        self.entries.insert(key, Entry::Link(Box::new(entry)));
         if in_progress {
             self.set_link_timer(key);
         }

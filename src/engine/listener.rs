@@ -50,7 +50,7 @@ impl Loop {
                     config,
                     paused: false,
                 };
-                self.entries.insert(key, Entry::Listener(entry));
+                self.entries.insert(key, Entry::Listener(Box::new(entry)));
             }
             Err(error) => {
                 telemetry.accepts_failed.add(1);
@@ -66,7 +66,7 @@ impl Loop {
             self.timers.set(key, None);
             let ListenerEntry {
                 listener, config, ..
-            } = entry;
+            } = *entry;
             drop(listener);
             config
                 .telemetry

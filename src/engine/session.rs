@@ -76,7 +76,7 @@ impl Loop {
             targets: VecDeque::new(),
             closing: None,
         };
-        self.entries.insert(key, Entry::Session(session));
+        self.entries.insert(key, Entry::Session(Box::new(session)));
         match stream {
             None => self.attempt(key),
             Some(stream) => self.take_over(key, stream),

@@ -161,7 +161,7 @@ impl Loop {
             config,
             output_lost,
             ..
-        } = entry
+        } = &mut **entry
         else {
             return;
         };
