@@ -443,14 +443,11 @@ impl State {
     /// the beginning to the I/O thread and goes on filling.
     #[cold]
     fn begin(&mut self, pace: &mut Pace) {
-        if pace.is_conversation() {
+        if pace.begin() {
             self.write_here();
-            pace.has_written();
-        } else {
             pace.has_begun();
-            if !self.scheduled {
-                self.schedule();
-            }
+        } else if !self.scheduled {
+            self.schedule();
         }
     }
 

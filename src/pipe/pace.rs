@@ -1,6 +1,6 @@
 //! How a socket sends: message by message, or in a stream.
 //!
-//! Owns: when it last wrote at once, whether it has waited for input since, and how much it sends between two waits.
+//! Owns: when it last wrote at once, whether it has waited for input since, and how much it sends between two pauses.
 //! Always true: the clock is asked only where a link is idle, so a stream never asks it.
 //! Must not know: what is sent, or to whom.
 
@@ -15,10 +15,8 @@ pub(crate) struct Pace {
     /// The pipe written to last has more than its soft budget of bytes, and its peer takes some.
     heavy: bool,
     last_write: Option<Instant>,
-    /// Messages sent since it last waited.
+    /// Messages sent since it last began, after a wait or a pause.
     sent: u32,
-    /// Between the last two waits it sent many messages: what follows the first will be worth waiting for.
-    in_bursts: bool,
 }
 
 impl Pace {
@@ -42,10 +40,6 @@ impl Pace {
     /// The socket has waited for input: what comes next is an answer.
     pub(crate) fn waited(&mut self) {
         self.waited = true;
-        let sent = std::mem::take(&mut self.sent);
-        if sent > 0 {
-            self.in_bursts = sent > MOST_ANSWERS;
-        }
     }
 
     /// The socket has sent a message.
@@ -70,28 +64,26 @@ impl Pace {
         std::mem::take(&mut self.heavy)
     }
 
-    /// Whether the next message is best written at once.
-    pub(super) fn is_conversation(&self) -> bool {
-        if self.in_bursts {
-            !self.waited && self.is_idle(IDLE_IN_BURSTS)
-        } else {
-            self.waited || self.is_idle(IDLE_AFTER)
+    /// Whether the message at hand is best written at once: the first after a wait or a pause, unless many followed the
+    /// last such. What follows it will be worth waiting for.
+    pub(super) fn begin(&mut self) -> bool {
+        if !self.waited && !self.is_idle(IDLE_AFTER) {
+            return false;
         }
+        let in_bursts = std::mem::take(&mut self.sent) > MOST_ANSWERS;
+        let at_once = !in_bursts || !self.waited && self.is_idle(IDLE_AFTER_BURST);
+        if !at_once {
+            self.has_begun();
+        }
+        at_once
     }
 
     fn is_idle(&self, after: Duration) -> bool {
         self.last_write.is_none_or(|last| last.elapsed() > after)
     }
 
-    /// The socket has left the beginning of a stream to the I/O thread.
+    /// The socket has just written to an idle link, or has left the beginning of a burst to the I/O thread.
     pub(super) fn has_begun(&mut self) {
-        if self.waited {
-            self.has_written();
-        }
-    }
-
-    /// The socket has just written to an idle link.
-    pub(super) fn has_written(&mut self) {
         self.waited = false;
         self.last_write = Some(Instant::now());
     }
@@ -100,44 +92,44 @@ impl Pace {
 /// A socket that has not written for so long is idle: its next message is written at once.
 const IDLE_AFTER: Duration = Duration::from_micros(20);
 
-/// The same for a socket that sends in bursts, which may well take that long to fill.
-const IDLE_IN_BURSTS: Duration = Duration::from_micros(200);
+/// The same after a burst: between two bursts there may well be a longer pause.
+const IDLE_AFTER_BURST: Duration = Duration::from_micros(200);
 
-/// With more messages than this between two waits a socket sends in bursts. As many peers can hold a conversation with
-/// it, a message each.
+/// More messages than this between two pauses are a burst. As many peers can hold a conversation with the socket, a
+/// message each.
 const MOST_ANSWERS: u32 = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Sends `messages` between two waits.
-    fn cycle(pace: &mut Pace, messages: u32) {
+    /// Sends `messages` after a wait; whether the first was to be written at once.
+    fn cycle(pace: &mut Pace, messages: u32) -> bool {
         pace.waited();
-        (0..messages).for_each(|_| pace.has_sent());
-        pace.waited();
-    }
-
-    #[test]
-    fn an_answer_is_written_at_once_and_a_burst_of_them_is_not() {
-        let mut pace = Pace::default();
-        cycle(&mut pace, 1);
-        assert!(pace.is_conversation());
-        cycle(&mut pace, MOST_ANSWERS + 1);
-        assert!(!pace.is_conversation());
-        // A wait without a message in between says nothing.
-        pace.waited();
-        assert!(!pace.is_conversation());
-        cycle(&mut pace, 1);
-        assert!(pace.is_conversation());
-    }
-
-    #[test]
-    fn whoever_has_left_a_burst_to_the_io_thread_does_not_break_into_it() {
-        let mut pace = Pace::default();
-        cycle(&mut pace, MOST_ANSWERS + 1);
-        pace.last_write = None;
+        pace.has_sent();
+        let at_once = pace.begin();
         pace.has_begun();
-        assert!(!pace.has_waited() && pace.last_write.is_some());
+        (1..messages).for_each(|_| pace.has_sent());
+        at_once
+    }
+
+    #[test]
+    fn an_answer_is_written_at_once_and_the_first_of_a_burst_is_not() {
+        let mut pace = Pace::default();
+        assert!(cycle(&mut pace, 1));
+        assert!(cycle(&mut pace, MOST_ANSWERS));
+        assert!(cycle(&mut pace, MOST_ANSWERS + 1), "nothing foretells it");
+        assert!(!cycle(&mut pace, MOST_ANSWERS + 1));
+        assert!(!cycle(&mut pace, 1), "it was taken for a burst");
+        assert!(cycle(&mut pace, 1));
+    }
+
+    #[test]
+    fn after_a_long_pause_a_burst_is_forgotten() {
+        let mut pace = Pace::default();
+        cycle(&mut pace, MOST_ANSWERS + 1);
+        pace.last_write = Instant::now().checked_sub(2 * IDLE_AFTER_BURST);
+        pace.has_sent();
+        assert!(pace.begin());
     }
 }
