@@ -1,4 +1,5 @@
-//! A network that misbehaves: a proxy for tcp that delays, splits, closes and resets, as a seed says.
+//! A network that misbehaves: a proxy for tcp that delays, splits, closes and resets, as a seed says, or swallows
+//! everything.
 
 use std::collections::HashMap;
 use std::env;
@@ -15,7 +16,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::joined;
+use super::{joined, wait_until};
 
 const VARIABLE: &str = "HIGHWATER_TEST_SEED";
 
@@ -25,6 +26,8 @@ const LONGEST_READ: usize = 8192;
 /// Why a connection is given up: what its last bytes are.
 const CLOSE: u8 = b'c';
 const RESET: u8 = b'r';
+/// From here on nothing is passed on, and neither side is told.
+const SWALLOW: u8 = b's';
 
 /// The seed of a test: from the environment variable `HIGHWATER_TEST_SEED`, or by chance. It is printed, which the
 /// test harness shows of a test that fails.
@@ -49,6 +52,13 @@ pub(crate) struct Chaos {
 }
 
 impl Chaos {
+    /// Does nothing of its own accord.
+    pub(crate) const NONE: Self = Self {
+        delay: Duration::ZERO,
+        split: false,
+        lives: None,
+    };
+
     /// Slow and in pieces, but nothing is lost.
     pub(crate) const GENTLE: Self = Self {
         delay: Duration::from_millis(2),
@@ -78,6 +88,10 @@ struct Shared {
     chaos: Chaos,
     calm: AtomicBool,
     ended: AtomicBool,
+    /// Set and read under the lock on `orders`.
+    swallows: AtomicBool,
+    /// Connections that pass bytes on, or are about to.
+    passing: AtomicUsize,
     broken: AtomicUsize,
     /// Where to tell each connection that it is to end.
     orders: Mutex<HashMap<u64, UnixStream>>,
@@ -94,6 +108,8 @@ impl ChaosProxy {
             chaos,
             calm: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            swallows: AtomicBool::new(false),
+            passing: AtomicUsize::new(0),
             broken: AtomicUsize::new(0),
             orders: Mutex::default(),
         });
@@ -119,6 +135,27 @@ impl ChaosProxy {
     /// Closes every connection of this moment, dropping what is on its way.
     pub(crate) fn close_all(&self) {
         self.order_all(CLOSE);
+    }
+
+    /// Becomes a black hole. Connections of this moment are never heard of again, at either end; who connects is
+    /// accepted, and never hears anything. On return no further byte is passed on.
+    pub(crate) fn swallow_all(&self) {
+        {
+            let orders = self.shared.orders();
+            self.shared.swallows.store(true, Ordering::SeqCst);
+            for mut orders in orders.values() {
+                // Who does not listen has ended already.
+                let _ = orders.write(&[SWALLOW]);
+            }
+        }
+        wait_until("the proxy passes nothing on", || {
+            self.shared.passing.load(Ordering::SeqCst) == 0
+        });
+    }
+
+    /// Is a black hole no longer. Connections that fell into it stay there.
+    pub(crate) fn recover(&self) {
+        self.shared.swallows.store(false, Ordering::SeqCst);
     }
 
     /// From now on nothing is delayed, split, closed or reset any more.
@@ -165,12 +202,25 @@ impl Shared {
             }
             let Ok((client, _)) = client else { continue };
             let (order, orders) = UnixStream::pair().expect("two files can be opened");
-            self.orders().insert(number, order);
+            let passes = {
+                let mut all = self.orders();
+                all.insert(number, order);
+                let passes = !self.swallows.load(Ordering::SeqCst);
+                self.passing
+                    .fetch_add(usize::from(passes), Ordering::SeqCst);
+                passes
+            };
             let (shared, seed) = (Arc::clone(self), random.random());
             threads.push(std::thread::spawn(move || {
-                // To a target that is not there, a connection is refused as well as it can be.
-                if let Ok(target) = TcpStream::connect(shared.target) {
-                    shared.pass(client, target, orders, StdRng::seed_from_u64(seed));
+                if passes {
+                    // To a target that is not there, a connection is refused as well as it can be.
+                    if let Ok(target) = TcpStream::connect(shared.target) {
+                        shared.pass(client, target, orders, StdRng::seed_from_u64(seed));
+                    } else {
+                        shared.passing.fetch_sub(1, Ordering::SeqCst);
+                    }
+                } else {
+                    end_of_silence(&orders);
                 }
                 shared.orders().remove(&number);
             }));
@@ -190,7 +240,11 @@ impl Shared {
             stream.set_nodelay(true).expect("a live descriptor");
         }
         let mut connection = Connection::new(client, target, self.chaos, random);
-        let fate = connection.run(&orders, &self.calm);
+        let mut fate = connection.run(&orders, &self.calm);
+        self.passing.fetch_sub(1, Ordering::SeqCst);
+        if fate == Some(SWALLOW) {
+            fate = Some(end_of_silence(&orders));
+        }
         if let Some(fate) = fate {
             self.broken.fetch_add(1, Ordering::SeqCst);
             if fate == RESET {
@@ -342,6 +396,17 @@ impl Connection {
             Err(error) => unless_not_ready(error),
         }
     }
+}
+
+/// Does nothing until a connection that is swallowed is to end, and how.
+fn end_of_silence(mut orders: &UnixStream) -> u8 {
+    let mut order = [SWALLOW];
+    while order == [SWALLOW] {
+        if !matches!(orders.read(&mut order), Ok(1)) {
+            return CLOSE;
+        }
+    }
+    order[0]
 }
 
 fn unless_not_ready(error: io::Error) -> io::Result<()> {

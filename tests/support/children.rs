@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, unbounded};
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::{PATIENCE, joined};
+use super::{PATIENCE, joined, wait_until};
 
 const VARIABLE: &str = "HIGHWATER_TEST_CHILD";
 const MARK: &str = "child says: ";
@@ -24,7 +25,21 @@ pub(crate) struct Child {
 impl Child {
     /// Starts a child that plays `role`.
     pub(crate) fn start(role: &str) -> Self {
-        let mut process = Command::new(std::env::current_exe().expect("this program"))
+        Self::start_by(&[], role)
+    }
+
+    /// The same by way of another program, which is given its arguments and those of the child, and becomes it.
+    pub(crate) fn start_by(way: &[&str], role: &str) -> Self {
+        let this = std::env::current_exe().expect("this program");
+        let mut command = match way {
+            [] => Command::new(this),
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(this);
+                command
+            }
+        };
+        let mut process = command
             .args([
                 "child_process",
                 "--exact",
@@ -68,6 +83,45 @@ impl Child {
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.process.stdin.as_mut().expect("it is piped");
         writeln!(stdin, "{line}").expect("the child listens");
+    }
+
+    /// Who it is to the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits until it ends by itself, which is to be in peace: what failed in it, it has said on standard error. It sees to it that it ends.
+    pub(crate) fn finish(mut self) {
+        let ended = self.process.wait().expect("it is our child");
+        assert!(ended.success(), "the child failed: {ended}");
+    }
+
+    /// SIGSTOP: on return it does nothing any more, until it is to [`go_on`](Self::go_on).
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+        // Each of its threads stops when it is next given the processor.
+        let threads = format!("/proc/{}/task", self.id());
+        wait_until("the child has stopped", || {
+            let threads = std::fs::read_dir(&threads).expect("it lives");
+            threads.map_while(Result::ok).all(|thread| {
+                let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                // The state stands behind the name, which is in brackets and may have some itself.
+                stat.rsplit(") ")
+                    .next()
+                    .is_some_and(|rest| rest.starts_with('T'))
+            })
+        });
+    }
+
+    /// SIGCONT.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id()).expect("ids of processes are positive");
+        let id = Pid::from_raw(id).expect("and not zero");
+        kill_process(id, signal).expect("it is our child");
     }
 
     /// SIGKILL. What it had said before can still be heard.

@@ -10,6 +10,7 @@
 
 mod chaos;
 mod children;
+mod network;
 mod place;
 mod python;
 mod raw;
@@ -26,6 +27,7 @@ use highwater::{Event, EventKind};
 
 pub(crate) use chaos::{Chaos, ChaosProxy, seed};
 pub(crate) use children::{Child, play_child};
+pub(crate) use network::{as_nobody, in_a_network_of_its_own, ip, put_in_place};
 pub(crate) use place::{Place, over_each_transport, over_every_transport};
 pub(crate) use python::{Python, pattern};
 pub(crate) use raw::{RawPeer, command, frame, greeting, ready};
@@ -98,4 +100,9 @@ pub(crate) fn wait_for_event(
 pub(crate) fn number(message: &highwater::Message) -> usize {
     let text = message.to_str().expect("text was sent");
     text.parse().expect("a number was sent")
+}
+
+/// Whether there are peers, all of which have answered a heartbeat: only such a peer is given up for being silent.
+pub(crate) fn knows_round_trips(stats: &highwater::Stats) -> bool {
+    !stats.peers.is_empty() && stats.peers.iter().all(|peer| peer.round_trip.is_some())
 }
