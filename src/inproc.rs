@@ -143,6 +143,11 @@ impl Names {
             applicant,
             outgoing,
         };
+        self.join_or_wait(name, connection);
+    }
+
+    /// Joins a connection with the socket that has bound its name, or lets it wait until there is one.
+    fn join_or_wait(&self, name: &Endpoint, connection: Waiting) {
         let mut state = self.state.lock();
         let bound = state
             .bound
@@ -176,9 +181,13 @@ impl Names {
     /// Joins a connection with the socket that has bound its name, unless either lets go meanwhile.
     ///
     /// Each may have done so between the look at the name and the moment at which it heard of the other, and then has
-    /// not seen this pipe, which it would have ended.
+    /// not seen this pipe, which it would have ended. Where the one that has bound it is no more, the other goes on as
+    /// if it had come later.
     fn join(&self, name: &Endpoint, binder: &Applicant, connection: Waiting) {
-        let Some(joint) = join(name, binder, connection) else {
+        let Some(bound_side) = binder.side.upgrade() else {
+            return self.join_or_wait(name, connection);
+        };
+        let Some(joint) = join(name, binder, bound_side, connection) else {
             return;
         };
         let pipe = joint.pipe;
@@ -207,17 +216,18 @@ struct Joint {
 }
 
 /// Joins a connection with the socket that has bound its name; what they are to each other, if they came to be.
-fn join(name: &Endpoint, binder: &Applicant, connection: Waiting) -> Option<Joint> {
+fn join(
+    name: &Endpoint,
+    binder: &Applicant,
+    bound_side: Arc<dyn SocketSide>,
+    connection: Waiting,
+) -> Option<Joint> {
     let Waiting {
         pipe,
         applicant,
         outgoing,
     } = connection;
-    let (Some(bound_side), Some(connecting_side)) =
-        (binder.side.upgrade(), applicant.side.upgrade())
-    else {
-        return None;
-    };
+    let connecting_side = applicant.side.upgrade()?;
     if !binder.socket_type.is_compatible(applicant.socket_type) {
         refuse(name, binder, &applicant);
         connecting_side.happened(PipeEvent::Disconnected { pipe, ends: true });
@@ -302,3 +312,77 @@ fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) -> PeerInfo
 
 /// What a peer in the same process has for an address.
 const ADDRESS: &str = "inproc";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipe::Lending;
+
+    /// A socket that remembers what it is told.
+    #[derive(Debug, Default)]
+    struct Told {
+        lending: Lending,
+        events: Mutex<Vec<PipeEvent>>,
+    }
+
+    impl SocketSide for Told {
+        fn next_pipe_id(&self) -> PipeId {
+            PipeId(9)
+        }
+
+        fn happened(&self, event: PipeEvent) {
+            self.events.lock().push(event);
+        }
+
+        fn lending(&self) -> &Lending {
+            &self.lending
+        }
+
+        fn return_readers(&self) -> bool {
+            true
+        }
+    }
+
+    fn applicant(side: &Arc<Told>, socket_type: SocketType) -> Applicant {
+        let side: Arc<dyn SocketSide> = side.clone();
+        Applicant {
+            side: Arc::downgrade(&side),
+            telemetry: Arc::default(),
+            socket_type,
+            options: Options::default(),
+        }
+    }
+
+    #[test]
+    fn a_connection_whose_binder_goes_before_they_are_joined_waits_for_the_next() {
+        let name: Endpoint = "inproc://name".parse().expect("a good endpoint");
+        let names = Names::default();
+        let (gone, next, connecting) = <(Arc<Told>, Arc<Told>, Arc<Told>)>::default();
+        let binder = applicant(&gone, SocketType::Pull);
+        assert!(names.bind(&name, binder.clone()));
+        let connection = Waiting {
+            pipe: PipeId(1),
+            applicant: applicant(&connecting, SocketType::Push),
+            outgoing: Arc::new(Lane::new(
+                Party {
+                    side: applicant(&connecting, SocketType::Push).side,
+                    pipe: PipeId(1),
+                },
+                None,
+                false,
+            )),
+        };
+        // Whoever connects has looked the name up, and then:
+        drop(gone);
+        names.join(&name, &binder, connection);
+        assert!(connecting.events.lock().is_empty());
+
+        assert!(names.bind(&name, applicant(&next, SocketType::Pull)));
+        let joined = |told: &Told| {
+            let events = told.events.lock();
+            let joined = |event: &&PipeEvent| matches!(event, PipeEvent::Joined { .. });
+            events.iter().filter(joined).count()
+        };
+        assert_eq!((joined(&next), joined(&connecting)), (1, 1));
+    }
+}
