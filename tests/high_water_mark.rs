@@ -2,13 +2,14 @@
 
 mod support;
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use highwater::{Context, EventKind, Linger, Message, Pull, Push, SendError, TrySendError};
 use support::{
-    MOMENT, PATIENCE, Place, joined_soon, number, over_each_transport, over_every_transport,
-    wait_for_event, wait_until,
+    MOMENT, PATIENCE, Place, RawPeer, joined_soon, number, over_each_transport,
+    over_every_transport, wait_for_event, wait_until,
 };
 
 over_every_transport!(
@@ -28,6 +29,7 @@ over_each_transport!(
     a_budget_in_bytes_is_kept_beside_the_mark,
     immediate_makes_a_push_wait_for_a_real_peer,
     a_reader_that_stops_stops_the_sender_and_nothing_is_lost,
+    a_send_waits_no_longer_than_it_may_for_a_peer_that_takes_some_all_the_time,
 );
 
 fn never_lingers(context: &Context, mark: usize) -> Push {
@@ -250,6 +252,38 @@ fn a_reader_that_stops_stops_the_sender_and_nothing_is_lost(place: &Place) {
         assert_eq!(joined_soon("the sender ends", sender).lost, 0);
         assert!(pull.try_recv().is_err(), "nothing comes twice");
     }
+}
+
+/// A sender lets its only peer catch up, within the time that the call may take.
+fn a_send_waits_no_longer_than_it_may_for_a_peer_that_takes_some_all_the_time(place: &Place) {
+    const QUEUED: usize = 900;
+    let push = Push::builder(&Context::new())
+        .send_buffer(100_000)
+        .linger(Linger::Discard)
+        .build();
+    let at = push.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("PULL", &at);
+    push.wait_for_peers(1, PATIENCE).expect("it is there");
+    let body = bytes::Bytes::from(vec![b'x'; 1 << 20]);
+    for _ in 0..QUEUED {
+        push.try_send(body.clone()).expect("below the mark");
+    }
+    let reader = std::thread::spawn(move || {
+        let mut sink = vec![0; 1 << 16];
+        while peer.read(&mut sink).is_ok_and(|read| read > 0) {
+            std::thread::sleep(Duration::from_micros(500)); // it is slow, that is what it is for
+        }
+    });
+    wait_until("it takes some", || push.stats().queued_to_send < QUEUED);
+    for _ in 0..3 {
+        push.send_timeout(body.clone(), Duration::from_millis(20))
+            .expect("there is room");
+    }
+    // To catch up is to have nearly all of it read.
+    let left = push.stats().queued_to_send;
+    assert!(left > QUEUED * 2 / 3, "{left}");
+    drop(push);
+    joined_soon("the reader ends", reader);
 }
 
 fn muting_is_told_and_timed(place: &Place) {
