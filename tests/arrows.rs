@@ -158,6 +158,22 @@ fn unsafe_code_stays_behind_its_fence() {
 }
 
 #[test]
+fn nobody_reads_the_time_of_day() {
+    let mut broken = String::new();
+    for root in ["src", "patterns/src"] {
+        for use_ in House::read(root).uses {
+            if mentions(&use_.path, "SystemTime") || mentions(&use_.path, "UNIX_EPOCH") {
+                let _ = writeln!(
+                    broken,
+                    "{use_}: the time of day may jump, `Instant` does not"
+                );
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken}");
+}
+
+#[test]
 fn every_file_says_what_it_is_and_stays_readable() {
     let mut broken = String::new();
     for root in ["src", "patterns/src"] {

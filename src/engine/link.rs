@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use polling::{Event, PollMode};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::registration::Registered;
 use super::{Key, Request, Shared};
@@ -128,6 +129,12 @@ impl Link {
     /// Whether anything was read since the last call.
     pub(super) fn was_heard(&self) -> bool {
         self.heard.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the kernel holds something that nobody has read yet, be it an end or a failure.
+    pub(super) fn has_input(&self) -> bool {
+        let mut descriptors = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
+        poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     fn change(&self, change: impl FnOnce(&mut Interest)) {

@@ -290,6 +290,10 @@ impl Loop {
                                 pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
                             }
                         }
+                        // We may have been the ones who did nothing: who reads has not had the processor since.
+                        HeartbeatAction::GiveUp if entry.link.has_input() => {
+                            heartbeat.received(now);
+                        }
                         HeartbeatAction::GiveUp => {
                             return self.link_failed(key, LinkError::HeartbeatTimeout);
                         }

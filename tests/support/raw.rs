@@ -86,6 +86,22 @@ impl RawPeer {
         }
     }
 
+    /// Reads what has come so far, and drops it.
+    pub(crate) fn drain(&mut self) {
+        self.set_nonblocking(true);
+        let mut sink = [0; 4096];
+        while self.read(&mut sink).is_ok_and(|read| read > 0) {}
+        self.set_nonblocking(false);
+    }
+
+    fn set_nonblocking(&self, nonblocking: bool) {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(nonblocking),
+            Self::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+        .expect("a live descriptor");
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&self) {
         let _ = match self {
