@@ -2,7 +2,8 @@
 
 mod support;
 
-use highwater::{Context, Endpoint, EventKind, Pull, Push};
+use highwater::{ConnectError, Context, Endpoint, EventKind, LinkError, Pull, Push};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use support::{
     Child, PATIENCE, RawPeer, allow_open_files, forbid_more_files, must_end, number, open_files,
     play_child, resident_memory, wait_until,
@@ -19,6 +20,7 @@ fn child_process() {
         let at = match *role {
             ["push-to", at] => at,
             ["run-short-of-files"] => return run_short_of_files(say, listen),
+            ["connect-short-of-files", at] => return connect_short_of_files(at, say, listen),
             _ => panic!("an unknown role: {role:?}"),
         };
         allow_open_files(CONNECTIONS as u64 + 200);
@@ -99,6 +101,58 @@ fn run_short_of_files(say: &dyn Fn(&str), listen: &dyn Fn() -> String) {
     let message = pull.recv_timeout(PATIENCE).expect("received");
     say(message.to_str().expect("text was sent"));
     listen();
+}
+
+/// A socket that connects in a process that may open no more files, until it may.
+fn connect_short_of_files(at: &str, say: &dyn Fn(&str), listen: &dyn Fn() -> String) {
+    let hard = getrlimit(Resource::Nofile);
+    let push = Push::new(&Context::new());
+    forbid_more_files(0);
+    let error = push.connect(at).expect_err("an I/O thread needs files");
+    assert!(
+        matches!(&error, ConnectError::Io { source, .. } if is_out_of_files(source.raw_os_error())),
+        "{error:?}"
+    );
+    setrlimit(Resource::Nofile, hard).expect("as it was before");
+    let events = push.monitor();
+    // Nobody is there; the I/O thread is.
+    push.connect("ipc:///nonexistent/path").expect("connecting");
+    support::wait_for_event(&events, "of nobody there", |kind| {
+        matches!(kind, EventKind::Retrying { .. })
+    });
+    push.disconnect("ipc:///nonexistent/path")
+        .expect("it is connected there");
+    forbid_more_files(0);
+    push.connect(at).expect("connecting");
+    push.send("sent in the end").expect("queued");
+    for _ in 0..2 {
+        support::wait_for_event(&events, "of a lack of files", |kind| {
+            matches!(kind, EventKind::Retrying { cause: LinkError::Io { code, .. }, .. }
+                if is_out_of_files(*code))
+        });
+    }
+    assert_eq!(push.stats().queued_to_send, 1);
+    setrlimit(Resource::Nofile, hard).expect("as it was before");
+    say("enough files");
+    listen();
+}
+
+fn is_out_of_files(code: Option<i32>) -> bool {
+    code == Some(rustix::io::Errno::MFILE.raw_os_error())
+}
+
+#[test]
+fn who_connects_and_runs_out_of_files_goes_on_when_there_are_some() {
+    must_end("connecting without files", || {
+        let pull = Pull::new(&Context::new());
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let mut child = Child::start(&format!("connect-short-of-files {at}"));
+        assert_eq!(child.hear(), "enough files");
+        let message = pull.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(message, "sent in the end");
+        child.tell("end");
+        child.finish();
+    });
 }
 
 #[test]
