@@ -23,6 +23,7 @@ over_each_transport!(
     a_handshake_may_break_off_anywhere,
     a_handshake_may_come_byte_by_byte,
     silence_ends_with_the_handshake_timeout,
+    a_handshake_that_trickles_ends_with_the_same_timeout,
     the_wrong_kind_of_socket_is_told_so,
     random_bytes_end_only_their_own_connection,
     a_message_over_the_limit_is_refused_before_it_is_read,
@@ -230,6 +231,34 @@ fn silence_ends_with_the_handshake_timeout(place: &Place) {
         peer.wait_for_end();
         assert_eq!(scene.refusal(), LinkError::HandshakeTimeout);
     }
+    scene.finish();
+}
+
+/// Each byte comes soon enough, and all of them would take longer than the handshake may.
+fn a_handshake_that_trickles_ends_with_the_same_timeout(place: &Place) {
+    const PEERS: usize = 20;
+    let context = Context::new();
+    let pull = Pull::builder(&context)
+        .handshake_timeout(Duration::from_millis(300))
+        .build();
+    let mut scene = Scene::new(place, pull, &context);
+    let mut peers: Vec<_> = (0..PEERS).map(|_| RawPeer::connect(&scene.at)).collect();
+    for byte in [greeting(), ready("PUSH")].concat() {
+        let mut listening = 0;
+        for peer in &mut peers {
+            listening += usize::from(peer.send(&[byte]));
+        }
+        if listening == 0 {
+            break;
+        }
+        scene.prove();
+        std::thread::sleep(Duration::from_millis(50)); // this is the trickle itself
+    }
+    for mut peer in peers {
+        peer.wait_for_end();
+        assert_eq!(scene.refusal(), LinkError::HandshakeTimeout);
+    }
+    assert_eq!(scene.pull.stats().handshakes_failed, PEERS as u64);
     scene.finish();
 }
 
