@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use highwater::{
     Context, Endpoint, Event, EventKind, FrameError, LinkError, ProtocolError, Pull, Push,
+    Transport,
 };
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -412,6 +413,35 @@ fn a_message_that_breaks_off_is_never_given(place: &Place) {
         peer.finish();
         peer.wait_for_end();
         assert_eq!(scene.end(), LinkError::PeerClosed);
+    }
+    scene.finish();
+}
+
+#[test]
+fn a_message_that_a_reset_cuts_is_never_given() {
+    let scene = Scene::usual(&Place::new(Transport::Tcp));
+    let whole = [frame(&[b'x'; 300], true), frame(b"last", false)].concat();
+    for end in [1, 2, 8, 200, whole.len() - 1] {
+        let mut peer = RawPeer::connect_as("PUSH", &scene.at);
+        peer.send(&whole[..end]);
+        let RawPeer::Tcp(stream) = peer else {
+            unreachable!("the place is one for tcp");
+        };
+        // A connection that is closed without lingering is reset.
+        let lingers = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        lingers.expect("a live descriptor");
+        drop(stream);
+        let cause = scene.end();
+        assert!(
+            matches!(
+                cause,
+                LinkError::Io {
+                    kind: std::io::ErrorKind::ConnectionReset,
+                    ..
+                }
+            ),
+            "{cause:?}"
+        );
     }
     scene.finish();
 }
