@@ -246,8 +246,11 @@ fn join(
         binder.options.send_high_water_mark,
         binder.options.conflate,
     ));
-    back.join(there, applicant.options.receive_high_water_mark);
-    outgoing.join(here.clone(), binder.options.receive_high_water_mark);
+    let is_joined = outgoing.join(here.clone(), binder.options.receive_high_water_mark)
+        && back.join(there, applicant.options.receive_high_water_mark);
+    if !is_joined {
+        return None; // the one that connects has let go
+    }
 
     for party in [binder, &applicant] {
         party.telemetry.handshakes.add(1);

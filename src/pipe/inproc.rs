@@ -96,18 +96,13 @@ impl InprocEnd {
     }
 
     /// Lets go: the other side may read what is left, this side no more. How many messages nobody will get: sent and
-    /// never joined with a reader, and received and not read.
+    /// without a reader, and received and not read.
     pub(crate) fn end(&self) -> (usize, usize) {
-        self.outgoing.end_by_writer();
+        let unsent = self.outgoing.end_by_writer();
         let unread = self
             .incoming
             .as_ref()
             .map_or(0, |lane| lane.end_by_reader());
-        let unsent = if self.incoming.is_none() {
-            self.outgoing.queued()
-        } else {
-            0
-        };
         (unsent, unread)
     }
 

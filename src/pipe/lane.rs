@@ -34,8 +34,19 @@ pub(crate) struct Lane {
     wanted: AtomicBool,
     /// The writer is gone, or the reader is: nothing more will be written.
     closed: AtomicBool,
-    reader: Mutex<Option<Party>>,
+    reader: Mutex<Reader>,
     writer: Party,
+}
+
+/// Who takes what is in a lane, and so who counts what is left in the end.
+#[derive(Debug, Clone)]
+enum Reader {
+    /// Nobody yet; left by the coming of a reader, or for good by the going of the writer.
+    Awaited,
+    /// It reads, also after the writer has gone, until it goes itself.
+    Here(Party),
+    /// Nobody will ever read.
+    Gone,
 }
 
 /// The high-water marks of both sides; `None` for no limit.
@@ -91,15 +102,22 @@ impl Lane {
             hungry: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            reader: Mutex::new(None),
+            reader: Mutex::new(Reader::Awaited),
             writer,
         }
     }
 
-    /// A reader has come: from now on both its mark and the writer's count, together.
-    pub(crate) fn join(&self, reader: Party, limit: Option<usize>) {
-        *self.reader.lock() = Some(reader);
+    /// A reader has come: from now on both its mark and the writer's count, together. False if it came too late: the
+    /// writer has gone, and has counted what was here as lost.
+    pub(crate) fn join(&self, reader: Party, limit: Option<usize>) -> bool {
+        let mut state = self.reader.lock();
+        if matches!(*state, Reader::Gone) {
+            return false;
+        }
+        *state = Reader::Here(reader);
+        drop(state);
         self.set_reader_limit(limit);
+        true
     }
 
     /// The writer's mark, from now on.
@@ -189,7 +207,7 @@ impl Lane {
     #[cold]
     fn tell_reader(&self, event: impl FnOnce(PipeId) -> PipeEvent) {
         let reader = self.reader.lock().clone();
-        if let Some(reader) = reader {
+        if let Reader::Here(reader) = reader {
             reader.tell(event);
         }
     }
@@ -241,11 +259,19 @@ impl Lane {
         }
     }
 
-    /// The writer is gone: the reader may read what is left.
-    pub(crate) fn end_by_writer(&self) {
+    /// The writer is gone: a reader that is here may read what is left. If there is none, says how many messages
+    /// nobody will get: all of them if none ever came, and those that were on their way here when it went.
+    pub(crate) fn end_by_writer(&self) -> usize {
         if !self.closed.swap(true, Ordering::SeqCst) {
             self.tell_reader(|pipe| PipeEvent::Disconnected { pipe, ends: true });
         }
+        let mut reader = self.reader.lock();
+        if matches!(*reader, Reader::Here(_)) {
+            return 0;
+        }
+        *reader = Reader::Gone;
+        drop(reader);
+        self.clear()
     }
 
     /// Whether either side has let go.
@@ -256,13 +282,18 @@ impl Lane {
     /// The reader is gone: says how many messages that leaves unread.
     pub(crate) fn end_by_reader(&self) -> usize {
         self.closed.store(true, Ordering::SeqCst);
-        *self.reader.lock() = None;
-        let mut unread = 0;
+        *self.reader.lock() = Reader::Gone;
+        self.clear()
+    }
+
+    /// Forgets what is here; says how many messages that were. Both sides may do so at once: each message counts once.
+    fn clear(&self) -> usize {
+        let mut cleared = 0;
         while let Some(received) = self.queue.pop() {
-            unread += usize::from(matches!(received, Received::Message(_)));
+            cleared += usize::from(matches!(received, Received::Message(_)));
         }
-        self.taken.fetch_add(unread, Ordering::AcqRel);
-        unread
+        self.taken.fetch_add(cleared, Ordering::AcqRel);
+        cleared
     }
 }
 
@@ -320,7 +351,7 @@ mod tests {
         lane.push(message(1));
         assert!(!lane.has_room());
         assert!(!lane.wait_for_room());
-        lane.join(party(&reader), Some(3));
+        assert!(lane.join(party(&reader), Some(3)));
         assert!(lane.has_room());
         assert!(matches!(writer.events.lock()[..], [PipeEvent::Writable(_)]));
     }
@@ -329,7 +360,7 @@ mod tests {
     fn a_waiting_reader_is_told_once() {
         let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
         let lane = Lane::new(party(&writer), None, false);
-        lane.join(party(&reader), None);
+        assert!(lane.join(party(&reader), None));
         assert!(!lane.wait_for_news());
         lane.push(message(0));
         lane.push(message(1));
@@ -340,7 +371,7 @@ mod tests {
     fn a_waiting_writer_is_told_once_half_is_free() {
         let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
         let lane = Lane::new(party(&writer), Some(50), false);
-        lane.join(party(&reader), Some(50));
+        assert!(lane.join(party(&reader), Some(50)));
         (0..100).for_each(|n| assert_eq!(lane.push(message(n)), 0));
         assert!(!lane.wait_for_room());
         (0..40).for_each(|_| drop(lane.pop()));
@@ -380,6 +411,38 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_crosses_the_going_of_its_reader_is_counted_by_the_writer() {
+        let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+        let lane = Lane::new(party(&writer), None, false);
+        assert!(lane.join(party(&reader), None));
+        lane.push(message(0));
+        assert!(lane.has_room(), "the writer looks");
+        assert_eq!(lane.end_by_reader(), 1, "the reader goes");
+        lane.push(message(1));
+        assert_eq!((lane.end_by_writer(), lane.queued()), (1, 0));
+    }
+
+    #[test]
+    fn what_a_reader_may_still_read_is_not_lost() {
+        let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+        let lane = Lane::new(party(&writer), None, false);
+        assert!(lane.join(party(&reader), None));
+        lane.push(message(0));
+        assert_eq!(lane.end_by_writer(), 0);
+        assert_eq!(lane.pop(), Some(message(0)));
+    }
+
+    #[test]
+    fn a_reader_that_comes_after_the_writer_went_gets_nothing_that_was_counted_as_lost() {
+        let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+        let lane = Lane::new(party(&writer), None, false);
+        lane.push(message(0));
+        assert_eq!(lane.end_by_writer(), 1);
+        assert!(!lane.join(party(&reader), None));
+        assert_eq!(lane.pop(), None);
+    }
+
+    #[test]
     fn two_threads_that_wait_for_each_other_always_wake() {
         #[derive(Debug)]
         struct Waker(std::thread::Thread, Lending);
@@ -403,13 +466,11 @@ mod tests {
             let me: Arc<dyn SocketSide> =
                 Arc::new(Waker(std::thread::current(), Lending::default()));
             let lane = take_lane.recv().expect("a lane");
-            lane.join(
-                Party {
-                    side: Arc::downgrade(&me),
-                    pipe: PipeId(1),
-                },
-                Some(8),
-            );
+            let party = Party {
+                side: Arc::downgrade(&me),
+                pipe: PipeId(1),
+            };
+            assert!(lane.join(party, Some(8)));
             for n in 0..MESSAGES {
                 let received = loop {
                     if let Some(received) = lane.pop() {

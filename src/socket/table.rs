@@ -93,7 +93,7 @@ impl Table {
     ) -> bool {
         let Some(slot) = self.pipes.get_mut(pipe) else {
             if let Some(incoming) = incoming {
-                incoming.end_by_reader();
+                self.telemetry.unread.add(incoming.end_by_reader());
             }
             return false;
         };
