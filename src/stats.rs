@@ -15,7 +15,8 @@ use crate::peer::PeerInfo;
 pub struct Stats {
     /// Messages taken by `send`, one for each peer that gets it.
     pub messages_sent: u64,
-    /// Messages handed out by `recv`.
+    /// Messages read from peers: those that `recv` has handed out, and those that the socket then had no use for, which
+    /// [`dropped`](Self::dropped) counts by cause.
     pub messages_received: u64,
     /// Bytes the kernel has taken, framing included. Zero in the same process.
     pub bytes_sent: u64,
@@ -67,6 +68,8 @@ pub struct Dropped {
     pub late_reply: u64,
     /// Data from a peer that has none to send, such as a subscriber.
     pub unexpected: u64,
+    /// What a SUB has received though it is not, or no longer, subscribed to it.
+    pub unwanted: u64,
     /// Requests that were dropped without an answer.
     pub unanswered: u64,
     /// Subscriptions of peers that have as many topics as one peer may have.

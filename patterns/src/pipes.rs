@@ -40,6 +40,8 @@ pub enum DropCause {
     LateReply,
     /// Something that a peer of this type has no business to send: data to a PUSH or a PUB.
     Unexpected,
+    /// What a SUB has received and is not, or no longer, subscribed to.
+    Unwanted,
     /// A request that was dropped without an answer.
     Unanswered,
     /// A peer asked for more topics than one peer may have.

@@ -1,7 +1,7 @@
 //! SUB: receives what it subscribed to, fairly from all publishers; it never sends.
 //!
 //! Owns: nothing but a fair queue and its topics.
-//! Always true: a message that is not wanted is not delivered, even if a publisher sends it.
+//! Always true: a message that is not wanted is not delivered, even if a publisher sends it, but dropped and counted.
 //! Must not know: whether a publisher filters.
 //! Source: RFC 29/PUBSUB, "The SUB Socket Type".
 
@@ -9,7 +9,9 @@ use crate::interest::Interest;
 use crate::rules::Rules;
 use crate::strategy::FairQueue;
 use crate::subscriptions::Removed;
-use crate::{Admission, Afterlife, Message, PatternOptions, Peer, PipeId, Pipes, Refusal};
+use crate::{
+    Admission, Afterlife, DropCause, Message, PatternOptions, Peer, PipeId, Pipes, Refusal,
+};
 
 /// The rules of a SUB socket.
 #[derive(Debug)]
@@ -49,13 +51,11 @@ impl Sub {
     #[inline]
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         loop {
-            let message = self.incoming.recv(pipes);
-            let is_wanted = message
-                .as_ref()
-                .is_none_or(|message| self.interest.wants(message.first()) != self.invert_matching);
-            if is_wanted {
-                return message;
+            let message = self.incoming.recv(pipes)?;
+            if self.interest.wants(message.first()) != self.invert_matching {
+                return Some(message);
             }
+            pipes.dropped(Some(self.incoming.source()), DropCause::Unwanted);
         }
     }
 }

@@ -440,7 +440,8 @@ macro_rules! subscribes {
 
             /// Undoes one subscription to exactly `topic`, and tells whether there was one.
             ///
-            /// What has arrived already and is not wanted any more is not delivered by a SUB.
+            /// What has arrived already and is not wanted any more is not delivered by a SUB; it counts as
+            /// [`Dropped::unwanted`](crate::Dropped::unwanted).
             ///
             /// # Errors
             ///

@@ -441,6 +441,7 @@ impl Pipes for Table {
             DropCause::Unroutable => &mut self.dropped.unroutable,
             DropCause::NoRoom => &mut self.dropped.no_room,
             DropCause::LateReply => &mut self.dropped.late_reply,
+            DropCause::Unwanted => &mut self.dropped.unwanted,
             DropCause::Unanswered => &mut self.dropped.unanswered,
             DropCause::Malformed => &mut self.dropped.malformed,
             DropCause::TooManyTopics => &mut self.dropped.too_many_topics,

@@ -1,7 +1,7 @@
 //! RFC 29/PUBSUB, "The SUB Socket Type".
 
 use crate::testing::{Bench, TestPipes};
-use crate::{Afterlife, Message, Pattern, PatternOptions, Refusal, SocketType, Sub};
+use crate::{Afterlife, DropCause, Message, Pattern, PatternOptions, Refusal, SocketType, Sub};
 
 fn sub_with(options: PatternOptions) -> Bench {
     Bench::new(Pattern::new(SocketType::Sub, &options))
@@ -43,6 +43,17 @@ fn only_what_was_subscribed_to_is_delivered() {
     assert!(sub.can_recv());
     assert_eq!(sub.recv().expect("wanted"), "weather.nyc");
     assert_eq!(sub.recv(), None);
+}
+
+#[test]
+fn what_arrives_after_its_subscription_has_ended_is_dropped_and_counted() {
+    let mut sub = sub();
+    let pipe = sub.accept(1);
+    subscribe(&mut sub, "weather");
+    sub.arrive(pipe, "weather.nyc");
+    assert!(unsubscribe(&mut sub, "weather"));
+    assert_eq!(sub.recv(), None);
+    assert_eq!(sub.pipes.dropped, [(Some(pipe), DropCause::Unwanted)]);
 }
 
 /// "SHALL receive incoming messages from its publishers using a fair-queuing strategy." "SHALL not modify incoming
