@@ -18,6 +18,8 @@ over_every_transport!(
     interest_can_change_and_end,
     several_polls_may_watch_one_socket,
     a_poll_and_a_receiver_share_one_socket,
+    what_was_reported_is_still_there_when_its_sender_has_gone,
+    what_was_reported_and_is_let_go_counts_as_unread,
     messages_arrive_while_a_poll_sleeps_on_links_that_were_borrowed,
 );
 
@@ -68,6 +70,30 @@ fn what_is_ready_is_reported_for_as_long_as_it_is(place: &Place) {
     assert_eq!(readable(&mut poll, PATIENCE), [a]);
     assert_eq!(pull_a.try_recv().expect("it is there"), "3");
     assert!(wait(&mut poll, Duration::ZERO).is_empty());
+}
+
+fn what_was_reported_is_still_there_when_its_sender_has_gone(place: &Place) {
+    let (push, pull) = pipeline(place, &Context::new());
+    let mut poll = poll();
+    let token = poll.add(&pull, Interest::READABLE);
+    push.send("last words").expect("sent");
+    assert_eq!(readable(&mut poll, PATIENCE), [token]);
+    push.close(PATIENCE);
+    wait_until("the sender has gone", || pull.peers().is_empty());
+    assert_eq!(readable(&mut poll, PATIENCE), [token]);
+    assert_eq!(pull.try_recv().expect("it was reported"), "last words");
+}
+
+fn what_was_reported_and_is_let_go_counts_as_unread(place: &Place) {
+    let (push, pull) = pipeline(place, &Context::new());
+    let mut poll = poll();
+    let token = poll.add(&pull, Interest::READABLE);
+    push.send("not read").expect("sent");
+    assert_eq!(readable(&mut poll, PATIENCE), [token]);
+    let at = pull.local_endpoints().remove(0);
+    pull.unbind(&at).expect("it is bound");
+    assert_eq!(pull.stats().dropped.unread, 1);
+    assert!(pull.try_recv().is_err());
 }
 
 fn a_socket_is_writable_while_some_peer_has_room(place: &Place) {

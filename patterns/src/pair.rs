@@ -103,6 +103,10 @@ impl Rules for Pair {
         self.ahead.is_some()
     }
 
+    fn looked_at(&self) -> Option<PipeId> {
+        self.source.filter(|_| self.ahead.is_some())
+    }
+
     fn may_recv(&self) -> Result<(), Refusal> {
         Ok(())
     }

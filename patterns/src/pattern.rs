@@ -226,6 +226,13 @@ impl Pattern {
         each!(self, rules => rules.can_recv(pipes))
     }
 
+    /// From which pipe the message is that [`Self::can_recv`] has looked at and nobody has received yet.
+    ///
+    /// To detach this pipe is to lose the message.
+    pub fn looked_at(&self) -> Option<PipeId> {
+        each!(self, rules => rules.looked_at())
+    }
+
     /// Whether it makes sense to wait for a message.
     ///
     /// # Errors

@@ -38,6 +38,10 @@ impl Rules for Pull {
         self.incoming.has_message(pipes)
     }
 
+    fn looked_at(&self) -> Option<PipeId> {
+        self.incoming.looked_at()
+    }
+
     fn may_recv(&self) -> Result<(), Refusal> {
         Ok(())
     }

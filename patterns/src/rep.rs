@@ -172,6 +172,10 @@ impl Rules for Rep {
         false
     }
 
+    fn looked_at(&self) -> Option<PipeId> {
+        self.incoming.looked_at()
+    }
+
     fn may_recv(&self) -> Result<(), Refusal> {
         match self.current {
             None => Ok(()),

@@ -203,6 +203,10 @@ impl Rules for Router {
         self.incoming.has_message(pipes)
     }
 
+    fn looked_at(&self) -> Option<PipeId> {
+        self.incoming.looked_at()
+    }
+
     fn may_recv(&self) -> Result<(), Refusal> {
         Ok(())
     }

@@ -51,6 +51,10 @@ pub(crate) trait Rules {
         false
     }
 
+    fn looked_at(&self) -> Option<PipeId> {
+        None
+    }
+
     fn may_recv(&self) -> Result<(), Refusal> {
         Err(Refusal::NotSupported)
     }

@@ -103,6 +103,10 @@ impl Rules for Sub {
         }
     }
 
+    fn looked_at(&self) -> Option<PipeId> {
+        self.incoming.looked_at()
+    }
+
     fn may_recv(&self) -> Result<(), Refusal> {
         Ok(())
     }

@@ -131,6 +131,10 @@ impl Rules for XSub {
         self.incoming.has_message(pipes)
     }
 
+    fn looked_at(&self) -> Option<PipeId> {
+        self.incoming.looked_at()
+    }
+
     fn may_recv(&self) -> Result<(), Refusal> {
         Ok(())
     }

@@ -351,9 +351,7 @@ impl Core {
         state
             .pattern
             .disconnected(pipe, Afterlife::Ends, &mut state.table);
-        if state.table.remove(pipe) {
-            state.pattern.detached(pipe, &mut state.table);
-        }
+        self.remove(state, pipe);
         self.changed.notify(usize::MAX);
     }
 

@@ -273,20 +273,32 @@ impl Core {
         }
     }
 
-    /// Lets go of pipes that end and have been read to the end.
+    /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read.
     fn sweep(&self, state: &mut State) {
         if state.table.has_ending() {
             for pipe in state.table.ended() {
-                self.forget(state, pipe);
+                if state.pattern.looked_at() != Some(pipe) {
+                    self.forget(state, pipe);
+                }
             }
         }
     }
 
     fn forget(&self, state: &mut State, pipe: PipeId) {
-        if state.table.remove(pipe) {
-            state.pattern.detached(pipe, &mut state.table);
+        if self.remove(state, pipe) {
             self.readable.notify(1);
         }
+    }
+
+    /// Takes `pipe` out, and counts what nobody will read or send; false if it is gone already.
+    fn remove(&self, state: &mut State, pipe: PipeId) -> bool {
+        let is_there = state.table.remove(pipe);
+        if is_there {
+            let unread = state.pattern.looked_at() == Some(pipe);
+            self.telemetry.unread.add(usize::from(unread));
+            state.pattern.detached(pipe, &mut state.table);
+        }
+        is_there
     }
 
     /// Something can be read, or those who wait to read should look again.

@@ -93,6 +93,11 @@ impl FairQueue {
         self.ahead.is_some()
     }
 
+    /// The pipe of a message that was looked at and not received.
+    pub(crate) fn looked_at(&self) -> Option<PipeId> {
+        self.ahead.as_ref().map(|_| self.source)
+    }
+
     /// A new pipe.
     pub(crate) fn attach(&mut self, pipe: PipeId) {
         self.rotation.attach(pipe);
