@@ -23,6 +23,9 @@ const VARIABLE: &str = "HIGHWATER_TEST_SEED";
 /// The longest read, and so the longest piece that is passed on at once.
 const LONGEST_READ: usize = 8192;
 
+/// What each stream asks the kernel for, so that what it holds is bounded.
+const KERNEL_BUFFER: usize = 64 << 10;
+
 /// Why a connection is given up: what its last bytes are.
 const CLOSE: u8 = b'c';
 const RESET: u8 = b'r';
@@ -238,9 +241,14 @@ impl Shared {
         for stream in [&client, &target] {
             stream.set_nonblocking(true).expect("a live descriptor");
             stream.set_nodelay(true).expect("a live descriptor");
+            let buffers = socket2::SockRef::from(stream);
+            let sized = buffers
+                .set_send_buffer_size(KERNEL_BUFFER)
+                .and_then(|()| buffers.set_recv_buffer_size(KERNEL_BUFFER));
+            sized.expect("a live descriptor");
         }
         let mut connection = Connection::new(client, target, self.chaos, random);
-        let mut fate = connection.run(&orders, &self.calm);
+        let mut fate = connection.run(&orders, self);
         self.passing.fetch_sub(1, Ordering::SeqCst);
         if fate == Some(SWALLOW) {
             fate = Some(end_of_silence(&orders));
@@ -301,13 +309,16 @@ impl Connection {
     }
 
     /// Until both sides have finished, one of them has failed, or it is to end: then says how.
-    fn run(&mut self, orders: &UnixStream, calm: &AtomicBool) -> Option<u8> {
+    fn run(&mut self, orders: &UnixStream, shared: &Shared) -> Option<u8> {
         while !self.finished.iter().all(|finished| *finished) {
-            if let Some(fate) = self.wait(orders) {
+            if let Some(fate) = self.wait(orders)
+                // An order that comes too late to be obeyed: what is sent when all is calm arrives.
+                && (!shared.calm.load(Ordering::SeqCst) || shared.ended.load(Ordering::SeqCst))
+            {
                 return Some(fate);
             }
             for from in 0..2 {
-                match self.step(from, calm) {
+                match self.step(from, &shared.calm) {
                     Ok(None) => {}
                     Ok(Some(fate)) => return Some(fate),
                     // What one side has done is done to the other.

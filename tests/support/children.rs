@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use rustix::process::{Pid, Signal, kill_process};
@@ -79,6 +80,38 @@ impl Child {
         self.lines.recv_timeout(PATIENCE).ok()
     }
 
+    /// The next line, if there is one within `patience`.
+    pub(crate) fn hear_within(&self, patience: Duration) -> Option<String> {
+        self.lines.recv_timeout(patience).ok()
+    }
+
+    /// SIGSTOP: the child does nothing more, and nobody is told.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT: the child goes on.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("it is our child");
+    }
+
+    /// Waits until the child has ended by itself. What it had said before can still be heard.
+    pub(crate) fn wait(&mut self) {
+        let status = self.process.wait().expect("it is our child");
+        assert!(status.success(), "the child has failed: {status}");
+        self.hear_out();
+    }
+
+    fn hear_out(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            joined(reader);
+        }
+    }
+
     /// Tells the child something.
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.process.stdin.as_mut().expect("it is piped");
@@ -128,9 +161,7 @@ impl Child {
     pub(crate) fn kill(&mut self) {
         let _ = self.process.kill();
         self.process.wait().expect("it is our child");
-        if let Some(reader) = self.reader.take() {
-            joined(reader);
-        }
+        self.hear_out();
     }
 }
 

@@ -1,0 +1,113 @@
+//! Everything at once, for a while: sockets of every kind that come, go, stall and are cut off, over all transports.
+//!
+//! Each message carries whose it is and its number, so that what arrived can be held against what was sent and against
+//! what the documentation declares lost: `ledger.rs` does that, and one file for each kind of traffic makes it. A round
+//! takes some four seconds, and leaves nothing behind: no file, no thread, no memory.
+//!
+//! - `HIGHWATER_SOAK_SECONDS`: how long in all; 10 by default. Never less than three rounds.
+//! - `HIGHWATER_TEST_SEED`: the seed of the first round; those that follow from it are printed, so that any round can be
+//!   the first.
+
+mod dealer_router;
+mod ledger;
+mod message;
+mod pair;
+mod pipeline;
+mod processes;
+mod pub_sub;
+mod req_rep;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use support::{must_end, open_files, play_child, resident_memory, seed, threads_named, wait_until};
+use world::{Checks, World, or_panic};
+
+/// How long one round is wild, after which everything has to arrive and then to be gone.
+const ROUND: Duration = Duration::from_secs(3);
+
+/// Rounds after which a process is as large as it will be.
+const WARM_UP: usize = 2;
+
+/// What a process may grow by afterwards: what the allocator keeps, and not what sockets leave behind.
+const MEMORY_SLACK: usize = 32 << 20;
+
+/// A kind of traffic: runs until the world is calm, and gives what is to be checked once nothing lingers.
+type Traffic = fn(&World, StdRng) -> Checks;
+
+const TRAFFIC: [Traffic; 6] = [
+    pipeline::run,
+    dealer_router::run,
+    pub_sub::run,
+    req_rep::run,
+    pair::run,
+    processes::run,
+];
+
+#[test]
+fn nothing_is_lost_doubled_or_left_behind_whatever_happens() {
+    let seconds = std::env::var("HIGHWATER_SOAK_SECONDS").map_or(10, |text| {
+        text.parse().expect("HIGHWATER_SOAK_SECONDS is a number")
+    });
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut next = seed();
+    let mut largest = None;
+    let mut rounds = 0;
+    while rounds <= WARM_UP || Instant::now() < end {
+        let files = open_files();
+        let threads = threads_named("");
+        let this = next;
+        println!("round {rounds}, HIGHWATER_TEST_SEED={this}");
+        must_end("a round", move || round(this));
+        next = StdRng::seed_from_u64(this).random();
+        // A thread that was joined may be a moment from its end.
+        wait_until("every thread has ended", || threads_named("") <= threads);
+        wait_until("every file is closed", || open_files() <= files);
+        if rounds < WARM_UP {
+            largest = largest.max(resident_memory());
+        } else {
+            wait_until("memory is as it was", || {
+                resident_memory() <= largest.map(|largest| largest + MEMORY_SLACK)
+            });
+        }
+        rounds += 1;
+    }
+    println!(
+        "{largest:?} bytes after the warm-up, then {:?}",
+        resident_memory()
+    );
+}
+
+/// Not a test: the peers that are processes of their own.
+#[test]
+#[ignore = "the soak runs it"]
+fn child_process() {
+    play_child(processes::play);
+}
+
+fn round(seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let world = World::new(&mut random);
+    let checks = std::thread::scope(|scope| {
+        let traffic = TRAFFIC.map(|run| {
+            let (world, random) = (&world, StdRng::seed_from_u64(random.random()));
+            scope.spawn(move || run(world, random))
+        });
+        let end = Instant::now() + ROUND;
+        while Instant::now() < end && traffic.iter().all(|thread| !thread.is_finished()) {
+            std::thread::sleep(Duration::from_millis(random.random_range(20..300))); // between two blows
+            world.strike(&mut random);
+        }
+        world.calm();
+        traffic.map(|thread| or_panic(thread.join()))
+    });
+    assert!(world.cuts() > 0, "nothing has happened");
+    println!("{} cuts", world.cuts());
+    // Returns once nothing lingers: from then on nothing is sent, lost or counted any more.
+    drop(world);
+    checks.into_iter().for_each(|check| check());
+}
