@@ -38,6 +38,15 @@ pub(crate) fn read_frames(head: &[u8], body: &[u8]) -> (u64, u64) {
     };
     let (stream, number) = (number(0), number(8));
     let whole = pattern(body.len(), stream.wrapping_add(number) as usize % 251);
-    assert!(body == whole, "message {number} of {stream}");
+    let wrong = body.iter().zip(&whole).position(|(is, was)| is != was);
+    if let Some(at) = wrong {
+        let near = at.saturating_sub(8)..body.len().min(at + 40);
+        panic!(
+            "message {number} of {stream} with {} bytes is wrong from {at} on: {:?} for {:?}",
+            body.len(),
+            &body[near.clone()],
+            &whole[near]
+        );
+    }
     (stream, number)
 }

@@ -97,7 +97,7 @@ impl Channel<'_> {
             }
             match random.random_range(0..20) {
                 0 => std::thread::sleep(Duration::from_millis(random.random_range(1..100))), // a stall
-                1..4 => {
+                1 => {
                     let at = random.random_range(0..bound.len());
                     let way = &*self.ways[at].bound;
                     bound[at] = !bound[at];

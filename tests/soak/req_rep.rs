@@ -48,8 +48,10 @@ enum Outcome {
     Answered,
     /// Nobody had room for it, and nobody may ever get it.
     NotSent,
-    /// Given up, or the peer was lost: it may have been heard.
-    Unknown,
+    /// Given up after some time; it may have been heard.
+    GivenUp,
+    /// The peer was lost; it may have been heard.
+    PeerGone,
 }
 
 pub(crate) fn run(world: &World, mut random: StdRng) -> Checks {
@@ -134,7 +136,14 @@ impl Service<'_> {
                 });
                 for _ in 0..100 {
                     let outcome = client.ask(&mut req, 100, Duration::from_secs(30));
-                    assert_eq!(outcome, Outcome::Answered);
+                    let number = client.outcomes.len() - 1;
+                    assert!(
+                        outcome == Outcome::Answered,
+                        "request {number} over {:?}: {outcome:?}, heard {:?}: {:?}",
+                        way.transport,
+                        self.heard()[&client.stream].get(&(number as u64)),
+                        req.stats()
+                    );
                 }
             }
             client.check_stats(&req);
@@ -256,7 +265,8 @@ impl Client {
                 assert!(refused == request, "it comes back as it was");
                 Outcome::NotSent
             }
-            Err(RequestError::Timeout | RequestError::PeerGone) => Outcome::Unknown,
+            Err(RequestError::Timeout) => Outcome::GivenUp,
+            Err(RequestError::PeerGone) => Outcome::PeerGone,
             Err(other) => panic!("{other}"),
         };
         self.outcomes.push(outcome);
@@ -279,7 +289,7 @@ impl Client {
     /// What the socket has counted is what was observed.
     fn check_stats(&self, req: &Req) {
         let stats = req.stats();
-        let sent = self.count(Outcome::Answered) + self.count(Outcome::Unknown);
+        let sent = self.outcomes.len() as u64 - self.count(Outcome::NotSent);
         match self.lost_peer {
             LostPeer::Fail => assert_eq!(stats.messages_sent, sent, "{stats:?}"),
             _ => assert!(stats.messages_sent >= sent, "{sent} {stats:?}"),
@@ -306,7 +316,7 @@ impl Client {
             match outcome {
                 Outcome::Answered => assert!(times > 0, "{number} was answered and never heard"),
                 Outcome::NotSent => assert_eq!(times, 0, "{number} was not sent"),
-                Outcome::Unknown => {}
+                Outcome::GivenUp | Outcome::PeerGone => {}
             }
             again += times.saturating_sub(1);
         }
