@@ -75,6 +75,8 @@ pub(crate) struct Account {
     /// Handshakes, besides those in `events`.
     pub(crate) connections: usize,
     pub(crate) events: Option<Receiver<Event>>,
+    /// What became of the connections, as the events told.
+    ends: Vec<EventKind>,
     /// From this message on all have to arrive.
     pub(crate) farewell: Option<u64>,
     /// Lost, as the socket has counted.
@@ -180,6 +182,7 @@ impl Account {
             given_up: 0,
             connections: 0,
             events: None,
+            ends: Vec::new(),
             farewell: None,
             counted: 0,
             blind: false,
@@ -222,6 +225,8 @@ impl Account {
             |wanted: fn(&EventKind) -> bool| kinds.iter().filter(|kind| wanted(kind)).count();
         let handshakes = count(|kind| *kind == EventKind::HandshakeSucceeded);
         self.connections += handshakes;
+        let is_end = |kind: &&EventKind| matches!(kind, EventKind::Disconnected { .. });
+        self.ends.extend(kinds.iter().filter(is_end).cloned());
         let Some(parked) = self.parked.take() else {
             return 0;
         };
@@ -348,6 +353,7 @@ impl fmt::Debug for Account {
             .field("farewell", &self.farewell)
             .field("counted", &self.counted)
             .field("blind", &self.blind)
+            .field("ends", &self.ends)
             .finish_non_exhaustive()
     }
 }
