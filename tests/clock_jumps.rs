@@ -253,7 +253,7 @@ fn who_stood_still_for_too_long_is_given_up_and_comes_back(place: &Place) {
 
 /// Whoever reads the link at the moment: the I/O thread, or a receiver that waits on it.
 fn an_answer_that_came_while_nobody_could_look_is_no_silence(place: &Place) {
-    let child = Child::start(&format!("pull-at {}", place.any()));
+    let mut child = Child::start(&format!("pull-at {}", place.any()));
     let at = child.hear().parse().expect("an endpoint");
     let mut peer = RawPeer::connect_as("PUSH", &at);
     let next_ping = |peer: &mut RawPeer| {
@@ -284,5 +284,5 @@ fn an_answer_that_came_while_nobody_could_look_is_no_silence(place: &Place) {
     peer.send(&frame(b"end", false));
     assert_eq!(child.hear(), "end");
     assert_eq!(child.hear(), "0", "no connection was lost");
-    child.finish();
+    child.wait();
 }

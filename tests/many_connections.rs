@@ -151,7 +151,7 @@ fn who_connects_and_runs_out_of_files_goes_on_when_there_are_some() {
         let message = pull.recv_timeout(PATIENCE).expect("received");
         assert_eq!(message, "sent in the end");
         child.tell("end");
-        child.finish();
+        child.wait();
     });
 }
 

@@ -85,16 +85,6 @@ impl Child {
         self.lines.recv_timeout(patience).ok()
     }
 
-    /// SIGSTOP: the child does nothing more, and nobody is told.
-    pub(crate) fn stop(&self) {
-        self.signal(Signal::STOP);
-    }
-
-    /// SIGCONT: the child goes on.
-    pub(crate) fn go_on(&self) {
-        self.signal(Signal::CONT);
-    }
-
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process), signal).expect("it is our child");
     }
@@ -123,12 +113,6 @@ impl Child {
         self.process.id()
     }
 
-    /// Waits until it ends by itself, which is to be in peace: what failed in it, it has said on standard error. It sees to it that it ends.
-    pub(crate) fn finish(mut self) {
-        let ended = self.process.wait().expect("it is our child");
-        assert!(ended.success(), "the child failed: {ended}");
-    }
-
     /// SIGSTOP: on return it does nothing any more, until it is to [`go_on`](Self::go_on).
     pub(crate) fn stop(&self) {
         self.signal(Signal::STOP);
@@ -149,12 +133,6 @@ impl Child {
     /// SIGCONT.
     pub(crate) fn go_on(&self) {
         self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.id()).expect("ids of processes are positive");
-        let id = Pid::from_raw(id).expect("and not zero");
-        kill_process(id, signal).expect("it is our child");
     }
 
     /// SIGKILL. What it had said before can still be heard.

@@ -23,7 +23,7 @@ pub(crate) fn in_a_network_of_its_own(role: &str) {
     for way in WAYS {
         let trial = "ip link set lo up && ip link add name near type veth peer name far";
         match permitted(way, &["sh", "-c", trial]) {
-            Ok(()) => return Child::start_by(way, role).finish(),
+            Ok(()) => return Child::start_by(way, role).wait(),
             Err(reason) => reasons.push(reason),
         }
     }
@@ -33,7 +33,7 @@ pub(crate) fn in_a_network_of_its_own(role: &str) {
 /// Has a child play `role`, a whole test, without the rights of the superuser.
 pub(crate) fn as_nobody(role: &str) {
     match permitted(NOBODY, &["true"]) {
-        Ok(()) => Child::start_by(NOBODY, role).finish(),
+        Ok(()) => Child::start_by(NOBODY, role).wait(),
         Err(reason) => skipped(role, &[reason]),
     }
 }
