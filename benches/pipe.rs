@@ -68,6 +68,10 @@ impl Wire for Drain {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
+    fn read_over(&self, _first: &mut [u8], _then: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     fn as_fd(&self) -> BorrowedFd<'_> {
         unreachable!("nobody waits on memory")
     }

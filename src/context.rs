@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// before them. Dropping the last context waits until the messages that closed sockets have left behind are sent, or
 /// their [linger](crate::Linger) is over; it logs a line if that takes longer than a second.
 ///
+/// Each I/O thread keeps the memory of received bodies of 32 KiB and more, once nobody uses them, for those to come:
+/// at most 8 MiB.
+///
 /// ```
 /// use highwater::{Context, Pull, Push};
 ///

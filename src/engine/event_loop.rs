@@ -20,7 +20,7 @@ use super::session::SessionEntry;
 use super::timers::Timers;
 use super::traffic::LinkEntry;
 use super::{Drain, Inbox, Key, Request, Shared};
-use crate::pipe::{Duty, Pumped, SocketSide};
+use crate::pipe::{BufferPool, Duty, Pumped, SocketSide};
 
 /// How long a lent link that is not in use stays lent: one to two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -39,6 +39,8 @@ pub(super) struct Loop {
     pub(super) resolver: Resolver,
     /// What links read into; one for the thread, since an idle link needs none.
     pub(super) scratch: Vec<u8>,
+    /// What the large bodies of all links are read into.
+    pub(super) buffers: Arc<BufferPool>,
     /// Links with bytes to write.
     flushing: Vec<Key>,
     /// Sockets that have borrowed a reader.
@@ -83,6 +85,7 @@ impl Loop {
             entries: HashMap::new(),
             timers: Timers::default(),
             scratch: Vec::new(),
+            buffers: Arc::default(),
             flushing: Vec::new(),
             lenders: Vec::new(),
             next_tick: None,

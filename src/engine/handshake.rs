@@ -73,7 +73,8 @@ impl Loop {
         let address = stream
             .peer_address()
             .map_or_else(String::new, |address| address.to_string());
-        let reader = Reader::new(config.options.max_message_size);
+        let most = config.options.max_message_size;
+        let reader = Reader::new(most, Arc::clone(&self.buffers));
         let telemetry = Arc::clone(&config.telemetry);
         let link = Link::new(self.shared(), key, stream, reader, telemetry, in_progress)?;
         let timeout = config.options.connect_timeout;

@@ -10,7 +10,7 @@
 //!        \______________________________ ending ______________________________> Gone
 //! ```
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -137,6 +137,11 @@ impl Link {
         poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
+    fn heard(&self, read: usize) {
+        self.heard.store(true, Ordering::Relaxed);
+        self.telemetry.bytes_received.add(read);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Interest)) {
         let mut interest = self.interest.lock();
         let before = *interest;
@@ -175,8 +180,14 @@ impl Wire for Link {
 
     fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         let read = self.stream.read_into_spare(buffer, most)?;
-        self.heard.store(true, Ordering::Relaxed);
-        self.telemetry.bytes_received.add(read);
+        self.heard(read);
+        Ok(read)
+    }
+
+    fn read_over(&self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize> {
+        let mut pieces = [IoSliceMut::new(first), IoSliceMut::new(then)];
+        let read = self.stream.read_vectored(&mut pieces)?;
+        self.heard(read);
         Ok(read)
     }
 

@@ -312,7 +312,7 @@ mod tests {
         let (outgoing, incoming) = (Outgoing::new(unlimited, false), Incoming::new(unlimited));
         let pipe = Arc::new(Pipe::new(PipeId(1), outgoing, incoming));
         let wire = Arc::new(MemoryWire::taking(usize::MAX));
-        wire.place_reader(Reader::new(None));
+        wire.place_reader(Reader::new(None, Arc::default()));
         pipe.outgoing.attach(wire.clone());
         let mut intake = Intake::new(Arc::clone(&pipe), false);
         intake.connected(wire.clone());

@@ -6,6 +6,7 @@
 //! Must not know: patterns, the event loop, how a connection comes to be. It is handed a [`Wire`] and a [`SocketSide`].
 
 mod batch;
+mod buffer_pool;
 mod incoming;
 mod inproc;
 mod intake;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use highwater_patterns::PipeId;
 
 pub(crate) use batch::Batch;
+pub(crate) use buffer_pool::BufferPool;
 pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
@@ -78,6 +80,9 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
 
     /// Reads without blocking into the spare capacity of `buffer`, at most `most` bytes.
     fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize>;
+
+    /// Reads without blocking over `first`, and over `then` when that is full; the bytes of both together.
+    fn read_over(&self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize>;
 
     /// What a leader waits on.
     fn as_fd(&self) -> BorrowedFd<'_>;

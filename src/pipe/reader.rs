@@ -5,14 +5,19 @@
 //! Must not know: which of the two it belongs to.
 
 use std::io;
+use std::sync::Arc;
 
 use highwater_patterns::{Frame, Message, Received};
 
-use super::{Delivery, Wire};
-use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, SHORT_HEADER, Stop};
+use super::{BufferPool, Delivery, Wire};
+use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
 
 /// How much one read asks for.
 pub(crate) const READ_BYTES: usize = 64 * 1024;
+
+/// How much is read beyond a large body: enough to see the next header, so that the next body can be read straight into
+/// its place; little, since what comes beyond that header is copied.
+const BEHIND: usize = 1024;
 
 /// A chunk of at least this size keeps the buffer it was read into; a smaller one is copied out of it.
 const WORTH_A_BUFFER: usize = READ_BYTES / 4;
@@ -55,11 +60,12 @@ pub(crate) enum Fill {
 }
 
 impl Reader {
-    pub(crate) fn new(max_message_size: Option<usize>) -> Self {
+    /// A reader of traffic; its large bodies go into `buffers` again and again.
+    pub(crate) fn new(max_message_size: Option<usize>, buffers: Arc<BufferPool>) -> Self {
         Self {
             buffer: Vec::new(),
             start: 0,
-            decoder: Decoder::new(max_message_size),
+            decoder: Decoder::new(max_message_size).with_buffers(buffers),
             eager: false,
         }
     }
@@ -92,7 +98,16 @@ impl Reader {
     pub(crate) fn fill(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
         const EAGER: usize = 1024;
         let outcome = match self.decoder.large_body() {
-            Some((body, missing)) => wire.read(body, missing),
+            Some(Room::New(body, missing)) => wire.read(body, missing),
+            Some(Room::Used(body)) => {
+                let mut behind = [0; BEHIND];
+                let missing = body.len();
+                wire.read_over(body, &mut behind).inspect(|read| {
+                    let body = missing.min(*read);
+                    self.decoder.large_body_received(body);
+                    self.buffered(&behind[..read - body]);
+                })
+            }
             None => {
                 self.make_room();
                 wire.read(&mut self.buffer, usize::MAX)
@@ -107,6 +122,13 @@ impl Reader {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Fill::Nothing),
             Err(error) => Err(error),
+        }
+    }
+
+    fn buffered(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.make_room();
+            self.buffer.extend_from_slice(bytes);
         }
     }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -101,6 +101,11 @@ impl Stream {
             buffer.extend_from_slice(bytes);
             Ok(bytes.len())
         })
+    }
+
+    /// Reads over `pieces`, one after the other; 0 is the end of the stream, if they are not all empty.
+    pub(crate) fn read_vectored(&self, pieces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        uninterrupted(|| rustix::io::readv(self, pieces))
     }
 
     /// Writes the front of `bytes`, as much as the system takes.

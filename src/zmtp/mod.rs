@@ -32,7 +32,7 @@ pub(crate) use command::{
     Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_ping, encode_pong,
     encode_subscribe,
 };
-pub(crate) use decoder::{Decoder, Item, Stop};
+pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop};
 
 pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{FrameHeader, FrameSink, SHORT_HEADER, encode_message};

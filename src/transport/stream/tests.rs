@@ -107,6 +107,26 @@ fn reading_keeps_to_the_limit_and_to_the_capacity() {
 }
 
 #[test]
+fn pieces_are_read_in_order() {
+    for (client, server) in every_pair() {
+        client.write(b"one two three").expect("room");
+        wait_readable(&server);
+        let (mut first, mut then) = ([0; 8], [0; 9]);
+        let mut pieces = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut then)];
+        assert_eq!(server.read_vectored(&mut pieces).expect("readable"), 13);
+        assert_eq!((&first, &then), (b"one two ", b"three\0\0\0\0"));
+        let error = server
+            .read_vectored(&mut [IoSliceMut::new(&mut first), IoSliceMut::new(&mut then)])
+            .expect_err("nothing is left");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        client.shutdown(Shutdown::Write).expect("it is open");
+        wait_readable(&server);
+        let mut pieces = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut then)];
+        assert_eq!(server.read_vectored(&mut pieces).expect("the end"), 0);
+    }
+}
+
+#[test]
 fn a_full_buffer_is_an_error_and_not_the_end() {
     for (client, server) in every_pair() {
         client.write(b"x").expect("room");

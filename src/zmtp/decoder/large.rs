@@ -1,46 +1,110 @@
 //! A large body under way: a buffer of its own, which becomes the frame without a copy.
 //!
-//! Owns: how the buffer grows.
-//! Always true: its capacity never exceeds the body's length, nor the larger of 256 KiB and twice what has arrived
-//! (as far as the allocator gives what it is asked for).
-//! Must not know: what kind of frame it is.
+//! Owns: how the buffer grows, and where it comes from.
+//! Always true: a new buffer's capacity never exceeds the body's length, nor the larger of 256 KiB and twice what has
+//! arrived (as far as the allocator gives what it is asked for). A used buffer, which was there before the body was
+//! announced, goes back to the [`Buffers`] it came from, with the body or without.
+//! Must not know: what kind of frame it is, who else uses buffers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::zmtp::frame::FrameHeader;
+
+/// Keeps the buffers of bodies that are no longer used, for those to come.
+pub(crate) trait Buffers: fmt::Debug + Send + Sync {
+    /// A used buffer of at least `len` bytes, whatever they are. It counts as lent until it comes back, by
+    /// [`give_back`](Self::give_back) or by [`share`](Self::share).
+    fn lend(&self, len: usize) -> Option<Vec<u8>>;
+
+    /// The body it was lent for has not come whole.
+    fn give_back(&self, buffer: Vec<u8>);
+
+    /// A body, the first `len` bytes of `buffer`; `lent` says whether the buffer came from here or is new.
+    fn share(self: Arc<Self>, buffer: Vec<u8>, len: usize, lent: bool) -> Bytes;
+}
+
+/// Where the bytes of a large body go next.
+#[derive(Debug)]
+pub(crate) enum Room<'a> {
+    /// Behind what is in this buffer, within its capacity, and so many at most.
+    New(&'a mut Vec<u8>, usize),
+    /// Over all of these.
+    Used(&'a mut [u8]),
+}
 
 #[derive(Debug)]
 pub(super) struct LargeBody {
     pub(super) header: FrameHeader,
-    /// What has arrived; at most `len` bytes.
-    pub(super) body: Vec<u8>,
+    buffer: Vec<u8>,
+    /// How much of a used buffer is filled; `None` of a new one, which holds what has arrived and nothing else.
+    filled: Option<usize>,
     len: usize,
+    buffers: Option<Arc<dyn Buffers>>,
 }
 
 impl LargeBody {
     /// The body of `len` bytes that `header` announced; nothing is reserved for it yet.
-    pub(super) fn new(header: FrameHeader, len: usize) -> Self {
+    pub(super) fn new(header: FrameHeader, len: usize, buffers: Option<&Arc<dyn Buffers>>) -> Self {
+        let used = buffers.and_then(|buffers| buffers.lend(len));
         Self {
             header,
-            body: Vec::new(),
+            filled: used.is_some().then_some(0),
+            buffer: used.unwrap_or_default(),
             len,
+            buffers: buffers.cloned(),
         }
     }
 
     /// Takes what `input` has of the body; returns how many bytes.
     pub(super) fn receive(&mut self, input: &[u8]) -> usize {
         let taken = input.len().min(self.missing());
-        self.grow_for(taken);
-        self.body.extend_from_slice(&input[..taken]);
+        if let Some(filled) = &mut self.filled {
+            self.buffer[*filled..][..taken].copy_from_slice(&input[..taken]);
+            *filled += taken;
+        } else {
+            self.grow_for(taken);
+            self.buffer.extend_from_slice(&input[..taken]);
+        }
         taken
     }
 
-    /// The buffer, with spare capacity, and how many bytes the body lacks; `None` if it lacks none.
-    pub(super) fn room(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+    /// Where the rest of the body goes; `None` if nothing is lacking.
+    pub(super) fn room(&mut self) -> Option<Room<'_>> {
         let missing = self.missing();
         if missing == 0 {
             return None;
         }
+        if let Some(filled) = self.filled {
+            return Some(Room::Used(&mut self.buffer[filled..self.len]));
+        }
         self.grow_for(1);
-        Some((&mut self.body, missing))
+        Some(Room::New(&mut self.buffer, missing))
+    }
+
+    /// The first `count` bytes of [`Room::Used`] have been written.
+    pub(super) fn used(&mut self, count: usize) {
+        if let Some(filled) = &mut self.filled {
+            *filled += count;
+        }
+    }
+
+    /// What has arrived.
+    pub(super) fn arrived(&self) -> &[u8] {
+        &self.buffer[..self.filled.unwrap_or(self.buffer.len())]
+    }
+
+    /// The body, which is complete.
+    pub(super) fn into_bytes(mut self) -> Bytes {
+        debug_assert!(!self.is_incomplete(), "half a body");
+        let buffer = std::mem::take(&mut self.buffer);
+        let lent = self.filled.take().is_some();
+        match self.buffers.take() {
+            Some(buffers) => buffers.share(buffer, self.len, lent),
+            None => Bytes::from(buffer),
+        }
     }
 
     pub(super) fn is_incomplete(&self) -> bool {
@@ -48,32 +112,37 @@ impl LargeBody {
     }
 
     fn missing(&self) -> usize {
-        assert!(
-            self.body.len() <= self.len,
-            "read past the end of a large body"
-        );
-        self.len - self.body.len()
+        let arrived = self.arrived().len();
+        assert!(arrived <= self.len, "read past the end of a large body");
+        self.len - arrived
     }
 
     /// Sees to spare capacity for `arriving` bytes: in steps that double, so that few copies are made, and no further
     /// ahead than the peer has come, so that announcing a length costs it something.
     fn grow_for(&mut self, arriving: usize) {
-        let arrived = self.body.len() + arriving;
-        if self.body.capacity() >= arrived {
-            return;
+        let arrived = self.buffer.len() + arriving;
+        if self.buffer.capacity() < arrived {
+            let target = (2 * arrived).max(FIRST_STEP).min(self.len);
+            self.buffer.reserve_exact(target - self.buffer.len());
         }
-        let target = (2 * arrived).max(FIRST_STEP).min(self.len);
-        if self.body.capacity() == 0 {
-            self.body = take_buffer(target);
-        } else {
-            self.body.reserve_exact(target - self.body.len());
+    }
+
+    /// What was reserved for this body alone.
+    #[cfg(test)]
+    pub(super) fn reserved(&self) -> usize {
+        match self.filled {
+            Some(_) => 0,
+            None => self.buffer.capacity(),
         }
     }
 }
 
-/// An empty buffer of at least this capacity; the one place where buffers for large bodies come from.
-fn take_buffer(capacity: usize) -> Vec<u8> {
-    Vec::with_capacity(capacity)
+impl Drop for LargeBody {
+    fn drop(&mut self) {
+        if let (Some(_), Some(buffers)) = (self.filled, &self.buffers) {
+            buffers.give_back(std::mem::take(&mut self.buffer));
+        }
+    }
 }
 
 /// What is reserved, in bytes, when a long body begins.

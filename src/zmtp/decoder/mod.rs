@@ -3,7 +3,7 @@
 //! Owns: the message under way, the large body under way, and the bounds on both.
 //! Always true: a frame is taken whole or not at all, except a large body, which is taken as it comes into a buffer of
 //! its own; so a caller whose own buffer holds more than 8 KiB + 9 bytes can always go on. Every bound is checked before
-//! memory is reserved, and a body's buffer is never larger than 256 KiB or twice what has arrived of it.
+//! memory is reserved, and what is reserved for a body is never more than 256 KiB or twice what has arrived of it.
 //! Must not know: where bytes come from, who wants the messages, what a command leads to.
 //! Source: RFC 37/ZMTP 3.1, "Traffic"; in one way looser, as libzmq is: commands may stand between the frames of a
 //! message (libzmq sends its PINGs so).
@@ -11,8 +11,11 @@
 mod large;
 mod survey;
 
+use std::sync::Arc;
+
 use highwater_patterns::{Frame, INLINE_CAPACITY, Message};
 
+pub(crate) use large::{Buffers, Room};
 pub(crate) use survey::Stop;
 
 use super::command::{Command, OwnedCommand};
@@ -36,6 +39,8 @@ pub(crate) struct Decoder {
     size: usize,
     /// The frame under way, if its body is large.
     large: Option<LargeBody>,
+    /// Used buffers for large bodies.
+    buffers: Option<Arc<dyn Buffers>>,
 }
 
 /// What a decoder gives.
@@ -60,6 +65,15 @@ impl Decoder {
             frames: Vec::new(),
             size: 0,
             large: None,
+            buffers: None,
+        }
+    }
+
+    /// The decoder, from now on with used `buffers` for large bodies.
+    pub(crate) fn with_buffers(self, buffers: Arc<dyn Buffers>) -> Self {
+        Self {
+            buffers: Some(buffers),
+            ..self
         }
     }
 
@@ -116,19 +130,26 @@ impl Decoder {
         self.decode_any(input)
     }
 
-    /// The buffer of the large body under way and how many bytes it still lacks, or `None` if there is none.
+    /// Where the rest of the large body under way goes, or `None` if there is none.
     ///
-    /// Once `decode` has taken all its input without an item, the caller may append bytes here, straight from the
-    /// connection and at most as many as are lacking, instead of passing them through `decode`. There is spare
-    /// capacity, for no more than is lacking unless the allocator gave more than asked: whoever fills it to the brim
-    /// looks first. When the body is complete, `decode` gives the item, also for an empty input; this gives `None`
-    /// then.
+    /// Once `decode` has taken all its input without an item, the caller may put bytes here, straight from the
+    /// connection, instead of passing them through `decode`. In [`Room::New`] there is spare capacity, for no more than
+    /// is lacking unless the allocator gave more than asked: whoever fills it to the brim looks first. Of
+    /// [`Room::Used`], the caller says by [`large_body_received`](Self::large_body_received) how much was overwritten.
+    /// When the body is complete, `decode` gives the item, also for an empty input; this gives `None` then.
     ///
     /// # Panics
     ///
     /// If more was appended than was lacking: what follows could no longer be told apart from the body.
-    pub(crate) fn large_body(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+    pub(crate) fn large_body(&mut self) -> Option<Room<'_>> {
         self.large.as_mut().and_then(LargeBody::room)
+    }
+
+    /// The first `count` bytes of [`Room::Used`] have come.
+    pub(crate) fn large_body_received(&mut self, count: usize) {
+        if let Some(large) = &mut self.large {
+            large.used(count);
+        }
     }
 
     /// Whether everything taken has been given: no message is under way.
@@ -147,11 +168,11 @@ impl Decoder {
                     self.large = Some(large);
                     return Ok((taken, None));
                 }
-                let LargeBody { header, body, .. } = large;
+                let header = large.header;
                 if header.command {
-                    command_item(&body)
+                    command_item(large.arrived())
                 } else {
-                    self.frame_received(Frame::from(body), header.more)
+                    self.frame_received(Frame::from(large.into_bytes()), header.more)
                 }
             } else {
                 let Some((header, header_len)) = FrameHeader::decode(rest)? else {
@@ -161,7 +182,7 @@ impl Decoder {
                 let rest = &rest[header_len..];
                 if body_len > LARGE_BODY {
                     taken += header_len;
-                    self.large = Some(LargeBody::new(header, body_len));
+                    self.large = Some(LargeBody::new(header, body_len, self.buffers.as_ref()));
                     continue;
                 }
                 if rest.len() < body_len {

@@ -39,7 +39,14 @@ fn decode_all(decoder: &mut Decoder, input: &[u8]) -> (Vec<Item>, usize, Option<
 
 /// Feeds `input` in pieces that end at `cuts`, keeping what is not taken, as a connection does.
 fn decode_cut(max: Option<usize>, input: &[u8], cuts: &[usize]) -> (Vec<Item>, Option<FrameError>) {
-    let mut decoder = Decoder::new(max);
+    decode_cut_with(Decoder::new(max), input, cuts)
+}
+
+fn decode_cut_with(
+    mut decoder: Decoder,
+    input: &[u8],
+    cuts: &[usize],
+) -> (Vec<Item>, Option<FrameError>) {
     let (mut items, mut pending, mut from) = (Vec::new(), Vec::new(), 0);
     for to in cuts.iter().copied().chain([input.len()]) {
         pending.extend_from_slice(&input[from..to]);
@@ -64,7 +71,7 @@ fn assert_bounded(decoder: &Decoder, arrived: usize) {
     let frames = decoder.frames.capacity() * size_of::<Frame>();
     assert!(frames <= size_of::<Frame>() * (arrived + 4));
     if let Some(large) = &decoder.large {
-        assert!(large.body.capacity() <= FIRST_STEP.max(2 * large.body.len()));
+        assert!(large.reserved() <= FIRST_STEP.max(2 * large.arrived().len()));
     }
 }
 
@@ -124,7 +131,10 @@ fn a_large_body_may_be_read_straight_into_its_buffer() {
     assert_eq!(decoder.decode(&input[..100]), Ok((100, None)));
     let (mut at, mut moves) = (100, 0);
     let mut place = std::ptr::null();
-    while let Some((buffer, missing)) = decoder.large_body() {
+    while let Some(room) = decoder.large_body() {
+        let Room::New(buffer, missing) = room else {
+            panic!("no buffer was used before");
+        };
         assert_eq!(missing, input.len() - at);
         let spare = buffer.capacity() - buffer.len();
         assert!(spare > 0 && spare <= missing);
@@ -145,6 +155,51 @@ fn a_large_body_may_be_read_straight_into_its_buffer() {
         place,
         "the buffer has become the frame"
     );
+}
+
+/// Always has a used buffer, longer than asked for and full of old bytes.
+#[derive(Debug)]
+struct Plenty;
+
+impl Buffers for Plenty {
+    fn lend(&self, len: usize) -> Option<Vec<u8>> {
+        Some(vec![0xAA; len + len / 3])
+    }
+
+    fn give_back(&self, buffer: Vec<u8>) {
+        assert!(!buffer.is_empty(), "no buffer came back");
+    }
+
+    fn share(self: Arc<Self>, mut buffer: Vec<u8>, len: usize, lent: bool) -> Bytes {
+        assert!(lent && buffer.len() >= len);
+        buffer.truncate(len);
+        Bytes::from(buffer)
+    }
+}
+
+#[test]
+fn a_large_body_is_read_over_what_a_used_buffer_held() {
+    let body: Vec<u8> = (0..300_000_u32).map(|n| n as u8).collect();
+    let input = frame(0, &body);
+    let mut decoder = Decoder::new(None).with_buffers(Arc::new(Plenty));
+    assert_eq!(decoder.decode(&input[..100]), Ok((100, None)));
+    let mut at = 100;
+    while let Some(room) = decoder.large_body() {
+        let Room::Used(place) = room else {
+            panic!("there is always a used buffer");
+        };
+        assert_eq!(
+            place.len(),
+            input.len() - at,
+            "room for the body, and no more"
+        );
+        let count = place.len().min(70_000);
+        place[..count].copy_from_slice(&input[at..at + count]);
+        decoder.large_body_received(count);
+        at += count;
+    }
+    let whole = Some(Item::Message(Message::from(body)));
+    assert_eq!(decoder.decode(b""), Ok((0, whole)));
 }
 
 #[test]
@@ -506,6 +561,9 @@ proptest! {
     fn any_cut_of_any_bytes_decodes_alike(input in traffic(), cuts in cuts(), max in limit()) {
         let whole = decode_cut(Some(max), &input, &[]);
         prop_assert_eq!(decode_cut(Some(max), &input, &places(&cuts, input.len())), whole.clone());
+        let used = Decoder::new(Some(max)).with_buffers(Arc::new(Plenty));
+        let cut = decode_cut_with(used, &input, &places(&cuts, input.len()));
+        prop_assert_eq!(cut, whole.clone());
         let each: Vec<usize> = (0..input.len().min(2000)).collect();
         prop_assert_eq!(decode_cut(Some(max), &input, &each), whole);
     }
