@@ -27,12 +27,13 @@ use highwater_patterns::{Message, PipeId};
 mod parts {
     pub(crate) mod endpoint;
     pub(crate) mod error;
+    pub(crate) mod origin;
     pub(crate) mod peer;
     pub(crate) mod pipe;
     pub(crate) mod sync;
     pub(crate) mod zmtp;
 }
-use parts::{endpoint, error, peer, pipe, sync, zmtp};
+use parts::{endpoint, error, origin, peer, pipe, sync, zmtp};
 
 use pipe::{
     Delivery, Duty, HighWater, Incoming, Intake, Outgoing, Pace, Pipe, Pumped, Reader, Wire,

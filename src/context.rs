@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Drain, Engine};
 use crate::inproc::Names;
+use crate::origin::Origin;
 use crate::socket::Core;
 use crate::sync::Mutex;
 
@@ -24,6 +25,23 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// Each I/O thread keeps the memory of received bodies of 32 KiB and more, once nobody uses them, for those to come:
 /// at most 8 MiB.
+///
+/// # After a fork
+///
+/// A context belongs to the process that made it. A forked child has a copy of it without I/O threads, and of its
+/// sockets; they are of no use there. Each call that would send, receive, wait, or change something is refused with the
+/// variant `Forked` of its error ([`RecvError::Forked`](crate::RecvError::Forked) for one), and calls that have no error
+/// give nothing: an empty list, no peers, zero. Never is anything written on a connection of the parent, or one of its
+/// `ipc://` files removed. Dropping the copies does nothing at all, and gives back neither their memory nor their
+/// descriptors.
+///
+/// A child that wants to talk makes a context of its own, or calls `exec`, which closes the descriptors. Until it does
+/// the one or ends, it keeps the parent's open: an address that the parent lets go of is not free before.
+///
+/// The question in which process a call is costs a system call, so it is asked only where the call goes to the kernel or
+/// waits. Messages that had arrived before the fork may therefore still be received in the child, as copies of those
+/// that the parent receives; and messages that would only be gathered in memory, behind others that waited to be written
+/// at the fork, may seem to be sent: up to the high-water mark, and never more than some 1000.
 ///
 /// ```
 /// use highwater::{Context, Pull, Push};
@@ -52,6 +70,7 @@ struct Handle {
 #[derive(Debug)]
 pub(crate) struct Hub {
     settings: Settings,
+    origin: Origin,
     engine: Mutex<Option<Arc<Engine>>>,
     sockets: Mutex<Vec<Weak<Core>>>,
     names: Names,
@@ -99,6 +118,9 @@ impl Context {
     ///
     /// Does not wait. Messages already queued linger as usual once their sockets are dropped.
     pub fn shutdown(&self) {
+        if !self.hub().origin.is_here() {
+            return;
+        }
         self.hub().shut_down.store(true, Ordering::SeqCst);
         let sockets = std::mem::take(&mut *self.hub().sockets.lock());
         for socket in sockets.iter().filter_map(Weak::upgrade) {
@@ -106,11 +128,11 @@ impl Context {
         }
     }
 
-    /// Waits until nothing that closed sockets have left behind is still being sent; false if the time was over first.
+    /// Waits until nothing that closed sockets have left behind is still being sent; false if the time was over first,
+    /// and in a forked child, where nothing is sent.
     pub fn wait_for_lingering(&self, timeout: Duration) -> bool {
-        self.hub()
-            .lingering
-            .wait(Instant::now().checked_add(timeout))
+        let hub = self.hub();
+        hub.origin.is_here() && hub.lingering.wait(Instant::now().checked_add(timeout))
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
@@ -160,6 +182,7 @@ impl ContextBuilder {
             handle: Arc::new(Handle {
                 hub: Arc::new(Hub {
                     settings: self.settings,
+                    origin: Origin::here(),
                     engine: Mutex::default(),
                     sockets: Mutex::default(),
                     names: Names::default(),
@@ -189,6 +212,9 @@ impl Hub {
 
     /// Remembers a socket, to end it on shutdown; at once if that has been.
     pub(crate) fn register(&self, socket: &Arc<Core>) {
+        if !self.origin.is_here() {
+            return;
+        }
         let mut sockets = self.sockets.lock();
         if sockets.len() == sockets.capacity() {
             sockets.retain(|socket| socket.strong_count() > 0);
@@ -208,10 +234,20 @@ impl Hub {
     pub(crate) fn lingering(&self) -> &Arc<Drain> {
         &self.lingering
     }
+
+    /// The process of the I/O threads.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if !self.hub.origin.is_here() {
+            // Another thread of the parent may have been changing it, and will never be done.
+            std::mem::forget(Arc::clone(&self.hub));
+            return;
+        }
         self.hub.lingering.wait_patiently(PATIENCE, || {
             tracing::warn!(target: "highwater", "the context waits for messages that linger");
         });
@@ -220,7 +256,10 @@ impl Drop for Handle {
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        if let Some(engine) = self.engine.lock().take() {
+        if !self.origin.is_here() {
+            // To let go of the poller, which is the parent's, would tell the kernel to forget what wakes it.
+            std::mem::forget(self.engine.try_lock().and_then(|mut engine| engine.take()));
+        } else if let Some(engine) = self.engine.lock().take() {
             engine.stop();
         }
     }

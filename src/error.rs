@@ -21,6 +21,8 @@ pub enum SendError {
     Closed(Message),
     /// The context was shut down.
     Terminated(Message),
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked(Message),
 }
 
 /// Why a send that does not wait gave up. Every variant gives the message back.
@@ -33,6 +35,8 @@ pub enum TrySendError {
     Closed(Message),
     /// The context was shut down.
     Terminated(Message),
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked(Message),
 }
 
 /// Why a message was not taken for the peer it names. Every variant gives the message back.
@@ -47,6 +51,8 @@ pub enum RouteError {
     Closed(Message),
     /// The context was shut down.
     Terminated(Message),
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked(Message),
 }
 
 /// Why there is no reply to a request.
@@ -63,6 +69,8 @@ pub enum RequestError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why a reply was not taken. Every variant gives it back.
@@ -77,6 +85,8 @@ pub enum ReplyError {
     Closed(Message),
     /// The context was shut down.
     Terminated(Message),
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked(Message),
 }
 
 /// Why a subscription could not be changed.
@@ -87,6 +97,8 @@ pub enum SubscribeError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why a blocking receive gave up.
@@ -99,6 +111,8 @@ pub enum RecvError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why a receive that does not wait gave nothing.
@@ -111,6 +125,8 @@ pub enum TryRecvError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why waiting for peers, or for subscribers, ended without them.
@@ -123,6 +139,8 @@ pub enum WaitError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why an endpoint could not be bound.
@@ -146,6 +164,8 @@ pub enum BindError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why connecting could not begin. What fails later is retried in the background and told by events.
@@ -171,6 +191,8 @@ pub enum ConnectError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why an endpoint could not be let go.
@@ -183,6 +205,8 @@ pub enum EndpointError {
     NotFound(Endpoint),
     /// The socket was closed.
     Closed,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why waiting for a connection to one endpoint ended without it.
@@ -204,6 +228,8 @@ pub enum ReadyError {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
+    Forked,
 }
 
 /// Why a connection ended, or was never made. Reported by events and by the state of an endpoint.
@@ -344,17 +370,20 @@ messages_of! {
         Timeout(_) => "no peer had room in time",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
+        Forked(_) => "the socket belongs to the parent process",
     }
     TrySendError {
         Full(_) => "no peer has room",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
+        Forked(_) => "the socket belongs to the parent process",
     }
     RouteError {
         NoRoute(_) => "no peer has this routing id",
         Full(_) => "the peer has no room",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
+        Forked(_) => "the socket belongs to the parent process",
     }
     RequestError {
         NotSent(_) => "no peer had room for the request in time",
@@ -362,51 +391,61 @@ messages_of! {
         PeerGone => "the peer went before it replied",
         Closed => "the socket is closed",
         Terminated => "the context is shut down",
+        Forked => "the socket belongs to the parent process",
     }
     ReplyError {
         PeerGone(_) => "the peer that asked is gone",
         Full(_) => "the peer that asked has no room for a reply",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
+        Forked(_) => "the socket belongs to the parent process",
     }
     SubscribeError {
         Closed => "the socket is closed",
         Terminated => "the context is shut down",
+        Forked => "the socket belongs to the parent process",
     }
     RecvError {
         Timeout => "no message arrived in time",
         Closed => "the socket is closed",
         Terminated => "the context is shut down",
+        Forked => "the socket belongs to the parent process",
     }
     TryRecvError {
         Empty => "no message is there",
         Closed => "the socket is closed",
         Terminated => "the context is shut down",
+        Forked => "the socket belongs to the parent process",
     }
     WaitError {
         Timeout => "not enough peers in time",
         Closed => "the socket is closed",
         Terminated => "the context is shut down",
+        Forked => "the socket belongs to the parent process",
     }
 }
 
-impl SendError {
-    /// The message that was not sent.
-    pub fn into_message(self) -> Message {
-        match self {
-            Self::Timeout(message) | Self::Closed(message) | Self::Terminated(message) => message,
+macro_rules! give_back {
+    ($($name:ident { $($variant:ident)+ })+) => {$(
+        impl $name {
+            /// The message that was not sent.
+            pub fn into_message(self) -> Message {
+                match self {
+                    $(Self::$variant(message))|+ => message,
+                }
+            }
         }
-    }
+    )+};
+}
+
+give_back! {
+    SendError { Timeout Closed Terminated Forked }
+    TrySendError { Full Closed Terminated Forked }
+    RouteError { NoRoute Full Closed Terminated Forked }
+    ReplyError { PeerGone Full Closed Terminated Forked }
 }
 
 impl TrySendError {
-    /// The message that was not sent.
-    pub fn into_message(self) -> Message {
-        match self {
-            Self::Full(message) | Self::Closed(message) | Self::Terminated(message) => message,
-        }
-    }
-
     /// Whether trying again later may succeed.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
@@ -414,31 +453,9 @@ impl TrySendError {
 }
 
 impl RouteError {
-    /// The message that was not sent.
-    pub fn into_message(self) -> Message {
-        match self {
-            Self::NoRoute(message)
-            | Self::Full(message)
-            | Self::Closed(message)
-            | Self::Terminated(message) => message,
-        }
-    }
-
     /// Whether trying again later may succeed.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
-    }
-}
-
-impl ReplyError {
-    /// The reply that was not sent.
-    pub fn into_message(self) -> Message {
-        match self {
-            Self::PeerGone(message)
-            | Self::Full(message)
-            | Self::Closed(message)
-            | Self::Terminated(message) => message,
-        }
     }
 }
 
@@ -451,6 +468,7 @@ impl fmt::Display for BindError {
             Self::Descriptor(error) => write!(f, "cannot listen on this descriptor: {error}"),
             Self::Closed => f.write_str("the socket is closed"),
             Self::Terminated => f.write_str("the context is shut down"),
+            Self::Forked => f.write_str("the socket belongs to the parent process"),
         }
     }
 }
@@ -475,6 +493,7 @@ impl fmt::Display for ConnectError {
             Self::DuplicateRoutingId(id) => write!(f, "another peer has the routing id {id}"),
             Self::Closed => f.write_str("the socket is closed"),
             Self::Terminated => f.write_str("the context is shut down"),
+            Self::Forked => f.write_str("the socket belongs to the parent process"),
         }
     }
 }
@@ -495,6 +514,7 @@ impl fmt::Display for EndpointError {
             Self::Invalid(error) => write!(f, "{error}"),
             Self::NotFound(endpoint) => write!(f, "the socket has no endpoint {endpoint}"),
             Self::Closed => f.write_str("the socket is closed"),
+            Self::Forked => f.write_str("the socket belongs to the parent process"),
         }
     }
 }
@@ -520,6 +540,7 @@ impl fmt::Display for ReadyError {
             Self::NotFound(endpoint) => write!(f, "the socket is not connected to {endpoint}"),
             Self::Closed => f.write_str("the socket is closed"),
             Self::Terminated => f.write_str("the context is shut down"),
+            Self::Forked => f.write_str("the socket belongs to the parent process"),
         }
     }
 }

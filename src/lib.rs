@@ -13,6 +13,7 @@ mod facade;
 mod inproc;
 mod monitor;
 mod options;
+mod origin;
 mod peer;
 mod pipe;
 mod poll;

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
+use crate::origin::Origin;
 use crate::sync::Mutex;
 
 /// Something that happened to a socket.
@@ -146,6 +147,7 @@ pub(crate) struct Monitor {
     watched: AtomicBool,
     missed: AtomicU64,
     lines: Mutex<Lines>,
+    origin: Origin,
 }
 
 #[derive(Debug, Default)]
@@ -156,9 +158,12 @@ struct Lines {
 }
 
 impl Monitor {
-    /// A channel on which every event from now on arrives.
+    /// A channel on which every event from now on arrives; one without a sender in a forked child.
     pub(crate) fn subscribe(&self) -> Receiver<Event> {
         let (sender, receiver) = bounded(CHANNEL_CAPACITY);
+        if !self.origin.is_here() {
+            return receiver;
+        }
         self.channels.lock().push(sender);
         self.watched.store(true, Ordering::Release);
         receiver
@@ -168,6 +173,9 @@ impl Monitor {
     pub(crate) fn emit(&self, kind: EventKind, endpoint: Option<&Endpoint>, peer: Option<&str>) {
         let logged = tracing::enabled!(tracing::Level::DEBUG);
         if !logged && !self.watched.load(Ordering::Acquire) {
+            return;
+        }
+        if !self.origin.is_here() {
             return;
         }
         let event = Event {

@@ -48,6 +48,8 @@ pub enum OptionError {
         /// The option.
         name: &'static str,
     },
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context).
+    Forked,
 }
 
 impl fmt::Display for OptionError {
@@ -56,6 +58,7 @@ impl fmt::Display for OptionError {
             Self::Unknown { name } => write!(f, "there is no option {name:?}"),
             Self::Invalid { name, expected } => write!(f, "{name} takes {expected}"),
             Self::Fixed { name } => write!(f, "{name} cannot be changed once the socket is built"),
+            Self::Forked => f.write_str("the socket belongs to the parent process"),
         }
     }
 }

@@ -185,8 +185,10 @@ impl<'fd> Poll<'fd> {
     ///
     /// # Errors
     ///
-    /// If the system's poll fails: out of memory, or more descriptors than the process may have.
+    /// If the system's poll fails: out of memory, or more descriptors than the process may have. In a forked child, if
+    /// the poll was made by the parent.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<&[Ready]> {
+        self.pipe.origin().check()?;
         let deadline = timeout.map(|timeout| Instant::now().checked_add(timeout));
         let outcome = loop {
             self.pipe.drain();

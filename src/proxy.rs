@@ -15,6 +15,7 @@ use std::thread::{JoinHandle, Thread};
 use highwater_patterns::{Message, Refusal};
 
 use crate::facade::AsSocket;
+use crate::origin::Origin;
 use crate::socket::{Core, Interest, RecvFailure, SendFailure, State, Wait, Watch};
 use crate::sync::Mutex;
 
@@ -115,6 +116,7 @@ struct Switch {
     not_captured: AtomicU64,
     /// The proxy's thread, while it runs.
     runner: Mutex<Option<Waker>>,
+    origin: Origin,
 }
 
 /// What went in one direction.
@@ -188,8 +190,12 @@ impl Proxy {
         }
     }
 
-    /// Forwards on this thread until the proxy is stopped or one of its sockets ends; says what it has done.
+    /// Forwards on this thread until the proxy is stopped or one of its sockets ends; says what it has done. In a forked
+    /// child it ends at once if the proxy or one of its sockets was made by the parent.
     pub fn run(self) -> ProxyStats {
+        if self.check().is_err() {
+            return self.switch.stats();
+        }
         let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
         *self.switch.runner.lock() = Some(waker.clone());
         let mut forth = Direction::new(&self.frontend, &self.backend, &self.switch.forth);
@@ -235,8 +241,9 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// If the system has no more threads.
+    /// If the system has no more threads. In a forked child, if the proxy or one of its sockets was made by the parent.
     pub fn spawn(self) -> io::Result<ProxyHandle> {
+        self.check()?;
         let control = self.control();
         let thread = std::thread::Builder::new()
             .name("highwater-proxy".to_owned())
@@ -245,6 +252,21 @@ impl Proxy {
             control,
             thread: Some(thread),
         })
+    }
+}
+
+impl Proxy {
+    /// An error in a child that was forked after any of it was made.
+    fn check(&self) -> io::Result<()> {
+        self.switch.origin.check()?;
+        [
+            Some(&self.frontend),
+            Some(&self.backend),
+            self.capture.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .try_for_each(|socket| socket.origin().check())
     }
 }
 
@@ -380,7 +402,11 @@ impl ProxyHandle {
     }
 
     fn wait(&mut self) -> ProxyStats {
-        if let Some(thread) = self.thread.take()
+        let thread = self.thread.take();
+        if !self.control.switch.origin.is_here() {
+            // A thread of the parent: here it neither ends nor can be let go.
+            std::mem::forget(thread);
+        } else if let Some(thread) = thread
             && thread.join().is_err()
         {
             tracing::error!(target: "highwater", "a proxy panicked");
@@ -398,7 +424,9 @@ impl Drop for ProxyHandle {
 
 impl Switch {
     fn wake(&self) {
-        if let Some(runner) = &*self.runner.lock() {
+        if let Some(guard) = self.runner.lock_here(|| self.origin.is_here())
+            && let Some(runner) = &*guard
+        {
             runner.wake_by_ref();
         }
     }
@@ -443,7 +471,9 @@ fn sleep(watches: &mut [Watch], waker: &Waker) -> bool {
 }
 
 fn can_send(socket: &Core) -> bool {
-    let mut state = socket.lock();
+    let Ok(mut state) = socket.lock_here() else {
+        return false;
+    };
     let State { pattern, table, .. } = &mut *state;
     pattern.can_send(table)
 }

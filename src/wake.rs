@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rustix::event::Timespec;
 
+use crate::origin::Origin;
+
 /// The longest that one wait in poll(2) may last; the caller waits again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -16,6 +18,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(crate) struct WakePipe {
     read: OwnedFd,
     write: OwnedFd,
+    origin: Origin,
 }
 
 impl WakePipe {
@@ -25,17 +28,32 @@ impl WakePipe {
             rustix::io::ioctl_fionbio(end, true)?;
             rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
         }
-        Ok(Self { read, write })
+        Ok(Self {
+            read,
+            write,
+            origin: Origin::here(),
+        })
+    }
+
+    /// The process that it wakes; in any other it does nothing.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Makes the descriptor readable.
     pub(crate) fn wake(&self) {
+        if !self.origin.is_here() {
+            return;
+        }
         // A full pipe wakes just as well.
         let _ = rustix::io::write(&self.write, &[1]);
     }
 
     /// Makes it unreadable again.
     pub(crate) fn drain(&self) {
+        if !self.origin.is_here() {
+            return;
+        }
         let mut sink = [0; 64];
         while matches!(rustix::io::read(&self.read, &mut sink), Ok(count) if count == sink.len()) {}
     }

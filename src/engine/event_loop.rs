@@ -150,7 +150,7 @@ impl Loop {
                 key,
                 listener,
                 config,
-            } => self.add_listener(key, listener, config),
+            } => self.add_listener(key, *listener, config),
             Request::Adopt {
                 stream,
                 seat,

@@ -45,6 +45,7 @@ pub(crate) use status::Status;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::options::Options;
+use crate::origin::Origin;
 use crate::pipe::{Duty, Pipe, SocketSide};
 use crate::stats::Telemetry;
 use crate::sync::Mutex;
@@ -70,7 +71,8 @@ enum Request {
     /// Accept connections.
     Listen {
         key: Key,
-        listener: Listener,
+        /// Far larger than anything else that is asked.
+        listener: Box<Listener>,
         config: Arc<EndpointConfig>,
     },
     /// Look after an accepted connection.
@@ -121,6 +123,7 @@ struct Shared {
     poller: Arc<Poller>,
     inbox: Mutex<Inbox>,
     next_key: Arc<AtomicUsize>,
+    origin: Origin,
 }
 
 #[derive(Debug, Default)]
@@ -131,13 +134,16 @@ struct Inbox {
 }
 
 impl Shared {
-    /// Hands over a request; wakes the thread only if it sleeps.
+    /// Hands over a request; wakes the thread only if it sleeps. In a forked child, where there is no such thread, the
+    /// parent's is left alone.
     fn send(&self, request: Request) {
-        let mut inbox = self.inbox.lock();
+        let Some(mut inbox) = self.inbox.lock_here(|| self.origin.is_here()) else {
+            return;
+        };
         inbox.requests.push(request);
         let wake = std::mem::take(&mut inbox.asleep);
         drop(inbox);
-        if wake {
+        if wake && self.origin.is_here() {
             // It fails only where the system is out of resources for an eventfd write; the thread then finds the
             // request when its next timer or event wakes it.
             let _ = self.poller.notify();
@@ -162,6 +168,7 @@ impl Engine {
                 poller: Arc::new(Poller::new()?),
                 inbox: Mutex::default(),
                 next_key: Arc::clone(&next_key),
+                origin: Origin::here(),
             }));
         }
         let engine = Self { threads, next_key };
@@ -195,7 +202,7 @@ impl Engine {
         let key = self.new_key();
         self.thread_for(key).send(Request::Listen {
             key,
-            listener,
+            listener: Box::new(listener),
             config,
         });
         key

@@ -15,11 +15,14 @@ use std::sync::Arc;
 
 use polling::{Event, PollMode, Poller};
 
+use crate::origin::Origin;
+
 /// A source together with its registration: dropped as one, the registration first.
 #[derive(Debug)]
 pub(super) struct Registered<S: AsFd> {
     source: S,
     poller: Arc<Poller>,
+    origin: Origin,
 }
 
 impl<S: AsFd> Registered<S> {
@@ -30,7 +33,11 @@ impl<S: AsFd> Registered<S> {
         // into the returned value, which never gives it away and whose `drop` deletes it while the field still lives;
         // should the registration fail, nothing was added.
         unsafe { poller.add_with_mode(descriptor, interest, PollMode::Level)? };
-        Ok(Self { source, poller })
+        Ok(Self {
+            source,
+            poller,
+            origin: Origin::here(),
+        })
     }
 
     /// Changes what is listened for.
@@ -50,6 +57,10 @@ impl<S: AsFd> Deref for Registered<S> {
 
 impl<S: AsFd> Drop for Registered<S> {
     fn drop(&mut self) {
+        // A forked child shares the list of what is registered with its parent, who goes on listening.
+        if !self.origin.is_here() {
+            return;
+        }
         // The descriptor is open, so this fails only if the poller itself is broken; then nothing listens any more.
         let _ = self.poller.delete(self.source.as_fd());
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use highwater_patterns::{PatternOptions, SocketType};
+use rand::TryRng;
+use rand::rngs::SysRng;
 
 use crate::Context;
 use crate::context::Hub;
@@ -36,7 +38,7 @@ impl<S> Builder<S> {
             hub: Arc::clone(context.hub()),
             options: Options::default(),
             pattern: PatternOptions {
-                seed: rand::random(),
+                seed: seed(),
                 ..PatternOptions::default()
             },
             kind,
@@ -63,6 +65,11 @@ impl<S> Builder<S> {
     pub fn build(self) -> S {
         (self.make)(Core::new(&self.hub, self.kind, self.options, &self.pattern))
     }
+}
+
+/// A random number from the system: the generator of a thread goes on alike in a process that forks and in its child.
+fn seed() -> u32 {
+    SysRng.try_next_u32().unwrap_or_else(|_| rand::random())
 }
 
 impl<S> fmt::Debug for Builder<S> {

@@ -19,7 +19,7 @@ impl Core {
         &self,
         change: impl FnOnce(&mut Pattern, &mut Table) -> T,
     ) -> Result<T, SubscribeError> {
-        let mut state = self.lock();
+        let mut state = self.enter()?;
         if let Some(ended) = state.ended() {
             return Err(ended.into());
         }
@@ -37,10 +37,18 @@ impl Core {
 
     pub(super) fn send_many(
         &self,
-        messages: impl Iterator<Item = Message>,
+        mut messages: impl Iterator<Item = Message>,
     ) -> Result<usize, SendFailure> {
         let mut sent = 0;
-        let mut state = self.lock();
+        let mut state = match self.lock_here() {
+            Ok(state) => state,
+            Err(ended) => {
+                return match messages.next() {
+                    Some(message) => Err(SendFailure::Ended(message, ended)),
+                    None => Ok(0),
+                };
+            }
+        };
         for mut message in messages {
             let outcome;
             (outcome, state) = self.send_locked(

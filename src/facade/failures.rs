@@ -3,8 +3,8 @@
 use highwater_patterns::Refusal;
 
 use crate::error::{
-    RecvError, ReplyError, RequestError, RouteError, SendError, SubscribeError, TryRecvError,
-    TrySendError,
+    BindError, ConnectError, EndpointError, RecvError, ReplyError, RequestError, RouteError,
+    SendError, SubscribeError, TryRecvError, TrySendError, WaitError,
 };
 use crate::socket::{Ended, RecvFailure, SendFailure};
 
@@ -14,6 +14,7 @@ impl From<SendFailure> for SendError {
             SendFailure::Refused(message, _) => Self::Timeout(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
+            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
         }
     }
 }
@@ -24,6 +25,7 @@ impl From<SendFailure> for TrySendError {
             SendFailure::Refused(message, _) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
+            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
         }
     }
 }
@@ -34,6 +36,7 @@ impl From<RecvFailure> for RecvError {
             RecvFailure::Timeout => Self::Timeout,
             RecvFailure::Ended(Ended::Closed) => Self::Closed,
             RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
+            RecvFailure::Ended(Ended::Forked) => Self::Forked,
         }
     }
 }
@@ -44,6 +47,7 @@ impl From<RecvFailure> for TryRecvError {
             RecvFailure::Timeout => Self::Empty,
             RecvFailure::Ended(Ended::Closed) => Self::Closed,
             RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
+            RecvFailure::Ended(Ended::Forked) => Self::Forked,
         }
     }
 }
@@ -55,6 +59,7 @@ impl From<SendFailure> for RouteError {
             SendFailure::Refused(message, _) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
+            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
         }
     }
 }
@@ -66,6 +71,7 @@ impl From<SendFailure> for ReplyError {
             SendFailure::Refused(message, _) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
+            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
         }
     }
 }
@@ -77,6 +83,7 @@ impl From<SendFailure> for RequestError {
             SendFailure::Refused(message, _) => Self::NotSent(message),
             SendFailure::Ended(_, Ended::Closed) => Self::Closed,
             SendFailure::Ended(_, Ended::Terminated) => Self::Terminated,
+            SendFailure::Ended(_, Ended::Forked) => Self::Forked,
         }
     }
 }
@@ -88,15 +95,34 @@ impl From<RecvFailure> for RequestError {
             RecvFailure::Timeout => Self::Timeout,
             RecvFailure::Ended(Ended::Closed) => Self::Closed,
             RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
+            RecvFailure::Ended(Ended::Forked) => Self::Forked,
         }
     }
 }
 
-impl From<Ended> for SubscribeError {
+/// Says for each of these errors why a socket can be used no more.
+macro_rules! of_ended {
+    ($($error:ident)+) => {$(
+        impl From<Ended> for $error {
+            fn from(ended: Ended) -> Self {
+                match ended {
+                    Ended::Closed => Self::Closed,
+                    Ended::Terminated => Self::Terminated,
+                    Ended::Forked => Self::Forked,
+                }
+            }
+        }
+    )+};
+}
+
+of_ended! { SubscribeError WaitError BindError ConnectError }
+
+/// Endpoints can be let go after a shutdown, too.
+impl From<Ended> for EndpointError {
     fn from(ended: Ended) -> Self {
         match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
+            Ended::Closed | Ended::Terminated => Self::Closed,
+            Ended::Forked => Self::Forked,
         }
     }
 }

@@ -391,26 +391,26 @@ macro_rules! knows_subscribers {
 
             /// How many peers have subscribed to anything.
             pub fn subscriber_count(&self) -> usize {
-                match &self.core.lock().pattern {
+                self.core.enter().map_or(0, |state| match &state.pattern {
                     highwater_patterns::Pattern::$name(rules) => rules.subscriber_count(),
                     other => unreachable!("the socket is a {:?}", other.kind()),
-                }
+                })
             }
 
             /// How many peers would get a message whose first frame is `topic`.
             pub fn subscription_count(&self, topic: impl AsRef<[u8]>) -> usize {
-                match &self.core.lock().pattern {
+                self.core.enter().map_or(0, |state| match &state.pattern {
                     highwater_patterns::Pattern::$name(rules) => rules.subscription_count(topic.as_ref()),
                     other => unreachable!("the socket is a {:?}", other.kind()),
-                }
+                })
             }
 
             /// How many different topics are subscribed to.
             pub fn topic_count(&self) -> usize {
-                match &self.core.lock().pattern {
+                self.core.enter().map_or(0, |state| match &state.pattern {
                     highwater_patterns::Pattern::$name(rules) => rules.topic_count(),
                     other => unreachable!("the socket is a {:?}", other.kind()),
-                }
+                })
             }
         }
     };
@@ -460,10 +460,10 @@ macro_rules! subscribes {
 
             /// How many different topics it is subscribed to.
             pub fn topic_count(&self) -> usize {
-                match &self.core.lock().pattern {
+                self.core.enter().map_or(0, |state| match &state.pattern {
                     highwater_patterns::Pattern::$name(rules) => rules.topic_count(),
                     other => unreachable!("the socket is a {:?}", other.kind()),
-                }
+                })
             }
         }
     };

@@ -206,7 +206,9 @@ impl Drop for Request {
         let Some(path) = self.path.take() else {
             return;
         };
-        let mut state = self.core.lock();
+        let Ok(mut state) = self.core.enter() else {
+            return;
+        };
         let State { pattern, table, .. } = &mut *state;
         if let Pattern::Rep(rules) = pattern {
             rules.abandon(path, table);

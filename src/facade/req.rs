@@ -180,7 +180,9 @@ impl Pending<'_> {
 impl Drop for Pending<'_> {
     /// Gives the request up, unless its outcome has been received.
     fn drop(&mut self) {
-        let mut state = self.req.core.lock();
+        let Ok(mut state) = self.req.core.enter() else {
+            return;
+        };
         let crate::socket::State { pattern, table, .. } = &mut *state;
         if let Pattern::Req(rules) = pattern
             && rules.is_out()

@@ -11,12 +11,14 @@ use std::collections::VecDeque;
 use highwater_patterns::Received;
 
 use super::HighWater;
+use crate::origin::Origin;
 use crate::sync::Mutex;
 
 /// The incoming half of a pipe.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     state: Mutex<State>,
+    origin: Origin,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ pub(crate) struct Delivered {
 impl Incoming {
     pub(crate) fn new(limit: HighWater) -> Self {
         Self {
+            origin: Origin::here(),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 messages: 0,
@@ -105,7 +108,10 @@ impl Incoming {
     /// Takes the next piece, giving back the buffer of the last one; true beside it if the I/O thread must be told
     /// to resume. Finding nothing, the socket will be told of the next delivery.
     pub(crate) fn take(&self, spent: Option<Vec<u8>>) -> (Option<Delivery>, bool) {
-        let mut state = self.state.lock();
+        let Some(mut state) = self.state.lock_here(|| self.origin.is_here()) else {
+            // A forked child gets nothing.
+            return (None, false);
+        };
         if let Some(mut buffer) = spent {
             buffer.clear();
             state.spare = Some(buffer);

@@ -11,6 +11,7 @@ use highwater_patterns::{Message, Received};
 use super::reader::next_single;
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
+use crate::origin::Origin;
 use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError, Stop};
 
 /// The reading end of one pipe, in the hands of its socket.
@@ -27,6 +28,7 @@ pub(crate) struct Intake {
     /// Messages that are subscriptions are given as such (PUB, XPUB).
     translate: bool,
     messages: u64,
+    origin: Origin,
 }
 
 impl Intake {
@@ -41,6 +43,7 @@ impl Intake {
             behind: false,
             translate,
             messages: 0,
+            origin: Origin::here(),
         }
     }
 
@@ -194,7 +197,7 @@ impl Intake {
                 },
                 Ok(Some(item)) => return Some(item),
                 Ok(None) => {
-                    if !reader.is_eager() || !self.fill() {
+                    if !reader.is_eager() || !self.origin.is_here() || !self.fill() {
                         return None;
                     }
                 }

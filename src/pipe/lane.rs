@@ -13,6 +13,7 @@ use crossbeam_queue::SegQueue;
 use highwater_patterns::{PipeId, Received};
 
 use super::{PipeEvent, SocketSide};
+use crate::origin::Origin;
 use crate::sync::Mutex;
 
 /// One direction of a pipe within the process.
@@ -36,6 +37,7 @@ pub(crate) struct Lane {
     closed: AtomicBool,
     reader: Mutex<Reader>,
     writer: Party,
+    origin: Origin,
 }
 
 /// Who takes what is in a lane, and so who counts what is left in the end.
@@ -104,6 +106,7 @@ impl Lane {
             closed: AtomicBool::new(false),
             reader: Mutex::new(Reader::Awaited),
             writer,
+            origin: Origin::here(),
         }
     }
 
@@ -206,6 +209,9 @@ impl Lane {
 
     #[cold]
     fn tell_reader(&self, event: impl FnOnce(PipeId) -> PipeEvent) {
+        if !self.origin.is_here() {
+            return;
+        }
         let reader = self.reader.lock().clone();
         if let Reader::Here(reader) = reader {
             reader.tell(event);
@@ -254,7 +260,10 @@ impl Lane {
     /// Tells a writer that waits for room.
     #[inline]
     fn tell_writer(&self) {
-        if self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::Relaxed) {
+        if self.wanted.load(Ordering::Relaxed)
+            && self.wanted.swap(false, Ordering::Relaxed)
+            && self.origin.is_here()
+        {
             self.writer.tell(PipeEvent::Writable);
         }
     }

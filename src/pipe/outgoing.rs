@@ -19,6 +19,7 @@ use std::sync::Arc;
 use highwater_patterns::Message;
 
 use super::{Batch, Duty, Pace, Wire};
+use crate::origin::Origin;
 use crate::sync::{Mutex, MutexGuard};
 
 /// From this many bytes on the sender writes to the kernel itself.
@@ -46,6 +47,7 @@ pub(crate) struct HighWater {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     state: Mutex<State>,
+    origin: Origin,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,9 @@ struct State {
     broken: bool,
     /// No message is taken any more.
     closed: bool,
+    /// Nor would one ever go out: this is a forked child, and the connection is its parent's.
+    stranded: bool,
+    origin: Origin,
     wire: Option<Arc<dyn Wire>>,
     /// The count of messages when the I/O thread last looked, and how often it has found more since it last wrote.
     seen: u64,
@@ -113,7 +118,9 @@ pub(crate) enum Pumped {
 
 impl Outgoing {
     pub(crate) fn new(limit: HighWater, conflate: bool) -> Self {
+        let origin = Origin::here();
         Self {
+            origin,
             state: Mutex::new(State {
                 back: Batch::default(),
                 front: Batch::default(),
@@ -129,6 +136,8 @@ impl Outgoing {
                 stalled_at: None,
                 broken: false,
                 closed: false,
+                stranded: false,
+                origin,
                 wire: None,
                 seen: 0,
                 looks: 0,
@@ -145,40 +154,41 @@ impl Outgoing {
     /// The socket's `pace` decides whether it is written at once.
     #[inline]
     pub(crate) fn push(&self, message: &Message, pace: &mut Pace) -> bool {
-        let mut state = self.lock();
+        let Some(mut state) = self.lock_here() else {
+            return pace.strand();
+        };
         if !state.has_room() && !state.make_room() {
-            state.wanted = true;
-            return false;
+            return state.refuse(pace);
         }
         state.conflate();
         state.back.push(message);
         state.counts.messages += 1;
         state.after_push(pace);
         pace.set_heavy(state.is_heavy());
-        true
+        !state.stranded || pace.strand()
     }
 
     /// Takes a copy of the one message in `framed`; false if there is no room. As [`push`](Self::push) otherwise.
     #[inline]
     pub(crate) fn push_framed(&self, framed: &Batch, pace: &mut Pace) -> bool {
-        let mut state = self.lock();
+        let Some(mut state) = self.lock_here() else {
+            return pace.strand();
+        };
         if !state.has_room() && !state.make_room() {
-            state.wanted = true;
-            return false;
+            return state.refuse(pace);
         }
         state.conflate();
         state.back.extend_from(framed);
         state.counts.messages += framed.messages() as u64;
         state.after_push(pace);
-        true
+        !state.stranded || pace.strand()
     }
 
     /// Takes `message` whatever the high-water mark says; false if the pipe is closed.
     pub(crate) fn push_always(&self, message: &Message) -> bool {
-        let mut state = self.lock();
-        if state.closed {
+        let Some(mut state) = self.lock_here().filter(|state| !state.closed) else {
             return false;
-        }
+        };
         state.back.push(message);
         state.counts.messages += 1;
         state.after_push(&mut Pace::urgent());
@@ -187,7 +197,9 @@ impl Outgoing {
 
     /// Whether [`push`](Self::push) would take a message; if not, the pipe remembers to tell when it would.
     pub(crate) fn has_room(&self) -> bool {
-        let mut state = self.lock();
+        let Some(mut state) = self.lock_here() else {
+            return false;
+        };
         let room = state.has_room() || state.make_room();
         state.wanted |= !room;
         room
@@ -206,7 +218,9 @@ impl Outgoing {
     /// Queues a PING or a PONG as [`command`](Self::command) does, also while the last messages linger; drops it if so
     /// many wait that the peer does not read: it cannot make us hoard answers.
     pub(crate) fn heartbeat(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        let mut state = self.lock();
+        let Some(mut state) = self.lock_here() else {
+            return;
+        };
         if state.wire.is_some() && state.commands.len() < MOST_COMMAND_BYTES {
             encode(&mut state.commands);
             state.after_push(&mut Pace::urgent());
@@ -363,6 +377,12 @@ impl Outgoing {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
+
+    /// The lock; `None` in a forked child whose parent was here at the fork.
+    #[inline]
+    fn lock_here(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.lock_here(|| self.origin.is_here())
+    }
 }
 
 impl State {
@@ -425,6 +445,25 @@ impl State {
         self.has_room()
     }
 
+    /// There is no room: the socket will be told when there is.
+    #[cold]
+    fn refuse(&mut self, pace: &mut Pace) -> bool {
+        self.wanted = true;
+        if self.stranded {
+            pace.strand();
+        }
+        false
+    }
+
+    /// Before anything leaves this process: whether the connection is this process's own. If not, the pipe takes no
+    /// message any more.
+    #[cold]
+    fn is_here(&mut self) -> bool {
+        self.stranded |= !self.origin.is_here();
+        self.closed |= self.stranded;
+        !self.stranded
+    }
+
     /// Decides who writes what was just added.
     #[inline]
     fn after_push(&mut self, pace: &mut Pace) {
@@ -452,6 +491,9 @@ impl State {
     }
 
     fn schedule(&mut self) {
+        if !self.is_here() {
+            return;
+        }
         if let Some(wire) = &self.wire {
             self.scheduled = true;
             wire.duty(Duty::Flush);
@@ -463,6 +505,9 @@ impl State {
         let Some(wire) = self.wire.clone() else {
             return;
         };
+        if !self.is_here() {
+            return;
+        }
         while !self.blocked && (!self.front.is_empty() || self.turn_over()) {
             let outcome = self.front.write_from(self.written, &*wire);
             if let Err(error) = self.account(outcome, &*wire) {

@@ -17,6 +17,8 @@ pub(crate) struct Pace {
     last_write: Option<Instant>,
     /// Messages sent since it last began, after a wait or a pause.
     sent: u32,
+    /// A message has met a connection that belongs to another process.
+    stranded: bool,
 }
 
 impl Pace {
@@ -46,6 +48,18 @@ impl Pace {
     #[inline]
     pub(super) fn has_sent(&mut self) {
         self.sent = self.sent.saturating_add(1);
+    }
+
+    /// A message has met a connection that belongs to another process; false, for whoever would say that it was taken.
+    #[cold]
+    pub(crate) fn strand(&mut self) -> bool {
+        self.stranded = true;
+        false
+    }
+
+    /// Whether that was so.
+    pub(crate) fn is_stranded(&self) -> bool {
+        self.stranded
     }
 
     /// Whether it has waited for input since it last wrote.

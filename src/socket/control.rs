@@ -18,10 +18,7 @@ use crate::transport::{ListenOptions, Listener, Stream, StreamOptions};
 impl Core {
     /// Listens on a socket that listens already; its address.
     pub(crate) fn bind_fd(&self, listener: OwnedFd) -> Result<Endpoint, BindError> {
-        let options = self.open_options().map_err(|ended| match ended {
-            Ended::Closed => BindError::Closed,
-            Ended::Terminated => BindError::Terminated,
-        })?;
+        let options = self.open_options()?;
         let listener = Listener::from_fd(listener, &ListenOptions::from(&options))
             .map_err(BindError::Descriptor)?;
         let endpoint = listener.endpoint().clone();
@@ -35,10 +32,7 @@ impl Core {
 
     /// Uses a connection that is there already; the endpoint by which it is known.
     pub(crate) fn connect_fd(&self, stream: OwnedFd) -> Result<Endpoint, ConnectError> {
-        let options = self.open_options().map_err(|ended| match ended {
-            Ended::Closed => ConnectError::Closed,
-            Ended::Terminated => ConnectError::Terminated,
-        })?;
+        let options = self.open_options()?;
         let endpoint = Endpoint::from_descriptor(stream.as_raw_fd().unsigned_abs());
         let stream = Stream::from_fd(stream, &StreamOptions::from(&options))
             .map_err(ConnectError::Descriptor)?;
@@ -59,7 +53,7 @@ impl Core {
         endpoint: &Endpoint,
         accept: bool,
     ) -> Result<(), EndpointError> {
-        let state = self.lock();
+        let state = self.enter()?;
         if state.ended == Some(Ended::Closed) {
             return Err(EndpointError::Closed);
         }
@@ -83,7 +77,7 @@ impl Core {
         &self,
         endpoint: &Endpoint,
     ) -> Result<EndpointState, EndpointError> {
-        let state = self.lock();
+        let state = self.enter()?;
         if state.ended == Some(Ended::Closed) {
             return Err(EndpointError::Closed);
         }
@@ -109,6 +103,7 @@ impl Core {
         match (waited, found) {
             (Err(WaitError::Closed), _) => Err(ReadyError::Closed),
             (Err(WaitError::Terminated), _) => Err(ReadyError::Terminated),
+            (Err(WaitError::Forked), _) => Err(ReadyError::Forked),
             (_, None) => Err(ReadyError::NotFound(endpoint.clone())),
             (_, Some(EndpointState::Ready)) => Ok(()),
             (_, Some(EndpointState::GivenUp(cause))) => Err(ReadyError::GivenUp(cause)),

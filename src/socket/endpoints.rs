@@ -68,10 +68,7 @@ impl Endpoints {
 impl Core {
     /// Listens on `endpoint`; the endpoint as it came out, with its real port or path.
     pub(crate) fn bind(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
-        let options = self.open_options().map_err(|ended| match ended {
-            Ended::Closed => BindError::Closed,
-            Ended::Terminated => BindError::Terminated,
-        })?;
+        let options = self.open_options()?;
         if endpoint.transport() == Transport::Inproc {
             return self.bind_inproc(endpoint, options);
         }
@@ -138,10 +135,7 @@ impl Core {
         endpoint: &Endpoint,
         assigned_id: Option<RoutingId>,
     ) -> Result<(), ConnectError> {
-        let options = self.open_options().map_err(|ended| match ended {
-            Ended::Closed => ConnectError::Closed,
-            Ended::Terminated => ConnectError::Terminated,
-        })?;
+        let options = self.open_options()?;
         endpoint.check_connect()?;
         if endpoint.transport() == Transport::Inproc {
             return self.connect_inproc(endpoint, options, assigned_id);
@@ -244,7 +238,7 @@ impl Core {
 
     /// Stops listening on `endpoint` and ends the connections that came through it. On return the address is free.
     pub(crate) fn unbind(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        let mut state = self.lock();
+        let mut state = self.enter()?;
         let Some(index) = state
             .endpoints
             .bound
@@ -270,7 +264,7 @@ impl Core {
 
     /// Gives up the connection to `endpoint`. Unsent messages linger; received ones that were not read are lost.
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        let mut state = self.lock();
+        let mut state = self.enter()?;
         let Some(index) = state
             .endpoints
             .connected
@@ -295,7 +289,9 @@ impl Core {
 
     /// The endpoints bound at this moment, as resolved.
     pub(crate) fn local_endpoints(&self) -> Vec<Endpoint> {
-        let state = self.lock();
+        let Ok(state) = self.enter() else {
+            return Vec::new();
+        };
         state
             .endpoints
             .bound
@@ -305,9 +301,15 @@ impl Core {
     }
 
     /// Ends the socket. Unsent messages linger in the background, by `linger`; the drain tells when that is over.
+    ///
+    /// In a forked child it does nothing, and has the socket stay: another thread of the parent may have been changing
+    /// it, and will never be done.
     pub(crate) fn close(&self, linger: Option<Linger>) -> Arc<Drain> {
         let drain = Arc::new(Drain::default());
-        let mut state = self.lock();
+        let Ok(mut state) = self.enter() else {
+            std::mem::forget(self.this.upgrade());
+            return drain;
+        };
         if state.ended != Some(Ended::Closed) {
             self.end(&mut state, Ended::Closed);
             state.ended = Some(Ended::Closed);
@@ -397,7 +399,7 @@ impl Core {
     }
 
     pub(super) fn open_options(&self) -> Result<Options, Ended> {
-        let state = self.lock();
+        let state = self.enter()?;
         state.ended.map_or_else(|| Ok(state.options.clone()), Err)
     }
 

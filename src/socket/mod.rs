@@ -39,6 +39,7 @@ use crate::engine::Seats;
 use crate::error::{LinkError, WaitError};
 use crate::monitor::EventKind;
 use crate::options::{self, OptionError, Options};
+use crate::origin::Origin;
 use crate::peer::PeerInfo;
 use crate::pipe::{Lending, PipeEvent, SocketSide};
 use crate::stats::{Stats, Telemetry};
@@ -82,7 +83,9 @@ pub(crate) struct State {
     polls: usize,
     /// How often a receiver looks out for a message from within the process before it sleeps.
     spin_turns: u32,
-    /// Set once, when the socket closes or its context shuts down.
+    /// So many sends ago one has asked in which process it is.
+    sends_unasked: u32,
+    /// Set once, when the socket closes or its context shuts down; or in a forked child.
     ended: Option<Ended>,
     muted_since: Option<Instant>,
     time_muted: Duration,
@@ -102,6 +105,8 @@ pub(crate) enum Ended {
     Closed,
     /// The context was shut down.
     Terminated,
+    /// It belongs to the process from which this one was forked.
+    Forked,
 }
 
 impl Core {
@@ -124,6 +129,7 @@ impl Core {
                 leading: false,
                 polls: 0,
                 spin_turns: wait::MOST_TURNS,
+                sends_unasked: 0,
                 ended: None,
                 muted_since: None,
                 time_muted: Duration::ZERO,
@@ -146,10 +152,35 @@ impl Core {
         &self.telemetry
     }
 
-    /// The lock, with every event applied that had come before.
+    /// The lock, with every event applied that had come before; for a call that knows its process.
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
         self.room.lock(self)
+    }
+
+    /// The lock, for a call that is no matter of nanoseconds: not in a forked child.
+    pub(crate) fn enter(&self) -> Result<Locked<'_>, Ended> {
+        if self.is_here() {
+            Ok(self.lock())
+        } else {
+            Err(Ended::Forked)
+        }
+    }
+
+    /// The lock, without asking for the process: in a forked child an error only if the parent held it at the fork.
+    #[inline]
+    pub(crate) fn lock_here(&self) -> Result<Locked<'_>, Ended> {
+        self.room.lock_here(self).ok_or(Ended::Forked)
+    }
+
+    /// Whether this process has made the socket, and is no child that has forked since. A system call.
+    pub(crate) fn is_here(&self) -> bool {
+        self.origin().is_here()
+    }
+
+    /// The process that has made the socket.
+    pub(crate) fn origin(&self) -> Origin {
+        self.hub.origin()
     }
 
     fn happen(&self, state: &mut State, event: PipeEvent) {
@@ -275,7 +306,7 @@ impl Core {
 
     /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read.
     fn sweep(&self, state: &mut State) {
-        if state.table.has_ending() {
+        if state.table.has_ending() && self.is_here() {
             for pipe in state.table.ended() {
                 if state.pattern.looked_at() != Some(pipe) {
                     self.forget(state, pipe);
@@ -350,6 +381,9 @@ impl Core {
 
     #[cold]
     fn unmute(&self, state: &mut State) {
+        if !self.is_here() {
+            return;
+        }
         if let Some(since) = state.muted_since.take() {
             state.time_muted += since.elapsed();
             self.telemetry.monitor.emit(EventKind::Unmuted, None, None);
@@ -358,7 +392,10 @@ impl Core {
 
     /// The connected peers.
     pub(crate) fn peers(&self) -> Vec<PeerInfo> {
-        self.lock()
+        let Ok(state) = self.enter() else {
+            return Vec::new();
+        };
+        state
             .table
             .peers()
             .map(|peer| PeerInfo::clone(peer))
@@ -371,7 +408,7 @@ impl Core {
     }
 
     pub(crate) fn set_option(&self, name: &str, value: &str) -> Result<(), OptionError> {
-        let mut state = self.lock();
+        let mut state = self.enter().map_err(|_| OptionError::Forked)?;
         match state.options.set(name, value, true) {
             Err(OptionError::Unknown { .. }) => {
                 let State {
@@ -391,7 +428,7 @@ impl Core {
     }
 
     pub(crate) fn option(&self, name: &str) -> Result<String, OptionError> {
-        let state = self.lock();
+        let state = self.enter().map_err(|_| OptionError::Forked)?;
         match state.options.get(name) {
             Err(OptionError::Unknown { .. }) => {
                 options::pattern::get(&state.pattern_options, self.kind, name)
@@ -401,7 +438,9 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let state = self.lock();
+        let Ok(state) = self.enter() else {
+            return Stats::default();
+        };
         let totals = state.table.totals();
         let told = &self.telemetry;
         let mut dropped = state.table.dropped_messages();
@@ -450,6 +489,10 @@ impl Combine for Core {
     fn apply(&self, state: &mut State, event: PipeEvent) {
         self.happen(state, event);
         self.settle_closed(state);
+    }
+
+    fn is_here(&self) -> bool {
+        self.origin().is_here()
     }
 }
 

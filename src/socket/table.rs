@@ -35,6 +35,8 @@ pub(crate) struct Table {
     lanes: usize,
     /// Pipes that this end has closed and nobody else will tell of.
     closed: Vec<PipeId>,
+    /// In a forked child: what was to be sent when that was noticed.
+    stranded: Option<Message>,
 }
 
 impl Table {
@@ -49,6 +51,7 @@ impl Table {
             past: Counts::default(),
             lanes: 0,
             closed: Vec::new(),
+            stranded: None,
         }
     }
 
@@ -259,6 +262,19 @@ impl Table {
         self.pace.take_heavy() && self.pipes.len() == 1
     }
 
+    /// In a forked child, `message` has met a connection of the parent. Looks like a pipe that was closed, for which
+    /// senders look out anyway.
+    #[cold]
+    fn strand(&mut self, pipe: PipeId, message: &Message) {
+        self.stranded = Some(message.clone());
+        self.closed.push(pipe);
+    }
+
+    /// The message of which that was so; its pattern may have given it up.
+    pub(super) fn take_stranded(&mut self) -> Option<Message> {
+        self.stranded.take()
+    }
+
     /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
     /// heavy any more.
     pub(super) fn ask_for_ease(&self) -> Option<u64> {
@@ -362,9 +378,14 @@ impl Pipes for Table {
     #[inline]
     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
         let pace = &mut self.pace;
-        self.pipes
+        let taken = self
+            .pipes
             .get_mut(pipe)
-            .is_some_and(|slot| slot.push(message, pace))
+            .is_some_and(|slot| slot.push(message, pace));
+        if !taken && self.pace.is_stranded() {
+            self.strand(pipe, message);
+        }
+        taken
     }
 
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
@@ -379,6 +400,11 @@ impl Pipes for Table {
             if !taken {
                 full(*pipe);
             }
+        }
+        if self.pace.is_stranded()
+            && let Some(any) = pipes.first()
+        {
+            self.strand(*any, message);
         }
     }
 

@@ -7,7 +7,8 @@
 
 use std::mem::take;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use event_listener::{EventListener, Listener};
@@ -22,6 +23,9 @@ use crate::pipe::{Duty, Lane, Wire};
 pub(super) const MOST_TURNS: u32 = 200;
 const FEWEST_TURNS: u32 = 10;
 
+/// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
+const ASK_EVERY: u32 = 1024;
+
 /// A peer that has taken nothing for so long does not catch up.
 const STALL: Duration = Duration::from_millis(10);
 
@@ -30,8 +34,16 @@ const YIELDS: u32 = 4;
 
 /// Whether another thread can be at work while this one looks out for it.
 fn several_cores() -> bool {
-    static SEVERAL: OnceLock<bool> = OnceLock::new();
-    *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
+    // Not a lock, which a fork might find taken: 0 until it is known, then 1 or 2.
+    static CORES: AtomicU8 = AtomicU8::new(0);
+    match CORES.load(Ordering::Relaxed) {
+        0 => {
+            let several = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+            CORES.store(1 + u8::from(several), Ordering::Relaxed);
+            several
+        }
+        known => known > 1,
+    }
 }
 
 /// How long a call may wait.
@@ -123,8 +135,10 @@ impl Core {
         message: &mut Message,
         put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> Result<T, SendFailure> {
-        let state = self.lock();
-        self.send_locked(state, wait, message, put).0
+        match self.lock_here() {
+            Ok(state) => self.send_locked(state, wait, message, put).0,
+            Err(ended) => Err(SendFailure::Ended(take(message), ended)),
+        }
     }
 
     /// As [`send_with`](Self::send_with), with the lock held before and after, so that many sends pay for it once.
@@ -139,6 +153,13 @@ impl Core {
         if let Some(ended) = state.ended {
             return (Err(SendFailure::Ended(take(message), ended)), state);
         }
+        state.sends_unasked += 1;
+        if state.sends_unasked == ASK_EVERY {
+            state.sends_unasked = 0;
+            if !self.is_here() {
+                return self.forked(state, take(message));
+            }
+        }
         let State { pattern, table, .. } = &mut *state;
         match put(pattern, table, message) {
             Ok(done) => {
@@ -146,6 +167,9 @@ impl Core {
                     self.unmute(&mut state);
                 }
                 if state.table.has_closed() {
+                    if let Some(message) = state.table.take_stranded() {
+                        return self.forked(state, message);
+                    }
                     // A slow subscriber was turned out.
                     self.settle_closed(&mut state);
                 }
@@ -160,10 +184,24 @@ impl Core {
         }
     }
 
+    /// Refuses `message`, and whatever comes after it.
+    #[cold]
+    fn forked<'a, T>(
+        &self,
+        mut state: Locked<'a>,
+        message: Message,
+    ) -> (Result<T, SendFailure>, Locked<'a>) {
+        state.ended = Some(Ended::Forked);
+        (Err(SendFailure::Ended(message, Ended::Forked)), state)
+    }
+
     /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
     /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
     #[cold]
     fn ease<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
+        if !self.is_here() {
+            return state;
+        }
         while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
             if deadline.has_passed() {
                 break;
@@ -192,6 +230,9 @@ impl Core {
         message: &mut Message,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> (Result<T, SendFailure>, Locked<'a>) {
+        if !self.is_here() {
+            return self.forked(state, take(message));
+        }
         let deadline = Deadline::new(wait, state.options.send_timeout);
         let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
         loop {
@@ -238,7 +279,7 @@ impl Core {
         wait: Wait,
         mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
-        let mut state = self.lock();
+        let mut state = self.lock_here().map_err(RecvFailure::Ended)?;
         if let Some(ended) = state.ended {
             return Err(RecvFailure::Ended(ended));
         }
@@ -262,9 +303,18 @@ impl Core {
         let deadline = Deadline::new(wait, state.options.receive_timeout);
         state.table.waited();
         let mut spun = false;
+        let mut asked = false;
         loop {
-            self.sweep(&mut state);
             let within = state.table.has_lanes();
+            // Not before looking out for what comes from within the process, which is there sooner than the answer.
+            if !asked && (spun || !within || matches!(deadline, Deadline::Passed)) {
+                asked = true;
+                if !self.is_here() {
+                    state.ended = Some(Ended::Forked);
+                    return Err(RecvFailure::Ended(Ended::Forked));
+                }
+            }
+            self.sweep(&mut state);
             if within && self.look_within(&mut state) {
                 // A message came from within the process.
             } else if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {
@@ -421,11 +471,9 @@ impl Core {
     ) -> Result<(), WaitError> {
         let deadline = Deadline::after(Some(timeout));
         loop {
-            let mut state = self.lock();
-            match state.ended {
-                Some(Ended::Closed) => return Err(WaitError::Closed),
-                Some(Ended::Terminated) => return Err(WaitError::Terminated),
-                None => {}
+            let mut state = self.enter()?;
+            if let Some(ended) = state.ended {
+                return Err(ended.into());
             }
             if there(&mut state) {
                 return Ok(());

@@ -58,6 +58,8 @@ pub(crate) struct Watch {
     /// While waiting, and not used up.
     listeners: Vec<EventListener>,
     ended: bool,
+    /// The socket was made by the process from which this one was forked.
+    foreign: bool,
 }
 
 impl Watch {
@@ -68,6 +70,7 @@ impl Watch {
             waiting: false,
             listeners: Vec::new(),
             ended: false,
+            foreign: !core.is_here(),
         }
     }
 
@@ -88,6 +91,10 @@ impl Watch {
     /// What of the interest can be done now; an interest in nothing waits for the end of the socket. If nothing can be
     /// done, the waker given to [`arm`](Self::arm) will hear of it.
     pub(crate) fn look(&mut self) -> Interest {
+        if self.foreign {
+            self.ended = true;
+            return self.interest;
+        }
         // A wake-up that led here is used up; dropped unused, it would wake the next watcher for nothing, and that one
         // this one, without end.
         self.arm(Waker::noop());

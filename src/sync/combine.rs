@@ -27,6 +27,11 @@ pub(crate) trait Combine {
 
     /// Does what `mail` says.
     fn apply(&self, state: &mut Self::State, mail: Self::Mail);
+
+    /// Whether this is the process of all those who hold its locks. In a forked child, mail is left unread.
+    fn is_here(&self) -> bool {
+        true
+    }
 }
 
 /// A state behind a lock, with a box for mail beside it.
@@ -53,8 +58,25 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        let mut state = self.state.lock();
-        if self.pending.load(Ordering::Relaxed) {
+        self.locked(owner, self.state.lock())
+    }
+
+    /// As [`lock`](Self::lock), but `None` instead of waiting for a thread that does not exist in this process.
+    #[inline]
+    pub(crate) fn lock_here<'a, C>(&'a self, owner: &'a C) -> Option<Locked<'a, C>>
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        let state = self.state.lock_here(|| owner.is_here())?;
+        Some(self.locked(owner, state))
+    }
+
+    #[inline]
+    fn locked<'a, C>(&'a self, owner: &'a C, mut state: MutexGuard<'a, S>) -> Locked<'a, C>
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        if self.pending.load(Ordering::Relaxed) && owner.is_here() {
             self.read_mail(owner, &mut state);
         }
         Locked {
@@ -148,6 +170,9 @@ impl<C: Combine> Drop for Locked<'_, C> {
         // Pairs with the fence in `Room::post`.
         fence(Ordering::SeqCst);
         while room.pending.load(Ordering::Relaxed) {
+            if !self.owner.is_here() {
+                return;
+            }
             // If another thread has the lock, it has the mail, too.
             let Some(mut state) = room.state.try_lock() else {
                 return;

@@ -28,6 +28,12 @@ use loom::sync::Mutex as Inner;
 #[cfg(not(highwater_model))]
 use std::sync::Mutex as Inner;
 
+/// How often a thread looks whether a lock is free before it asks in which process it is, and its turns between.
+#[cfg(not(highwater_model))]
+const LOOKS: u32 = 4;
+#[cfg(not(highwater_model))]
+const TURNS_A_LOOK: u32 = 16;
+
 /// A mutex without poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(Inner<T>);
@@ -40,6 +46,29 @@ impl<T> Mutex<T> {
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`lock`](Self::lock), but `None` instead of waiting if this is not the process of whoever holds it: in a
+    /// forked child that thread does not exist. `is_here` is asked only where there is somebody to wait for.
+    #[inline]
+    pub(crate) fn lock_here(&self, is_here: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
+        match self.try_lock() {
+            None => self.wait_here(is_here),
+            taken => taken,
+        }
+    }
+
+    #[cold]
+    fn wait_here(&self, is_here: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
+        // Most of our locks are free again sooner than the system answers.
+        #[cfg(not(highwater_model))]
+        for _ in 0..LOOKS {
+            (0..TURNS_A_LOOK).for_each(|_| std::hint::spin_loop());
+            if let Some(guard) = self.try_lock() {
+                return Some(guard);
+            }
+        }
+        is_here().then(|| self.lock())
     }
 
     /// The guard, or `None` while another thread holds it.

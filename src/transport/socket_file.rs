@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{ListenFailure, ListenOperation};
+use crate::origin::Origin;
 
 /// A file that a bind of this process made; removed when dropped, if it is still the same one.
 ///
@@ -22,8 +23,9 @@ pub(super) struct SocketFile {
     /// Absolute, so that it stays right when the process changes its directory.
     path: PathBuf,
     id: FileId,
+    origin: Origin,
     /// Dropped after the file has gone from it.
-    _directory: Option<FreshDirectory>,
+    directory: Option<FreshDirectory>,
 }
 
 /// A directory made for one wildcard listener; removed when dropped.
@@ -44,7 +46,8 @@ impl SocketFile {
         Ok(Self {
             path,
             id,
-            _directory: directory,
+            origin: Origin::here(),
+            directory,
         })
     }
 
@@ -55,6 +58,11 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if !self.origin.is_here() {
+            // The parent of this process still serves it.
+            std::mem::forget(self.directory.take());
+            return;
+        }
         let ours =
             fs::symlink_metadata(&self.path).is_ok_and(|metadata| FileId::of(&metadata) == self.id);
         if ours {
