@@ -28,6 +28,10 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// How often scheduled links are written before the poller is asked again, which costs five system calls.
 const FLUSH_ROUNDS: usize = 16;
 
+/// How often requests are taken before the poller is asked again: many senders together could keep this thread busy, and
+/// from hearing of input, for ever.
+const REQUEST_ROUNDS: usize = 4;
+
 /// One I/O thread.
 #[derive(Debug)]
 pub(super) struct Loop {
@@ -95,13 +99,21 @@ impl Loop {
 
     pub(super) fn run(mut self) {
         let mut events = Events::new();
+        let mut rounds = 0;
         while !(self.stopping && self.entries.is_empty()) {
-            if self.take_requests() {
+            let pressed = rounds == REQUEST_ROUNDS;
+            if !pressed && self.take_requests() {
                 self.flush();
+                rounds += 1;
                 continue;
             }
+            rounds = 0;
             events.clear();
-            let timeout = self.time_to_wait();
+            let timeout = if pressed {
+                Some(Duration::ZERO)
+            } else {
+                self.time_to_wait()
+            };
             if let Err(error) = self.threads[0].poller.wait(&mut events, timeout) {
                 tracing::error!(target: "highwater", "waiting for events failed: {error}");
                 std::thread::yield_now();
