@@ -28,7 +28,7 @@ mod zmtp;
 pub use activation::{ListenFd, listen_fds};
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
-pub use engine::DrainReport;
+pub use engine::{DrainReport, RetireReport};
 pub use error::{
     BindError, ConnectError, EndpointError, LinkError, ReadyError, RecvError, ReplyError,
     RequestError, RouteError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError,
@@ -48,7 +48,7 @@ pub use options::{
 pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
-pub use socket::Interest;
+pub use socket::{Interest, Retirement};
 pub use stats::{Dropped, PeerStats, Stats};
 pub use transport::Ipv6Mode;
 pub use zmtp::{FrameError, ProtocolError};

@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossbeam_channel::TryRecvError;
 use highwater::{Context, EventKind, Linger, Pull, Push};
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, joined_soon, must_end, number, over_each_transport,
@@ -24,6 +25,7 @@ over_each_transport!(
     an_unbound_endpoint_still_delivers,
     the_last_context_waits_for_what_lingers,
     linger_ends_after_its_time,
+    lingering_is_not_over_between_two_endpoints,
     a_large_message_that_is_half_out_is_finished,
 );
 
@@ -248,6 +250,43 @@ fn linger_ends_after_its_time(place: &Place) {
     push.send("x").expect("queued");
     drop(push);
     assert!(context.wait_for_lingering(PATIENCE));
+}
+
+/// Whoever has seen that something lingers does not see it end while it has not.
+fn lingering_is_not_over_between_two_endpoints(place: &Place) {
+    for _ in 0..10 {
+        let context = Context::builder().io_threads(2).build();
+        let push = Push::builder(&context)
+            .linger(Linger::AtMost(PATIENCE))
+            .build();
+        for _ in 0..4 {
+            push.bind(place.any()).expect("bound");
+        }
+        let later = place.vacant();
+        push.connect(&*later).expect("connecting");
+        push.send("for later").expect("queued");
+        let (closed, is_closed) = crossbeam_channel::bounded::<()>(0);
+        let watcher = std::thread::spawn({
+            let context = context.clone();
+            move || {
+                while context.wait_for_lingering(Duration::ZERO) {}
+                loop {
+                    if is_closed.try_recv() == Err(TryRecvError::Disconnected) {
+                        return true;
+                    }
+                    if context.wait_for_lingering(Duration::ZERO) {
+                        return false;
+                    }
+                }
+            }
+        });
+        drop(push);
+        drop(closed);
+        assert!(joined_soon("the watcher", watcher), "it was not over");
+        let pull = Pull::new(&context);
+        pull.bind(&*later).expect("bound");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "for later");
+    }
 }
 
 fn a_large_message_that_is_half_out_is_finished(place: &Place) {

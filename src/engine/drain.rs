@@ -1,12 +1,15 @@
-//! Waiting until everything that a closing socket left behind is sent or given up.
+//! Waiting until everything that a closing or retiring socket left behind is sent, received or given up.
 //!
-//! Owns: the count of what is still under way, and what became of the messages.
-//! Always true: `begin` comes before the matching `finish`; waiters are woken when the count reaches zero.
+//! Owns: the count of what is still under way, and what became of the messages and connections.
+//! Always true: `begin` comes before the matching `finish`; waiters are woken when the count reaches zero; while
+//! somebody [holds](Drain::hold) it, it does not.
 
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use event_listener::{Event, Listener};
 
+use crate::pipe::{PipeEvent, SocketSide};
 use crate::sync::Mutex;
 
 /// What became of the messages that were queued when a socket was closed.
@@ -19,20 +22,60 @@ pub struct DrainReport {
     pub lost: usize,
 }
 
+/// What became of the connections of a socket that retires.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetireReport {
+    /// Connections, over a wire, that ended in good order: everything that the peer had sent was read.
+    pub parted: usize,
+    /// Connections, over a wire, that ended otherwise: their peer failed, or did not close before the time was over. What
+    /// it had sent and was still under way is lost, as far as the peer counts it as sent.
+    pub cut: usize,
+    /// Messages of this socket that were still queued and went out.
+    pub sent: usize,
+    /// Messages of this socket that were still queued and were given up.
+    pub lost: usize,
+}
+
+/// How a listener, session or link ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Closing {
+    /// Until when what waits may be sent, and what still comes be read.
+    pub(crate) deadline: Option<Instant>,
+    /// Told when it has ended.
+    pub(crate) drains: Vec<Arc<Drain>>,
+    /// The socket still wants what its peers have sent: a link is read until its peer has closed it.
+    pub(crate) delivers: bool,
+}
+
 /// A group of links and sessions that are closing.
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
     state: Mutex<State>,
     done: Event,
+    /// Told when the count reaches zero.
+    side: Option<Weak<dyn SocketSide>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     pending: usize,
-    report: DrainReport,
+    report: RetireReport,
 }
 
+/// Keeps drains from being done while it exists.
+#[derive(Debug)]
+pub(crate) struct Hold(Vec<Arc<Drain>>);
+
 impl Drain {
+    /// One that also tells `side` when it is done.
+    pub(crate) fn telling(side: Weak<dyn SocketSide>) -> Self {
+        Self {
+            side: Some(side),
+            ..Self::default()
+        }
+    }
+
     /// One more is closing.
     pub(crate) fn begin(&self) {
         self.state.lock().pending += 1;
@@ -47,21 +90,42 @@ impl Drain {
         if state.pending == 0 {
             drop(state);
             self.done.notify(usize::MAX);
+            if let Some(side) = self.side.as_ref().and_then(Weak::upgrade) {
+                side.happened(PipeEvent::EndpointChanged);
+            }
         }
+    }
+
+    /// A connection has ended, in good order or not.
+    pub(crate) fn connection_ended(&self, in_order: bool) {
+        let report = &mut self.state.lock().report;
+        report.parted += usize::from(in_order);
+        report.cut += usize::from(!in_order);
+    }
+
+    /// Keeps `drains` from being done, between the ends of several endpoints, until all of them have begun.
+    pub(crate) fn hold(drains: &[Arc<Self>]) -> Hold {
+        drains.iter().for_each(|drain| drain.begin());
+        Hold(drains.to_vec())
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.lock().pending == 0
     }
 
     /// Waits until nothing is under way, at most until `deadline`; false if something still is.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         loop {
             let listener = self.done.listen();
-            if self.state.lock().pending == 0 {
+            if self.is_done() {
                 return true;
             }
             match deadline {
                 None => listener.wait(),
                 Some(deadline) => {
                     if listener.wait_deadline(deadline).is_none() {
-                        return self.state.lock().pending == 0;
+                        return self.is_done();
                     }
                 }
             }
@@ -70,6 +134,12 @@ impl Drain {
 
     /// What has become of the messages so far.
     pub(crate) fn report(&self) -> DrainReport {
+        let RetireReport { sent, lost, .. } = self.retire_report();
+        DrainReport { sent, lost }
+    }
+
+    /// What has become of messages and connections so far.
+    pub(crate) fn retire_report(&self) -> RetireReport {
         self.state.lock().report
     }
 
@@ -79,5 +149,30 @@ impl Drain {
             still();
             self.wait(None);
         }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|drain| drain.finish(0, 0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drain_that_is_held_is_not_done_between_two_ends() {
+        let drain = Arc::new(Drain::default());
+        let hold = Drain::hold(&[Arc::clone(&drain)]);
+        for _ in 0..2 {
+            drain.begin();
+            drain.finish(3, 1);
+            assert!(!drain.wait(Some(Instant::now())));
+        }
+        drop(hold);
+        assert!(drain.wait(Some(Instant::now())));
+        assert_eq!(drain.report(), DrainReport { sent: 6, lost: 2 });
     }
 }

@@ -19,7 +19,7 @@ use super::resolver::Resolver;
 use super::session::SessionEntry;
 use super::timers::Timers;
 use super::traffic::LinkEntry;
-use super::{Drain, Inbox, Key, Request, Shared};
+use super::{Closing, Inbox, Key, Request, Shared};
 use crate::pipe::{BufferPool, Duty, Pumped, SocketSide};
 
 /// How long a lent link that is not in use stays lent: one to two ticks.
@@ -70,13 +70,6 @@ pub(super) enum Entry {
     Listener(Box<ListenerEntry>),
     Session(Box<SessionEntry>),
     Link(Box<LinkEntry>),
-}
-
-/// The end of a listener, session or link, while what waits is still being sent.
-#[derive(Debug, Clone)]
-pub(super) struct Closing {
-    pub(super) deadline: Option<Instant>,
-    pub(super) drains: Vec<Arc<Drain>>,
 }
 
 impl Loop {
@@ -181,13 +174,18 @@ impl Loop {
                 // Nobody waits any more; that is not ours to judge.
                 let _ = done.send(());
             }
+            Request::StopListening { key, done } => {
+                self.accept_rest(key);
+                self.close_listener(key);
+                // Nobody waits any more; that is not ours to judge.
+                let _ = done.send(());
+            }
             Request::Close {
                 key,
-                deadline,
-                drains,
+                closing,
                 closed,
             } => {
-                self.close(key, &Closing { deadline, drains });
+                self.close(key, &closing);
                 if let Some(closed) = closed {
                     // Nobody waits any more; that is not ours to judge.
                     let _ = closed.send(());
@@ -202,13 +200,15 @@ impl Loop {
 
     fn handle_event(&mut self, event: Event) {
         match self.entries.get(&event.key) {
-            Some(Entry::Listener(_)) => self.accept(event.key),
+            Some(Entry::Listener(_)) => {
+                self.accept(event.key);
+            }
             Some(Entry::Link(_)) => self.link_event(event.key, event.readable, event.writable),
             Some(Entry::Session(_)) | None => {}
         }
     }
 
-    /// Ends whatever `key` is. What waits is sent until the deadline.
+    /// Ends whatever `key` is.
     fn close(&mut self, key: Key, closing: &Closing) {
         match self.entries.get(&key) {
             Some(Entry::Session(_)) => self.close_session(key, closing),

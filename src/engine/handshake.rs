@@ -92,6 +92,7 @@ impl Loop {
                     .and_then(|timeout| Instant::now().checked_add(timeout)),
             },
             closing: None,
+            half_closed: false,
             output_lost: None,
         };
         self.entries.insert(key, Entry::Link(Box::new(entry)));

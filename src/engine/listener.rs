@@ -22,6 +22,9 @@ const REST: Duration = Duration::from_millis(100);
 /// How many connections are accepted before the rest of the loop gets its turn.
 const AT_ONCE: usize = 64;
 
+/// How often so many are taken before the end of a listener: more than most queues hold, and not without end.
+const MOST_ROUNDS: usize = 64;
+
 /// A listening socket.
 #[derive(Debug)]
 pub(super) struct ListenerEntry {
@@ -75,14 +78,14 @@ impl Loop {
         }
     }
 
-    /// Takes the connections that wait.
-    pub(super) fn accept(&mut self, key: Key) {
+    /// Takes the connections that wait; true if there may be more.
+    pub(super) fn accept(&mut self, key: Key) -> bool {
         for _ in 0..AT_ONCE {
             let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
-                return;
+                return false;
             };
             if entry.paused {
-                return;
+                return false;
             }
             let config = Arc::clone(&entry.config);
             match entry.listener.accept() {
@@ -98,7 +101,7 @@ impl Loop {
                         );
                     }
                 },
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
                 Err(error) => {
                     let rest = is_out_of_resources(&error);
                     if rest {
@@ -113,9 +116,20 @@ impl Loop {
                         .monitor
                         .emit(kind, Some(&config.endpoint), None);
                     if rest {
-                        return;
+                        return false;
                     }
                 }
+            }
+        }
+        true
+    }
+
+    /// Before the end of the listener: takes the connections that wait in its queue, which would be reset with it. Who
+    /// comes between this and the end is reset before its handshake, with nothing sent, and tries again.
+    pub(super) fn accept_rest(&mut self, key: Key) {
+        for _ in 0..MOST_ROUNDS {
+            if !self.accept(key) {
+                return;
             }
         }
     }

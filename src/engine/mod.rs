@@ -31,15 +31,14 @@ mod traffic;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use highwater_patterns::SocketType;
 use polling::Poller;
 
 use admission::Seat;
 pub(crate) use admission::Seats;
-pub(crate) use drain::Drain;
-pub use drain::DrainReport;
+pub(crate) use drain::{Closing, Drain, Hold};
+pub use drain::{DrainReport, RetireReport};
 pub(crate) use status::Status;
 
 use crate::endpoint::Endpoint;
@@ -98,11 +97,16 @@ enum Request {
         /// Told when it is so.
         done: crossbeam_channel::Sender<()>,
     },
-    /// End a listener, with the connections it accepted, or a session. Sends what waits until `deadline`.
+    /// Listen no more; the connections that were accepted go on.
+    StopListening {
+        key: Key,
+        /// Told when it is so.
+        done: crossbeam_channel::Sender<()>,
+    },
+    /// End a listener, with the connections it accepted, or a session.
     Close {
         key: Key,
-        deadline: Option<Instant>,
-        drains: Vec<Arc<Drain>>,
+        closing: Closing,
         /// Told when a listener no longer listens.
         closed: Option<crossbeam_channel::Sender<()>>,
     },
@@ -237,19 +241,23 @@ impl Engine {
         let _ = is_done.recv();
     }
 
+    /// Ends the listener `key`, and leaves the connections that it has accepted. On return the address is free.
+    pub(crate) fn stop_listening(&self, key: Key) {
+        let (done, is_done) = crossbeam_channel::bounded(1);
+        self.thread_for(key)
+            .send(Request::StopListening { key, done });
+        // An error says that the thread is gone, and with it the listener.
+        let _ = is_done.recv();
+    }
+
     /// Ends the listener `key` and the connections it accepted. On return the address is free.
-    pub(crate) fn close_listener(
-        &self,
-        key: Key,
-        deadline: Option<Instant>,
-        drains: &[Arc<Drain>],
-    ) {
+    pub(crate) fn close_listener(&self, key: Key, closing: &Closing) {
+        let _hold = Drain::hold(&closing.drains);
         let close = |closed| {
-            drains.iter().for_each(|drain| drain.begin());
+            closing.drains.iter().for_each(|drain| drain.begin());
             Request::Close {
                 key,
-                deadline,
-                drains: drains.to_vec(),
+                closing: closing.clone(),
                 closed,
             }
         };
@@ -269,12 +277,11 @@ impl Engine {
     }
 
     /// Ends the session `key`.
-    pub(crate) fn close_session(&self, key: Key, deadline: Option<Instant>, drains: &[Arc<Drain>]) {
-        drains.iter().for_each(|drain| drain.begin());
+    pub(crate) fn close_session(&self, key: Key, closing: &Closing) {
+        closing.drains.iter().for_each(|drain| drain.begin());
         self.thread_for(key).send(Request::Close {
             key,
-            deadline,
-            drains: drains.to_vec(),
+            closing: closing.clone(),
             closed: None,
         });
     }

@@ -5,34 +5,56 @@
 
 use std::io;
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Key;
-use super::event_loop::{Closing, Entry, Loop};
+use super::event_loop::{Entry, Loop};
 use super::session::Reached;
 use super::traffic::{Phase, READS_AT_ONCE};
+use super::{Closing, Drain, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::pipe::PipeEvent;
+use crate::pipe::{Pipe, PipeEvent};
 
 /// How long the end of a connection waits for the peer to take everything and close in its turn.
 const PARTING: Duration = Duration::from_secs(1);
 
 impl Loop {
+    /// How a link ends, by itself or with its session; `None` if it does not.
+    fn closing(&mut self, key: Key) -> Option<&Closing> {
+        let entry = self.link_entry(key)?;
+        if entry.closing.is_some() {
+            let entry = self.link_entry(key)?;
+            return entry.closing.as_ref().map(|(closing, _)| closing);
+        }
+        let owner = entry.owner;
+        self.session_closing(owner)
+    }
+
     /// Everything that was queued has gone to the kernel. A closing link parts.
     pub(super) fn link_drained(&mut self, key: Key) {
+        let Some(&Closing {
+            deadline, delivers, ..
+        }) = self.closing(key)
+        else {
+            return;
+        };
         let Some(entry) = self.link_entry(key) else {
             return;
         };
-        let owner = entry.owner;
-        let own = entry.closing.as_ref().map(|(closing, _)| closing.deadline);
-        let Some(deadline) = own.or_else(|| self.session_closing(owner)) else {
-            return;
-        };
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        if matches!(entry.phase, Phase::Parting { .. }) {
+        match entry.phase {
+            Phase::Parting { .. } => return,
+            Phase::Traffic { .. } if delivers => return self.half_close(key),
+            // The peer may have sent something behind its handshake already.
+            Phase::Handshaking { .. } if delivers => return,
+            _ => {}
+        }
+        // A session whose connections have pipes of their own does not know what waits in them.
+        if entry
+            .pipe
+            .as_ref()
+            .is_some_and(|pipe| !pipe.outgoing.is_drained())
+        {
             return;
         }
         let sent_any = entry
@@ -49,6 +71,23 @@ impl Loop {
         entry.link.want_input(true);
         self.set_link_timer(key);
         self.part(key);
+    }
+
+    /// Closes our side of a link whose pipe takes no message any more: the peer sees the end of the stream, closes in its
+    /// turn, and connects again if it is to. What it had sent before is read as ever, until its own end.
+    fn half_close(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let is_over = |pipe: &Arc<Pipe>| pipe.outgoing.end();
+        if entry.half_closed || !entry.pipe.as_ref().is_some_and(is_over) {
+            return;
+        }
+        entry.half_closed = true;
+        // It fails if the connection has failed already, which reading will find.
+        let _ = entry.link.stream().shutdown(Shutdown::Write);
+        self.set_link_timer(key);
+        self.read_link(key);
     }
 
     /// Reads and forgets, until the peer closes: a connection closed with bytes unread is reset, and a reset takes
@@ -86,12 +125,17 @@ impl Loop {
         }
     }
 
-    /// Ends an accepted link: at once if nothing waits, else when it is sent or the deadline has passed.
+    /// Ends an accepted link: at once if nothing waits, else when it is sent or the deadline has passed. One whose socket
+    /// still wants what comes ends when its peer has closed it; a handshake under way is completed before.
     pub(super) fn close_link(&mut self, key: Key, closing: &Closing) {
         let now = Instant::now();
         let Some(entry) = self.link_entry(key) else {
             return;
         };
+        // It may retire already; what becomes of the messages is from now on told to others.
+        if let Some((retiring, _)) = entry.closing.take() {
+            retiring.drains.iter().for_each(|drain| drain.finish(0, 0));
+        }
         let queued = entry.pipe.as_ref().map_or(0, |pipe| pipe.outgoing.queued());
         entry.closing = Some((closing.clone(), queued));
         let overdue = closing.deadline.is_some_and(|deadline| deadline <= now);
@@ -103,6 +147,7 @@ impl Loop {
                     self.set_link_timer(key);
                 }
             }
+            None if closing.delivers && !overdue => self.set_link_timer(key),
             _ => {
                 self.drop_link(key, LinkError::ClosedHere);
             }
@@ -130,6 +175,10 @@ impl Loop {
     /// Removes a link. The messages of a session's pipe stay for its next link; those of an accepted one are lost,
     /// and counted; says how many those were.
     pub(super) fn drop_link(&mut self, key: Key, cause: LinkError) -> usize {
+        let retiring: Vec<Arc<Drain>> = match self.closing(key) {
+            Some(closing) if closing.delivers => closing.drains.clone(),
+            _ => Vec::new(),
+        };
         let Some(Entry::Link(mut entry)) = self.entries.remove(&key) else {
             return 0;
         };
@@ -157,6 +206,10 @@ impl Loop {
         let lost = if kept { 0 } else { pipe.outgoing.discard() };
         telemetry.disconnects.add(1);
         telemetry.unsent.add(lost);
+        let in_order = cause == LinkError::PeerClosed;
+        retiring
+            .iter()
+            .for_each(|drain| drain.connection_ended(in_order));
         entry.emit(EventKind::Disconnected { cause, lost });
         entry.config.side.happened(PipeEvent::Disconnected {
             pipe: pipe.id,

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::backoff::Backoff;
-use super::event_loop::{Closing, Entry, Loop};
-use super::{EndpointConfig, Key, Status};
+use super::event_loop::{Entry, Loop};
+use super::{Closing, EndpointConfig, Key, Status};
 use crate::endpoint::{Endpoint, Transport};
 use crate::error::LinkError;
 use crate::monitor::{EndpointState, EventKind};
@@ -280,7 +280,8 @@ impl Loop {
             self.end_session(key);
         } else if session.phase == Phase::Waiting {
             self.attempt(key);
-            if let Some(deadline) = self.session_closing(key) {
+            if let Some(closing) = self.session_closing(key) {
+                let deadline = closing.deadline;
                 self.timers.bring_forward(key, deadline);
             }
         }
@@ -291,29 +292,37 @@ impl Loop {
         let Some(session) = self.session(key) else {
             return;
         };
-        let queued = session
-            .pipe
-            .as_ref()
-            .map_or(0, |pipe| pipe.outgoing.queued());
+        let pipe = session.pipe.clone();
+        let link = match session.phase {
+            Phase::Linked(link) => Some(link),
+            _ => None,
+        };
+        let pipe = pipe.or_else(|| self.link_entry(link?)?.pipe.clone());
+        let queued = pipe.map_or(0, |pipe| pipe.outgoing.queued());
+        let Some(session) = self.session(key) else {
+            return;
+        };
         closing.drains.iter().for_each(|drain| drain.begin());
-        session.closing = Some((closing.clone(), queued));
+        if let Some((retiring, _)) = session.closing.replace((closing.clone(), queued)) {
+            retiring.drains.iter().for_each(|drain| drain.finish(0, 0));
+        }
         if session.is_done() || session.is_overdue(Instant::now()) {
             match session.phase {
                 Phase::Linked(link) if !session.is_overdue(Instant::now()) => {
-                    self.link_drained(link)
+                    self.link_drained(link);
                 }
-                _ => self.end_session(key),
+                _ => return self.end_session(key),
             }
-            return;
         }
-        self.timers.bring_forward(key, closing.deadline);
+        if self.session(key).is_some() {
+            self.timers.bring_forward(key, closing.deadline);
+        }
     }
 
-    /// Whether this session is closing, and until when it may go on.
-    pub(super) fn session_closing(&mut self, key: Key) -> Option<Option<Instant>> {
-        self.session(key)
-            .and_then(|session| session.closing.as_ref())
-            .map(|(closing, _)| closing.deadline)
+    /// How this session ends, if it does.
+    pub(super) fn session_closing(&mut self, key: Key) -> Option<&Closing> {
+        let session = self.session(key)?;
+        session.closing.as_ref().map(|(closing, _)| closing)
     }
 
     /// Removes the session and its link; counts what was not sent.
@@ -324,14 +333,29 @@ impl Loop {
         self.timers.set(key, None);
         let mut lost = 0;
         if let Phase::Linked(link) = session.phase {
+            let live = self
+                .link_entry(link)
+                .is_some_and(|link| link.pipe.is_some());
+            if let Some((closing, _)) = session.closing.as_ref().filter(|_| live) {
+                let drains = closing.drains.iter();
+                drains.for_each(|drain| drain.connection_ended(false));
+            }
             lost = self.drop_link(link, LinkError::ClosedHere);
         }
         if let Some(pipe) = &session.pipe {
             let unsent = pipe.outgoing.discard();
             lost += unsent;
             session.config.telemetry.unsent.add(unsent);
-            session.config.telemetry.unread.add(pipe.incoming.close());
-            session.config.side.happened(PipeEvent::Gone(pipe.id));
+            let delivers = session.closing.as_ref();
+            if delivers.is_some_and(|(closing, _)| closing.delivers) {
+                // What came can still be read.
+                let pipe = pipe.id;
+                let ended = PipeEvent::Disconnected { pipe, ends: true };
+                session.config.side.happened(ended);
+            } else {
+                session.config.telemetry.unread.add(pipe.incoming.close());
+                session.config.side.happened(PipeEvent::Gone(pipe.id));
+            }
         }
         if let Some((closing, queued)) = session.closing {
             for drain in closing.drains {

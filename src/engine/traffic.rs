@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!   Connecting [--> Proxying] --> Handshaking --> Traffic --> Parting (all is sent; the peer is to close, briefly)
+//!                                                 half closed: all is sent, and what the peer sends is still delivered
 //!        \______________\______________\____________\___________\______> dropped, with a cause
 //! ```
 
@@ -15,9 +16,9 @@ use std::time::Instant;
 use highwater_patterns::Received;
 
 use super::admission::Seat;
-use super::event_loop::{Closing, Entry, Loop};
+use super::event_loop::{Entry, Loop};
 use super::link::{Link, Slot};
-use super::{EndpointConfig, Key};
+use super::{Closing, EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{Delivery, Duty, Fill, Pipe, PipeEvent, Pumped, Reader, Wire};
@@ -43,6 +44,8 @@ pub(super) struct LinkEntry {
     pub(super) address: String,
     pub(super) phase: Phase,
     pub(super) closing: Option<(Closing, usize)>,
+    /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
+    pub(super) half_closed: bool,
     /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
     pub(super) output_lost: Option<LinkError>,
 }
@@ -271,6 +274,8 @@ impl Loop {
             Phase::Handshaking { until, .. } if until.is_some_and(|until| until <= now) => {
                 self.link_failed(key, LinkError::HandshakeTimeout);
             }
+            // It can be asked for a sign of life no more, and answers nothing; the deadline of its end holds.
+            Phase::Traffic { .. } if entry.half_closed => self.set_link_timer(key),
             Phase::Traffic { heartbeat } => {
                 // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame
                 // for silence.
@@ -314,6 +319,7 @@ impl Loop {
             Phase::Connecting { until }
             | Phase::Proxying { until, .. }
             | Phase::Handshaking { until, .. } => *until,
+            Phase::Traffic { .. } if entry.half_closed => None,
             Phase::Traffic { heartbeat } => heartbeat.deadline(),
             Phase::Parting { until } => Some(*until),
         };

@@ -42,7 +42,8 @@ macro_rules! manages_endpoints {
             /// Takes no further connections on `endpoint`, as `bind` returned it. On return it is so.
             ///
             /// Those that exist go on. Who connects meanwhile waits in the system's queue, up to the `backlog` option,
-            /// until [`resume_accepting`](Self::resume_accepting) or until its own time is over.
+            /// until [`resume_accepting`](Self::resume_accepting) or until its own time is over; so use
+            /// [`stop_accepting`](Self::stop_accepting) where others listen on the same port.
             ///
             /// # Errors
             ///
@@ -68,6 +69,73 @@ macro_rules! manages_endpoints {
             {
                 let endpoint = endpoint.try_into().map_err(crate::InvalidEndpoint::from)?;
                 self.core.set_accepting(&endpoint, true)
+            }
+
+            /// Listens no more on `endpoint`, as `bind` returned it, and goes on serving the connections that came through
+            /// it. On return the address is free, so that a successor can bind it.
+            ///
+            /// Who waits to be accepted at that moment still is. Connections last until their peers go, or until
+            /// [`unbind`](Self::unbind), [`retire`](Self::retire) or the end of the socket.
+            ///
+            /// # Errors
+            ///
+            /// [`EndpointError`](crate::EndpointError): the socket is not bound there, or listens no more.
+            pub fn stop_accepting<E>(&self, endpoint: E) -> Result<(), crate::EndpointError>
+            where
+                E: TryInto<crate::Endpoint>,
+                crate::InvalidEndpoint: From<E::Error>,
+            {
+                let endpoint = endpoint.try_into().map_err(crate::InvalidEndpoint::from)?;
+                self.core.stop_accepting(&endpoint)
+            }
+
+            /// Hands over: listens no more, connects no more, and lets every connection go in good order, so that nothing
+            /// is lost that is under way.
+            ///
+            /// Does not wait. The socket takes nothing more to send. What was sent goes out; then this end closes its
+            /// side of the connection, upon which the peer closes in its turn and connects anew: to the successor, if
+            /// that listens at the address by then. What the peer had sent before is received here as ever. Once the last
+            /// connection has ended and its last message has been received, `recv` returns `Closed`; so does every other
+            /// call that waits.
+            ///
+            /// Connections that have not ended `within` this time are cut; what became of them all is in the report of
+            /// the [`Retirement`](crate::Retirement). A peer at whose messages nobody looks, since this socket is at its
+            /// receive high-water mark, cannot be read to the end: go on receiving.
+            ///
+            /// A connection of a REP ends when every request that has come on it is answered. For other sockets that talk
+            /// both ways, such as ROUTER, the way back closes first: answer before you retire. A request that crosses the
+            /// end of its connection is received, and its answer refused; the peer has to ask again.
+            ///
+            /// A successor in another process, or another socket, listens beforehand with the `reuse_port` option, or on
+            /// the same descriptor ([`bind_fd`](Self::bind_fd)), or binds after
+            /// [`stop_accepting`](Self::stop_accepting):
+            ///
+            /// ```
+            /// use std::time::Duration;
+            /// use highwater::{Context, Pull, Push};
+            ///
+            /// let context = Context::new();
+            /// let old = Pull::builder(&context).reuse_port(true).build();
+            /// let at = old.bind("tcp://127.0.0.1:0")?;
+            /// let push = Push::new(&context);
+            /// push.connect(&at)?;
+            /// push.send("for the old")?;
+            /// old.wait_for_peers(1, Duration::from_secs(5))?;
+            ///
+            /// let new = Pull::builder(&context).reuse_port(true).build();
+            /// new.bind(&at)?; // from here on somebody always listens
+            /// let retirement = old.retire(Duration::from_secs(5));
+            /// while let Ok(message) = old.recv() {
+            ///     assert_eq!(message, "for the old"); // served to the end
+            /// }
+            /// assert_eq!(retirement.report().cut, 0);
+            ///
+            /// push.send("for the new")?;
+            /// assert_eq!(new.recv()?, "for the new");
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            pub fn retire(&self, within: std::time::Duration) -> crate::Retirement {
+                self.core.retire(within)
             }
 
             /// How `endpoint` is doing, which was given to `connect`; the first, if it was given several times.

@@ -83,7 +83,7 @@ impl Rep {
         let (path, message, peer) = self.core.recv_with(wait, |pattern, table| match pattern {
             Pattern::Rep(rules) => {
                 let (path, message) = rules.recv_request(table)?;
-                let peer = table.peer(path.pipe()).cloned();
+                let peer = table.asked(path.pipe());
                 Some((path, message, peer))
             }
             _ => None,
@@ -152,13 +152,18 @@ impl Request {
             &mut message,
             |pattern, table, message| match pattern {
                 Pattern::Rep(rules) => {
-                    by_value(message, |message| rules.reply(&path, message, table))
+                    by_value(message, |message| rules.reply(&path, message, table))?;
+                    table.answered(path.pipe());
+                    Ok(())
                 }
-                other => other.offer(message, table),
+                other => other.offer(message, table).map(|_| ()),
             },
         );
-        outcome?;
-        Ok(())
+        if outcome.is_err() {
+            self.core.lock().table.answered(path.pipe());
+        }
+        self.core.settle();
+        Ok(outcome?)
     }
 
     /// What is asked.
@@ -211,7 +216,10 @@ impl Drop for Request {
         };
         let State { pattern, table, .. } = &mut *state;
         if let Pattern::Rep(rules) = pattern {
+            table.answered(path.pipe());
             rules.abandon(path, table);
         }
+        drop(state);
+        self.core.settle();
     }
 }

@@ -95,6 +95,11 @@ impl InprocEnd {
         self.incoming.as_ref().is_none_or(|lane| !lane.is_ready())
     }
 
+    /// Sends nothing more: the other side hears of it behind what it has not read yet.
+    pub(crate) fn end_output(&self) {
+        self.outgoing.end_by_writer();
+    }
+
     /// Lets go: the other side may read what is left, this side no more. How many messages nobody will get: sent and
     /// without a reader, and received and not read.
     pub(crate) fn end(&self) -> (usize, usize) {

@@ -284,6 +284,11 @@ impl Intake {
         begun + self.pipe.incoming.close()
     }
 
+    /// Whether nothing has come that is not decoded, not even in part.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_drained() && !self.lent.as_ref().is_some_and(Reader::has_bytes)
+    }
+
     /// Whether nothing that was delivered is left.
     pub(crate) fn is_drained(&self) -> bool {
         self.at == self.chunk.len() && self.pipe.incoming.is_empty()

@@ -83,6 +83,8 @@ struct State {
     /// Nor would one ever go out: this is a forked child, and the connection is its parent's.
     stranded: bool,
     origin: Origin,
+    /// Nothing else either: the stream is closed on our side.
+    ended: bool,
     wire: Option<Arc<dyn Wire>>,
     /// The count of messages when the I/O thread last looked, and how often it has found more since it last wrote.
     seen: u64,
@@ -138,6 +140,7 @@ impl Outgoing {
                 closed: false,
                 stranded: false,
                 origin,
+                ended: false,
                 wire: None,
                 seen: 0,
                 looks: 0,
@@ -221,7 +224,7 @@ impl Outgoing {
         let Some(mut state) = self.lock_here() else {
             return;
         };
-        if state.wire.is_some() && state.commands.len() < MOST_COMMAND_BYTES {
+        if state.wire.is_some() && !state.ended && state.commands.len() < MOST_COMMAND_BYTES {
             encode(&mut state.commands);
             state.after_push(&mut Pace::urgent());
         }
@@ -233,6 +236,7 @@ impl Outgoing {
         state.wire = Some(wire);
         state.blocked = false;
         state.broken = false;
+        state.ended = false;
         state.scheduled = false;
         if !state.is_empty() {
             state.schedule();
@@ -266,6 +270,13 @@ impl Outgoing {
     /// Takes no more messages. Those in here still go out, if a connection lets them.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
+    }
+
+    /// Takes nothing more for this connection, if no message is taken any more and all is written; says so.
+    pub(crate) fn end(&self) -> bool {
+        let mut state = self.lock();
+        state.ended = state.closed && state.is_empty();
+        state.ended
     }
 
     /// Forgets what waits; says how many messages that were.

@@ -11,7 +11,7 @@ use highwater_patterns::{Admission, Afterlife, Pattern, PipeId, RoutingId, Socke
 
 use super::{Core, Ended, State};
 use crate::endpoint::{Endpoint, Transport};
-use crate::engine::{Drain, DrainReport, EndpointConfig, Key, Status};
+use crate::engine::{Closing, Drain, DrainReport, EndpointConfig, Key, Status};
 use crate::error::{BindError, ConnectError, EndpointError, LinkError};
 use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
@@ -22,16 +22,24 @@ use crate::transport::{self, ListenFailure, ListenOptions, Stream};
 /// The endpoints of one socket.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
-    /// Without a key: a name within the process.
-    bound: Vec<(Endpoint, Option<Key>)>,
-    connected: Vec<Connected>,
+    pub(super) bound: Vec<Bound>,
+    pub(super) connected: Vec<Connected>,
+}
+
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) endpoint: Endpoint,
+    /// `None` within the process.
+    pub(super) key: Option<Key>,
+    /// Otherwise only the connections are left that came through it.
+    pub(super) listens: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Connected {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// `None` within the process.
-    key: Option<Key>,
+    pub(super) key: Option<Key>,
     /// Likewise.
     pub(super) status: Option<Status>,
     /// `None` if each connection has a pipe of its own.
@@ -42,8 +50,8 @@ pub(super) struct Connected {
 impl Endpoints {
     /// What listens on `endpoint`; `Some(None)` within the process.
     pub(super) fn bound_key(&self, endpoint: &Endpoint) -> Option<Option<Key>> {
-        let (_, key) = self.bound.iter().find(|(known, _)| known == endpoint)?;
-        Some(*key)
+        let listens = |known: &&Bound| known.listens && known.endpoint == *endpoint;
+        self.bound.iter().find(listens).map(|known| known.key)
     }
 
     pub(super) fn connected_to(&self, endpoint: &Endpoint) -> Option<&Connected> {
@@ -109,8 +117,12 @@ impl Core {
         key: Option<Key>,
     ) -> Result<Endpoint, BindError> {
         let mut state = self.lock();
-        state.endpoints.bound.push((endpoint.clone(), key));
-        if state.ended.is_some() {
+        state.endpoints.bound.push(Bound {
+            endpoint: endpoint.clone(),
+            key,
+            listens: true,
+        });
+        if !state.is_open() {
             drop(state);
             // The socket was closed meanwhile, and has not seen this endpoint.
             let _ = self.unbind(&endpoint);
@@ -239,16 +251,14 @@ impl Core {
     /// Stops listening on `endpoint` and ends the connections that came through it. On return the address is free.
     pub(crate) fn unbind(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
         let mut state = self.enter()?;
-        let Some(index) = state
-            .endpoints
-            .bound
-            .iter()
-            .position(|(known, _)| known == endpoint)
-        else {
+        let bound = &mut state.endpoints.bound;
+        let ended: Vec<Bound> = bound
+            .extract_if(.., |known| known.endpoint == *endpoint)
+            .collect();
+        if ended.is_empty() {
             return Err(EndpointError::NotFound(endpoint.clone()));
-        };
-        let (_, key) = state.endpoints.bound.swap_remove(index);
-        if key.is_none() {
+        }
+        if ended.iter().any(|bound| bound.key.is_none()) {
             drop(state);
             self.free_name(endpoint);
             state = self.lock();
@@ -256,9 +266,11 @@ impl Core {
         for pipe in state.table.connected_through(endpoint, false) {
             self.let_go(&mut state, pipe);
         }
-        let deadline = deadline(state.options.linger);
+        let closing = self.closing(state.options.linger, &[]);
         drop(state);
-        self.close_bound(key, deadline, &[]);
+        for bound in ended {
+            self.close_bound(bound.key, &closing);
+        }
         Ok(())
     }
 
@@ -281,9 +293,9 @@ impl Core {
         for pipe in pipes {
             self.let_go(&mut state, pipe);
         }
-        let deadline = deadline(state.options.linger);
+        let closing = self.closing(state.options.linger, &[]);
         drop(state);
-        self.close_connected(endpoint, key, pipe, deadline, &[]);
+        self.close_connected(endpoint, key, pipe, &closing);
         Ok(())
     }
 
@@ -292,12 +304,8 @@ impl Core {
         let Ok(state) = self.enter() else {
             return Vec::new();
         };
-        state
-            .endpoints
-            .bound
-            .iter()
-            .map(|(endpoint, _)| endpoint.clone())
-            .collect()
+        let listening = state.endpoints.bound.iter().filter(|bound| bound.listens);
+        listening.map(|bound| bound.endpoint.clone()).collect()
     }
 
     /// Ends the socket. Unsent messages linger in the background, by `linger`; the drain tells when that is over.
@@ -310,23 +318,26 @@ impl Core {
             std::mem::forget(self.this.upgrade());
             return drain;
         };
+        // Or whoever waits for them could find them done between the ends of two endpoints.
+        let _hold = Drain::hold(&self.with_lingering(&[Arc::clone(&drain)]));
         if state.ended != Some(Ended::Closed) {
             self.end(&mut state, Ended::Closed);
             state.ended = Some(Ended::Closed);
         }
         let endpoints = std::mem::take(&mut state.endpoints);
         drop(state);
-        for (name, _) in endpoints.bound.iter().filter(|(_, key)| key.is_none()) {
-            self.free_name(name);
+        for name in endpoints.bound.iter().filter(|bound| bound.key.is_none()) {
+            self.free_name(&name.endpoint);
         }
         let mut state = self.lock();
         for pipe in state.table.ids() {
             self.let_go(&mut state, pipe);
         }
-        let deadline = deadline(linger.unwrap_or(state.options.linger));
+        let linger = linger.unwrap_or(state.options.linger);
+        let closing = self.closing(linger, &[Arc::clone(&drain)]);
         drop(state);
-        for (_, key) in endpoints.bound {
-            self.close_bound(key, deadline, &[Arc::clone(&drain)]);
+        for bound in endpoints.bound {
+            self.close_bound(bound.key, &closing);
         }
         for Connected {
             endpoint,
@@ -335,7 +346,7 @@ impl Core {
             ..
         } in endpoints.connected
         {
-            self.close_connected(&endpoint, key, pipe, deadline, &[Arc::clone(&drain)]);
+            self.close_connected(&endpoint, key, pipe, &closing);
         }
         drain
     }
@@ -348,7 +359,7 @@ impl Core {
     }
 
     /// The pattern forgets `pipe`; what it holds still goes out.
-    fn let_go(&self, state: &mut State, pipe: PipeId) {
+    pub(super) fn let_go(&self, state: &mut State, pipe: PipeId) {
         state.table.disconnect(pipe, true, LinkError::ClosedHere);
         state
             .pattern
@@ -359,30 +370,27 @@ impl Core {
 
     /// Frees a name within the process. Goes before the pipes are let go: whoever is joined after that is turned away
     /// by [`Names`](crate::inproc::Names), whoever was joined before is among the pipes when the lock is taken again.
-    fn free_name(&self, name: &Endpoint) {
+    pub(super) fn free_name(&self, name: &Endpoint) {
         let side: Weak<dyn SocketSide> = self.this.clone();
         self.hub.names().unbind(name, &side);
     }
 
     /// Ends a listener; a name within the process is free already.
-    fn close_bound(&self, key: Option<Key>, deadline: Option<Instant>, drains: &[Arc<Drain>]) {
+    pub(super) fn close_bound(&self, key: Option<Key>, closing: &Closing) {
         if let (Some(key), Ok(engine)) = (key, self.hub.engine()) {
-            engine.close_listener(key, deadline, &self.with_lingering(drains));
+            engine.close_listener(key, closing);
         }
     }
 
-    fn close_connected(
+    pub(super) fn close_connected(
         &self,
         endpoint: &Endpoint,
         key: Option<Key>,
         pipe: Option<PipeId>,
-        deadline: Option<Instant>,
-        drains: &[Arc<Drain>],
+        closing: &Closing,
     ) {
         match (key, self.hub.engine()) {
-            (Some(key), Ok(engine)) => {
-                engine.close_session(key, deadline, &self.with_lingering(drains))
-            }
+            (Some(key), Ok(engine)) => engine.close_session(key, closing),
             _ => {
                 if let Some(pipe) = pipe {
                     let side: Weak<dyn SocketSide> = self.this.clone();
@@ -392,7 +400,16 @@ impl Core {
         }
     }
 
-    fn with_lingering(&self, drains: &[Arc<Drain>]) -> Vec<Arc<Drain>> {
+    /// How endpoints end that nobody reads any more.
+    fn closing(&self, linger: Linger, drains: &[Arc<Drain>]) -> Closing {
+        Closing {
+            deadline: deadline(linger),
+            drains: self.with_lingering(drains),
+            delivers: false,
+        }
+    }
+
+    pub(super) fn with_lingering(&self, drains: &[Arc<Drain>]) -> Vec<Arc<Drain>> {
         let mut all = drains.to_vec();
         all.push(Arc::clone(self.hub.lingering()));
         all
@@ -400,7 +417,11 @@ impl Core {
 
     pub(super) fn open_options(&self) -> Result<Options, Ended> {
         let state = self.enter()?;
-        state.ended.map_or_else(|| Ok(state.options.clone()), Err)
+        match state.ended {
+            Some(ended) => Err(ended),
+            None if state.is_open() => Ok(state.options.clone()),
+            None => Err(Ended::Closed),
+        }
     }
 
     pub(super) fn config(&self, endpoint: Endpoint, options: Options) -> Arc<EndpointConfig> {

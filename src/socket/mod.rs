@@ -14,12 +14,13 @@
 mod control;
 mod endpoints;
 mod leader;
+mod retire;
 mod slot;
 mod table;
 mod wait;
 mod watch;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ use highwater_patterns::{
     SocketType,
 };
 
+pub use retire::Retirement;
 pub(crate) use table::Table;
 pub(crate) use wait::{RecvFailure, SendFailure, Wait};
 pub use watch::Interest;
@@ -46,6 +48,7 @@ use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Combine, Room};
 use endpoints::Endpoints;
 use leader::LeaderWake;
+use retire::Retiring;
 
 /// A socket of any type.
 #[derive(Debug)]
@@ -66,6 +69,8 @@ pub(crate) struct Core {
     /// Accepted connections.
     seats: Seats,
     next_pipe: AtomicU32,
+    /// `State::retiring` is set, or is about to be.
+    retires: AtomicBool,
     this: Weak<Self>,
 }
 
@@ -87,6 +92,8 @@ pub(crate) struct State {
     sends_unasked: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
     ended: Option<Ended>,
+    /// Set once, when the socket retires.
+    retiring: Option<Retiring>,
     muted_since: Option<Instant>,
     time_muted: Duration,
 }
@@ -95,6 +102,11 @@ impl State {
     /// Whether the socket is of no more use, and why.
     pub(crate) fn ended(&self) -> Option<Ended> {
         self.ended
+    }
+
+    /// Whether it takes new endpoints.
+    fn is_open(&self) -> bool {
+        self.ended.is_none() && self.retiring.is_none()
     }
 }
 
@@ -131,6 +143,7 @@ impl Core {
                 spin_turns: wait::MOST_TURNS,
                 sends_unasked: 0,
                 ended: None,
+                retiring: None,
                 muted_since: None,
                 time_muted: Duration::ZERO,
             }),
@@ -142,6 +155,7 @@ impl Core {
             telemetry,
             seats: Seats::default(),
             next_pipe: AtomicU32::new(1),
+            retires: AtomicBool::new(false),
             this: this.clone(),
         });
         hub.register(&core);
@@ -207,6 +221,7 @@ impl Core {
             PipeEvent::Connected { pipe, wire, peer } => {
                 if table.connect(pipe, wire, Arc::clone(&peer)) {
                     self.connected(state, pipe, &peer);
+                    self.sweep(state);
                 }
             }
             PipeEvent::Joined {
@@ -250,9 +265,13 @@ impl Core {
                 pattern.writable(pipe, table);
                 self.has_room(state);
             }
-            PipeEvent::Gone(pipe) => self.forget(state, pipe),
+            PipeEvent::Gone(pipe) => {
+                self.forget(state, pipe);
+                self.sweep(state);
+            }
             PipeEvent::EndpointChanged => {
                 self.changed.notify(usize::MAX);
+                self.sweep(state);
             }
         }
     }
@@ -312,6 +331,9 @@ impl Core {
                     self.forget(state, pipe);
                 }
             }
+        }
+        if state.retiring.is_some() {
+            self.go_on_retiring(state);
         }
     }
 

@@ -22,6 +22,10 @@ pub(super) struct Slot {
     peer: Option<Arc<PeerInfo>>,
     /// Nothing can be written any more; it goes as soon as everything is read.
     ending: bool,
+    /// Nothing more is written; it goes when the peer has closed in its turn.
+    retired: bool,
+    /// Requests that were taken and are not answered yet.
+    unanswered: u32,
     /// Messages this peer has missed, being full.
     missed: u64,
     /// What `missed` was when it began to miss messages, while it does.
@@ -73,6 +77,8 @@ impl Slot {
             way,
             peer: None,
             ending: false,
+            retired: false,
+            unanswered: 0,
             missed: 0,
             missing_since: None,
         }
@@ -113,8 +119,11 @@ impl Slot {
 
     /// The connection is lost.
     pub(super) fn disconnect(&mut self, ends: bool) {
-        if let Way::Wire { intake, .. } = &mut self.way {
-            intake.disconnected();
+        match &mut self.way {
+            Way::Wire { intake, .. } => intake.disconnected(),
+            // The other side may be waiting to hear that nothing more comes.
+            Way::Inproc(end) if ends => end.end_output(),
+            Way::Inproc(_) => {}
         }
         self.peer = None;
         self.ending |= ends;
@@ -137,6 +146,44 @@ impl Slot {
                 false
             }
         }
+    }
+
+    /// Takes no more messages: what was sent still goes out, what comes is still read.
+    pub(super) fn retire(&mut self) {
+        self.retired = true;
+        match &self.way {
+            Way::Wire { pipe, intake, .. } => {
+                pipe.outgoing.close();
+                if let Some(wire) = intake.wire() {
+                    // It may all be out already: then the I/O thread goes on from there.
+                    wire.duty(Duty::Flush);
+                }
+            }
+            Way::Inproc(end) => end.end_output(),
+        }
+    }
+
+    pub(super) fn has_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// A request was taken.
+    pub(super) fn asked(&mut self) {
+        self.unanswered += 1;
+    }
+
+    /// A request was answered, or never will be.
+    pub(super) fn answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+    }
+
+    /// Whether a request has come, as far as is known, that is not answered.
+    pub(super) fn owes_answers(&self) -> bool {
+        self.unanswered > 0
+            || match &self.way {
+                Way::Wire { intake, .. } => !intake.is_idle(),
+                Way::Inproc(end) => !end.is_drained(),
+            }
     }
 
     /// Nothing can be written any more.

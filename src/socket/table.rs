@@ -134,6 +134,42 @@ impl Table {
         true
     }
 
+    /// Has `pipe` take no more messages, or tells the other side of one within the process that there are none.
+    pub(super) fn retire(&mut self, pipe: PipeId) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.retire();
+        }
+    }
+
+    /// Pipes that have not retired; if `answers` matter, only those from which no request waits for one.
+    pub(super) fn not_retired(&self, answers: bool) -> Vec<PipeId> {
+        self.pipes
+            .values()
+            .filter(|slot| !slot.has_retired() && !(answers && slot.owes_answers()))
+            .map(Slot::id)
+            .collect()
+    }
+
+    /// Whether no peer within the process writes any more.
+    pub(super) fn lanes_have_ended(&self) -> bool {
+        let mut slots = self.pipes.values();
+        slots.all(|slot| slot.lane().is_none() || slot.is_ending())
+    }
+
+    /// A request from `pipe` was taken, to be answered: who asks, if it has not gone.
+    pub(crate) fn asked(&mut self, pipe: PipeId) -> Option<Arc<PeerInfo>> {
+        let slot = self.pipes.get_mut(pipe)?;
+        slot.asked();
+        slot.peer().cloned()
+    }
+
+    /// A request from `pipe` was answered, or never will be.
+    pub(crate) fn answered(&mut self, pipe: PipeId) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.answered();
+        }
+    }
+
     /// Pipes that are ending and have been read to the end.
     pub(super) fn ended(&self) -> Vec<PipeId> {
         self.pipes

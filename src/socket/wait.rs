@@ -315,6 +315,10 @@ impl Core {
                 }
             }
             self.sweep(&mut state);
+            if let Some(ended) = state.ended {
+                // It had retired, and the last pipe has just been read to the end.
+                return Err(RecvFailure::Ended(ended));
+            }
             if within && self.look_within(&mut state) {
                 // A message came from within the process.
             } else if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {

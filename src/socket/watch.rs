@@ -100,12 +100,15 @@ impl Watch {
         self.arm(Waker::noop());
         self.rest();
         let mut state = self.core.lock();
+        let mut found = Interest::default();
+        if state.ended.is_none() {
+            found = self.core.readiness(&mut state, self.interest);
+        }
+        // The look may have come upon the end of a socket that retires.
         self.ended = state.ended.is_some();
-        let found = if self.ended {
-            self.interest
-        } else {
-            self.core.readiness(&mut state, self.interest)
-        };
+        if self.ended {
+            found = self.interest;
+        }
         // The wake-up that led here may have been meant for another thread as well.
         if found.readable {
             self.core.readable.notify(1);

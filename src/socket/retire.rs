@@ -1,0 +1,187 @@
+//! Handing over to a successor: listening no more, and letting connections go in good order.
+//!
+//! Owns: how far a socket has retired.
+//! Always true: a pipe that retires takes no message any more, and is read until its peer has closed; the socket ends
+//! once the last pipe has been read to the end.
+//! Must not know: who the successor is.
+//! Source: our own. libzmq's zmq_unbind ends connections with what is under way on them.
+//!
+//! ```text
+//!   retire: listeners close --> each pipe takes no more --> all sent, our side closed --> the peer closes --> read to
+//!           the end, forgotten --> no pipe left: the socket ends
+//! ```
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use highwater_patterns::{Afterlife, PipeId, SocketType};
+
+use super::endpoints::Bound;
+use super::{Core, Ended, State};
+use crate::endpoint::Endpoint;
+use crate::engine::{Closing, Drain, Hold, RetireReport};
+use crate::error::EndpointError;
+use crate::pipe::SocketSide;
+
+/// A socket that retires: how its connections come to their end.
+///
+/// Given by [`retire`](crate::Pull::retire) of a socket, and independent of it.
+#[derive(Debug, Clone)]
+pub struct Retirement {
+    drain: Arc<Drain>,
+}
+
+impl Retirement {
+    /// Whether every connection has ended. The last messages may still wait to be received.
+    pub fn is_over(&self) -> bool {
+        self.drain.is_done()
+    }
+
+    /// Waits at most `timeout` until every connection has ended; false if the time was over first.
+    ///
+    /// A receiving socket has to be received from meanwhile: at its high-water mark it does not read its peers.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        self.drain.wait(Instant::now().checked_add(timeout))
+    }
+
+    /// What has become of connections and messages so far.
+    pub fn report(&self) -> RetireReport {
+        self.drain.retire_report()
+    }
+}
+
+/// What a socket that retires keeps of it.
+#[derive(Debug)]
+pub(super) struct Retiring {
+    drain: Arc<Drain>,
+    /// Until those within the process have ended, of which the I/O threads know nothing.
+    within: Option<Hold>,
+}
+
+impl Core {
+    /// Ends the listener on `endpoint` and leaves the connections that came through it.
+    pub(crate) fn stop_accepting(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
+        let mut state = self.lock();
+        if state.ended == Some(Ended::Closed) {
+            return Err(EndpointError::Closed);
+        }
+        let listens = |known: &&mut Bound| known.listens && known.endpoint == *endpoint;
+        let Some(bound) = state.endpoints.bound.iter_mut().find(listens) else {
+            return Err(EndpointError::NotFound(endpoint.clone()));
+        };
+        bound.listens = false;
+        let key = bound.key;
+        drop(state);
+        match (key, self.hub.engine()) {
+            (Some(key), Ok(engine)) => engine.stop_listening(key),
+            _ => self.free_name(endpoint),
+        }
+        Ok(())
+    }
+
+    /// Begins to retire; at most for `within`, connections are given time to end in good order.
+    pub(crate) fn retire(&self, within: Duration) -> Retirement {
+        let side: Weak<dyn SocketSide> = self.this.clone();
+        let drain = Arc::new(Drain::telling(side));
+        self.retires.store(true, Ordering::Relaxed);
+        let mut state = self.lock();
+        if let Some(retiring) = &state.retiring {
+            let drain = Arc::clone(&retiring.drain);
+            return Retirement { drain };
+        }
+        if state.ended.is_some() {
+            return Retirement { drain };
+        }
+        let drains = self.with_lingering(&[Arc::clone(&drain)]);
+        let hold = Drain::hold(&drains);
+        state.retiring = Some(Retiring {
+            within: Some(Drain::hold(&[Arc::clone(&drain)])),
+            drain: Arc::clone(&drain),
+        });
+        let names: Vec<Endpoint> = state
+            .endpoints
+            .bound
+            .iter()
+            .filter(|bound| bound.key.is_none() && bound.listens)
+            .map(|bound| bound.endpoint.clone())
+            .collect();
+        drop(state);
+        names.iter().for_each(|name| self.free_name(name));
+
+        let mut state = self.lock();
+        let closing = Closing {
+            deadline: Instant::now().checked_add(within),
+            drains,
+            delivers: true,
+        };
+        let bound: Vec<_> = state
+            .endpoints
+            .bound
+            .iter_mut()
+            .map(|bound| {
+                bound.listens = false;
+                bound.key
+            })
+            .collect();
+        let connected: Vec<_> = state
+            .endpoints
+            .connected
+            .iter()
+            .map(|known| (known.endpoint.clone(), known.key, known.pipe))
+            .collect();
+        self.go_on_retiring(&mut state);
+        drop(state);
+        for key in bound {
+            self.close_bound(key, &closing);
+        }
+        for (endpoint, key, pipe) in connected {
+            self.close_connected(&endpoint, key, pipe, &closing);
+            // Within the process, one whose name was never bound has nobody who could let go of it.
+            let mut state = self.lock();
+            if let (None, Some(pipe)) = (key, pipe)
+                && state.table.is_waiting(pipe)
+            {
+                self.let_go(&mut state, pipe);
+            }
+        }
+        drop(hold);
+        Retirement { drain }
+    }
+
+    /// Something was settled for which a socket that retires may have waited.
+    #[inline]
+    pub(crate) fn settle(&self) {
+        // It is set before the lock is taken under which it is first asked what is to be waited for.
+        if self.retires.load(Ordering::Relaxed) {
+            let mut state = self.lock();
+            self.sweep(&mut state);
+        }
+    }
+
+    /// While the socket retires: has each pipe retire that may, and ends the socket after the last.
+    pub(super) fn go_on_retiring(&self, state: &mut State) {
+        for pipe in state.table.not_retired(self.kind == SocketType::Rep) {
+            self.retire_pipe(state, pipe);
+        }
+        let Some(retiring) = &mut state.retiring else {
+            return;
+        };
+        if state.table.lanes_have_ended() {
+            retiring.within = None;
+        }
+        if retiring.drain.is_done() && state.table.ids().is_empty() {
+            self.end(state, Ended::Closed);
+        }
+    }
+
+    /// A pipe takes no more messages; what has been sent goes out, and what comes can be received.
+    fn retire_pipe(&self, state: &mut State, pipe: PipeId) {
+        let State { pattern, table, .. } = state;
+        table.retire(pipe);
+        pattern.disconnected(pipe, Afterlife::Ends, table);
+        pattern.readable(pipe, table);
+        self.changed.notify(usize::MAX);
+        self.writable.notify(usize::MAX);
+    }
+}
