@@ -34,11 +34,13 @@ pub struct Stats {
     pub handshakes_failed: u64,
     /// Connections that were lost after their handshake.
     pub disconnects: u64,
-    /// Attempts to connect again.
+    /// Attempts to connect again, successful or not.
     pub retries: u64,
+    /// Connections of this socket that were lost and made again, up to a completed handshake.
+    pub reconnects: u64,
     /// Connections that could not be accepted, or were turned away as soon as they were.
     pub accepts_failed: u64,
-    /// How long sends have found no peer with room.
+    /// How long the socket was mute: from each send that found no peer with room until there was one.
     pub time_muted: Duration,
     /// Events that no monitor had room for.
     pub events_missed: u64,
@@ -76,24 +78,31 @@ pub struct Dropped {
     pub too_many_topics: u64,
 }
 
-/// Counters of one connected peer.
+/// Counters of one connected peer: since it connected, or, if this end did, since `connect`, over all connections.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PeerStats {
     /// Who it is.
     pub peer: PeerInfo,
-    /// Messages queued for it since the pipe began.
+    /// Messages queued for it.
     pub messages_sent: u64,
-    /// Messages read from it.
+    /// Messages from it that `recv` has handed out.
     pub messages_received: u64,
-    /// Bytes the kernel has taken for it.
+    /// Bytes the kernel has taken for it, framing included. Zero in the same process.
     pub bytes_sent: u64,
+    /// Bytes read from it, framing included. Zero in the same process.
+    pub bytes_received: u64,
     /// Messages that wait to be sent to it.
     pub queued_to_send: usize,
     /// Messages from it that wait to be received.
     pub queued_to_receive: usize,
-    /// Messages it has missed, being at its high-water mark.
-    pub dropped: u64,
+    /// Messages to and from it that were lost, by cause. What is lost with the peer itself (`unsent`, `unread`) is in the
+    /// [`Stats`] of the socket alone.
+    pub dropped: Dropped,
+    /// How often its connection was lost and made again; zero if the peer connected.
+    pub reconnects: u64,
+    /// How long it was at its high-water mark: from each message that found no room until there was some.
+    pub time_muted: Duration,
     /// How long the answer to the last heartbeat took, to the microsecond; `None` before the first, and in the same
     /// process.
     pub round_trip: Option<Duration>,
@@ -107,6 +116,7 @@ pub(crate) struct Telemetry {
     pub(crate) handshakes_failed: Counter,
     pub(crate) disconnects: Counter,
     pub(crate) retries: Counter,
+    pub(crate) reconnects: Counter,
     pub(crate) accepts_failed: Counter,
     pub(crate) bytes_received: Counter,
     pub(crate) unsent: Counter,

@@ -18,6 +18,7 @@ over_each_transport!(
     three_libzmq_pushes_are_all_heard,
     a_libzmq_pull_restarted_in_mid_stream_goes_on,
     a_libzmq_push_restarted_in_mid_stream_is_heard_again,
+    a_libzmq_push_goes_on_at_the_successor,
     connecting_before_libzmq_listens_is_no_error,
     a_slow_libzmq_pull_makes_us_wait_and_loses_nothing,
     we_make_a_fast_libzmq_push_wait_and_lose_nothing,
@@ -313,6 +314,40 @@ fn a_libzmq_push_restarted_in_mid_stream_is_heard_again(place: &Place) {
             next += 1;
         }
     }
+}
+
+/// libzmq, too, closes upon the end of the stream and connects again; what it had given to the kernel is read to the end.
+/// What it has taken from its queue and the kernel has not, 8 KiB at the most for each connection, it drops; so this
+/// stream is one that the receiver keeps up with.
+fn a_libzmq_push_goes_on_at_the_successor(place: &Place) {
+    let context = Context::new();
+    let old = Pull::new(&context);
+    let at = old.bind(place.any()).expect("bound");
+    let Some(mut python) = Python::start() else {
+        return;
+    };
+    python.ask("new z PUSH");
+    python.ask("set z RECONNECT_IVL 5");
+    python.ask(&format!("connect z {at}"));
+    python.begin("send_numbers z 0 50000");
+    let mut next = 0;
+    let mut take = |message: highwater::Message| {
+        assert_eq!(number(&message), next);
+        next += 1;
+        next
+    };
+    while take(old.recv_timeout(PATIENCE).expect("received")) < 2000 {}
+    old.stop_accepting(&at).expect("it listens");
+    let new = Pull::new(&context);
+    new.bind(&at).expect("the address is free");
+    let retirement = old.retire(PATIENCE);
+    while let Ok(message) = old.recv_timeout(PATIENCE) {
+        take(message);
+    }
+    let report = retirement.report();
+    assert_eq!((report.parted, report.cut), (1, 0));
+    while take(new.recv_timeout(PATIENCE).expect("received")) < 50_000 {}
+    python.answer("send_numbers");
 }
 
 fn connecting_before_libzmq_listens_is_no_error(place: &Place) {

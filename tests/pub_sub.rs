@@ -281,10 +281,13 @@ fn a_slow_subscriber_loses_its_own_messages_only_and_that_is_told(place: &Place)
     });
     let Event { peer, .. } = wait_for_event(&events, "of dropping", is_dropping_started);
     let lost = publisher.stats().peers;
-    let lost: Vec<_> = lost.iter().filter(|peer| peer.dropped > 0).collect();
+    let lost: Vec<_> = lost
+        .iter()
+        .filter(|peer| peer.dropped.slow_subscriber > 0)
+        .collect();
     assert_eq!(lost.len(), 1, "only one loses anything");
     assert_eq!(
-        (lost[0].dropped, Some(&lost[0].peer.address)),
+        (lost[0].dropped.slow_subscriber, Some(&lost[0].peer.address)),
         (1, peer.as_ref())
     );
     for _ in 0..3 {

@@ -92,6 +92,7 @@ impl Loop {
                     .and_then(|timeout| Instant::now().checked_add(timeout)),
             },
             closing: None,
+            preloaded: 0,
             half_closed: false,
             output_lost: None,
         };
@@ -198,6 +199,7 @@ impl Loop {
             };
         }
         entry.config.telemetry.bytes_received.add(rest.len());
+        entry.preloaded += rest.len();
         match outcome {
             Err(cause) => self.link_failed(key, cause),
             Ok(()) if handshake.is_done() && unsent.is_empty() => {
@@ -265,10 +267,13 @@ impl Loop {
         entry.emit(EventKind::HandshakeSucceeded);
         config.telemetry.handshakes.add(1);
 
-        let owner = entry.owner;
+        let (owner, preloaded) = (entry.owner, entry.preloaded);
+        let mut before = 0;
         let kept = match self.entries.get_mut(&owner) {
             Some(Entry::Session(session)) => {
                 session.backoff.reset();
+                before = session.connections;
+                session.connections += 1;
                 session.pipe.clone()
             }
             _ => None,
@@ -285,6 +290,9 @@ impl Loop {
         if let Some(entry) = self.link_entry(key) {
             entry.pipe = Some(Arc::clone(&pipe));
         }
+        pipe.has_read(preloaded);
+        pipe.set_reconnects(before);
+        config.telemetry.reconnects.add(usize::from(before > 0));
         pipe.outgoing.attach(Arc::clone(&wire));
         config.side.happened(PipeEvent::Connected {
             pipe: pipe.id,

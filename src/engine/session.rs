@@ -30,6 +30,8 @@ pub(super) struct SessionEntry {
     /// `None` if each connection has a pipe of its own.
     pub(super) pipe: Option<Arc<Pipe>>,
     pub(super) backoff: Backoff,
+    /// Handshakes that were completed.
+    pub(super) connections: usize,
     status: Status,
     /// The connection was handed in, so that there is no other after it.
     handed_in: bool,
@@ -70,6 +72,7 @@ impl Loop {
             config,
             pipe,
             backoff,
+            connections: 0,
             status,
             handed_in: stream.is_some(),
             phase: Phase::Waiting,

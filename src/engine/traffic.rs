@@ -44,6 +44,8 @@ pub(super) struct LinkEntry {
     pub(super) address: String,
     pub(super) phase: Phase,
     pub(super) closing: Option<(Closing, usize)>,
+    /// Bytes behind the handshake that came with it.
+    pub(super) preloaded: usize,
     /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
     pub(super) half_closed: bool,
     /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
@@ -190,7 +192,8 @@ impl Loop {
             }
             reader.adopt(scratch);
             outcome = match reader.fill(&**link) {
-                Ok(Fill::Bytes(_)) => {
+                Ok(Fill::Bytes(read)) => {
+                    pipe.has_read(read);
                     let more = reader.is_eager();
                     intake.hand_over(reader).map(|go_on| go_on && more)
                 }

@@ -1,6 +1,7 @@
 //! A socket's end of a pipe within the process: one lane out, one lane in.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use highwater_patterns::{Message, PipeId, Received};
 
@@ -15,6 +16,9 @@ pub(crate) struct InprocEnd {
     incoming: Option<Arc<Lane>>,
     received: u64,
     replaced: u64,
+    /// When a message was first refused, while none was taken since.
+    full_since: Option<Instant>,
+    time_full: Duration,
 }
 
 impl InprocEnd {
@@ -25,6 +29,8 @@ impl InprocEnd {
             incoming,
             received: 0,
             replaced: 0,
+            full_since: None,
+            time_full: Duration::ZERO,
         }
     }
 
@@ -41,10 +47,29 @@ impl InprocEnd {
     #[inline]
     pub(crate) fn push(&mut self, message: &mut Message) -> bool {
         let room = self.has_room();
+        if !room || self.full_since.is_some() {
+            self.note_room(room);
+        }
         if room {
             self.push_always(std::mem::take(message));
         }
         room
+    }
+
+    /// A message found no room, or the first one did after others had not; or so it was told.
+    #[cold]
+    pub(crate) fn note_room(&mut self, room: bool) {
+        if !room {
+            self.full_since.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.full_since.take() {
+            self.time_full += since.elapsed();
+        }
+    }
+
+    /// How long messages have found no room, up to now.
+    pub(crate) fn time_full(&self) -> Duration {
+        let now = self.full_since.map(|since| since.elapsed());
+        self.time_full + now.unwrap_or_default()
     }
 
     /// Moves `message` to the other side whatever the mark says.

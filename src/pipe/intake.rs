@@ -232,7 +232,10 @@ impl Intake {
             return false;
         };
         match reader.fill(&**wire) {
-            Ok(Fill::Bytes(_)) => true,
+            Ok(Fill::Bytes(read)) => {
+                self.pipe.has_read(read);
+                true
+            }
             Ok(Fill::Nothing) => false,
             Ok(Fill::End) => {
                 self.fail(LinkError::PeerClosed);

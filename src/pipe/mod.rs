@@ -21,6 +21,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use highwater_patterns::PipeId;
@@ -46,6 +47,8 @@ pub(crate) struct Pipe {
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
     round_trip: AtomicU32,
+    bytes_received: AtomicU64,
+    reconnects: AtomicU32,
 }
 
 impl Pipe {
@@ -55,6 +58,8 @@ impl Pipe {
             outgoing,
             incoming,
             round_trip: AtomicU32::new(0),
+            bytes_received: AtomicU64::new(0),
+            reconnects: AtomicU32::new(0),
         }
     }
 
@@ -62,6 +67,28 @@ impl Pipe {
     pub(crate) fn set_round_trip(&self, took: Duration) {
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1);
         self.round_trip.store(micros, Ordering::Relaxed);
+    }
+
+    /// So many bytes were read.
+    pub(crate) fn has_read(&self, bytes: usize) {
+        self.bytes_received
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes read so far, over all connections.
+    pub(crate) fn bytes_received(&self) -> u64 {
+        self.bytes_received.load(Ordering::Relaxed)
+    }
+
+    /// There were so many connections to this peer before the present one.
+    pub(crate) fn set_reconnects(&self, before: usize) {
+        let before = u32::try_from(before).unwrap_or(u32::MAX);
+        self.reconnects.store(before, Ordering::Relaxed);
+    }
+
+    /// How often the connection was made again.
+    pub(crate) fn reconnects(&self) -> u64 {
+        self.reconnects.load(Ordering::Relaxed).into()
     }
 
     /// How long the answer to the last heartbeat took; `None` before the first.

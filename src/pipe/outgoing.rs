@@ -15,6 +15,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use highwater_patterns::Message;
 
@@ -72,6 +73,9 @@ struct State {
     scheduled: bool,
     /// The socket found the pipe full and waits to hear of room.
     wanted: bool,
+    /// When a message was first refused, while there is no room since.
+    full_since: Option<Instant>,
+    time_full: Duration,
     /// A sender waits until the pipe holds less than half of its soft budget.
     eased: bool,
     /// What the kernel had taken when a sender last waited in vain.
@@ -134,6 +138,8 @@ impl Outgoing {
                 blocked: false,
                 scheduled: false,
                 wanted: false,
+                full_since: None,
+                time_full: Duration::ZERO,
                 eased: false,
                 stalled_at: None,
                 broken: false,
@@ -304,10 +310,18 @@ impl Outgoing {
         self.lock().counts
     }
 
+    /// How long messages have found no room, up to now.
+    pub(crate) fn time_full(&self) -> Duration {
+        let state = self.lock();
+        let now = state.full_since.map(|since| since.elapsed());
+        state.time_full + now.unwrap_or_default()
+    }
+
     /// Changes the high-water mark, at once; true if a pipe found full has room now.
     pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
         let mut state = self.lock();
         state.limit = limit;
+        state.look_for_room();
         state.wanted && state.has_room() && {
             state.wanted = false;
             true
@@ -447,6 +461,25 @@ impl State {
         }
     }
 
+    /// A message found no room.
+    #[cold]
+    fn refused(&mut self) {
+        self.wanted = true;
+        if !self.closed {
+            self.full_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// There may be room again for a message like one that was refused.
+    fn look_for_room(&mut self) {
+        if let Some(since) = self.full_since
+            && self.has_room()
+        {
+            self.time_full += since.elapsed();
+            self.full_since = None;
+        }
+    }
+
     /// Before a send is refused: writes, if nobody else does, and says whether that made room.
     #[cold]
     fn make_room(&mut self) -> bool {
@@ -459,7 +492,7 @@ impl State {
     /// There is no room: the socket will be told when there is.
     #[cold]
     fn refuse(&mut self, pace: &mut Pace) -> bool {
-        self.wanted = true;
+        self.refused();
         if self.stranded {
             pace.strand();
         }
@@ -572,6 +605,7 @@ impl State {
                     self.flying = 0;
                     self.flying_bytes = 0;
                 }
+                self.look_for_room();
                 let room = self.wanted && self.is_low();
                 let ease = self.eased && self.queued_bytes() <= SOFT_BUDGET / 2;
                 self.wanted &= !room;

@@ -481,6 +481,7 @@ impl Core {
             handshakes_failed: told.handshakes_failed.get(),
             disconnects: told.disconnects.get(),
             retries: told.retries.get(),
+            reconnects: told.reconnects.get(),
             accepts_failed: told.accepts_failed.get(),
             time_muted: state.time_muted
                 + state

@@ -11,7 +11,7 @@ use highwater_patterns::{Message, PipeId, Received};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Intake, Lane, Pace, Pipe, Wire};
-use crate::stats::PeerStats;
+use crate::stats::{Dropped, PeerStats};
 use crate::zmtp::{self, Version};
 
 /// The socket's end of one pipe.
@@ -28,6 +28,8 @@ pub(super) struct Slot {
     unanswered: u32,
     /// Messages this peer has missed, being full.
     missed: u64,
+    /// What else was dropped, if anything.
+    dropped: Option<Box<Dropped>>,
     /// What `missed` was when it began to miss messages, while it does.
     missing_since: Option<u64>,
 }
@@ -80,6 +82,7 @@ impl Slot {
             retired: false,
             unanswered: 0,
             missed: 0,
+            dropped: None,
             missing_since: None,
         }
     }
@@ -315,8 +318,16 @@ impl Slot {
         first
     }
 
+    /// Counts what was dropped on its way to or from this peer.
+    pub(super) fn dropped(&mut self) -> &mut Dropped {
+        self.dropped.get_or_insert_default()
+    }
+
     /// The pipe has room again: how many messages were dropped in a row, if any.
     pub(super) fn caught_up(&mut self) -> Option<u64> {
+        if let Way::Inproc(end) = &mut self.way {
+            end.note_room(true);
+        }
         self.missing_since.take().map(|since| self.missed - since)
     }
 
@@ -374,18 +385,30 @@ impl Slot {
     pub(super) fn stats(&self) -> Option<PeerStats> {
         let peer = self.peer.as_ref()?;
         let counts = self.counts();
+        let (bytes_received, reconnects, time_muted, round_trip) = match &self.way {
+            Way::Wire { pipe, .. } => (
+                pipe.bytes_received(),
+                pipe.reconnects(),
+                pipe.outgoing.time_full(),
+                pipe.round_trip(),
+            ),
+            Way::Inproc(end) => (0, 0, end.time_full(), None),
+        };
         Some(PeerStats {
             peer: PeerInfo::clone(peer),
             messages_sent: counts.sent,
             messages_received: counts.received,
             bytes_sent: counts.bytes_sent,
+            bytes_received,
             queued_to_send: counts.queued_to_send,
             queued_to_receive: counts.queued_to_receive,
-            dropped: self.missed,
-            round_trip: match &self.way {
-                Way::Wire { pipe, .. } => pipe.round_trip(),
-                Way::Inproc(_) => None,
+            dropped: Dropped {
+                conflated: counts.replaced,
+                ..self.dropped.as_deref().copied().unwrap_or_default()
             },
+            reconnects,
+            time_muted,
+            round_trip,
         })
     }
 }

@@ -498,18 +498,10 @@ impl Pipes for Table {
     }
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {
-        let counter = match cause {
-            DropCause::SlowSubscriber => &mut self.dropped.slow_subscriber,
-            DropCause::Unroutable => &mut self.dropped.unroutable,
-            DropCause::NoRoom => &mut self.dropped.no_room,
-            DropCause::LateReply => &mut self.dropped.late_reply,
-            DropCause::Unwanted => &mut self.dropped.unwanted,
-            DropCause::Unanswered => &mut self.dropped.unanswered,
-            DropCause::Malformed => &mut self.dropped.malformed,
-            DropCause::TooManyTopics => &mut self.dropped.too_many_topics,
-            _ => &mut self.dropped.unexpected,
-        };
-        *counter += 1;
+        count(&mut self.dropped, cause);
+        if let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {
+            count(slot.dropped(), cause);
+        }
         if cause == DropCause::SlowSubscriber
             && let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(pipe))
             && slot.missed()
@@ -521,6 +513,22 @@ impl Pipes for Table {
                 .emit(EventKind::DroppingStarted, endpoint, address);
         }
     }
+}
+
+/// Counts one more that was dropped.
+fn count(dropped: &mut Dropped, cause: DropCause) {
+    let counter = match cause {
+        DropCause::SlowSubscriber => &mut dropped.slow_subscriber,
+        DropCause::Unroutable => &mut dropped.unroutable,
+        DropCause::NoRoom => &mut dropped.no_room,
+        DropCause::LateReply => &mut dropped.late_reply,
+        DropCause::Unwanted => &mut dropped.unwanted,
+        DropCause::Unanswered => &mut dropped.unanswered,
+        DropCause::Malformed => &mut dropped.malformed,
+        DropCause::TooManyTopics => &mut dropped.too_many_topics,
+        _ => &mut dropped.unexpected,
+    };
+    *counter += 1;
 }
 
 /// Tells that a pipe within the process has lost its peer; over a wire, the I/O thread does.

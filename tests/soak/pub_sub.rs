@@ -171,11 +171,11 @@ impl Channel<'_> {
             })
             .expect("it is connected");
         assert_eq!(
-            peer.messages_sent + peer.dropped,
+            peer.messages_sent + peer.dropped.slow_subscriber,
             self.published.load(Ordering::SeqCst),
             "each message went to {name} or was dropped"
         );
-        peer.dropped
+        peer.dropped.slow_subscriber
     }
 
     /// Subscribes as one socket after the other, to this and that, until it is over.
