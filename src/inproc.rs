@@ -252,12 +252,18 @@ fn join(
         return None; // the one that connects has let go
     }
 
-    for party in [binder, &applicant] {
+    let reached = [
+        (binder, EventKind::Accepted),
+        (&applicant, EventKind::Connected),
+    ];
+    for (party, reached) in reached {
         party.telemetry.handshakes.add(1);
+        let (name, address) = (Some(name), Some(ADDRESS));
+        party.telemetry.monitor.emit(reached, name, address);
         party
             .telemetry
             .monitor
-            .emit(EventKind::HandshakeSucceeded, Some(name), Some(ADDRESS));
+            .emit(EventKind::HandshakeSucceeded, name, address);
     }
     // First of all it learns where to read: the bound side may send at once, let go at once, and be forgotten with it.
     connecting_side.happened(PipeEvent::Joined {

@@ -159,19 +159,23 @@ options! {
 
     /// Bytes that may wait to be sent, for each peer, beside the mark in messages; `None` for no limit (default).
     ///
-    /// One message always fits, whatever its size. A change acts at once on all peers. Not within the process, where
-    /// no bytes are counted. libzmq has no such option.
+    /// One message always fits, whatever its size. A change acts at once on all peers. Without effect within the process:
+    /// no bytes are made of a message there, its body is handed over as it is, and only messages are counted. For the same
+    /// reason a blocking `send` there does not wait for a peer that is a mebibyte behind, as it does over a wire. libzmq has
+    /// no such option.
     send_high_water_bytes: Option<usize> = None, live;
 
     /// Bytes that may wait to be received, for each peer, beside the mark in messages; `None` for no limit (default).
     ///
-    /// One message always fits, whatever its size. A change acts at once on all peers. Not within the process, where
-    /// no bytes are counted. libzmq has no such option.
+    /// One message always fits, whatever its size. A change acts at once on all peers. Without effect within the process,
+    /// as [`send_high_water_bytes`](Self::send_high_water_bytes). libzmq has no such option.
     receive_high_water_bytes: Option<usize> = None, live;
 
     /// What becomes of unsent messages on close. Default: [`Linger::AtMost`] 30 s.
     ///
-    /// Read when the socket closes, or lets go of an endpoint. libzmq's default is for ever.
+    /// Read when the socket closes, or lets go of an endpoint. Within the process a message is with its peer as soon as it
+    /// is sent, and stays there to be received; what waits for a name that nobody has bound is lost at once, and counted.
+    /// libzmq's default is for ever.
     linger: Linger = Linger::AtMost(Duration::from_secs(30)), live;
 
     /// How long `send` waits for a peer with room; `None` to wait for ever (default). Read at each call.
@@ -184,7 +188,8 @@ options! {
     ///
     /// It doubles with each failure up to [`reconnect_interval_max`](Self::reconnect_interval_max), and each pause
     /// is shortened by up to a quarter at random, so that many peers do not return at once. It starts over after a
-    /// completed handshake.
+    /// completed handshake. This and the other `reconnect_` options have no effect within the process, where there is no
+    /// connection to lose: a name that is not bound is waited for, and a peer that has gone is gone.
     reconnect_interval: Duration = Duration::from_millis(100), live;
 
     /// The longest pause between attempts to connect. Default: 10 s. Takes effect on later connects.
@@ -198,17 +203,19 @@ options! {
 
     /// How long one attempt to connect may take, `None` for as long as the system lets it. Default: 30 s.
     ///
-    /// Takes effect on later connects. libzmq leaves it to the system.
+    /// Takes effect on later connects. Without effect within the process, where nothing is attempted. libzmq leaves it to
+    /// the system.
     connect_timeout: Option<Duration> = Some(Duration::from_secs(30)), live;
 
     /// How long a handshake may take; `None` for no limit. Default: 30 s, as libzmq's `ZMQ_HANDSHAKE_IVL`.
     ///
-    /// Takes effect on later binds and connects.
+    /// Takes effect on later binds and connects. Without effect within the process, where two sockets agree at once.
     handshake_timeout: Option<Duration> = Some(Duration::from_secs(30)), live;
 
     /// The time between heartbeats (PING); `None` for none. Default: 10 s. libzmq's default is none.
     ///
-    /// Takes effect on later binds and connects.
+    /// Takes effect on later binds and connects. This and the other `heartbeat_` options have no effect within the
+    /// process, where no peer can go without being heard of.
     heartbeat_interval: Option<Duration> = Some(Duration::from_secs(10)), live;
 
     /// How long a peer may stay silent after a heartbeat. Default: 30 s. Takes effect on later binds and connects.
@@ -222,14 +229,16 @@ options! {
 
     /// The largest message that a peer may send, in bytes, all frames together; `None` for no limit. Default: 1 GiB.
     ///
-    /// A larger one ends the connection before its body is read. Takes effect on later binds and connects. libzmq
-    /// counts each frame alone and has no limit by default.
+    /// A larger one ends the connection before its body is read. Takes effect on later binds and connects. Without effect
+    /// within the process, where a message takes no more memory by being received. libzmq counts each frame alone and has
+    /// no limit by default.
     max_message_size: Option<usize> = Some(1 << 30), live;
 
     /// Queue messages only for peers that are connected. Default: `false`. Takes effect on later connects.
     ///
     /// Otherwise a connecting socket takes messages before its peer exists. With `true`, what waits for a peer is
-    /// dropped with its connection, and counted. Not within the process. As libzmq's `ZMQ_IMMEDIATE`.
+    /// dropped with its connection, and counted. Within the process: takes none before the name is bound. As libzmq's
+    /// `ZMQ_IMMEDIATE`.
     immediate: bool = false, live;
 
     /// Keep only the latest message, for each peer. Default: `false`. Takes effect on later binds and connects.
@@ -313,7 +322,8 @@ options! {
     ///
     /// Anybody else is turned away as soon as it is accepted, which a monitor hears as
     /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with [`NotAccepted`](crate::LinkError::NotAccepted), and which
-    /// [`Stats::accepts_failed`](crate::Stats::accepts_failed) counts. Takes effect on later binds.
+    /// [`Stats::accepts_failed`](crate::Stats::accepts_failed) counts. Takes effect on later binds; tcp and ipc, since
+    /// within the process everybody is the same user.
     accept_filter: AcceptFilter = AcceptFilter::everybody(), live;
 
     /// What ends the attempts to connect again. Default: [`ReconnectStop::NEVER`].

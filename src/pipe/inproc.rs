@@ -16,6 +16,8 @@ pub(crate) struct InprocEnd {
     incoming: Option<Arc<Lane>>,
     received: u64,
     replaced: u64,
+    /// Messages that were here when the writing ended and nobody will get.
+    unsent: usize,
     /// When a message was first refused, while none was taken since.
     full_since: Option<Instant>,
     time_full: Duration,
@@ -29,6 +31,7 @@ impl InprocEnd {
             incoming,
             received: 0,
             replaced: 0,
+            unsent: 0,
             full_since: None,
             time_full: Duration::ZERO,
         }
@@ -121,14 +124,15 @@ impl InprocEnd {
     }
 
     /// Sends nothing more: the other side hears of it behind what it has not read yet.
-    pub(crate) fn end_output(&self) {
-        self.outgoing.end_by_writer();
+    pub(crate) fn end_output(&mut self) {
+        self.unsent += self.outgoing.end_by_writer();
     }
 
     /// Lets go: the other side may read what is left, this side no more. How many messages nobody will get: sent and
     /// without a reader, and received and not read.
-    pub(crate) fn end(&self) -> (usize, usize) {
-        let unsent = self.outgoing.end_by_writer();
+    pub(crate) fn end(&mut self) -> (usize, usize) {
+        self.end_output();
+        let unsent = std::mem::take(&mut self.unsent);
         let unread = self
             .incoming
             .as_ref()

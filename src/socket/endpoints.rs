@@ -217,8 +217,12 @@ impl Core {
             options.conflate,
         ));
         let end = InprocEnd::new(pipe, Arc::clone(&outgoing), None);
-        self.happen(&mut state, PipeEvent::AttachedInproc(end));
-        self.assign(&mut state, pipe, assigned_id.as_ref())?;
+        if options.immediate {
+            state.table.attach_unannounced(end);
+        } else {
+            self.happen(&mut state, PipeEvent::AttachedInproc(end));
+            self.assign(&mut state, pipe, assigned_id.as_ref())?;
+        }
         state.endpoints.connected.push(Connected {
             endpoint: name.clone(),
             key: None,
@@ -330,9 +334,12 @@ impl Core {
             self.free_name(&name.endpoint);
         }
         let mut state = self.lock();
+        let before = state.table.unsent_within();
         for pipe in state.table.ids() {
             self.let_go(&mut state, pipe);
         }
+        drain.begin();
+        drain.finish(0, state.table.unsent_within() - before);
         let linger = linger.unwrap_or(state.options.linger);
         let closing = self.closing(linger, &[Arc::clone(&drain)]);
         drop(state);

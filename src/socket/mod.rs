@@ -231,6 +231,9 @@ impl Core {
             } => {
                 if table.join(pipe, incoming, Arc::clone(&peer)) {
                     table.set_limits(pipe, options.send_limit(), options.receive_limit());
+                    if table.announce(pipe) {
+                        self.attached(state, pipe);
+                    }
                     self.connected(state, pipe, &peer);
                 }
             }

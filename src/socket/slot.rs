@@ -22,6 +22,8 @@ pub(super) struct Slot {
     peer: Option<Arc<PeerInfo>>,
     /// Nothing can be written any more; it goes as soon as everything is read.
     ending: bool,
+    /// The pattern does not know of it yet.
+    unannounced: bool,
     /// Nothing more is written; it goes when the peer has closed in its turn.
     retired: bool,
     /// Requests that were taken and are not answered yet.
@@ -73,12 +75,26 @@ impl Slot {
         Self::new(end.id(), Way::Inproc(end))
     }
 
+    /// The end of a pipe within the process that counts for nothing before there is a peer.
+    pub(super) fn unannounced(end: InprocEnd) -> Self {
+        Self {
+            unannounced: true,
+            ..Self::inproc(end)
+        }
+    }
+
+    /// There is a peer; true if the pattern has not known of the pipe before.
+    pub(super) fn announce(&mut self) -> bool {
+        std::mem::take(&mut self.unannounced)
+    }
+
     fn new(id: PipeId, way: Way) -> Self {
         Self {
             id,
             way,
             peer: None,
             ending: false,
+            unannounced: false,
             retired: false,
             unanswered: 0,
             missed: 0,
@@ -154,7 +170,7 @@ impl Slot {
     /// Takes no more messages: what was sent still goes out, what comes is still read.
     pub(super) fn retire(&mut self) {
         self.retired = true;
-        match &self.way {
+        match &mut self.way {
             Way::Wire { pipe, intake, .. } => {
                 pipe.outgoing.close();
                 if let Some(wire) = intake.wire() {

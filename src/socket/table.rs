@@ -33,6 +33,8 @@ pub(crate) struct Table {
     past: Counts,
     /// Pipes within the process.
     lanes: usize,
+    /// Messages that pipes within the process took along when they went.
+    unsent_within: usize,
     /// Pipes that this end has closed and nobody else will tell of.
     closed: Vec<PipeId>,
     /// In a forked child: what was to be sent when that was noticed.
@@ -50,6 +52,7 @@ impl Table {
             dropped: Dropped::default(),
             past: Counts::default(),
             lanes: 0,
+            unsent_within: 0,
             closed: Vec::new(),
             stranded: None,
         }
@@ -65,6 +68,17 @@ impl Table {
     pub(super) fn attach_inproc(&mut self, end: InprocEnd) {
         self.lanes += 1;
         self.insert(Slot::inproc(end));
+    }
+
+    /// Likewise, but its pattern is not to hear of it before there is a peer.
+    pub(super) fn attach_unannounced(&mut self, end: InprocEnd) {
+        self.lanes += 1;
+        self.insert(Slot::unannounced(end));
+    }
+
+    /// True if the pattern has to hear now that there is a pipe.
+    pub(super) fn announce(&mut self, pipe: PipeId) -> bool {
+        self.pipes.get_mut(pipe).is_some_and(Slot::announce)
     }
 
     fn insert(&mut self, slot: Slot) {
@@ -123,6 +137,7 @@ impl Table {
             return false;
         };
         let (unsent, unread) = slot.let_go();
+        self.unsent_within += unsent;
         self.telemetry.unsent.add(unsent);
         self.telemetry.unread.add(unread);
         self.lanes -= usize::from(slot.lane().is_some());
@@ -148,6 +163,11 @@ impl Table {
             .filter(|slot| !slot.has_retired() && !(answers && slot.owes_answers()))
             .map(Slot::id)
             .collect()
+    }
+
+    /// Messages within the process that were sent and nobody will get, of pipes that are gone.
+    pub(super) fn unsent_within(&self) -> usize {
+        self.unsent_within
     }
 
     /// Whether no peer within the process writes any more.
