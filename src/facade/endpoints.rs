@@ -106,6 +106,10 @@ macro_rules! manages_endpoints {
             /// both ways, such as ROUTER, the way back closes first: answer before you retire. A request that crosses the
             /// end of its connection is received, and its answer refused; the peer has to ask again.
             ///
+            /// With libzmq as the sender, one thing can be lost: what it has taken from its queue and its kernel has no room
+            /// for, 8 KiB at the most for each connection, it drops when a connection ends. It is so only while this end does
+            /// not keep up.
+            ///
             /// A successor in another process, or another socket, listens beforehand with the `reuse_port` option, or on
             /// the same descriptor ([`bind_fd`](Self::bind_fd)), or binds after
             /// [`stop_accepting`](Self::stop_accepting):
@@ -120,14 +124,12 @@ macro_rules! manages_endpoints {
             /// let push = Push::new(&context);
             /// push.connect(&at)?;
             /// push.send("for the old")?;
-            /// old.wait_for_peers(1, Duration::from_secs(5))?;
+            /// assert_eq!(old.recv()?, "for the old");
             ///
             /// let new = Pull::builder(&context).reuse_port(true).build();
             /// new.bind(&at)?; // from here on somebody always listens
             /// let retirement = old.retire(Duration::from_secs(5));
-            /// while let Ok(message) = old.recv() {
-            ///     assert_eq!(message, "for the old"); // served to the end
-            /// }
+            /// while let Ok(_message) = old.recv() {} // whatever else is on its way
             /// assert_eq!(retirement.report().cut, 0);
             ///
             /// push.send("for the new")?;

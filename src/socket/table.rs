@@ -160,7 +160,7 @@ impl Table {
     pub(super) fn not_retired(&self, answers: bool) -> Vec<PipeId> {
         self.pipes
             .values()
-            .filter(|slot| !slot.has_retired() && !(answers && slot.owes_answers()))
+            .filter(|slot| !(slot.has_retired() || answers && slot.owes_answers()))
             .map(Slot::id)
             .collect()
     }
