@@ -99,6 +99,16 @@ impl Link {
         matches!(*self.reader.lock(), Slot::Lent)
     }
 
+    /// Nobody is to decode what comes any more; false while the socket does, who is to give the reader back.
+    pub(super) fn end_reading(&self) -> bool {
+        let mut slot = self.reader.lock();
+        let is_here = !matches!(*slot, Slot::Lent);
+        if is_here {
+            *slot = Slot::Gone;
+        }
+        is_here
+    }
+
     /// Whether the I/O thread should hear of input.
     pub(super) fn want_input(&self, wanted: bool) {
         self.change(|interest| interest.input = wanted && !interest.lent);

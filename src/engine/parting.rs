@@ -69,6 +69,14 @@ impl Loop {
             until: deadline.map_or(until, |deadline| deadline.min(until)),
         };
         entry.link.want_input(true);
+        if let Some(pipe) = &entry.pipe {
+            // A socket that let go of its pipes may have got this one just afterwards: it shall not read here any more.
+            let ended = PipeEvent::Disconnected {
+                pipe: pipe.id,
+                ends: true,
+            };
+            entry.config.side.happened(ended);
+        }
         self.set_link_timer(key);
         self.part(key);
     }
@@ -91,7 +99,7 @@ impl Loop {
     }
 
     /// Reads and forgets, until the peer closes: a connection closed with bytes unread is reset, and a reset takes
-    /// with it what the peer has not read.
+    /// with it what the peer has not read. Not while the socket still has the reader: it would miss bytes in the middle.
     pub(super) fn part(&mut self, key: Key) {
         let Self {
             entries, scratch, ..
@@ -99,6 +107,9 @@ impl Loop {
         let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
             return;
         };
+        if !entry.link.end_reading() {
+            return;
+        }
         for _ in 0..READS_AT_ONCE {
             scratch.clear();
             scratch.reserve(4096);

@@ -235,7 +235,10 @@ impl Loop {
                     entry.config.side.happened(PipeEvent::Writable(pipe.id));
                 }
             }
-            Duty::Resume | Duty::Returned => self.read_link(key),
+            Duty::Resume | Duty::Returned => match entry.phase {
+                Phase::Parting { .. } => self.part(key),
+                _ => self.read_link(key),
+            },
             Duty::OutputLost(cause) => self.output_lost(key, cause),
             Duty::Failed(cause) | Duty::Close(cause) => self.link_failed(key, cause),
             Duty::Ping(_) | Duty::Pong => {
