@@ -192,10 +192,10 @@ fn pull_the_cable() {
         received.is_sorted_by(|a, b| a < b),
         "each once, in the order sent"
     );
-    // What is missing is what had left this process when the cable was pulled.
+    // What is missing is what had left this process when the cable was pulled; the front of one message may have come.
     let missing = sent - received.len();
     let stats = push.stats();
-    assert!(missing as u64 * FRAMED <= stats.bytes_sent - bytes_received);
+    assert!(missing as u64 * FRAMED <= stats.bytes_sent - bytes_received + FRAMED);
     assert_eq!((stats.disconnects, stats.dropped.unsent), (1, 0));
     assert_eq!(stats.handshakes, 2);
 }

@@ -175,10 +175,7 @@ impl State {
     }
 
     fn is_low(&self) -> bool {
-        self.limit
-            .messages
-            .is_none_or(|most| self.messages <= most / 2)
-            && self.limit.bytes.is_none_or(|most| self.bytes <= most / 2)
+        self.limit.is_far_above(self.messages, self.bytes)
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod batch;
 mod buffer_pool;
+mod high_water;
 mod incoming;
 mod inproc;
 mod intake;
@@ -28,11 +29,12 @@ use highwater_patterns::PipeId;
 
 pub(crate) use batch::Batch;
 pub(crate) use buffer_pool::BufferPool;
+pub(crate) use high_water::HighWater;
 pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
-pub(crate) use outgoing::{HighWater, Outgoing, Pumped};
+pub(crate) use outgoing::{Outgoing, Pumped};
 pub(crate) use pace::Pace;
 pub(crate) use reader::{Fill, Reader};
 

@@ -19,9 +19,13 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::Message;
 
-use super::{Batch, Duty, Pace, Wire};
+use super::{Batch, Duty, HighWater, Pace, Wire};
 use crate::origin::Origin;
 use crate::sync::{Mutex, MutexGuard};
+
+mod report;
+
+pub(crate) use report::{OutgoingCounts, Pumped};
 
 /// From this many bytes on the sender writes to the kernel itself.
 pub(crate) const BATCH_BYTES: usize = 64 * 1024;
@@ -34,15 +38,6 @@ const SOFT_BUDGET: usize = 1024 * 1024;
 
 /// How often the I/O thread leaves a batch that is being filled to the sender before it writes what there is.
 const MOST_LOOKS: u32 = 32;
-
-/// How much may wait in one direction of one pipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HighWater {
-    /// Whole messages; `None` for no limit.
-    pub(crate) messages: Option<usize>,
-    /// Bytes on the wire; `None` for no limit. One message always fits.
-    pub(crate) bytes: Option<usize>,
-}
 
 /// The outgoing half of a pipe; shared by the senders of a socket and its I/O thread.
 #[derive(Debug)]
@@ -96,30 +91,6 @@ struct State {
     limit: HighWater,
     conflate: bool,
     counts: OutgoingCounts,
-}
-
-/// What went out of one pipe.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct OutgoingCounts {
-    /// Messages taken by the pipe.
-    pub(crate) messages: u64,
-    /// Bytes taken by the kernel, framing and commands included.
-    pub(crate) bytes: u64,
-    /// Messages replaced by newer ones, where only the latest is kept.
-    pub(crate) replaced: u64,
-}
-
-/// What one attempt at writing came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pumped {
-    /// Everything went to the kernel, and nothing new has come.
-    Drained,
-    /// The kernel is full; a writable event will follow.
-    Blocked,
-    /// A sender is at work here; look again after it has had its chance to fill a batch, or to write it.
-    Contended,
-    /// There is no connection to write to, or it has failed.
-    Unwired,
 }
 
 impl Outgoing {
@@ -416,6 +387,7 @@ impl State {
         self.back.messages() + self.flying
     }
 
+    #[inline]
     fn queued_bytes(&self) -> usize {
         self.back.len() + self.flying_bytes
     }
@@ -433,23 +405,11 @@ impl State {
 
     #[inline]
     fn has_room(&self) -> bool {
-        !self.closed
-            && (self.conflate
-                || (self.limit.messages.is_none_or(|most| self.queued() < most)
-                    && self.limit.bytes.is_none_or(|most| {
-                        let queued = self.back.len() + self.flying_bytes;
-                        queued == 0 || queued < most
-                    })))
+        !self.closed && (self.conflate || self.limit.is_above(self.queued(), self.queued_bytes()))
     }
 
-    /// Below half of the high-water mark: a pipe that was full takes messages again.
     fn is_low(&self) -> bool {
-        let half_messages = self
-            .limit
-            .messages
-            .is_none_or(|most| self.queued() <= most / 2);
-        let queued = self.back.len() + self.flying_bytes;
-        half_messages && self.limit.bytes.is_none_or(|most| queued <= most / 2)
+        self.limit.is_far_above(self.queued(), self.queued_bytes())
     }
 
     /// Where only the latest message is kept, what waits makes way for the next.

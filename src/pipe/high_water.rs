@@ -1,0 +1,27 @@
+//! The high-water mark: how much may wait in one direction of one pipe.
+//!
+//! Source: RFC 30, and libzmq's ZMQ_SNDHWM and ZMQ_RCVHWM: whole messages, per peer. The mark in bytes is our own.
+
+/// How much may wait in one direction of one pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HighWater {
+    /// Whole messages; `None` for no limit.
+    pub(crate) messages: Option<usize>,
+    /// Bytes on the wire; `None` for no limit. One message always fits.
+    pub(crate) bytes: Option<usize>,
+}
+
+impl HighWater {
+    /// Whether there is room for a message beside so many that wait.
+    #[inline]
+    pub(super) fn is_above(self, messages: usize, bytes: usize) -> bool {
+        self.messages.is_none_or(|most| messages < most)
+            && self.bytes.is_none_or(|most| bytes == 0 || bytes < most)
+    }
+
+    /// Whether half of the room is free: a pipe that was full takes messages again.
+    pub(super) fn is_far_above(self, messages: usize, bytes: usize) -> bool {
+        self.messages.is_none_or(|most| messages <= most / 2)
+            && self.bytes.is_none_or(|most| bytes <= most / 2)
+    }
+}

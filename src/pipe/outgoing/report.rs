@@ -1,0 +1,25 @@
+//! What the way out of a pipe tells of itself.
+
+/// What went out of one pipe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OutgoingCounts {
+    /// Messages taken by the pipe.
+    pub(crate) messages: u64,
+    /// Bytes taken by the kernel, framing and commands included.
+    pub(crate) bytes: u64,
+    /// Messages replaced by newer ones, where only the latest is kept.
+    pub(crate) replaced: u64,
+}
+
+/// What one attempt at writing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pumped {
+    /// Everything went to the kernel, and nothing new has come.
+    Drained,
+    /// The kernel is full; a writable event will follow.
+    Blocked,
+    /// A sender is at work here; look again after it has had its chance to fill a batch, or to write it.
+    Contended,
+    /// There is no connection to write to, or it has failed.
+    Unwired,
+}
