@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::message::{message, random_len, read};
-use crate::support::wait_until;
+use crate::support::{PATIENCE, wait_until};
 use crate::world::{Checks, SetAtEnd, Way, World, bind_again, hasty, or_panic};
 
 /// Clients over each transport.
@@ -235,7 +235,12 @@ impl Service<'_> {
                 continue;
             }
             let answer = request.message().clone();
-            match request.reply(answer.clone()) {
+            // A mark of one message is reached by the answer before, if that is still being written.
+            let patience = match self.world.is_calm() {
+                true => PATIENCE,
+                false => Duration::ZERO,
+            };
+            match request.reply_timeout(answer.clone(), patience) {
                 Ok(()) => {
                     answered.fetch_add(1, Ordering::SeqCst);
                 }
