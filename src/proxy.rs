@@ -484,6 +484,7 @@ fn put(socket: &Core, mut message: Message) -> Result<(), SendFailure> {
             pattern.offer(message, table)
         })
         .map(|_| ())
+        .map_err(|why| why.of(message))
 }
 
 fn add(counter: &AtomicU64, more: usize) {

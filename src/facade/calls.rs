@@ -9,10 +9,13 @@ use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Wait};
 impl Core {
     #[inline]
     pub(super) fn publish(&self, wait: Wait, mut message: Message) -> Result<Report, SendFailure> {
-        self.send_with(wait, &mut message, |pattern, table, message| {
+        let outcome = self.send_with(wait, &mut message, |pattern, table, message| {
             pattern.offer(message, table)
-        })
-        .map(Report::from)
+        });
+        match outcome {
+            Ok(sent) => Ok(Report::from(sent)),
+            Err(why) => Err(why.of(message)),
+        }
     }
 
     pub(super) fn change_subscriptions<T>(
@@ -29,10 +32,13 @@ impl Core {
 
     #[inline]
     pub(super) fn send(&self, wait: Wait, mut message: Message) -> Result<(), SendFailure> {
-        self.send_with(wait, &mut message, |pattern, table, message| {
+        let outcome = self.send_with(wait, &mut message, |pattern, table, message| {
             pattern.offer(message, table)
-        })
-        .map(|_| ())
+        });
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(why) => Err(why.of(message)),
+        }
     }
 
     pub(super) fn send_many(
@@ -50,14 +56,15 @@ impl Core {
             }
         };
         for mut message in messages {
-            let outcome;
-            (outcome, state) = self.send_locked(
-                state,
+            let outcome = self.send_locked(
+                &mut state,
                 Wait::Configured,
                 &mut message,
                 |pattern, table, message| pattern.offer(message, table),
             );
-            outcome?;
+            if let Err(why) = outcome {
+                return Err(why.of(message));
+            }
             sent += 1;
         }
         Ok(sent)

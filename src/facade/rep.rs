@@ -10,7 +10,7 @@ use highwater_patterns::{Message, Pattern, ReturnPath, SocketType};
 use crate::error::{RecvError, ReplyError, TryRecvError};
 use crate::facade::calls::by_value;
 use crate::peer::PeerInfo;
-use crate::socket::{Core, RecvFailure, SendFailure, State, Wait};
+use crate::socket::{Core, RecvFailure, State, Wait};
 
 super::socket! {
     /// Receives requests, from each peer in turn, and answers them.
@@ -147,23 +147,24 @@ impl Request {
         let Some(path) = self.path.take() else {
             unreachable!("a request is consumed by its answer");
         };
-        let outcome: Result<_, SendFailure> = self.core.send_with(
-            wait,
-            &mut message,
-            |pattern, table, message| match pattern {
-                Pattern::Rep(rules) => {
-                    by_value(message, |message| rules.reply(&path, message, table))?;
-                    table.answered(path.pipe());
-                    Ok(())
-                }
-                other => other.offer(message, table).map(|_| ()),
-            },
-        );
+        let outcome =
+            self.core.send_with(
+                wait,
+                &mut message,
+                |pattern, table, message| match pattern {
+                    Pattern::Rep(rules) => {
+                        by_value(message, |message| rules.reply(&path, message, table))?;
+                        table.answered(path.pipe());
+                        Ok(())
+                    }
+                    other => other.offer(message, table).map(|_| ()),
+                },
+            );
         if outcome.is_err() {
             self.core.lock().table.answered(path.pipe());
         }
         self.core.settle();
-        Ok(outcome?)
+        Ok(outcome.map_err(|why| why.of(message))?)
     }
 
     /// What is asked.

@@ -117,6 +117,7 @@ impl Req {
                 },
             )
             .map(|_| ())
+            .map_err(|why| why.of(message))
     }
 }
 

@@ -101,6 +101,7 @@ impl Router {
                 },
             )
             .map(|_| ())
+            .map_err(|why| why.of(message))
     }
 
     /// The next message, from each peer in turn, and who sent it; waits until there is one.

@@ -5,7 +5,6 @@
 //! woken and leaves passes the wake-up on, so one message never leaves two threads asleep.
 //! Source: the hand-over of links is our own; libzmq wakes the receiver from its I/O thread each time.
 
-use std::mem::take;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -57,12 +56,33 @@ pub(crate) enum Wait {
     Configured,
 }
 
-/// Why a send came to nothing; the message comes back.
+/// Why a send came to nothing. The message is where it was: a result of its size would be copied at each return, also by
+/// the sends that succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    /// Nobody has room, and waiting was not allowed or long enough; or the pattern says no for another reason.
+    Refused(Refusal),
+    /// The socket is of no more use.
+    Ended(Ended),
+}
+
+impl Unsent {
+    /// The failure, with what was not sent.
+    #[cold]
+    pub(crate) fn of(self, message: Message) -> SendFailure {
+        match self {
+            Self::Refused(reason) => SendFailure::Refused(message, reason),
+            Self::Ended(ended) => SendFailure::Ended(message, ended),
+        }
+    }
+}
+
+/// Why a message was not sent, with the message.
 #[derive(Debug)]
 pub(crate) enum SendFailure {
-    /// Nobody has room, and waiting was not allowed or long enough; or the pattern says no for another reason.
+    /// See [`Unsent`].
     Refused(Message, Refusal),
-    /// The socket is of no more use.
+    /// See [`Unsent`].
     Ended(Message, Ended),
 }
 
@@ -127,80 +147,77 @@ impl Deadline {
 
 impl Core {
     /// Sends by `put`, waiting for room as long as `wait` allows. Takes `message` by reference, since moving it through
-    /// several calls costs more than encoding it; a failure has it back.
+    /// several calls costs more than encoding it; after a failure it is as it was.
     #[inline]
     pub(crate) fn send_with<T>(
         &self,
         wait: Wait,
         message: &mut Message,
         put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
-    ) -> Result<T, SendFailure> {
+    ) -> Result<T, Unsent> {
         match self.lock_here() {
-            Ok(state) => self.send_locked(state, wait, message, put).0,
-            Err(ended) => Err(SendFailure::Ended(take(message), ended)),
+            Ok(mut state) => self.send_locked(&mut state, wait, message, put),
+            Err(ended) => Err(Unsent::Ended(ended)),
         }
     }
 
     /// As [`send_with`](Self::send_with), with the lock held before and after, so that many sends pay for it once.
     #[inline]
-    pub(crate) fn send_locked<'a, T>(
-        &'a self,
-        mut state: Locked<'a>,
+    pub(crate) fn send_locked<T>(
+        &self,
+        state: &mut Locked<'_>,
         wait: Wait,
         message: &mut Message,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
-    ) -> (Result<T, SendFailure>, Locked<'a>) {
+    ) -> Result<T, Unsent> {
         if let Some(ended) = state.ended {
-            return (Err(SendFailure::Ended(take(message), ended)), state);
+            return Err(Unsent::Ended(ended));
         }
         state.sends_unasked += 1;
         if state.sends_unasked == ASK_EVERY {
             state.sends_unasked = 0;
             if !self.is_here() {
-                return self.forked(state, take(message));
+                return self.forked(state);
             }
         }
-        let State { pattern, table, .. } = &mut *state;
+        let State { pattern, table, .. } = &mut **state;
         match put(pattern, table, message) {
             Ok(done) => {
                 if state.muted_since.is_some() {
-                    self.unmute(&mut state);
+                    self.unmute(state);
                 }
                 if state.table.has_closed() {
-                    if let Some(message) = state.table.take_stranded() {
-                        return self.forked(state, message);
+                    if let Some(stranded) = state.table.take_stranded() {
+                        *message = stranded;
+                        return self.forked(state);
                     }
                     // A slow subscriber was turned out.
-                    self.settle_closed(&mut state);
+                    self.settle_closed(state);
                 }
                 if state.table.take_heavy() && !matches!(wait, Wait::No) {
                     let deadline = Deadline::new(wait, state.options.send_timeout);
-                    state = self.ease(state, deadline);
+                    self.ease(state, deadline);
                 }
-                (Ok(done), state)
+                Ok(done)
             }
             Err(Refusal::Full) => self.send_later(state, wait, message, put),
-            Err(reason) => (Err(SendFailure::Refused(take(message), reason)), state),
+            Err(reason) => Err(Unsent::Refused(reason)),
         }
     }
 
-    /// Refuses `message`, and whatever comes after it.
+    /// Refuses the message at hand, and whatever comes after it.
     #[cold]
-    fn forked<'a, T>(
-        &self,
-        mut state: Locked<'a>,
-        message: Message,
-    ) -> (Result<T, SendFailure>, Locked<'a>) {
+    fn forked<T>(&self, state: &mut Locked<'_>) -> Result<T, Unsent> {
         state.ended = Some(Ended::Forked);
-        (Err(SendFailure::Ended(message, Ended::Forked)), state)
+        Err(Unsent::Ended(Ended::Forked))
     }
 
     /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
     /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
     #[cold]
-    fn ease<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
+    fn ease(&self, state: &mut Locked<'_>, deadline: Deadline) {
         if !self.is_here() {
-            return state;
+            return;
         }
         while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
             if deadline.has_passed() {
@@ -210,63 +227,53 @@ impl Core {
                 .instant()
                 .map_or(STALL, |at| at.saturating_duration_since(Instant::now()));
             let listener = self.writable.listen();
-            drop(state);
-            let told = listener.wait_timeout(left.min(STALL)).is_some();
-            state = self.lock();
+            let mut told = false;
+            state.unlocked(|| told = listener.wait_timeout(left.min(STALL)).is_some());
             if !told && left >= STALL && state.table.ask_for_ease() == Some(taken) {
                 state.table.has_stalled();
                 break;
             }
         }
         self.writable.notify(1);
-        state
     }
 
     #[cold]
-    fn send_later<'a, T>(
-        &'a self,
-        mut state: Locked<'a>,
+    fn send_later<T>(
+        &self,
+        state: &mut Locked<'_>,
         wait: Wait,
         message: &mut Message,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
-    ) -> (Result<T, SendFailure>, Locked<'a>) {
+    ) -> Result<T, Unsent> {
         if !self.is_here() {
-            return self.forked(state, take(message));
+            return self.forked(state);
         }
         let deadline = Deadline::new(wait, state.options.send_timeout);
         let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
         loop {
-            self.mute(&mut state);
+            self.mute(state);
             if deadline.has_passed() {
-                return (
-                    Err(SendFailure::Refused(take(message), Refusal::Full)),
-                    state,
-                );
+                return Err(Unsent::Refused(Refusal::Full));
             }
             let listener = self.writable.listen();
-            drop(state);
             if yields > 0 {
                 // A reader within the process is likely at work this very moment.
                 yields -= 1;
-                std::thread::yield_now();
+                state.unlocked(std::thread::yield_now);
             } else {
-                deadline.sleep(listener);
+                state.unlocked(|| deadline.sleep(listener));
             }
-            state = self.lock();
             if let Some(ended) = state.ended {
-                return (Err(SendFailure::Ended(take(message), ended)), state);
+                return Err(Unsent::Ended(ended));
             }
-            let State { pattern, table, .. } = &mut *state;
+            let State { pattern, table, .. } = &mut **state;
             match put(pattern, table, message) {
                 Err(Refusal::Full) => {}
                 settled => {
-                    self.unmute(&mut state);
+                    self.unmute(state);
                     // There may be room for one more of those who wait.
                     self.writable.notify(1);
-                    return (
-                        settled.map_err(|reason| SendFailure::Refused(take(message), reason)),
-                        state,
-                    );
+                    return settled.map_err(Unsent::Refused);
                 }
             }
         }

@@ -162,9 +162,18 @@ impl<C: Combine> DerefMut for Locked<'_, C> {
     }
 }
 
-impl<C: Combine> Drop for Locked<'_, C> {
+impl<C: Combine> Locked<'_, C> {
+    /// Does `something` without the lock.
+    pub(crate) fn unlocked(&mut self, something: impl FnOnce()) {
+        self.let_go();
+        something();
+        let mut state = self.owner.room().state.lock();
+        self.owner.room().read_mail(self.owner, &mut state);
+        self.state = Some(state);
+    }
+
     #[inline]
-    fn drop(&mut self) {
+    fn let_go(&mut self) {
         drop(self.state.take());
         let room = self.owner.room();
         // Pairs with the fence in `Room::post`.
@@ -181,5 +190,12 @@ impl<C: Combine> Drop for Locked<'_, C> {
             drop(state);
             fence(Ordering::SeqCst);
         }
+    }
+}
+
+impl<C: Combine> Drop for Locked<'_, C> {
+    #[inline]
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
