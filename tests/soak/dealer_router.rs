@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use highwater::{
-    Dealer, Dropped, DuplicateId, RouteError, Router, RoutingId, SendError, Transport,
-};
+use highwater::{Dealer, Dropped, DuplicateId, RouteError, Router, RoutingId, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -350,19 +348,12 @@ fn name(stream: u64) -> RoutingId {
     RoutingId::new(format!("dealer {stream}")).expect("an id")
 }
 
+/// How long a message waits for room.
+const PATIENT_ENOUGH: Duration = Duration::from_millis(20);
+
 /// Sends the next message, unless there is no room for it for a while.
 fn send(account: &mut Account, dealer: &Dealer, len: usize) -> bool {
-    match dealer.send_timeout(account.next(len), Duration::from_millis(20)) {
-        Ok(()) => {
-            account.lens.push(len);
-            true
-        }
-        Err(SendError::Timeout(message)) => {
-            assert!(message == account.next(len), "it comes back as it was");
-            false
-        }
-        Err(other) => panic!("{other}"),
-    }
+    account.send(len, |message| dealer.send_timeout(message, PATIENT_ENOUGH))
 }
 
 fn reconnect(account: &mut Account, dealer: &Dealer, way: &Way) {

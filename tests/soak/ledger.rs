@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Receiver;
-use highwater::{Dropped, Event, EventKind, Message, Stats, Transport};
+use highwater::{Dropped, Event, EventKind, Message, SendError, Stats, Transport};
 
 use crate::message::message;
 use crate::world::{KERNEL_BUFFER, MOST_QUEUED};
@@ -201,6 +201,25 @@ impl Account {
     /// The next message, with a body of `len` bytes.
     pub(crate) fn next(&self, len: usize) -> Message {
         message(self.stream, self.sent(), len)
+    }
+
+    /// Sends the next message by `send`, unless there is no room for it for a while.
+    pub(crate) fn send(
+        &mut self,
+        len: usize,
+        send: impl FnOnce(Message) -> Result<(), SendError>,
+    ) -> bool {
+        match send(self.next(len)) {
+            Ok(()) => {
+                self.lens.push(len);
+                true
+            }
+            Err(SendError::Timeout(message)) => {
+                assert!(message == self.next(len), "it comes back as it was");
+                false
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 
     /// What the socket has counted is what was observed.

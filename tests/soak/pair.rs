@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use highwater::{Pair, SendError, Transport};
+use highwater::{Pair, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -179,18 +179,10 @@ impl End<'_> {
 impl Life {
     /// Sends the next message, unless there is no room for it for a while.
     fn send(&mut self, len: usize) -> bool {
-        let message = self.account.next(len);
-        match self.pair.send_timeout(message, Duration::from_millis(5)) {
-            Ok(()) => {
-                self.account.lens.push(len);
-                true
-            }
-            Err(SendError::Timeout(message)) => {
-                assert!(message == self.account.next(len), "it comes back as it was");
-                false
-            }
-            Err(other) => panic!("{other}"),
-        }
+        let pair = &self.pair;
+        self.account.send(len, |message| {
+            pair.send_timeout(message, Duration::from_millis(5))
+        })
     }
 
     fn receive(&mut self, ledger: &Ledger, most: u64) {

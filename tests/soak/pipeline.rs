@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use highwater::{Dropped, Pull, Push, SendError, Transport};
+use highwater::{Dropped, Pull, Push, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -206,19 +206,12 @@ fn burst(account: &mut Account, push: &Push, random: &mut StdRng) {
     }
 }
 
+/// How long a message waits for room.
+const PATIENT_ENOUGH: Duration = Duration::from_millis(20);
+
 /// Sends the next message, unless there is no room for it for a while.
 fn send(account: &mut Account, push: &Push, len: usize) -> bool {
-    match push.send_timeout(account.next(len), Duration::from_millis(20)) {
-        Ok(()) => {
-            account.lens.push(len);
-            true
-        }
-        Err(SendError::Timeout(message)) => {
-            assert!(message == account.next(len), "it comes back as it was");
-            false
-        }
-        Err(other) => panic!("{other}"),
-    }
+    account.send(len, |message| push.send_timeout(message, PATIENT_ENOUGH))
 }
 
 fn reconnect(account: &mut Account, push: &Push, way: &Way) {
