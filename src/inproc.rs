@@ -325,32 +325,7 @@ const ADDRESS: &str = "inproc";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipe::Lending;
-
-    /// A socket that remembers what it is told.
-    #[derive(Debug, Default)]
-    struct Told {
-        lending: Lending,
-        events: Mutex<Vec<PipeEvent>>,
-    }
-
-    impl SocketSide for Told {
-        fn next_pipe_id(&self) -> PipeId {
-            PipeId(9)
-        }
-
-        fn happened(&self, event: PipeEvent) {
-            self.events.lock().push(event);
-        }
-
-        fn lending(&self) -> &Lending {
-            &self.lending
-        }
-
-        fn return_readers(&self) -> bool {
-            true
-        }
-    }
+    use crate::pipe::testing::Told;
 
     fn applicant(side: &Arc<Told>, socket_type: SocketType) -> Applicant {
         let side: Arc<dyn SocketSide> = side.clone();

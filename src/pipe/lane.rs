@@ -314,31 +314,7 @@ mod tests {
 
     use super::*;
     use crate::pipe::Lending;
-
-    /// Remembers what it was told.
-    #[derive(Debug, Default)]
-    struct Told {
-        events: Mutex<Vec<PipeEvent>>,
-        lending: Lending,
-    }
-
-    impl SocketSide for Told {
-        fn next_pipe_id(&self) -> PipeId {
-            PipeId(0)
-        }
-
-        fn happened(&self, event: PipeEvent) {
-            self.events.lock().push(event);
-        }
-
-        fn lending(&self) -> &Lending {
-            &self.lending
-        }
-
-        fn return_readers(&self) -> bool {
-            true
-        }
-    }
+    use crate::pipe::testing::Told;
 
     fn party(side: &Arc<Told>) -> Party {
         let side: Arc<dyn SocketSide> = side.clone();

@@ -1,9 +1,11 @@
-//! A wire in memory, for the tests of pipes.
+//! A wire in memory and a socket that only listens, for the tests of pipes.
 
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
-use super::{Duty, Reader, Wire};
+use highwater_patterns::PipeId;
+
+use super::{Duty, Lending, PipeEvent, Reader, SocketSide, Wire};
 use crate::sync::Mutex;
 
 /// Takes at most so many bytes with each write, and remembers what it was asked to do.
@@ -139,5 +141,30 @@ impl Wire for MemoryWire {
 
     fn duty(&self, duty: Duty) {
         self.state.lock().duties.push(duty);
+    }
+}
+
+/// A socket that remembers what it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) events: Mutex<Vec<PipeEvent>>,
+    lending: Lending,
+}
+
+impl SocketSide for Told {
+    fn next_pipe_id(&self) -> PipeId {
+        PipeId(9)
+    }
+
+    fn happened(&self, event: PipeEvent) {
+        self.events.lock().push(event);
+    }
+
+    fn lending(&self) -> &Lending {
+        &self.lending
+    }
+
+    fn return_readers(&self) -> bool {
+        true
     }
 }

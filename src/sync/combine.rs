@@ -76,12 +76,20 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        if self.pending.load(Ordering::Relaxed) && owner.is_here() {
-            self.read_mail(owner, &mut state);
-        }
+        self.look_for_mail(owner, &mut state);
         Locked {
             owner,
             state: Some(state),
+        }
+    }
+
+    #[inline]
+    fn look_for_mail<C>(&self, owner: &C, state: &mut S)
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        if self.pending.load(Ordering::Relaxed) && owner.is_here() {
+            self.read_mail(owner, state);
         }
     }
 
@@ -167,9 +175,9 @@ impl<C: Combine> Locked<'_, C> {
     pub(crate) fn unlocked(&mut self, something: impl FnOnce()) {
         self.let_go();
         something();
-        let mut state = self.owner.room().state.lock();
-        self.owner.room().read_mail(self.owner, &mut state);
-        self.state = Some(state);
+        let room = self.owner.room();
+        let state = self.state.insert(room.state.lock());
+        room.look_for_mail(self.owner, state);
     }
 
     #[inline]
