@@ -31,6 +31,8 @@ struct Channel<'a> {
     publisher: Pub,
     ways: [Way; 3],
     published: AtomicU64,
+    /// The same, with one that is on its way: it can be heard before its publisher knows that it is sent.
+    begun: AtomicU64,
     over: AtomicBool,
 }
 
@@ -43,6 +45,7 @@ pub(crate) fn run(world: &World, mut random: StdRng) -> Checks {
         publisher,
         ways: world.ways(&mut random),
         published: AtomicU64::new(0),
+        begun: AtomicU64::new(0),
         over: AtomicBool::new(false),
     };
     let steady = world.vacant().map(|at| {
@@ -87,6 +90,7 @@ impl Channel<'_> {
         while !self.world.is_calm() {
             for _ in 0..random.random_range(1..100) {
                 let number = self.published.load(Ordering::SeqCst);
+                self.begun.store(number + 1, Ordering::SeqCst);
                 let report = self
                     .publisher
                     .send(publication(number, random_len(&mut random)))
@@ -218,7 +222,7 @@ impl Channel<'_> {
             assert_eq!(stats.messages_sent, 0, "{stats:?}");
             let mut account = Account::new(stream, (0, way.transport), Order::Rising);
             account.partial = true;
-            account.lens = vec![0; self.published.load(Ordering::SeqCst) as usize];
+            account.lens = vec![0; self.begun.load(Ordering::SeqCst) as usize];
             self.ledger.close(account);
         }
     }
