@@ -148,8 +148,8 @@ fn incoming(criterion: &mut Criterion) {
                 while let Some(first) = intake.next() {
                     black_box(first);
                     taken += 1;
-                    while let Some(message) = intake.next_single() {
-                        black_box(message);
+                    let mut message = Message::EMPTY;
+                    while intake.next_single(black_box(&mut message)) {
                         taken += 1;
                     }
                 }

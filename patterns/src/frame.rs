@@ -44,7 +44,11 @@ impl Frame {
     /// Copies `body` into a new frame; allocates only above [`INLINE_CAPACITY`] bytes.
     #[inline]
     pub fn copy_from_slice(body: &[u8]) -> Self {
-        Self::inline(body).unwrap_or_else(|| Self(Repr::Shared(Bytes::copy_from_slice(body))))
+        let mut frame = Self::EMPTY;
+        if !frame.set_inline(body) {
+            frame = Self(Repr::Shared(Bytes::copy_from_slice(body)));
+        }
+        frame
     }
 
     /// The first `len` bytes of `window`, inline.
@@ -67,17 +71,33 @@ impl Frame {
         })
     }
 
+    /// Becomes what [`from_window`](Self::from_window) gives, where it is.
+    ///
+    /// # Panics
+    ///
+    /// If `len` is more than [`INLINE_CAPACITY`].
     #[inline]
-    fn inline(body: &[u8]) -> Option<Self> {
-        if body.len() > INLINE_CAPACITY {
-            return None;
+    pub fn set_window(&mut self, window: &[u8; INLINE_CAPACITY], len: usize) {
+        match &mut self.0 {
+            Repr::Inline { len: ours, data } if len <= INLINE_CAPACITY => {
+                *ours = len as u8;
+                *data = *window;
+            }
+            _ => *self = Self::from_window(window, len),
         }
-        let mut data = [0; INLINE_CAPACITY];
-        data[..body.len()].copy_from_slice(body);
-        Some(Self(Repr::Inline {
-            len: body.len() as u8,
-            data,
-        }))
+    }
+
+    /// Becomes `body`, where it is; false if that is too long, or if what is here is not inline.
+    #[inline]
+    fn set_inline(&mut self, body: &[u8]) -> bool {
+        match &mut self.0 {
+            Repr::Inline { len, data } if body.len() <= INLINE_CAPACITY => {
+                data[..body.len()].copy_from_slice(body);
+                *len = body.len() as u8;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The body.
@@ -141,14 +161,22 @@ impl AsRef<[u8]> for Frame {
 impl From<Bytes> for Frame {
     #[inline]
     fn from(body: Bytes) -> Self {
-        Self::inline(&body).unwrap_or(Self(Repr::Shared(body)))
+        let mut frame = Self::EMPTY;
+        if !frame.set_inline(&body) {
+            frame = Self(Repr::Shared(body));
+        }
+        frame
     }
 }
 
 impl From<Vec<u8>> for Frame {
     #[inline]
     fn from(body: Vec<u8>) -> Self {
-        Self::inline(&body).unwrap_or_else(|| Self(Repr::Shared(Bytes::from(body))))
+        let mut frame = Self::EMPTY;
+        if !frame.set_inline(&body) {
+            frame = Self(Repr::Shared(Bytes::from(body)));
+        }
+        frame
     }
 }
 
@@ -253,5 +281,9 @@ mod tests {
     fn a_window_gives_its_first_bytes() {
         let window = [9; INLINE_CAPACITY];
         assert_eq!(Frame::from_window(&window, 3), [9, 9, 9]);
+        for mut frame in [Frame::EMPTY, Frame::from("inline"), Frame::from(&[1; 100])] {
+            frame.set_window(&window, 3);
+            assert_eq!(frame, [9, 9, 9]);
+        }
     }
 }

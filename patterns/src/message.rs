@@ -9,7 +9,7 @@ use std::str::Utf8Error;
 
 use bytes::Bytes;
 
-use crate::Frame;
+use crate::{Frame, INLINE_CAPACITY};
 
 /// A message: one or more [`Frame`]s that travel together, whole or not at all.
 ///
@@ -39,6 +39,19 @@ enum Repr {
 impl Message {
     /// A message of one empty frame.
     pub const EMPTY: Self = Self(Repr::One(Frame::EMPTY));
+
+    /// Becomes a message of one frame, the first `len` bytes of `window`, where it is: see [`Frame::from_window`].
+    ///
+    /// # Panics
+    ///
+    /// If `len` is more than [`INLINE_CAPACITY`](crate::INLINE_CAPACITY).
+    #[inline]
+    pub fn set_window(&mut self, window: &[u8; INLINE_CAPACITY], len: usize) {
+        match &mut self.0 {
+            Repr::One(frame) => frame.set_window(window, len),
+            Repr::Many(_) => *self = Self::from(Frame::from_window(window, len)),
+        }
+    }
 
     /// How many frames there are; at least 1.
     #[inline]
@@ -260,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_takes_40_bytes_also_when_it_may_be_missing() {
+    fn a_message_takes_72_bytes_also_when_it_may_be_missing() {
         assert_eq!(size_of::<Message>(), 72);
         assert_eq!(size_of::<Option<Message>>(), 72);
         assert_eq!(size_of::<Result<(), Message>>(), 72);
@@ -289,6 +302,18 @@ mod tests {
     fn no_frames_at_all_give_one_empty_frame() {
         assert_eq!(Message::from(Vec::<Frame>::new()), Message::EMPTY);
         assert_eq!(Message::from_frames(vec![]), None);
+    }
+
+    #[test]
+    fn a_message_is_filled_where_it_is_whatever_it_was() {
+        for mut message in [
+            Message::EMPTY,
+            Message::from(["a", "b"]),
+            vec![1; 99].into(),
+        ] {
+            message.set_window(&[7; INLINE_CAPACITY], 2);
+            assert_eq!(message, [7, 7].as_slice());
+        }
     }
 
     #[test]

@@ -29,7 +29,8 @@ impl Pair {
     /// The next message of a former peer that has one left, or else of the present one.
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         for &pipe in self.former.iter().chain(&self.peer) {
-            if let Some(message) = pipes.try_read_message(pipe) {
+            let mut message = Message::EMPTY;
+            if pipes.try_read_into(pipe, &mut message) {
                 self.source = Some(pipe);
                 return Some(message);
             }
@@ -82,14 +83,18 @@ impl Rules for Pair {
     }
 
     #[inline]
-    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        if self.ahead.is_some() {
-            self.ahead.take()
-        } else if self.former.is_empty() {
-            pipes.try_read_message(self.peer?)
-        } else {
-            self.next(pipes)
+    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        if self.ahead.is_none() && self.former.is_empty() {
+            return self
+                .peer
+                .is_some_and(|peer| pipes.try_read_into(peer, into));
         }
+        let next = self.ahead.take().or_else(|| self.next(pipes));
+        let there = next.is_some();
+        if let Some(message) = next {
+            *into = message;
+        }
+        there
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {

@@ -211,9 +211,16 @@ impl Pattern {
 
     /// The next message by the rules of the type, or `None` if there is none now; [`Self::may_recv`] tells why when
     /// waiting would not help.
-    #[inline]
     pub fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        each!(self, rules => rules.recv(pipes))
+        let mut message = Message::EMPTY;
+        self.recv_into(pipes, &mut message).then_some(message)
+    }
+
+    /// As [`Self::recv`], putting the message where the caller wants it: moving one costs more than decoding it. False
+    /// if there is none now; what `into` holds is then of no use.
+    #[inline]
+    pub fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        each!(self, rules => rules.recv_into(pipes, into))
     }
 
     /// Whether [`Self::send`] would take a message now.

@@ -147,11 +147,17 @@ impl Rules for Rep {
     }
 
     /// The next request; none before the one read last has been answered.
-    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.may_recv().ok()?;
-        let (path, message) = self.recv_request(pipes)?;
+    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        let request = match self.may_recv() {
+            Ok(()) => self.recv_request(pipes),
+            Err(_) => None,
+        };
+        let Some((path, message)) = request else {
+            return false;
+        };
         self.current = Some(path);
-        Some(message)
+        *into = message;
+        true
     }
 
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {

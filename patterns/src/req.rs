@@ -283,15 +283,13 @@ impl Rules for Req {
     }
 
     /// The reply. That there will be none is told by `may_recv`.
-    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         self.look_for_reply(pipes);
-        match std::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(reply) => Some(reply),
-            same => {
-                self.turn = same;
-                None
-            }
+        let answered = matches!(self.turn, Turn::Answered(_));
+        if answered && let Turn::Answered(reply) = std::mem::replace(&mut self.turn, Turn::Idle) {
+            *into = reply;
         }
+        answered
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {

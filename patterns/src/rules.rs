@@ -39,8 +39,9 @@ pub(crate) trait Rules {
         Err(Refusal::NotSupported.give_back(message))
     }
 
-    fn recv(&mut self, _: &mut impl Pipes) -> Option<Message> {
-        None
+    /// Puts the next message in `into`; false if there is none.
+    fn recv_into(&mut self, _: &mut impl Pipes, _: &mut Message) -> bool {
+        false
     }
 
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {

@@ -47,17 +47,6 @@ impl Sub {
     pub fn topic_count(&self) -> usize {
         self.interest.topic_count()
     }
-
-    #[inline]
-    fn next(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        loop {
-            let message = self.incoming.recv(pipes)?;
-            if self.interest.wants(message.first()) != self.invert_matching {
-                return Some(message);
-            }
-            pipes.dropped(Some(self.incoming.source()), DropCause::Unwanted);
-        }
-    }
 }
 
 impl Rules for Sub {
@@ -89,18 +78,23 @@ impl Rules for Sub {
     }
 
     #[inline]
-    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.next(pipes)
+    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        while self.incoming.recv_into(pipes, into) {
+            if self.interest.wants(into.first()) != self.invert_matching {
+                return true;
+            }
+            pipes.dropped(Some(self.incoming.source()), DropCause::Unwanted);
+        }
+        false
     }
 
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
-        match self.next(pipes) {
-            Some(message) => {
-                self.incoming.unread(message);
-                true
-            }
-            None => false,
+        let mut message = Message::EMPTY;
+        let there = self.recv_into(pipes, &mut message);
+        if there {
+            self.incoming.unread(message);
         }
+        there
     }
 
     fn looked_at(&self) -> Option<PipeId> {

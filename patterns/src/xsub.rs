@@ -119,8 +119,8 @@ impl Rules for XSub {
     }
 
     #[inline]
-    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        self.incoming.recv(pipes)
+    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        self.incoming.recv_into(pipes, into)
     }
 
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {

@@ -70,9 +70,23 @@ impl Core {
         Ok(sent)
     }
 
+    /// The next message. It is put together where the caller wants it, inside the result.
     #[inline]
-    pub(super) fn recv(&self, wait: Wait) -> Result<Message, RecvFailure> {
-        self.recv_with(wait, |pattern, table| pattern.recv(table))
+    pub(super) fn recv<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Message, E> {
+        let mut received = Ok(Message::EMPTY);
+        if let Ok(message) = &mut received
+            && let Err(failure) = self.recv_into(wait, message)
+        {
+            received = Err(failure.into());
+        }
+        received
+    }
+
+    #[inline]
+    fn recv_into(&self, wait: Wait, into: &mut Message) -> Result<(), RecvFailure> {
+        self.recv_with(wait, |pattern, table| {
+            pattern.recv_into(table, into).then_some(())
+        })
     }
 
     pub(super) fn recv_many(
@@ -86,10 +100,14 @@ impl Core {
         self.recv_with(Wait::Configured, |pattern, table| {
             let before = into.len();
             while into.len() - before < most {
-                let Some(message) = pattern.recv(table) else {
+                into.push(Message::EMPTY);
+                let there = into
+                    .last_mut()
+                    .is_some_and(|last| pattern.recv_into(table, last));
+                if !there {
+                    into.pop();
                     break;
-                };
-                into.push(message);
+                }
             }
             (into.len() > before).then_some(into.len() - before)
         })

@@ -249,7 +249,7 @@ macro_rules! receives {
             /// [`RecvError`](crate::RecvError).
             #[inline]
             pub fn recv(&self) -> Result<crate::Message, crate::RecvError> {
-                Ok(self.core.recv(crate::socket::Wait::Configured)?)
+                self.core.recv(crate::socket::Wait::Configured)
             }
 
             /// The next message, if one is there at this moment.
@@ -259,7 +259,7 @@ macro_rules! receives {
             /// [`TryRecvError`](crate::TryRecvError).
             #[inline]
             pub fn try_recv(&self) -> Result<crate::Message, crate::TryRecvError> {
-                Ok(self.core.recv(crate::socket::Wait::No)?)
+                self.core.recv(crate::socket::Wait::No)
             }
 
             /// The next message; waits at most `timeout` for one.
@@ -271,7 +271,7 @@ macro_rules! receives {
                 &self,
                 timeout: std::time::Duration,
             ) -> Result<crate::Message, crate::RecvError> {
-                Ok(self.core.recv(crate::socket::Wait::AtMost(timeout))?)
+                self.core.recv(crate::socket::Wait::AtMost(timeout))
             }
 
             /// Waits for a message, then takes it and those that are there with it, `most` at the most, taking the

@@ -98,16 +98,16 @@ impl Intake {
 
     /// The next message, if it is one frame, not large, and stands ready: [`next`](Self::next) on its fast path.
     #[inline]
-    pub(crate) fn next_single(&mut self) -> Option<Message> {
+    pub(crate) fn next_single(&mut self, into: &mut Message) -> bool {
         if self.translate {
-            return None;
+            return false;
         }
-        let message = match &mut self.lent {
-            Some(reader) if !self.behind => reader.next_single(),
-            _ => next_single(&self.decoder, &self.chunk, &mut self.at),
+        let there = match &mut self.lent {
+            Some(reader) if !self.behind => reader.next_single(into),
+            _ => next_single(&self.decoder, &self.chunk, &mut self.at, into),
         };
-        self.messages += u64::from(message.is_some());
-        message
+        self.messages += u64::from(there);
+        there
     }
 
     /// The next message or subscription.

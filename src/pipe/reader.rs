@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
-use highwater_patterns::{Frame, Message, Received};
+use highwater_patterns::{Message, Received};
 
 use super::{BufferPool, Delivery, Wire};
 use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
@@ -32,20 +32,30 @@ pub(crate) struct Reader {
     eager: bool,
 }
 
-/// The message at `start`, if it is one whole frame that is not large; `start` moves behind it.
+/// Puts the message at `start` in `into`, if it is one whole frame that is not large, and moves `start` behind it; false
+/// if it is not.
 ///
-/// Built in one step where the caller wants it: a message that is passed on through the usual enums is copied in
-/// pieces right after it was written, which costs several times more than decoding it.
+/// Built where the caller wants it: a message that is passed on right after it was written in pieces is read back in
+/// other pieces, which costs several times more than decoding it.
 #[inline]
-pub(super) fn next_single(decoder: &Decoder, bytes: &[u8], start: &mut usize) -> Option<Message> {
+pub(super) fn next_single(
+    decoder: &Decoder,
+    bytes: &[u8],
+    start: &mut usize,
+    into: &mut Message,
+) -> bool {
     let input = &bytes[*start..];
     if let Some((window, len)) = decoder.peek_small(input) {
         *start += SHORT_HEADER + len;
-        return Some(Message::from(Frame::from_window(window, len)));
+        into.set_window(window, len);
+        return true;
     }
-    let (body, taken) = decoder.peek_single(input)?;
+    let Some((body, taken)) = decoder.peek_single(input) else {
+        return false;
+    };
     *start += taken;
-    Some(Message::from(body))
+    *into = Message::from(body);
+    true
 }
 
 /// What came of one read.
@@ -85,8 +95,8 @@ impl Reader {
 
     /// The next message, if it is one frame, not large, and whole in the buffer: [`next`](Self::next) on its fast path.
     #[inline]
-    pub(crate) fn next_single(&mut self) -> Option<Message> {
-        next_single(&self.decoder, &self.buffer, &mut self.start)
+    pub(crate) fn next_single(&mut self, into: &mut Message) -> bool {
+        next_single(&self.decoder, &self.buffer, &mut self.start, into)
     }
 
     /// Whether the last read brought so much that more is likely there.

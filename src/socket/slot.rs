@@ -279,10 +279,10 @@ impl Slot {
 
     /// The next message, if it is one frame, not large, and stands ready.
     #[inline]
-    pub(super) fn next_single(&mut self) -> Option<Message> {
+    pub(super) fn next_single(&mut self, into: &mut Message) -> bool {
         match &mut self.way {
-            Way::Wire { intake, .. } => intake.next_single(),
-            Way::Inproc(_) => None,
+            Way::Wire { intake, .. } => intake.next_single(into),
+            Way::Inproc(_) => false,
         }
     }
 

@@ -412,11 +412,15 @@ impl Table {
     }
 
     /// The next message of any size; subscriptions that nobody asked for are dropped.
-    fn read_any_message(&mut self, pipe: PipeId) -> Option<Message> {
+    fn read_any_message(&mut self, pipe: PipeId, into: &mut Message) -> bool {
         loop {
-            match self.try_read(pipe)? {
-                Received::Message(message) => return Some(message),
-                _ => self.dropped(Some(pipe), DropCause::Unexpected),
+            match self.try_read(pipe) {
+                Some(Received::Message(message)) => {
+                    *into = message;
+                    return true;
+                }
+                Some(_) => self.dropped(Some(pipe), DropCause::Unexpected),
+                None => return false,
             }
         }
     }
@@ -487,13 +491,12 @@ impl Pipes for Table {
     }
 
     #[inline]
-    fn try_read_message(&mut self, pipe: PipeId) -> Option<Message> {
-        let single = self.pipes.get_mut(pipe)?.next_single();
-        if single.is_some() {
-            single
-        } else {
-            self.read_any_message(pipe)
-        }
+    fn try_read_into(&mut self, pipe: PipeId, into: &mut Message) -> bool {
+        let single = self
+            .pipes
+            .get_mut(pipe)
+            .is_some_and(|slot| slot.next_single(into));
+        single || self.read_any_message(pipe, into)
     }
 
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {

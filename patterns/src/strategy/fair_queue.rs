@@ -29,39 +29,43 @@ impl Default for FairQueue {
 }
 
 impl FairQueue {
-    /// The next message, or `None` if no pipe has one; [`Self::source`] tells where it came from.
-    ///
-    /// Written so that the pipe decodes a message where the caller wants it: a copy of 72 bytes that were written in
-    /// pieces just before takes longer than all the rest. Inlined, it would be copied again in pieces.
-    #[inline(never)]
-    pub(crate) fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        let mut message = match self.rotation.current() {
-            Some(pipe) if self.ahead.is_none() => pipes.try_read_message(pipe),
-            _ => None,
-        };
-        if message.is_some() {
+    /// The next message, put in `into`; false if no pipe has one. [`Self::source`] tells where it came from.
+    #[inline]
+    pub(crate) fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        if let Some(pipe) = self.rotation.current()
+            && self.ahead.is_none()
+            && pipes.try_read_into(pipe, into)
+        {
             self.take_turn();
-        } else {
-            message = self.recv_elsewhere(pipes);
+            return true;
         }
-        message
+        self.recv_elsewhere(pipes, into)
     }
 
     /// The rare case: the pipe whose turn it is has nothing, or something was put back.
     #[cold]
-    fn recv_elsewhere(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
-        if self.ahead.is_some() {
-            return self.ahead.take();
+    fn recv_elsewhere(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        if let Some(ahead) = self.ahead.take() {
+            *into = ahead;
+            return true;
         }
         while self.rotation.current().is_some() {
             self.rotation.rest_current();
-            let message = pipes.try_read_message(self.rotation.current()?);
-            if message.is_some() {
+            if let Some(pipe) = self.rotation.current()
+                && pipes.try_read_into(pipe, into)
+            {
                 self.take_turn();
-                return message;
+                return true;
             }
         }
-        None
+        false
+    }
+
+    /// The next message by value, for rules that take it apart.
+    #[inline]
+    pub(crate) fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        let mut message = Message::EMPTY;
+        self.recv_into(pipes, &mut message).then_some(message)
     }
 
     /// A message of the pipe whose turn it is has been read.
