@@ -89,7 +89,7 @@ impl Frame {
 
     /// Becomes `body`, where it is; false if that is too long, or if what is here is not inline.
     #[inline]
-    fn set_inline(&mut self, body: &[u8]) -> bool {
+    pub(crate) fn set_inline(&mut self, body: &[u8]) -> bool {
         match &mut self.0 {
             Repr::Inline { len, data } if body.len() <= INLINE_CAPACITY => {
                 data[..body.len()].copy_from_slice(body);

@@ -53,6 +53,17 @@ impl Message {
         }
     }
 
+    /// Becomes a message of one frame, a copy of `body`, where it is.
+    #[inline]
+    fn set_body(&mut self, body: &[u8]) {
+        if let Repr::One(frame) = &mut self.0
+            && frame.set_inline(body)
+        {
+            return;
+        }
+        *self = Self::from(Frame::copy_from_slice(body));
+    }
+
     /// How many frames there are; at least 1.
     #[inline]
     pub fn frame_count(&self) -> usize {
@@ -185,12 +196,28 @@ macro_rules! one_frame_from {
     )+};
 }
 
-one_frame_from!(&str, &String, String, &[u8], Vec<u8>, &Vec<u8>, Bytes);
+one_frame_from!(String, Vec<u8>, Bytes);
+
+/// What is copied goes to its place at once.
+macro_rules! one_frame_copied_from {
+    ($($source:ty),+ $(,)?) => {$(
+        impl From<$source> for Message {
+            #[inline]
+            fn from(body: $source) -> Self {
+                let mut message = Self::EMPTY;
+                message.set_body(body.as_ref());
+                message
+            }
+        }
+    )+};
+}
+
+one_frame_copied_from!(&str, &String, &[u8], &Vec<u8>);
 
 impl<const N: usize> From<&[u8; N]> for Message {
     #[inline]
     fn from(body: &[u8; N]) -> Self {
-        Self(Repr::One(Frame::from(body)))
+        Self::from(&body[..])
     }
 }
 

@@ -1,21 +1,29 @@
 //! The calls of the core that the handles share: which rule of the pattern each of them means.
 
-use highwater_patterns::{Message, Pattern, Refusal, Refused};
+use highwater_patterns::{Message, Pattern, Refusal, Refused, Sent};
 
 use super::Report;
 use crate::error::SubscribeError;
-use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Wait};
+use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Unsent, Wait};
 
 impl Core {
     #[inline]
-    pub(super) fn publish(&self, wait: Wait, mut message: Message) -> Result<Report, SendFailure> {
-        let outcome = self.send_with(wait, &mut message, |pattern, table, message| {
-            pattern.offer(message, table)
-        });
-        match outcome {
+    pub(super) fn publish<E: From<SendFailure>>(
+        &self,
+        wait: Wait,
+        message: impl Into<Message>,
+    ) -> Result<Report, E> {
+        let mut message = message.into();
+        match self.publish_from(wait, &mut message) {
             Ok(sent) => Ok(Report::from(sent)),
-            Err(why) => Err(why.of(message)),
+            Err(why) => Err(why.of(message).into()),
         }
+    }
+
+    fn publish_from(&self, wait: Wait, message: &mut Message) -> Result<Sent, Unsent> {
+        self.send_with(wait, message, |pattern, table, message| {
+            pattern.offer(message, table)
+        })
     }
 
     pub(super) fn change_subscriptions<T>(
@@ -30,15 +38,25 @@ impl Core {
         Ok(change(pattern, table))
     }
 
+    /// Sends a message. It is put together where the caller keeps it, and not moved until it is encoded.
     #[inline]
-    pub(super) fn send(&self, wait: Wait, mut message: Message) -> Result<(), SendFailure> {
-        let outcome = self.send_with(wait, &mut message, |pattern, table, message| {
-            pattern.offer(message, table)
-        });
-        match outcome {
-            Ok(_) => Ok(()),
-            Err(why) => Err(why.of(message)),
+    pub(super) fn send<E: From<SendFailure>>(
+        &self,
+        wait: Wait,
+        message: impl Into<Message>,
+    ) -> Result<(), E> {
+        let mut message = message.into();
+        match self.send_from(wait, &mut message) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(why.of(message).into()),
         }
+    }
+
+    /// After a failure, `message` is as it was.
+    fn send_from(&self, wait: Wait, message: &mut Message) -> Result<(), Unsent> {
+        self.send_with(wait, message, |pattern, table, message| {
+            pattern.offer(message, table).map(drop)
+        })
     }
 
     pub(super) fn send_many(

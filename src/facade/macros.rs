@@ -185,9 +185,7 @@ macro_rules! sends {
             /// [`SendError`](crate::SendError), with the message.
             #[inline]
             pub fn send(&self, message: impl Into<crate::Message>) -> Result<(), crate::SendError> {
-                Ok(self
-                    .core
-                    .send(crate::socket::Wait::Configured, message.into())?)
+                self.core.send(crate::socket::Wait::Configured, message)
             }
 
             /// Sends `message` if a peer has room at this moment.
@@ -200,7 +198,7 @@ macro_rules! sends {
                 &self,
                 message: impl Into<crate::Message>,
             ) -> Result<(), crate::TrySendError> {
-                Ok(self.core.send(crate::socket::Wait::No, message.into())?)
+                self.core.send(crate::socket::Wait::No, message)
             }
 
             /// Sends `message`, waiting at most `timeout` for a peer with room.
@@ -213,9 +211,8 @@ macro_rules! sends {
                 message: impl Into<crate::Message>,
                 timeout: std::time::Duration,
             ) -> Result<(), crate::SendError> {
-                Ok(self
-                    .core
-                    .send(crate::socket::Wait::AtMost(timeout), message.into())?)
+                self.core
+                    .send(crate::socket::Wait::AtMost(timeout), message)
             }
 
             /// Sends every message of `messages`, each as [`send`](Self::send) does, taking the socket's lock once
@@ -310,9 +307,7 @@ macro_rules! publishes {
                 &self,
                 message: impl Into<crate::Message>,
             ) -> Result<crate::Report, crate::SendError> {
-                Ok(self
-                    .core
-                    .publish(crate::socket::Wait::Configured, message.into())?)
+                self.core.publish(crate::socket::Wait::Configured, message)
             }
 
             /// As [`send`](Self::send), but never waits.
@@ -325,7 +320,7 @@ macro_rules! publishes {
                 &self,
                 message: impl Into<crate::Message>,
             ) -> Result<crate::Report, crate::TrySendError> {
-                Ok(self.core.publish(crate::socket::Wait::No, message.into())?)
+                self.core.publish(crate::socket::Wait::No, message)
             }
 
             /// As [`send`](Self::send), but waits at most `timeout`.
@@ -338,9 +333,8 @@ macro_rules! publishes {
                 message: impl Into<crate::Message>,
                 timeout: std::time::Duration,
             ) -> Result<crate::Report, crate::SendError> {
-                Ok(self
-                    .core
-                    .publish(crate::socket::Wait::AtMost(timeout), message.into())?)
+                self.core
+                    .publish(crate::socket::Wait::AtMost(timeout), message)
             }
         }
     };

@@ -32,7 +32,7 @@ use highwater_patterns::{
 
 pub use retire::Retirement;
 pub(crate) use table::Table;
-pub(crate) use wait::{RecvFailure, SendFailure, Wait};
+pub(crate) use wait::{RecvFailure, SendFailure, Unsent, Wait};
 pub use watch::Interest;
 pub(crate) use watch::Watch;
 

@@ -155,9 +155,10 @@ impl Core {
         message: &mut Message,
         put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> Result<T, Unsent> {
-        match self.lock_here() {
-            Ok(mut state) => self.send_locked(&mut state, wait, message, put),
-            Err(ended) => Err(Unsent::Ended(ended)),
+        // Held where it is: to move what was written just now is to wait for it.
+        match &mut self.lock_here() {
+            Ok(state) => self.send_locked(state, wait, message, put),
+            Err(ended) => Err(Unsent::Ended(*ended)),
         }
     }
 
@@ -200,7 +201,7 @@ impl Core {
                 }
                 Ok(done)
             }
-            Err(Refusal::Full) => self.send_later(state, wait, message, put),
+            Err(Refusal::Full) => self.send_later(state, wait, message, &mut put),
             Err(reason) => Err(Unsent::Refused(reason)),
         }
     }
@@ -243,7 +244,7 @@ impl Core {
         state: &mut Locked<'_>,
         wait: Wait,
         message: &mut Message,
-        mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
+        put: &mut dyn FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> Result<T, Unsent> {
         if !self.is_here() {
             return self.forked(state);
@@ -286,18 +287,22 @@ impl Core {
         wait: Wait,
         mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
-        let mut state = self.lock_here().map_err(RecvFailure::Ended)?;
-        if let Some(ended) = state.ended {
-            return Err(RecvFailure::Ended(ended));
-        }
-        let State { pattern, table, .. } = &mut *state;
-        match read(pattern, table) {
-            Some(taken) => {
-                self.lending.used();
-                Ok(taken)
+        let mut locked = self.lock_here();
+        match &mut locked {
+            Ok(state) => {
+                if let Some(ended) = state.ended {
+                    return Err(RecvFailure::Ended(ended));
+                }
+                let State { pattern, table, .. } = &mut **state;
+                if let Some(taken) = read(pattern, table) {
+                    self.lending.used();
+                    return Ok(taken);
+                }
             }
-            None => self.recv_later(state, wait, read),
+            Err(ended) => return Err(RecvFailure::Ended(*ended)),
         }
+        let state = locked.map_err(RecvFailure::Ended)?;
+        self.recv_later(state, wait, &mut read)
     }
 
     #[cold]
@@ -305,7 +310,7 @@ impl Core {
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
+        read: &mut dyn FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
         let deadline = Deadline::new(wait, state.options.receive_timeout);
         state.table.waited();

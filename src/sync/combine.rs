@@ -182,14 +182,20 @@ impl<C: Combine> Locked<'_, C> {
 
     #[inline]
     fn let_go(&mut self) {
-        drop(self.state.take());
+        self.state = None;
         let room = self.owner.room();
         // Pairs with the fence in `Room::post`.
         fence(Ordering::SeqCst);
-        while room.pending.load(Ordering::Relaxed) {
-            if !self.owner.is_here() {
-                return;
-            }
+        if room.pending.load(Ordering::Relaxed) {
+            self.read_late_mail();
+        }
+    }
+
+    /// What was posted while the lock was held.
+    #[cold]
+    fn read_late_mail(&self) {
+        let room = self.owner.room();
+        while room.pending.load(Ordering::Relaxed) && self.owner.is_here() {
             // If another thread has the lock, it has the mail, too.
             let Some(mut state) = room.state.try_lock() else {
                 return;

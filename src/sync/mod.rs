@@ -52,23 +52,23 @@ impl<T> Mutex<T> {
     /// forked child that thread does not exist. `is_here` is asked only where there is somebody to wait for.
     #[inline]
     pub(crate) fn lock_here(&self, is_here: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
-        match self.try_lock() {
-            None => self.wait_here(is_here),
-            taken => taken,
-        }
+        // No guard comes out of the rare case: it would come through memory, and so would that of the usual one.
+        self.try_lock()
+            .or_else(|| self.may_wait(is_here).then(|| self.lock()))
     }
 
+    /// Whether the lock, found taken, is free meanwhile or held by a thread that exists.
     #[cold]
-    fn wait_here(&self, is_here: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
+    fn may_wait(&self, is_here: impl FnOnce() -> bool) -> bool {
         // Most of our locks are free again sooner than the system answers.
         #[cfg(not(highwater_model))]
         for _ in 0..LOOKS {
             (0..TURNS_A_LOOK).for_each(|_| std::hint::spin_loop());
-            if let Some(guard) = self.try_lock() {
-                return Some(guard);
+            if self.try_lock().is_some() {
+                return true;
             }
         }
-        is_here().then(|| self.lock())
+        is_here()
     }
 
     /// The guard, or `None` while another thread holds it.
