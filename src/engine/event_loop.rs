@@ -28,6 +28,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// How often scheduled links are written before the poller is asked again, which costs five system calls.
 const FLUSH_ROUNDS: usize = 16;
 
+/// How long a link whose sender is at work in a stream is left to it.
+const LOOK: Duration = Duration::from_micros(100);
+
 /// How often requests are taken before the poller is asked again: many senders together could keep this thread busy, and
 /// from hearing of input, for ever.
 const REQUEST_ROUNDS: usize = 4;
@@ -47,6 +50,9 @@ pub(super) struct Loop {
     pub(super) buffers: Arc<BufferPool>,
     /// Links with bytes to write.
     flushing: Vec<Key>,
+    /// Links that have some, too, left to their senders until the next look.
+    streaming: Vec<Key>,
+    next_look: Option<Instant>,
     /// Sockets that have borrowed a reader.
     lenders: Vec<Lender>,
     next_tick: Option<Instant>,
@@ -84,6 +90,8 @@ impl Loop {
             scratch: Vec::new(),
             buffers: Arc::default(),
             flushing: Vec::new(),
+            streaming: Vec::new(),
+            next_look: None,
             lenders: Vec::new(),
             next_tick: None,
             stopping: false,
@@ -116,6 +124,7 @@ impl Loop {
                 self.handle_event(event);
             }
             self.take_requests();
+            self.look();
             self.flush();
             self.fire_timers();
             self.tick();
@@ -239,7 +248,14 @@ impl Loop {
     fn flush(&mut self) {
         for _ in 0..FLUSH_ROUNDS {
             let flushing = std::mem::take(&mut self.flushing);
-            let pumped: Vec<Key> = flushing.into_iter().filter(|key| self.pump(*key)).collect();
+            let mut pumped = Vec::new();
+            for key in flushing {
+                match self.pump(key) {
+                    Some(Pumped::Drained | Pumped::Contended) => pumped.push(key),
+                    Some(Pumped::Streaming) => self.streaming.push(key),
+                    Some(Pumped::Blocked | Pumped::Unwired) | None => {}
+                }
+            }
             if pumped.is_empty() {
                 return;
             }
@@ -261,21 +277,25 @@ impl Loop {
         }
     }
 
-    /// Writes what one link has; true if its duty goes on.
-    fn pump(&mut self, key: Key) -> bool {
+    /// Writes what one link has; `None` if it is gone.
+    fn pump(&mut self, key: Key) -> Option<Pumped> {
         let Some(Entry::Link(entry)) = self.entries.get(&key) else {
-            return false;
+            return None;
         };
-        let Some(pipe) = &entry.pipe else {
-            return false;
-        };
-        match pipe.outgoing.pump() {
-            Ok(Pumped::Drained | Pumped::Contended) => true,
-            Ok(Pumped::Blocked | Pumped::Unwired) => false,
+        match entry.pipe.as_ref()?.outgoing.pump() {
+            Ok(pumped) => Some(pumped),
             Err(error) => {
                 self.output_lost(key, error.into());
-                false
+                None
             }
+        }
+    }
+
+    /// Looks at the streams again, when it is time: one that has ended has bytes to write.
+    fn look(&mut self) {
+        if self.next_look.is_some_and(|look| look <= Instant::now()) {
+            self.next_look = None;
+            self.flushing.append(&mut self.streaming);
         }
     }
 
@@ -287,10 +307,10 @@ impl Loop {
         let now = Instant::now();
         let watched = self.lenders.iter().any(|lender| lender.ticking);
         self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + TICK));
-        let deadline = match (self.timers.next(), self.next_tick) {
-            (Some(timer), Some(tick)) => Some(timer.min(tick)),
-            (timer, tick) => timer.or(tick),
-        };
+        let streaming = !self.streaming.is_empty();
+        self.next_look = streaming.then(|| self.next_look.unwrap_or(now + LOOK));
+        let deadlines = [self.timers.next(), self.next_tick, self.next_look];
+        let deadline = deadlines.into_iter().flatten().min();
         deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 

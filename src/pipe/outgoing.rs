@@ -36,8 +36,9 @@ const MOST_COMMAND_BYTES: usize = 16 * 1024;
 /// A blocking send would rather wait than let more bytes than this pile up, as long as the peer takes some.
 const SOFT_BUDGET: usize = 1024 * 1024;
 
-/// How often the I/O thread leaves a batch that is being filled to the sender before it writes what there is.
-const MOST_LOOKS: u32 = 32;
+/// How often the I/O thread looks at a batch that is being filled, yielding between, before it takes it for part of a
+/// stream, whose sender will write by itself.
+const FEW_LOOKS: u32 = 16;
 
 /// The outgoing half of a pipe; shared by the senders of a socket and its I/O thread.
 #[derive(Debug)]
@@ -85,8 +86,8 @@ struct State {
     /// Nothing else either: the stream is closed on our side.
     ended: bool,
     wire: Option<Arc<dyn Wire>>,
-    /// The count of messages when the I/O thread last looked, and how often it has found more since it last wrote.
-    seen: u64,
+    /// The counts when the I/O thread last looked, and how often it has found more messages since it last wrote.
+    seen: OutgoingCounts,
     looks: u32,
     limit: HighWater,
     conflate: bool,
@@ -119,7 +120,7 @@ impl Outgoing {
                 origin,
                 ended: false,
                 wire: None,
-                seen: 0,
+                seen: OutgoingCounts::default(),
                 looks: 0,
                 limit,
                 conflate,
@@ -336,8 +337,8 @@ impl Outgoing {
             if state.blocked {
                 return Ok(Pumped::Blocked);
             }
-            if state.is_growing() {
-                return Ok(Pumped::Contended);
+            if let Some(growing) = state.is_growing() {
+                return Ok(growing);
             }
             if state.front.is_empty() && !state.turn_over() {
                 return Ok(Pumped::Drained);
@@ -522,16 +523,20 @@ impl State {
         }
     }
 
-    /// Whether a sender is filling the batch right now, so that writing it already would make small pieces. For the
-    /// I/O thread, which yields between two looks; it looks only so often.
-    fn is_growing(&mut self) -> bool {
-        let growing = self.seen != self.counts.messages
-            && self.looks < MOST_LOOKS
-            && self.front.is_empty()
-            && self.back.len() < BATCH_BYTES / 2;
-        self.seen = self.counts.messages;
+    /// Whether a sender is filling the batch right now, so that writing it already would make small pieces, and how.
+    /// For the I/O thread. A stream is left alone only while its sender writes something between two looks: what it
+    /// leaves behind at its end waits for two of them at the most.
+    fn is_growing(&mut self) -> Option<Pumped> {
+        let more = self.seen.messages != self.counts.messages;
+        let writes = self.seen.bytes != self.counts.bytes;
+        self.seen = self.counts;
+        let growing = more && self.front.is_empty() && (self.looks <= FEW_LOOKS || writes);
         self.looks = if growing { self.looks + 1 } else { 0 };
-        growing
+        growing.then_some(if self.looks <= FEW_LOOKS {
+            Pumped::Contended
+        } else {
+            Pumped::Streaming
+        })
     }
 
     /// Makes the filled batch the one to be written; false if there is nothing to write.

@@ -125,7 +125,7 @@ fn what_a_sender_leaves_is_written_or_a_duty() {
             loop {
                 match pipe.pump().expect("memory does not fail") {
                     Pumped::Drained if pipe.retire() => break,
-                    Pumped::Drained | Pumped::Contended => thread::yield_now(),
+                    Pumped::Drained | Pumped::Contended | Pumped::Streaming => thread::yield_now(),
                     other => panic!("memory is always there: {other:?}"),
                 }
             }

@@ -18,8 +18,10 @@ pub(crate) enum Pumped {
     Drained,
     /// The kernel is full; a writable event will follow.
     Blocked,
-    /// A sender is at work here; look again after it has had its chance to fill a batch, or to write it.
+    /// A sender is at work here; look again as soon as it has had its chance to go on.
     Contended,
+    /// A sender is at work here and has been for a while, writing by itself what it has gathered; look again in a while.
+    Streaming,
     /// There is no connection to write to, or it has failed.
     Unwired,
 }

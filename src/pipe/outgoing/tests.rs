@@ -34,7 +34,7 @@ fn fill(pipe: &Outgoing, from: usize) -> usize {
 fn pump(pipe: &Outgoing) -> Pumped {
     loop {
         match pipe.pump().expect("memory does not fail") {
-            Pumped::Contended => {}
+            Pumped::Contended | Pumped::Streaming => {}
             settled => return settled,
         }
     }
@@ -84,6 +84,35 @@ fn what_waited_for_a_connection_goes_out_in_order_when_there_is_one() {
     assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(wire.written(), framed(0, 10));
     assert!(pipe.retire() && pipe.is_drained());
+}
+
+#[test]
+fn a_stream_is_left_to_its_sender_only_as_long_as_that_writes() {
+    let pipe = outgoing(10);
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(wire.clone());
+    let mut sent = 0;
+    let mut send = |count: usize| {
+        for _ in 0..count {
+            assert!(pipe.push(&Message::from(sent.to_string()), &mut stream()));
+            sent += 1;
+        }
+        sent
+    };
+    let look = || pipe.pump().expect("memory does not fail");
+    for _ in 0..=FEW_LOOKS {
+        send(1);
+        assert_ne!(look(), Pumped::Drained, "it has just grown");
+    }
+    for _ in 0..3 {
+        // As many as there is room for in all, so that the sender writes once.
+        send(10);
+        assert_eq!(look(), Pumped::Streaming);
+    }
+    // It goes on, but slowly.
+    let sent = send(1);
+    assert_eq!(look(), Pumped::Drained);
+    assert_eq!(wire.written(), framed(0, sent));
 }
 
 #[test]
