@@ -53,15 +53,11 @@ impl Message {
         }
     }
 
-    /// Becomes a message of one frame, a copy of `body`, where it is.
-    #[inline]
-    fn set_body(&mut self, body: &[u8]) {
-        if let Repr::One(frame) = &mut self.0
-            && frame.set_inline(body)
-        {
-            return;
-        }
-        *self = Self::from(Frame::copy_from_slice(body));
+    /// A copy of `body`. Not inlined, so that it is written where the caller wants it and in one way: in pieces that suit
+    /// the caller, it would be read back in others right after.
+    #[inline(never)]
+    fn copied(body: &[u8]) -> Self {
+        Self(Repr::One(Frame::copy_from_slice(body)))
     }
 
     /// How many frames there are; at least 1.
@@ -198,15 +194,12 @@ macro_rules! one_frame_from {
 
 one_frame_from!(String, Vec<u8>, Bytes);
 
-/// What is copied goes to its place at once.
 macro_rules! one_frame_copied_from {
     ($($source:ty),+ $(,)?) => {$(
         impl From<$source> for Message {
             #[inline]
             fn from(body: $source) -> Self {
-                let mut message = Self::EMPTY;
-                message.set_body(body.as_ref());
-                message
+                Self::copied(body.as_ref())
             }
         }
     )+};
@@ -217,7 +210,7 @@ one_frame_copied_from!(&str, &String, &[u8], &Vec<u8>);
 impl<const N: usize> From<&[u8; N]> for Message {
     #[inline]
     fn from(body: &[u8; N]) -> Self {
-        Self::from(&body[..])
+        Self::copied(body)
     }
 }
 

@@ -20,6 +20,7 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     fn publish_from(&self, wait: Wait, message: &mut Message) -> Result<Sent, Unsent> {
         self.send_with(wait, message, |pattern, table, message| {
             pattern.offer(message, table)
@@ -53,6 +54,7 @@ impl Core {
     }
 
     /// After a failure, `message` is as it was.
+    #[inline(never)]
     fn send_from(&self, wait: Wait, message: &mut Message) -> Result<(), Unsent> {
         self.send_with(wait, message, |pattern, table, message| {
             pattern.offer(message, table).map(drop)

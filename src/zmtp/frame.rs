@@ -7,7 +7,7 @@
 //! Source: RFC 37/ZMTP 3.1, "Framing".
 
 use bytes::Bytes;
-use highwater_patterns::{Frame, Message};
+use highwater_patterns::{Frame, INLINE_CAPACITY, Message};
 
 use super::error::FrameError;
 
@@ -39,7 +39,16 @@ impl FrameSink for Vec<u8> {
 /// Writes `message` as frames; a body over [`LARGE_BODY`] that is shared already is shared with `sink`.
 #[inline]
 pub(crate) fn encode_message(message: &Message, sink: &mut impl FrameSink) {
-    if let Some(frame) = message.single()
+    let single = message.single();
+    if let Some((window, len)) = single.and_then(Frame::window) {
+        // A copy of constant size costs half of another, and what was written too much is overwritten.
+        let buffer = sink.buffer();
+        let end = buffer.len() + SHORT_HEADER + len;
+        buffer.reserve(SHORT_HEADER + INLINE_CAPACITY);
+        buffer.extend_from_slice(&[0, len as u8]);
+        buffer.extend_from_slice(window);
+        buffer.truncate(end);
+    } else if let Some(frame) = single
         && let Ok(len) = u8::try_from(frame.len())
     {
         let buffer = sink.buffer();

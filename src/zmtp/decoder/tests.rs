@@ -384,9 +384,9 @@ fn body() -> impl Strategy<Value = Bytes> {
     let edges = prop::sample::select(vec![
         0,
         1,
-        69,
-        70,
-        71,
+        63,
+        64,
+        65,
         255,
         256,
         LARGE_BODY,
