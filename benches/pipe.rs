@@ -83,7 +83,9 @@ impl Wire for Drain {
         None
     }
 
-    fn return_reader(&self, _reader: Reader) {}
+    fn return_reader(&self, _reader: Reader) -> Option<Reader> {
+        None
+    }
 
     fn duty(&self, _duty: Duty) {}
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,10 @@ use highwater::{
     BindError, Builder, ConnectError, Context, EndpointError, EventKind, Linger, LinkError, Pull,
     Push, TrySendError,
 };
-use support::{PATIENCE, Place, RawPeer, number, over_each_transport, wait_for_event, wait_until};
+use support::{
+    PATIENCE, Place, RawPeer, frame, joined, must_end, number, over_each_transport, wait_for_event,
+    wait_until,
+};
 
 over_each_transport!(
     connecting_before_anybody_listens_is_no_error,
@@ -57,6 +61,70 @@ fn a_name_that_does_not_resolve_is_tried_again() {
             )
         });
     }
+}
+
+/// Most connections end in the middle of a message: no part of that is ever given, not even within another.
+#[test]
+fn what_comes_over_one_connection_after_another_is_received_in_order() {
+    must_end("what comes over one connection after another", || {
+        for mark in [2, 1000] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+            let port = listener.local_addr().expect("it is bound").port();
+            let pull = quick(Pull::builder(&Context::new()))
+                .reconnect_interval(Duration::from_millis(1))
+                .receive_high_water_mark(mark)
+                .build();
+            pull.connect(format!("tcp://127.0.0.1:{port}"))
+                .expect("connecting");
+            let sender = std::thread::spawn(move || send_over_many_connections(&listener));
+            let mut received = Vec::new();
+            for turn in 0.. {
+                if sender.is_finished() {
+                    break;
+                }
+                // Now and then the reader is lent, or comes back.
+                let within = Duration::from_millis([0, 1, 30][turn % 3]);
+                received.extend(pull.recv_timeout(within));
+            }
+            let sent = joined(sender);
+            while received.len() < sent {
+                received.push(pull.recv_timeout(PATIENCE).expect("received"));
+            }
+            for (number, message) in received.iter().enumerate() {
+                assert_eq!(message[0], *number.to_string().as_bytes());
+                assert_eq!(message.frame_count(), 1 + number % 3);
+            }
+            assert!(pull.try_recv().is_err(), "nothing was cut and given");
+        }
+    });
+}
+
+/// Sends numbers, some over each connection; how many.
+fn send_over_many_connections(listener: &TcpListener) -> usize {
+    let mut next = 0;
+    for turn in 0..60 {
+        let (stream, _) = listener.accept().expect("the socket connects again");
+        let mut peer = RawPeer::from(stream);
+        peer.shake_hands("PUSH");
+        let mut bytes = Vec::new();
+        for _ in 0..turn % 7 {
+            bytes.extend(frame(next.to_string().as_bytes(), next % 3 > 0));
+            if next % 3 == 2 {
+                bytes.extend(frame(&[b'x'; 10_000], true));
+            }
+            if next % 3 > 0 {
+                bytes.extend(frame(b"the rest", false));
+            }
+            next += 1;
+        }
+        match turn % 3 {
+            0 => {}
+            1 => bytes.extend(frame(b"more was to come", true)),
+            _ => bytes.extend(&frame(&[b'y'; 10_000], false)[..9000]),
+        }
+        assert!(peer.send(&bytes), "the socket reads");
+    }
+    next
 }
 
 #[test]

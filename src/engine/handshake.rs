@@ -294,6 +294,8 @@ impl Loop {
         pipe.set_reconnects(before);
         config.telemetry.reconnects.add(usize::from(before > 0));
         pipe.outgoing.attach(Arc::clone(&wire));
+        // The socket, once it knows of the connection, has it read.
+        pipe.incoming.connection_begins();
         config.side.happened(PipeEvent::Connected {
             pipe: pipe.id,
             wire,
@@ -301,7 +303,6 @@ impl Loop {
         });
         self.session_ready(owner);
         self.set_link_timer(key);
-        self.read_link(key);
     }
 }
 

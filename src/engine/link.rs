@@ -228,17 +228,19 @@ impl Wire for Link {
         }
     }
 
-    fn return_reader(&self, reader: Reader) {
+    fn return_reader(&self, reader: Reader) -> Option<Reader> {
         let mut slot = self.reader.lock();
-        if matches!(*slot, Slot::Lent) {
-            *slot = Slot::Here(reader);
-            self.change(|interest| {
-                interest.input = true;
-                interest.lent = false;
-            });
-            drop(slot);
-            self.duty(Duty::Returned);
+        if !matches!(*slot, Slot::Lent) {
+            return Some(reader);
         }
+        *slot = Slot::Here(reader);
+        self.change(|interest| {
+            interest.input = true;
+            interest.lent = false;
+        });
+        drop(slot);
+        self.duty(Duty::Returned);
+        None
     }
 
     fn duty(&self, duty: Duty) {

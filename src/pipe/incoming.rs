@@ -2,7 +2,8 @@
 //!
 //! Owns: the queue of undecoded chunks and large messages, its count, and whether the socket wants to be told.
 //! Always true: at the high-water mark the connection is not read any more (`paused`), and whoever takes it below
-//! half of the mark is told to resume; `hungry` is set only while the queue is empty.
+//! half of the mark is told to resume; `hungry` is set only while the queue is empty; nothing of a connection is in the
+//! queue before the socket has left the one before.
 //! Must not know: what is in a chunk.
 //! Source: the high-water mark as libzmq's ZMQ_RCVHWM, except that one read (64 KiB) is taken whole.
 
@@ -29,6 +30,8 @@ struct State {
     limit: HighWater,
     /// The I/O thread has stopped reading, at the high-water mark.
     paused: bool,
+    /// A connection has begun of which the socket does not know yet.
+    unknown: bool,
     /// The socket found nothing here and wants to hear of more.
     hungry: bool,
     /// A chunk's buffer, to be filled again.
@@ -83,11 +86,24 @@ impl Incoming {
                 bytes: 0,
                 limit,
                 paused: false,
+                unknown: false,
                 hungry: true,
                 spare: None,
                 closed: false,
             }),
         }
+    }
+
+    /// A connection begins: it is not read before the socket [knows](Self::connection_known) of it. Until then the
+    /// socket may hold the reader of the connection before, and what that one has read comes first.
+    pub(crate) fn connection_begins(&self) {
+        let mut state = self.state.lock();
+        state.unknown = !state.closed;
+    }
+
+    /// The socket knows of the connection: the I/O thread is to be told to resume.
+    pub(crate) fn connection_known(&self) {
+        self.state.lock().unknown = false;
     }
 
     /// Hands `delivery` to the socket.
@@ -144,13 +160,15 @@ impl Incoming {
 
     /// Whether the connection is not to be read.
     pub(crate) fn is_paused(&self) -> bool {
-        self.state.lock().paused
+        let state = self.state.lock();
+        state.paused || state.unknown
     }
 
     /// Nobody will read any more; says how many messages that leaves unread.
     pub(crate) fn close(&self) -> usize {
         let mut state = self.state.lock();
         state.closed = true;
+        state.unknown = false;
         state.queue.clear();
         state.bytes = 0;
         std::mem::take(&mut state.messages)
@@ -219,6 +237,25 @@ mod tests {
         assert!(pipe.deliver(chunk(1)).pause);
         assert!(pipe.take(None).1, "2 are left, which is half");
         assert!(!pipe.take(None).1, "once is enough");
+    }
+
+    #[test]
+    fn a_connection_is_read_once_the_socket_knows_of_it_and_has_room() {
+        let pipe = incoming(4);
+        assert!(pipe.deliver(chunk(4)).pause);
+        pipe.connection_begins();
+        assert!(pipe.take(None).1, "there is room for more, but not yet");
+        assert!(pipe.is_paused());
+        assert!(pipe.deliver(chunk(4)).pause, "of the connection before");
+        pipe.connection_known();
+        assert!(pipe.is_paused(), "it is at its mark");
+        assert!(pipe.take(None).1 && !pipe.is_paused());
+
+        pipe.connection_begins();
+        pipe.close();
+        assert!(!pipe.is_paused(), "nobody is left who could know");
+        pipe.connection_begins();
+        assert!(!pipe.is_paused());
     }
 
     #[test]

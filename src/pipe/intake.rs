@@ -1,7 +1,8 @@
 //! The socket's end of the way in: one message at a time, from wherever the bytes are.
 //!
 //! Owns: the chunk being decoded, and the reader while it is lent.
-//! Always true: what the I/O thread delivered before it lent the reader comes first; then what the reader holds.
+//! Always true: what the I/O thread delivered before it lent the reader comes first; then what the reader holds; then
+//! what the next connection brings.
 //! Must not know: who else reads; the socket's lock makes sure that nobody does.
 
 use std::sync::Arc;
@@ -50,6 +51,9 @@ impl Intake {
     /// A connection is there.
     pub(crate) fn connected(&mut self, wire: Arc<dyn Wire>) {
         self.lent = None;
+        self.pipe.incoming.connection_known();
+        // Whoever was told to resume before may have been the connection that is gone.
+        wire.duty(Duty::Resume);
         self.wire = Some(wire);
     }
 
@@ -58,6 +62,7 @@ impl Intake {
         self.keep_read();
         // A connection that is let go has still to be read, or nobody notices that its peer is gone.
         self.return_reader();
+        self.lent = None;
         self.wire = None;
     }
 
@@ -249,6 +254,7 @@ impl Intake {
     }
 
     fn fail(&mut self, cause: LinkError) {
+        self.keep_read();
         self.lent = None;
         if let Some(wire) = &self.wire {
             wire.duty(Duty::Failed(cause));
@@ -269,10 +275,10 @@ impl Intake {
         self.lent.is_some()
     }
 
-    /// Gives the reader back.
+    /// Gives the reader back, unless the connection has ended: then it is read here until that is told.
     pub(crate) fn return_reader(&mut self) {
         if let (Some(reader), Some(wire)) = (self.lent.take(), &self.wire) {
-            wire.return_reader(reader);
+            self.lent = wire.return_reader(reader);
         }
     }
 
@@ -354,15 +360,88 @@ mod tests {
         assert_eq!(texts(&mut intake), ["1", "2", "3", "4"]);
     }
 
+    /// The I/O thread is ahead: it has the next connection before the socket hears that the last is lost.
     #[test]
     fn what_a_borrowed_reader_has_read_outlives_the_connection_and_comes_before_the_next() {
         let (pipe, wire, mut intake) = connected();
         wire.feed(&encoded(&["1", "2"]));
         assert!(intake.borrow_reader() && intake.fill());
+        pipe.incoming.connection_begins();
+        assert!(pipe.incoming.is_paused(), "it would overtake");
         intake.disconnected();
-        intake.connected(wire);
+        assert!(pipe.incoming.is_paused());
+        let next = Arc::new(MemoryWire::taking(usize::MAX));
+        intake.connected(next.clone());
+        assert!(matches!(*next.take_duties(), [Duty::Resume]));
+        assert!(!pipe.incoming.is_paused());
         deliver(&pipe, &["3"]);
+        assert_eq!(pipe.incoming.queued(), 3);
         assert_eq!(texts(&mut intake), ["1", "2", "3"]);
+        assert_eq!((pipe.incoming.queued(), intake.messages()), (0, 3));
+    }
+
+    #[test]
+    fn half_a_message_of_one_connection_is_not_joined_with_the_next() {
+        let half = {
+            let frames: Message = ["half a", "message"].into();
+            let mut bytes = Vec::new();
+            zmtp::encode_message(&frames, &mut bytes);
+            bytes.truncate(bytes.len() - 1);
+            bytes
+        };
+        let large = {
+            let mut bytes = Vec::new();
+            zmtp::encode_message(&Message::from(vec![b'x'; 10_000]), &mut bytes);
+            bytes.truncate(9000);
+            bytes
+        };
+        for cut in [half, large] {
+            for begin in [false, true] {
+                let (pipe, wire, mut intake) = connected();
+                wire.feed(&encoded(&["1", "2"]));
+                wire.feed(&cut);
+                assert!(intake.borrow_reader() && intake.fill());
+                if begin {
+                    // The frames that are whole are taken off the buffer.
+                    assert_eq!(texts(&mut intake), ["1", "2"]);
+                }
+                pipe.incoming.connection_begins();
+                intake.disconnected();
+                let next = Arc::new(MemoryWire::taking(usize::MAX));
+                next.place_reader(Reader::new(None, Arc::default()));
+                intake.connected(next.clone());
+                deliver(&pipe, &["3"]);
+                next.feed(&encoded(&["4"]));
+                assert!(intake.borrow_reader() && intake.fill());
+                let all = ["1", "2", "3", "4"];
+                assert_eq!(texts(&mut intake), all[if begin { 2 } else { 0 }..]);
+                assert_eq!(intake.messages(), 4);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_reader_holds_is_not_lost_if_it_comes_back_too_late() {
+        let (pipe, wire, mut intake) = connected();
+        wire.feed(&encoded(&["1", "2"]));
+        assert!(intake.borrow_reader() && intake.fill());
+        wire.end();
+        intake.return_reader();
+        pipe.incoming.connection_begins();
+        intake.disconnected();
+        assert!(!intake.is_lent());
+        assert_eq!(texts(&mut intake), ["1", "2"]);
+    }
+
+    #[test]
+    fn what_came_whole_before_the_end_of_the_stream_is_read() {
+        let (_, wire, mut intake) = connected();
+        wire.feed(&encoded(&["1", "2"]));
+        assert!(intake.borrow_reader() && intake.fill());
+        wire.end();
+        assert!(!intake.fill() && !intake.is_lent());
+        intake.disconnected();
+        assert_eq!(texts(&mut intake), ["1", "2"]);
     }
 
     #[test]

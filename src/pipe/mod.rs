@@ -123,8 +123,9 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
     /// the connection is ending. Waits for a read in progress.
     fn borrow_reader(&self) -> Option<Reader>;
 
-    /// Gives the reader back to the I/O thread, which goes on with what the reader holds.
-    fn return_reader(&self, reader: Reader);
+    /// Gives the reader back to the I/O thread, which goes on with what the reader holds; `Some` if the connection has
+    /// ended meanwhile, so that nobody would.
+    fn return_reader(&self, reader: Reader) -> Option<Reader>;
 
     /// Work for the I/O thread.
     fn duty(&self, duty: Duty);

@@ -25,6 +25,7 @@ struct State {
     wants_output: bool,
     reader: Option<Reader>,
     failing: bool,
+    ended: bool,
 }
 
 impl MemoryWire {
@@ -56,6 +57,11 @@ impl MemoryWire {
     /// Puts bytes where `read` finds them.
     pub(crate) fn feed(&self, bytes: &[u8]) {
         self.state.lock().input.extend_from_slice(bytes);
+    }
+
+    /// Behind what was fed, the stream ends.
+    pub(crate) fn end(&self) {
+        self.state.lock().ended = true;
     }
 
     /// Puts a reader where `borrow_reader` finds it.
@@ -97,6 +103,9 @@ impl Wire for MemoryWire {
 
     fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         let mut state = self.state.lock();
+        if state.ended && state.input.is_empty() {
+            return Ok(0);
+        }
         let count = state
             .input
             .len()
@@ -134,9 +143,13 @@ impl Wire for MemoryWire {
         self.state.lock().reader.take()
     }
 
-    fn return_reader(&self, reader: Reader) {
+    fn return_reader(&self, reader: Reader) -> Option<Reader> {
+        if self.state.lock().ended {
+            return Some(reader);
+        }
         self.place_reader(reader);
         self.duty(Duty::Returned);
+        None
     }
 
     fn duty(&self, duty: Duty) {

@@ -17,6 +17,8 @@ mod leader;
 mod retire;
 mod slot;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod watch;
 

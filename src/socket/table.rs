@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, HighWater, InprocEnd, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 
 /// The most links that a receiver reads itself; waiting for more costs more than it saves.
@@ -95,6 +95,8 @@ impl Table {
     ) -> bool {
         // A pipe that was let go still sends what it holds; the I/O thread knows when that is over.
         let Some(slot) = self.pipes.get_mut(pipe) else {
+            // Nor does anybody read it here, but its end is still to be noticed.
+            wire.duty(Duty::Resume);
             return false;
         };
         slot.connect(wire, peer);
