@@ -173,7 +173,9 @@ options! {
 
     /// What becomes of unsent messages on close. Default: [`Linger::AtMost`] 30 s.
     ///
-    /// Read when the socket closes, or lets go of an endpoint. Within the process a message is with its peer as soon as it
+    /// Read when the socket closes, or lets go of an endpoint. A connection over which something was sent stays until its
+    /// peer has read to the end and closed, or this time is over: closing it earlier could destroy what the peer had no
+    /// room for yet. So the last context may wait for a peer that does not read. libzmq does not wait for this. Within the process a message is with its peer as soon as it
     /// is sent, and stays there to be received; what waits for a name that nobody has bound is lost at once, and counted.
     /// libzmq's default is for ever.
     linger: Linger = Linger::AtMost(Duration::from_secs(30)), live;

@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::TryRecvError;
 use highwater::{Context, EventKind, Linger, Pull, Push};
+use socket2::{Domain, Socket, Type};
 use support::{
-    MOMENT, PATIENCE, Place, RawPeer, joined_soon, must_end, number, over_each_transport,
+    MOMENT, PATIENCE, Place, RawPeer, command, joined_soon, must_end, number, over_each_transport,
     wait_for_event, wait_until,
 };
 
@@ -28,6 +30,9 @@ over_each_transport!(
     lingering_is_not_over_between_two_endpoints,
     a_large_message_that_is_half_out_is_finished,
 );
+
+/// Longer than any grace that is given beside what the caller says.
+const LATE: Duration = Duration::from_millis(1500);
 
 const BODY: &[u8] = &[b'x'; 20_000];
 
@@ -305,6 +310,82 @@ fn a_large_message_that_is_half_out_is_finished(place: &Place) {
     raw.wait_for_end();
     drop(raw);
     assert!(context.wait_for_lingering(PATIENCE));
+}
+
+/// A PUSH whose only message has left it, and the peer that has room for a small part of it; the rest is in our kernel.
+fn sent_to_a_peer_without_room(context: &Context, linger: Linger) -> (Push, RawPeer) {
+    let push = Push::builder(context)
+        .linger(linger)
+        .send_buffer(200_000)
+        .build();
+    let at = push.bind("tcp://127.0.0.1:0").expect("bound");
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("small");
+    let address: SocketAddr = ([127, 0, 0, 1], at.port().expect("a port")).into();
+    socket.connect(&address.into()).expect("somebody listens");
+    let mut peer = RawPeer::from(TcpStream::from(socket));
+    peer.shake_hands("PULL");
+    push.send_timeout(LARGE, PATIENCE).expect("sent");
+    wait_until("it is with the kernel", || push.stats().queued_to_send == 0);
+    (push, peer)
+}
+
+const LARGE: &[u8] = &[b'x'; 100_000];
+
+/// Sends something, which would find a closed connection, then reads the message.
+fn receive_late(mut peer: RawPeer) {
+    assert!(peer.send(&command("PING", &[0, 0])));
+    let (_, body) = peer.read_frame();
+    assert!(body == LARGE);
+    peer.wait_for_end();
+}
+
+#[test]
+fn close_waits_for_a_reader_that_is_slow_to_take_what_the_kernel_has() {
+    must_end("close with a slow reader", || {
+        let (push, peer) = sent_to_a_peer_without_room(&Context::new(), Linger::Discard);
+        let (done, is_done) = crossbeam_channel::bounded(1);
+        let closing = std::thread::spawn(move || {
+            let report = push.close(PATIENCE);
+            let _ = done.send(());
+            report
+        });
+        assert!(is_done.recv_timeout(LATE).is_err(), "the peer has nothing");
+        receive_late(peer);
+        let report = joined_soon("close returns", closing);
+        assert_eq!((report.sent, report.lost), (0, 0), "nothing waited here");
+    });
+}
+
+#[test]
+fn what_lingers_for_ever_waits_for_a_reader_that_is_slow_to_take_what_the_kernel_has() {
+    must_end("lingering with a slow reader", || {
+        for linger in [Linger::Forever, Linger::AtMost(PATIENCE)] {
+            let context = Context::new();
+            let (push, peer) = sent_to_a_peer_without_room(&context, linger);
+            drop(push);
+            assert!(!context.wait_for_lingering(LATE), "the peer has nothing");
+            receive_late(peer);
+            assert!(context.wait_for_lingering(PATIENCE));
+        }
+    });
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_waited_for_no_longer_than_the_caller_says() {
+    must_end("closing with a reader that takes nothing", || {
+        let context = Context::new();
+        let (push, peer) = sent_to_a_peer_without_room(&context, Linger::Forever);
+        push.close(MOMENT);
+        assert!(context.wait_for_lingering(PATIENCE));
+        let (push, other) = sent_to_a_peer_without_room(&context, Linger::AtMost(MOMENT));
+        drop(push);
+        assert!(context.wait_for_lingering(PATIENCE));
+        // The system goes on with what it has as long as these say nothing.
+        for mut peer in [peer, other] {
+            assert!(peer.read_frame().1 == LARGE);
+        }
+    });
 }
 
 #[test]

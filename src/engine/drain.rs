@@ -16,7 +16,7 @@ use crate::sync::Mutex;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
-    /// Handed to the kernel, and on tcp and ipc acknowledged by the peer's kernel where it closed in time.
+    /// Handed to the kernel; and read to the end by the peer, unless the time was over before it had closed.
     pub sent: usize,
     /// Given up.
     pub lost: usize,

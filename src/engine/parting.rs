@@ -2,6 +2,13 @@
 //!
 //! Owns: nothing; it takes links from any phase to their end.
 //! Always true: every way out of a link goes through `drop_link`, and every message that goes with it is counted.
+//!
+//! *Parting.* What the kernel has taken reaches the peer also after the connection is closed here, with two exceptions:
+//! if something that came is unread, closing resets the connection; and if something comes afterwards (a PING is
+//! enough), it is answered by a reset. Either destroys what the peer's kernel has not taken yet. So a link whose messages
+//! are all with the kernel closes its side, reads and forgets what comes, and ends when the peer has read to the end and
+//! closed in its turn; or when the time is over that the caller gives for all of it, after which only a peer that says
+//! nothing gets the rest. Source: RFC 1122, 4.2.2.13, which asks for both resets.
 
 use std::io;
 use std::net::Shutdown;
@@ -14,10 +21,11 @@ use super::traffic::{Phase, READS_AT_ONCE};
 use super::{Closing, Drain, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::pipe::{Pipe, PipeEvent};
+use crate::pipe::{Pipe, PipeEvent, Wire};
 
-/// How long the end of a connection waits for the peer to take everything and close in its turn.
-const PARTING: Duration = Duration::from_secs(1);
+/// How long a peer to which everything has been sent may take to close in its turn, where the caller has set no limit.
+/// There are peers, or things on the way to them, that never do.
+const PARTING: Duration = Duration::from_secs(30);
 
 impl Loop {
     /// How a link ends, by itself or with its session; `None` if it does not.
@@ -61,14 +69,20 @@ impl Loop {
             .pipe
             .as_ref()
             .is_some_and(|pipe| pipe.outgoing.counts().messages > 0);
-        if !sent_any || entry.link.stream().shutdown(Shutdown::Write).is_err() {
+        if !sent_any {
             return self.link_parted(key);
         }
-        let until = Instant::now() + PARTING;
-        entry.phase = Phase::Parting {
-            until: deadline.map_or(until, |deadline| deadline.min(until)),
-        };
+        entry.phase = Phase::Parting { until: deadline };
         entry.link.want_input(true);
+        if deadline.is_none() && entry.link.stream().signal_when_sent() {
+            // It may take as long as it takes. The end of our side is told behind it, as that is signalled for as well.
+            entry.link.want_output(true);
+        } else if !self.end_output(key) {
+            return;
+        }
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
         if let Some(pipe) = &entry.pipe {
             // A socket that let go of its pipes may have got this one just afterwards: it shall not read here any more.
             let ended = PipeEvent::Disconnected {
@@ -79,6 +93,33 @@ impl Loop {
         }
         self.set_link_timer(key);
         self.part(key);
+    }
+
+    /// A parting link whose output may have been sent: it ends now, and the peer has some time to close.
+    pub(super) fn parting_writable(&mut self, key: Key) {
+        if let Some(entry) = self.link_entry(key)
+            && matches!(entry.phase, Phase::Parting { until: None })
+        {
+            entry.link.want_output(false);
+            if self.end_output(key) {
+                self.set_link_timer(key);
+            }
+        }
+    }
+
+    /// Closes our side of a parting link; false if the link has ended with that.
+    fn end_output(&mut self, key: Key) -> bool {
+        let Some(entry) = self.link_entry(key) else {
+            return false;
+        };
+        if let Phase::Parting { until } = &mut entry.phase {
+            until.get_or_insert_with(|| Instant::now() + PARTING);
+        }
+        let is_live = entry.link.stream().shutdown(Shutdown::Write).is_ok();
+        if !is_live {
+            self.link_parted(key);
+        }
+        is_live
     }
 
     /// Closes our side of a link whose pipe takes no message any more: the peer sees the end of the stream, closes in its
@@ -98,8 +139,8 @@ impl Loop {
         self.read_link(key);
     }
 
-    /// Reads and forgets, until the peer closes: a connection closed with bytes unread is reset, and a reset takes
-    /// with it what the peer has not read. Not while the socket still has the reader: it would miss bytes in the middle.
+    /// Reads and forgets, until the peer closes. Not while the socket still has the reader: it would miss bytes in the
+    /// middle.
     pub(super) fn part(&mut self, key: Key) {
         let Self {
             entries, scratch, ..

@@ -73,8 +73,9 @@ pub(super) enum Phase {
     Traffic {
         heartbeat: Box<Heartbeat>,
     },
+    /// Everything is with the kernel; see `parting`. Without a limit as long as that has not sent it.
     Parting {
-        until: Instant,
+        until: Option<Instant>,
     },
 }
 
@@ -109,7 +110,12 @@ impl Loop {
                     link.rearm();
                 }
             }
-            Phase::Parting { .. } => self.part(key),
+            Phase::Parting { .. } => {
+                if writable {
+                    self.parting_writable(key);
+                }
+                self.part(key);
+            }
         }
     }
 
@@ -312,7 +318,9 @@ impl Loop {
                 }
                 self.set_link_timer(key);
             }
-            Phase::Parting { until } if *until <= now => self.link_parted(key),
+            Phase::Parting { until } if until.is_some_and(|until| until <= now) => {
+                self.link_parted(key);
+            }
             _ => self.set_link_timer(key),
         }
     }
@@ -324,10 +332,10 @@ impl Loop {
         let own = match &entry.phase {
             Phase::Connecting { until }
             | Phase::Proxying { until, .. }
-            | Phase::Handshaking { until, .. } => *until,
+            | Phase::Handshaking { until, .. }
+            | Phase::Parting { until } => *until,
             Phase::Traffic { .. } if entry.half_closed => None,
             Phase::Traffic { heartbeat } => heartbeat.deadline(),
-            Phase::Parting { until } => Some(*until),
         };
         let closing = entry
             .closing

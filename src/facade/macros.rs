@@ -144,7 +144,11 @@ macro_rules! socket {
                 self.core.option(name)
             }
 
-            /// Closes the socket and waits, at most `drain`, until what was sent has gone out.
+            /// Closes the socket and waits, at most `drain`, until what was sent has gone out and each peer to which
+            /// something was sent has read to the end and closed its side.
+            ///
+            /// A peer that reads slowly is waited for. What it has had no room for when the time is over may be lost, also
+            /// if it counts as sent: the system goes on with it only as long as the peer itself sends nothing.
             ///
             /// Its addresses are free on return. Merely dropping the socket waits for nothing and leaves the rest to
             /// the `linger` option.

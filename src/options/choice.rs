@@ -16,7 +16,8 @@ pub enum Linger {
     Discard,
     /// They are sent in the background as long as this takes; what is left then is dropped, and counted.
     AtMost(Duration),
-    /// They are sent in the background, however long it takes.
+    /// They are sent in the background, however long it takes. A peer that has got everything and does not close its
+    /// side is waited for another 30 s.
     Forever,
 }
 

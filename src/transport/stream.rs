@@ -121,6 +121,20 @@ impl Stream {
         })
     }
 
+    /// From now on the stream is writable only while nothing that was written is unsent: while the peer's system has room
+    /// for all of it. False where the system cannot tell: then nothing has changed. On a Unix connection what is
+    /// written is with the peer at once.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn signal_when_sent(&self) -> bool {
+        matches!(self, Self::Tcp(_)) && SockRef::from(self).set_tcp_notsent_lowat(1).is_ok()
+    }
+
+    /// From now on the stream is writable only while nothing that was written is unsent: not known on this system.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn signal_when_sent(&self) -> bool {
+        false
+    }
+
     /// The error that is pending on the socket, and forgets it. After connecting in the background: why that failed.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {

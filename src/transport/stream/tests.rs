@@ -1,4 +1,7 @@
 use std::io::ErrorKind;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::testing::{connected, every_pair, listen_on, wait_readable, wait_writable};
 use super::*;
@@ -259,4 +262,31 @@ fn what_is_no_connected_stream_is_not_taken_over() {
     assert_eq!(take(listener.into()), ErrorKind::NotConnected);
     let file = tempfile::tempfile().expect("a file");
     take(file.into());
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_stream_signals_when_the_system_of_the_peer_has_room_for_all_that_was_written() {
+    let (client, server) = connected(&listen_on("tcp://127.0.0.1:*"));
+    let chunk = [7; 64 * 1024];
+    let mut unread = 0;
+    while let Ok(written) = client.write(&chunk) {
+        unread += written;
+    }
+    assert!(client.signal_when_sent());
+    let is_writable = || {
+        let mut descriptors = [PollFd::new(&client, PollFlags::OUT)];
+        poll(&mut descriptors, Some(&Timespec::default())).expect("poll works") == 1
+    };
+    assert!(!is_writable());
+    while !is_writable() {
+        wait_readable(&server);
+        unread -= server.read(&mut [0; 16 * 1024]).expect("it is readable");
+    }
+    assert!(unread > 0, "not only when it is read");
+    let begun = Instant::now();
+    while rustix::io::ioctl_fionread(&server).expect("a socket") < unread as u64 {
+        assert!(begun.elapsed().as_secs() < 30, "the rest is not there");
+        std::thread::yield_now();
+    }
 }
