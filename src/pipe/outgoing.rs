@@ -23,8 +23,11 @@ use super::{Batch, Duty, HighWater, Pace, Wire};
 use crate::origin::Origin;
 use crate::sync::{Mutex, MutexGuard};
 
+mod life;
+mod looks;
 mod report;
 
+use looks::Looks;
 pub(crate) use report::{OutgoingCounts, Pumped};
 
 /// From this many bytes on the sender writes to the kernel itself.
@@ -35,10 +38,6 @@ const MOST_COMMAND_BYTES: usize = 16 * 1024;
 
 /// A blocking send would rather wait than let more bytes than this pile up, as long as the peer takes some.
 const SOFT_BUDGET: usize = 1024 * 1024;
-
-/// How often the I/O thread looks at a batch that is being filled, yielding between, before it takes it for part of a
-/// stream, whose sender will write by itself.
-const FEW_LOOKS: u32 = 16;
 
 /// The outgoing half of a pipe; shared by the senders of a socket and its I/O thread.
 #[derive(Debug)]
@@ -86,9 +85,11 @@ struct State {
     /// Nothing else either: the stream is closed on our side.
     ended: bool,
     wire: Option<Arc<dyn Wire>>,
-    /// The counts when the I/O thread last looked, and how often it has found more messages since it last wrote.
-    seen: OutgoingCounts,
-    looks: u32,
+    looks: Looks,
+    /// The socket knows that something waits here, and will flush it before it waits for input.
+    left: bool,
+    /// It has done so since the I/O thread last looked.
+    flushed: bool,
     limit: HighWater,
     conflate: bool,
     counts: OutgoingCounts,
@@ -120,8 +121,9 @@ impl Outgoing {
                 origin,
                 ended: false,
                 wire: None,
-                seen: OutgoingCounts::default(),
-                looks: 0,
+                looks: Looks::default(),
+                left: false,
+                flushed: false,
                 limit,
                 conflate,
                 counts: OutgoingCounts::default(),
@@ -176,6 +178,18 @@ impl Outgoing {
         true
     }
 
+    /// Writes what waits, since its socket is about to wait for input.
+    pub(crate) fn flush(&self) {
+        let Some(mut state) = self.lock_here() else {
+            return;
+        };
+        state.left = false;
+        if !state.is_empty() && !state.busy && !state.blocked && !state.broken {
+            state.write_here();
+            state.flushed = true;
+        }
+    }
+
     /// Whether [`push`](Self::push) would take a message; if not, the pipe remembers to tell when it would.
     pub(crate) fn has_room(&self) -> bool {
         let Some(mut state) = self.lock_here() else {
@@ -206,65 +220,6 @@ impl Outgoing {
             encode(&mut state.commands);
             state.after_push(&mut Pace::urgent());
         }
-    }
-
-    /// A connection is there: what waits will be written to it.
-    pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
-        let mut state = self.lock();
-        state.wire = Some(wire);
-        state.blocked = false;
-        state.broken = false;
-        state.ended = false;
-        state.scheduled = false;
-        if !state.is_empty() {
-            state.schedule();
-        }
-    }
-
-    /// The connection is gone. Messages that it did not deliver whole stay, in order, for the next one.
-    pub(crate) fn detach(&self) {
-        let mut state = self.lock();
-        debug_assert!(
-            !state.busy,
-            "the thread that detaches is the one that writes"
-        );
-        state.wire = None;
-        state.commands.clear();
-        let written = std::mem::take(&mut state.written);
-        state.front.rewind(written);
-        if state.front.messages() > 0 {
-            let newer = std::mem::take(&mut state.back);
-            let mut older = std::mem::take(&mut state.front);
-            older.extend_from(&newer);
-            state.back = older;
-        }
-        state.front.clear();
-        state.flying = 0;
-        state.flying_bytes = 0;
-        state.blocked = false;
-        state.scheduled = false;
-    }
-
-    /// Takes no more messages. Those in here still go out, if a connection lets them.
-    pub(crate) fn close(&self) {
-        self.lock().closed = true;
-    }
-
-    /// Takes nothing more for this connection, if no message is taken any more and all is written; says so.
-    pub(crate) fn end(&self) -> bool {
-        let mut state = self.lock();
-        state.ended = state.closed && state.is_empty();
-        state.ended
-    }
-
-    /// Forgets what waits; says how many messages that were.
-    pub(crate) fn discard(&self) -> usize {
-        let mut state = self.lock();
-        let lost = state.queued();
-        state.closed = true;
-        state.back.clear();
-        state.commands.clear();
-        lost
     }
 
     /// Messages that the kernel has not taken whole.
@@ -337,8 +292,8 @@ impl Outgoing {
             if state.blocked {
                 return Ok(Pumped::Blocked);
             }
-            if let Some(growing) = state.is_growing() {
-                return Ok(growing);
+            if let Some(not_now) = state.look() {
+                return Ok(not_now);
             }
             if state.front.is_empty() && !state.turn_over() {
                 return Ok(Pumped::Drained);
@@ -481,6 +436,10 @@ impl State {
         } else if !self.scheduled || pace.has_waited() {
             self.begin(pace);
         }
+        if !self.left && !self.back.is_empty() {
+            self.left = true;
+            pace.leave();
+        }
     }
 
     /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves
@@ -523,20 +482,14 @@ impl State {
         }
     }
 
-    /// Whether a sender is filling the batch right now, so that writing it already would make small pieces, and how.
-    /// For the I/O thread. A stream is left alone only while its sender writes something between two looks: what it
-    /// leaves behind at its end waits for two of them at the most.
-    fn is_growing(&mut self) -> Option<Pumped> {
-        let more = self.seen.messages != self.counts.messages;
-        let writes = self.seen.bytes != self.counts.bytes;
-        self.seen = self.counts;
-        let growing = more && self.front.is_empty() && (self.looks <= FEW_LOOKS || writes);
-        self.looks = if growing { self.looks + 1 } else { 0 };
-        growing.then_some(if self.looks <= FEW_LOOKS {
-            Pumped::Contended
-        } else {
-            Pumped::Streaming
-        })
+    /// How the I/O thread goes on if it had better not write now.
+    fn look(&mut self) -> Option<Pumped> {
+        let flushed = std::mem::take(&mut self.flushed);
+        let is_idle = self.is_empty();
+        if !self.front.is_empty() {
+            return None;
+        }
+        self.looks.look(self.counts, is_idle, flushed)
     }
 
     /// Makes the filled batch the one to be written; false if there is nothing to write.

@@ -19,6 +19,8 @@ pub(crate) struct Pace {
     sent: u32,
     /// A message has met a connection that belongs to another process.
     stranded: bool,
+    /// The pipe written to last has begun a batch that waits to be written.
+    left: bool,
 }
 
 impl Pace {
@@ -76,6 +78,17 @@ impl Pace {
     /// Whether the sender had better wait until less is queued. Tells once.
     pub(crate) fn take_heavy(&mut self) -> bool {
         std::mem::take(&mut self.heavy)
+    }
+
+    /// A message waits in its pipe, the first in a while.
+    pub(super) fn leave(&mut self) {
+        self.left = true;
+    }
+
+    /// Whether that is so. Tells once.
+    #[inline]
+    pub(crate) fn take_left(&mut self) -> bool {
+        std::mem::take(&mut self.left)
     }
 
     /// Whether the message at hand is best written at once: the first after a wait or a pause, unless many followed the

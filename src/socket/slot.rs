@@ -270,6 +270,13 @@ impl Slot {
         }
     }
 
+    /// Writes what waits, if this process does that itself.
+    pub(super) fn flush(&self) {
+        if let Way::Wire { pipe, .. } = &self.way {
+            pipe.outgoing.flush();
+        }
+    }
+
     pub(super) fn has_room(&self) -> bool {
         match &self.way {
             Way::Wire { pipe, .. } => pipe.outgoing.has_room(),

@@ -4,6 +4,8 @@
 //! Always true: it is only touched under the socket's lock; a pipe is in here from its `attached` to its `detached`.
 //! Must not know: which pipe a message should take.
 
+mod waiting;
+
 use std::sync::Arc;
 
 use highwater_patterns::{DropCause, Message, PipeId, PipeMap, Pipes, Received, SocketType};
@@ -16,9 +18,6 @@ use crate::peer::PeerInfo;
 use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 
-/// The most links that a receiver reads itself; waiting for more costs more than it saves.
-const MOST_LENT: usize = 8;
-
 /// The pipes of one socket.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -26,6 +25,8 @@ pub(crate) struct Table {
     telemetry: Arc<Telemetry>,
     kind: SocketType,
     pace: Pace,
+    /// Pipes in which messages may wait to be written.
+    unflushed: Vec<PipeId>,
     /// Where a message for many pipes is framed.
     framed: Batch,
     dropped: Dropped,
@@ -48,6 +49,7 @@ impl Table {
             telemetry,
             kind,
             pace: Pace::default(),
+            unflushed: Vec::new(),
             framed: Batch::default(),
             dropped: Dropped::default(),
             past: Counts::default(),
@@ -345,74 +347,6 @@ impl Table {
         self.pipes.values().for_each(Slot::has_stalled);
     }
 
-    /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
-    /// nothing else to wait for.
-    pub(super) fn is_lendable(&self) -> bool {
-        self.lanes == 0
-            && self.pipes.len() <= MOST_LENT
-            && self.pipes.values().any(|slot| slot.live_wire().is_some())
-    }
-
-    /// Borrows the readers of all live links; the pipes whose readers came just now.
-    pub(super) fn borrow_readers(&mut self) -> Vec<PipeId> {
-        let not_here = |slot: &&mut Slot| slot.live_wire().is_some_and(|(_, lent)| !lent);
-        self.pipes
-            .values_mut()
-            .filter(not_here)
-            .filter_map(|slot| slot.intake()?.borrow_reader().then(|| slot.id()))
-            .collect()
-    }
-
-    /// Gives all borrowed readers back.
-    pub(crate) fn return_readers(&mut self) {
-        self.pipes
-            .values_mut()
-            .filter_map(Slot::intake)
-            .for_each(|intake| intake.return_reader());
-    }
-
-    /// The links whose readers are here.
-    pub(super) fn lent(&self) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
-        self.pipes
-            .values()
-            .filter_map(|slot| match slot.live_wire()? {
-                (wire, true) => Some((slot.id(), wire)),
-                (_, false) => None,
-            })
-    }
-
-    /// Reads once from a lent link; true if bytes came.
-    pub(super) fn fill(&mut self, pipe: PipeId) -> bool {
-        self.pipes
-            .get_mut(pipe)
-            .and_then(Slot::intake)
-            .is_some_and(|intake| intake.fill())
-    }
-
-    /// Whether messages may come from within the process.
-    pub(super) fn has_lanes(&self) -> bool {
-        self.lanes > 0
-    }
-
-    /// The lanes within the process that can be read.
-    pub(super) fn lanes(&self) -> impl Iterator<Item = (PipeId, &Arc<Lane>)> {
-        self.pipes
-            .values()
-            .filter_map(|slot| Some((slot.id(), slot.lane()?.incoming()?)))
-    }
-
-    /// Before a wait: from now on news from within the process is told. The pipes where there is some already.
-    pub(crate) fn listen_within(&mut self) -> Vec<PipeId> {
-        if self.lanes == 0 {
-            return Vec::new();
-        }
-        self.pipes
-            .values()
-            .filter(|slot| slot.lane().is_some_and(InprocEnd::wait_for_news))
-            .map(Slot::id)
-            .collect()
-    }
-
     /// The next message of any size; subscriptions that nobody asked for are dropped.
     fn read_any_message(&mut self, pipe: PipeId, into: &mut Message) -> bool {
         loop {
@@ -447,6 +381,9 @@ impl Pipes for Table {
         if !taken && self.pace.is_stranded() {
             self.strand(pipe, message);
         }
+        if self.pace.take_left() {
+            self.leave(pipe);
+        }
         taken
     }
 
@@ -461,6 +398,9 @@ impl Pipes for Table {
                 .is_some_and(|slot| slot.push_copy(message, framed, pace));
             if !taken {
                 full(*pipe);
+            }
+            if self.pace.take_left() {
+                self.leave(*pipe);
             }
         }
         if self.pace.is_stranded()

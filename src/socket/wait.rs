@@ -326,6 +326,7 @@ impl Core {
                     return Err(RecvFailure::Ended(Ended::Forked));
                 }
             }
+            state.table.flush();
             self.sweep(&mut state);
             if let Some(ended) = state.ended {
                 // It had retired, and the last pipe has just been read to the end.

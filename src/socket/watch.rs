@@ -184,6 +184,7 @@ impl Core {
             }
             let news = state.table.listen_within();
             if news.is_empty() {
+                state.table.flush();
                 self.sweep(state);
                 return false;
             }

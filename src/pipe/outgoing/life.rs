@@ -1,0 +1,70 @@
+//! The way out from one connection to the next, and to its end.
+//!
+//! Owns: what becomes of messages when a connection comes, goes or is the last.
+//! Always true: a message that no connection has delivered whole stays, in order, until it is discarded and counted.
+//! Must not know: why a connection comes or goes.
+
+use std::sync::Arc;
+
+use super::{Outgoing, Wire};
+
+impl Outgoing {
+    /// A connection is there: what waits will be written to it.
+    pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
+        let mut state = self.lock();
+        state.wire = Some(wire);
+        state.blocked = false;
+        state.broken = false;
+        state.ended = false;
+        state.scheduled = false;
+        if !state.is_empty() {
+            state.schedule();
+        }
+    }
+
+    /// The connection is gone. Messages that it did not deliver whole stay, in order, for the next one.
+    pub(crate) fn detach(&self) {
+        let mut state = self.lock();
+        debug_assert!(
+            !state.busy,
+            "the thread that detaches is the one that writes"
+        );
+        state.wire = None;
+        state.commands.clear();
+        let written = std::mem::take(&mut state.written);
+        state.front.rewind(written);
+        if state.front.messages() > 0 {
+            let newer = std::mem::take(&mut state.back);
+            let mut older = std::mem::take(&mut state.front);
+            older.extend_from(&newer);
+            state.back = older;
+        }
+        state.front.clear();
+        state.flying = 0;
+        state.flying_bytes = 0;
+        state.blocked = false;
+        state.scheduled = false;
+    }
+
+    /// Takes no more messages. Those in here still go out, if a connection lets them.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Takes nothing more for this connection, if no message is taken any more and all is written; says so.
+    pub(crate) fn end(&self) -> bool {
+        let mut state = self.lock();
+        state.ended = state.closed && state.is_empty();
+        state.ended
+    }
+
+    /// Forgets what waits; says how many messages that were.
+    pub(crate) fn discard(&self) -> usize {
+        let mut state = self.lock();
+        let lost = state.queued();
+        state.closed = true;
+        state.back.clear();
+        state.commands.clear();
+        lost
+    }
+}

@@ -1,0 +1,112 @@
+//! The pipes of a socket that is about to wait for input: what it still has to write, which links it reads itself, and
+//! what comes from within the process.
+//!
+//! Owns: which pipes are flushed, and which links are worth borrowing.
+//! Always true: after a flush, whatever waits in a pipe waits for its peer or for the I/O thread, not for its socket.
+//! Must not know: how the socket waits.
+
+use std::sync::Arc;
+
+use highwater_patterns::{PipeId, SocketType};
+
+use super::Table;
+use crate::pipe::{InprocEnd, Lane, Wire};
+use crate::socket::slot::Slot;
+
+/// The most links that a receiver reads itself; waiting for more costs more than it saves.
+const MOST_LENT: usize = 8;
+
+impl Table {
+    /// Messages wait in `pipe`: a socket that receives writes them before it waits for input. Who only sends has the
+    /// I/O thread for that.
+    pub(super) fn leave(&mut self, pipe: PipeId) {
+        if matches!(self.kind, SocketType::Push | SocketType::Pub) {
+            return;
+        }
+        if self.unflushed.len() > self.pipes.len() {
+            let Self {
+                unflushed, pipes, ..
+            } = self;
+            unflushed.retain(|pipe| pipes.get(*pipe).is_some());
+        }
+        self.unflushed.push(pipe);
+    }
+
+    /// The socket is about to wait for input: what it has sent goes out.
+    #[inline]
+    pub(in crate::socket) fn flush(&mut self) {
+        for pipe in self.unflushed.drain(..) {
+            if let Some(slot) = self.pipes.get(pipe) {
+                slot.flush();
+            }
+        }
+    }
+
+    /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
+    /// nothing else to wait for.
+    pub(in crate::socket) fn is_lendable(&self) -> bool {
+        self.lanes == 0
+            && self.pipes.len() <= MOST_LENT
+            && self.pipes.values().any(|slot| slot.live_wire().is_some())
+    }
+
+    /// Borrows the readers of all live links; the pipes whose readers came just now.
+    pub(in crate::socket) fn borrow_readers(&mut self) -> Vec<PipeId> {
+        let not_here = |slot: &&mut Slot| slot.live_wire().is_some_and(|(_, lent)| !lent);
+        self.pipes
+            .values_mut()
+            .filter(not_here)
+            .filter_map(|slot| slot.intake()?.borrow_reader().then(|| slot.id()))
+            .collect()
+    }
+
+    /// Gives all borrowed readers back.
+    pub(crate) fn return_readers(&mut self) {
+        self.pipes
+            .values_mut()
+            .filter_map(Slot::intake)
+            .for_each(|intake| intake.return_reader());
+    }
+
+    /// The links whose readers are here.
+    pub(in crate::socket) fn lent(&self) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
+        self.pipes
+            .values()
+            .filter_map(|slot| match slot.live_wire()? {
+                (wire, true) => Some((slot.id(), wire)),
+                (_, false) => None,
+            })
+    }
+
+    /// Reads once from a lent link; true if bytes came.
+    pub(in crate::socket) fn fill(&mut self, pipe: PipeId) -> bool {
+        self.pipes
+            .get_mut(pipe)
+            .and_then(Slot::intake)
+            .is_some_and(|intake| intake.fill())
+    }
+
+    /// Whether messages may come from within the process.
+    pub(in crate::socket) fn has_lanes(&self) -> bool {
+        self.lanes > 0
+    }
+
+    /// The lanes within the process that can be read.
+    pub(in crate::socket) fn lanes(&self) -> impl Iterator<Item = (PipeId, &Arc<Lane>)> {
+        self.pipes
+            .values()
+            .filter_map(|slot| Some((slot.id(), slot.lane()?.incoming()?)))
+    }
+
+    /// Before a wait: from now on news from within the process is told. The pipes where there is some already.
+    pub(crate) fn listen_within(&mut self) -> Vec<PipeId> {
+        if self.lanes == 0 {
+            return Vec::new();
+        }
+        self.pipes
+            .values()
+            .filter(|slot| slot.lane().is_some_and(InprocEnd::wait_for_news))
+            .map(Slot::id)
+            .collect()
+    }
+}
