@@ -22,6 +22,7 @@ over_every_transport!(
     a_peer_may_be_named_by_the_end_that_connects,
     a_probe_tells_the_router_who_is_there,
     a_name_that_is_free_again_can_be_taken,
+    the_last_of_many_bursts_arrives_though_its_sender_waits_for_nothing,
 );
 
 // With a raw peer, or with a connection that is lost and comes back.
@@ -51,6 +52,37 @@ fn fill(router: &Router, id: &RoutingId) -> (usize, RouteError) {
         match router.send_to(id, vec![7; 1 << 20]) {
             Ok(()) => taken += 1,
             Err(refused) => return (taken, refused),
+        }
+    }
+}
+
+fn the_last_of_many_bursts_arrives_though_its_sender_waits_for_nothing(place: &Place) {
+    const BURST: usize = 20;
+    let context = Context::new();
+    let dealer = Dealer::new(&context);
+    let at = dealer.bind(place.any().as_str()).expect("bound");
+    let other = Dealer::new(&context);
+    other.connect(&at).expect("connects");
+    for round in 0..50 {
+        for _ in 0..BURST {
+            dealer.send("to one that answers").expect("sent");
+        }
+        for _ in 0..BURST {
+            other.recv_timeout(PATIENCE).expect("arrives");
+            other.send("answer").expect("sent");
+        }
+        for _ in 0..BURST {
+            // Looks in vain at times, as one that has something else to do.
+            if round % 2 == 0 || dealer.try_recv().is_err() {
+                dealer.recv_timeout(PATIENCE).expect("an answer");
+            }
+        }
+        for _ in 0..BURST {
+            dealer.send("to one that does not").expect("sent");
+        }
+        // The dealer does not wait now.
+        for _ in 0..BURST {
+            other.recv_timeout(PATIENCE).expect("arrives");
         }
     }
 }
