@@ -14,17 +14,40 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use self::bare::Crowd;
 pub(crate) use self::say::{Report, complain, say};
 use self::show::{GO, Show, publish, take_in_turn};
 use crate::peers::{Entry, Failure, Outcome, Peer, Role, Socket};
 use crate::plan::{
-    Cell, STORM_MESSAGES, STORM_SIZE, Scenario, TOPIC_SUBSCRIBERS, Transport, WINDOW,
+    AMONG_IDLE_SIZE, Cell, STORM_MESSAGES, STORM_SIZE, STREAMS, Scenario, TOPIC_SUBSCRIBERS,
+    Transport, WINDOW,
 };
 
 #[cfg(target_os = "linux")]
-mod idle;
+mod bare;
 mod say;
 mod show;
+
+#[cfg(not(target_os = "linux"))]
+mod bare {
+    use crate::peers::{Failure, Outcome};
+
+    pub(super) enum Crowd {}
+
+    impl Crowd {
+        pub(super) fn connect(_to: &str, _connections: usize) -> Outcome<Self> {
+            Err(Failure::Unsupported("measured on Linux"))
+        }
+
+        pub(super) fn stay(self) -> Outcome<()> {
+            match self {}
+        }
+
+        pub(super) fn stream(self, _size: usize) -> Outcome<()> {
+            match self {}
+        }
+    }
+}
 
 /// What one child is asked to do.
 #[derive(Debug, Clone)]
@@ -137,6 +160,8 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
         Scenario::ConnectStorm { connections } | Scenario::Idle { connections } => {
             (Role::Pull, connections)
         }
+        Scenario::AmongIdle { connections } => (Role::Pull, connections + 1),
+        Scenario::IoThreads { .. } => (Role::Pull, STREAMS),
     };
     let (mut socket, endpoint) = peer.bind(role, &job.at, expected).await?;
     if let Some(show) = Show::of(job.cell.scenario) {
@@ -146,12 +171,10 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
     }
     tell(Report::Ready(endpoint));
     match job.cell.scenario {
-        Scenario::PushPull { size } => {
-            count(job, size, async |wanted| {
-                take(&mut socket, size, wanted).await
-            })
-            .await
+        Scenario::PushPull { size } | Scenario::IoThreads { size, .. } => {
+            count_all(job, &mut socket, size).await
         }
+        Scenario::AmongIdle { .. } => count_all(job, &mut socket, AMONG_IDLE_SIZE).await,
         Scenario::ReqRep { .. } | Scenario::RouterDealer { .. } => loop {
             socket.echo().await?;
         },
@@ -219,23 +242,31 @@ async fn connected<P: Peer>(peer: &P, job: &Job, to: &str) -> Outcome<()> {
             }
             stay(pushes).await
         }
-        Scenario::Idle { connections } => stay_idle(to, connections),
+        Scenario::Idle { connections } => {
+            let begin = Instant::now();
+            let crowd = Crowd::connect(to, connections)?;
+            let nanos = nanos(begin.elapsed());
+            say(Report::Connected { nanos });
+            crowd.stay()
+        }
+        Scenario::AmongIdle { connections } => {
+            let crowd = Crowd::connect(to, connections)?;
+            std::thread::spawn(move || crowd.stay().map_err(complain));
+            let mut push = peer.connect(Role::Push, to).await?;
+            stream(&mut push, &[b'.'; AMONG_IDLE_SIZE]).await
+        }
+        Scenario::IoThreads { size, .. } => Crowd::connect(to, STREAMS)?.stream(size),
     }
-}
-
-#[cfg(target_os = "linux")]
-fn stay_idle(to: &str, connections: usize) -> Outcome<()> {
-    idle::connect_and_stay(to, connections)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn stay_idle(_to: &str, _connections: usize) -> Outcome<()> {
-    Err(Failure::Unsupported("measured on Linux"))
 }
 
 /// Keeps what it is given until the process is killed; a runtime on this thread goes on meanwhile.
 async fn stay<T>(_kept: T) -> Outcome<()> {
     std::future::pending().await
+}
+
+/// Counts the messages of `size` bytes that `socket` receives.
+async fn count_all(job: &Job, socket: &mut impl Socket, size: usize) -> Outcome<()> {
+    count(job, size, async |wanted| take(socket, size, wanted).await).await
 }
 
 async fn stream(socket: &mut impl Socket, body: &[u8]) -> Outcome<()> {

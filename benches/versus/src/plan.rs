@@ -37,6 +37,10 @@ pub(crate) enum Scenario {
     ConnectStorm { connections: usize },
     /// So many peers connect and fall silent: what they cost the PULL's process, as [`IDLE_ASPECTS`].
     Idle { connections: usize },
+    /// One PUSH streams to a PULL to which so many other peers are connected, which are silent: messages a second.
+    AmongIdle { connections: usize },
+    /// [`STREAMS`] peers stream to one PULL, whose context has so many I/O threads: messages a second.
+    IoThreads { threads: usize, size: usize },
 }
 
 /// Requests a DEALER keeps under way.
@@ -47,6 +51,10 @@ pub(crate) const TOPIC_SUBSCRIBERS: usize = 8;
 pub(crate) const STORM_MESSAGES: usize = 10;
 /// Body size in the connect storm.
 pub(crate) const STORM_SIZE: usize = 64;
+/// Body size of the stream among idle connections.
+pub(crate) const AMONG_IDLE_SIZE: usize = 64;
+/// Connections that the I/O threads share: far more than a highwater socket reads itself, which is eight.
+pub(crate) const STREAMS: usize = 64;
 
 /// What is told of idle connections: bytes each, seconds until all have their handshakes behind them, CPU time at rest.
 pub(crate) const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
@@ -89,6 +97,16 @@ pub(crate) const ALL: &[&str] = &[
     "tcp/topics/10000x64",
     "tcp/connect-storm/5000",
     "tcp/idle/10000",
+    "tcp/among-idle/0",
+    "tcp/among-idle/100",
+    "tcp/among-idle/1000",
+    "tcp/among-idle/10000",
+    "tcp/io-threads/1x64",
+    "tcp/io-threads/2x64",
+    "tcp/io-threads/4x64",
+    "tcp/io-threads/1x1024",
+    "tcp/io-threads/2x1024",
+    "tcp/io-threads/4x1024",
 ];
 
 /// The cells of `--quick`: one of each kind that takes seconds, and the sizes where the costs differ in nature.
@@ -155,6 +173,14 @@ impl Cell {
             _ => &[""],
         }
     }
+
+    /// How many I/O threads the cell asks for, if that is what it is about.
+    pub(crate) fn io_threads(self) -> Option<usize> {
+        match self.scenario {
+            Scenario::IoThreads { threads, .. } => Some(threads),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Transport {
@@ -178,6 +204,8 @@ impl fmt::Display for Cell {
             Scenario::Topics { topics, size } => write!(f, "topics/{topics}x{size}"),
             Scenario::ConnectStorm { connections } => write!(f, "connect-storm/{connections}"),
             Scenario::Idle { connections } => write!(f, "idle/{connections}"),
+            Scenario::AmongIdle { connections } => write!(f, "among-idle/{connections}"),
+            Scenario::IoThreads { threads, size } => write!(f, "io-threads/{threads}x{size}"),
         }
     }
 }
@@ -204,7 +232,8 @@ fn parse(name: &str) -> Option<Cell> {
         .split('x')
         .map(|number| number.parse().ok())
         .collect::<Option<_>>()?;
-    if segments.next().is_some() || numbers.contains(&0) {
+    // Nobody idle is what a crowd is compared with; of anything else there is some.
+    if segments.next().is_some() || numbers.contains(&0) && scenario != "among-idle" {
         return None;
     }
     let scenario = match (scenario, &numbers[..]) {
@@ -217,6 +246,8 @@ fn parse(name: &str) -> Option<Cell> {
         }
         ("connect-storm", &[connections]) => Scenario::ConnectStorm { connections },
         ("idle", &[connections]) => Scenario::Idle { connections },
+        ("among-idle", &[connections]) => Scenario::AmongIdle { connections },
+        ("io-threads", &[threads, size]) => Scenario::IoThreads { threads, size },
         _ => return None,
     };
     Some(Cell {
@@ -276,6 +307,9 @@ mod tests {
             "tcp/router-dealer/64",
             "tcp/push-pull/1/2",
             "tcp/topics/9x64",
+            "tcp/idle/0",
+            "tcp/io-threads/0x64",
+            "tcp/io-threads/2",
         ] {
             assert!(name.parse::<Cell>().is_err(), "{name}");
         }

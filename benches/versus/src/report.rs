@@ -94,7 +94,7 @@ fn cpu_table(text: &mut String, options: &Options, results: &[CellResult]) {
     if results.is_empty() {
         return;
     }
-    text.push_str("\nCPU seconds of both sides per million messages (or round trips).\n\n");
+    text.push_str("\nCPU seconds of both sides per million messages (or round trips); in io-threads of the PULL's process alone.\n\n");
     table(text, options, results, |result, peer| {
         cpu(&result.of_peers[peer]).map_or("-".to_owned(), |seconds| format!("{seconds:.3}"))
     });

@@ -227,6 +227,7 @@ impl Measurement<'_> {
     fn take(&self, folder: &Path) -> Result<Vec<Sample>, Trouble> {
         let patience = match self.cell.scenario {
             Scenario::ConnectStorm { .. } | Scenario::Idle { .. } => LONG_PATIENCE,
+            Scenario::AmongIdle { .. } => LONG_PATIENCE + self.options.warm_up + self.options.span,
             _ => PATIENCE + self.options.warm_up + self.options.span,
         };
         let patience = patience.min(self.options.limit);
@@ -260,7 +261,7 @@ impl Measurement<'_> {
                     children.push(self.start(Side::Connect, &at, &sender)?);
                 }
                 Report::Joined => children[0].let_go(),
-                Report::Begin => begun = Some((Instant::now(), cpu(&children))),
+                Report::Begin => begun = Some((Instant::now(), self.cpu(&children))),
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::Connected { nanos } => {
                     let Scenario::Idle { connections } = self.cell.scenario else {
@@ -286,7 +287,7 @@ impl Measurement<'_> {
                     };
                     return Ok(vec![Sample {
                         figure,
-                        cpu: per_million(cpu_before, &children, messages),
+                        cpu: self.cpu_per_million(cpu_before, &children, messages),
                     }]);
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -298,13 +299,34 @@ impl Measurement<'_> {
                     };
                     return Ok(vec![Sample {
                         figure,
-                        cpu: per_million(cpu_before, &children, count),
+                        cpu: self.cpu_per_million(cpu_before, &children, count),
                     }]);
                 }
                 Report::Unsupported(why) => return Err(Trouble::Unsupported(why)),
                 Report::Failed(why) => return Err(Trouble::Failed(why)),
             }
         }
+    }
+
+    /// CPU time that the measured ones of `children` have used so far.
+    fn cpu(&self, children: &[process::Child]) -> Option<Duration> {
+        let measured = match self.cell.scenario {
+            // The other side is bare sockets.
+            Scenario::IoThreads { .. } => &children[..1],
+            _ => children,
+        };
+        measured.iter().map(process::Child::cpu).sum()
+    }
+
+    fn cpu_per_million(
+        &self,
+        before: Option<Duration>,
+        children: &[process::Child],
+        messages: u64,
+    ) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let millions = messages as f64 / 1e6;
+        Some((self.cpu(children)?.saturating_sub(before?)).as_secs_f64() / millions)
     }
 
     fn start(
@@ -409,21 +431,6 @@ fn gone(children: &[process::Child], connecter: bool) -> Trouble {
 
 fn out_of_turn() -> Trouble {
     Trouble::Failed("a result before its beginning".to_owned())
-}
-
-/// CPU time that all `children` have used so far.
-fn cpu(children: &[process::Child]) -> Option<Duration> {
-    children.iter().map(process::Child::cpu).sum()
-}
-
-fn per_million(
-    before: Option<Duration>,
-    children: &[process::Child],
-    messages: u64,
-) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let millions = messages as f64 / 1e6;
-    Some((cpu(children)?.saturating_sub(before?)).as_secs_f64() / millions)
 }
 
 /// A folder for ipc sockets, removed with its contents in the end.

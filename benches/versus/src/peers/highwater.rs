@@ -1,4 +1,4 @@
-//! `highwater`, with its defaults: one I/O thread, blocking calls.
+//! `highwater`, with its defaults: one I/O thread unless a cell is about their number, blocking calls.
 
 use highwater::{Context, Dealer, Endpoint, Message, Pub, Pull, Push, Rep, Req, Router, Sub};
 
@@ -22,9 +22,10 @@ pub(super) enum HighwaterSocket {
 }
 
 impl Highwater {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(io_threads: Option<usize>) -> Self {
+        let builder = Context::builder().io_threads(io_threads.unwrap_or(1));
         Self {
-            context: Context::new(),
+            context: builder.build(),
         }
     }
 

@@ -13,6 +13,7 @@ pub(super) struct Libzmq {
 struct Contexts {
     current: zmq::Context,
     sockets: usize,
+    io_threads: usize,
 }
 
 pub(super) struct LibzmqSocket {
@@ -24,23 +25,17 @@ pub(super) struct LibzmqSocket {
 const SOCKETS_PER_CONTEXT: usize = 1000;
 
 impl Libzmq {
-    pub(super) fn new() -> Self {
-        let contexts = Contexts {
-            current: zmq::Context::new(),
-            sockets: 0,
-        };
-        Self {
+    pub(super) fn new(io_threads: Option<usize>) -> Outcome<Self> {
+        let contexts = Contexts::new(io_threads.unwrap_or(1))?;
+        Ok(Self {
             contexts: Arc::new(Mutex::new(contexts)),
-        }
+        })
     }
 
     fn socket(&self, role: Role) -> Outcome<LibzmqSocket> {
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
         if contexts.sockets == SOCKETS_PER_CONTEXT {
-            *contexts = Contexts {
-                current: zmq::Context::new(),
-                sockets: 0,
-            };
+            *contexts = Contexts::new(contexts.io_threads)?;
         }
         contexts.sockets += 1;
         let socket = contexts.current.socket(match role {
@@ -61,6 +56,18 @@ impl Libzmq {
         Ok(LibzmqSocket {
             socket,
             message: zmq::Message::new(),
+        })
+    }
+}
+
+impl Contexts {
+    fn new(io_threads: usize) -> Outcome<Self> {
+        let current = zmq::Context::new();
+        current.set_io_threads(i32::try_from(io_threads)?)?;
+        Ok(Self {
+            current,
+            sockets: 0,
+            io_threads,
         })
     }
 }

@@ -143,70 +143,85 @@ pub(crate) fn all() -> Vec<Entry> {
             name: LIBZMQ,
             package: "zmq",
             settings: "one I/O thread, high-water marks 1000",
-            run: |job| drive(libzmq::Libzmq::new(), job),
+            run: |job| drive(libzmq::Libzmq::new(job.cell.io_threads())?, job),
         },
         #[cfg(feature = "highwater")]
         Entry {
             name: "highwater",
             package: "highwater",
             settings: "defaults: one I/O thread, high-water marks 1000",
-            run: |job| drive(highwater::Highwater::new(), job),
+            run: |job| drive(highwater::Highwater::new(job.cell.io_threads()), job),
         },
         #[cfg(all(feature = "monocoque-uring", not(feature = "monocoque-tokio")))]
         Entry {
             name: "monocoque",
             package: "monocoque-rs",
             settings: "io_uring, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
-            run: |job| drive(monocoque::Monocoque::new()?, job),
+            run: |job| {
+                no_io_threads(job)?;
+                drive(monocoque::Monocoque::new()?, job)
+            },
         },
         #[cfg(feature = "monocoque-tokio")]
         Entry {
             name: "monocoque",
             package: "monocoque-rs",
             settings: "tokio, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
-            run: |job| drive(monocoque::Monocoque::new()?, job),
+            run: |job| {
+                no_io_threads(job)?;
+                drive(monocoque::Monocoque::new()?, job)
+            },
         },
         #[cfg(feature = "omq")]
         Entry {
             name: "omq",
             package: "omq-tokio",
             settings: "blocking sockets on a context with one I/O thread, high-water marks 1000",
-            run: |job| drive(omq::Omq::blocking(), job),
+            run: |job| drive(omq::Omq::blocking(job.cell.io_threads()), job),
         },
         #[cfg(feature = "omq")]
         Entry {
             name: "omq-1t",
             package: "omq-tokio",
             settings: "on the caller's current-thread tokio runtime, high-water marks 1000",
-            run: |job| drive(omq::Omq::one_thread()?, job),
+            run: |job| {
+                no_io_threads(job)?;
+                drive(omq::Omq::one_thread()?, job)
+            },
         },
         #[cfg(feature = "rzmq")]
         Entry {
             name: "rzmq",
             package: "rzmq",
             settings: "tokio, as many workers as cores, TCP_CORK for PUSH, high-water marks 1000",
-            run: |job| drive(rzmq::Rzmq::new(job.cell, false)?, job),
+            run: |job| drive(rzmq::Rzmq::multi_thread(job.cell)?, job),
         },
         #[cfg(feature = "rzmq")]
         Entry {
             name: "rzmq-1t",
             package: "rzmq",
             settings: "tokio current-thread, TCP_CORK for PUSH, high-water marks 1000",
-            run: |job| drive(rzmq::Rzmq::new(job.cell, true)?, job),
+            run: |job| {
+                no_io_threads(job)?;
+                drive(rzmq::Rzmq::one_thread(job.cell)?, job)
+            },
         },
         #[cfg(feature = "zeromq")]
         Entry {
             name: "zeromq",
             package: "zeromq",
             settings: "tokio, two workers; it has no high-water mark to set",
-            run: |job| drive(zeromq::Zeromq::new(false)?, job),
+            run: |job| drive(zeromq::Zeromq::multi_thread(job.cell.io_threads())?, job),
         },
         #[cfg(feature = "zeromq")]
         Entry {
             name: "zeromq-1t",
             package: "zeromq",
             settings: "tokio current-thread; it has no high-water mark to set",
-            run: |job| drive(zeromq::Zeromq::new(true)?, job),
+            run: |job| {
+                no_io_threads(job)?;
+                drive(zeromq::Zeromq::one_thread()?, job)
+            },
         },
         Entry {
             name: "floor",
@@ -216,6 +231,21 @@ pub(crate) fn all() -> Vec<Entry> {
             run: |job| drive(floor::Floor::new(), job),
         },
     ]
+}
+
+/// Refuses the cells that are about I/O threads.
+#[cfg(any(
+    feature = "monocoque-uring",
+    feature = "monocoque-tokio",
+    feature = "omq",
+    feature = "rzmq",
+    feature = "zeromq"
+))]
+fn no_io_threads(job: &Job) -> Outcome<()> {
+    match job.cell.io_threads() {
+        Some(_) => Err(Failure::Unsupported("it has no I/O threads")),
+        None => Ok(()),
+    }
 }
 
 /// The peer every other is measured against.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use omq_tokio::{Context, Endpoint, Message, Options, SocketType, blocking};
+use omq_tokio::{Context, ContextConfig, Endpoint, Message, Options, SocketType, blocking};
 use tokio::runtime::Runtime;
 
 use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready, send_high_water};
@@ -22,8 +22,9 @@ pub(super) enum OmqSocket {
 }
 
 impl Omq {
-    pub(super) fn blocking() -> Self {
-        Self::Blocking(Context::new())
+    pub(super) fn blocking(io_threads: Option<usize>) -> Self {
+        let io_threads = io_threads.unwrap_or(1);
+        Self::Blocking(Context::with_config(ContextConfig { io_threads }))
     }
 
     pub(super) fn one_thread() -> io::Result<Self> {

@@ -1,13 +1,12 @@
 //! `rzmq`: asynchronous, on tokio, a session task for each connection.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rzmq::socket::{LAST_ENDPOINT, MAX_CONNECTIONS, RCVHWM, SNDHWM, SUBSCRIBE, TCP_CORK};
 use rzmq::{Context, Msg, SocketType};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, send_high_water};
 use crate::plan::{Cell, Scenario, Transport};
@@ -27,28 +26,34 @@ pub(super) struct RzmqSocket {
 }
 
 impl Rzmq {
-    pub(super) fn new(cell: Cell, one_thread: bool) -> Outcome<Self> {
-        let runtime: io::Result<Runtime> = if one_thread {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-        } else {
-            tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-        };
-        let runtime = Arc::new(runtime?);
+    /// On as many tokio workers as the cell asks for I/O threads, or as there are cores.
+    pub(super) fn multi_thread(cell: Cell) -> Outcome<Self> {
+        let mut builder = Builder::new_multi_thread();
+        if let Some(workers) = cell.io_threads() {
+            builder.worker_threads(workers);
+        }
+        Self::new(cell, builder, false)
+    }
+
+    pub(super) fn one_thread(cell: Cell) -> Outcome<Self> {
+        Self::new(cell, Builder::new_current_thread(), true)
+    }
+
+    fn new(cell: Cell, mut builder: Builder, one_thread: bool) -> Outcome<Self> {
+        let runtime = Arc::new(builder.enable_all().build()?);
         let entered = runtime.enter();
         let context = Context::new()?;
         drop(entered);
         // It gains half as much again on a stream from 1 KiB on; where a batch ends, its last message waits 200 ms for it.
-        let cork =
-            cell.transport == Transport::Tcp && matches!(cell.scenario, Scenario::PushPull { .. });
+        let stream = matches!(
+            cell.scenario,
+            Scenario::PushPull { .. } | Scenario::AmongIdle { .. }
+        );
         Ok(Self {
             runtime,
             context,
             one_thread,
-            cork,
+            cork: cell.transport == Transport::Tcp && stream,
         })
     }
 

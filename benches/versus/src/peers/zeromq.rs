@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use zeromq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
     Socket as _, SocketRecv, SocketSend, SubSocket, ZmqMessage,
@@ -31,19 +31,20 @@ pub(super) enum ZeromqSocket {
 }
 
 impl Zeromq {
-    pub(super) fn new(one_thread: bool) -> io::Result<Self> {
-        let runtime = if one_thread {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?
-        } else {
-            tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()?
-        };
+    /// On as many tokio workers as a cell asks for I/O threads, or two.
+    pub(super) fn multi_thread(workers: Option<usize>) -> io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(workers.unwrap_or(2));
+        Self::new(builder, false)
+    }
+
+    pub(super) fn one_thread() -> io::Result<Self> {
+        Self::new(Builder::new_current_thread(), true)
+    }
+
+    fn new(mut builder: Builder, one_thread: bool) -> io::Result<Self> {
         Ok(Self {
-            runtime: Arc::new(runtime),
+            runtime: Arc::new(builder.enable_all().build()?),
             one_thread,
         })
     }
