@@ -2,11 +2,20 @@
 
 use std::fmt::Write as _;
 
-/// The bars of one cell: a library, and its ratio to libzmq.
+/// The bars of one cell.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) name: String,
-    pub(crate) bars: Vec<(&'static str, f64)>,
+    pub(crate) bars: Vec<Bar>,
+}
+
+/// A library, and its ratio to libzmq.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    pub(crate) library: &'static str,
+    pub(crate) ratio: f64,
+    /// What stands behind the figure.
+    pub(crate) mark: &'static str,
 }
 
 /// The least and the greatest ratio with a place of its own; what lies beyond is drawn at the edge.
@@ -64,8 +73,8 @@ pub(crate) fn draw(groups: &[Group], caption: &str) -> String {
             x = LEFT - 8.0,
             name = escape(&group.name)
         );
-        for &(library, ratio) in &group.bars {
-            bar(&mut svg, y, library, ratio);
+        for bar in &group.bars {
+            draw_bar(&mut svg, y, bar);
             y += BAR;
         }
         y += GAP + if group.bars.is_empty() { BAR } else { 0.0 };
@@ -79,14 +88,16 @@ fn legend(svg: &mut String, groups: &[Group]) {
     for (library, colour) in COLOURS {
         if groups
             .iter()
-            .any(|group| group.bars.iter().any(|(name, _)| name == library))
+            .any(|group| group.bars.iter().any(|bar| bar.library == *library))
         {
             let _ = writeln!(
                 svg,
                 r#"<rect x="{x}" y="46" width="11" height="11" fill="{colour}"/><text x="{text}" y="56">{library}</text>"#,
                 text = x + 15.0
             );
-            x += 95.0;
+            #[expect(clippy::cast_precision_loss, reason = "a short name")]
+            let letters = library.len() as f64;
+            x += 40.0 + 6.0 * letters;
         }
     }
 }
@@ -112,17 +123,23 @@ fn axis(svg: &mut String, bottom: f64) {
     }
 }
 
-fn bar(svg: &mut String, y: f64, library: &str, ratio: f64) {
+fn draw_bar(svg: &mut String, y: f64, bar: &Bar) {
+    let &Bar {
+        library,
+        ratio,
+        mark,
+    } = bar;
     let (one, end) = (place(1.0), place(ratio));
     let colour = COLOURS
         .iter()
         .find(|(name, _)| *name == library)
         .map_or("#444444", |(_, c)| c);
     let label = if ratio >= 10.0 {
-        format!("{ratio:.0}")
+        format!("{ratio:.0} {mark}")
     } else {
-        format!("{ratio:.2}")
+        format!("{ratio:.2} {mark}")
     };
+    let label = label.trim_end();
     let _ = writeln!(
         svg,
         r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height}" fill="{colour}"><title>{library} {label}</title></rect><text x="{text:.1}" y="{base:.1}" font-size="8">{label}</text>"#,
@@ -159,14 +176,26 @@ mod tests {
     fn a_chart_names_its_cells_and_escapes_what_it_quotes() {
         let group = Group {
             name: "tcp/push-pull/16".to_owned(),
-            bars: vec![("floor", 18.0)],
+            bars: vec![
+                Bar {
+                    library: "floor",
+                    ratio: 18.0,
+                    mark: "",
+                },
+                Bar {
+                    library: "rzmq",
+                    ratio: 0.5,
+                    mark: "1t",
+                },
+            ],
         };
         let svg = draw(&[group], "a <machine> & its kernel");
         assert!(svg.contains("tcp/push-pull/16") && svg.contains(">18</text>"));
+        assert!(svg.contains(">0.50 1t</text>"));
         assert!(svg.contains("a &lt;machine> &amp; its kernel"));
-        assert_eq!(
-            svg.matches("<rect").count(),
-            svg.matches("fill=\"#b8b8b8\"").count() + 1
-        );
+        let coloured = |colour: &str| svg.matches(&format!("fill=\"{colour}\"")).count();
+        // In the legend and as a bar.
+        assert_eq!((coloured("#b8b8b8"), coloured("#b5546d")), (2, 2));
+        assert_eq!(svg.matches("<rect").count(), 2 + 2 + 1);
     }
 }

@@ -27,7 +27,8 @@ Usage: versus run [OPTIONS]     measure, and print tables
 Options of `run`:
   --quick            a cell of each kind, 0.4 s each
   --cells A,B        these cells: whole names, or beginnings with * for a segment (tcp/push-pull, */req-rep/16)
-  --peers A,B        these peers, in this order; libzmq is what the others are compared with
+  --peers A,B        these peers, in this order; libzmq is what the others are compared with; of a library
+                     and its variant on one thread (rzmq,rzmq-1t) the better is shown in each cell
   --rounds N         rounds; every peer is measured once in each [5]
   --seconds S        length of one measurement [0.7]
   --warm-up S        what precedes it and does not count [0.25]
@@ -73,7 +74,7 @@ fn list() {
     }
     println!("peers:");
     for peer in peers::all() {
-        println!("  {:11} {}", peer.name, peer.settings);
+        println!("  {:14} {}", peer.name, peer.settings);
     }
 }
 

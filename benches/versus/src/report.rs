@@ -1,7 +1,8 @@
 //! What a run found: tables in Markdown, every sample in CSV, a chart.
 //!
 //! Always true: a ratio is taken within one round, and the median of a peer's ratios is reported, so that whatever made
-//! a round slow has slowed both; above 1 is better than libzmq, whatever the cell measures.
+//! a round slow has slowed both; above 1 is better than libzmq, whatever the cell measures. A library that was measured
+//! both ways, with its threads and on one, is shown by the better of the two in each cell, in all tables and the chart.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -49,69 +50,175 @@ fn tables(options: &Options, results: &[CellResult]) -> String {
     for peer in &options.peers {
         let _ = writeln!(text, "- {} {}: {}", peer.name, version(peer), peer.settings);
     }
-    let mut notes = Vec::new();
-    if reference.is_some() {
-        text.push_str("\nRatio to libzmq in the same round; above 1 is better. In brackets: of the 99th percentile.\n\n");
-        table(
-            &mut text,
-            options,
-            results,
-            |result, peer| match reference {
-                Some(reference) if reference != peer => {
-                    ratio_cell(&result.of_peers[peer], &result.of_peers[reference])
-                }
-                _ => absolute_cell(&result.of_peers[peer]),
-            },
+    if columns(&options.peers)
+        .iter()
+        .any(|column| column.peers.len() > 1)
+    {
+        let _ = writeln!(
+            text,
+            "\nOf a library and its variant `-1t` the better stands in each cell, marked `{MARK}` if it is that on one thread."
         );
     }
-    text.push_str("\nAbsolute.\n\n");
-    table(&mut text, options, results, |result, peer| {
-        if let Some(trouble) = &result.of_peers[peer].trouble {
-            let note = format!("- {}, {}: {trouble}", result.cell, options.peers[peer].name);
-            // The aspects of a cell share their troubles.
-            if !notes.contains(&note) {
-                notes.push(note);
+    let all: Vec<&CellResult> = results.iter().collect();
+    if let Some(reference) = reference {
+        text.push_str("\nRatio to libzmq in the same round; above 1 is better. In brackets: of the 99th percentile.\n\n");
+        table(&mut text, options, &all, |result, peer| {
+            if peer == reference {
+                absolute_cell(&result.of_peers[peer])
+            } else {
+                ratio_cell(&result.of_peers[peer], &result.of_peers[reference])
             }
-        }
+        });
+    }
+    text.push_str("\nAbsolute.\n\n");
+    table(&mut text, options, &all, |result, peer| {
         absolute_cell(&result.of_peers[peer])
     });
-    cpu_table(&mut text, options, results);
+    // What a million messages cost, in the cells where messages are counted.
+    let counted: Vec<&CellResult> = results
+        .iter()
+        .filter(|result| result.of_peers.iter().any(|series| cpu(series).is_some()))
+        .collect();
+    if !counted.is_empty() {
+        text.push_str("\nCPU seconds of both sides per million messages (or round trips); in io-threads of the PULL's process alone.\n\n");
+        table(&mut text, options, &counted, |result, peer| {
+            cpu(&result.of_peers[peer]).map_or("-".to_owned(), |seconds| format!("{seconds:.3}"))
+        });
+    }
+    let notes = troubles(options, results);
     if !notes.is_empty() {
-        let _ = write!(
-            text,
-            "\nWithout a figure, or not in every round:\n\n{}\n",
-            notes.join("\n")
-        );
+        text.push_str("\nWithout a figure, or not in every round:\n\n");
+        for (trouble, cells) in notes {
+            let _ = writeln!(text, "- {trouble} ({})", cells.join(", "));
+        }
     }
     text
 }
 
-/// What a million messages cost, in the cells where messages are counted.
-fn cpu_table(text: &mut String, options: &Options, results: &[CellResult]) {
-    let cpu = |series: &Series| median(series.samples.iter().flatten().filter_map(|s| s.cpu));
-    let counted = |result: &&CellResult| result.of_peers.iter().any(|series| cpu(series).is_some());
-    let results: Vec<&CellResult> = results.iter().filter(counted).collect();
-    if results.is_empty() {
-        return;
-    }
-    text.push_str("\nCPU seconds of both sides per million messages (or round trips); in io-threads of the PULL's process alone.\n\n");
-    table(text, options, results, |result, peer| {
-        cpu(&result.of_peers[peer]).map_or("-".to_owned(), |seconds| format!("{seconds:.3}"))
-    });
+/// A column of the tables: a library, and the peers that may stand for it.
+#[derive(Debug, PartialEq)]
+struct Column {
+    name: &'static str,
+    peers: Vec<usize>,
 }
 
-/// A table with a row for each cell and a column for each peer.
-fn table<'a>(
+/// Stands beside a figure of the variant on one thread, where the other was measured, too.
+const MARK: &str = "1t";
+
+fn columns(peers: &[Entry]) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    for (number, peer) in peers.iter().enumerate() {
+        let known = columns
+            .iter_mut()
+            .find(|column| peers[column.peers[0]].library() == peer.library());
+        match known {
+            Some(column) => {
+                column.name = peer.library();
+                column.peers.push(number);
+            }
+            None => columns.push(Column {
+                name: peer.name,
+                peers: vec![number],
+            }),
+        }
+    }
+    columns
+}
+
+impl Column {
+    /// The peer that did best in `result`; the first, if none of them has a figure.
+    fn best(&self, result: &CellResult, reference: Option<usize>) -> usize {
+        let merit = |peer: usize| {
+            let series = &result.of_peers[peer];
+            let ratio = reference.and_then(|it| ratios(series, &result.of_peers[it]));
+            (ratio.map(|(ratio, _)| ratio), absolute_merit(series))
+        };
+        let better = |best, peer| {
+            if merit(peer) > merit(best) {
+                peer
+            } else {
+                best
+            }
+        };
+        self.peers
+            .iter()
+            .copied()
+            .reduce(better)
+            .unwrap_or_default()
+    }
+}
+
+/// Greater is better, whatever is measured.
+fn absolute_merit(series: &Series) -> Option<f64> {
+    median(
+        series
+            .samples
+            .iter()
+            .flatten()
+            .map(|sample| match sample.figure {
+                Figure::Rate(rate) => rate,
+                other => -main_value(other),
+            }),
+    )
+}
+
+fn cpu(series: &Series) -> Option<f64> {
+    median(
+        series
+            .samples
+            .iter()
+            .flatten()
+            .filter_map(|sample| sample.cpu),
+    )
+}
+
+/// Who has no figure, or not in every round, and why; and in which cells.
+fn troubles(options: &Options, results: &[CellResult]) -> Vec<(String, Vec<String>)> {
+    let mut notes: Vec<(String, Vec<String>)> = Vec::new();
+    for result in results {
+        for (peer, series) in options.peers.iter().zip(&result.of_peers) {
+            let Some(trouble) = &series.trouble else {
+                continue;
+            };
+            let (note, cell) = (format!("{}: {trouble}", peer.name), result.cell.to_string());
+            match notes.iter_mut().find(|(known, _)| *known == note) {
+                // The aspects of a cell share their troubles.
+                Some((_, cells)) if cells.contains(&cell) => {}
+                Some((_, cells)) => cells.push(cell),
+                None => notes.push((note, vec![cell])),
+            }
+        }
+    }
+    notes
+}
+
+/// A table with a row for each cell and a column for each library.
+fn table(
     text: &mut String,
     options: &Options,
-    results: impl IntoIterator<Item = &'a CellResult>,
-    mut entry: impl FnMut(&CellResult, usize) -> String,
+    rows: &[&CellResult],
+    entry: impl Fn(&CellResult, usize) -> String,
 ) {
-    let names: Vec<&str> = options.peers.iter().map(|peer| peer.name).collect();
+    let columns = columns(&options.peers);
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
     let _ = writeln!(text, "| cell | {} |", names.join(" | "));
     let _ = writeln!(text, "|---|{}", "---:|".repeat(names.len()));
-    for result in results {
-        let row: Vec<String> = (0..names.len()).map(|peer| entry(result, peer)).collect();
+    for result in rows {
+        let row: Vec<String> = columns
+            .iter()
+            .map(|column| {
+                let peer = column.best(result, reference(options));
+                let marked = column.peers.len() > 1
+                    && options.peers[peer].is_one_thread()
+                    && absolute_merit(&result.of_peers[peer]).is_some();
+                let mark = if marked {
+                    [" ", MARK].concat()
+                } else {
+                    String::new()
+                };
+                entry(result, peer) + &mark
+            })
+            .collect();
         let _ = writeln!(text, "| {} | {} |", result.name(), row.join(" | "));
     }
 }
@@ -219,33 +326,35 @@ fn reference(options: &Options) -> Option<usize> {
     options.peers.iter().position(|peer| peer.name == LIBZMQ)
 }
 
-/// For the chart: in each cell the best variant of each library against libzmq.
+/// For the chart: in each cell every library against libzmq.
 fn bars(options: &Options, results: &[CellResult]) -> Vec<chart::Group> {
     let Some(reference) = reference(options) else {
         return Vec::new();
     };
     let mut groups = Vec::new();
     for result in results {
-        let mut group = chart::Group {
-            name: result.name(),
-            bars: Vec::new(),
-        };
-        for (peer, series) in options.peers.iter().zip(&result.of_peers) {
-            let Some((ratio, _)) = ratios(series, &result.of_peers[reference]) else {
+        let mut bars = Vec::new();
+        for column in columns(&options.peers) {
+            let peer = column.best(result, Some(reference));
+            let ratio = ratios(&result.of_peers[peer], &result.of_peers[reference]);
+            let (Some((ratio, _)), true) = (ratio, peer != reference) else {
                 continue;
             };
-            match group
-                .bars
-                .iter_mut()
-                .find(|(library, _)| *library == peer.library())
-            {
-                _ if peer.name == LIBZMQ => {}
-                Some((_, best)) => *best = best.max(ratio),
-                None => group.bars.push((peer.library(), ratio)),
-            }
+            bars.push(chart::Bar {
+                library: options.peers[peer].library(),
+                ratio,
+                mark: if options.peers[peer].is_one_thread() {
+                    MARK
+                } else {
+                    ""
+                },
+            });
         }
-        if !group.bars.is_empty() {
-            groups.push(group);
+        if !bars.is_empty() {
+            groups.push(chart::Group {
+                name: result.name(),
+                bars,
+            });
         }
     }
     groups
@@ -378,6 +487,45 @@ mod tests {
         };
         assert_eq!(ratios(&at_rest(0.01), &at_rest(0.0)), None);
         assert_eq!(ratio_cell(&at_rest(0.01), &at_rest(0.0)), "10.00 ms/s");
+    }
+
+    #[test]
+    fn of_a_library_the_better_variant_is_shown_in_each_cell_and_other_calls_are_not_its_variant() {
+        let entry = |name| Entry::named(name);
+        let peers = [
+            "libzmq",
+            "highwater",
+            "highwater-many",
+            "rzmq",
+            "rzmq-1t",
+            "omq-1t",
+        ]
+        .map(entry);
+        let columns = columns(&peers);
+        let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+        assert_eq!(
+            names,
+            ["libzmq", "highwater", "highwater-many", "rzmq", "omq-1t"]
+        );
+        let best_of_rzmq = |rates: [Option<f64>; 2]| {
+            let mut of_peers: Vec<Series> = (0..6).map(|_| series(&[Some(100.0)])).collect();
+            of_peers[3] = series(&[rates[0]]);
+            of_peers[4] = series(&[rates[1]]);
+            let result = CellResult {
+                cell: "tcp/push-pull/16".parse().expect("a cell"),
+                aspect: "",
+                of_peers,
+            };
+            assert_eq!(
+                columns[3].best(&result, Some(0)),
+                columns[3].best(&result, None)
+            );
+            peers[columns[3].best(&result, Some(0))].name
+        };
+        assert_eq!(best_of_rzmq([Some(10.0), Some(20.0)]), "rzmq-1t");
+        assert_eq!(best_of_rzmq([Some(20.0), Some(10.0)]), "rzmq");
+        assert_eq!(best_of_rzmq([None, Some(10.0)]), "rzmq-1t");
+        assert_eq!(best_of_rzmq([None, None]), "rzmq");
     }
 
     #[test]

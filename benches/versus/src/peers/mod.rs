@@ -114,7 +114,7 @@ impl<E: Error> From<E> for Failure {
 /// A peer as the command line and the report see it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
-    /// Its name, and for a further variant of the same library `name-variant`.
+    /// Its name; [`ONE_THREAD`] at its end, where the same library runs on one thread.
     pub(crate) name: &'static str,
     /// The package whose version is reported.
     pub(crate) package: &'static str,
@@ -124,9 +124,28 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The library, whichever the variant.
+    /// The name under which its figures are reported: the better one of a library's that are called alike.
+    ///
+    /// Only the number of threads is left out, which is a matter of the runtime: whoever makes other calls has a column of
+    /// its own.
     pub(crate) fn library(&self) -> &'static str {
-        self.name.split('-').next().unwrap_or(self.name)
+        self.name.strip_suffix(ONE_THREAD).unwrap_or(self.name)
+    }
+
+    /// Whether it is the variant of its library that runs on one thread.
+    pub(crate) fn is_one_thread(&self) -> bool {
+        self.name.ends_with(ONE_THREAD)
+    }
+
+    /// One that does nothing.
+    #[cfg(test)]
+    pub(crate) fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            package: name,
+            settings: "",
+            run: |_| Ok(()),
+        }
     }
 
     /// Does this peer's part of `job`, in this process.
@@ -232,6 +251,9 @@ pub(crate) fn all() -> Vec<Entry> {
         },
     ]
 }
+
+/// Ends the name of a variant that runs on one thread.
+const ONE_THREAD: &str = "-1t";
 
 /// Refuses the cells that are about I/O threads.
 #[cfg(any(
