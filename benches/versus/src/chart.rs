@@ -30,6 +30,7 @@ const GAP: f64 = 10.0;
 
 const COLOURS: &[(&str, &str)] = &[
     ("highwater", "#0b6e99"),
+    ("highwater-many", "#6cb6d9"),
     ("monocoque", "#e07a3f"),
     ("omq", "#7a9e48"),
     ("rzmq", "#b5546d"),

@@ -7,6 +7,8 @@
 mod floor;
 #[cfg(feature = "highwater")]
 mod highwater;
+#[cfg(feature = "highwater")]
+mod highwater_many;
 #[cfg(feature = "libzmq")]
 mod libzmq;
 #[cfg(any(feature = "monocoque-uring", feature = "monocoque-tokio"))]
@@ -170,6 +172,18 @@ pub(crate) fn all() -> Vec<Entry> {
             package: "highwater",
             settings: "defaults: one I/O thread, high-water marks 1000",
             run: |job| drive(highwater::Highwater::new(job.cell.io_threads()), job),
+        },
+        #[cfg(feature = "highwater")]
+        Entry {
+            name: "highwater-many",
+            package: "highwater",
+            settings: "the same through `send_many` and `recv_many`, 64 messages a call: PUSH and PULL",
+            run: |job| {
+                drive(
+                    highwater_many::HighwaterMany::new(job.cell.io_threads()),
+                    job,
+                )
+            },
         },
         #[cfg(all(feature = "monocoque-uring", not(feature = "monocoque-tokio")))]
         Entry {
