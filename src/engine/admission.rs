@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::EndpointConfig;
+use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::transport::Stream;
 
@@ -20,15 +21,18 @@ pub(crate) struct Seats(Arc<AtomicUsize>);
 #[derive(Debug)]
 pub(super) struct Seat(Arc<AtomicUsize>);
 
-/// Decides about a connection that was just accepted.
-pub(super) fn admit(config: &EndpointConfig, stream: &Stream) -> Result<Seat, LinkError> {
+/// Decides about a connection that was just accepted, from `peer`.
+pub(super) fn admit(
+    config: &EndpointConfig,
+    stream: &Stream,
+    peer: Option<&Endpoint>,
+) -> Result<Seat, LinkError> {
     let options = &config.options;
     let filter = &options.accept_filter;
     let admitted = match stream {
         // Who has gone already has no address; it does not matter what becomes of it.
-        Stream::Tcp(_) => stream
-            .peer_address()
-            .and_then(|address| address.ip())
+        Stream::Tcp(_) => peer
+            .and_then(Endpoint::ip)
             .is_none_or(|ip| filter.admits_address(ip)),
         Stream::Unix(_) => filter.admits_user(stream.peer_credentials().map(|known| known.user)),
     };

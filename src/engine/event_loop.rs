@@ -167,10 +167,11 @@ impl Loop {
             } => self.add_listener(key, *listener, config),
             Request::Adopt {
                 stream,
+                address,
                 seat,
                 listener,
                 config,
-            } => self.adopt(stream, seat, listener, config),
+            } => self.adopt(stream, address, seat, listener, config),
             Request::Connect {
                 key,
                 config,

@@ -15,12 +15,13 @@ use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::{Credentials, PeerInfo};
-use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Reader, Wire};
+use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, READ_BYTES, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
 use crate::zmtp::{Handshake, HandshakeConfig, Heartbeat, HeartbeatConfig, Version};
 
 impl Loop {
-    /// Looks after a stream that is being connected; call [`begin_link`](Self::begin_link) once its owner knows it.
+    /// Looks after a stream that is being connected; if it is already, call
+    /// [`stream_connected`](Self::stream_connected) once its owner knows it.
     pub(super) fn add_connecting(
         &mut self,
         owner: Key,
@@ -29,31 +30,27 @@ impl Loop {
         config: &Arc<EndpointConfig>,
     ) -> io::Result<Key> {
         let in_progress = matches!(progress, ConnectProgress::InProgress);
-        self.add_link(owner, stream, config, None, in_progress)
+        self.add_link(owner, stream, String::new(), config, None, in_progress)
     }
 
     /// Looks after an accepted stream.
     pub(super) fn adopt(
         &mut self,
         stream: Stream,
+        address: String,
         seat: Seat,
         listener: Key,
         config: Arc<EndpointConfig>,
     ) {
-        let telemetry = &config.telemetry;
-        match self.add_link(listener, stream, &config, Some(seat), false) {
+        match self.add_link(listener, stream, address, &config, Some(seat), false) {
             Ok(key) => {
-                let address = match self.entries.get(&key) {
-                    Some(Entry::Link(entry)) => entry.address.clone(),
-                    _ => String::new(),
-                };
-                let (endpoint, address) = (Some(&config.endpoint), Some(address.as_str()));
-                telemetry
-                    .monitor
-                    .emit(EventKind::Accepted, endpoint, address);
+                if let Some(entry) = self.link_entry(key) {
+                    entry.emit(EventKind::Accepted);
+                }
                 self.begin_handshake(key);
             }
             Err(error) => {
+                let telemetry = &config.telemetry;
                 telemetry.accepts_failed.add(1);
                 let kind = EventKind::AcceptFailed(error.into());
                 telemetry.monitor.emit(kind, Some(&config.endpoint), None);
@@ -65,14 +62,12 @@ impl Loop {
         &mut self,
         owner: Key,
         stream: Stream,
+        address: String,
         config: &Arc<EndpointConfig>,
         seat: Option<Seat>,
         in_progress: bool,
     ) -> io::Result<Key> {
         let key = self.new_key();
-        let address = stream
-            .peer_address()
-            .map_or_else(String::new, |address| address.to_string());
         let most = config.options.max_message_size;
         let reader = Reader::new(most, Arc::clone(&self.buffers));
         let telemetry = Arc::clone(&config.telemetry);
@@ -103,28 +98,19 @@ impl Loop {
         Ok(key)
     }
 
-    /// Begins the handshake at once if the stream is connected already.
-    pub(super) fn begin_link(&mut self, key: Key) {
-        if let Some(entry) = self.link_entry(key)
-            && matches!(entry.phase, Phase::Connecting { until: None })
-            && entry.link.stream().peer_address().is_some()
-        {
-            self.stream_connected(key);
-        }
-    }
-
+    /// The stream leads to where it was to lead: the peer, or a proxy on the way.
     pub(super) fn stream_connected(&mut self, key: Key) {
         let Some(entry) = self.link_entry(key) else {
             return;
         };
-        if entry.link.stream().is_self_connection() {
-            return self.link_failed(key, LinkError::SelfConnection);
+        let stream = entry.link.stream();
+        if let Some(peer) = stream.peer_address() {
+            if stream.is_self_connection(&peer) {
+                return self.link_failed(key, LinkError::SelfConnection);
+            }
+            entry.address = peer.to_string();
         }
-        if let Some(address) = entry.link.stream().peer_address() {
-            entry.address = address.to_string();
-        }
-        entry.link.want_input(true);
-        entry.link.want_output(false);
+        entry.link.is_connected();
         if self.is_at_proxy(key) {
             self.begin_proxying(key);
         } else {
@@ -157,12 +143,14 @@ impl Loop {
                 .handshake_timeout
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
         };
+        let accepted = entry.accepted;
         self.set_link_timer(key);
-        self.handshake_event(key, true, true);
+        // Who has connected to us speaks at once, and need not wait for us to listen.
+        self.handshake_event(key, accepted);
     }
 
     /// Takes the handshake as far as it goes now.
-    pub(super) fn handshake_event(&mut self, key: Key, readable: bool, writable: bool) {
+    pub(super) fn handshake_event(&mut self, key: Key, readable: bool) {
         let Self {
             entries, scratch, ..
         } = self;
@@ -176,28 +164,28 @@ impl Loop {
             return;
         };
         let wire = &*entry.link;
-        let mut outcome = transmit(handshake, unsent, wire, writable);
+        let mut outcome = Ok(());
         let mut rest = 0..0;
-        if outcome.is_ok() && readable {
+        if readable {
             scratch.clear();
-            scratch.reserve(4096);
-            outcome = match wire.stream().read_into_spare(scratch, 4096) {
+            scratch.reserve(READ_BYTES);
+            outcome = match wire.stream().read_into_spare(scratch, READ_BYTES) {
                 Ok(0) => Err(LinkError::PeerClosed),
                 Ok(read) => match handshake.receive(&scratch[..read]) {
                     Ok(taken) => {
                         rest = taken..read;
-                        transmit(handshake, unsent, wire, true)
+                        Ok(())
                     }
-                    Err(error) => {
-                        // The peer should learn why, if it still listens; the error counts either way.
-                        let _ = transmit(handshake, unsent, wire, true);
-                        Err(error.into())
-                    }
+                    Err(error) => Err(error.into()),
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
                 Err(error) => Err(error.into()),
             };
         }
+        // After reading, so that all there is to say goes out in one piece. A peer that has failed should learn why, if
+        // it still listens; its error counts either way.
+        let sent = transmit(handshake, unsent, wire);
+        outcome = outcome.and(sent);
         entry.config.telemetry.bytes_received.add(rest.len());
         entry.preloaded += rest.len();
         match outcome {
@@ -307,16 +295,11 @@ impl Loop {
 }
 
 /// Writes what the handshake has to say.
-fn transmit(
-    handshake: &mut Handshake,
-    unsent: &mut Vec<u8>,
-    wire: &Link,
-    writable: bool,
-) -> Result<(), LinkError> {
+fn transmit(handshake: &mut Handshake, unsent: &mut Vec<u8>, wire: &Link) -> Result<(), LinkError> {
     while let Some(bytes) = handshake.poll_transmit() {
         unsent.extend_from_slice(&bytes);
     }
-    while writable && !unsent.is_empty() {
+    while !unsent.is_empty() {
         match wire.stream().write(unsent) {
             Ok(written) => drop(unsent.drain(..written)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

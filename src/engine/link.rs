@@ -76,7 +76,12 @@ impl Link {
         };
         Ok(Self {
             key,
-            stream: Registered::new(Arc::clone(&thread.poller), stream, interest.event(key))?,
+            stream: Registered::new(
+                Arc::clone(&thread.poller),
+                stream,
+                interest.event(key),
+                thread.origin,
+            )?,
             interest: Mutex::new(interest),
             reader: Mutex::new(Slot::Here(reader)),
             heard: AtomicBool::new(false),
@@ -109,9 +114,22 @@ impl Link {
         is_here
     }
 
+    /// Whether the I/O thread hears of input.
+    pub(super) fn listens(&self) -> bool {
+        self.interest.lock().input
+    }
+
     /// Whether the I/O thread should hear of input.
     pub(super) fn want_input(&self, wanted: bool) {
         self.change(|interest| interest.input = wanted && !interest.lent);
+    }
+
+    /// The stream is connected: from now on input matters, and no longer the end of connecting.
+    pub(super) fn is_connected(&self) {
+        self.change(|interest| {
+            interest.input = !interest.lent;
+            interest.output = false;
+        });
     }
 
     /// An event was delivered: listens again for what is still wanted.

@@ -43,7 +43,7 @@ impl Loop {
     ) {
         let poller = Arc::clone(&self.shared().poller);
         let telemetry = &config.telemetry;
-        match Registered::new(poller, listener, Event::readable(key)) {
+        match Registered::new(poller, listener, Event::readable(key), self.shared().origin) {
             Ok(listener) => {
                 telemetry
                     .monitor
@@ -89,18 +89,24 @@ impl Loop {
             }
             let config = Arc::clone(&entry.config);
             match entry.listener.accept() {
-                Ok(stream) => match admit(&config, &stream) {
-                    Ok(seat) => self.hand_out(key, stream, seat, config),
-                    Err(cause) => {
-                        config.telemetry.accepts_failed.add(1);
-                        let peer = stream.peer_address().map(|address| address.to_string());
-                        config.telemetry.monitor.emit(
-                            EventKind::AcceptFailed(cause),
-                            Some(&config.endpoint),
-                            peer.as_deref(),
-                        );
+                Ok((stream, peer)) => {
+                    let admitted = admit(&config, &stream, peer.as_ref());
+                    let address = peer.map(|peer| peer.to_string());
+                    match admitted {
+                        Ok(seat) => {
+                            let address = address.unwrap_or_default();
+                            self.hand_out(key, stream, address, seat, config);
+                        }
+                        Err(cause) => {
+                            config.telemetry.accepts_failed.add(1);
+                            config.telemetry.monitor.emit(
+                                EventKind::AcceptFailed(cause),
+                                Some(&config.endpoint),
+                                address.as_deref(),
+                            );
+                        }
                     }
-                },
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
                 Err(error) => {
                     let rest = is_out_of_resources(&error);
@@ -163,14 +169,22 @@ impl Loop {
     }
 
     /// Gives an accepted connection to the next I/O thread in turn.
-    fn hand_out(&mut self, listener: Key, stream: Stream, seat: Seat, config: Arc<EndpointConfig>) {
+    fn hand_out(
+        &mut self,
+        listener: Key,
+        stream: Stream,
+        address: String,
+        seat: Seat,
+        config: Arc<EndpointConfig>,
+    ) {
         let thread = self.next_thread % self.threads.len();
         self.next_thread = self.next_thread.wrapping_add(1);
         if thread == 0 {
-            self.adopt(stream, seat, listener, config);
+            self.adopt(stream, address, seat, listener, config);
         } else {
             self.threads[thread].send(Request::Adopt {
                 stream,
+                address,
                 seat,
                 listener,
                 config,

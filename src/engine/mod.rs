@@ -77,6 +77,8 @@ enum Request {
     /// Look after an accepted connection.
     Adopt {
         stream: Stream,
+        /// Where it comes from; empty if it has no name.
+        address: String,
         seat: Seat,
         listener: Key,
         config: Arc<EndpointConfig>,

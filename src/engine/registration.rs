@@ -26,8 +26,13 @@ pub(super) struct Registered<S: AsFd> {
 }
 
 impl<S: AsFd> Registered<S> {
-    /// Registers `source` under the key in `interest`, level-triggered.
-    pub(super) fn new(poller: Arc<Poller>, source: S, interest: Event) -> io::Result<Self> {
+    /// Registers `source` under the key in `interest`, level-triggered. `origin`: this process.
+    pub(super) fn new(
+        poller: Arc<Poller>,
+        source: S,
+        interest: Event,
+        origin: Origin,
+    ) -> io::Result<Self> {
         let descriptor = source.as_fd().as_raw_fd();
         // SAFETY: `add_with_mode` asks that the source be deleted from the poller before it is dropped. `source` moves
         // into the returned value, which never gives it away and whose `drop` deletes it while the field still lives;
@@ -36,7 +41,7 @@ impl<S: AsFd> Registered<S> {
         Ok(Self {
             source,
             poller,
-            origin: Origin::here(),
+            origin,
         })
     }
 

@@ -177,14 +177,18 @@ impl Loop {
             };
             let config = Arc::clone(&session.config);
             let options = StreamOptions::from(&config.options);
-            let outcome = transport::connect(&target, &options)
-                .and_then(|(stream, progress)| self.add_connecting(key, stream, progress, &config));
+            let outcome = transport::connect(&target, &options).and_then(|(stream, progress)| {
+                let link = self.add_connecting(key, stream, progress, &config)?;
+                Ok((link, progress))
+            });
             match outcome {
-                Ok(link) => {
+                Ok((link, progress)) => {
                     if let Some(session) = self.session(key) {
                         session.phase = Phase::Linked(link);
                     }
-                    self.begin_link(link);
+                    if progress == ConnectProgress::Connected {
+                        self.stream_connected(link);
+                    }
                     return;
                 }
                 Err(error) => {

@@ -98,7 +98,7 @@ impl Loop {
                 Ok(Some(error)) | Err(error) => self.link_failed(key, error.into()),
             },
             Phase::Proxying { .. } => self.proxy_event(key),
-            Phase::Handshaking { .. } => self.handshake_event(key, readable, writable),
+            Phase::Handshaking { .. } => self.handshake_event(key, readable),
             Phase::Traffic { .. } => {
                 if writable {
                     self.writable(key);
@@ -159,6 +159,11 @@ impl Loop {
 
     /// Reads what is there, as long as the socket wants more and the reader is here.
     pub(super) fn read_link(&mut self, key: Key) {
+        self.read_some(key, READS_AT_ONCE);
+    }
+
+    /// Hands over what was read before, then reads so many times at most.
+    fn read_some(&mut self, key: Key, reads: usize) {
         let Self {
             entries, scratch, ..
         } = self;
@@ -192,7 +197,7 @@ impl Loop {
         }
         let mut outcome = intake.hand_over(reader);
         let mut dry = false;
-        for _ in 0..READS_AT_ONCE {
+        for _ in 0..reads {
             if !matches!(outcome, Ok(true)) {
                 break;
             }
@@ -234,6 +239,7 @@ impl Loop {
         let Some(entry) = self.link_entry(key) else {
             return;
         };
+        let resumes = matches!(duty, Duty::Resume);
         match duty {
             Duty::Flush => self.schedule(key),
             Duty::Room => {
@@ -243,6 +249,8 @@ impl Loop {
             }
             Duty::Resume | Duty::Returned => match entry.phase {
                 Phase::Parting { .. } => self.part(key),
+                // What the reader holds is wanted. If there is more, the poller will tell.
+                _ if resumes && entry.link.listens() => self.read_some(key, 0),
                 _ => self.read_link(key),
             },
             Duty::OutputLost(cause) => self.output_lost(key, cause),

@@ -106,6 +106,11 @@ impl Incoming {
         self.state.lock().unknown = false;
     }
 
+    /// The process in which the pipe was made.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
     /// Hands `delivery` to the socket.
     pub(crate) fn deliver(&self, delivery: Delivery) -> Delivered {
         let mut state = self.state.lock();

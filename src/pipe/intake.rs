@@ -35,6 +35,7 @@ pub(crate) struct Intake {
 impl Intake {
     pub(crate) fn new(pipe: Arc<Pipe>, translate: bool) -> Self {
         Self {
+            origin: pipe.incoming.origin(),
             pipe,
             wire: None,
             chunk: Vec::new(),
@@ -44,7 +45,6 @@ impl Intake {
             behind: false,
             translate,
             messages: 0,
-            origin: Origin::here(),
         }
     }
 

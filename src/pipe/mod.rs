@@ -36,7 +36,7 @@ pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
 pub(crate) use outgoing::{Outgoing, Pumped};
 pub(crate) use pace::Pace;
-pub(crate) use reader::{Fill, Reader};
+pub(crate) use reader::{Fill, READ_BYTES, Reader};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;

@@ -171,7 +171,9 @@ impl Reader {
     /// Gives the buffer back to the thread, keeping only what is not decoded yet: an idle connection needs no buffer.
     pub(crate) fn release(&mut self, scratch: &mut Vec<u8>) {
         let kept = self.buffer[self.start..].to_vec();
-        std::mem::swap(&mut self.buffer, scratch);
+        if self.buffer.capacity() > scratch.capacity() {
+            std::mem::swap(&mut self.buffer, scratch);
+        }
         self.buffer = kept;
         self.start = 0;
         scratch.clear();

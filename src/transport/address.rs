@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::endpoint::Endpoint;
 
@@ -69,16 +69,23 @@ impl Address {
         }
     }
 
-    /// From the form the system gives; `None` for the unnamed end of a Unix connection.
-    ///
     /// An IPv4 peer of a socket that serves both families is shown as what it is, an IPv4 address.
+    pub(super) fn of_inet(inet: SocketAddr) -> Self {
+        Self::Inet(match inet.ip().to_canonical() {
+            IpAddr::V4(ip) => SocketAddr::from((ip, inet.port())),
+            IpAddr::V6(_) => inet,
+        })
+    }
+
+    /// The other end of a connection; `None` if it has no name or has gone.
+    pub(super) fn of_peer(socket: &SockRef<'_>) -> Option<Self> {
+        Self::from_system(&socket.peer_addr().ok()?)
+    }
+
+    /// From the form the system gives; `None` for the unnamed end of a Unix connection.
     pub(super) fn from_system(address: &SockAddr) -> Option<Self> {
         if let Some(inet) = address.as_socket() {
-            let plain = match inet.ip().to_canonical() {
-                IpAddr::V4(ip) => SocketAddr::from((ip, inet.port())),
-                IpAddr::V6(_) => inet,
-            };
-            return Some(Self::Inet(plain));
+            return Some(Self::of_inet(inet));
         }
         if let Some(name) = address.as_abstract_namespace() {
             return Some(Self::Abstract(name.to_vec()));

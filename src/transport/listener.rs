@@ -30,6 +30,8 @@ pub(crate) struct Listener {
     family: Family,
     endpoint: Endpoint,
     stream: StreamOptions,
+    /// Accepted streams have these options already, from this socket.
+    hands_down: bool,
 }
 
 /// Listens on `endpoint`. `suffix` is a random number, of which a wildcard path makes its name.
@@ -103,26 +105,34 @@ impl Listener {
             family,
             endpoint,
             stream: options.stream.clone(),
+            // Somebody else has set it up, and may use it, too.
+            hands_down: false,
         })
     }
 
-    /// The next connection, set up and non-blocking.
+    /// The next connection, set up and non-blocking, and where it comes from: `None` if the peer has no name, as those
+    /// who connect to a Unix socket.
     ///
     /// # Errors
     ///
     /// `WouldBlock` if nobody waits; see [`is_out_of_resources`]; anything else is the fate of one connection, which is
     /// closed. One that was closed before it was accepted is passed over in silence.
-    pub(crate) fn accept(&self) -> io::Result<Stream> {
-        let fd = loop {
+    pub(crate) fn accept(&self) -> io::Result<(Stream, Option<Endpoint>)> {
+        let (fd, peer) = loop {
             match accept_non_blocking(&self.socket) {
-                Ok(fd) => break fd,
+                Ok(accepted) => break accepted,
                 Err(error) => match Errno::from_io_error(&error) {
                     Some(Errno::INTR | Errno::CONNABORTED) => {}
                     _ => return Err(error),
                 },
             }
         };
-        Stream::set_up(fd, self.family, &self.stream)
+        let stream = if self.hands_down {
+            Stream::new(fd, self.family)
+        } else {
+            Stream::set_up(fd, self.family, &self.stream)?
+        };
+        Ok((stream, peer.map(|address| address.endpoint())))
     }
 
     /// The address that the system gave it: with the real port, the real path. Never a wildcard: `tcp://*:*` has become
@@ -252,7 +262,17 @@ fn start(
         family,
         endpoint,
         stream: options.stream.clone(),
+        hands_down: hands_down(family, &options.stream),
     })
+}
+
+/// Whether a connection has from its listener what `options` say. On Linux it is made as a copy of the listening socket,
+/// except for the type of service, which may be that of the peer (`net.ipv4.tcp_reflect_tos`). Other systems copy less,
+/// and for Unix sockets nobody does.
+fn hands_down(family: Family, options: &StreamOptions) -> bool {
+    cfg!(any(target_os = "linux", target_os = "android"))
+        && family != Family::Unix
+        && options.type_of_service.is_none()
 }
 
 /// Apple has the constant, but not the option behind it; there a socket that does not listen is found when it accepts.
@@ -282,12 +302,15 @@ fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
     target_os = "dragonfly",
     target_os = "illumos"
 ))]
-fn accept_non_blocking(socket: &Socket) -> io::Result<OwnedFd> {
-    use rustix::net::{SocketFlags, accept_with};
-    Ok(accept_with(
-        socket,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-    )?)
+fn accept_non_blocking(socket: &Socket) -> io::Result<(OwnedFd, Option<Address>)> {
+    use rustix::net::{SocketFlags, acceptfrom_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (stream, peer) = acceptfrom_with(socket, flags)?;
+    let peer = match peer.map(SocketAddr::try_from) {
+        Some(Ok(inet)) => Some(Address::of_inet(inet)),
+        _ => Address::of_peer(&SockRef::from(&stream)),
+    };
+    Ok((stream, peer))
 }
 
 #[cfg(not(any(
@@ -299,8 +322,8 @@ fn accept_non_blocking(socket: &Socket) -> io::Result<OwnedFd> {
     target_os = "dragonfly",
     target_os = "illumos"
 )))]
-fn accept_non_blocking(socket: &Socket) -> io::Result<OwnedFd> {
-    let (stream, _) = socket.accept()?;
+fn accept_non_blocking(socket: &Socket) -> io::Result<(OwnedFd, Option<Address>)> {
+    let (stream, peer) = socket.accept()?;
     stream.set_nonblocking(true)?;
-    Ok(stream.into())
+    Ok((stream.into(), Address::from_system(&peer)))
 }

@@ -153,27 +153,19 @@ impl Stream {
 
     /// Where the peer is; `None` if it has no name (who connects to a Unix socket has none) or has gone.
     pub(crate) fn peer_address(&self) -> Option<Endpoint> {
-        let address = SockRef::from(self).peer_addr().ok()?;
-        Some(Address::from_system(&address)?.endpoint())
+        Some(Address::of_peer(&SockRef::from(self))?.endpoint())
     }
 
     /// The address of this end; `None` if it has no name.
-    #[cfg(test)]
     pub(crate) fn local_address(&self) -> Option<Endpoint> {
         let address = SockRef::from(self).local_addr().ok()?;
         Some(Address::from_system(&address)?.endpoint())
     }
 
     /// Whether both ends of a TCP connection are this one socket: the system may give a connecting socket the very port
-    /// to which it connects. To be treated as a lost connection.
-    pub(crate) fn is_self_connection(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => match (stream.local_addr(), stream.peer_addr()) {
-                (Ok(local), Ok(peer)) => local == peer,
-                _ => false,
-            },
-            Self::Unix(_) => false,
-        }
+    /// to which it connects. To be treated as a lost connection. `peer`: where the other end is.
+    pub(crate) fn is_self_connection(&self, peer: &Endpoint) -> bool {
+        matches!(self, Self::Tcp(_)) && self.local_address().as_ref() == Some(peer)
     }
 
     /// Who is at the other end of a Unix connection. `None` for TCP, and where the system does not tell: so for a

@@ -50,7 +50,7 @@ pub(super) fn connected(listener: &Listener) -> (Stream, Stream) {
     }
     assert!(client.take_error().expect("a socket").is_none());
     wait_readable(listener);
-    (client, listener.accept().expect("somebody connected"))
+    (client, listener.accept().expect("somebody connected").0)
 }
 
 /// Two ends of a connection over TCP, and two of one over a Unix socket.

@@ -161,7 +161,8 @@ fn both_families_share_a_socket_in_dual_mode_only() {
     let port = dual.endpoint().port().expect("a real port");
     std::net::TcpStream::connect(("127.0.0.1", port)).expect("IPv4 is served");
     wait_readable(&dual);
-    let peer = dual.accept().expect("somebody connected").peer_address();
+    let (server, peer) = dual.accept().expect("somebody connected");
+    assert_eq!(peer, server.peer_address());
     assert!(
         peer.expect("it has one")
             .ip()
