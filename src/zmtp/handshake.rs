@@ -102,9 +102,8 @@ impl Handshake {
     /// A handshake with the NULL mechanism, of which nothing has been sent.
     pub(crate) fn new(config: HandshakeConfig) -> Self {
         let mechanism = Mechanism::Null;
-        let mut greeting = Greeting::new(mechanism.name());
-        let mut outbound = Vec::new();
-        greeting.transmit(&mut outbound);
+        let greeting = Greeting::new(mechanism.name());
+        let outbound = greeting.ours().to_vec();
         Self {
             config,
             mechanism,
@@ -168,7 +167,6 @@ impl Handshake {
         match &mut self.stage {
             Stage::Greeting(greeting) => {
                 let taken = greeting.receive(input)?;
-                greeting.transmit(&mut self.outbound);
                 if let Some(version) = greeting.version() {
                     self.stage = Stage::Mechanism(version);
                     let metadata = self.config.encode_metadata();
