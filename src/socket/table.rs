@@ -34,6 +34,8 @@ pub(crate) struct Table {
     past: Counts,
     /// Pipes within the process.
     lanes: usize,
+    /// Pipes that are ending.
+    ending: usize,
     /// Messages that pipes within the process took along when they went.
     unsent_within: usize,
     /// Pipes that this end has closed and nobody else will tell of.
@@ -54,6 +56,7 @@ impl Table {
             dropped: Dropped::default(),
             past: Counts::default(),
             lanes: 0,
+            ending: 0,
             unsent_within: 0,
             closed: Vec::new(),
             stranded: None,
@@ -131,7 +134,9 @@ impl Table {
         if first && slot.peer().is_some() {
             tell_of_end(slot, &self.telemetry, cause);
         }
+        let already = slot.is_ending();
         slot.disconnect(ends);
+        self.ending += usize::from(slot.is_ending() && !already);
         true
     }
 
@@ -145,6 +150,7 @@ impl Table {
         self.telemetry.unsent.add(unsent);
         self.telemetry.unread.add(unread);
         self.lanes -= usize::from(slot.lane().is_some());
+        self.ending -= usize::from(slot.is_ending());
         let counts = slot.counts();
         self.past.sent += counts.sent;
         self.past.received += counts.received;
@@ -205,7 +211,7 @@ impl Table {
 
     /// Whether some pipe is ending, so that [`ended`](Self::ended) is worth asking.
     pub(super) fn has_ending(&self) -> bool {
-        self.pipes.values().any(Slot::is_ending)
+        self.ending > 0
     }
 
     /// Pipes within the process that the pattern has closed since the last call.
@@ -277,6 +283,7 @@ impl Table {
             && slot.close(cause.clone())
         {
             tell_of_end(slot, &self.telemetry, cause);
+            self.ending += 1;
             self.closed.push(pipe);
         }
     }
