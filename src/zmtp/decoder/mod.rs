@@ -37,8 +37,8 @@ pub(crate) struct Decoder {
     frames: Vec<Frame>,
     /// The bytes in the bodies of `frames`.
     size: usize,
-    /// The frame under way, if its body is large.
-    large: Option<LargeBody>,
+    /// The frame under way, if its body is large. Boxed: few connections have one, and all have a decoder.
+    large: Option<Box<LargeBody>>,
     /// Used buffers for large bodies.
     buffers: Option<Arc<dyn Buffers>>,
 }
@@ -142,7 +142,7 @@ impl Decoder {
     ///
     /// If more was appended than was lacking: what follows could no longer be told apart from the body.
     pub(crate) fn large_body(&mut self) -> Option<Room<'_>> {
-        self.large.as_mut().and_then(LargeBody::room)
+        self.large.as_mut()?.room()
     }
 
     /// The first `count` bytes of [`Room::Used`] have come.
@@ -182,7 +182,8 @@ impl Decoder {
                 let rest = &rest[header_len..];
                 if body_len > LARGE_BODY {
                     taken += header_len;
-                    self.large = Some(LargeBody::new(header, body_len, self.buffers.as_ref()));
+                    let large = LargeBody::new(header, body_len, self.buffers.as_ref());
+                    self.large = Some(Box::new(large));
                     continue;
                 }
                 if rest.len() < body_len {
