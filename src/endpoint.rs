@@ -15,6 +15,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 pub use error::InvalidEndpoint;
 
@@ -46,7 +47,7 @@ pub use error::InvalidEndpoint;
 /// # Ok::<(), highwater::InvalidEndpoint>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint(Kind);
+pub struct Endpoint(Arc<Kind>);
 
 /// How the bytes of an [`Endpoint`] travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -126,7 +127,7 @@ pub(crate) const MAX_NAME: usize = 255;
 impl Endpoint {
     /// How its bytes travel.
     pub fn transport(&self) -> Transport {
-        match self.0 {
+        match *self.0 {
             Kind::Tcp(_) => Transport::Tcp,
             Kind::Ipc(_) => Transport::Ipc,
             Kind::Inproc(_) => Transport::Inproc,
@@ -138,7 +139,7 @@ impl Endpoint {
     ///
     /// A wildcard cannot be connected to; what `bind` returns can, and is never a wildcard.
     pub fn is_wildcard(&self) -> bool {
-        match &self.0 {
+        match &*self.0 {
             Kind::Tcp(tcp) => tcp.target.host == Host::Any || tcp.target.port == 0,
             Kind::Ipc(ipc) => *ipc == Ipc::Any,
             Kind::Inproc(_) | Kind::Fd(_) => false,
@@ -147,7 +148,7 @@ impl Endpoint {
 
     /// The TCP port to bind or to connect to; `None` for other transports, and while the system is still to choose.
     pub fn port(&self) -> Option<u16> {
-        match &self.0 {
+        match &*self.0 {
             Kind::Tcp(tcp) => Some(tcp.target.port).filter(|port| *port != 0),
             Kind::Ipc(_) | Kind::Inproc(_) | Kind::Fd(_) => None,
         }
@@ -155,7 +156,7 @@ impl Endpoint {
 
     /// The IP address, if it is a TCP endpoint that has one in figures.
     pub fn ip(&self) -> Option<IpAddr> {
-        match &self.0 {
+        match &*self.0 {
             Kind::Tcp(tcp) => match tcp.target.host {
                 Host::V4(ip) => Some(ip.into()),
                 Host::V6(ip, _) => Some(ip.into()),
@@ -167,7 +168,7 @@ impl Endpoint {
 
     /// The path in the file system, if it is an `ipc://` endpoint that has one.
     pub fn path(&self) -> Option<&Path> {
-        match &self.0 {
+        match &*self.0 {
             Kind::Ipc(Ipc::Path(path)) => Some(Path::new(&**path)),
             _ => None,
         }
@@ -175,13 +176,13 @@ impl Endpoint {
 
     /// The endpoint of a connection that was handed in as this descriptor.
     pub(crate) fn from_descriptor(number: u32) -> Self {
-        Self(Kind::Fd(number))
+        Self::from(Kind::Fd(number))
     }
 
     /// This TCP endpoint, coming from where `other` comes from.
     pub(crate) fn with_source_of(&self, other: &Self) -> Self {
-        match (&self.0, &other.0) {
-            (Kind::Tcp(to), Kind::Tcp(from)) => Self(Kind::Tcp(Tcp {
+        match (&*self.0, &*other.0) {
+            (Kind::Tcp(to), Kind::Tcp(from)) => Self::from(Kind::Tcp(Tcp {
                 source: from.source.clone(),
                 target: to.target.clone(),
             })),
@@ -192,7 +193,7 @@ impl Endpoint {
     /// Whether it says where a connection is to come from.
     pub(crate) fn has_source(&self) -> bool {
         matches!(
-            &self.0,
+            &*self.0,
             Kind::Tcp(Tcp {
                 source: Some(_),
                 ..
@@ -215,19 +216,19 @@ impl Endpoint {
         } else {
             ""
         };
-        Self(Kind::Ipc(Ipc::Path(format!("{here}{path}").into())))
+        Self::from(Kind::Ipc(Ipc::Path(format!("{here}{path}").into())))
     }
 
     /// The endpoint of a Unix socket in the abstract namespace; see [`Self::from_socket_path`] for other bytes.
     pub(crate) fn from_abstract_name(name: &[u8]) -> Self {
-        Self(Kind::Ipc(Ipc::Abstract(
+        Self::from(Kind::Ipc(Ipc::Abstract(
             String::from_utf8_lossy(name).into(),
         )))
     }
 
     /// Whether a socket could ever connect to it.
     pub(crate) fn check_connect(&self) -> Result<(), InvalidEndpoint> {
-        match &self.0 {
+        match &*self.0 {
             Kind::Fd(_) => Err(InvalidEndpoint::Descriptor),
             _ if self.is_wildcard() => Err(InvalidEndpoint::ConnectToWildcard),
             _ => Ok(()),
@@ -236,7 +237,7 @@ impl Endpoint {
 
     /// Whether a socket could ever bind to it.
     pub(crate) fn check_bind(&self) -> Result<(), InvalidEndpoint> {
-        match &self.0 {
+        match &*self.0 {
             Kind::Tcp(Tcp {
                 source: Some(_), ..
             }) => Err(InvalidEndpoint::BindWithSource),
@@ -250,7 +251,7 @@ impl FromStr for Endpoint {
     type Err = InvalidEndpoint;
 
     fn from_str(text: &str) -> Result<Self, InvalidEndpoint> {
-        parse::endpoint(text).map(Self)
+        parse::endpoint(text).map(Self::from)
     }
 }
 
@@ -278,6 +279,12 @@ impl TryFrom<String> for Endpoint {
     }
 }
 
+impl From<Kind> for Endpoint {
+    fn from(kind: Kind) -> Self {
+        Self(Arc::new(kind))
+    }
+}
+
 impl From<&Self> for Endpoint {
     fn from(endpoint: &Self) -> Self {
         endpoint.clone()
@@ -298,7 +305,7 @@ impl From<SocketAddr> for Endpoint {
             host,
             port: address.port(),
         };
-        Self(Kind::Tcp(Tcp {
+        Self::from(Kind::Tcp(Tcp {
             source: None,
             target,
         }))
@@ -315,7 +322,7 @@ impl From<Infallible> for InvalidEndpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.transport())?;
-        match &self.0 {
+        match &*self.0 {
             Kind::Tcp(Tcp {
                 source: Some(source),
                 target,
