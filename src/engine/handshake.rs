@@ -10,14 +10,14 @@ use std::time::Instant;
 use super::admission::Seat;
 use super::event_loop::{Entry, Loop};
 use super::link::{Link, Slot};
-use super::traffic::{LinkEntry, Phase};
+use super::traffic::{LinkEntry, OtherEnd, Phase};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::{Credentials, PeerInfo};
 use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, READ_BYTES, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{Handshake, HandshakeConfig, Heartbeat, HeartbeatConfig, Version};
+use crate::zmtp::{Handshake, HandshakeConfig, Heartbeat, Version};
 
 impl Loop {
     /// Looks after a stream that is being connected; if it is already, call
@@ -80,14 +80,13 @@ impl Loop {
             config: Arc::clone(config),
             accepted: seat.is_some(),
             seat,
-            address,
+            other_end: OtherEnd::At(address.into()),
             phase: Phase::Connecting {
                 until: timeout
                     .filter(|_| in_progress)
                     .and_then(|timeout| Instant::now().checked_add(timeout)),
             },
             closing: None,
-            preloaded: 0,
             half_closed: false,
             output_lost: None,
         };
@@ -108,7 +107,7 @@ impl Loop {
             if stream.is_self_connection(&peer) {
                 return self.link_failed(key, LinkError::SelfConnection);
             }
-            entry.address = peer.to_string();
+            entry.other_end = OtherEnd::At(peer.to_string().into());
         }
         entry.link.is_connected();
         if self.is_at_proxy(key) {
@@ -187,7 +186,6 @@ impl Loop {
         let sent = transmit(handshake, unsent, wire);
         outcome = outcome.and(sent);
         entry.config.telemetry.bytes_received.add(rest.len());
-        entry.preloaded += rest.len();
         match outcome {
             Err(cause) => self.link_failed(key, cause),
             Ok(()) if handshake.is_done() && unsent.is_empty() => {
@@ -211,17 +209,8 @@ impl Loop {
         let Some(entry) = self.link_entry(key) else {
             return;
         };
-        let options = &entry.config.options;
-        let heartbeat = Heartbeat::new(
-            HeartbeatConfig {
-                interval: options.heartbeat_interval,
-                timeout: options.heartbeat_timeout,
-                ttl: options.heartbeat_ttl,
-            },
-            Instant::now(),
-        );
         let traffic = Phase::Traffic {
-            heartbeat: Box::new(heartbeat),
+            heartbeat: Heartbeat::new(Arc::clone(&entry.config.heartbeat), Instant::now()),
         };
         let Phase::Handshaking { handshake, .. } = std::mem::replace(&mut entry.phase, traffic)
         else {
@@ -230,7 +219,7 @@ impl Loop {
         let peer = handshake.into_peer().expect("the handshake is done");
         let info = Arc::new(PeerInfo {
             endpoint: entry.config.endpoint.clone(),
-            address: entry.address.clone(),
+            address: entry.other_end.address().to_owned(),
             connected_here: !entry.accepted,
             socket_type: peer.socket_type,
             routing_id: peer.routing_id,
@@ -238,7 +227,11 @@ impl Loop {
                 Version::V3_0 => (3, 0),
                 Version::V3_1 => (3, 1),
             },
-            metadata: peer.metadata.into(),
+            // The default is one for all.
+            metadata: match peer.metadata {
+                none if none.is_empty() => Arc::default(),
+                some => some.into(),
+            },
             credentials: entry
                 .link
                 .stream()
@@ -249,13 +242,18 @@ impl Loop {
                     pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
                 }),
         });
+        entry.other_end = OtherEnd::Peer(Arc::clone(&info));
+        let preloaded = match &*entry.link.reader() {
+            Slot::Here(reader) => reader.len(),
+            Slot::Lent | Slot::Gone => 0,
+        };
         let config = Arc::clone(&entry.config);
         let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;
         entry.link.want_output(false);
         entry.emit(EventKind::HandshakeSucceeded);
         config.telemetry.handshakes.add(1);
 
-        let (owner, preloaded) = (entry.owner, entry.preloaded);
+        let owner = entry.owner;
         let mut before = 0;
         let kept = match self.entries.get_mut(&owner) {
             Some(Entry::Session(session)) => {

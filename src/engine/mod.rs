@@ -49,6 +49,7 @@ use crate::pipe::{Duty, Pipe, SocketSide};
 use crate::stats::Telemetry;
 use crate::sync::Mutex;
 use crate::transport::{Listener, Stream, Target};
+use crate::zmtp::HeartbeatConfig;
 
 /// Names a listener, a session or a link; never used twice within a context.
 pub(crate) type Key = usize;
@@ -59,6 +60,8 @@ pub(crate) struct EndpointConfig {
     pub(crate) endpoint: Endpoint,
     pub(crate) socket_type: SocketType,
     pub(crate) options: Options,
+    /// The part of the options that every connection needs all the time.
+    pub(crate) heartbeat: Arc<HeartbeatConfig>,
     pub(crate) side: Arc<dyn SocketSide>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) seats: Seats,

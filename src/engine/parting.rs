@@ -33,7 +33,7 @@ impl Loop {
         let entry = self.link_entry(key)?;
         if entry.closing.is_some() {
             let entry = self.link_entry(key)?;
-            return entry.closing.as_ref().map(|(closing, _)| closing);
+            return entry.closing.as_ref().map(|closing| &closing.0);
         }
         let owner = entry.owner;
         self.session_closing(owner)
@@ -185,11 +185,15 @@ impl Loop {
             return;
         };
         // It may retire already; what becomes of the messages is from now on told to others.
-        if let Some((retiring, _)) = entry.closing.take() {
-            retiring.drains.iter().for_each(|drain| drain.finish(0, 0));
+        if let Some(retiring) = entry.closing.take() {
+            retiring
+                .0
+                .drains
+                .iter()
+                .for_each(|drain| drain.finish(0, 0));
         }
         let queued = entry.pipe.as_ref().map_or(0, |pipe| pipe.outgoing.queued());
-        entry.closing = Some((closing.clone(), queued));
+        entry.closing = Some(Box::new((closing.clone(), queued)));
         let overdue = closing.deadline.is_some_and(|deadline| deadline <= now);
         match &entry.pipe {
             Some(pipe) if !overdue => {

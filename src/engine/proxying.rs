@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::Key;
 use super::event_loop::Loop;
-use super::traffic::Phase;
+use super::traffic::{OtherEnd, Phase};
 use crate::endpoint::Transport;
 use crate::error::LinkError;
 use crate::pipe::Wire;
@@ -64,7 +64,7 @@ impl Loop {
         };
         match talk(socks, unsent, entry.link.stream()) {
             Ok(()) if socks.is_done() => {
-                entry.address = entry.config.endpoint.to_string();
+                entry.other_end = OtherEnd::At(entry.config.endpoint.to_string().into());
                 self.stream_ready(key);
             }
             Ok(()) => {

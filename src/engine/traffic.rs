@@ -21,6 +21,7 @@ use super::link::{Link, Slot};
 use super::{Closing, EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
+use crate::peer::PeerInfo;
 use crate::pipe::{Delivery, Duty, Fill, Pipe, PipeEvent, Pumped, Reader, Wire};
 use crate::transport::Socks5;
 use crate::zmtp::{
@@ -41,15 +42,23 @@ pub(super) struct LinkEntry {
     pub(super) accepted: bool,
     /// Of an accepted one: counts while it lives.
     pub(super) seat: Option<Seat>,
-    pub(super) address: String,
+    pub(super) other_end: OtherEnd,
     pub(super) phase: Phase,
-    pub(super) closing: Option<(Closing, usize)>,
-    /// Bytes behind the handshake that came with it.
-    pub(super) preloaded: usize,
+    /// How it ends, and how many messages were queued when that began. Boxed as the next but one, since most links have
+    /// neither, ever.
+    pub(super) closing: Option<Box<(Closing, usize)>>,
     /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
     pub(super) half_closed: bool,
     /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
-    pub(super) output_lost: Option<LinkError>,
+    pub(super) output_lost: Option<Box<LinkError>>,
+}
+
+/// What is known of the other end: with the handshake it becomes a peer.
+#[derive(Debug)]
+pub(super) enum OtherEnd {
+    /// It has this address; empty if it has no name, or none yet.
+    At(Box<str>),
+    Peer(Arc<PeerInfo>),
 }
 
 #[derive(Debug)]
@@ -71,7 +80,7 @@ pub(super) enum Phase {
         until: Option<Instant>,
     },
     Traffic {
-        heartbeat: Box<Heartbeat>,
+        heartbeat: Heartbeat,
     },
     /// Everything is with the kernel; see `parting`. Without a limit as long as that has not sent it.
     Parting {
@@ -153,7 +162,7 @@ impl Loop {
         if matches!(entry.phase, Phase::Parting { .. }) {
             return self.link_parted(key);
         }
-        entry.output_lost.get_or_insert(cause);
+        entry.output_lost.get_or_insert_with(|| Box::new(cause));
         self.read_link(key);
     }
 
@@ -214,6 +223,7 @@ impl Loop {
                 }
                 Ok(Fill::End) => Err(output_lost
                     .take()
+                    .map(|cause| *cause)
                     .filter(|cause| !cause.is_hang_up())
                     .unwrap_or(LinkError::PeerClosed)),
                 Err(error) => Err(error.into()),
@@ -223,7 +233,7 @@ impl Loop {
         reader.release(scratch);
         drop(slot);
         let output_lost = output_lost.take_if(|_| dry);
-        match outcome.and_then(|_| output_lost.map_or(Ok(()), Err)) {
+        match outcome.and_then(|_| output_lost.map_or(Ok(()), |cause| Err(*cause))) {
             Ok(()) => {
                 link.want_input(!pipe.incoming.is_paused());
                 if pings {
@@ -280,7 +290,8 @@ impl Loop {
         let overdue = entry
             .closing
             .as_ref()
-            .is_some_and(|(closing, _)| closing.deadline.is_some_and(|deadline| deadline <= now));
+            .and_then(|closing| closing.0.deadline)
+            .is_some_and(|deadline| deadline <= now);
         if overdue {
             self.drop_link(key, LinkError::ClosedHere);
             return;
@@ -348,7 +359,7 @@ impl Loop {
         let closing = entry
             .closing
             .as_ref()
-            .and_then(|(closing, _)| closing.deadline);
+            .and_then(|closing| closing.0.deadline);
         let deadline = match (own, closing) {
             (Some(own), Some(closing)) => Some(own.min(closing)),
             (own, closing) => own.or(closing),
@@ -363,12 +374,12 @@ impl LinkEntry {
         self.config
             .telemetry
             .monitor
-            .emit(kind, endpoint, Some(&self.address));
+            .emit(kind, endpoint, Some(self.other_end.address()));
     }
 
     /// Tells those who wait for the end of a closing link.
     pub(super) fn finish(&self, lost: usize) {
-        if let Some((closing, queued)) = &self.closing {
+        if let Some((closing, queued)) = self.closing.as_deref() {
             for drain in &closing.drains {
                 drain.finish(queued.saturating_sub(lost), lost);
             }
@@ -376,10 +387,18 @@ impl LinkEntry {
     }
 }
 
+impl OtherEnd {
+    pub(super) fn address(&self) -> &str {
+        match self {
+            Self::At(address) => address,
+            Self::Peer(peer) => &peer.address,
+        }
+    }
+}
+
 /// The peer has answered a heartbeat.
 fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
-    heartbeat.pong_received(now);
-    if let (Some(pipe), Some(took)) = (pipe, heartbeat.round_trip()) {
+    if let (Some(took), Some(pipe)) = (heartbeat.pong_received(now), pipe) {
         pipe.set_round_trip(took);
     }
 }

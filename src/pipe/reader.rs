@@ -235,6 +235,11 @@ impl Reader {
 
     /// Whether bytes wait here that are not decoded.
     pub(crate) fn has_bytes(&self) -> bool {
-        self.start < self.buffer.len()
+        self.len() > 0
+    }
+
+    /// How many bytes wait here that are not decoded.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len() - self.start
     }
 }

@@ -18,6 +18,7 @@ use crate::options::{Linger, Options};
 use crate::peer::PeerInfo;
 use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide};
 use crate::transport::{self, ListenFailure, ListenOptions, Stream};
+use crate::zmtp::HeartbeatConfig;
 
 /// The endpoints of one socket.
 #[derive(Debug, Default)]
@@ -435,6 +436,11 @@ impl Core {
         Arc::new(EndpointConfig {
             endpoint,
             socket_type: self.kind,
+            heartbeat: Arc::new(HeartbeatConfig {
+                interval: options.heartbeat_interval,
+                timeout: options.heartbeat_timeout,
+                ttl: options.heartbeat_ttl,
+            }),
             options,
             side: self
                 .this

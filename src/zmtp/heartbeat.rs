@@ -12,6 +12,7 @@
 //! PING came with a TTL --> likewise, on the peer's terms --+-- timeout, or TTL --> give up
 //! ```
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What one connection does to notice that its peer is gone.
@@ -55,38 +56,39 @@ pub(crate) enum HeartbeatAction {
 /// The heartbeat of one connection, from the end of its handshake on.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
-    config: HeartbeatConfig,
+    /// One for many connections.
+    config: Arc<HeartbeatConfig>,
     next_ping: Option<Instant>,
-    /// Runs from a PING of ours to the next input; only if `answers`.
-    after_our_ping: Option<Silence>,
+    /// Since when, from a PING of ours to the next input, there is silence; only if `answers`.
+    after_our_ping: Option<Instant>,
     /// Runs from a PING of the peer's to the next input.
     after_its_ping: Option<Silence>,
     /// The peer has answered a PING.
     answers: bool,
-    /// PINGs not answered yet.
-    unanswered: u64,
+    /// PINGs not answered yet, as far as one can count.
+    unanswered: u32,
     /// A PING whose answer is awaited to measure the round trip, and how many answers come before it.
-    measured: Option<(Instant, u64)>,
-    round_trip: Option<Duration>,
+    measured: Option<(Instant, u32)>,
 }
 
-/// A time without input and how long it may last.
+/// A time without input and how long the peer wants it to last at most, in tenths of a second.
 #[derive(Debug, Clone, Copy)]
 struct Silence {
     since: Instant,
-    at_most: Duration,
+    ttl: u16,
 }
 
 impl Silence {
     /// `None` is later than any time that can be told.
     fn end(&self) -> Option<Instant> {
-        self.since.checked_add(self.at_most)
+        let at_most = Duration::from_millis(u64::from(self.ttl) * TENTH_MILLIS as u64);
+        self.since.checked_add(at_most)
     }
 }
 
 impl Heartbeat {
     /// The handshake ended `now`; the first PING is due one interval later.
-    pub(crate) fn new(config: HeartbeatConfig, now: Instant) -> Self {
+    pub(crate) fn new(config: Arc<HeartbeatConfig>, now: Instant) -> Self {
         let mut heartbeat = Self {
             config,
             next_ping: None,
@@ -95,7 +97,6 @@ impl Heartbeat {
             answers: false,
             unanswered: 0,
             measured: None,
-            round_trip: None,
         };
         heartbeat.plan_ping(now);
         heartbeat
@@ -105,37 +106,34 @@ impl Heartbeat {
     ///
     /// For a PING or a PONG, to be called before `peer_ping` or `pong_received`.
     pub(crate) fn received(&mut self, at: Instant) {
-        let still_running = |silence: &Silence| silence.since > at;
-        self.after_our_ping = self.after_our_ping.filter(still_running);
-        self.after_its_ping = self.after_its_ping.filter(still_running);
+        self.after_our_ping = self.after_our_ping.filter(|since| *since > at);
+        self.after_its_ping = self.after_its_ping.filter(|silence| silence.since > at);
     }
 
     /// A PING came, whose sender wants to be given up on after `ttl` tenths of a second of silence, unless that is 0.
     pub(crate) fn peer_ping(&mut self, ttl: u16, now: Instant) {
         if ttl > 0 && self.after_its_ping.is_none() {
-            let at_most = Duration::from_millis(u64::from(ttl) * TENTH_MILLIS as u64);
-            self.after_its_ping = Some(Silence {
-                since: now,
-                at_most,
-            });
+            self.after_its_ping = Some(Silence { since: now, ttl });
         }
     }
 
-    /// A PONG came. One that nobody asked for changes nothing.
-    pub(crate) fn pong_received(&mut self, now: Instant) {
+    /// A PONG came. One that nobody asked for changes nothing. How long the answer took, if it is one that was measured.
+    pub(crate) fn pong_received(&mut self, now: Instant) -> Option<Duration> {
         if self.unanswered == 0 {
-            return;
+            return None;
         }
         self.unanswered -= 1;
         self.answers = true;
         match &mut self.measured {
             Some((sent, 0)) => {
-                self.round_trip = Some(now.saturating_duration_since(*sent));
+                let took = now.saturating_duration_since(*sent);
                 self.measured = None;
+                return Some(took);
             }
             Some((_, answers_before)) => *answers_before -= 1,
             None => {}
         }
+        None
     }
 
     /// What is to be done `now`; to be asked again until there is nothing.
@@ -149,13 +147,10 @@ impl Heartbeat {
         }
         self.plan_ping(now);
         if self.answers && self.after_our_ping.is_none() {
-            self.after_our_ping = Some(Silence {
-                since: now,
-                at_most: self.config.timeout,
-            });
+            self.after_our_ping = Some(now);
         }
         self.measured.get_or_insert((now, self.unanswered));
-        self.unanswered += 1;
+        self.unanswered = self.unanswered.saturating_add(1);
         HeartbeatAction::SendPing {
             ttl: self.config.wire_ttl(),
         }
@@ -166,11 +161,6 @@ impl Heartbeat {
         earlier(self.next_ping, self.end_of_patience())
     }
 
-    /// How long the answer to a recent PING took; `None` before the first answer.
-    pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.round_trip
-    }
-
     /// PINGs go out every interval whatever else is sent, as libzmq's do. One that is late moves the next.
     fn plan_ping(&mut self, now: Instant) {
         let interval = self.config.interval.filter(|interval| !interval.is_zero());
@@ -178,8 +168,9 @@ impl Heartbeat {
     }
 
     fn end_of_patience(&self) -> Option<Instant> {
-        let end = |silence: Option<Silence>| silence.as_ref().and_then(Silence::end);
-        earlier(end(self.after_our_ping), end(self.after_its_ping))
+        let ours = self.after_our_ping;
+        let ours = ours.and_then(|since| since.checked_add(self.config.timeout));
+        earlier(ours, self.after_its_ping.as_ref().and_then(Silence::end))
     }
 }
 
@@ -212,7 +203,7 @@ mod tests {
             timeout: TIMEOUT,
             ttl,
         };
-        (Heartbeat::new(config, start), start)
+        (Heartbeat::new(config.into(), start), start)
     }
 
     /// A heartbeat whose peer answered the first PING at once.
@@ -249,7 +240,7 @@ mod tests {
                 timeout: TIMEOUT,
                 ttl: None,
             };
-            let mut heartbeat = Heartbeat::new(config, start);
+            let mut heartbeat = Heartbeat::new(config.into(), start);
             assert_eq!(heartbeat.deadline(), None);
             assert_eq!(
                 heartbeat.poll(start + seconds(1_000_000)),
@@ -321,7 +312,7 @@ mod tests {
             timeout: TIMEOUT,
             ttl: None,
         };
-        let mut heartbeat = Heartbeat::new(config, start);
+        let mut heartbeat = Heartbeat::new(config.into(), start);
         heartbeat.peer_ping(656, start);
         assert_eq!(
             heartbeat.deadline(),
@@ -348,21 +339,22 @@ mod tests {
     #[test]
     fn the_round_trip_is_that_of_the_ping_answered() {
         let (mut heartbeat, start) = heartbeat(None);
-        assert_eq!(heartbeat.round_trip(), None);
-        heartbeat.pong_received(start);
-        assert_eq!(heartbeat.round_trip(), None, "nobody asked");
+        assert_eq!(heartbeat.pong_received(start), None, "nobody asked");
         assert_eq!(heartbeat.poll(start + seconds(10)), PING);
         assert_eq!(heartbeat.poll(start + seconds(20)), PING);
-        heartbeat.pong_received(start + seconds(21));
-        assert_eq!(heartbeat.round_trip(), Some(seconds(11)));
-        assert_eq!(heartbeat.poll(start + seconds(30)), PING);
-        heartbeat.pong_received(start + seconds(31));
         assert_eq!(
-            heartbeat.round_trip(),
-            Some(seconds(11)),
+            heartbeat.pong_received(start + seconds(21)),
+            Some(seconds(11))
+        );
+        assert_eq!(heartbeat.poll(start + seconds(30)), PING);
+        assert_eq!(
+            heartbeat.pong_received(start + seconds(31)),
+            None,
             "the answer to the second PING"
         );
-        heartbeat.pong_received(start + seconds(32));
-        assert_eq!(heartbeat.round_trip(), Some(seconds(2)));
+        assert_eq!(
+            heartbeat.pong_received(start + seconds(32)),
+            Some(seconds(2))
+        );
     }
 }

@@ -471,7 +471,7 @@ fn a_recorded_ttl_is_waited_for_in_full() {
             timeout: Default::default(),
             ttl: None,
         };
-        let mut heartbeat = Heartbeat::new(config, start);
+        let mut heartbeat = Heartbeat::new(config.into(), start);
         for item in &outcome.items {
             heartbeat.received(start);
             if let Item::Command(OwnedCommand::Ping { ttl, .. }) = item {
