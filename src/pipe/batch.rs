@@ -4,7 +4,6 @@
 //! Always true: a batch begins at a message boundary; `shared` is in ascending order of position.
 //! Must not know: who writes it, or whether anybody may add to it.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use bytes::Bytes;
@@ -18,7 +17,7 @@ use crate::zmtp::{FrameHeader, FrameSink, encode_message};
 pub(crate) struct Batch {
     bytes: Vec<u8>,
     /// Bodies too large to copy, each with the position in `bytes` before which it goes.
-    shared: VecDeque<(usize, Bytes)>,
+    shared: Vec<(usize, Bytes)>,
     shared_len: usize,
     messages: usize,
 }
@@ -59,7 +58,7 @@ impl Batch {
         let base = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         for (at, body) in &other.shared {
-            self.shared.push_back((base + at, body.clone()));
+            self.shared.push((base + at, body.clone()));
         }
         self.shared_len += other.shared_len;
         self.messages += other.messages;
@@ -123,7 +122,7 @@ impl Batch {
                 [head, &body[..]]
             })
             .chain(std::iter::once(
-                &self.bytes[self.shared.back().map_or(0, |(at, _)| *at)..],
+                &self.bytes[self.shared.last().map_or(0, |(at, _)| *at)..],
             ))
             .filter(|piece| !piece.is_empty())
     }
@@ -157,7 +156,7 @@ impl Batch {
                 kept.bytes.extend_from_slice(&self.bytes[start..at]);
                 for (position, body) in bodies {
                     kept.shared_len += body.len();
-                    kept.shared.push_back((base + position, body));
+                    kept.shared.push((base + position, body));
                 }
                 kept.messages += 1;
             }
@@ -174,7 +173,7 @@ impl FrameSink for Batch {
 
     fn share(&mut self, body: &Bytes) {
         self.shared_len += body.len();
-        self.shared.push_back((self.bytes.len(), body.clone()));
+        self.shared.push((self.bytes.len(), body.clone()));
     }
 }
 

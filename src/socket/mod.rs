@@ -307,7 +307,11 @@ impl Core {
         look_for_room(pattern, table, pipe);
         self.changed.notify(usize::MAX);
         self.has_room(state);
-        self.wake_reader(state);
+        // A receiver may have to borrow the new link's reader, to give back those it has, or to listen to a new lane.
+        // What arrives over a wire is told apart.
+        if state.leading || state.table.is_lendable() || state.table.has_lanes() {
+            self.wake_reader(state);
+        }
     }
 
     /// Turns a peer away.
