@@ -150,6 +150,7 @@ impl Loop {
 
     /// Takes the handshake as far as it goes now.
     pub(super) fn handshake_event(&mut self, key: Key, readable: bool) {
+        let messages_wait = self.messages_wait(key);
         let Self {
             entries, scratch, ..
         } = self;
@@ -183,7 +184,8 @@ impl Loop {
         }
         // After reading, so that all there is to say goes out in one piece. A peer that has failed should learn why, if
         // it still listens; its error counts either way.
-        let sent = transmit(handshake, unsent, wire);
+        let ahead = messages_wait && handshake.is_done();
+        let sent = transmit(handshake, unsent, wire, ahead);
         outcome = outcome.and(sent);
         entry.config.telemetry.bytes_received.add(rest.len());
         match outcome {
@@ -201,6 +203,20 @@ impl Loop {
                 let waits = !unsent.is_empty();
                 entry.link.want_output(waits);
             }
+        }
+    }
+
+    /// Whether the pipe that this link is to have holds messages already.
+    fn messages_wait(&self, key: Key) -> bool {
+        let Some(Entry::Link(link)) = self.entries.get(&key) else {
+            return false;
+        };
+        match self.entries.get(&link.owner) {
+            Some(Entry::Session(session)) => {
+                let pipe = session.pipe.as_ref();
+                pipe.is_some_and(|pipe| pipe.outgoing.queued() > 0)
+            }
+            _ => false,
         }
     }
 
@@ -292,13 +308,23 @@ impl Loop {
     }
 }
 
-/// Writes what the handshake has to say.
-fn transmit(handshake: &mut Handshake, unsent: &mut Vec<u8>, wire: &Link) -> Result<(), LinkError> {
+/// Writes what the handshake has to say; `ahead` of messages, if they are to follow at once.
+fn transmit(
+    handshake: &mut Handshake,
+    unsent: &mut Vec<u8>,
+    wire: &Link,
+    ahead: bool,
+) -> Result<(), LinkError> {
     while let Some(bytes) = handshake.poll_transmit() {
         unsent.extend_from_slice(&bytes);
     }
     while !unsent.is_empty() {
-        match wire.stream().write(unsent) {
+        let written = if ahead {
+            wire.stream().write_ahead(unsent)
+        } else {
+            wire.stream().write(unsent)
+        };
+        match written {
             Ok(written) => drop(unsent.drain(..written)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) => return Err(error.into()),

@@ -113,6 +113,12 @@ impl Stream {
         uninterrupted(|| rustix::net::send(self, bytes, NO_SIGNAL))
     }
 
+    /// As [`write`](Self::write), for bytes that others are about to follow: the system may keep these for a moment, to
+    /// send them in one packet.
+    pub(crate) fn write_ahead(&self, bytes: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| rustix::net::send(self, bytes, NO_SIGNAL | MORE_FOLLOWS))
+    }
+
     /// Writes the front of what `pieces` hold together, as much as the system takes; it looks at the first 1024 pieces.
     pub(crate) fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let pieces = &pieces[..pieces.len().min(MAX_PIECES)];
@@ -217,6 +223,12 @@ const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 /// Apple has no such flag; there every socket is told so when it is made.
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+/// Linux sends what it has kept so after 200 ms at the latest.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MORE_FOLLOWS: SendFlags = SendFlags::MORE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const MORE_FOLLOWS: SendFlags = SendFlags::empty();
 
 /// `IOV_MAX` of every system in use; more pieces than this in one call is an error.
 const MAX_PIECES: usize = 1024;

@@ -44,6 +44,17 @@ fn bytes_go_both_ways() {
 }
 
 #[test]
+fn what_is_written_ahead_comes_before_what_follows_and_also_without_it() {
+    for (client, server) in every_pair() {
+        assert_eq!(client.write_ahead(b"one, ").expect("room"), 5);
+        assert_eq!(client.write(b"two").expect("room"), 3);
+        assert_eq!(read_exactly(&server, 8, 64), b"one, two");
+        assert_eq!(client.write_ahead(b"alone").expect("room"), 5);
+        assert_eq!(read_exactly(&server, 5, 64), b"alone");
+    }
+}
+
+#[test]
 fn nothing_to_read_and_no_room_to_write_would_block() {
     for (client, server) in every_pair() {
         let error = server.read(&mut [0; 16]).expect_err("nothing was sent");
