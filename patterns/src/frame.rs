@@ -28,35 +28,54 @@ pub const INLINE_CAPACITY: usize = 64;
 #[derive(Clone)]
 pub struct Frame(Repr);
 
+/// The tag and the length fill eight bytes, so that no copy of a frame is cut anywhere but between its parts.
 #[derive(Clone)]
+#[repr(u32)]
 enum Repr {
-    Inline { len: u8, data: Inline },
+    Inline {
+        len: u32,
+        data: [u8; INLINE_CAPACITY],
+    },
     Shared(Bytes),
 }
-
-/// A body inside its frame, with room to spare behind it.
-#[derive(Clone, Copy)]
-#[repr(align(8))]
-struct Inline([u8; INLINE_CAPACITY]);
 
 impl Frame {
     /// A frame without a body; on the wire it delimits envelopes.
     pub const EMPTY: Self = Self(Repr::Inline {
         len: 0,
-        data: Inline([0; INLINE_CAPACITY]),
+        data: [0; INLINE_CAPACITY],
     });
 
     /// Copies `body` into a new frame; allocates only above [`INLINE_CAPACITY`] bytes.
     #[inline]
     pub fn copy_from_slice(body: &[u8]) -> Self {
-        if body.len() > INLINE_CAPACITY {
-            return Self(Repr::Shared(Bytes::copy_from_slice(body)));
+        if Self::is_short(body) {
+            Self::copy_inline(body)
+        } else {
+            Self::copy_shared(body)
         }
+    }
+
+    /// Whether a body is kept inline.
+    #[inline]
+    pub(crate) fn is_short(body: &[u8]) -> bool {
+        body.len() <= INLINE_CAPACITY
+    }
+
+    /// Copies a `body` that is not short.
+    #[inline]
+    pub(crate) fn copy_shared(body: &[u8]) -> Self {
+        Self(Repr::Shared(Bytes::copy_from_slice(body)))
+    }
+
+    /// Copies a short `body`.
+    #[inline]
+    pub(crate) fn copy_inline(body: &[u8]) -> Self {
         let mut data = [0; INLINE_CAPACITY];
         data[..body.len()].copy_from_slice(body);
         Self(Repr::Inline {
-            len: body.len() as u8,
-            data: Inline(data),
+            len: body.len() as u32,
+            data,
         })
     }
 
@@ -75,8 +94,8 @@ impl Frame {
             "an inline body has at most 64 bytes"
         );
         Self(Repr::Inline {
-            len: len as u8,
-            data: Inline(*window),
+            len: len as u32,
+            data: *window,
         })
     }
 
@@ -89,8 +108,8 @@ impl Frame {
     pub fn set_window(&mut self, window: &[u8; INLINE_CAPACITY], len: usize) {
         match &mut self.0 {
             Repr::Inline { len: ours, data } if len <= INLINE_CAPACITY => {
-                *ours = len as u8;
-                *data = Inline(*window);
+                *ours = len as u32;
+                *data = *window;
             }
             _ => *self = Self::from_window(window, len),
         }
@@ -101,7 +120,7 @@ impl Frame {
     #[inline]
     pub fn window(&self) -> Option<(&[u8; INLINE_CAPACITY], usize)> {
         match &self.0 {
-            Repr::Inline { len, data } => Some((&data.0, usize::from(*len).min(INLINE_CAPACITY))),
+            Repr::Inline { len, data } => Some((data, (*len as usize).min(INLINE_CAPACITY))),
             Repr::Shared(_) => None,
         }
     }
@@ -110,7 +129,7 @@ impl Frame {
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline { len, data } => &data.0[..usize::from(*len).min(INLINE_CAPACITY)],
+            Repr::Inline { len, data } => &data[..(*len as usize).min(INLINE_CAPACITY)],
             Repr::Shared(bytes) => bytes,
         }
     }

@@ -57,7 +57,17 @@ impl Message {
     /// the caller, it would be read back in others right after.
     #[inline(never)]
     fn copied(body: &[u8]) -> Self {
-        Self(Repr::One(Frame::copy_from_slice(body)))
+        if Frame::is_short(body) {
+            Self(Repr::One(Frame::copy_inline(body)))
+        } else {
+            Self::copied_long(body)
+        }
+    }
+
+    /// Apart, so that nothing of it is in the way of the other.
+    #[inline(never)]
+    fn copied_long(body: &[u8]) -> Self {
+        Self(Repr::One(Frame::copy_shared(body)))
     }
 
     /// How many frames there are; at least 1.

@@ -90,19 +90,18 @@ impl Core {
         Ok(sent)
     }
 
-    /// The next message. It is put together where the caller wants it, inside the result.
-    #[inline]
+    /// The next message. It is put together in the caller's frame, and not moved before the lock is released, which waits
+    /// for all that was written anyway.
+    #[inline(always)]
     pub(super) fn recv<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Message, E> {
-        let mut received = Ok(Message::EMPTY);
-        if let Ok(message) = &mut received
-            && let Err(failure) = self.recv_into(wait, message)
-        {
-            received = Err(failure.into());
+        let mut message = Message::EMPTY;
+        match self.recv_into(wait, &mut message) {
+            Ok(()) => Ok(message),
+            Err(failure) => Err(failure.into()),
         }
-        received
     }
 
-    #[inline]
+    #[inline(never)]
     fn recv_into(&self, wait: Wait, into: &mut Message) -> Result<(), RecvFailure> {
         self.recv_with(wait, |pattern, table| {
             pattern.recv_into(table, into).then_some(())
