@@ -149,7 +149,8 @@ impl Default for Context {
 impl ContextBuilder {
     /// How many I/O threads share the connections. Default: 1; at least 1.
     ///
-    /// One is enough for a few gigabytes a second. More help with many connections on many cores.
+    /// One is enough for a few gigabytes a second. More help with many connections on many cores: with one, a receiver
+    /// that waits reads up to 64 connections on its own thread; with more, only up to 8, and leaves the rest to them.
     #[must_use]
     pub fn io_threads(mut self, count: usize) -> Self {
         self.settings.io_threads = count.max(1);
@@ -208,6 +209,11 @@ impl Hub {
         )?);
         *engine = Some(Arc::clone(&started));
         Ok(started)
+    }
+
+    /// How many I/O threads there are, or will be.
+    pub(crate) fn io_threads(&self) -> usize {
+        self.settings.io_threads
     }
 
     /// Remembers a socket, to end it on shutdown; at once if that has been.

@@ -136,7 +136,7 @@ impl Core {
             kind,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
-                table: Table::new(kind, Arc::clone(&telemetry)),
+                table: Table::new(kind, Arc::clone(&telemetry), hub.io_threads()),
                 options,
                 pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),

@@ -27,6 +27,7 @@ pub(crate) struct Table {
     pace: Pace,
     /// Pipes in which messages may wait to be written.
     unflushed: Vec<PipeId>,
+    most_lent: usize,
     /// Where a message for many pipes is framed.
     framed: Batch,
     dropped: Dropped,
@@ -45,13 +46,14 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(kind: SocketType, telemetry: Arc<Telemetry>) -> Self {
+    pub(super) fn new(kind: SocketType, telemetry: Arc<Telemetry>, io_threads: usize) -> Self {
         Self {
             pipes: PipeMap::default(),
             telemetry,
             kind,
             pace: Pace::default(),
             unflushed: Vec::new(),
+            most_lent: waiting::most_lent(io_threads),
             framed: Batch::default(),
             dropped: Dropped::default(),
             past: Counts::default(),

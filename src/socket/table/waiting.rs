@@ -13,8 +13,20 @@ use super::Table;
 use crate::pipe::{InprocEnd, Lane, Wire};
 use crate::socket::slot::Slot;
 
-/// The most links that a receiver reads itself; waiting for more costs more than it saves.
-const MOST_LENT: usize = 8;
+/// The most links that a receiver reads itself: to be woken by the I/O thread costs more than a poll of all these.
+const MOST_LENT: usize = 64;
+
+/// The same where several I/O threads can read many links at a time.
+const MOST_LENT_BESIDE_SEVERAL: usize = 8;
+
+/// How many links a receiver reads itself at the most, in a context of so many I/O threads.
+pub(in crate::socket) fn most_lent(io_threads: usize) -> usize {
+    if io_threads == 1 {
+        MOST_LENT
+    } else {
+        MOST_LENT_BESIDE_SEVERAL
+    }
+}
 
 impl Table {
     /// Messages wait in `pipe`: a socket that receives writes them before it waits for input. Who only sends has the
@@ -46,7 +58,7 @@ impl Table {
     /// nothing else to wait for.
     pub(in crate::socket) fn is_lendable(&self) -> bool {
         self.lanes == 0
-            && self.pipes.len() <= MOST_LENT
+            && self.pipes.len() <= self.most_lent
             && self.pipes.values().any(|slot| slot.live_wire().is_some())
     }
 
