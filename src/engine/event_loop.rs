@@ -296,6 +296,9 @@ impl Loop {
     fn look(&mut self) {
         if self.next_look.is_some_and(|look| look <= Instant::now()) {
             self.next_look = None;
+            // A link may have come here twice: from a duty, and when its kernel had room again.
+            self.streaming.sort_unstable();
+            self.streaming.dedup();
             self.flushing.append(&mut self.streaming);
         }
     }

@@ -311,6 +311,8 @@ impl Outgoing {
                 state.scheduled = false;
                 return Err(error);
             }
+            let counts = state.counts;
+            state.looks.have_written(counts);
         }
     }
 
@@ -485,11 +487,11 @@ impl State {
     /// How the I/O thread goes on if it had better not write now.
     fn look(&mut self) -> Option<Pumped> {
         let flushed = std::mem::take(&mut self.flushed);
-        let is_idle = self.is_empty();
         if !self.front.is_empty() {
             return None;
         }
-        self.looks.look(self.counts, is_idle, flushed)
+        let waiting = self.back.len() + self.commands.len();
+        self.looks.look(self.counts, waiting, flushed)
     }
 
     /// Makes the filled batch the one to be written; false if there is nothing to write.

@@ -4,11 +4,17 @@
 //! Always true: a batch to which nobody adds is written at the second look at it.
 //! Must not know: what is in a batch.
 
-use super::{OutgoingCounts, Pumped};
+use super::{BATCH_BYTES, OutgoingCounts, Pumped};
 
-/// How often the I/O thread looks at a batch that is being filled, yielding between, before it takes it for part of a
-/// stream, whose sender will write by itself.
-pub(super) const FEW_LOOKS: u32 = 16;
+/// So many looks in a row that find more, with a yield between each two, make a stream, if its sender has written some of
+/// it by itself meanwhile.
+const FEW_LOOKS: u32 = 16;
+
+/// So much of it at least: a single message may go out by itself at the beginning of a burst.
+const OWN_BYTES: u64 = 8 * 1024;
+
+/// After so many, what there is is written even so: it may be a long burst, and somebody may wait for its end.
+const MOST_LOOKS: u32 = 32;
 
 /// How many looks without anything new it takes to think that a conversation in bursts is over: to be woken for the next
 /// one costs as much as a few looks.
@@ -21,44 +27,54 @@ pub(super) struct Looks {
     seen: OutgoingCounts,
     /// How often in a row it has found more messages.
     growing: u32,
+    /// Bytes that senders have written since that began.
+    own: u64,
     /// So many looks without anything new are left.
     patience: u32,
 }
 
 impl Looks {
-    /// How to go on without writing, or `None` if what waits is to be written now. `is_idle`: nothing waits; `flushed`: the
+    /// How to go on without writing, or `None` if what waits is to be written now. `waiting`: so many bytes; `flushed`: the
     /// socket has written by itself since the last look, since it was about to wait for input.
     ///
-    /// A stream is left alone only while its sender writes something between two looks, and a conversation while it
-    /// flushes: what they leave behind at their end waits for two looks at the most.
+    /// After a pause, a stream is taken up with two looks: if nothing has come between them, it has ended.
     pub(super) fn look(
         &mut self,
         counts: OutgoingCounts,
-        is_idle: bool,
+        waiting: usize,
         flushed: bool,
     ) -> Option<Pumped> {
         let more = self.seen.messages != counts.messages;
-        let writes = self.seen.bytes != counts.bytes;
+        self.own += counts.bytes - self.seen.bytes;
         self.seen = counts;
         if flushed {
-            self.growing = 0;
             self.patience = PATIENCE;
+        }
+        if waiting == 0 && self.patience > 0 {
+            self.patience -= 1;
+            self.growing = 0;
             return Some(Pumped::Streaming);
         }
-        if more && (self.growing <= FEW_LOOKS || writes) {
-            self.growing += 1;
-            return Some(if self.growing <= FEW_LOOKS {
-                Pumped::Contended
-            } else {
-                Pumped::Streaming
-            });
+        self.growing += 1;
+        let streams = self.own >= OWN_BYTES;
+        if more && streams && self.growing > FEW_LOOKS {
+            self.own = 0;
+            self.growing = FEW_LOOKS - 1;
+            return Some(Pumped::Streaming);
+        }
+        // Of a batch that is half full and not its sender's to write, the peer may as well have the first half.
+        let enough = waiting >= BATCH_BYTES / 2 && !streams;
+        if more && self.growing <= MOST_LOOKS && !enough {
+            return Some(Pumped::Contended);
         }
         self.growing = 0;
-        if is_idle && self.patience > 0 {
-            self.patience -= 1;
-            return Some(Pumped::Streaming);
-        }
+        self.own = 0;
         None
+    }
+
+    /// The I/O thread has written, and no sender.
+    pub(super) fn have_written(&mut self, counts: OutgoingCounts) {
+        self.seen.bytes = counts.bytes;
     }
 }
 
@@ -77,46 +93,77 @@ mod tests {
     #[test]
     fn a_batch_that_has_just_grown_is_looked_at_again_and_then_written() {
         let mut looks = Looks::default();
-        assert_eq!(
-            looks.look(counts(1, 0), false, false),
-            Some(Pumped::Contended)
-        );
-        assert_eq!(looks.look(counts(1, 0), false, false), None);
-        assert_eq!(looks.look(counts(1, 9), true, false), None);
+        assert_eq!(looks.look(counts(1, 0), 9, false), Some(Pumped::Contended));
+        assert_eq!(looks.look(counts(1, 0), 9, false), None);
+        assert_eq!(looks.look(counts(1, 9), 0, false), None);
     }
 
     #[test]
-    fn a_stream_is_left_to_its_sender_only_as_long_as_that_writes() {
+    fn a_stream_is_left_to_its_sender_while_that_writes_and_until_a_second_look_finds_no_more() {
         let mut looks = Looks::default();
         for messages in 1..=u64::from(FEW_LOOKS) {
-            let look = looks.look(counts(messages, 0), false, false);
+            let look = looks.look(counts(messages, messages * OWN_BYTES), 9, false);
             assert_eq!(look, Some(Pumped::Contended));
         }
-        for messages in 100..200 {
-            let look = looks.look(counts(messages, messages), false, false);
+        assert_eq!(
+            looks.look(counts(100, 100 * OWN_BYTES), 9, false),
+            Some(Pumped::Streaming)
+        );
+        for messages in (200..300).step_by(2) {
+            let look = looks.look(counts(messages, messages * OWN_BYTES), 9, false);
+            assert_eq!(look, Some(Pumped::Contended));
+            let look = looks.look(counts(messages + 1, messages * OWN_BYTES), 9, false);
             assert_eq!(look, Some(Pumped::Streaming));
         }
-        assert_eq!(looks.look(counts(201, 199), false, false), None);
+        assert!(looks.look(counts(301, 300 * OWN_BYTES), 9, false).is_some());
+        assert_eq!(looks.look(counts(301, 300 * OWN_BYTES), 9, false), None);
+    }
+
+    #[test]
+    fn half_a_batch_is_not_waited_for() {
+        let mut looks = Looks::default();
+        assert!(
+            looks
+                .look(counts(1, 0), BATCH_BYTES / 2 - 1, false)
+                .is_some()
+        );
+        assert_eq!(looks.look(counts(2, 0), BATCH_BYTES / 2, false), None);
+    }
+
+    #[test]
+    fn a_long_burst_is_no_stream_and_is_written_in_the_end() {
+        let mut looks = Looks::default();
+        for messages in 1..=u64::from(MOST_LOOKS) {
+            let look = looks.look(counts(messages, 0), 9, false);
+            assert_eq!(look, Some(Pumped::Contended));
+        }
+        assert_eq!(looks.look(counts(1000, 0), 9, false), None);
+        // It goes on; that the I/O thread has written makes no stream of it.
+        looks.have_written(counts(1000, OWN_BYTES));
+        for messages in 1..=u64::from(MOST_LOOKS) {
+            let look = looks.look(counts(1000 + messages, OWN_BYTES + 18), 9, false);
+            assert_eq!(look, Some(Pumped::Contended));
+        }
     }
 
     #[test]
     fn a_conversation_is_left_to_its_socket_until_it_has_been_quiet_for_a_while() {
         let mut looks = Looks::default();
         for messages in 1..100 {
-            let look = looks.look(counts(messages, messages), messages % 2 == 0, true);
+            let look = looks.look(counts(messages, messages), 0, true);
             assert_eq!(look, Some(Pumped::Streaming));
         }
-        for _ in 0..PATIENCE {
-            let look = looks.look(counts(99, 99), true, false);
+        for _ in 1..PATIENCE {
+            let look = looks.look(counts(99, 99), 0, false);
             assert_eq!(look, Some(Pumped::Streaming));
         }
-        assert_eq!(looks.look(counts(99, 99), true, false), None);
+        assert_eq!(looks.look(counts(99, 99), 0, false), None);
     }
 
     #[test]
     fn what_a_conversation_leaves_behind_is_written_at_the_second_look() {
         let mut looks = Looks::default();
-        assert!(looks.look(counts(10, 9), false, true).is_some());
-        assert_eq!(looks.look(counts(10, 9), false, false), None);
+        assert!(looks.look(counts(10, 9), 9, true).is_some());
+        assert_eq!(looks.look(counts(10, 9), 9, false), None);
     }
 }
