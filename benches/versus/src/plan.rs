@@ -174,6 +174,19 @@ impl Cell {
         }
     }
 
+    /// The bytes in each body, where a stream of them is counted.
+    pub(crate) fn streamed_size(self) -> Option<usize> {
+        match self.scenario {
+            Scenario::PushPull { size }
+            | Scenario::RouterDealer { size, .. }
+            | Scenario::PubSub { size, .. }
+            | Scenario::Topics { size, .. }
+            | Scenario::IoThreads { size, .. } => Some(size),
+            Scenario::AmongIdle { .. } => Some(AMONG_IDLE_SIZE),
+            Scenario::ReqRep { .. } | Scenario::ConnectStorm { .. } | Scenario::Idle { .. } => None,
+        }
+    }
+
     /// How many I/O threads the cell asks for, if that is what it is about.
     pub(crate) fn io_threads(self) -> Option<usize> {
         match self.scenario {

@@ -74,6 +74,17 @@ fn tables(options: &Options, results: &[CellResult]) -> String {
     table(&mut text, options, &all, |result, peer| {
         absolute_cell(&result.of_peers[peer])
     });
+    let streams: Vec<&CellResult> = results
+        .iter()
+        .filter(|result| result.cell.streamed_size().is_some())
+        .collect();
+    if !streams.is_empty() {
+        text.push_str("\nMegabytes of bodies a second (MB/s; 10^6 bytes).\n\n");
+        table(&mut text, options, &streams, |result, peer| {
+            let series = &result.of_peers[peer];
+            megabytes(series, result.cell.streamed_size())
+        });
+    }
     // What a million messages cost, in the cells where messages are counted.
     let counted: Vec<&CellResult> = results
         .iter()
@@ -253,6 +264,16 @@ fn absolute_cell(series: &Series) -> String {
         Some(Figure::Memory(_)) => Figure::Memory(middle(main_value)).to_string(),
         Some(Figure::Rest(_)) => Figure::Rest(middle(main_value)).to_string(),
         None => no_figure(series),
+    }
+}
+
+/// What bodies of `size` bytes make at the median rate of `series`.
+fn megabytes(series: &Series, size: Option<usize>) -> String {
+    let rates = series.samples.iter().flatten();
+    let rate = median(rates.map(|sample| main_value(sample.figure)));
+    match (rate, size) {
+        (Some(rate), Some(size)) => format!("{:.0} MB/s", rate * size as f64 / 1e6),
+        _ => no_figure(series),
     }
 }
 
@@ -459,6 +480,13 @@ mod tests {
         let other = series(&[None, Some(900.0), Some(300.0)]);
         assert_eq!(ratios(&other, &libzmq), Some((3.0, None)));
         assert_eq!(ratios(&series(&[None]), &libzmq), None);
+    }
+
+    #[test]
+    fn megabytes_are_those_of_the_median_rate() {
+        let rates = [Some(1e6), None, Some(3e6), Some(2e6)];
+        assert_eq!(megabytes(&series(&rates), Some(64)), "128 MB/s");
+        assert_eq!(megabytes(&series(&[None]), Some(64)), "n/a");
     }
 
     #[test]
