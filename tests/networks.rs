@@ -342,6 +342,8 @@ fn a_name_has_several_addresses(hosts: &Hosts, context: &Context) {
                 .any(|kind| matches!(kind, EventKind::Retrying { .. })),
             "all addresses are tried in one attempt: {seen:?}"
         );
+        // The monitor may hear of the handshake before the socket does.
+        push.wait_for_peers(1, PATIENCE).expect("it is connected");
         let peer = push.peers().pop().expect("it is connected");
         assert_eq!(peer.address, format!("tcp://{listening}"));
     }
