@@ -186,20 +186,22 @@ impl AsRef<[u8]> for Frame {
 impl From<Bytes> for Frame {
     #[inline]
     fn from(body: Bytes) -> Self {
-        if body.len() > INLINE_CAPACITY {
-            return Self(Repr::Shared(body));
+        if Self::is_short(&body) {
+            Self::copy_inline(&body)
+        } else {
+            Self(Repr::Shared(body))
         }
-        Self::copy_from_slice(&body)
     }
 }
 
 impl From<Vec<u8>> for Frame {
     #[inline]
     fn from(body: Vec<u8>) -> Self {
-        if body.len() > INLINE_CAPACITY {
-            return Self(Repr::Shared(Bytes::from(body)));
+        if Self::is_short(&body) {
+            Self::copy_inline(&body)
+        } else {
+            Self(Repr::Shared(Bytes::from(body)))
         }
-        Self::copy_from_slice(&body)
     }
 }
 

@@ -90,11 +90,7 @@ impl Rules for Pair {
                 .is_some_and(|peer| pipes.try_read_into(peer, into));
         }
         let next = self.ahead.take().or_else(|| self.next(pipes));
-        let there = next.is_some();
-        if let Some(message) = next {
-            *into = message;
-        }
-        there
+        next.map(|message| *into = message).is_some()
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {

@@ -147,17 +147,11 @@ impl Rules for Rep {
     }
 
     /// The next request; none before the one read last has been answered.
-    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
-        let request = match self.may_recv() {
-            Ok(()) => self.recv_request(pipes),
-            Err(_) => None,
-        };
-        let Some((path, message)) = request else {
-            return false;
-        };
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.may_recv().ok()?;
+        let (path, message) = self.recv_request(pipes)?;
         self.current = Some(path);
-        *into = message;
-        true
+        Some(message)
     }
 
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {

@@ -283,13 +283,15 @@ impl Rules for Req {
     }
 
     /// The reply. That there will be none is told by `may_recv`.
-    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         self.look_for_reply(pipes);
-        let answered = matches!(self.turn, Turn::Answered(_));
-        if answered && let Turn::Answered(reply) = std::mem::replace(&mut self.turn, Turn::Idle) {
-            *into = reply;
+        match std::mem::replace(&mut self.turn, Turn::Idle) {
+            Turn::Answered(reply) => Some(reply),
+            same => {
+                self.turn = same;
+                None
+            }
         }
-        answered
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {

@@ -188,13 +188,9 @@ impl Rules for Router {
     }
 
     /// The routing id of the sender is put in front.
-    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
-        let received = self.recv_from(pipes);
-        let there = received.is_some();
-        if let Some((id, message)) = received {
-            *into = message.with_first(id.to_frame());
-        }
-        there
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        let (id, message) = self.recv_from(pipes)?;
+        Some(message.with_first(id.to_frame()))
     }
 
     /// A ROUTER that drops can always send.

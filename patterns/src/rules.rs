@@ -39,9 +39,14 @@ pub(crate) trait Rules {
         Err(Refusal::NotSupported.give_back(message))
     }
 
-    /// Puts the next message in `into`; false if there is none.
-    fn recv_into(&mut self, _: &mut impl Pipes, _: &mut Message) -> bool {
-        false
+    /// Puts the next message in `into`; false if there is none. A type that receives has this, if it passes messages on
+    /// as they come, or `recv`, if it takes them apart.
+    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        self.recv(pipes).map(|message| *into = message).is_some()
+    }
+
+    fn recv(&mut self, _: &mut impl Pipes) -> Option<Message> {
+        None
     }
 
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {

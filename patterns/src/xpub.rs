@@ -272,13 +272,8 @@ impl Rules for XPub {
     }
 
     /// As the application of an XPUB expects: 1 and the topic, 0 and the topic, or an upstream message as it is.
-    fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
-        let event = self.next_event(pipes);
-        let there = event.is_some();
-        if let Some(event) = event {
-            *into = upstream::join(event);
-        }
-        there
+    fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
+        self.next_event(pipes).map(upstream::join)
     }
 
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {
