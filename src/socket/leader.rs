@@ -5,10 +5,11 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use super::lookout::Look;
 use crate::wake::{WakePipe, timespec};
 
 /// Wakes a leader; made when a socket first has one.
@@ -33,11 +34,12 @@ impl LeaderWake {
     }
 
     /// Waits until one of `links` has input (true in `ready`), somebody calls [`wake`](Self::wake), or the deadline
-    /// passes.
+    /// passes; looks out first, as long as `look` goes on.
     pub(super) fn wait(
         &self,
         links: &[BorrowedFd<'_>],
         deadline: Option<Instant>,
+        look: &mut Look,
         ready: &mut Vec<bool>,
     ) {
         ready.clear();
@@ -46,11 +48,23 @@ impl LeaderWake {
         let mut descriptors = Vec::with_capacity(links.len() + 1);
         descriptors.push(PollFd::new(pipe, PollFlags::IN));
         descriptors.extend(links.iter().map(|link| PollFd::new(link, PollFlags::IN)));
-        let timeout =
-            deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
-        // Any error ends the wait early; the caller looks at everything again.
-        if poll(&mut descriptors, timeout.as_ref()).is_err() {
-            return;
+        let mut found = false;
+        while look.goes_on() && !found {
+            found = !matches!(
+                poll(&mut descriptors, Some(&timespec(Duration::ZERO))),
+                Ok(0)
+            );
+            if !found {
+                look.turn();
+            }
+        }
+        if !found {
+            let timeout = deadline
+                .map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
+            // Any error ends the wait early; the caller looks at everything again.
+            if poll(&mut descriptors, timeout.as_ref()).is_err() {
+                return;
+            }
         }
         if !descriptors[0].revents().is_empty() {
             pipe.drain();

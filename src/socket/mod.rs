@@ -14,6 +14,7 @@
 mod control;
 mod endpoints;
 mod leader;
+mod lookout;
 mod retire;
 mod slot;
 mod table;
@@ -32,6 +33,7 @@ use highwater_patterns::{
     SocketType,
 };
 
+pub(crate) use lookout::USUAL_LIMIT;
 pub use retire::Retirement;
 pub(crate) use table::Table;
 pub(crate) use wait::{RecvFailure, SendFailure, Unsent, Wait};
@@ -50,6 +52,7 @@ use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Combine, Room};
 use endpoints::Endpoints;
 use leader::LeaderWake;
+use lookout::Lookout;
 use retire::Retiring;
 
 /// A socket of any type.
@@ -88,8 +91,9 @@ pub(crate) struct State {
     leading: bool,
     /// So many polls wait for this socket together with others: nobody borrows its links meanwhile.
     polls: usize,
-    /// How often a receiver looks out for a message from within the process before it sleeps.
-    spin_turns: u32,
+    /// What waiting for a message was like, and for room.
+    receiving: Lookout,
+    sending: Lookout,
     /// So many sends ago one has asked in which process it is.
     sends_unasked: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
@@ -142,7 +146,8 @@ impl Core {
                 endpoints: Endpoints::default(),
                 leading: false,
                 polls: 0,
-                spin_turns: wait::MOST_TURNS,
+                receiving: Lookout::new(hub.busy_poll()),
+                sending: Lookout::new(hub.busy_poll()),
                 sends_unasked: 0,
                 ended: None,
                 retiring: None,

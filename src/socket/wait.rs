@@ -13,23 +13,20 @@ use std::time::{Duration, Instant};
 use event_listener::{EventListener, Listener};
 use highwater_patterns::{Message, Pattern, PipeId, Refusal};
 
+use super::lookout::Look;
 use super::{Core, Ended, Locked, State, Table};
 use crate::error::WaitError;
 use crate::pipe::{Duty, Lane, Wire};
 
-/// How often a thread looks out for a message from within the process before it sleeps: as often as this where that
-/// has paid, half as often after each time that it has not.
-pub(super) const MOST_TURNS: u32 = 200;
-const FEWEST_TURNS: u32 = 10;
+/// How many turns one look for a message from within the process lasts, some microseconds: it comes sooner than the
+/// system could switch threads.
+const TURNS_A_LOOK: u32 = 100;
 
 /// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
 const ASK_EVERY: u32 = 1024;
 
 /// A peer that has taken nothing for so long does not catch up.
 const STALL: Duration = Duration::from_millis(10);
-
-/// How often it then lets others go first.
-const YIELDS: u32 = 4;
 
 /// Whether another thread can be at work while this one looks out for it.
 fn several_cores() -> bool {
@@ -250,18 +247,20 @@ impl Core {
             return self.forked(state);
         }
         let deadline = Deadline::new(wait, state.options.send_timeout);
-        let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
+        let mut look = None;
         loop {
             self.mute(state);
             if deadline.has_passed() {
                 return Err(Unsent::Refused(Refusal::Full));
             }
-            let listener = self.writable.listen();
-            if yields > 0 {
+            if look.is_none() && state.table.has_lanes() {
                 // A reader within the process is likely at work this very moment.
-                yields -= 1;
-                state.unlocked(std::thread::yield_now);
+                look = Some(state.sending.begin(Instant::now(), deadline.instant()));
+            }
+            if let Some(look) = look.as_mut().filter(|look| look.goes_on()) {
+                state.unlocked(|| look.turn());
             } else {
+                let listener = self.writable.listen();
                 state.unlocked(|| deadline.sleep(listener));
             }
             if let Some(ended) = state.ended {
@@ -271,6 +270,9 @@ impl Core {
             match put(pattern, table, message) {
                 Err(Refusal::Full) => {}
                 settled => {
+                    if let Some(look) = look {
+                        state.sending.learn(look, Instant::now());
+                    }
                     self.unmute(state);
                     // There may be room for one more of those who wait.
                     self.writable.notify(1);
@@ -314,12 +316,13 @@ impl Core {
     ) -> Result<T, RecvFailure> {
         let deadline = Deadline::new(wait, state.options.receive_timeout);
         state.table.waited();
-        let mut spun = false;
+        let mut look_within = None;
         let mut asked = false;
         loop {
             let within = state.table.has_lanes();
             // Not before looking out for what comes from within the process, which is there sooner than the answer.
-            if !asked && (spun || !within || matches!(deadline, Deadline::Passed)) {
+            if !asked && (look_within.is_some() || !within || matches!(deadline, Deadline::Passed))
+            {
                 asked = true;
                 if !self.is_here() {
                     state.ended = Some(Ended::Forked);
@@ -346,9 +349,10 @@ impl Core {
                 && self.leader.prepare()
             {
                 state = self.lead(state, deadline);
-            } else if within && !spun {
-                spun = true;
-                state = self.spin(state);
+            } else if within && look_within.is_none() {
+                let mut look = state.receiving.begin(Instant::now(), deadline.instant());
+                state = self.look_out_within(state, &mut look);
+                look_within = Some(look);
             } else {
                 let listener = self.readable.listen();
                 let news = state.table.listen_within();
@@ -365,6 +369,9 @@ impl Core {
             }
             let State { pattern, table, .. } = &mut *state;
             if let Some(taken) = read(pattern, table) {
+                if let Some(look) = look_within {
+                    state.receiving.learn(look, Instant::now());
+                }
                 self.lending.used();
                 // There may be more for one more of those who wait, or the links to lead.
                 self.readable.notify(1);
@@ -389,6 +396,7 @@ impl Core {
             .lent()
             .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
             .collect();
+        let mut look = state.receiving.begin(Instant::now(), deadline.instant());
         state.leading = true;
         self.lending.wait_begins();
         drop(state);
@@ -396,7 +404,7 @@ impl Core {
         let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
         let mut ready = Vec::new();
         self.leader
-            .wait(&descriptors, deadline.instant(), &mut ready);
+            .wait(&descriptors, deadline.instant(), &mut look, &mut ready);
         if self.lending.wait_ends()
             && let Some((_, wire)) = links.first()
         {
@@ -405,6 +413,7 @@ impl Core {
 
         let mut state = self.lock();
         state.leading = false;
+        state.receiving.learn(look, Instant::now());
         for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
             if state.table.fill(*pipe) {
                 let State { pattern, table, .. } = &mut *state;
@@ -451,32 +460,25 @@ impl Core {
         }
     }
 
-    /// Looks out for a message from within the process for some microseconds, as long as that has paid lately: a
-    /// thread that sleeps is woken no faster than in five or ten.
-    fn spin<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
-        let turns = if several_cores() { state.spin_turns } else { 0 };
+    /// Looks out for a message from within the process: some turns in any case, if it may be written meanwhile.
+    fn look_out_within<'a>(&'a self, mut state: Locked<'a>, look: &mut Look) -> Locked<'a> {
         let lanes: Vec<Arc<Lane>> = state
             .table
             .lanes()
             .map(|(_, lane)| Arc::clone(lane))
             .collect();
-        drop(state);
-        let ready = || lanes.iter().any(|lane| lane.is_ready());
-        let found = (0..turns).any(|_| {
-            std::hint::spin_loop();
-            ready()
-        });
-        let found = found
-            || (0..YIELDS).any(|_| {
-                std::thread::yield_now();
-                ready()
-            });
-        state = self.lock();
-        state.spin_turns = if found {
-            MOST_TURNS
-        } else {
-            (turns / 2).max(FEWEST_TURNS)
+        let turns = if several_cores() { TURNS_A_LOOK } else { 1 };
+        let found = || {
+            (0..turns).any(|_| {
+                std::hint::spin_loop();
+                lanes.iter().any(|lane| lane.is_ready())
+            })
         };
+        state.unlocked(|| {
+            while !found() && look.goes_on() {
+                look.turn();
+            }
+        });
         state
     }
 

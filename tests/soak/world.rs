@@ -50,6 +50,9 @@ impl World {
         Self {
             context: Context::builder()
                 .io_threads(random.random_range(1..=2))
+                .busy_poll(Duration::from_micros(
+                    [0, 100, 10_000][random.random_range(0..3)],
+                ))
                 .build(),
             calm: AtomicBool::new(false),
             streams: AtomicU64::new(0),
