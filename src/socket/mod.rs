@@ -14,6 +14,7 @@
 mod control;
 mod endpoints;
 mod leader;
+pub(crate) mod left;
 mod lookout;
 mod retire;
 mod slot;

@@ -27,6 +27,8 @@ pub(crate) struct Table {
     pace: Pace,
     /// Pipes in which messages may wait to be written.
     unflushed: Vec<PipeId>,
+    /// One of them has been added just now.
+    newly_left: bool,
     most_lent: usize,
     /// Where a message for many pipes is framed.
     framed: Batch,
@@ -53,6 +55,7 @@ impl Table {
             kind,
             pace: Pace::default(),
             unflushed: Vec::new(),
+            newly_left: false,
             most_lent: waiting::most_lent(io_threads),
             framed: Batch::default(),
             dropped: Dropped::default(),

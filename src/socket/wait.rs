@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use event_listener::{EventListener, Listener};
 use highwater_patterns::{Message, Pattern, PipeId, Refusal};
 
+use super::left;
 use super::lookout::Look;
 use super::{Core, Ended, Locked, State, Table};
 use crate::error::WaitError;
@@ -181,6 +182,9 @@ impl Core {
         let State { pattern, table, .. } = &mut **state;
         match put(pattern, table, message) {
             Ok(done) => {
+                if state.table.take_newly_left() {
+                    left::remember(self);
+                }
                 if state.muted_since.is_some() {
                     self.unmute(state);
                 }
@@ -316,6 +320,17 @@ impl Core {
     ) -> Result<T, RecvFailure> {
         let deadline = Deadline::new(wait, state.options.receive_timeout);
         state.table.waited();
+        if !matches!(deadline, Deadline::Passed) && left::is_left_elsewhere(self) {
+            state.unlocked(left::flush);
+            if let Some(ended) = state.ended {
+                return Err(RecvFailure::Ended(ended));
+            }
+            let State { pattern, table, .. } = &mut *state;
+            if let Some(taken) = read(pattern, table) {
+                self.lending.used();
+                return Ok(taken);
+            }
+        }
         let mut look_within = None;
         let mut asked = false;
         loop {

@@ -20,6 +20,9 @@ const MOST_LOOKS: u32 = 32;
 /// one costs as much as a few looks.
 const PATIENCE: u32 = 8;
 
+/// How many looks may leave what waits, and grows, to a conversation: its socket writes when it waits for input.
+const MOST_HELD: u32 = 4;
+
 /// What the I/O thread knows of one way out from its looks at it.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
@@ -31,6 +34,8 @@ pub(super) struct Looks {
     own: u64,
     /// So many looks without anything new are left.
     patience: u32,
+    /// So many looks in a row have left what waits to a conversation.
+    held: u32,
 }
 
 impl Looks {
@@ -49,11 +54,20 @@ impl Looks {
         self.seen = counts;
         if flushed {
             self.patience = PATIENCE;
+            self.held = 0;
         }
-        if waiting == 0 && self.patience > 0 {
+        if self.patience > 0 {
+            if waiting == 0 {
+                self.patience -= 1;
+                self.growing = 0;
+                self.held = 0;
+                return Some(Pumped::Streaming);
+            }
+            if more && self.held < MOST_HELD {
+                self.held += 1;
+                return Some(Pumped::Streaming);
+            }
             self.patience -= 1;
-            self.growing = 0;
-            return Some(Pumped::Streaming);
         }
         self.growing += 1;
         let streams = self.own >= OWN_BYTES;
@@ -158,6 +172,41 @@ mod tests {
             assert_eq!(look, Some(Pumped::Streaming));
         }
         assert_eq!(looks.look(counts(99, 99), 0, false), None);
+    }
+
+    #[test]
+    fn a_burst_of_a_conversation_is_left_to_its_socket_for_some_looks_while_it_grows() {
+        let mut looks = Looks::default();
+        assert!(looks.look(counts(1, 1), 0, true).is_some());
+        for messages in 2..2 + u64::from(MOST_HELD) {
+            let look = looks.look(counts(messages, 1), 9, false);
+            assert_eq!(look, Some(Pumped::Streaming));
+        }
+        // Then as any other.
+        assert_eq!(looks.look(counts(99, 1), 9, false), Some(Pumped::Contended));
+        assert_eq!(looks.look(counts(99, 1), 9, false), None);
+        // Once its socket has written, that begins anew.
+        assert_eq!(
+            looks.look(counts(100, 99), 9, true),
+            Some(Pumped::Streaming)
+        );
+    }
+
+    #[test]
+    fn who_writes_no_more_by_itself_holds_no_conversation() {
+        let mut looks = Looks::default();
+        assert!(looks.look(counts(1, 1), 0, true).is_some());
+        let mut messages = 1;
+        let mut written = 0;
+        while written < PATIENCE {
+            messages += 1;
+            written += u32::from(looks.look(counts(messages, 1), 9, false).is_none());
+            assert!(messages < 10_000, "it is written in the end");
+        }
+        assert_eq!(
+            looks.look(counts(messages + 1, 1), 9, false),
+            Some(Pumped::Contended)
+        );
     }
 
     #[test]

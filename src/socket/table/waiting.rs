@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{PipeId, SocketType};
+use highwater_patterns::PipeId;
 
 use super::Table;
 use crate::pipe::{InprocEnd, Lane, Wire};
@@ -29,12 +29,9 @@ pub(in crate::socket) fn most_lent(io_threads: usize) -> usize {
 }
 
 impl Table {
-    /// Messages wait in `pipe`: a socket that receives writes them before it waits for input. Who only sends has the
-    /// I/O thread for that.
+    /// Messages wait in `pipe`: a socket that receives writes them before it waits for input, and so does a thread that
+    /// goes on to wait on another socket.
     pub(super) fn leave(&mut self, pipe: PipeId) {
-        if matches!(self.kind, SocketType::Push | SocketType::Pub) {
-            return;
-        }
         if self.unflushed.len() > self.pipes.len() {
             let Self {
                 unflushed, pipes, ..
@@ -42,6 +39,13 @@ impl Table {
             unflushed.retain(|pipe| pipes.get(*pipe).is_some());
         }
         self.unflushed.push(pipe);
+        self.newly_left = true;
+    }
+
+    /// Whether messages have begun to wait in a pipe since the last call.
+    #[inline]
+    pub(in crate::socket) fn take_newly_left(&mut self) -> bool {
+        std::mem::take(&mut self.newly_left)
     }
 
     /// The socket is about to wait for input: what it has sent goes out.
