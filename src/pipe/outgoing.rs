@@ -25,9 +25,11 @@ use crate::sync::{Mutex, MutexGuard};
 
 mod life;
 mod looks;
+mod meetings;
 mod report;
 
 use looks::Looks;
+use meetings::Meetings;
 pub(crate) use report::{OutgoingCounts, Pumped};
 
 /// From this many bytes on the sender writes to the kernel itself.
@@ -44,6 +46,7 @@ const SOFT_BUDGET: usize = 1024 * 1024;
 pub(crate) struct Outgoing {
     state: Mutex<State>,
     origin: Origin,
+    meetings: Meetings,
 }
 
 #[derive(Debug)]
@@ -58,6 +61,8 @@ struct State {
     flying: usize,
     /// Bytes of `front`, likewise.
     flying_bytes: usize,
+    /// Bytes of the last batch, when it became the one to be written.
+    last_batch: usize,
     /// Encoded commands, to be written before `back`; never counted against the high-water mark.
     commands: Vec<u8>,
     /// The I/O thread writes, outside the lock.
@@ -100,12 +105,14 @@ impl Outgoing {
         let origin = Origin::here();
         Self {
             origin,
+            meetings: Meetings::default(),
             state: Mutex::new(State {
                 back: Batch::default(),
                 front: Batch::default(),
                 written: 0,
                 flying: 0,
                 flying_bytes: 0,
+                last_batch: 0,
                 commands: Vec::new(),
                 busy: false,
                 blocked: false,
@@ -282,8 +289,9 @@ impl Outgoing {
     /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
     pub(crate) fn pump(&self) -> io::Result<Pumped> {
         let Some(mut state) = self.state.try_lock() else {
-            return Ok(Pumped::Contended);
+            return Ok(self.meetings.met());
         };
+        self.meetings.passed(state.last_batch);
         loop {
             let Some(wire) = state.wire.clone().filter(|_| !state.broken) else {
                 state.scheduled = false;
@@ -510,6 +518,7 @@ impl State {
         std::mem::swap(&mut self.back, &mut self.front);
         self.flying = self.front.messages();
         self.flying_bytes = self.front.len();
+        self.last_batch = self.flying_bytes;
         true
     }
 
