@@ -1,5 +1,6 @@
-//! What a thread has left in its sockets to be written, and writes before it waits on another of them: a thread that goes
-//! from socket to socket holds its conversations, and passes messages on, without the I/O thread.
+//! What a thread has left in its sockets to be written, and writes before it waits on another of them, or when it turns
+//! from a conversation on one to another: so a thread that goes from socket to socket holds its conversations, and passes
+//! messages on, without the I/O thread.
 //!
 //! Owns: which sockets the thread at hand has left something in.
 //! Always true: it is an optimisation. What nobody writes here, the I/O thread does.
@@ -16,14 +17,25 @@ thread_local! {
     static LEFT: RefCell<Vec<Weak<Core>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// This thread leaves something in `core`.
+/// This thread leaves something in `core`, whose lock it holds: if it has held a conversation on another socket, it has
+/// turned from that, which is written.
 #[cold]
 pub(super) fn remember(core: &Core) {
     // A thread that is ending remembers nothing.
     let _ = LEFT.try_with(|left| {
         let mut left = left.borrow_mut();
-        let known = left.last().is_some_and(|last| is(last, core));
-        if !known && left.len() < MOST {
+        if left.last().is_some_and(|last| is(last, core)) {
+            return;
+        }
+        // Two sockets' locks: no waiting for the second.
+        left.retain(|one| {
+            !is(one, core)
+                && one.upgrade().is_some_and(|other| {
+                    let state = other.room.try_lock(&*other);
+                    !state.is_some_and(|mut state| state.table.turn(other.lending.uses()))
+                })
+        });
+        if left.len() < MOST {
             left.push(core.this.clone());
         }
     });
@@ -56,7 +68,8 @@ mod tests {
 
     use super::*;
     use crate::facade::AsSocket;
-    use crate::{Context, Pull, Push};
+    use crate::socket::table::BURST;
+    use crate::{Context, Dealer, Pull, Push, Router};
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -64,28 +77,81 @@ mod tests {
         socket.as_socket().into_core()
     }
 
-    /// A PUSH in which this thread has left something, its peer, and how many messages it has sent.
-    fn left(context: &Context) -> (Push, Pull, usize) {
+    /// The PULL comes first, so that it goes last.
+    fn push(context: &Context) -> (Pull, Push) {
         let pull = Pull::new(context);
         let push = Push::new(context);
         push.connect(pull.bind("tcp://127.0.0.1:0").expect("bound"))
             .expect("connecting");
         push.wait_for_peers(1, PATIENCE).expect("connected");
+        (pull, push)
+    }
+
+    /// What is left, and for how long, depends on the machine: tries until it was seen.
+    fn try_until_seen(what: &str, mut seen: impl FnMut() -> bool) {
         let begun = Instant::now();
-        let mut sent = 0;
-        // Single messages are written at once; how many it takes to make a stream depends on the machine.
-        while !is_left_elsewhere(&core(&pull)) {
-            assert!(begun.elapsed() < PATIENCE, "nothing is ever left");
-            push.send("x").expect("sent");
-            sent += 1;
+        while !seen() {
+            assert!(begun.elapsed() < PATIENCE, "never seen: {what}");
         }
-        (push, pull, sent)
+    }
+
+    /// A PUSH in which this thread has left something, its peer, and how many messages it has sent.
+    fn left(context: &Context) -> (Pull, Push, usize) {
+        let (pull, push) = push(context);
+        let mut sent = 0;
+        try_until_seen("something left", || {
+            sent += push.send_many(["x"; 4]).expect("sent");
+            is_left_elsewhere(&core(&pull))
+        });
+        (pull, push, sent)
+    }
+
+    #[test]
+    fn who_turns_from_a_conversation_to_another_socket_writes_it() {
+        let context = Context::new();
+        let router = Router::new(&context);
+        let at = router.bind("tcp://127.0.0.1:0").expect("bound");
+        let dealer = Dealer::new(&context);
+        dealer.connect(&at).expect("connecting");
+        dealer.send("hello").expect("sent");
+        let (client, _) = router.recv_timeout(PATIENCE).expect("received");
+        let (_pull, other) = push(&context);
+        let (one, two) = (core(&dealer), core(&other));
+        try_until_seen("the turn", || {
+            router.send_to(&client, "reply").expect("sent");
+            dealer.recv_timeout(PATIENCE).expect("received");
+            flush();
+            for _ in 0..2 * BURST {
+                dealer.send("request").expect("sent");
+            }
+            let mut turned = is_left_elsewhere(&two);
+            other.send_many(["a", "b", "c"]).expect("sent");
+            turned &= is_left_elsewhere(&one) && !is_left_elsewhere(&two);
+            while router.try_recv().is_ok() {}
+            turned
+        });
+        other.close(Duration::ZERO);
+    }
+
+    #[test]
+    fn streams_over_several_sockets_are_not_cut_at_each_turn() {
+        let context = Context::new();
+        let (_first, one, _) = left(&context);
+        let (_second, two) = push(&context);
+        try_until_seen("a stream on the other, too", || {
+            two.send_many(["x"; 4]).expect("sent");
+            one.send_many(["x"; 4]).expect("sent");
+            is_left_elsewhere(&core(&one))
+        });
+        assert!(is_left_elsewhere(&core(&two)), "nobody has written it here");
+        one.close(Duration::ZERO);
+        two.close(Duration::ZERO);
     }
 
     #[test]
     fn what_a_thread_leaves_in_a_socket_is_remembered_until_it_waits_on_another() {
         let context = Context::new();
-        let (push, pull, sent) = left(&context);
+        let (pull, push, sent) = left(&context);
         assert!(!is_left_elsewhere(&core(&push)), "not of the socket itself");
         for _ in 0..sent {
             pull.recv_timeout(PATIENCE).expect("received");
@@ -98,7 +164,7 @@ mod tests {
     #[test]
     fn no_other_thread_writes_it() {
         let context = Context::new();
-        let (_push, pull, _) = left(&context);
+        let (pull, push, _) = left(&context);
         std::thread::scope(|threads| {
             threads.spawn(|| {
                 assert!(!is_left_elsewhere(&core(&pull)));
@@ -106,12 +172,13 @@ mod tests {
             });
         });
         assert!(is_left_elsewhere(&core(&pull)));
+        push.close(Duration::ZERO);
     }
 
     #[test]
     fn a_socket_that_has_gone_meanwhile_is_no_matter() {
         let context = Context::new();
-        let (push, pull, sent) = left(&context);
+        let (pull, push, sent) = left(&context);
         drop(push);
         flush();
         assert!(!is_left_elsewhere(&core(&pull)));

@@ -277,6 +277,14 @@ impl Slot {
         }
     }
 
+    /// Messages that wait to be written by this process.
+    pub(super) fn unwritten(&self) -> usize {
+        match &self.way {
+            Way::Wire { pipe, .. } => pipe.outgoing.queued(),
+            Way::Inproc(_) => 0,
+        }
+    }
+
     pub(super) fn has_room(&self) -> bool {
         match &self.way {
             Way::Wire { pipe, .. } => pipe.outgoing.has_room(),

@@ -5,6 +5,8 @@
 //! Must not know: which pipe a message should take.
 
 mod waiting;
+#[cfg(test)]
+pub(super) use waiting::BURST;
 
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ pub(crate) struct Table {
     unflushed: Vec<PipeId>,
     /// One of them has been added just now.
     newly_left: bool,
+    /// What had been received when a thread last turned from a conversation here.
+    turned_at: u32,
     most_lent: usize,
     /// Where a message for many pipes is framed.
     framed: Batch,
@@ -56,6 +60,7 @@ impl Table {
             pace: Pace::default(),
             unflushed: Vec::new(),
             newly_left: false,
+            turned_at: 0,
             most_lent: waiting::most_lent(io_threads),
             framed: Batch::default(),
             dropped: Dropped::default(),

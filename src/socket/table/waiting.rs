@@ -28,6 +28,9 @@ pub(in crate::socket) fn most_lent(io_threads: usize) -> usize {
     }
 }
 
+/// Fewer messages than this are no burst, for which a write is worth while.
+pub(in crate::socket) const BURST: usize = 8;
+
 impl Table {
     /// Messages wait in `pipe`: a socket that receives writes them before it waits for input, and so does a thread that
     /// goes on to wait on another socket.
@@ -56,6 +59,22 @@ impl Table {
                 slot.flush();
             }
         }
+    }
+
+    /// A thread that has left something here turns to another socket. Of a conversation, a burst goes out; true if it did.
+    /// `received`: a number that changes with what is received.
+    pub(in crate::socket) fn turn(&mut self, received: u32) -> bool {
+        if received == self.turned_at {
+            return false;
+        }
+        let first = self.unflushed.iter().take(BURST);
+        let slots = first.filter_map(|pipe| self.pipes.get(*pipe));
+        if slots.map(Slot::unwritten).sum::<usize>() < BURST {
+            return false;
+        }
+        self.turned_at = received;
+        self.flush();
+        true
     }
 
     /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
