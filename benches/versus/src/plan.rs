@@ -53,7 +53,8 @@ pub(crate) const STORM_MESSAGES: usize = 10;
 pub(crate) const STORM_SIZE: usize = 64;
 /// Body size of the stream among idle connections.
 pub(crate) const AMONG_IDLE_SIZE: usize = 64;
-/// Connections that the I/O threads share: far more than a highwater socket reads itself, which is eight.
+/// Connections that the I/O threads share: far more than a highwater socket reads itself beside several of them, which is
+/// eight.
 pub(crate) const STREAMS: usize = 64;
 
 /// What is told of idle connections: bytes each, seconds until all have their handshakes behind them, CPU time at rest.
