@@ -3,7 +3,8 @@
 //!
 //! Owns: whether and how long to look out, judged by the waits before.
 //! Always true: one wait looks out for the limit at most; where that is in vain again and again, one wait in 65 does. A
-//! thread that looks out lets others run, and if they need its processor, nobody looks out for a while.
+//! thread that looks out lets others run; if some do, it soon sleeps, and if they keep its processor, nobody looks out for
+//! a while.
 //! Must not know: what is looked for.
 
 use std::time::{Duration, Instant};
@@ -21,9 +22,22 @@ const MOST_LET_BE: u32 = 64;
 /// it for milliseconds each time; whoever sleeps instead is let in as soon as it is woken.
 const LATE: Duration = Duration::from_micros(500);
 
+/// One that came back later than this has let another run. After so many of these it sleeps: where many threads look out
+/// on a few processors, they would keep it from those that have something to do.
+const GIVEN: Duration = Duration::from_micros(2);
+const MOST_GIVEN: u32 = 4;
+
+/// How often a thread lets others run before it sleeps until one of them brings something.
+const LEAST_WITHIN: u32 = 4;
+
 /// For how long nobody looks out then: the first at first, four times as long each time that it is soon so again.
 const CROWDED_FIRST: Duration = Duration::from_millis(10);
 const CROWDED_MOST: Duration = Duration::from_secs(1);
+
+/// How often to look within the process before giving way: the most where that has been enough, half as often after each
+/// time that it was not.
+const MOST_TURNS: u32 = 200;
+const FEWEST_TURNS: u32 = 10;
 
 /// What the waits of one kind have been like.
 #[derive(Debug)]
@@ -34,6 +48,8 @@ pub(super) struct Lookout {
     /// After the last look-out in vain so many waits did without; so many still have to.
     penalty: u32,
     let_be: u32,
+    /// How often to look before giving way.
+    turns: u32,
     /// The processor was crowded; until then it is taken to be, for so long in all.
     crowded: Option<(Instant, Duration)>,
 }
@@ -43,8 +59,12 @@ pub(super) struct Lookout {
 pub(super) struct Look {
     begun: Instant,
     limit: Duration,
-    /// When the last turn ended, from the beginning.
-    turned: Duration,
+    turns: u32,
+    /// How often others are let run in any case.
+    least: u32,
+    /// How often they were, and how often somebody did run.
+    gave: u32,
+    given: u32,
     stage: Stage,
 }
 
@@ -55,6 +75,8 @@ enum Stage {
     /// Going on; or done, since it was found.
     Looking,
     InVain,
+    /// Others have something to do.
+    Given,
     Crowded,
 }
 
@@ -66,6 +88,7 @@ impl Lookout {
             short: true,
             penalty: 0,
             let_be: 0,
+            turns: MOST_TURNS,
             crowded: None,
         }
     }
@@ -84,7 +107,10 @@ impl Lookout {
         Look {
             begun: now,
             limit,
-            turned: Duration::ZERO,
+            turns: if self.limit.is_zero() { 0 } else { self.turns },
+            least: 0,
+            gave: 0,
+            given: 0,
             stage,
         }
     }
@@ -96,8 +122,13 @@ impl Lookout {
     /// The wait is over, by whatever end.
     pub(super) fn learn(&mut self, look: Look, now: Instant) {
         self.short = now.saturating_duration_since(look.begun) < self.limit.saturating_mul(SHORT);
+        self.turns = if look.stage == Stage::Looking && look.gave == 0 {
+            MOST_TURNS
+        } else {
+            (look.turns / 2).max(FEWEST_TURNS)
+        };
         match look.stage {
-            Stage::LetBe => {}
+            Stage::LetBe | Stage::Given => {}
             Stage::Looking => self.penalty = 0,
             Stage::InVain => {
                 self.penalty = (self.penalty * 2).clamp(1, MOST_LET_BE);
@@ -117,25 +148,50 @@ impl Lookout {
 }
 
 impl Look {
+    /// This look-out is for what comes from within the process: it lets others run a few times in any case, since one of
+    /// them may bring it.
+    pub(super) fn within(self) -> Self {
+        Self {
+            least: if self.turns > 0 { LEAST_WITHIN } else { 0 },
+            ..self
+        }
+    }
+
     /// Whether to look once more; if not, to sleep.
     pub(super) fn goes_on(&self) -> bool {
-        self.stage == Stage::Looking
+        match self.stage {
+            Stage::Looking => true,
+            Stage::Crowded => false,
+            Stage::LetBe | Stage::InVain | Stage::Given => self.gave < self.least,
+        }
+    }
+
+    /// How often to look, in a way that costs next to nothing, before the next [`turn`](Self::turn).
+    pub(super) fn turns(&self) -> u32 {
+        self.turns
     }
 
     /// Nothing was found: lets others run.
     pub(super) fn turn(&mut self) {
+        let before = self.begun.elapsed();
         std::thread::yield_now();
-        self.turned_at(self.begun.elapsed());
+        self.has_turned(before, self.begun.elapsed());
     }
 
-    /// A turn has ended, so long after the beginning.
-    fn turned_at(&mut self, turned: Duration) {
-        if turned.saturating_sub(self.turned) > LATE {
+    /// Others were let run between these times, counted from the beginning.
+    fn has_turned(&mut self, before: Duration, after: Duration) {
+        let away = after.saturating_sub(before);
+        self.gave += 1;
+        self.given += u32::from(away > GIVEN);
+        if away > LATE {
             self.stage = Stage::Crowded;
-        } else if turned >= self.limit {
+        } else if self.stage != Stage::Looking {
+            // It was to be a short one.
+        } else if after >= self.limit {
             self.stage = Stage::InVain;
+        } else if self.given == MOST_GIVEN {
+            self.stage = Stage::Given;
         }
-        self.turned = turned;
     }
 }
 
@@ -167,7 +223,7 @@ mod tests {
             let mut after = Duration::ZERO;
             while look.goes_on() && after < until {
                 after += MICRO;
-                look.turned_at(after);
+                look.has_turned(after - MICRO, after);
             }
             self.now += until;
             self.lookout.learn(look, self.now);
@@ -180,7 +236,7 @@ mod tests {
             let looks = look.goes_on();
             if looks {
                 let slice = Duration::from_millis(4);
-                look.turned_at(slice);
+                look.has_turned(Duration::ZERO, slice);
                 self.now += slice;
             }
             self.now += MICRO * 20;
@@ -223,14 +279,58 @@ mod tests {
         for deadline in [None, Some(MICRO * 30)] {
             let mut look = lookout.begin(now, deadline.map(|left| now + left));
             let end = deadline.unwrap_or(LIMIT);
-            look.turned_at(end - MICRO);
+            look.has_turned(end - MICRO * 2, end - MICRO);
             assert!(look.goes_on());
-            look.turned_at(end);
+            look.has_turned(end - MICRO, end);
             assert!(!look.goes_on());
         }
         assert!(!lookout.begin(now, Some(now)).goes_on(), "no time is left");
         assert!(!Lookout::new(Duration::ZERO).begin(now, None).goes_on());
         assert!(Lookout::new(Duration::MAX).begin(now, None).goes_on());
+    }
+
+    #[test]
+    fn who_has_let_others_run_a_few_times_sleeps_and_may_look_out_again() {
+        let mut lookout = Lookout::new(LIMIT);
+        let now = Instant::now();
+        for _ in 0..3 {
+            let mut look = lookout.begin(now, None);
+            let mut turns = 0;
+            while look.goes_on() {
+                look.has_turned(MICRO * (3 * turns), MICRO * (3 * turns + 3));
+                turns += 1;
+            }
+            assert_eq!(turns, MOST_GIVEN);
+            lookout.learn(look, now + MICRO * 20);
+        }
+    }
+
+    #[test]
+    fn within_the_process_others_are_let_run_a_few_times_in_any_case() {
+        let mut scene = Scene::new();
+        scene.wait(Duration::from_secs(1));
+        let mut look = scene.lookout.begin(scene.now, None).within();
+        for _ in 0..LEAST_WITHIN {
+            assert!(look.goes_on());
+            look.has_turned(Duration::ZERO, MICRO);
+        }
+        assert!(!look.goes_on());
+        let never = Lookout::new(Duration::ZERO).begin(scene.now, None).within();
+        assert!(!never.goes_on() && never.turns() == 0);
+    }
+
+    #[test]
+    fn the_turns_before_giving_way_fall_where_they_are_not_enough_and_rise_at_once_where_they_are()
+    {
+        let mut scene = Scene::new();
+        let turns = |scene: &mut Scene| scene.lookout.begin(scene.now, None).turns();
+        assert_eq!(turns(&mut scene), MOST_TURNS);
+        scene.wait(MICRO * 10);
+        assert_eq!(turns(&mut scene), MOST_TURNS / 2);
+        assert!((0..10).all(|_| scene.wait(MICRO * 10)));
+        assert_eq!(turns(&mut scene), FEWEST_TURNS);
+        scene.wait(Duration::ZERO);
+        assert_eq!(turns(&mut scene), MOST_TURNS);
     }
 
     #[test]

@@ -19,10 +19,6 @@ use super::{Core, Ended, Locked, State, Table};
 use crate::error::WaitError;
 use crate::pipe::{Duty, Lane, Wire};
 
-/// How many turns one look for a message from within the process lasts, some microseconds: it comes sooner than the
-/// system could switch threads.
-const TURNS_A_LOOK: u32 = 100;
-
 /// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
 const ASK_EVERY: u32 = 1024;
 
@@ -259,7 +255,8 @@ impl Core {
             }
             if look.is_none() && state.table.has_lanes() {
                 // A reader within the process is likely at work this very moment.
-                look = Some(state.sending.begin(Instant::now(), deadline.instant()));
+                let began = state.sending.begin(Instant::now(), deadline.instant());
+                look = Some(began.within());
             }
             if let Some(look) = look.as_mut().filter(|look| look.goes_on()) {
                 state.unlocked(|| look.turn());
@@ -365,7 +362,8 @@ impl Core {
             {
                 state = self.lead(state, deadline);
             } else if within && look_within.is_none() {
-                let mut look = state.receiving.begin(Instant::now(), deadline.instant());
+                let began = state.receiving.begin(Instant::now(), deadline.instant());
+                let mut look = began.within();
                 state = self.look_out_within(state, &mut look);
                 look_within = Some(look);
             } else {
@@ -482,7 +480,7 @@ impl Core {
             .lanes()
             .map(|(_, lane)| Arc::clone(lane))
             .collect();
-        let turns = if several_cores() { TURNS_A_LOOK } else { 1 };
+        let turns = if several_cores() { look.turns() } else { 1 };
         let found = || {
             (0..turns).any(|_| {
                 std::hint::spin_loop();
