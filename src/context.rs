@@ -175,8 +175,9 @@ impl ContextBuilder {
     /// wait before was short (under two such times), giving way to other threads between two looks; a round trip then
     /// takes a fifth of the time. A socket that waits for long does not look out, nor does one whose last look-outs were
     /// in vain, but for one wait in 65. Where other threads have something to do, a call sleeps after giving way four
-    /// times; where they need the processor for longer, sockets do not look out for a while. Choose zero where processor
-    /// time is counted and latency is not. Takes effect for sockets made later.
+    /// times; where they need the processor for longer, sockets do not look out for a while. What comes from within the
+    /// process is looked out for during some microseconds in any case. Choose zero where processor time is counted and
+    /// latency is not. Takes effect for sockets made later.
     #[must_use]
     pub fn busy_poll(mut self, limit: Duration) -> Self {
         self.settings.busy_poll = limit.min(LONGEST_BUSY_POLL);

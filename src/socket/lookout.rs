@@ -20,26 +20,18 @@ const MOST_LET_BE: u32 = 64;
 
 /// A thread that gave way and came back so late shares its processor with others that have work for longer. They keep
 /// it for milliseconds each time; whoever sleeps instead is let in as soon as it is woken.
-const LATE: Duration = Duration::from_micros(500);
+const LATE: Duration = Duration::from_millis(1);
+
+/// For how long nobody looks out then: the first at first, four times as long each time that it is soon so again.
+const CROWDED_FIRST: Duration = Duration::from_millis(10);
+const CROWDED_MOST: Duration = Duration::from_secs(1);
 
 /// One that came back later than this has let another run. After so many of these it sleeps: where many threads look out
 /// on a few processors, they would keep it from those that have something to do.
 const GIVEN: Duration = Duration::from_micros(2);
 const MOST_GIVEN: u32 = 4;
 
-/// How often a thread lets others run before it sleeps until one of them brings something.
-const LEAST_WITHIN: u32 = 4;
-
-/// For how long nobody looks out then: the first at first, four times as long each time that it is soon so again.
-const CROWDED_FIRST: Duration = Duration::from_millis(10);
-const CROWDED_MOST: Duration = Duration::from_secs(1);
-
-/// How often to look within the process before giving way: the most where that has been enough, half as often after each
-/// time that it was not.
-const MOST_TURNS: u32 = 200;
-const FEWEST_TURNS: u32 = 10;
-
-/// What the waits of one kind have been like.
+/// What the waits on links have been like.
 #[derive(Debug)]
 pub(super) struct Lookout {
     limit: Duration,
@@ -48,8 +40,6 @@ pub(super) struct Lookout {
     /// After the last look-out in vain so many waits did without; so many still have to.
     penalty: u32,
     let_be: u32,
-    /// How often to look before giving way.
-    turns: u32,
     /// The processor was crowded; until then it is taken to be, for so long in all.
     crowded: Option<(Instant, Duration)>,
 }
@@ -59,11 +49,7 @@ pub(super) struct Lookout {
 pub(super) struct Look {
     begun: Instant,
     limit: Duration,
-    turns: u32,
-    /// How often others are let run in any case.
-    least: u32,
-    /// How often they were, and how often somebody did run.
-    gave: u32,
+    /// How often others were let run, and did.
     given: u32,
     stage: Stage,
 }
@@ -88,9 +74,13 @@ impl Lookout {
             short: true,
             penalty: 0,
             let_be: 0,
-            turns: MOST_TURNS,
             crowded: None,
         }
+    }
+
+    /// Whether there are look-outs at all.
+    pub(super) fn is_on(&self) -> bool {
+        !self.limit.is_zero()
     }
 
     /// A wait begins, which ends at `deadline` in any case.
@@ -107,9 +97,6 @@ impl Lookout {
         Look {
             begun: now,
             limit,
-            turns: if self.limit.is_zero() { 0 } else { self.turns },
-            least: 0,
-            gave: 0,
             given: 0,
             stage,
         }
@@ -122,11 +109,6 @@ impl Lookout {
     /// The wait is over, by whatever end.
     pub(super) fn learn(&mut self, look: Look, now: Instant) {
         self.short = now.saturating_duration_since(look.begun) < self.limit.saturating_mul(SHORT);
-        self.turns = if look.stage == Stage::Looking && look.gave == 0 {
-            MOST_TURNS
-        } else {
-            (look.turns / 2).max(FEWEST_TURNS)
-        };
         match look.stage {
             Stage::LetBe | Stage::Given => {}
             Stage::Looking => self.penalty = 0,
@@ -148,27 +130,9 @@ impl Lookout {
 }
 
 impl Look {
-    /// This look-out is for what comes from within the process: it lets others run a few times in any case, since one of
-    /// them may bring it.
-    pub(super) fn within(self) -> Self {
-        Self {
-            least: if self.turns > 0 { LEAST_WITHIN } else { 0 },
-            ..self
-        }
-    }
-
     /// Whether to look once more; if not, to sleep.
     pub(super) fn goes_on(&self) -> bool {
-        match self.stage {
-            Stage::Looking => true,
-            Stage::Crowded => false,
-            Stage::LetBe | Stage::InVain | Stage::Given => self.gave < self.least,
-        }
-    }
-
-    /// How often to look, in a way that costs next to nothing, before the next [`turn`](Self::turn).
-    pub(super) fn turns(&self) -> u32 {
-        self.turns
+        self.stage == Stage::Looking
     }
 
     /// Nothing was found: lets others run.
@@ -181,12 +145,9 @@ impl Look {
     /// Others were let run between these times, counted from the beginning.
     fn has_turned(&mut self, before: Duration, after: Duration) {
         let away = after.saturating_sub(before);
-        self.gave += 1;
         self.given += u32::from(away > GIVEN);
         if away > LATE {
             self.stage = Stage::Crowded;
-        } else if self.stage != Stage::Looking {
-            // It was to be a short one.
         } else if after >= self.limit {
             self.stage = Stage::InVain;
         } else if self.given == MOST_GIVEN {
@@ -303,34 +264,6 @@ mod tests {
             assert_eq!(turns, MOST_GIVEN);
             lookout.learn(look, now + MICRO * 20);
         }
-    }
-
-    #[test]
-    fn within_the_process_others_are_let_run_a_few_times_in_any_case() {
-        let mut scene = Scene::new();
-        scene.wait(Duration::from_secs(1));
-        let mut look = scene.lookout.begin(scene.now, None).within();
-        for _ in 0..LEAST_WITHIN {
-            assert!(look.goes_on());
-            look.has_turned(Duration::ZERO, MICRO);
-        }
-        assert!(!look.goes_on());
-        let never = Lookout::new(Duration::ZERO).begin(scene.now, None).within();
-        assert!(!never.goes_on() && never.turns() == 0);
-    }
-
-    #[test]
-    fn the_turns_before_giving_way_fall_where_they_are_not_enough_and_rise_at_once_where_they_are()
-    {
-        let mut scene = Scene::new();
-        let turns = |scene: &mut Scene| scene.lookout.begin(scene.now, None).turns();
-        assert_eq!(turns(&mut scene), MOST_TURNS);
-        scene.wait(MICRO * 10);
-        assert_eq!(turns(&mut scene), MOST_TURNS / 2);
-        assert!((0..10).all(|_| scene.wait(MICRO * 10)));
-        assert_eq!(turns(&mut scene), FEWEST_TURNS);
-        scene.wait(Duration::ZERO);
-        assert_eq!(turns(&mut scene), MOST_TURNS);
     }
 
     #[test]

@@ -92,9 +92,11 @@ pub(crate) struct State {
     leading: bool,
     /// So many polls wait for this socket together with others: nobody borrows its links meanwhile.
     polls: usize,
-    /// What waiting for a message was like, and for room.
-    receiving: Lookout,
-    sending: Lookout,
+    /// What waiting for a message on borrowed links was like.
+    lookout: Lookout,
+    /// How often a receiver looks out for a message from within the process before it sleeps, and has done so.
+    spin_turns: u32,
+    spins: u32,
     /// So many sends ago one has asked in which process it is.
     sends_unasked: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
@@ -147,8 +149,9 @@ impl Core {
                 endpoints: Endpoints::default(),
                 leading: false,
                 polls: 0,
-                receiving: Lookout::new(hub.busy_poll()),
-                sending: Lookout::new(hub.busy_poll()),
+                lookout: Lookout::new(hub.busy_poll()),
+                spin_turns: wait::MOST_TURNS,
+                spins: 0,
                 sends_unasked: 0,
                 ended: None,
                 retiring: None,

@@ -14,10 +14,22 @@ use event_listener::{EventListener, Listener};
 use highwater_patterns::{Message, Pattern, PipeId, Refusal};
 
 use super::left;
-use super::lookout::Look;
 use super::{Core, Ended, Locked, State, Table};
 use crate::error::WaitError;
 use crate::pipe::{Duty, Lane, Wire};
+
+/// How often a thread looks out for a message from within the process before it sleeps: as often as this where that
+/// has paid, half as often after each time that it has not.
+pub(super) const MOST_TURNS: u32 = 200;
+const FEWEST_TURNS: u32 = 10;
+
+/// Where that has come to nothing, now and then for long: of two threads that sleep after each message, none finds the
+/// other at work.
+const LONG_TURNS: u32 = 4000;
+const LONG_EVERY: u32 = 32;
+
+/// How often it then lets others go first.
+const YIELDS: u32 = 4;
 
 /// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
 const ASK_EVERY: u32 = 1024;
@@ -247,21 +259,18 @@ impl Core {
             return self.forked(state);
         }
         let deadline = Deadline::new(wait, state.options.send_timeout);
-        let mut look = None;
+        let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
         loop {
             self.mute(state);
             if deadline.has_passed() {
                 return Err(Unsent::Refused(Refusal::Full));
             }
-            if look.is_none() && state.table.has_lanes() {
+            let listener = self.writable.listen();
+            if yields > 0 {
                 // A reader within the process is likely at work this very moment.
-                let began = state.sending.begin(Instant::now(), deadline.instant());
-                look = Some(began.within());
-            }
-            if let Some(look) = look.as_mut().filter(|look| look.goes_on()) {
-                state.unlocked(|| look.turn());
+                yields -= 1;
+                state.unlocked(std::thread::yield_now);
             } else {
-                let listener = self.writable.listen();
                 state.unlocked(|| deadline.sleep(listener));
             }
             if let Some(ended) = state.ended {
@@ -271,9 +280,6 @@ impl Core {
             match put(pattern, table, message) {
                 Err(Refusal::Full) => {}
                 settled => {
-                    if let Some(look) = look {
-                        state.sending.learn(look, Instant::now());
-                    }
                     self.unmute(state);
                     // There may be room for one more of those who wait.
                     self.writable.notify(1);
@@ -328,13 +334,12 @@ impl Core {
                 return Ok(taken);
             }
         }
-        let mut look_within = None;
+        let mut spun = false;
         let mut asked = false;
         loop {
             let within = state.table.has_lanes();
             // Not before looking out for what comes from within the process, which is there sooner than the answer.
-            if !asked && (look_within.is_some() || !within || matches!(deadline, Deadline::Passed))
-            {
+            if !asked && (spun || !within || matches!(deadline, Deadline::Passed)) {
                 asked = true;
                 if !self.is_here() {
                     state.ended = Some(Ended::Forked);
@@ -361,11 +366,9 @@ impl Core {
                 && self.leader.prepare()
             {
                 state = self.lead(state, deadline);
-            } else if within && look_within.is_none() {
-                let began = state.receiving.begin(Instant::now(), deadline.instant());
-                let mut look = began.within();
-                state = self.look_out_within(state, &mut look);
-                look_within = Some(look);
+            } else if within && !spun {
+                spun = true;
+                state = self.spin(state);
             } else {
                 let listener = self.readable.listen();
                 let news = state.table.listen_within();
@@ -382,9 +385,6 @@ impl Core {
             }
             let State { pattern, table, .. } = &mut *state;
             if let Some(taken) = read(pattern, table) {
-                if let Some(look) = look_within {
-                    state.receiving.learn(look, Instant::now());
-                }
                 self.lending.used();
                 // There may be more for one more of those who wait, or the links to lead.
                 self.readable.notify(1);
@@ -409,7 +409,7 @@ impl Core {
             .lent()
             .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
             .collect();
-        let mut look = state.receiving.begin(Instant::now(), deadline.instant());
+        let mut look = state.lookout.begin(Instant::now(), deadline.instant());
         state.leading = true;
         self.lending.wait_begins();
         drop(state);
@@ -426,7 +426,7 @@ impl Core {
 
         let mut state = self.lock();
         state.leading = false;
-        state.receiving.learn(look, Instant::now());
+        state.lookout.learn(look, Instant::now());
         for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
             if state.table.fill(*pipe) {
                 let State { pattern, table, .. } = &mut *state;
@@ -473,25 +473,39 @@ impl Core {
         }
     }
 
-    /// Looks out for a message from within the process: some turns in any case, if it may be written meanwhile.
-    fn look_out_within<'a>(&'a self, mut state: Locked<'a>, look: &mut Look) -> Locked<'a> {
+    /// Looks out for a message from within the process for some microseconds, as long as that has paid lately: a
+    /// thread that sleeps is woken no faster than in five or ten.
+    fn spin<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
+        state.spins = state.spins.wrapping_add(1);
+        let turns = match state.spin_turns {
+            _ if !several_cores() => 0,
+            FEWEST_TURNS if state.lookout.is_on() && state.spins.is_multiple_of(LONG_EVERY) => {
+                LONG_TURNS
+            }
+            turns => turns,
+        };
         let lanes: Vec<Arc<Lane>> = state
             .table
             .lanes()
             .map(|(_, lane)| Arc::clone(lane))
             .collect();
-        let turns = if several_cores() { look.turns() } else { 1 };
-        let found = || {
-            (0..turns).any(|_| {
-                std::hint::spin_loop();
-                lanes.iter().any(|lane| lane.is_ready())
-            })
-        };
-        state.unlocked(|| {
-            while !found() && look.goes_on() {
-                look.turn();
-            }
+        drop(state);
+        let ready = || lanes.iter().any(|lane| lane.is_ready());
+        let found = (0..turns).any(|_| {
+            std::hint::spin_loop();
+            ready()
         });
+        let found = found
+            || (0..YIELDS).any(|_| {
+                std::thread::yield_now();
+                ready()
+            });
+        state = self.lock();
+        state.spin_turns = if found {
+            MOST_TURNS
+        } else {
+            (state.spin_turns / 2).max(FEWEST_TURNS)
+        };
         state
     }
 
