@@ -480,6 +480,10 @@ fn what_has_come_is_received_before_the_end(place: &Place) {
     push.wait_for_peers(1, PATIENCE).expect("connected");
     push.send_many((0..100).map(|count: usize| count.to_string()))
         .expect("sent");
+    // What is not even with the kernel stays with the PUSH, for whoever comes next.
+    wait_until("it is on its way", || {
+        place.transport() == Transport::Inproc || push.stats().queued_to_send == 0
+    });
     let retirement = pull.retire(PATIENCE);
     wait_until("the connections have ended", || retirement.is_over());
     for expected in 0..100 {
