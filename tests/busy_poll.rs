@@ -74,12 +74,15 @@ fn conversations_and_streams_are_the_same(place: &Place) {
     }
 }
 
+fn pair(context: &Context, place: &Place) -> (Pull, Push) {
+    let (pull, push) = (Pull::new(context), Push::new(context));
+    push.connect(pull.bind(place.any()).unwrap()).unwrap();
+    (pull, push)
+}
+
 fn timeouts_are_kept(place: &Place) {
     for context in contexts() {
-        let pull = Pull::new(&context);
-        let at = pull.bind(place.any()).unwrap();
-        let push = Push::new(&context);
-        push.connect(&at).unwrap();
+        let (pull, push) = pair(&context, place);
         push.send("one").unwrap();
         assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), "one");
         for timeout in [0, 20, 70, 5_000, 20_000].map(Duration::from_micros) {
@@ -92,10 +95,7 @@ fn timeouts_are_kept(place: &Place) {
 
 fn shutdown_ends_the_wait(place: &Place) {
     for context in contexts() {
-        let pull = Pull::new(&context);
-        let at = pull.bind(place.any()).unwrap();
-        let push = Push::new(&context);
-        push.connect(&at).unwrap();
+        let (pull, push) = pair(&context, place);
         push.send("one").unwrap();
         let (has_one, one) = channel();
         let receiver = std::thread::spawn(move || {
