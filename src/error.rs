@@ -103,6 +103,9 @@ pub enum SubscribeError {
 
 /// Why a blocking receive gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// Eight bytes, like all that is in a `Message`: a result that may be either is then copied in whole words, and read back
+// in the pieces in which it was written.
+#[repr(align(8))]
 #[non_exhaustive]
 pub enum RecvError {
     /// Nothing arrived before the time was over.
@@ -117,6 +120,8 @@ pub enum RecvError {
 
 /// Why a receive that does not wait gave nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// As for `RecvError`.
+#[repr(align(8))]
 #[non_exhaustive]
 pub enum TryRecvError {
     /// Nothing is there now. Later may succeed.

@@ -11,6 +11,7 @@ mod envelope;
 mod frame;
 #[cfg(test)]
 mod hops;
+mod inline_len;
 mod interest;
 mod message;
 mod options;

@@ -9,6 +9,7 @@ use std::str::Utf8Error;
 
 use bytes::Bytes;
 
+use crate::inline_len::InlineLen;
 use crate::{Frame, INLINE_CAPACITY};
 
 /// A message: one or more [`Frame`]s that travel together, whole or not at all.
@@ -57,10 +58,9 @@ impl Message {
     /// the caller, it would be read back in others right after.
     #[inline(never)]
     fn copied(body: &[u8]) -> Self {
-        if Frame::is_short(body) {
-            Self(Repr::One(Frame::copy_inline(body)))
-        } else {
-            Self::copied_long(body)
+        match InlineLen::new(body.len()) {
+            Some(len) => Self(Repr::One(Frame::copy_inline(body, len))),
+            None => Self::copied_long(body),
         }
     }
 

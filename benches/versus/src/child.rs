@@ -36,7 +36,7 @@ mod bare {
 
     impl Crowd {
         pub(super) fn connect(_to: &str, _connections: usize) -> Outcome<Self> {
-            Err(Failure::Unsupported("measured on Linux"))
+            Err(Failure::unsupported("measured on Linux"))
         }
 
         pub(super) fn stay(self) -> Outcome<()> {
@@ -118,7 +118,7 @@ pub(crate) fn drive<P: Peer>(peer: P, job: &Job) -> Outcome<()> {
             } else {
                 binding
                     .join()
-                    .unwrap_or_else(|_| Err(Failure::Broken("a panic".to_owned())))
+                    .unwrap_or_else(|_| Err(Failure::broken("a panic".to_owned())))
             }
         }
     }
@@ -287,7 +287,7 @@ fn check(length: usize, size: usize) -> Outcome<()> {
     if length == size {
         Ok(())
     } else {
-        Err(Failure::Broken(format!(
+        Err(Failure::broken(format!(
             "a message of {length} bytes, not {size}"
         )))
     }

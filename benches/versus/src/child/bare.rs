@@ -31,7 +31,7 @@ impl Crowd {
     pub(super) fn connect(to: &str, connections: usize) -> Outcome<Self> {
         let address = to
             .strip_prefix("tcp://")
-            .ok_or(Failure::Unsupported("measured over tcp"))?;
+            .ok_or(Failure::unsupported("measured over tcp"))?;
         let mut crowd = Self {
             poller: Epoll::new(EpollCreateFlags::empty())?,
             events: vec![EpollEvent::empty(); 256],

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::str::FromStr;
 
-use crate::peers::Failure;
+use crate::peers::{Failure, Reason};
 
 /// What a child tells its parent, a line each.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,9 +43,9 @@ pub(crate) fn say(report: Report) {
 
 /// Reports `failure`.
 pub(crate) fn complain(failure: Failure) {
-    say(match failure {
-        Failure::Unsupported(why) => Report::Unsupported(why.to_owned()),
-        Failure::Broken(why) => Report::Failed(why.replace('\n', " ")),
+    say(match failure.reason() {
+        Reason::Unsupported(why) => Report::Unsupported(why.to_owned()),
+        Reason::Broken(why) => Report::Failed(why.replace('\n', " ")),
     });
 }
 

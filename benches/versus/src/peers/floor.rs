@@ -70,7 +70,7 @@ impl Peer for Floor {
 
     async fn bind(&self, role: Role, at: &str, expected: usize) -> Outcome<(FloorSocket, String)> {
         if !matches!(role, Role::Pull | Role::Rep) || expected != 1 {
-            return Err(Failure::Unsupported("the floor is one pair of sockets"));
+            return Err(Failure::unsupported("the floor is one pair of sockets"));
         }
         if let Some(address) = at.strip_prefix("tcp://") {
             let listener = TcpListener::bind(address)?;
@@ -111,7 +111,7 @@ impl Peer for Floor {
         let mut inproc = self.inproc.lock().unwrap_or_else(PoisonError::into_inner);
         let channel = inproc
             .take()
-            .ok_or(Failure::Unsupported("the floor is one pair"))?;
+            .ok_or(Failure::unsupported("the floor is one pair"))?;
         Ok(FloorSocket::Channel(channel))
     }
 }
@@ -121,7 +121,7 @@ impl Socket for FloorSocket {
         match self {
             Self::Stream(stream) => Ok(stream.send(body)?),
             Self::Channel(channel) => Ok(channel.sender.send(body.to_vec())?),
-            Self::Listening(_) => Err(Failure::Broken("nobody has connected".into())),
+            Self::Listening(_) => Err(Failure::broken("nobody has connected".into())),
         }
     }
 
@@ -149,7 +149,7 @@ impl Socket for FloorSocket {
     }
 
     async fn subscribe(&mut self, _prefix: &str) -> Outcome<()> {
-        Err(Failure::Unsupported("the floor has no subscriptions"))
+        Err(Failure::unsupported("the floor has no subscriptions"))
     }
 }
 

@@ -116,7 +116,7 @@ impl Socket for HighwaterSocket {
             Self::Dealer(socket) => socket.send(body)?,
             Self::Pub(socket) => drop(socket.send(body)?),
             Self::Pull(_) | Self::Rep(_) | Self::Router(_) | Self::Sub(_) => {
-                return Err(Failure::Unsupported("this role does not send"));
+                return Err(Failure::unsupported("this role does not send"));
             }
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Socket for HighwaterSocket {
             Self::Dealer(socket) => socket.recv()?,
             Self::Sub(socket) => socket.recv()?,
             Self::Push(_) | Self::Rep(_) | Self::Router(_) | Self::Pub(_) => {
-                return Err(Failure::Unsupported("this role does not receive"));
+                return Err(Failure::unsupported("this role does not receive"));
             }
         };
         Ok(message.first().len())
@@ -146,7 +146,7 @@ impl Socket for HighwaterSocket {
                 let (from, message) = socket.recv()?;
                 socket.send_to(&from, message)?;
             }
-            _ => return Err(Failure::Unsupported("this role does not answer")),
+            _ => return Err(Failure::unsupported("this role does not answer")),
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Socket for HighwaterSocket {
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {
         match self {
             Self::Sub(socket) => Ok(socket.subscribe(prefix)?),
-            _ => Err(Failure::Unsupported("this role does not subscribe")),
+            _ => Err(Failure::unsupported("this role does not subscribe")),
         }
     }
 }

@@ -35,7 +35,7 @@ fn many(plain: HighwaterSocket) -> Outcome<HighwaterManySocket> {
     match plain {
         HighwaterSocket::Push(socket) => Ok(HighwaterManySocket::Push(socket, batch)),
         HighwaterSocket::Pull(socket) => Ok(HighwaterManySocket::Pull(socket, batch, 0)),
-        _ => Err(Failure::Unsupported("measured with PUSH and PULL")),
+        _ => Err(Failure::unsupported("measured with PUSH and PULL")),
     }
 }
 
@@ -64,7 +64,7 @@ impl Peer for HighwaterMany {
 impl Socket for HighwaterManySocket {
     async fn send(&mut self, body: &[u8]) -> Outcome<()> {
         let Self::Push(_, batch) = self else {
-            return Err(Failure::Unsupported("this role does not send"));
+            return Err(Failure::unsupported("this role does not send"));
         };
         batch.push(body.into());
         if batch.len() == BATCH {
@@ -82,7 +82,7 @@ impl Socket for HighwaterManySocket {
 
     async fn recv(&mut self) -> Outcome<usize> {
         let Self::Pull(socket, batch, told) = self else {
-            return Err(Failure::Unsupported("this role does not receive"));
+            return Err(Failure::unsupported("this role does not receive"));
         };
         if *told == batch.len() {
             batch.clear();
@@ -94,10 +94,10 @@ impl Socket for HighwaterManySocket {
     }
 
     async fn echo(&mut self) -> Outcome<()> {
-        Err(Failure::Unsupported("this role does not answer"))
+        Err(Failure::unsupported("this role does not answer"))
     }
 
     async fn subscribe(&mut self, _prefix: &str) -> Outcome<()> {
-        Err(Failure::Unsupported("this role does not subscribe"))
+        Err(Failure::unsupported("this role does not subscribe"))
     }
 }

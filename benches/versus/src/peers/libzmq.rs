@@ -88,7 +88,7 @@ impl Peer for Libzmq {
         let socket = self.socket(role)?;
         socket.socket.bind(at)?;
         let endpoint = socket.socket.get_last_endpoint()?;
-        let endpoint = endpoint.map_err(|_| Failure::Broken("an endpoint not in UTF-8".into()))?;
+        let endpoint = endpoint.map_err(|_| Failure::broken("an endpoint not in UTF-8".into()))?;
         Ok((socket, endpoint))
     }
 

@@ -98,18 +98,41 @@ pub(crate) trait Socket {
 
 pub(crate) type Outcome<T> = Result<T, Failure>;
 
-/// Why there is no figure.
+/// Why there is no figure. One pointer, so that a call that succeeds hands back a register and not a value in memory.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) struct Failure(Box<Reason>);
+
+/// What lies behind a [`Failure`].
+#[derive(Debug)]
+pub(crate) enum Reason {
     /// The library does not have this.
     Unsupported(&'static str),
     /// It has, and it went wrong.
     Broken(String),
 }
 
+impl Failure {
+    /// The library does not have `what`.
+    #[cold]
+    pub(crate) fn unsupported(what: &'static str) -> Self {
+        Self(Box::new(Reason::Unsupported(what)))
+    }
+
+    /// It has, and `what` went wrong.
+    #[cold]
+    pub(crate) fn broken(what: String) -> Self {
+        Self(Box::new(Reason::Broken(what)))
+    }
+
+    pub(crate) fn reason(self) -> Reason {
+        *self.0
+    }
+}
+
 impl<E: Error> From<E> for Failure {
+    #[cold]
     fn from(error: E) -> Self {
-        Self::Broken(error.to_string())
+        Self::broken(error.to_string())
     }
 }
 
@@ -279,7 +302,7 @@ const ONE_THREAD: &str = "-1t";
 ))]
 fn no_io_threads(job: &Job) -> Outcome<()> {
     match job.cell.io_threads() {
-        Some(_) => Err(Failure::Unsupported("it has no I/O threads")),
+        Some(_) => Err(Failure::unsupported("it has no I/O threads")),
         None => Ok(()),
     }
 }

@@ -108,7 +108,7 @@ impl Peer for Monocoque {
             }
         } else if let Some(path) = at.strip_prefix("ipc://") {
             if !matches!(role, Role::Pull | Role::Rep) {
-                return Err(Failure::Unsupported("measured over ipc: PULL and REP"));
+                return Err(Failure::unsupported("measured over ipc: PULL and REP"));
             }
             let listener = UnixListener::bind(path).await?;
             (
@@ -116,7 +116,7 @@ impl Peer for Monocoque {
                 at.to_owned(),
             )
         } else {
-            return Err(Failure::Unsupported(
+            return Err(Failure::unsupported(
                 "it has inproc for DEALER and PAIR only",
             ));
         };
@@ -144,7 +144,7 @@ impl Peer for Monocoque {
                     Kind::Dealer(DealerSocket::from_tcp_with_options(stream, options).await?)
                 }
                 Role::Sub => Kind::Sub(SubSocket::from_tcp_with_options(stream, options).await?),
-                _ => return Err(Failure::Unsupported("this role only binds here")),
+                _ => return Err(Failure::unsupported("this role only binds here")),
             }
         } else {
             let path = to.strip_prefix("ipc://").unwrap_or(to);
@@ -156,7 +156,7 @@ impl Peer for Monocoque {
                 Role::Req => Kind::Req(Stream::Unix(
                     ReqSocket::from_unix_stream_with_options(stream, options).await?,
                 )),
-                _ => return Err(Failure::Unsupported("measured over ipc: PUSH and REQ")),
+                _ => return Err(Failure::unsupported("measured over ipc: PUSH and REQ")),
             }
         };
         Ok(MonocoqueSocket {
@@ -202,7 +202,7 @@ impl MonocoqueSocket {
                 let router = RouterSocket::from_tcp_with_options(stream, options.clone()).await?;
                 monocoque::rt::spawn_detached(serve(router));
             },
-            _ => return Err(Failure::Unsupported("not measured with this role over ipc")),
+            _ => return Err(Failure::unsupported("not measured with this role over ipc")),
         };
         Ok(())
     }
@@ -240,7 +240,7 @@ impl Socket for MonocoqueSocket {
                 }
                 socket.send_frames(&[body]).await?;
             }
-            _ => return Err(Failure::Unsupported("this role does not send")),
+            _ => return Err(Failure::unsupported("this role does not send")),
         }
         Ok(())
     }
@@ -275,23 +275,23 @@ impl Socket for MonocoqueSocket {
                 socket.try_recv_into(frames)? || socket.recv_into(frames).await?
             }
             Kind::Sub(socket) => socket.try_recv_into(frames)? || socket.recv_into(frames).await?,
-            _ => return Err(Failure::Unsupported("this role does not receive")),
+            _ => return Err(Failure::unsupported("this role does not receive")),
         };
         if open {
             Ok(frames.first().map_or(0, Bytes::len))
         } else {
-            Err(Failure::Broken("the connection was closed".into()))
+            Err(Failure::broken("the connection was closed".into()))
         }
     }
 
     async fn echo(&mut self) -> Outcome<()> {
         self.accept().await?;
         let Kind::Rep(stream) = &mut self.socket else {
-            return Err(Failure::Unsupported("this role does not answer"));
+            return Err(Failure::unsupported("this role does not answer"));
         };
         on!(stream, socket => {
             if !socket.recv_into(&mut self.frames).await? {
-                return Err(Failure::Broken("the connection was closed".into()));
+                return Err(Failure::broken("the connection was closed".into()));
             }
             Ok(socket.send(std::mem::take(&mut self.frames)).await?)
         })
@@ -300,7 +300,7 @@ impl Socket for MonocoqueSocket {
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {
         match &mut self.socket {
             Kind::Sub(socket) => Ok(socket.subscribe(prefix.as_bytes()).await?),
-            _ => Err(Failure::Unsupported("this role does not subscribe")),
+            _ => Err(Failure::unsupported("this role does not subscribe")),
         }
     }
 }

@@ -62,7 +62,7 @@ impl Omq {
 fn parse(endpoint: &str) -> Outcome<Endpoint> {
     endpoint
         .parse()
-        .map_err(|error| Failure::Broken(format!("{endpoint}: {error}")))
+        .map_err(|error| Failure::broken(format!("{endpoint}: {error}")))
 }
 
 impl Peer for Omq {

@@ -142,6 +142,6 @@ impl Socket for RzmqSocket {
         self.socket
             .set_option_raw(SUBSCRIBE, prefix.as_bytes())
             .await
-            .map_err(|error| Failure::Broken(error.to_string()))
+            .map_err(|error| Failure::broken(error.to_string()))
     }
 }

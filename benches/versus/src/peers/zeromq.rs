@@ -52,7 +52,7 @@ impl Zeromq {
 
 fn socket(role: Role, at: &str) -> Outcome<ZeromqSocket> {
     if at.starts_with("inproc:") {
-        return Err(Failure::Unsupported("it has no inproc"));
+        return Err(Failure::unsupported("it has no inproc"));
     }
     Ok(match role {
         Role::Push => ZeromqSocket::Push(PushSocket::new()),
@@ -126,7 +126,7 @@ impl Socket for ZeromqSocket {
             Self::Dealer(socket) => socket.send(message).await?,
             Self::Pub(socket) => socket.send(message).await?,
             Self::Pull(_) | Self::Rep(_) | Self::Router(_) | Self::Sub(_) => {
-                return Err(Failure::Unsupported("this role does not send"));
+                return Err(Failure::unsupported("this role does not send"));
             }
         }
         Ok(())
@@ -139,7 +139,7 @@ impl Socket for ZeromqSocket {
             Self::Dealer(socket) => socket.recv().await?,
             Self::Sub(socket) => socket.recv().await?,
             Self::Push(_) | Self::Rep(_) | Self::Router(_) | Self::Pub(_) => {
-                return Err(Failure::Unsupported("this role does not receive"));
+                return Err(Failure::unsupported("this role does not receive"));
             }
         };
         Ok(message.get(0).map_or(0, Bytes::len))
@@ -155,14 +155,14 @@ impl Socket for ZeromqSocket {
                 let message = socket.recv().await?;
                 Ok(socket.send(message).await?)
             }
-            _ => Err(Failure::Unsupported("this role does not answer")),
+            _ => Err(Failure::unsupported("this role does not answer")),
         }
     }
 
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {
         match self {
             Self::Sub(socket) => Ok(socket.subscribe(prefix).await?),
-            _ => Err(Failure::Unsupported("this role does not subscribe")),
+            _ => Err(Failure::unsupported("this role does not subscribe")),
         }
     }
 }
