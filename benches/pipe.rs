@@ -36,7 +36,7 @@ mod parts {
 use parts::{endpoint, error, origin, peer, pipe, sync, zmtp};
 
 use pipe::{
-    Delivery, Duty, HighWater, Incoming, Intake, Outgoing, Pace, Pipe, Pumped, Reader, Wire,
+    Delivery, Draft, Duty, HighWater, Incoming, Intake, Outgoing, Pace, Pipe, Pumped, Reader, Wire,
 };
 
 const SIZES: [usize; 4] = [16, 64, 1024, 16 * 1024];
@@ -111,13 +111,14 @@ fn outgoing(criterion: &mut Criterion) {
         let outgoing = Outgoing::new(MARKS, false);
         let wire = Arc::new(Drain::default());
         outgoing.attach(wire.clone());
-        let mut pace = Pace::default();
+        let (mut draft, mut pace) = (Draft::default(), Pace::default());
         group.bench_function(BenchmarkId::new("push_and_pump", size), |bencher| {
             bencher.iter(|| {
                 for _ in 0..RUN {
                     let message = Message::from(black_box(&body[..]));
-                    assert!(outgoing.push(&message, &mut pace));
+                    assert!(draft.push(&message, &outgoing, &mut pace));
                 }
+                draft.settle(&outgoing);
                 pump(&outgoing);
             });
         });

@@ -20,7 +20,7 @@ use super::session::SessionEntry;
 use super::timers::Timers;
 use super::traffic::LinkEntry;
 use super::{Closing, Inbox, Key, Request, Shared};
-use crate::pipe::{BufferPool, Duty, Pumped, SocketSide};
+use crate::pipe::{BufferPool, Duty, PipeEvent, Pumped, SocketSide};
 
 /// How long a lent link that is not in use stays lent: one to two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -252,7 +252,7 @@ impl Loop {
             let mut pumped = Vec::new();
             for key in flushing {
                 match self.pump(key) {
-                    Some(Pumped::Drained | Pumped::Contended) => pumped.push(key),
+                    Some(Pumped::Drained | Pumped::Contended | Pumped::Lent) => pumped.push(key),
                     Some(Pumped::Streaming) => self.streaming.push(key),
                     Some(Pumped::Blocked | Pumped::Unwired) | None => {}
                 }
@@ -283,7 +283,14 @@ impl Loop {
         let Some(Entry::Link(entry)) = self.entries.get(&key) else {
             return None;
         };
-        match entry.pipe.as_ref()?.outgoing.pump() {
+        let outgoing = &entry.pipe.as_ref()?.outgoing;
+        let mut outcome = outgoing.pump();
+        if let Ok(Pumped::Lent) = outcome {
+            // The socket gives it back now, or as soon as its sender lets go of the lock.
+            entry.config.side.happened(PipeEvent::Wanted);
+            outcome = outgoing.pump();
+        }
+        match outcome {
             Ok(pumped) => Some(pumped),
             Err(error) => {
                 self.output_lost(key, error.into());

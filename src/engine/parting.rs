@@ -254,6 +254,8 @@ impl Loop {
             entry.finish(0);
             return 0;
         };
+        // What a sender has in its hands is among what is kept or lost.
+        entry.config.side.happened(PipeEvent::Wanted);
         pipe.outgoing.detach();
         let kept = match self.entries.get(&entry.owner) {
             Some(Entry::Session(session)) => session.pipe.is_some(),

@@ -19,6 +19,16 @@ impl HighWater {
             && self.bytes.is_none_or(|most| bytes == 0 || bytes < most)
     }
 
+    /// How many messages of any size find room beside so many that wait, at least.
+    pub(super) fn room(self, messages: usize) -> usize {
+        let most = self.messages.unwrap_or(usize::MAX);
+        if self.bytes.is_none() {
+            most.saturating_sub(messages)
+        } else {
+            0
+        }
+    }
+
     /// Whether half of the room is free: a pipe that was full takes messages again.
     pub(super) fn is_far_above(self, messages: usize, bytes: usize) -> bool {
         self.messages.is_none_or(|most| messages <= most / 2)

@@ -34,7 +34,7 @@ pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
-pub(crate) use outgoing::{Outgoing, Pumped};
+pub(crate) use outgoing::{Draft, Outgoing, Pumped};
 pub(crate) use pace::Pace;
 pub(crate) use reader::{Fill, READ_BYTES, Reader};
 
@@ -181,6 +181,8 @@ pub(crate) enum PipeEvent {
     Readable(PipeId),
     /// A full pipe has room.
     Writable(PipeId),
+    /// What senders have in their hands is to be written.
+    Wanted,
     /// The pipe is gone, with what it held.
     Gone(PipeId),
     /// An endpoint that the socket has connected to is in another state.

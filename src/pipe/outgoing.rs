@@ -23,11 +23,13 @@ use super::{Batch, Duty, HighWater, Pace, Wire};
 use crate::origin::Origin;
 use crate::sync::{Mutex, MutexGuard};
 
+mod draft;
 mod life;
 mod looks;
 mod meetings;
 mod report;
 
+pub(crate) use draft::Draft;
 use looks::Looks;
 use meetings::Meetings;
 pub(crate) use report::{OutgoingCounts, Pumped};
@@ -71,6 +73,8 @@ struct State {
     blocked: bool,
     /// The I/O thread has a duty here.
     scheduled: bool,
+    /// What is being filled is a sender's [`Draft`], and not `back`.
+    lent: bool,
     /// The socket found the pipe full and waits to hear of room.
     wanted: bool,
     /// When a message was first refused, while there is no room since.
@@ -117,6 +121,7 @@ impl Outgoing {
                 busy: false,
                 blocked: false,
                 scheduled: false,
+                lent: false,
                 wanted: false,
                 full_since: None,
                 time_full: Duration::ZERO,
@@ -138,27 +143,38 @@ impl Outgoing {
         }
     }
 
-    /// Takes a copy of `message` in bytes; false if the pipe is at its high-water mark or closed, and then it will tell
-    /// when there is room.
+    /// Takes a copy of `message` in bytes, behind what is in `draft`; false if the pipe is at its high-water mark or closed,
+    /// and then it will tell when there is room. If this turns out to be a stream, `draft` is lent.
     ///
     /// The socket's `pace` decides whether it is written at once.
     #[inline]
-    pub(crate) fn push(&self, message: &Message, pace: &mut Pace) -> bool {
+    fn push(&self, message: &Message, pace: &mut Pace, draft: &mut Draft) -> bool {
         let Some(mut state) = self.lock_here() else {
             return pace.strand();
         };
-        if !state.has_room() && !state.make_room() {
-            return state.refuse(pace);
+        if !draft.is_settled() {
+            state.take_in(draft);
+        }
+        let mut streams = false;
+        if !state.has_room() {
+            streams = state.make_room();
+            if !streams {
+                return state.refuse(pace);
+            }
         }
         state.conflate();
         state.back.push(message);
         state.counts.messages += 1;
-        state.after_push(pace);
+        streams |= state.after_push(pace);
         pace.set_heavy(state.is_heavy());
+        if streams {
+            state.lend(pace, draft);
+        }
         !state.stranded || pace.strand()
     }
 
-    /// Takes a copy of the one message in `framed`; false if there is no room. As [`push`](Self::push) otherwise.
+    /// Takes a copy of the one message in `framed`; false if there is no room. As [`push`](Self::push)
+    /// otherwise, and never lent.
     #[inline]
     pub(crate) fn push_framed(&self, framed: &Batch, pace: &mut Pace) -> bool {
         let Some(mut state) = self.lock_here() else {
@@ -197,7 +213,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether [`push`](Self::push) would take a message; if not, the pipe remembers to tell when it would.
+    /// Whether a push would take a message; if not, the pipe remembers to tell when it would.
     pub(crate) fn has_room(&self) -> bool {
         let Some(mut state) = self.lock_here() else {
             return false;
@@ -300,6 +316,9 @@ impl Outgoing {
             if state.blocked {
                 return Ok(Pumped::Blocked);
             }
+            if state.lent && state.front.is_empty() {
+                return Ok(Pumped::Lent);
+            }
             if let Some(not_now) = state.look() {
                 return Ok(not_now);
             }
@@ -329,7 +348,8 @@ impl Outgoing {
         let Some(mut state) = self.state.try_lock() else {
             return false;
         };
-        if state.wire.is_some() && !state.blocked && !state.broken && !state.is_empty() {
+        let waits = state.lent || !state.is_empty();
+        if state.wire.is_some() && !state.blocked && !state.broken && waits {
             return false;
         }
         state.scheduled = false;
@@ -434,14 +454,15 @@ impl State {
         !self.stranded
     }
 
-    /// Decides who writes what was just added.
+    /// Decides who writes what was just added; true if it made a batch, which is written.
     #[inline]
-    fn after_push(&mut self, pace: &mut Pace) {
+    fn after_push(&mut self, pace: &mut Pace) -> bool {
         pace.has_sent();
         if self.busy || self.blocked || self.broken || self.wire.is_none() {
-            return;
+            return false;
         }
-        if self.back.len() >= BATCH_BYTES {
+        let is_batch = self.back.len() >= BATCH_BYTES;
+        if is_batch {
             self.write_here();
         } else if !self.scheduled || pace.has_waited() {
             self.begin(pace);
@@ -450,6 +471,7 @@ impl State {
             self.left = true;
             pace.leave();
         }
+        is_batch
     }
 
     /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves

@@ -21,6 +21,8 @@ pub(crate) struct Pace {
     stranded: bool,
     /// The pipe written to last has begun a batch that waits to be written.
     left: bool,
+    /// It has lent a batch to its sender.
+    lent: bool,
 }
 
 impl Pace {
@@ -83,6 +85,17 @@ impl Pace {
     /// A message waits in its pipe, the first in a while.
     pub(super) fn leave(&mut self) {
         self.left = true;
+    }
+
+    /// The pipe written to lends its batch.
+    pub(super) fn lend(&mut self) {
+        self.lent = true;
+    }
+
+    /// Whether that is so. Tells once.
+    #[inline]
+    pub(crate) fn take_lent(&mut self) -> bool {
+        std::mem::take(&mut self.lent)
     }
 
     /// Whether that is so. Tells once.

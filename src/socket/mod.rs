@@ -177,10 +177,13 @@ impl Core {
         &self.telemetry
     }
 
-    /// The lock, with every event applied that had come before; for a call that knows its process.
+    /// The lock, with every event applied that had come before and nothing in the hands of a sender; for a call that knows
+    /// its process.
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
-        self.room.lock(self)
+        let mut state = self.room.lock(self);
+        state.table.settle();
+        state
     }
 
     /// The lock, for a call that is no matter of nanoseconds: not in a forked child.
@@ -192,7 +195,8 @@ impl Core {
         }
     }
 
-    /// The lock, without asking for the process: in a forked child an error only if the parent held it at the fork.
+    /// The lock for a send or a receive, without asking for the process: in a forked child an error only if the parent held
+    /// it at the fork.
     #[inline]
     pub(crate) fn lock_here(&self) -> Result<Locked<'_>, Ended> {
         self.room.lock_here(self).ok_or(Ended::Forked)
@@ -215,7 +219,9 @@ impl Core {
             options,
             ..
         } = state;
+        table.settle();
         match event {
+            PipeEvent::Wanted => {}
             PipeEvent::Attached(pipe) => {
                 let id = pipe.id;
                 table.attach(pipe);

@@ -10,7 +10,7 @@ use highwater_patterns::{Message, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Intake, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Draft, Duty, HighWater, InprocEnd, Intake, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats};
 use crate::zmtp::{self, Version};
 
@@ -41,6 +41,7 @@ pub(super) struct Slot {
 enum Way {
     Wire {
         pipe: Arc<Pipe>,
+        draft: Draft,
         intake: Box<Intake>,
         version: Version,
     },
@@ -65,6 +66,7 @@ impl Slot {
         let way = Way::Wire {
             intake: Box::new(Intake::new(Arc::clone(&pipe), translate)),
             version: Version::V3_1,
+            draft: Draft::default(),
             pipe,
         };
         Self::new(id, way)
@@ -234,8 +236,16 @@ impl Slot {
     #[inline]
     pub(super) fn push(&mut self, message: &mut Message, pace: &mut Pace) -> bool {
         match &mut self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.push(message, pace),
+            Way::Wire { pipe, draft, .. } => draft.push(message, &pipe.outgoing, pace),
             Way::Inproc(end) => end.push(message),
+        }
+    }
+
+    /// Gives what a stream has gathered without the pipe's lock to the pipe; how many messages are lost with that.
+    pub(super) fn settle(&mut self) -> usize {
+        match &mut self.way {
+            Way::Wire { pipe, draft, .. } => draft.end(&pipe.outgoing),
+            Way::Inproc(_) => 0,
         }
     }
 
@@ -243,7 +253,10 @@ impl Slot {
     #[inline]
     pub(super) fn push_copy(&mut self, message: &Message, framed: &Batch, pace: &mut Pace) -> bool {
         match &mut self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.push_framed(framed, pace),
+            Way::Wire { pipe, draft, .. } => {
+                draft.settle(&pipe.outgoing);
+                pipe.outgoing.push_framed(framed, pace)
+            }
             Way::Inproc(end) => end.push(&mut message.clone()),
         }
     }
@@ -265,14 +278,18 @@ impl Slot {
 
     pub(super) fn push_always(&mut self, message: Message) {
         match &mut self.way {
-            Way::Wire { pipe, .. } => drop(pipe.outgoing.push_always(&message)),
+            Way::Wire { pipe, draft, .. } => {
+                draft.settle(&pipe.outgoing);
+                pipe.outgoing.push_always(&message);
+            }
             Way::Inproc(end) => end.push_always(message),
         }
     }
 
     /// Writes what waits, if this process does that itself.
-    pub(super) fn flush(&self) {
-        if let Way::Wire { pipe, .. } = &self.way {
+    pub(super) fn flush(&mut self) {
+        if let Way::Wire { pipe, draft, .. } = &mut self.way {
+            draft.settle(&pipe.outgoing);
             pipe.outgoing.flush();
         }
     }
@@ -280,14 +297,14 @@ impl Slot {
     /// Messages that wait to be written by this process.
     pub(super) fn unwritten(&self) -> usize {
         match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.queued(),
+            Way::Wire { pipe, draft, .. } => pipe.outgoing.queued() + draft.queued(),
             Way::Inproc(_) => 0,
         }
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.has_room(),
+    pub(super) fn has_room(&mut self) -> bool {
+        match &mut self.way {
+            Way::Wire { pipe, draft, .. } => draft.has_room(&pipe.outgoing),
             Way::Inproc(end) => end.has_room(),
         }
     }
@@ -388,14 +405,19 @@ impl Slot {
 
     pub(super) fn counts(&self) -> Counts {
         match &self.way {
-            Way::Wire { pipe, intake, .. } => {
+            Way::Wire {
+                pipe,
+                intake,
+                draft,
+                ..
+            } => {
                 let out = pipe.outgoing.counts();
                 Counts {
-                    sent: out.messages,
+                    sent: out.messages + draft.added(),
                     received: intake.messages(),
                     bytes_sent: out.bytes,
                     replaced: out.replaced,
-                    queued_to_send: pipe.outgoing.queued(),
+                    queued_to_send: pipe.outgoing.queued() + draft.queued(),
                     queued_to_receive: pipe.incoming.queued(),
                 }
             }

@@ -31,6 +31,8 @@ pub(crate) struct Table {
     unflushed: Vec<PipeId>,
     /// One of them has been added just now.
     newly_left: bool,
+    /// Pipes that may have lent what is being filled.
+    lent: Vec<PipeId>,
     /// What had been received when a thread last turned from a conversation here.
     turned_at: u32,
     most_lent: usize,
@@ -60,6 +62,7 @@ impl Table {
             pace: Pace::default(),
             unflushed: Vec::new(),
             newly_left: false,
+            lent: Vec::new(),
             turned_at: 0,
             most_lent: waiting::most_lent(io_threads),
             framed: Batch::default(),
@@ -401,6 +404,9 @@ impl Pipes for Table {
         if self.pace.take_left() {
             self.leave(pipe);
         }
+        if self.pace.take_lent() {
+            self.lent.push(pipe);
+        }
         taken
     }
 
@@ -434,7 +440,7 @@ impl Pipes for Table {
     }
 
     fn has_room(&mut self, pipe: PipeId) -> bool {
-        self.pipes.get(pipe).is_some_and(Slot::has_room)
+        self.pipes.get_mut(pipe).is_some_and(Slot::has_room)
     }
 
     fn try_read(&mut self, pipe: PipeId) -> Option<Received> {

@@ -24,4 +24,6 @@ pub(crate) enum Pumped {
     Streaming,
     /// There is no connection to write to, or it has failed.
     Unwired,
+    /// What there is to write is in the hands of a sender, whose socket is to be asked for it.
+    Lent,
 }

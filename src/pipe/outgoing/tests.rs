@@ -23,10 +23,18 @@ fn outgoing(messages: usize) -> Outgoing {
     Outgoing::new(limit, false)
 }
 
+/// Sends one message, and leaves nothing in the sender's hands.
+fn push(pipe: &Outgoing, message: &Message, pace: &mut Pace) -> bool {
+    let mut draft = Draft::default();
+    let taken = draft.push(message, pipe, pace);
+    assert_eq!(draft.end(pipe), 0);
+    taken
+}
+
 /// Sends numbered messages until one is refused; how many were taken.
 fn fill(pipe: &Outgoing, from: usize) -> usize {
     (from..)
-        .take_while(|n| pipe.push(&Message::from(n.to_string()), &mut stream()))
+        .take_while(|n| push(pipe, &Message::from(n.to_string()), &mut stream()))
         .count()
 }
 
@@ -93,7 +101,7 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
     pipe.attach(wire.clone());
     let mut pace = stream();
     for n in 0..3 {
-        assert!(pipe.push(&Message::from(n.to_string()), &mut pace));
+        assert!(push(&pipe, &Message::from(n.to_string()), &mut pace));
         assert_eq!(pace.take_left(), n == 0, "it is told once");
     }
     assert!(wire.written().is_empty());
@@ -103,7 +111,7 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
         pipe.pump().expect("memory does not fail"),
         Pumped::Streaming
     );
-    assert!(pipe.push(&Message::from("3"), &mut pace) && pace.take_left());
+    assert!(push(&pipe, &Message::from("3"), &mut pace) && pace.take_left());
     assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(wire.written(), framed(0, 4));
 }
@@ -115,8 +123,8 @@ fn a_byte_budget_counts_beside_the_messages_and_always_lets_one_through() {
         bytes: Some(100),
     };
     let pipe = Outgoing::new(limit, false);
-    assert!(pipe.push(&Message::from(vec![0; 5_000]), &mut stream()));
-    assert!(!pipe.push(&Message::from("more"), &mut stream()));
+    assert!(push(&pipe, &Message::from(vec![0; 5_000]), &mut stream()));
+    assert!(!push(&pipe, &Message::from("more"), &mut stream()));
 }
 
 #[test]
@@ -131,7 +139,7 @@ fn a_full_pipe_tells_of_room_once_and_not_before_it_is_half_empty() {
     pipe.writable();
     assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(rooms(&wire), 1);
-    assert!(pipe.push(&Message::from("x"), &mut stream()));
+    assert!(push(&pipe, &Message::from("x"), &mut stream()));
     assert_eq!(rooms(&wire), 0);
 }
 
@@ -141,7 +149,7 @@ fn nobody_who_found_room_is_told_of_room() {
     let wire = Arc::new(MemoryWire::taking(100));
     pipe.attach(wire.clone());
     for _ in 0..50 {
-        assert!(pipe.push(&Message::from("x"), &mut conversation()));
+        assert!(push(&pipe, &Message::from("x"), &mut conversation()));
     }
     assert_eq!(rooms(&wire), 0);
 }
@@ -151,12 +159,12 @@ fn a_conversation_is_written_at_once_and_a_stream_is_left_to_gather() {
     let pipe = outgoing(1000);
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
-    assert!(pipe.push(&Message::from("0"), &mut conversation()));
+    assert!(push(&pipe, &Message::from("0"), &mut conversation()));
     assert_eq!(wire.written(), framed(0, 1));
-    assert!(pipe.push(&Message::from("1"), &mut conversation()));
+    assert!(push(&pipe, &Message::from("1"), &mut conversation()));
     assert_eq!(wire.written(), framed(0, 2));
     for n in 2..500 {
-        assert!(pipe.push(&Message::from(n.to_string()), &mut stream()));
+        assert!(push(&pipe, &Message::from(n.to_string()), &mut stream()));
     }
     pump(&pipe);
     assert_eq!(wire.written(), framed(0, 500));
@@ -167,17 +175,18 @@ fn the_sender_writes_itself_from_64_kib_on() {
     let pipe = outgoing(1000);
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
-    assert!(pipe.push(
+    assert!(push(
+        &pipe,
         &Message::from("first, written at once"),
         &mut conversation()
     ));
     let before = wire.written().len();
     let body = vec![1; 8_000];
     for _ in 0..8 {
-        assert!(pipe.push(&Message::from(&body), &mut stream()));
+        assert!(push(&pipe, &Message::from(&body), &mut stream()));
     }
     assert!(wire.written().len() <= before + 8_009, "gathered");
-    assert!(pipe.push(&Message::from(&body), &mut stream()));
+    assert!(push(&pipe, &Message::from(&body), &mut stream()));
     assert!(wire.written().len() >= before + BATCH_BYTES, "written");
 }
 
@@ -192,7 +201,7 @@ fn a_lost_connection_keeps_what_it_did_not_deliver_whole() {
     assert_eq!(pump(&pipe), Pumped::Blocked);
     pipe.detach();
     assert_eq!(pipe.queued(), 7);
-    assert!(pipe.push(&Message::from("10"), &mut stream()));
+    assert!(push(&pipe, &Message::from("10"), &mut stream()));
     let next = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(next.clone());
     pump(&pipe);
@@ -228,8 +237,8 @@ fn a_failed_write_is_told_once_and_nothing_is_lost() {
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
     wire.fail();
-    assert!(pipe.push(&Message::from("0"), &mut conversation()));
-    assert!(pipe.push(&Message::from("1"), &mut conversation()));
+    assert!(push(&pipe, &Message::from("0"), &mut conversation()));
+    assert!(push(&pipe, &Message::from("1"), &mut conversation()));
     let failures = wire.take_duties();
     assert!(
         matches!(failures[..], [Duty::OutputLost(_)]),
@@ -247,7 +256,7 @@ fn where_only_the_latest_is_kept_the_mark_does_not_apply() {
     };
     let pipe = Outgoing::new(limit, true);
     for n in 0..5 {
-        assert!(pipe.push(&Message::from(n.to_string()), &mut stream()));
+        assert!(push(&pipe, &Message::from(n.to_string()), &mut stream()));
     }
     assert_eq!((pipe.queued(), pipe.counts().replaced), (1, 4));
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
@@ -261,5 +270,5 @@ fn what_is_discarded_is_counted() {
     let pipe = outgoing(10);
     fill(&pipe, 0);
     assert_eq!(pipe.discard(), 10);
-    assert!(!pipe.push(&Message::from("late"), &mut stream()));
+    assert!(!push(&pipe, &Message::from("late"), &mut stream()));
 }

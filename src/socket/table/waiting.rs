@@ -55,8 +55,25 @@ impl Table {
     #[inline]
     pub(in crate::socket) fn flush(&mut self) {
         for pipe in self.unflushed.drain(..) {
-            if let Some(slot) = self.pipes.get(pipe) {
+            if let Some(slot) = self.pipes.get_mut(pipe) {
                 slot.flush();
+            }
+        }
+    }
+
+    /// Nothing is in the hands of a sender any more: for everything that is not a send.
+    #[inline]
+    pub(in crate::socket) fn settle(&mut self) {
+        if !self.lent.is_empty() {
+            self.settle_all();
+        }
+    }
+
+    #[cold]
+    fn settle_all(&mut self) {
+        for pipe in self.lent.drain(..) {
+            if let Some(slot) = self.pipes.get_mut(pipe) {
+                self.telemetry.unsent.add(slot.settle());
             }
         }
     }

@@ -1,0 +1,154 @@
+//! A batch in the hands of its sender: what a stream adds to it takes no lock but the socket's.
+//!
+//! Owns: the batch while it is lent, and how many messages go into it before the pipe is asked again.
+//! Always true: it is lent only to a sender that has just written a batch by itself, so that it may be about to fill the
+//! next, and while the I/O thread has a duty here, so that somebody asks for it back; its messages come after all that
+//! the pipe has. Whoever takes the socket's lock for anything but a send settles first, and so does the I/O thread by an
+//! event.
+//! Must not know: who settles, and why.
+
+use highwater_patterns::Message;
+
+use super::{BATCH_BYTES, Batch, Outgoing, Pace, State};
+
+/// What a socket has sent and its pipe does not know of; guarded by the socket's lock.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    batch: Batch,
+    /// Messages that may be added before the pipe is asked.
+    room: usize,
+    /// Messages added that the pipe has not counted.
+    added: u64,
+    /// The socket knows that there is something to settle.
+    noted: bool,
+    /// Messages that the pipe, closed behind our back, could not take any more.
+    lost: usize,
+}
+
+impl Draft {
+    /// Takes a copy of `message` in bytes, on its way to `pipe`; false if there is no room, and then that will tell when
+    /// there is.
+    #[inline]
+    pub(crate) fn push(&mut self, message: &Message, pipe: &Outgoing, pace: &mut Pace) -> bool {
+        if self.room == 0 || pace.has_waited() {
+            return pipe.push(message, pace, self);
+        }
+        self.room -= 1;
+        self.added += 1;
+        self.batch.push(message);
+        if self.batch.len() >= BATCH_BYTES {
+            return pipe.write_draft(pace, self);
+        }
+        pace.has_sent();
+        true
+    }
+
+    /// Whether the pipe has everything.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.room == 0 && self.batch.is_empty()
+    }
+
+    /// Gives everything to `pipe`, which goes on from there.
+    #[inline]
+    pub(crate) fn settle(&mut self, pipe: &Outgoing) {
+        if !self.is_settled() {
+            pipe.take_back(self);
+        }
+    }
+
+    /// As [`settle`](Self::settle), for a socket that asks no more; says how many messages `pipe` could not take.
+    pub(crate) fn end(&mut self, pipe: &Outgoing) -> usize {
+        self.settle(pipe);
+        self.noted = false;
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Messages in here.
+    pub(crate) fn queued(&self) -> usize {
+        self.batch.messages()
+    }
+
+    /// Messages in here that the pipe has not counted.
+    pub(crate) fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// Whether a message fits, or the pipe has room for one.
+    pub(crate) fn has_room(&mut self, pipe: &Outgoing) -> bool {
+        self.room > 0 || {
+            self.settle(pipe);
+            pipe.has_room()
+        }
+    }
+}
+
+impl Outgoing {
+    /// Writes what is in `draft`, which has come to a whole batch, if nobody else is about to.
+    #[cold]
+    fn write_draft(&self, pace: &mut Pace, draft: &mut Draft) -> bool {
+        let Some(mut state) = self.lock_here() else {
+            return pace.strand();
+        };
+        state.take_in(draft);
+        if state.after_push(pace) {
+            state.lend(pace, draft);
+        }
+        !state.stranded || pace.strand()
+    }
+
+    /// Takes over what is in `draft`; the I/O thread writes it, if nobody comes first.
+    #[cold]
+    fn take_back(&self, draft: &mut Draft) {
+        let Some(mut state) = self.lock_here() else {
+            return;
+        };
+        state.take_in(draft);
+        if !state.scheduled && !state.is_empty() {
+            state.schedule();
+        }
+    }
+}
+
+impl State {
+    /// The draft is not lent any more.
+    #[cold]
+    pub(super) fn take_in(&mut self, draft: &mut Draft) {
+        self.lent = false;
+        draft.room = 0;
+        self.counts.messages += std::mem::take(&mut draft.added);
+        if self.closed {
+            draft.lost += draft.batch.messages();
+        } else if self.back.is_empty() {
+            std::mem::swap(&mut self.back, &mut draft.batch);
+        } else {
+            self.back.extend_from(&draft.batch);
+        }
+        draft.batch.clear();
+    }
+
+    /// Lends what is being filled to the sender, as long as the mark allows.
+    pub(super) fn lend(&mut self, pace: &mut Pace, draft: &mut Draft) {
+        let is_plain = !self.closed && !self.conflate && !self.stranded;
+        let is_at_work = self.wire.is_some() && self.scheduled && !self.blocked && !self.broken;
+        let room = self.limit.room(self.queued());
+        if !is_plain || !is_at_work || room == 0 {
+            return;
+        }
+        debug_assert!(draft.is_settled(), "a draft is lent once");
+        self.lent = true;
+        draft.room = room;
+        std::mem::swap(&mut self.back, &mut draft.batch);
+        if !self.left {
+            self.left = true;
+            pace.leave();
+        }
+        if !draft.noted {
+            draft.noted = true;
+            pace.lend();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

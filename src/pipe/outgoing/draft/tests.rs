@@ -1,0 +1,250 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::pipe::testing::MemoryWire;
+use crate::pipe::{HighWater, Pumped};
+
+const MARK: usize = 100;
+
+/// A pipe, its connection, and a sender that numbers its messages.
+struct Stream {
+    pipe: Outgoing,
+    wire: Arc<MemoryWire>,
+    draft: Draft,
+    pace: Pace,
+    sent: usize,
+}
+
+impl Stream {
+    fn new() -> Self {
+        let limit = HighWater {
+            messages: Some(MARK),
+            bytes: None,
+        };
+        let stream = Self {
+            pipe: Outgoing::new(limit, false),
+            wire: Arc::new(MemoryWire::taking(usize::MAX)),
+            draft: Draft::default(),
+            pace: Pace::of_a_stream(),
+            sent: 0,
+        };
+        stream.pipe.attach(stream.wire.clone());
+        stream
+    }
+
+    /// One whose sender has written by itself, and has the batch in its hands.
+    fn lent() -> Self {
+        let mut stream = Self::new();
+        stream.send(MARK + 1);
+        assert!(stream.draft.room > 0, "it is a stream");
+        stream
+    }
+
+    fn push(&mut self) -> bool {
+        let message = Message::from(self.sent.to_string());
+        let taken = self.draft.push(&message, &self.pipe, &mut self.pace);
+        self.sent += usize::from(taken);
+        taken
+    }
+
+    fn send(&mut self, messages: usize) {
+        for _ in 0..messages {
+            assert!(self.push());
+        }
+    }
+
+    fn queued(&self) -> usize {
+        self.pipe.queued() + self.draft.queued()
+    }
+
+    /// Does what the I/O thread does, until nothing is left.
+    fn pump(&mut self) {
+        loop {
+            match self.pipe.pump().expect("memory does not fail") {
+                Pumped::Lent => assert_eq!(self.draft.end(&self.pipe), 0),
+                Pumped::Contended | Pumped::Streaming => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+fn framed(from: usize, to: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for n in from..to {
+        crate::zmtp::encode_message(&Message::from(n.to_string()), &mut bytes);
+    }
+    bytes
+}
+
+#[test]
+fn a_batch_is_lent_to_who_has_written_one_and_the_io_thread_asks_for_it_back() {
+    let mut stream = Stream::new();
+    stream.send(MARK);
+    assert!(stream.draft.is_settled(), "it may be no stream");
+    stream.send(1);
+    assert!(stream.pace.take_lent() && stream.pace.take_left());
+    stream.send(5);
+    assert_eq!(stream.queued(), 6);
+    assert_eq!(stream.draft.added(), 5, "the first had been counted");
+    assert_eq!(stream.wire.written(), framed(0, MARK));
+    assert_eq!(stream.pipe.pump().expect("memory"), Pumped::Lent);
+    assert!(!stream.pipe.retire(), "somebody has to come back");
+    stream.pump();
+    assert_eq!(stream.wire.written(), framed(0, MARK + 6));
+    assert_eq!(stream.pipe.counts().messages, MARK as u64 + 6);
+}
+
+#[test]
+fn what_is_lent_counts_for_the_mark() {
+    let mut stream = Stream::lent();
+    stream.wire.set_room(0);
+    while stream.push() {}
+    assert_eq!(stream.queued(), MARK);
+    assert_eq!(stream.sent, 2 * MARK);
+    assert!(!stream.draft.has_room(&stream.pipe));
+}
+
+#[test]
+fn whoever_has_waited_for_input_does_not_go_on_gathering() {
+    let mut stream = Stream::lent();
+    stream.send(3);
+    stream.pace.waited();
+    stream.send(1);
+    assert!(stream.draft.is_settled());
+    assert_eq!(stream.queued(), 5, "the I/O thread writes it");
+    stream.pump();
+    assert_eq!(stream.wire.written(), framed(0, MARK + 5));
+}
+
+#[test]
+fn a_whole_batch_is_written_by_who_has_it_and_lent_again() {
+    let mut stream = Stream::lent();
+    let body = vec![7; 8000];
+    let written = stream.wire.written().len();
+    for _ in 0..9 {
+        let message = Message::from(&body);
+        assert!(stream.draft.push(&message, &stream.pipe, &mut stream.pace));
+    }
+    assert!(stream.wire.written().len() >= written + BATCH_BYTES);
+    assert!(stream.draft.room > 0);
+}
+
+#[test]
+fn with_a_lost_connection_nothing_in_the_hands_of_a_sender_is_lost() {
+    let mut stream = Stream::lent();
+    stream.send(5);
+    stream.pipe.detach();
+    stream.send(5);
+    assert_eq!(stream.draft.end(&stream.pipe), 0);
+    assert_eq!(stream.queued(), 11);
+    let next = Arc::new(MemoryWire::taking(7));
+    stream.pipe.attach(next.clone());
+    stream.pump();
+    assert_eq!(next.written(), framed(MARK, MARK + 11));
+}
+
+#[test]
+fn a_connection_that_comes_while_a_batch_is_lent_gets_it() {
+    let mut stream = Stream::lent();
+    stream.pipe.detach();
+    let next = Arc::new(MemoryWire::taking(7));
+    stream.pipe.attach(next.clone());
+    stream.send(5);
+    assert_eq!(stream.draft.end(&stream.pipe), 0);
+    assert!(!next.take_duties().is_empty(), "the I/O thread is told");
+    stream.pump();
+    assert_eq!(next.written(), framed(MARK, MARK + 6));
+}
+
+#[test]
+fn what_a_pipe_that_was_discarded_cannot_take_is_counted() {
+    let mut stream = Stream::lent();
+    stream.send(5);
+    stream.pipe.detach();
+    assert_eq!(stream.pipe.discard(), 0, "all it knew of was written");
+    assert_eq!(stream.draft.end(&stream.pipe), 6);
+    assert!(!stream.push(), "closed");
+    assert_eq!(stream.draft.end(&stream.pipe), 0, "counted once");
+}
+
+#[test]
+fn nothing_is_lent_where_a_mark_counts_bytes_or_only_the_latest_is_kept() {
+    let bytes = HighWater {
+        messages: Some(MARK),
+        bytes: Some(1 << 20),
+    };
+    let messages = HighWater {
+        bytes: None,
+        ..bytes
+    };
+    for pipe in [Outgoing::new(bytes, false), Outgoing::new(messages, true)] {
+        pipe.attach(Arc::new(MemoryWire::taking(usize::MAX)));
+        let (mut draft, mut pace) = (Draft::default(), Pace::of_a_stream());
+        for _ in 0..10 * MARK {
+            let message = Message::from(vec![7; 1000]);
+            assert!(draft.push(&message, &pipe, &mut pace) && draft.is_settled());
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Send(usize),
+    Wait,
+    Settle,
+    Flush,
+    Pump,
+    Room(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1..2 * MARK).prop_map(Step::Send),
+        Just(Step::Wait),
+        Just(Step::Settle),
+        Just(Step::Flush),
+        Just(Step::Pump),
+        prop_oneof![0..300usize, Just(usize::MAX)].prop_map(Step::Room),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whoever_has_the_batch_all_goes_out_in_order_and_the_mark_holds(
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let mut stream = Stream::new();
+        for step in steps {
+            match step {
+                Step::Send(messages) => {
+                    for _ in 0..messages {
+                        stream.push();
+                        prop_assert!(stream.queued() <= MARK);
+                    }
+                }
+                Step::Wait => stream.pace.waited(),
+                Step::Settle => prop_assert_eq!(stream.draft.end(&stream.pipe), 0),
+                Step::Flush => {
+                    stream.draft.settle(&stream.pipe);
+                    stream.pipe.flush();
+                }
+                Step::Pump => stream.pump(),
+                Step::Room(bytes) => {
+                    stream.wire.set_room(bytes);
+                    stream.pipe.writable();
+                }
+            }
+            let known = stream.pipe.counts().messages + stream.draft.added();
+            prop_assert_eq!(known, stream.sent as u64);
+        }
+        stream.wire.set_room(usize::MAX);
+        stream.pipe.writable();
+        stream.draft.settle(&stream.pipe);
+        stream.pump();
+        prop_assert_eq!(stream.wire.written(), framed(0, stream.sent));
+        prop_assert_eq!(stream.queued(), 0);
+    }
+}
