@@ -206,6 +206,19 @@ impl Pattern {
         message: &mut Message,
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refusal> {
+        match self {
+            // With nothing in the way: the types of which the most messages a second are asked.
+            Self::Push(rules) => rules.offer(message, pipes),
+            other => other.offer_otherwise(message, pipes),
+        }
+    }
+
+    #[inline(never)]
+    fn offer_otherwise(
+        &mut self,
+        message: &mut Message,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
         each!(self, rules => rules.offer(message, pipes))
     }
 
@@ -220,6 +233,14 @@ impl Pattern {
     /// if there is none now; what `into` holds is then of no use.
     #[inline]
     pub fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
+        match self {
+            Self::Pull(rules) => rules.recv_into(pipes, into),
+            other => other.recv_otherwise(pipes, into),
+        }
+    }
+
+    #[inline(never)]
+    fn recv_otherwise(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         each!(self, rules => rules.recv_into(pipes, into))
     }
 

@@ -30,7 +30,7 @@ impl Default for FairQueue {
 
 impl FairQueue {
     /// The next message, put in `into`; false if no pipe has one. [`Self::source`] tells where it came from.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         if let Some(pipe) = self.rotation.current()
             && self.ahead.is_none()

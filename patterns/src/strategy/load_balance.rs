@@ -16,7 +16,7 @@ pub(crate) struct LoadBalance {
 
 impl LoadBalance {
     /// Hands `message` to the next pipe with room, and tells which; leaves it untouched if there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Option<PipeId> {
         while let Some(pipe) = self.rotation.current() {
             if pipes.try_write(pipe, message) {
