@@ -3,9 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Message, PipeId, Received};
+use highwater_patterns::{INLINE_CAPACITY, Message, PipeId, Received};
 
-use super::Lane;
+use super::lane::{Lane, Parcel};
+
+/// Bodies longer than this go to the other side as they are: copying them costs more than their memory.
+const MOST_COPIED: usize = 4096;
+
+/// So many buffers go back together.
+const TOGETHER: usize = 32;
 
 /// A socket's end of a pipe within the process.
 #[derive(Debug)]
@@ -16,6 +22,12 @@ pub(crate) struct InprocEnd {
     incoming: Option<Arc<Lane>>,
     received: u64,
     replaced: u64,
+    /// Buffers for bodies that go out.
+    spares: Vec<Vec<u8>>,
+    /// Buffers of bodies that came in.
+    spent: Vec<Vec<u8>>,
+    /// What came where a message was looked for.
+    ahead: Option<Received>,
     /// Messages that were here when the writing ended and nobody will get.
     unsent: usize,
     /// When a message was first refused, while none was taken since.
@@ -31,6 +43,9 @@ impl InprocEnd {
             incoming,
             received: 0,
             replaced: 0,
+            spares: Vec::new(),
+            spent: Vec::new(),
+            ahead: None,
             unsent: 0,
             full_since: None,
             time_full: Duration::ZERO,
@@ -54,7 +69,7 @@ impl InprocEnd {
             self.note_room(room);
         }
         if room {
-            self.push_always(std::mem::take(message));
+            self.push_always(message);
         }
         room
     }
@@ -75,9 +90,27 @@ impl InprocEnd {
         self.time_full + now.unwrap_or_default()
     }
 
-    /// Moves `message` to the other side whatever the mark says.
-    pub(crate) fn push_always(&mut self, message: Message) {
-        self.replaced += self.outgoing.push(Received::Message(message)) as u64;
+    /// Moves `message` to the other side whatever the mark says; what is left of it is of no use.
+    #[inline]
+    pub(crate) fn push_always(&mut self, message: &mut Message) {
+        let parcel = match message.single() {
+            Some(body) if body.len() > INLINE_CAPACITY && body.len() <= MOST_COPIED => {
+                let mut buffer = self.spare();
+                buffer.extend_from_slice(body);
+                Parcel::Copied(buffer)
+            }
+            _ => Parcel::Whole(Received::Message(std::mem::take(message))),
+        };
+        self.replaced += self.outgoing.push(parcel) as u64;
+    }
+
+    /// An empty buffer.
+    #[inline]
+    fn spare(&mut self) -> Vec<u8> {
+        if self.spares.is_empty() {
+            self.outgoing.take_spares(&mut self.spares);
+        }
+        self.spares.pop().unwrap_or_default()
     }
 
     /// This side's marks, from now on: for what it sends, and for what it receives.
@@ -99,11 +132,48 @@ impl InprocEnd {
     }
 
     /// The next thing that the other side has sent.
-    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Received> {
-        let received = self.incoming.as_ref()?.pop()?;
-        self.received += u64::from(matches!(received, Received::Message(_)));
-        Some(received)
+        let mut message = Message::EMPTY;
+        if self.pop_message(&mut message) {
+            return Some(Received::Message(message));
+        }
+        self.ahead.take()
+    }
+
+    /// The next thing, put in `into` if it is a message; false if not, and then [`pop`](Self::pop) gives it.
+    #[inline]
+    pub(crate) fn pop_message(&mut self, into: &mut Message) -> bool {
+        if self.ahead.is_some() {
+            return false;
+        }
+        let Some(parcel) = self.incoming.as_ref().and_then(|lane| lane.pop()) else {
+            return false;
+        };
+        match parcel {
+            Parcel::Whole(Received::Message(message)) => *into = message,
+            Parcel::Copied(buffer) => {
+                *into = Message::from(&buffer);
+                self.spend(buffer);
+            }
+            Parcel::Whole(other) => {
+                self.ahead = Some(other);
+                return false;
+            }
+        }
+        self.received += 1;
+        true
+    }
+
+    /// Sees to it that `buffer` goes back.
+    #[inline]
+    fn spend(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.spent.push(buffer);
+        if self.spent.len() >= TOGETHER
+            && let Some(lane) = &self.incoming
+        {
+            lane.give_back(&mut self.spent);
+        }
     }
 
     /// The lane to read.
@@ -120,7 +190,7 @@ impl InprocEnd {
 
     /// Whether everything that came has been read.
     pub(crate) fn is_drained(&self) -> bool {
-        self.incoming.as_ref().is_none_or(|lane| !lane.is_ready())
+        self.ahead.is_none() && self.incoming.as_ref().is_none_or(|lane| !lane.is_ready())
     }
 
     /// Sends nothing more: the other side hears of it behind what it has not read yet.
@@ -160,4 +230,92 @@ pub(crate) struct InprocCounts {
     pub(crate) replaced: u64,
     pub(crate) queued_out: usize,
     pub(crate) queued_in: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::SocketSide;
+    use super::super::lane::Party;
+    use super::super::testing::Told;
+    use super::*;
+
+    /// Two ends of a pipe within the process, and their sockets.
+    fn ends() -> (InprocEnd, InprocEnd, [Arc<dyn SocketSide>; 2]) {
+        let sides: [Arc<dyn SocketSide>; 2] =
+            [Arc::new(Told::default()), Arc::new(Told::default())];
+        let party = |side: usize| Party {
+            side: Arc::downgrade(&sides[side]),
+            pipe: PipeId(1),
+        };
+        let (out, back) = (
+            Arc::new(Lane::new(party(0), Some(1000), false)),
+            Arc::new(Lane::new(party(1), Some(1000), false)),
+        );
+        assert!(out.join(party(1), Some(1000)) && back.join(party(0), Some(1000)));
+        let here = InprocEnd::new(PipeId(1), Arc::clone(&out), Some(Arc::clone(&back)));
+        let there = InprocEnd::new(PipeId(1), back, Some(out));
+        (here, there, sides)
+    }
+
+    #[test]
+    fn messages_of_all_lengths_come_as_they_were_sent() {
+        let (mut here, mut there, _sides) = ends();
+        for length in [0, 64, 65, 1000, MOST_COPIED, MOST_COPIED + 1, 100_000] {
+            let body: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            assert!(here.push(&mut Message::from(&body)));
+            assert!(here.push(&mut Message::from([&body[..], b"second frame"])));
+            let mut first = Message::from("before");
+            assert!(there.pop_message(&mut first));
+            assert_eq!(first, body);
+            let second = Message::from([&body[..], b"second frame"]);
+            assert_eq!(there.pop(), Some(Received::Message(second)));
+        }
+        assert_eq!(there.counts().received, 14);
+        assert!(there.is_drained());
+    }
+
+    #[test]
+    fn the_buffers_of_short_bodies_go_back_and_forth_and_do_not_grow_in_number() {
+        let (mut here, mut there, _sides) = ends();
+        let mut seen = HashSet::new();
+        for _ in 0..10_000 {
+            assert!(here.push(&mut Message::from(&[7; 1000])));
+            let Some(Parcel::Copied(buffer)) = there.incoming.as_ref().and_then(|lane| lane.pop())
+            else {
+                panic!("a short body is copied");
+            };
+            seen.insert(buffer.as_ptr());
+            there.spend(buffer);
+        }
+        assert!(seen.len() <= 3 * TOGETHER, "{} buffers", seen.len());
+    }
+
+    #[test]
+    fn after_a_burst_no_more_buffers_are_kept_than_a_few() {
+        let (mut here, mut there, _sides) = ends();
+        let burst = 1500;
+        for _ in 0..burst {
+            assert!(here.push(&mut Message::from(&[7; 1000])));
+        }
+        let mut message = Message::EMPTY;
+        for _ in 0..burst {
+            assert!(there.pop_message(&mut message));
+        }
+        here.outgoing.take_spares(&mut here.spares);
+        assert!(!here.spares.is_empty() && here.spares.len() <= 256);
+    }
+
+    #[test]
+    fn a_subscription_is_no_message_and_is_given_in_its_turn() {
+        let (mut here, mut there, _sides) = ends();
+        here.push_control(Received::Subscribe("topic".into()));
+        assert!(here.push(&mut Message::from("after it")));
+        let mut message = Message::EMPTY;
+        assert!(!there.pop_message(&mut message) && !there.is_drained());
+        assert!(!there.pop_message(&mut message), "the other comes first");
+        assert_eq!(there.pop(), Some(Received::Subscribe("topic".into())));
+        assert!(there.pop_message(&mut message) && message == "after it");
+    }
 }

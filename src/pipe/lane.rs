@@ -1,4 +1,4 @@
-//! One direction of a pipe within the process: messages move from socket to socket, without bytes between them.
+//! One direction of a pipe within the process: messages move from socket to socket, without framing.
 //!
 //! Owns: the queue, its count against the high-water mark, and who wants to be told of what.
 //! Always true: one socket writes and one reads, each under its own lock; `taken <= sent`; a side that sets its flag
@@ -19,7 +19,9 @@ use crate::sync::Mutex;
 /// One direction of a pipe within the process.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    queue: SegQueue<Received>,
+    queue: SegQueue<Parcel>,
+    /// Buffers of bodies that were received, for bodies to come.
+    spares: Mutex<Vec<Vec<u8>>>,
     /// Messages ever written.
     sent: AtomicUsize,
     /// Messages ever read.
@@ -38,6 +40,22 @@ pub(crate) struct Lane {
     reader: Mutex<Reader>,
     writer: Party,
     origin: Origin,
+}
+
+/// What lies in a lane.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parcel {
+    /// As it was sent.
+    Whole(Received),
+    /// A message of one frame: its body, in a buffer that goes back and forth. Memory that one thread takes and another
+    /// gives back costs both of them more than two copies of a short body.
+    Copied(Vec<u8>),
+}
+
+impl Parcel {
+    fn is_message(&self) -> bool {
+        matches!(self, Self::Copied(_) | Self::Whole(Received::Message(_)))
+    }
 }
 
 /// Who takes what is in a lane, and so who counts what is left in the end.
@@ -88,11 +106,15 @@ impl Party {
 /// seldom enough to cost nothing.
 const LOOK_EVERY: usize = 16;
 
+/// The most buffers that wait in a lane.
+const MOST_SPARES: usize = 256;
+
 impl Lane {
     /// A lane on which `writer` may queue `limit` messages; its reader may come later.
     pub(crate) fn new(writer: Party, limit: Option<usize>, conflate: bool) -> Self {
         Self {
             queue: SegQueue::new(),
+            spares: Mutex::new(Vec::new()),
             sent: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             marks: Mutex::new(Marks {
@@ -176,9 +198,9 @@ impl Lane {
         self.sent.load(Ordering::Relaxed) as u64
     }
 
-    /// Queues `message`, whatever the mark says; how many older ones it replaced.
+    /// Queues a message, whatever the mark says; how many older ones it replaced.
     #[inline]
-    pub(crate) fn push(&self, message: Received) -> usize {
+    pub(crate) fn push(&self, message: Parcel) -> usize {
         let mut replaced = 0;
         if self.conflate {
             while self.queue.pop().is_some() {
@@ -195,7 +217,7 @@ impl Lane {
 
     /// Queues a subscription, which no mark holds up and which does not count.
     pub(crate) fn push_control(&self, control: Received) {
-        self.queue.push(control);
+        self.queue.push(Parcel::Whole(control));
         self.look_for_reader();
     }
 
@@ -220,15 +242,33 @@ impl Lane {
 
     /// The next thing, if any.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<Received> {
-        let received = self.queue.pop()?;
-        if matches!(received, Received::Message(_)) {
+    pub(crate) fn pop(&self) -> Option<Parcel> {
+        let parcel = self.queue.pop()?;
+        if parcel.is_message() {
             let taken = self.taken.fetch_add(1, Ordering::AcqRel) + 1;
             if taken.is_multiple_of(LOOK_EVERY) {
                 self.look_for_writer();
             }
         }
-        Some(received)
+        Some(parcel)
+    }
+
+    /// The reader gives buffers back, as many as are wanted.
+    #[cold]
+    pub(crate) fn give_back(&self, spent: &mut Vec<Vec<u8>>) {
+        if let Some(mut spares) = self.spares.try_lock() {
+            spent.truncate(MOST_SPARES - spares.len());
+            spares.append(spent);
+        }
+        spent.clear();
+    }
+
+    /// The writer, who has no buffer left, takes those that have come back.
+    #[cold]
+    pub(crate) fn take_spares(&self, none: &mut Vec<Vec<u8>>) {
+        if let Some(mut spares) = self.spares.try_lock() {
+            std::mem::swap(&mut *spares, none);
+        }
     }
 
     /// The reader is about to wait: true if there is something after all, else it will be told.
@@ -298,8 +338,8 @@ impl Lane {
     /// Forgets what is here; says how many messages that were. Both sides may do so at once: each message counts once.
     fn clear(&self) -> usize {
         let mut cleared = 0;
-        while let Some(received) = self.queue.pop() {
-            cleared += usize::from(matches!(received, Received::Message(_)));
+        while let Some(parcel) = self.queue.pop() {
+            cleared += usize::from(parcel.is_message());
         }
         self.taken.fetch_add(cleared, Ordering::AcqRel);
         cleared
@@ -324,8 +364,8 @@ mod tests {
         }
     }
 
-    fn message(n: usize) -> Received {
-        Received::Message(Message::from(n.to_string()))
+    fn message(n: usize) -> Parcel {
+        Parcel::Whole(Received::Message(Message::from(n.to_string())))
     }
 
     #[test]
@@ -372,8 +412,8 @@ mod tests {
         lane.push(message(0));
         lane.push_control(Received::Subscribe("a".into()));
         assert_eq!(lane.queued(), 1);
-        assert!(matches!(lane.pop(), Some(Received::Message(_))));
-        assert!(matches!(lane.pop(), Some(Received::Subscribe(_))));
+        assert_eq!(lane.pop(), Some(message(0)));
+        assert!(!lane.pop().expect("a subscription").is_message());
         assert_eq!(lane.queued(), 0);
     }
 

@@ -276,13 +276,13 @@ impl Slot {
         }
     }
 
-    pub(super) fn push_always(&mut self, message: Message) {
+    pub(super) fn push_always(&mut self, mut message: Message) {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
                 draft.settle(&pipe.outgoing);
                 pipe.outgoing.push_always(&message);
             }
-            Way::Inproc(end) => end.push_always(message),
+            Way::Inproc(end) => end.push_always(&mut message),
         }
     }
 
@@ -314,7 +314,7 @@ impl Slot {
     pub(super) fn next_single(&mut self, into: &mut Message) -> bool {
         match &mut self.way {
             Way::Wire { intake, .. } => intake.next_single(into),
-            Way::Inproc(_) => false,
+            Way::Inproc(end) => end.pop_message(into),
         }
     }
 
