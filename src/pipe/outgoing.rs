@@ -27,6 +27,7 @@ mod draft;
 mod life;
 mod looks;
 mod meetings;
+mod pump;
 mod report;
 
 pub(crate) use draft::Draft;
@@ -292,70 +293,6 @@ impl Outgoing {
         state.stalled_at = Some(state.counts.bytes);
     }
 
-    /// Whether the kernel's buffer is full, so that somebody must hear when it is not.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.lock().blocked
-    }
-
-    /// The kernel has room again.
-    pub(crate) fn writable(&self) {
-        self.lock().blocked = false;
-    }
-
-    /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
-    pub(crate) fn pump(&self) -> io::Result<Pumped> {
-        let Some(mut state) = self.state.try_lock() else {
-            return Ok(self.meetings.met());
-        };
-        self.meetings.passed(state.last_batch);
-        loop {
-            let Some(wire) = state.wire.clone().filter(|_| !state.broken) else {
-                state.scheduled = false;
-                return Ok(Pumped::Unwired);
-            };
-            if state.blocked {
-                return Ok(Pumped::Blocked);
-            }
-            if state.lent && state.front.is_empty() {
-                return Ok(Pumped::Lent);
-            }
-            if let Some(not_now) = state.look() {
-                return Ok(not_now);
-            }
-            if state.front.is_empty() && !state.turn_over() {
-                return Ok(Pumped::Drained);
-            }
-            let batch = std::mem::take(&mut state.front);
-            let written = state.written;
-            state.busy = true;
-            drop(state);
-            let outcome = batch.write_from(written, &*wire);
-            state = self.lock();
-            state.busy = false;
-            state.front = batch;
-            if let Err(error) = state.account(outcome, &*wire) {
-                state.broken = true;
-                state.scheduled = false;
-                return Err(error);
-            }
-            let counts = state.counts;
-            state.looks.have_written(counts);
-        }
-    }
-
-    /// Ends the I/O thread's duty if there is still nothing to write; false if there is.
-    pub(crate) fn retire(&self) -> bool {
-        let Some(mut state) = self.state.try_lock() else {
-            return false;
-        };
-        let waits = state.lent || !state.is_empty();
-        if state.wire.is_some() && !state.blocked && !state.broken && waits {
-            return false;
-        }
-        state.scheduled = false;
-        true
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
@@ -512,16 +449,6 @@ impl State {
                 return;
             }
         }
-    }
-
-    /// How the I/O thread goes on if it had better not write now.
-    fn look(&mut self) -> Option<Pumped> {
-        let flushed = std::mem::take(&mut self.flushed);
-        if !self.front.is_empty() {
-            return None;
-        }
-        let waiting = self.back.len() + self.commands.len();
-        self.looks.look(self.counts, waiting, flushed)
     }
 
     /// Makes the filled batch the one to be written; false if there is nothing to write.

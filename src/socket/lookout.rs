@@ -78,11 +78,6 @@ impl Lookout {
         }
     }
 
-    /// Whether there are look-outs at all.
-    pub(super) fn is_on(&self) -> bool {
-        !self.limit.is_zero()
-    }
-
     /// A wait begins, which ends at `deadline` in any case.
     pub(super) fn begin(&mut self, now: Instant, deadline: Option<Instant>) -> Look {
         let left = deadline.map_or(self.limit, |at| at.saturating_duration_since(now));

@@ -18,6 +18,7 @@ pub(crate) mod left;
 mod lookout;
 mod retire;
 mod slot;
+mod spin;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,7 @@ use endpoints::Endpoints;
 use leader::LeaderWake;
 use lookout::Lookout;
 use retire::Retiring;
+use spin::Spin;
 
 /// A socket of any type.
 #[derive(Debug)]
@@ -94,9 +96,8 @@ pub(crate) struct State {
     polls: usize,
     /// What waiting for a message on borrowed links was like.
     lookout: Lookout,
-    /// How often a receiver looks out for a message from within the process before it sleeps, and has done so.
-    spin_turns: u32,
-    spins: u32,
+    /// What looking out for a message from within the process was like.
+    spin: Spin,
     /// So many sends ago one has asked in which process it is.
     sends_unasked: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
@@ -150,8 +151,7 @@ impl Core {
                 leading: false,
                 polls: 0,
                 lookout: Lookout::new(hub.busy_poll()),
-                spin_turns: wait::MOST_TURNS,
-                spins: 0,
+                spin: Spin::new(!hub.busy_poll().is_zero()),
                 sends_unasked: 0,
                 ended: None,
                 retiring: None,

@@ -7,49 +7,21 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use event_listener::{EventListener, Listener};
 use highwater_patterns::{Message, Pattern, PipeId, Refusal};
 
-use super::left;
-use super::{Core, Ended, Locked, State, Table};
+use super::spin::{self, YIELDS};
+use super::{Core, Ended, Locked, State, Table, left};
 use crate::error::WaitError;
 use crate::pipe::{Duty, Lane, Wire};
-
-/// How often a thread looks out for a message from within the process before it sleeps: as often as this where that
-/// has paid, half as often after each time that it has not.
-pub(super) const MOST_TURNS: u32 = 200;
-const FEWEST_TURNS: u32 = 10;
-
-/// Where that has come to nothing, now and then for long: of two threads that sleep after each message, none finds the
-/// other at work.
-const LONG_TURNS: u32 = 4000;
-const LONG_EVERY: u32 = 32;
-
-/// How often it then lets others go first.
-const YIELDS: u32 = 4;
 
 /// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
 const ASK_EVERY: u32 = 1024;
 
 /// A peer that has taken nothing for so long does not catch up.
 const STALL: Duration = Duration::from_millis(10);
-
-/// Whether another thread can be at work while this one looks out for it.
-fn several_cores() -> bool {
-    // Not a lock, which a fork might find taken: 0 until it is known, then 1 or 2.
-    static CORES: AtomicU8 = AtomicU8::new(0);
-    match CORES.load(Ordering::Relaxed) {
-        0 => {
-            let several = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-            CORES.store(1 + u8::from(several), Ordering::Relaxed);
-            several
-        }
-        known => known > 1,
-    }
-}
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -473,39 +445,18 @@ impl Core {
         }
     }
 
-    /// Looks out for a message from within the process for some microseconds, as long as that has paid lately: a
-    /// thread that sleeps is woken no faster than in five or ten.
+    /// Looks out for a message from within the process for some microseconds, as long as that has paid lately.
     fn spin<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
-        state.spins = state.spins.wrapping_add(1);
-        let turns = match state.spin_turns {
-            _ if !several_cores() => 0,
-            FEWEST_TURNS if state.lookout.is_on() && state.spins.is_multiple_of(LONG_EVERY) => {
-                LONG_TURNS
-            }
-            turns => turns,
-        };
+        let turns = state.spin.begin();
         let lanes: Vec<Arc<Lane>> = state
             .table
             .lanes()
             .map(|(_, lane)| Arc::clone(lane))
             .collect();
         drop(state);
-        let ready = || lanes.iter().any(|lane| lane.is_ready());
-        let found = (0..turns).any(|_| {
-            std::hint::spin_loop();
-            ready()
-        });
-        let found = found
-            || (0..YIELDS).any(|_| {
-                std::thread::yield_now();
-                ready()
-            });
-        state = self.lock();
-        state.spin_turns = if found {
-            MOST_TURNS
-        } else {
-            (state.spin_turns / 2).max(FEWEST_TURNS)
-        };
+        let found = spin::look_out(turns, || lanes.iter().any(|lane| lane.is_ready()));
+        let mut state = self.lock();
+        state.spin.learn(found);
         state
     }
 
