@@ -1,10 +1,13 @@
 //! One PUSH and one PULL over real transports.
 
-use std::time::Duration;
+mod support;
+
+use std::sync::mpsc;
 
 use highwater::{Context, Pull, Push};
+use support::{PATIENCE, Place, joined, over_every_transport};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+over_every_transport!(a_stream_that_pauses_anywhere_arrives_without_another_call);
 
 #[test]
 fn a_stream_of_small_then_large_messages_arrives_whole_and_in_order() {
@@ -41,4 +44,39 @@ fn a_stream_of_small_then_large_messages_arrives_whole_and_in_order() {
     }
     let report = sender.join().expect("the sender does not panic");
     assert_eq!(report.lost, 0);
+}
+
+/// The last messages of a burst are in the hands of the sender, who calls no more before they have come.
+fn a_stream_that_pauses_anywhere_arrives_without_another_call(place: &Place) {
+    const BURSTS: usize = 200;
+    let context = Context::new();
+    let pull = Pull::new(&context);
+    let push = Push::new(&context);
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    let bursts = || (0..BURSTS).map(|burst| 900 + (burst * 7919) % 2500);
+    let (arrived, all_arrived) = mpsc::channel();
+    let sender = std::thread::spawn(move || {
+        let mut sent = 0u64;
+        for burst in bursts() {
+            for _ in 0..burst {
+                push.send(&sent.to_le_bytes()).expect("sent");
+                sent += 1;
+            }
+            if burst % 2 == 0 {
+                assert_eq!(push.stats().messages_sent, sent);
+            }
+            all_arrived.recv_timeout(PATIENCE).expect("it arrives");
+        }
+    });
+    let mut received = 0u64;
+    for burst in bursts() {
+        for _ in 0..burst {
+            let message = pull.recv_timeout(PATIENCE).expect("received");
+            assert_eq!(message, &received.to_le_bytes());
+            received += 1;
+        }
+        arrived.send(()).expect("the sender waits");
+    }
+    joined(sender);
 }
