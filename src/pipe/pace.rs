@@ -87,6 +87,12 @@ impl Pace {
         self.left = true;
     }
 
+    /// Whether that is so. Tells once.
+    #[inline]
+    pub(crate) fn take_left(&mut self) -> bool {
+        std::mem::take(&mut self.left)
+    }
+
     /// The pipe written to lends its batch.
     pub(super) fn lend(&mut self) {
         self.lent = true;
@@ -96,12 +102,6 @@ impl Pace {
     #[inline]
     pub(crate) fn take_lent(&mut self) -> bool {
         std::mem::take(&mut self.lent)
-    }
-
-    /// Whether that is so. Tells once.
-    #[inline]
-    pub(crate) fn take_left(&mut self) -> bool {
-        std::mem::take(&mut self.left)
     }
 
     /// Whether the message at hand is best written at once: the first after a wait or a pause, unless many followed the

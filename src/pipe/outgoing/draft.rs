@@ -3,8 +3,8 @@
 //! Owns: the batch while it is lent, and how many messages go into it before the pipe is asked again.
 //! Always true: it is lent only to a sender that has just written a batch by itself, so that it may be about to fill the
 //! next, and while the I/O thread has a duty here, so that somebody asks for it back; its messages come after all that
-//! the pipe has. Whoever takes the socket's lock for anything but a send settles first, and so does the I/O thread by an
-//! event.
+//! the pipe has. Whoever takes the socket's lock for anything but a send or a receive settles first, and so does each event
+//! that the I/O thread tells.
 //! Must not know: who settles, and why.
 
 use highwater_patterns::Message;
