@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::{Combine, Room};
 use crate::pipe::testing::MemoryWire;
-use crate::pipe::{Duty, HighWater, Lending, Outgoing, Pace, Pumped, Reader, Wire};
+use crate::pipe::{Draft, Duty, HighWater, Lending, Outgoing, Pace, Pumped, Reader, Wire};
 
 /// A room whose mail is numbers, and whose state is the list of them.
 struct List(Room<Vec<u32>, u32>);
@@ -94,34 +94,42 @@ fn a_leader_that_comes_and_goes_between_two_waits_is_seen_or_tells() {
     });
 }
 
-fn outgoing() -> (Arc<Outgoing>, Arc<MemoryWire>) {
-    let unlimited = HighWater {
-        messages: None,
+/// Sends one message, and leaves nothing in the sender's hands.
+fn push(pipe: &Outgoing, text: &str, mut pace: Pace) {
+    let mut draft = Draft::default();
+    assert!(draft.push(&Message::from(text), pipe, &mut pace));
+    draft.settle(pipe);
+}
+
+fn outgoing(messages: Option<usize>) -> (Arc<Outgoing>, Arc<MemoryWire>) {
+    let limit = HighWater {
+        messages,
         bytes: None,
     };
-    let pipe = Arc::new(Outgoing::new(unlimited, false));
+    let pipe = Arc::new(Outgoing::new(limit, false));
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(Arc::clone(&wire) as Arc<dyn Wire>);
     // The first message of all is written at once, the following make a stream.
-    assert!(pipe.push(&Message::from("0"), &mut Pace::default()));
+    push(&pipe, "0", Pace::default());
     (pipe, wire)
+}
+
+fn is_to_flush(wire: &MemoryWire) -> bool {
+    let duties = wire.take_duties();
+    duties.iter().any(|duty| matches!(duty, Duty::Flush))
 }
 
 #[test]
 fn what_a_sender_leaves_is_written_or_a_duty() {
     loom::model(|| {
-        let (pipe, wire) = outgoing();
-        assert!(pipe.push(&Message::from("1"), &mut Pace::of_a_stream()));
+        let (pipe, wire) = outgoing(None);
+        push(&pipe, "1", Pace::of_a_stream());
         let sender = thread::spawn({
             let pipe = Arc::clone(&pipe);
-            move || assert!(pipe.push(&Message::from("2"), &mut Pace::of_a_stream()))
+            move || push(&pipe, "2", Pace::of_a_stream())
         });
         // The I/O thread does its duty.
-        if wire
-            .take_duties()
-            .iter()
-            .any(|duty| matches!(duty, Duty::Flush))
-        {
+        if is_to_flush(&wire) {
             loop {
                 match pipe.pump().expect("memory does not fail") {
                     Pumped::Drained if pipe.retire() => break,
@@ -131,11 +139,73 @@ fn what_a_sender_leaves_is_written_or_a_duty() {
             }
         }
         sender.join().expect("sent");
-        let duty = wire
-            .take_duties()
-            .iter()
-            .any(|duty| matches!(duty, Duty::Flush));
+        let duty = is_to_flush(&wire);
         assert!(pipe.is_drained() || duty, "a message would be left lying");
+    });
+}
+
+/// A socket with one pipe: what its sender has in its hands is under its lock, and is asked for by mail.
+struct Sender {
+    room: Room<(Draft, Pace), ()>,
+    pipe: Arc<Outgoing>,
+}
+
+impl Sender {
+    fn send(&self, text: &str) {
+        let mut state = self.room.lock(self);
+        let (draft, pace) = &mut *state;
+        assert!(draft.push(&Message::from(text), &self.pipe, pace));
+    }
+}
+
+impl Combine for Sender {
+    type State = (Draft, Pace);
+    type Mail = ();
+
+    fn room(&self) -> &Room<(Draft, Pace), ()> {
+        &self.room
+    }
+
+    fn apply(&self, (draft, _): &mut (Draft, Pace), (): ()) {
+        draft.settle(&self.pipe);
+    }
+}
+
+#[test]
+fn what_a_sender_has_in_its_hands_is_written_or_a_duty() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let (pipe, wire) = outgoing(Some(2));
+        let socket = Arc::new(Sender {
+            room: Room::new((Draft::default(), Pace::of_a_stream())),
+            pipe: Arc::clone(&pipe),
+        });
+        // The third finds no room, so that its sender writes the others: a stream.
+        for text in ["1", "2", "3"] {
+            socket.send(text);
+        }
+        assert!(!socket.room.peek(|(draft, _)| draft.is_settled()), "lent");
+        let sender = thread::spawn({
+            let socket = Arc::clone(&socket);
+            move || socket.send("4")
+        });
+        assert!(is_to_flush(&wire), "the I/O thread has been told");
+        loop {
+            match pipe.pump().expect("memory does not fail") {
+                Pumped::Drained if pipe.retire() => break,
+                Pumped::Lent => socket.room.post(&*socket, ()),
+                Pumped::Drained | Pumped::Contended | Pumped::Streaming => {}
+                other => panic!("memory is always there: {other:?}"),
+            }
+            thread::yield_now();
+        }
+        sender.join().expect("sent");
+        let settled = socket.room.peek(|(draft, _)| draft.is_settled());
+        let duty = is_to_flush(&wire);
+        assert!(settled && (pipe.is_drained() || duty), "left lying");
+        let all = if duty { 4 } else { 5 };
+        assert_eq!(wire.written().len(), all * 3, "of three bytes each");
     });
 }
 
