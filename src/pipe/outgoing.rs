@@ -246,28 +246,6 @@ impl Outgoing {
         }
     }
 
-    /// Messages that the kernel has not taken whole.
-    pub(crate) fn queued(&self) -> usize {
-        self.lock().queued()
-    }
-
-    /// Whether nothing waits to be written.
-    pub(crate) fn is_drained(&self) -> bool {
-        let state = self.lock();
-        state.is_empty()
-    }
-
-    pub(crate) fn counts(&self) -> OutgoingCounts {
-        self.lock().counts
-    }
-
-    /// How long messages have found no room, up to now.
-    pub(crate) fn time_full(&self) -> Duration {
-        let state = self.lock();
-        let now = state.full_since.map(|since| since.elapsed());
-        state.time_full + now.unwrap_or_default()
-    }
-
     /// Changes the high-water mark, at once; true if a pipe found full has room now.
     pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
         let mut state = self.lock();

@@ -3,10 +3,27 @@
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
-use highwater_patterns::PipeId;
+use highwater_patterns::{Message, PipeId};
 
-use super::{Duty, Lending, PipeEvent, Reader, SocketSide, Wire};
+use super::{Draft, Duty, Lending, Outgoing, Pace, PipeEvent, Reader, SocketSide, Wire};
 use crate::sync::Mutex;
+
+/// Sends one message, and leaves nothing in the sender's hands.
+pub(crate) fn push(pipe: &Outgoing, message: &Message, pace: &mut Pace) -> bool {
+    let mut draft = Draft::default();
+    let taken = draft.push(message, pipe, pace);
+    assert_eq!(draft.end(pipe), 0);
+    taken
+}
+
+/// Numbered messages as they stand on the wire.
+pub(crate) fn framed(from: usize, to: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for n in from..to {
+        crate::zmtp::encode_message(&Message::from(n.to_string()), &mut bytes);
+    }
+    bytes
+}
 
 /// Takes at most so many bytes with each write, and remembers what it was asked to do.
 #[derive(Debug)]

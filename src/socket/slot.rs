@@ -403,21 +403,17 @@ impl Slot {
         }
     }
 
+    /// What has gone through, of a pipe that is settled.
     pub(super) fn counts(&self) -> Counts {
         match &self.way {
-            Way::Wire {
-                pipe,
-                intake,
-                draft,
-                ..
-            } => {
+            Way::Wire { pipe, intake, .. } => {
                 let out = pipe.outgoing.counts();
                 Counts {
-                    sent: out.messages + draft.added(),
+                    sent: out.messages,
                     received: intake.messages(),
                     bytes_sent: out.bytes,
                     replaced: out.replaced,
-                    queued_to_send: pipe.outgoing.queued() + draft.queued(),
+                    queued_to_send: pipe.outgoing.queued(),
                     queued_to_receive: pipe.incoming.queued(),
                 }
             }

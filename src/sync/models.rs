@@ -7,7 +7,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use super::{Combine, Room};
-use crate::pipe::testing::MemoryWire;
+use crate::pipe::testing::{MemoryWire, push};
 use crate::pipe::{Draft, Duty, HighWater, Lending, Outgoing, Pace, Pumped, Reader, Wire};
 
 /// A room whose mail is numbers, and whose state is the list of them.
@@ -94,13 +94,6 @@ fn a_leader_that_comes_and_goes_between_two_waits_is_seen_or_tells() {
     });
 }
 
-/// Sends one message, and leaves nothing in the sender's hands.
-fn push(pipe: &Outgoing, text: &str, mut pace: Pace) {
-    let mut draft = Draft::default();
-    assert!(draft.push(&Message::from(text), pipe, &mut pace));
-    draft.settle(pipe);
-}
-
 fn outgoing(messages: Option<usize>) -> (Arc<Outgoing>, Arc<MemoryWire>) {
     let limit = HighWater {
         messages,
@@ -110,7 +103,7 @@ fn outgoing(messages: Option<usize>) -> (Arc<Outgoing>, Arc<MemoryWire>) {
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(Arc::clone(&wire) as Arc<dyn Wire>);
     // The first message of all is written at once, the following make a stream.
-    push(&pipe, "0", Pace::default());
+    assert!(push(&pipe, &Message::from("0"), &mut Pace::default()));
     (pipe, wire)
 }
 
@@ -123,10 +116,10 @@ fn is_to_flush(wire: &MemoryWire) -> bool {
 fn what_a_sender_leaves_is_written_or_a_duty() {
     loom::model(|| {
         let (pipe, wire) = outgoing(None);
-        push(&pipe, "1", Pace::of_a_stream());
+        assert!(push(&pipe, &Message::from("1"), &mut Pace::of_a_stream()));
         let sender = thread::spawn({
             let pipe = Arc::clone(&pipe);
-            move || push(&pipe, "2", Pace::of_a_stream())
+            move || assert!(push(&pipe, &Message::from("2"), &mut Pace::of_a_stream()))
         });
         // The I/O thread does its duty.
         if is_to_flush(&wire) {

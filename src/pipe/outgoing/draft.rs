@@ -69,11 +69,6 @@ impl Draft {
         self.batch.messages()
     }
 
-    /// Messages in here that the pipe has not counted.
-    pub(crate) fn added(&self) -> u64 {
-        self.added
-    }
-
     /// Whether a message fits, or the pipe has room for one.
     pub(crate) fn has_room(&mut self, pipe: &Outgoing) -> bool {
         self.room > 0 || {

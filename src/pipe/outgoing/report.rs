@@ -1,5 +1,9 @@
 //! What the way out of a pipe tells of itself.
 
+use std::time::Duration;
+
+use super::Outgoing;
+
 /// What went out of one pipe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct OutgoingCounts {
@@ -26,4 +30,28 @@ pub(crate) enum Pumped {
     Unwired,
     /// What there is to write is in the hands of a sender, whose socket is to be asked for it.
     Lent,
+}
+
+impl Outgoing {
+    /// Messages that the kernel has not taken whole.
+    pub(crate) fn queued(&self) -> usize {
+        self.lock().queued()
+    }
+
+    /// Whether nothing waits to be written.
+    pub(crate) fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.is_empty()
+    }
+
+    pub(crate) fn counts(&self) -> OutgoingCounts {
+        self.lock().counts
+    }
+
+    /// How long messages have found no room, up to now.
+    pub(crate) fn time_full(&self) -> Duration {
+        let state = self.lock();
+        let now = state.full_since.map(|since| since.elapsed());
+        state.time_full + now.unwrap_or_default()
+    }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::pipe::testing::MemoryWire;
+use crate::pipe::testing::{MemoryWire, framed, push};
 
 /// The pace of a socket that has just waited for input.
 fn conversation() -> Pace {
@@ -23,14 +23,6 @@ fn outgoing(messages: usize) -> Outgoing {
     Outgoing::new(limit, false)
 }
 
-/// Sends one message, and leaves nothing in the sender's hands.
-fn push(pipe: &Outgoing, message: &Message, pace: &mut Pace) -> bool {
-    let mut draft = Draft::default();
-    let taken = draft.push(message, pipe, pace);
-    assert_eq!(draft.end(pipe), 0);
-    taken
-}
-
 /// Sends numbered messages until one is refused; how many were taken.
 fn fill(pipe: &Outgoing, from: usize) -> usize {
     (from..)
@@ -46,14 +38,6 @@ fn pump(pipe: &Outgoing) -> Pumped {
             settled => return settled,
         }
     }
-}
-
-fn framed(from: usize, to: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for n in from..to {
-        crate::zmtp::encode_message(&Message::from(n.to_string()), &mut bytes);
-    }
-    bytes
 }
 
 fn rooms(wire: &MemoryWire) -> usize {

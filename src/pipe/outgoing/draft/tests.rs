@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipe::testing::MemoryWire;
+use crate::pipe::testing::{MemoryWire, framed};
 use crate::pipe::{HighWater, Pumped};
 
 const MARK: usize = 100;
@@ -71,14 +71,6 @@ impl Stream {
     }
 }
 
-fn framed(from: usize, to: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for n in from..to {
-        crate::zmtp::encode_message(&Message::from(n.to_string()), &mut bytes);
-    }
-    bytes
-}
-
 #[test]
 fn a_batch_is_lent_to_who_has_written_one_and_the_io_thread_asks_for_it_back() {
     let mut stream = Stream::new();
@@ -88,7 +80,7 @@ fn a_batch_is_lent_to_who_has_written_one_and_the_io_thread_asks_for_it_back() {
     assert!(stream.pace.take_lent() && stream.pace.take_left());
     stream.send(5);
     assert_eq!(stream.queued(), 6);
-    assert_eq!(stream.draft.added(), 5, "the first had been counted");
+    assert_eq!(stream.draft.added, 5, "the first had been counted");
     assert_eq!(stream.wire.written(), framed(0, MARK));
     assert_eq!(stream.pipe.pump().expect("memory"), Pumped::Lent);
     assert!(!stream.pipe.retire(), "somebody has to come back");
@@ -237,7 +229,7 @@ proptest! {
                     stream.pipe.writable();
                 }
             }
-            let known = stream.pipe.counts().messages + stream.draft.added();
+            let known = stream.pipe.counts().messages + stream.draft.added;
             prop_assert_eq!(known, stream.sent as u64);
         }
         stream.wire.set_room(usize::MAX);
