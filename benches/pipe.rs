@@ -135,7 +135,7 @@ fn incoming(criterion: &mut Criterion) {
         let count = CHUNK / one.len();
         let read = one.repeat(count);
         let halves = (Outgoing::new(MARKS, false), Incoming::new(MARKS));
-        let pipe = Arc::new(Pipe::new(PipeId(1), halves.0, halves.1));
+        let pipe = Arc::new(Pipe::new(PipeId(1), None, halves.0, halves.1));
         let mut intake = Intake::new(Arc::clone(&pipe), false);
         let surveyor = zmtp::Decoder::new(None);
         group.throughput(Throughput::Elements(count as u64));

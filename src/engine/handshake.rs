@@ -283,6 +283,7 @@ impl Loop {
         let pipe = kept.unwrap_or_else(|| {
             let pipe = Arc::new(Pipe::new(
                 config.side.next_pipe_id(),
+                Some(owner),
                 Outgoing::new(config.options.send_limit(), config.options.conflate),
                 Incoming::new(config.options.receive_limit()),
             ));

@@ -45,14 +45,12 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::options::Options;
 use crate::origin::Origin;
+pub(crate) use crate::pipe::Key;
 use crate::pipe::{Duty, Pipe, SocketSide};
 use crate::stats::Telemetry;
 use crate::sync::Mutex;
 use crate::transport::{Listener, Stream, Target};
 use crate::zmtp::HeartbeatConfig;
-
-/// Names a listener, a session or a link; never used twice within a context.
-pub(crate) type Key = usize;
 
 /// What every connection of one endpoint has in common.
 #[derive(Debug)]

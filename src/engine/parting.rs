@@ -80,17 +80,6 @@ impl Loop {
         } else if !self.end_output(key) {
             return;
         }
-        let Some(entry) = self.link_entry(key) else {
-            return;
-        };
-        if let Some(pipe) = &entry.pipe {
-            // A socket that let go of its pipes may have got this one just afterwards: it shall not read here any more.
-            let ended = PipeEvent::Disconnected {
-                pipe: pipe.id,
-                ends: true,
-            };
-            entry.config.side.happened(ended);
-        }
         self.set_link_timer(key);
         self.part(key);
     }

@@ -327,7 +327,7 @@ mod tests {
             bytes: None,
         };
         let (outgoing, incoming) = (Outgoing::new(unlimited, false), Incoming::new(unlimited));
-        let pipe = Arc::new(Pipe::new(PipeId(1), outgoing, incoming));
+        let pipe = Arc::new(Pipe::new(PipeId(1), None, outgoing, incoming));
         let wire = Arc::new(MemoryWire::taking(usize::MAX));
         wire.place_reader(Reader::new(None, Arc::default()));
         pipe.outgoing.attach(wire.clone());

@@ -42,10 +42,16 @@ use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
+/// Names what an I/O thread looks after: a listener, a session or a link; never used twice within a context.
+pub(crate) type Key = usize;
+
 /// A pipe over a wire: the part that a socket, its senders and the I/O thread share.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     pub(crate) id: PipeId,
+    /// The listener or session that a connection has come through and got this pipe; `None` if the socket has made it for
+    /// a session.
+    pub(crate) through: Option<Key>,
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
     round_trip: AtomicU32,
@@ -54,9 +60,15 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    pub(crate) fn new(id: PipeId, outgoing: Outgoing, incoming: Incoming) -> Self {
+    pub(crate) fn new(
+        id: PipeId,
+        through: Option<Key>,
+        outgoing: Outgoing,
+        incoming: Incoming,
+    ) -> Self {
         Self {
             id,
+            through,
             outgoing,
             incoming,
             round_trip: AtomicU32::new(0),

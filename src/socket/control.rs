@@ -21,13 +21,7 @@ impl Core {
         let options = self.open_options()?;
         let listener = Listener::from_fd(listener, &ListenOptions::from(&options))
             .map_err(BindError::Descriptor)?;
-        let endpoint = listener.endpoint().clone();
-        let engine = self.hub.engine().map_err(|source| BindError::Io {
-            endpoint: endpoint.clone(),
-            source,
-        })?;
-        let key = engine.listen(listener, self.config(endpoint.clone(), options));
-        self.bound(endpoint, Some(key))
+        self.accept_from(listener, options)
     }
 
     /// Uses a connection that is there already; the endpoint by which it is known.

@@ -17,7 +17,7 @@ use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
 use crate::peer::PeerInfo;
 use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide};
-use crate::transport::{self, ListenFailure, ListenOptions, Stream};
+use crate::transport::{self, ListenFailure, ListenOptions, Listener, Stream};
 use crate::zmtp::HeartbeatConfig;
 
 /// The endpoints of one socket.
@@ -55,6 +55,12 @@ impl Endpoints {
         self.bound.iter().find(listens).map(|known| known.key)
     }
 
+    /// Whether connections may come through `key`.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.bound.iter().any(|known| known.key == Some(key))
+            || self.connected.iter().any(|known| known.key == Some(key))
+    }
+
     pub(super) fn connected_to(&self, endpoint: &Endpoint) -> Option<&Connected> {
         self.connected
             .iter()
@@ -81,23 +87,44 @@ impl Core {
         if endpoint.transport() == Transport::Inproc {
             return self.bind_inproc(endpoint, options);
         }
-        let io_error = |source| BindError::Io {
-            endpoint: endpoint.clone(),
-            source,
-        };
-        let engine = self.hub.engine().map_err(io_error)?;
         let listen_options = ListenOptions::from(&options);
         let listener =
             transport::listen(endpoint, &listen_options, rand::random()).map_err(|error| {
                 let kind = error.kind();
                 match error.reason {
                     ListenFailure::NotBindable(invalid) => BindError::Invalid(invalid),
-                    _ => io_error(std::io::Error::new(kind, error)),
+                    _ => BindError::Io {
+                        endpoint: endpoint.clone(),
+                        source: std::io::Error::new(kind, error),
+                    },
                 }
             })?;
-        let resolved = listener.endpoint().clone();
-        let key = engine.listen(listener, self.config(resolved.clone(), options));
-        self.bound(resolved, Some(key))
+        self.accept_from(listener, options)
+    }
+
+    /// Has an I/O thread accept what comes to `listener`; its endpoint as it came out.
+    pub(super) fn accept_from(
+        &self,
+        listener: Listener,
+        options: Options,
+    ) -> Result<Endpoint, BindError> {
+        let endpoint = listener.endpoint().clone();
+        let engine = self.hub.engine().map_err(|source| BindError::Io {
+            endpoint: endpoint.clone(),
+            source,
+        })?;
+        let config = self.config(endpoint.clone(), options);
+        // Under the lock: what comes through an endpoint that is not in the list is turned away.
+        let mut state = self.lock();
+        if !state.is_open() {
+            return Err(BindError::Closed);
+        }
+        state.endpoints.bound.push(Bound {
+            endpoint: endpoint.clone(),
+            key: Some(engine.listen(listener, config)),
+            listens: true,
+        });
+        Ok(endpoint)
     }
 
     fn bind_inproc(&self, name: &Endpoint, options: Options) -> Result<Endpoint, BindError> {
@@ -108,28 +135,19 @@ impl Core {
                 source: std::io::ErrorKind::AddrInUse.into(),
             });
         }
-        self.bound(name.clone(), None)
-    }
-
-    /// Remembers a new endpoint.
-    pub(super) fn bound(
-        &self,
-        endpoint: Endpoint,
-        key: Option<Key>,
-    ) -> Result<Endpoint, BindError> {
         let mut state = self.lock();
         state.endpoints.bound.push(Bound {
-            endpoint: endpoint.clone(),
-            key,
+            endpoint: name.clone(),
+            key: None,
             listens: true,
         });
         if !state.is_open() {
             drop(state);
             // The socket was closed meanwhile, and has not seen this endpoint.
-            let _ = self.unbind(&endpoint);
+            let _ = self.unbind(name);
             return Err(BindError::Closed);
         }
-        Ok(endpoint)
+        Ok(name.clone())
     }
 
     /// This socket, as others in the process get to know it.
@@ -175,6 +193,7 @@ impl Core {
         let pipe = (!options.immediate).then(|| {
             Arc::new(Pipe::new(
                 self.next_pipe_id(),
+                None,
                 Outgoing::new(options.send_limit(), options.conflate),
                 Incoming::new(options.receive_limit()),
             ))
@@ -268,8 +287,14 @@ impl Core {
             self.free_name(endpoint);
             state = self.lock();
         }
-        for pipe in state.table.connected_through(endpoint, false) {
-            self.let_go(&mut state, pipe);
+        for bound in &ended {
+            let pipes = match bound.key {
+                Some(key) => state.table.attached_through(key),
+                None => state.table.joined_at(endpoint),
+            };
+            for pipe in pipes {
+                self.let_go(&mut state, pipe);
+            }
         }
         let closing = self.closing(state.options.linger, &[]);
         drop(state);
@@ -291,9 +316,10 @@ impl Core {
             return Err(EndpointError::NotFound(endpoint.clone()));
         };
         let Connected { key, pipe, .. } = state.endpoints.connected.swap_remove(index);
-        let pipes = match pipe {
-            Some(pipe) => vec![pipe],
-            None => state.table.connected_through(endpoint, true),
+        let pipes = match (pipe, key) {
+            (Some(pipe), _) => vec![pipe],
+            (None, Some(key)) => state.table.attached_through(key),
+            (None, None) => Vec::new(),
         };
         for pipe in pipes {
             self.let_go(&mut state, pipe);

@@ -217,6 +217,7 @@ impl Core {
             pattern,
             table,
             options,
+            endpoints,
             ..
         } = state;
         table.settle();
@@ -224,7 +225,13 @@ impl Core {
             PipeEvent::Wanted => {}
             PipeEvent::Attached(pipe) => {
                 let id = pipe.id;
+                let is_late = pipe.through.is_some_and(|key| !endpoints.has(key));
                 table.attach(pipe);
+                if is_late {
+                    // Its endpoint has gone meanwhile, and so does this: its pattern never hears of it.
+                    table.remove(id);
+                    return;
+                }
                 // What the marks were when it was made may be long ago.
                 table.set_limits(id, options.send_limit(), options.receive_limit());
                 self.attached(state, id);

@@ -10,7 +10,7 @@ use highwater_patterns::{Message, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Draft, Duty, HighWater, InprocEnd, Intake, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Draft, Duty, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats};
 use crate::zmtp::{self, Version};
 
@@ -112,6 +112,14 @@ impl Slot {
 
     pub(super) fn peer(&self) -> Option<&Arc<PeerInfo>> {
         self.peer.as_ref()
+    }
+
+    /// What the connection has come through, if it has brought the pipe along.
+    pub(super) fn through(&self) -> Option<Key> {
+        match &self.way {
+            Way::Wire { pipe, .. } => pipe.through,
+            Way::Inproc(_) => None,
+        }
     }
 
     /// A connection is there.

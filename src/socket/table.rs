@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 
 /// The pipes of one socket.
@@ -274,20 +274,19 @@ impl Table {
         self.pipes.get(pipe)?.peer()
     }
 
-    /// The pipes with a live connection through `endpoint`, made by this end or by the peer.
-    pub(super) fn connected_through(
-        &self,
-        endpoint: &Endpoint,
-        connected_here: bool,
-    ) -> Vec<PipeId> {
-        let is_theirs = |peer: &Arc<PeerInfo>| {
-            peer.connected_here == connected_here && peer.endpoint == *endpoint
-        };
-        self.pipes
-            .values()
-            .filter(|slot| slot.peer().is_some_and(is_theirs))
-            .map(Slot::id)
-            .collect()
+    /// The pipes of connections that have come through `key`.
+    pub(super) fn attached_through(&self, key: Key) -> Vec<PipeId> {
+        let slots = self.pipes.values();
+        let theirs = slots.filter(|slot| slot.through() == Some(key));
+        theirs.map(Slot::id).collect()
+    }
+
+    /// The pipes within the process that peers have connected to `name`.
+    pub(super) fn joined_at(&self, name: &Endpoint) -> Vec<PipeId> {
+        let is_theirs = |peer: &Arc<PeerInfo>| !peer.connected_here && peer.endpoint == *name;
+        let slots = self.pipes.values();
+        let theirs = slots.filter(|slot| slot.peer().is_some_and(is_theirs));
+        theirs.map(Slot::id).collect()
     }
 
     /// Ends the connection behind `pipe`.
