@@ -153,8 +153,8 @@ options! {
     /// Messages that may wait to be received, for each peer; `None` for no limit. Default: 1000.
     ///
     /// At the mark the connection is not read any more, so that the peer's queue fills in turn. A read that is
-    /// under way is taken whole, which can be up to 64 KiB more. A change acts at once on all peers, as libzmq's
-    /// `ZMQ_RCVHWM`.
+    /// under way is taken whole, which can be up to 64 KiB more; up to 512 KiB if the socket was receiving as fast as the
+    /// peer sent, and then stopped. A change acts at once on all peers, as libzmq's `ZMQ_RCVHWM`.
     receive_high_water_mark: Option<usize> = Some(1000), live;
 
     /// Bytes that may wait to be sent, for each peer, beside the mark in messages; `None` for no limit (default).

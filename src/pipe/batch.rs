@@ -19,14 +19,29 @@ pub(crate) struct Batch {
     /// Bodies too large to copy, each with the position in `bytes` before which it goes.
     shared: Vec<(usize, Bytes)>,
     shared_len: usize,
+    /// As `shared_len`, but a body that is worth a write of its own counts as [`LARGE`].
+    shared_weight: usize,
     messages: usize,
 }
+
+/// What a stream to a single peer gathers before its sender writes: the more, the less a byte costs the kernel; but what was
+/// gathered first shall still be in the processor's cache.
+pub(super) const MOST_BATCH_BYTES: usize = 512 * 1024;
+
+/// A stream to many peers gathers less for each, but no less than this.
+pub(super) const LEAST_BATCH_BYTES: usize = 64 * 1024;
+
+/// More than a batch gathers of messages that are written together.
+pub(super) const LARGE: usize = 2 * MOST_BATCH_BYTES;
 
 /// The most pieces that one write hands to the kernel; the kernel's own limit is 1024.
 const MOST_SLICES: usize = 64;
 
-/// A drained buffer larger than this is given back to the allocator, so that a burst does not stay for ever.
-const KEPT_CAPACITY: usize = 256 * 1024;
+/// A drained buffer larger than this is given back to the allocator at once.
+const KEPT_CAPACITY: usize = 2 * MOST_BATCH_BYTES;
+
+/// And one larger than this once its pipe is idle, so that a burst does not stay for ever.
+const IDLE_CAPACITY: usize = 2 * LEAST_BATCH_BYTES;
 
 impl Batch {
     /// Whole messages in here. Commands do not count.
@@ -41,6 +56,12 @@ impl Batch {
         self.bytes.len() + self.shared_len
     }
 
+    /// How many bytes have gathered, for whoever writes when they are enough.
+    #[inline]
+    pub(super) fn gathered(&self) -> usize {
+        self.bytes.len() + self.shared_weight
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -53,14 +74,23 @@ impl Batch {
         self.messages += 1;
     }
 
+    /// Puts a large `body` before the byte at `position`.
+    fn put(&mut self, position: usize, body: Bytes) {
+        self.shared_len += body.len();
+        self.shared_weight += match body.len() {
+            one_of_many @ ..LEAST_BATCH_BYTES => one_of_many,
+            _ => LARGE,
+        };
+        self.shared.push((position, body));
+    }
+
     /// Adds everything in `other`, sharing its large bodies.
     pub(crate) fn extend_from(&mut self, other: &Self) {
         let base = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         for (at, body) in &other.shared {
-            self.shared.push((base + at, body.clone()));
+            self.put(base + at, body.clone());
         }
-        self.shared_len += other.shared_len;
         self.messages += other.messages;
     }
 
@@ -85,7 +115,15 @@ impl Batch {
         }
         self.shared.clear();
         self.shared_len = 0;
+        self.shared_weight = 0;
         self.messages = 0;
+    }
+
+    /// Nothing is added for a while: gives back what a stream needs and an idle connection does not.
+    pub(super) fn rest(&mut self) {
+        if self.bytes.is_empty() && self.bytes.capacity() > IDLE_CAPACITY {
+            self.bytes = Vec::new();
+        }
     }
 
     /// Writes what lies behind the first `written` bytes, in one system call; says how many bytes the kernel took.
@@ -155,8 +193,7 @@ impl Batch {
                 let base = kept.bytes.len();
                 kept.bytes.extend_from_slice(&self.bytes[start..at]);
                 for (position, body) in bodies {
-                    kept.shared_len += body.len();
-                    kept.shared.push((base + position, body));
+                    kept.put(base + position, body);
                 }
                 kept.messages += 1;
             }
@@ -172,8 +209,7 @@ impl FrameSink for Batch {
     }
 
     fn share(&mut self, body: &Bytes) {
-        self.shared_len += body.len();
-        self.shared.push((self.bytes.len(), body.clone()));
+        self.put(self.bytes.len(), body.clone());
     }
 }
 
@@ -259,6 +295,26 @@ mod tests {
         assert_eq!(on_wire(&all)[command_len..], on_wire(&batch(&samples())));
         all.rewind(0);
         assert_eq!(on_wire(&all), on_wire(&batch(&samples())));
+    }
+
+    #[test]
+    fn what_a_stream_needed_is_kept_until_the_pipe_rests_and_a_little_even_then() {
+        let mut large = Batch::default();
+        let mut small = Batch::default();
+        while large.len() < MOST_BATCH_BYTES {
+            large.push(&Message::from(&[1; 1000]));
+        }
+        small.push(&Message::from("short"));
+        for batch in [&mut large, &mut small] {
+            let whole = on_wire(batch);
+            batch.rest();
+            assert_eq!(on_wire(batch), whole, "nothing that is in it is lost");
+            batch.clear();
+            assert!(batch.bytes.capacity() > 0);
+            batch.rest();
+        }
+        assert_eq!(large.bytes.capacity(), 0);
+        assert!(small.bytes.capacity() > 0);
     }
 
     #[test]

@@ -271,6 +271,9 @@ impl Intake {
         if self.lent.is_none() {
             self.lent = self.wire.as_ref().and_then(|wire| wire.borrow_reader());
             self.behind = self.lent.is_some();
+            if let Some(reader) = &mut self.lent {
+                reader.lend();
+            }
         }
         self.lent.is_some()
     }

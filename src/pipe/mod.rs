@@ -14,6 +14,7 @@ mod intake;
 mod lane;
 mod outgoing;
 mod pace;
+mod read_size;
 mod reader;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -36,7 +37,8 @@ pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
 pub(crate) use outgoing::{Draft, Outgoing, Pumped};
 pub(crate) use pace::Pace;
-pub(crate) use reader::{Fill, READ_BYTES, Reader};
+pub(crate) use read_size::READ_BYTES;
+pub(crate) use reader::{Fill, Reader};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;

@@ -35,9 +35,6 @@ use looks::Looks;
 use meetings::Meetings;
 pub(crate) use report::{OutgoingCounts, Pumped};
 
-/// From this many bytes on the sender writes to the kernel itself.
-pub(crate) const BATCH_BYTES: usize = 64 * 1024;
-
 /// With so many bytes of commands unwritten, no more heartbeats are added.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;
 
@@ -64,7 +61,7 @@ struct State {
     flying: usize,
     /// Bytes of `front`, likewise.
     flying_bytes: usize,
-    /// Bytes of the last batch, when it became the one to be written.
+    /// What the last batch had gathered when it became the one to be written.
     last_batch: usize,
     /// Encoded commands, to be written before `back`; never counted against the high-water mark.
     commands: Vec<u8>,
@@ -376,7 +373,7 @@ impl State {
         if self.busy || self.blocked || self.broken || self.wire.is_none() {
             return false;
         }
-        let is_batch = self.back.len() >= BATCH_BYTES;
+        let is_batch = self.back.gathered() >= pace.batch_bytes();
         if is_batch {
             self.write_here();
         } else if !self.scheduled || pace.has_waited() {
@@ -445,7 +442,7 @@ impl State {
         std::mem::swap(&mut self.back, &mut self.front);
         self.flying = self.front.messages();
         self.flying_bytes = self.front.len();
-        self.last_batch = self.flying_bytes;
+        self.last_batch = self.front.gathered();
         true
     }
 

@@ -6,9 +6,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::batch::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
+
+/// What a stream to many peers gathers for all of them together.
+const ALL_BATCHES_BYTES: usize = 2 * 1024 * 1024;
+
 /// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
 /// gathered. One for all its pipes: replies to a hundred peers make a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     /// The socket has waited for input since it last wrote.
     waited: bool,
@@ -23,6 +28,23 @@ pub(crate) struct Pace {
     left: bool,
     /// It has lent a batch to its sender.
     lent: bool,
+    /// From so many bytes on a sender writes by itself what has gathered in a pipe.
+    batch_bytes: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            waited: false,
+            heavy: false,
+            last_write: None,
+            sent: 0,
+            stranded: false,
+            left: false,
+            lent: false,
+            batch_bytes: MOST_BATCH_BYTES,
+        }
+    }
 }
 
 impl Pace {
@@ -41,6 +63,18 @@ impl Pace {
             last_write: Some(Instant::now() + Duration::from_secs(3600)),
             ..Self::default()
         }
+    }
+
+    /// The socket has so many pipes, which share what the processor has at hand.
+    pub(crate) fn set_pipes(&mut self, pipes: usize) {
+        self.batch_bytes =
+            (ALL_BATCHES_BYTES / pipes.max(1)).clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
+    }
+
+    /// From how many bytes on a sender writes by itself what has gathered in a pipe.
+    #[inline]
+    pub(super) fn batch_bytes(&self) -> usize {
+        self.batch_bytes
     }
 
     /// The socket has waited for input: what comes next is an answer.

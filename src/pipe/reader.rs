@@ -9,18 +9,16 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Received};
 
+use super::read_size::{READ_BYTES, ReadSize};
 use super::{BufferPool, Delivery, Wire};
 use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
-
-/// How much one read asks for.
-pub(crate) const READ_BYTES: usize = 64 * 1024;
 
 /// How much is read beyond a large body: enough to see the next header, so that the next body can be read straight into
 /// its place; little, since what comes beyond that header is copied.
 const BEHIND: usize = 1024;
 
-/// A chunk of at least this size keeps the buffer it was read into; a smaller one is copied out of it.
-const WORTH_A_BUFFER: usize = READ_BYTES / 4;
+/// A buffer so many times as large as what is to be in it is exchanged for a smaller one.
+const MOST_SLACK: usize = 4;
 
 /// Buffer and decoder of one connection.
 #[derive(Debug)]
@@ -28,6 +26,7 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     start: usize,
     decoder: Decoder,
+    read_size: ReadSize,
     /// The last read brought so much that the next should be tried before waiting.
     eager: bool,
 }
@@ -76,6 +75,7 @@ impl Reader {
             buffer: Vec::new(),
             start: 0,
             decoder: Decoder::new(max_message_size).with_buffers(buffers),
+            read_size: ReadSize::default(),
             eager: false,
         }
     }
@@ -99,6 +99,11 @@ impl Reader {
         next_single(&self.decoder, &self.buffer, &mut self.start, into)
     }
 
+    /// It goes into the hands of a socket, which decodes at once what it reads.
+    pub(super) fn lend(&mut self) {
+        self.read_size.may_grow();
+    }
+
     /// Whether the last read brought so much that more is likely there.
     pub(crate) fn is_eager(&self) -> bool {
         self.eager
@@ -108,10 +113,14 @@ impl Reader {
     pub(crate) fn fill(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
         const EAGER: usize = 1024;
         let outcome = match self.decoder.large_body() {
-            Some(Room::New(body, missing)) => wire.read(body, missing),
+            Some(Room::New(body, missing)) => {
+                self.read_size.is_beside(missing);
+                wire.read(body, missing)
+            }
             Some(Room::Used(body)) => {
                 let mut behind = [0; BEHIND];
                 let missing = body.len();
+                self.read_size.is_beside(missing);
                 wire.read_over(body, &mut behind).inspect(|read| {
                     let body = missing.min(*read);
                     self.decoder.large_body_received(body);
@@ -120,7 +129,9 @@ impl Reader {
             }
             None => {
                 self.make_room();
-                wire.read(&mut self.buffer, usize::MAX)
+                let outcome = wire.read(&mut self.buffer, usize::MAX);
+                let full = self.buffer.len() == self.buffer.capacity();
+                outcome.inspect(|read| self.read_size.learn(*read, full))
             }
         };
         self.eager = false;
@@ -144,10 +155,17 @@ impl Reader {
 
     /// Sees to spare capacity; what is decoded makes way.
     fn make_room(&mut self) {
-        if self.start == self.buffer.len() {
+        let wanted = self.read_size.get();
+        let unread = &self.buffer[self.start..];
+        if !(wanted..=MOST_SLACK * wanted).contains(&self.buffer.capacity()) {
+            let mut other = Vec::with_capacity(wanted.max(2 * unread.len()));
+            other.extend_from_slice(unread);
+            self.buffer = other;
+            self.start = 0;
+        } else if unread.is_empty() {
             self.buffer.clear();
             self.start = 0;
-        } else if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 2 {
+        } else if self.buffer.capacity() - self.buffer.len() < wanted / 2 {
             self.buffer.copy_within(self.start.., 0);
             self.buffer.truncate(self.buffer.len() - self.start);
             self.start = 0;
@@ -171,11 +189,14 @@ impl Reader {
     /// Gives the buffer back to the thread, keeping only what is not decoded yet: an idle connection needs no buffer.
     pub(crate) fn release(&mut self, scratch: &mut Vec<u8>) {
         let kept = self.buffer[self.start..].to_vec();
-        if self.buffer.capacity() > scratch.capacity() {
+        if self.buffer.capacity() > scratch.capacity()
+            && self.buffer.capacity() <= MOST_SLACK * READ_BYTES
+        {
             std::mem::swap(&mut self.buffer, scratch);
         }
         self.buffer = kept;
         self.start = 0;
+        self.read_size = ReadSize::default();
         scratch.clear();
     }
 
@@ -193,7 +214,7 @@ impl Reader {
         let cut = if survey.messages == 0 && survey.subscriptions == 0 {
             self.start = end;
             None
-        } else if survey.octets >= WORTH_A_BUFFER && self.start == 0 {
+        } else if self.start == 0 && survey.octets >= self.buffer.capacity() / MOST_SLACK {
             let mut rest = spare().unwrap_or_default();
             rest.clear();
             rest.reserve(READ_BYTES);

@@ -102,6 +102,7 @@ impl Table {
     fn insert(&mut self, slot: Slot) {
         let old = self.pipes.insert(slot.id(), slot);
         debug_assert!(old.is_none(), "a pipe is attached once");
+        self.pace.set_pipes(self.pipes.len());
     }
 
     /// A connection is behind `pipe`; false if the pipe is gone.
@@ -162,6 +163,7 @@ impl Table {
         self.unsent_within += unsent;
         self.telemetry.unsent.add(unsent);
         self.telemetry.unread.add(unread);
+        self.pace.set_pipes(self.pipes.len());
         self.lanes -= usize::from(slot.lane().is_some());
         self.ending -= usize::from(slot.is_ending());
         let counts = slot.counts();

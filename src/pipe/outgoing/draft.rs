@@ -9,7 +9,7 @@
 
 use highwater_patterns::Message;
 
-use super::{BATCH_BYTES, Batch, Outgoing, Pace, State};
+use super::{Batch, Outgoing, Pace, State};
 
 /// What a socket has sent and its pipe does not know of; guarded by the socket's lock.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Draft {
         self.room -= 1;
         self.added += 1;
         self.batch.push(message);
-        if self.batch.len() >= BATCH_BYTES {
+        if self.batch.gathered() >= pace.batch_bytes() {
             return pipe.write_draft(pace, self);
         }
         pace.has_sent();
@@ -99,6 +99,7 @@ impl Outgoing {
             return;
         };
         state.take_in(draft);
+        draft.batch.rest();
         if !state.scheduled && !state.is_empty() {
             state.schedule();
         }

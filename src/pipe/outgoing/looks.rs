@@ -4,7 +4,7 @@
 //! Always true: a batch to which nobody adds is written at the second look at it.
 //! Must not know: what is in a batch.
 
-use super::{BATCH_BYTES, OutgoingCounts, Pumped};
+use super::{OutgoingCounts, Pumped};
 
 /// So many looks in a row that find more, with a yield between each two, make a stream, if its sender has written some of
 /// it by itself meanwhile.
@@ -22,6 +22,9 @@ const PATIENCE: u32 = 8;
 
 /// How many looks may leave what waits, and grows, to a conversation: its socket writes when it waits for input.
 const MOST_HELD: u32 = 4;
+
+/// Of a batch as large as this, which is not its sender's to write, the peer may as well have the beginning.
+const ENOUGH_BYTES: usize = 32 * 1024;
 
 /// What the I/O thread knows of one way out from its looks at it.
 #[derive(Debug, Default)]
@@ -76,8 +79,7 @@ impl Looks {
             self.growing = FEW_LOOKS - 1;
             return Some(Pumped::Streaming);
         }
-        // Of a batch that is half full and not its sender's to write, the peer may as well have the first half.
-        let enough = waiting >= BATCH_BYTES / 2 && !streams;
+        let enough = waiting >= ENOUGH_BYTES && !streams;
         if more && self.growing <= MOST_LOOKS && !enough {
             return Some(Pumped::Contended);
         }
@@ -136,12 +138,8 @@ mod tests {
     #[test]
     fn half_a_batch_is_not_waited_for() {
         let mut looks = Looks::default();
-        assert!(
-            looks
-                .look(counts(1, 0), BATCH_BYTES / 2 - 1, false)
-                .is_some()
-        );
-        assert_eq!(looks.look(counts(2, 0), BATCH_BYTES / 2, false), None);
+        assert!(looks.look(counts(1, 0), ENOUGH_BYTES - 1, false).is_some());
+        assert_eq!(looks.look(counts(2, 0), ENOUGH_BYTES, false), None);
     }
 
     #[test]

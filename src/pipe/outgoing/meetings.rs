@@ -4,20 +4,19 @@
 //! Always true: it comes back after a yield, or after a while where the sender is likely writing a batch.
 //! Must not know: what the sender does.
 
-use super::{BATCH_BYTES, Pumped};
+use super::Pumped;
+use crate::pipe::batch::LARGE;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
 /// To add a message takes less time than to come back: a sender that is found at work so often in a row is writing.
 const WRITES: u32 = 3;
 
-/// While a sender writes batches larger than this, for which there is always much to copy, the I/O thread stays and takes
-/// its turn as soon as it can, so that both work at once.
-const LARGE: usize = 2 * BATCH_BYTES;
-
 /// Used by the I/O thread alone.
 #[derive(Debug, Default)]
 pub(super) struct Meetings {
     in_a_row: AtomicU32,
+    /// A sender writes large bodies, for which there is always much to copy: the I/O thread stays and takes its turn as
+    /// soon as it can, so that both work at once.
     large: AtomicBool,
 }
 
@@ -33,10 +32,10 @@ impl Meetings {
         Pumped::Streaming
     }
 
-    /// None is; the last batch had so many bytes.
+    /// None is; the last batch had gathered so much.
     pub(super) fn passed(&self, last_batch: usize) {
         self.in_a_row.store(0, Ordering::Relaxed);
-        self.large.store(last_batch > LARGE, Ordering::Relaxed);
+        self.large.store(last_batch >= LARGE, Ordering::Relaxed);
     }
 }
 
@@ -53,14 +52,14 @@ mod tests {
             assert_eq!(meetings.met(), Pumped::Streaming);
         }
         meetings.met();
-        meetings.passed(BATCH_BYTES);
+        meetings.passed(LARGE - 1);
         assert_eq!(meetings.met(), Pumped::Contended);
     }
 
     #[test]
     fn a_sender_of_large_batches_is_not() {
         let meetings = Meetings::default();
-        meetings.passed(LARGE + 1);
+        meetings.passed(LARGE);
         assert!((0..100).all(|_| meetings.met() == Pumped::Contended));
     }
 }

@@ -70,6 +70,8 @@ impl Outgoing {
             return false;
         }
         state.scheduled = false;
+        state.back.rest();
+        state.front.rest();
         true
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::pipe::batch::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 use crate::pipe::testing::{MemoryWire, framed, push};
 
 /// The pace of a socket that has just waited for input.
@@ -166,12 +167,48 @@ fn the_sender_writes_itself_from_64_kib_on() {
     ));
     let before = wire.written().len();
     let body = vec![1; 8_000];
-    for _ in 0..8 {
+    for _ in 0..65 {
         assert!(push(&pipe, &Message::from(&body), &mut stream()));
     }
     assert!(wire.written().len() <= before + 8_009, "gathered");
     assert!(push(&pipe, &Message::from(&body), &mut stream()));
-    assert!(wire.written().len() >= before + BATCH_BYTES, "written");
+    assert!(wire.written().len() >= before + MOST_BATCH_BYTES, "written");
+}
+
+#[test]
+fn a_body_that_is_worth_a_write_is_not_gathered() {
+    let pipe = outgoing(100);
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(wire.clone());
+    assert!(push(
+        &pipe,
+        &Message::from("first, written at once"),
+        &mut conversation()
+    ));
+    let before = wire.written().len();
+    let body = vec![1; LEAST_BATCH_BYTES];
+    assert!(push(&pipe, &Message::from(&body), &mut stream()));
+    assert!(wire.written().len() >= before + LEAST_BATCH_BYTES);
+}
+
+#[test]
+fn a_stream_to_many_peers_gathers_less_for_each() {
+    for (pipes, least) in [(1, 512), (4, 512), (8, 256), (32, 64), (10_000, 64)] {
+        let pipe = outgoing(10_000);
+        let wire = Arc::new(MemoryWire::taking(usize::MAX));
+        pipe.attach(wire.clone());
+        assert!(push(&pipe, &Message::from("first"), &mut conversation()));
+        let before = wire.written().len();
+        let mut pace = stream();
+        pace.set_pipes(pipes);
+        let mut gathered = 0;
+        while wire.written().len() <= before + 1_002 {
+            assert!(push(&pipe, &Message::from(&[1; 1_000]), &mut pace));
+            gathered += 1_009;
+        }
+        let least = least * 1024;
+        assert!((least..least + 2 * 1_009).contains(&gathered), "{gathered}");
+    }
 }
 
 #[test]
