@@ -375,6 +375,7 @@ impl State {
         }
         let is_batch = self.back.gathered() >= pace.batch_bytes();
         if is_batch {
+            pace.has_filled();
             self.write_here();
         } else if !self.scheduled || pace.has_waited() {
             self.begin(pace);

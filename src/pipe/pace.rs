@@ -30,6 +30,8 @@ pub(crate) struct Pace {
     lent: bool,
     /// From so many bytes on a sender writes by itself what has gathered in a pipe.
     batch_bytes: usize,
+    /// How far that may grow.
+    most_batch_bytes: usize,
 }
 
 impl Default for Pace {
@@ -42,7 +44,8 @@ impl Default for Pace {
             stranded: false,
             left: false,
             lent: false,
-            batch_bytes: MOST_BATCH_BYTES,
+            batch_bytes: LEAST_BATCH_BYTES,
+            most_batch_bytes: MOST_BATCH_BYTES,
         }
     }
 }
@@ -65,10 +68,11 @@ impl Pace {
         }
     }
 
-    /// The socket has so many pipes, which share what the processor has at hand.
+    /// The socket has so many pipes, which share the processor's cache.
     pub(crate) fn set_pipes(&mut self, pipes: usize) {
-        self.batch_bytes =
-            (ALL_BATCHES_BYTES / pipes.max(1)).clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
+        let share = ALL_BATCHES_BYTES / pipes.max(1);
+        self.most_batch_bytes = share.clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
+        self.batch_bytes = self.batch_bytes.min(self.most_batch_bytes);
     }
 
     /// From how many bytes on a sender writes by itself what has gathered in a pipe.
@@ -77,9 +81,16 @@ impl Pace {
         self.batch_bytes
     }
 
+    /// A sender writes a batch that has become full: this is a stream, of which the next may be larger.
+    #[inline]
+    pub(super) fn has_filled(&mut self) {
+        self.batch_bytes = self.most_batch_bytes.min(2 * self.batch_bytes);
+    }
+
     /// The socket has waited for input: what comes next is an answer.
     pub(crate) fn waited(&mut self) {
         self.waited = true;
+        self.batch_bytes = LEAST_BATCH_BYTES;
     }
 
     /// The socket has sent a message.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::pipe::batch::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
+use crate::pipe::batch::LEAST_BATCH_BYTES;
 use crate::pipe::testing::{MemoryWire, framed, push};
 
 /// The pace of a socket that has just waited for input.
@@ -167,12 +167,15 @@ fn the_sender_writes_itself_from_64_kib_on() {
     ));
     let before = wire.written().len();
     let body = vec![1; 8_000];
-    for _ in 0..65 {
+    for _ in 0..8 {
         assert!(push(&pipe, &Message::from(&body), &mut stream()));
     }
     assert!(wire.written().len() <= before + 8_009, "gathered");
     assert!(push(&pipe, &Message::from(&body), &mut stream()));
-    assert!(wire.written().len() >= before + MOST_BATCH_BYTES, "written");
+    assert!(
+        wire.written().len() >= before + LEAST_BATCH_BYTES,
+        "written"
+    );
 }
 
 #[test]
@@ -191,23 +194,38 @@ fn a_body_that_is_worth_a_write_is_not_gathered() {
     assert!(wire.written().len() >= before + LEAST_BATCH_BYTES);
 }
 
+/// How many KiB are gathered before the sender writes, again and again.
+fn gathered(pipe: &Outgoing, wire: &MemoryWire, pace: &mut Pace) -> usize {
+    let before = wire.written().len();
+    while wire.written().len() == before {
+        assert!(push(pipe, &Message::from(&[1; 500]), pace));
+    }
+    (wire.written().len() - before) / 1024
+}
+
 #[test]
-fn a_stream_to_many_peers_gathers_less_for_each() {
-    for (pipes, least) in [(1, 512), (4, 512), (8, 256), (32, 64), (10_000, 64)] {
+fn a_stream_gathers_more_each_time_and_less_for_each_of_many_peers() {
+    let streams: [(usize, &[usize]); 4] = [
+        (1, &[64, 128, 256, 512, 512]),
+        (4, &[64, 128, 256, 512, 512]),
+        (8, &[64, 128, 256, 256]),
+        (10_000, &[64, 64]),
+    ];
+    for (pipes, expected) in streams {
         let pipe = outgoing(10_000);
         let wire = Arc::new(MemoryWire::taking(usize::MAX));
         pipe.attach(wire.clone());
         assert!(push(&pipe, &Message::from("first"), &mut conversation()));
-        let before = wire.written().len();
         let mut pace = stream();
         pace.set_pipes(pipes);
-        let mut gathered = 0;
-        while wire.written().len() <= before + 1_002 {
-            assert!(push(&pipe, &Message::from(&[1; 1_000]), &mut pace));
-            gathered += 1_009;
+        let mut batches = Vec::new();
+        for _ in expected {
+            batches.push(gathered(&pipe, &wire, &mut pace));
         }
-        let least = least * 1024;
-        assert!((least..least + 2 * 1_009).contains(&gathered), "{gathered}");
+        assert_eq!(batches, expected, "for {pipes} pipes");
+        pace.waited();
+        assert!(push(&pipe, &Message::from("an answer"), &mut pace));
+        assert_eq!(gathered(&pipe, &wire, &mut pace), 64, "a new beginning");
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipe::batch::MOST_BATCH_BYTES;
+use crate::pipe::batch::LEAST_BATCH_BYTES;
 use crate::pipe::testing::{MemoryWire, framed};
 use crate::pipe::{HighWater, Pumped};
 
@@ -117,11 +117,11 @@ fn a_whole_batch_is_written_by_who_has_it_and_lent_again() {
     let mut stream = Stream::lent();
     let body = vec![7; 8000];
     let written = stream.wire.written().len();
-    for _ in 0..=MOST_BATCH_BYTES / body.len() {
+    for _ in 0..=LEAST_BATCH_BYTES / body.len() {
         let message = Message::from(&body);
         assert!(stream.draft.push(&message, &stream.pipe, &mut stream.pace));
     }
-    assert!(stream.wire.written().len() >= written + MOST_BATCH_BYTES);
+    assert!(stream.wire.written().len() >= written + LEAST_BATCH_BYTES);
     assert!(stream.draft.room > 0);
 }
 
