@@ -23,6 +23,7 @@ use super::{Batch, Duty, HighWater, Pace, Wire};
 use crate::origin::Origin;
 use crate::sync::{Mutex, MutexGuard};
 
+mod blocked;
 mod draft;
 mod life;
 mod looks;
@@ -30,6 +31,7 @@ mod meetings;
 mod pump;
 mod report;
 
+use blocked::Blocked;
 pub(crate) use draft::Draft;
 use looks::Looks;
 use meetings::Meetings;
@@ -67,8 +69,9 @@ struct State {
     commands: Vec<u8>,
     /// The I/O thread writes, outside the lock.
     busy: bool,
-    /// The kernel's buffer is full; the poller will tell.
-    blocked: bool,
+    blocked: Blocked,
+    /// The socket has no other pipe, and leaves it to its senders to wait for the kernel.
+    alone: bool,
     /// The I/O thread has a duty here.
     scheduled: bool,
     /// What is being filled is a sender's [`Draft`], and not `back`.
@@ -117,7 +120,8 @@ impl Outgoing {
                 last_batch: 0,
                 commands: Vec::new(),
                 busy: false,
-                blocked: false,
+                blocked: Blocked::default(),
+                alone: false,
                 scheduled: false,
                 lent: false,
                 wanted: false,
@@ -205,7 +209,7 @@ impl Outgoing {
             return;
         };
         state.left = false;
-        if !state.is_empty() && !state.busy && !state.blocked && !state.broken {
+        if !state.is_empty() && state.may_write() {
             state.write_here();
             state.flushed = true;
         }
@@ -293,7 +297,7 @@ impl State {
     #[inline]
     fn is_heavy(&self) -> bool {
         self.queued_bytes() > SOFT_BUDGET
-            && self.blocked
+            && self.blocked.is_full()
             && self.stalled_at != Some(self.counts.bytes)
     }
 
@@ -304,6 +308,12 @@ impl State {
     #[inline]
     fn has_room(&self) -> bool {
         !self.closed && (self.conflate || self.limit.is_above(self.queued(), self.queued_bytes()))
+    }
+
+    /// Whether nobody else writes, and the kernel takes something.
+    #[inline]
+    fn may_write(&self) -> bool {
+        !self.busy && !self.blocked.is_full() && !self.broken
     }
 
     fn is_low(&self) -> bool {
@@ -341,7 +351,7 @@ impl State {
     /// Before a send is refused: writes, if nobody else does, and says whether that made room.
     #[cold]
     fn make_room(&mut self) -> bool {
-        if !self.closed && !self.busy && !self.blocked && !self.broken {
+        if !self.closed && self.may_write() {
             self.write_here();
         }
         self.has_room()
@@ -370,7 +380,8 @@ impl State {
     #[inline]
     fn after_push(&mut self, pace: &mut Pace) -> bool {
         pace.has_sent();
-        if self.busy || self.blocked || self.broken || self.wire.is_none() {
+        self.alone = pace.is_alone();
+        if !self.may_write() || self.wire.is_none() {
             return false;
         }
         let is_batch = self.back.gathered() >= pace.batch_bytes();
@@ -417,9 +428,9 @@ impl State {
         if !self.is_here() {
             return;
         }
-        while !self.blocked && (!self.front.is_empty() || self.turn_over()) {
+        while !self.blocked.is_full() && (!self.front.is_empty() || self.turn_over()) {
             let outcome = self.front.write_from(self.written, &*wire);
-            if let Err(error) = self.account(outcome, &*wire) {
+            if let Err(error) = self.account(outcome, &*wire, !self.alone) {
                 self.broken = true;
                 wire.duty(Duty::OutputLost(error.into()));
                 return;
@@ -448,7 +459,12 @@ impl State {
     }
 
     /// Books what one write has done to `front`.
-    fn account(&mut self, outcome: io::Result<usize>, wire: &dyn Wire) -> io::Result<()> {
+    fn account(
+        &mut self,
+        outcome: io::Result<usize>,
+        wire: &dyn Wire,
+        watch: bool,
+    ) -> io::Result<()> {
         match outcome {
             Ok(taken) => {
                 self.written += taken;
@@ -470,8 +486,7 @@ impl State {
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.blocked = true;
-                wire.want_output(true);
+                self.block(wire, watch);
                 Ok(())
             }
             Err(error) => Err(error),

@@ -32,6 +32,8 @@ pub(crate) struct Pace {
     batch_bytes: usize,
     /// How far that may grow.
     most_batch_bytes: usize,
+    /// There is one pipe.
+    alone: bool,
 }
 
 impl Default for Pace {
@@ -46,6 +48,7 @@ impl Default for Pace {
             lent: false,
             batch_bytes: LEAST_BATCH_BYTES,
             most_batch_bytes: MOST_BATCH_BYTES,
+            alone: false,
         }
     }
 }
@@ -70,9 +73,15 @@ impl Pace {
 
     /// The socket has so many pipes, which share the processor's cache.
     pub(crate) fn set_pipes(&mut self, pipes: usize) {
+        self.alone = pipes == 1;
         let share = ALL_BATCHES_BYTES / pipes.max(1);
         self.most_batch_bytes = share.clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
         self.batch_bytes = self.batch_bytes.min(self.most_batch_bytes);
+    }
+
+    /// Whether the socket has one pipe.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// From how many bytes on a sender writes by itself what has gathered in a pipe.

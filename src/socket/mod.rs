@@ -13,6 +13,7 @@
 
 mod control;
 mod endpoints;
+mod full;
 mod leader;
 pub(crate) mod left;
 mod lookout;

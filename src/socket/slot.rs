@@ -277,6 +277,22 @@ impl Slot {
         }
     }
 
+    /// See [`Outgoing::unwatched`](crate::pipe::Outgoing::unwatched).
+    pub(super) fn unwatched(&self) -> Option<Arc<dyn Wire>> {
+        match &self.way {
+            Way::Wire { pipe, .. } => pipe.outgoing.unwatched(),
+            Way::Inproc(_) => None,
+        }
+    }
+
+    /// See [`Outgoing::write_again`](crate::pipe::Outgoing::write_again).
+    pub(super) fn write_again(&self) -> bool {
+        match &self.way {
+            Way::Wire { pipe, .. } => pipe.outgoing.write_again(),
+            Way::Inproc(_) => false,
+        }
+    }
+
     /// The sender has waited for that in vain.
     pub(super) fn has_stalled(&self) {
         if let Way::Wire { pipe, .. } = &self.way {

@@ -363,6 +363,20 @@ impl Table {
         slot.ask_for_ease().then(|| slot.counts().bytes_sent)
     }
 
+    /// The only pipe, and its connection, if a sender had better wait for that to take bytes.
+    pub(super) fn unwatched(&self) -> Option<(PipeId, Arc<dyn Wire>)> {
+        let mut slots = self.pipes.values();
+        match (slots.next(), slots.next()) {
+            (Some(only), None) => only.unwatched().map(|wire| (only.id(), wire)),
+            _ => None,
+        }
+    }
+
+    /// That takes bytes: true if the pipe has room.
+    pub(super) fn write_again(&self, pipe: PipeId) -> bool {
+        self.pipes.get(pipe).is_some_and(Slot::write_again)
+    }
+
     /// The wait for that was in vain.
     pub(super) fn has_stalled(&self) {
         self.pipes.values().for_each(Slot::has_stalled);

@@ -12,16 +12,13 @@ use std::time::{Duration, Instant};
 use event_listener::{EventListener, Listener};
 use highwater_patterns::{Message, Pattern, PipeId, Refusal};
 
-use super::spin::{self, YIELDS};
+use super::spin;
 use super::{Core, Ended, Locked, State, Table, left};
 use crate::error::WaitError;
 use crate::pipe::{Duty, Lane, Wire};
 
 /// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
 const ASK_EVERY: u32 = 1024;
-
-/// A peer that has taken nothing for so long does not catch up.
-const STALL: Duration = Duration::from_millis(10);
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -75,14 +72,14 @@ pub(crate) enum RecvFailure {
 
 /// A moment to give up, computed when first needed.
 #[derive(Debug, Clone, Copy)]
-enum Deadline {
+pub(super) enum Deadline {
     Passed,
     At(Instant),
     Never,
 }
 
 impl Deadline {
-    fn after(timeout: Option<Duration>) -> Self {
+    pub(super) fn after(timeout: Option<Duration>) -> Self {
         match timeout.map(|timeout| Instant::now().checked_add(timeout)) {
             Some(Some(at)) => Self::At(at),
             // Too far away to be told.
@@ -90,7 +87,7 @@ impl Deadline {
         }
     }
 
-    fn new(wait: Wait, configured: Option<Duration>) -> Self {
+    pub(super) fn new(wait: Wait, configured: Option<Duration>) -> Self {
         match wait {
             Wait::No => Self::Passed,
             Wait::AtMost(timeout) => Self::after(Some(timeout)),
@@ -98,7 +95,7 @@ impl Deadline {
         }
     }
 
-    fn has_passed(self) -> bool {
+    pub(super) fn has_passed(self) -> bool {
         match self {
             Self::Passed => true,
             Self::At(at) => at <= Instant::now(),
@@ -106,7 +103,7 @@ impl Deadline {
         }
     }
 
-    fn instant(self) -> Option<Instant> {
+    pub(super) fn instant(self) -> Option<Instant> {
         match self {
             Self::At(at) => Some(at),
             Self::Passed | Self::Never => None,
@@ -114,7 +111,7 @@ impl Deadline {
     }
 
     /// Sleeps until `listener` is notified or the deadline passes.
-    fn sleep(self, listener: EventListener) {
+    pub(super) fn sleep(self, listener: EventListener) {
         match self {
             Self::At(at) => drop(listener.wait_deadline(at)),
             Self::Never => listener.wait(),
@@ -189,76 +186,9 @@ impl Core {
 
     /// Refuses the message at hand, and whatever comes after it.
     #[cold]
-    fn forked<T>(&self, state: &mut Locked<'_>) -> Result<T, Unsent> {
+    pub(super) fn forked<T>(&self, state: &mut Locked<'_>) -> Result<T, Unsent> {
         state.ended = Some(Ended::Forked);
         Err(Unsent::Ended(Ended::Forked))
-    }
-
-    /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
-    /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
-    #[cold]
-    fn ease(&self, state: &mut Locked<'_>, deadline: Deadline) {
-        if !self.is_here() {
-            return;
-        }
-        while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
-            if deadline.has_passed() {
-                break;
-            }
-            let left = deadline
-                .instant()
-                .map_or(STALL, |at| at.saturating_duration_since(Instant::now()));
-            let listener = self.writable.listen();
-            let mut told = false;
-            state.unlocked(|| told = listener.wait_timeout(left.min(STALL)).is_some());
-            if !told && left >= STALL && state.table.ask_for_ease() == Some(taken) {
-                state.table.has_stalled();
-                break;
-            }
-        }
-        self.writable.notify(1);
-    }
-
-    #[cold]
-    fn send_later<T>(
-        &self,
-        state: &mut Locked<'_>,
-        wait: Wait,
-        message: &mut Message,
-        put: &mut dyn FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
-    ) -> Result<T, Unsent> {
-        if !self.is_here() {
-            return self.forked(state);
-        }
-        let deadline = Deadline::new(wait, state.options.send_timeout);
-        let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
-        loop {
-            self.mute(state);
-            if deadline.has_passed() {
-                return Err(Unsent::Refused(Refusal::Full));
-            }
-            let listener = self.writable.listen();
-            if yields > 0 {
-                // A reader within the process is likely at work this very moment.
-                yields -= 1;
-                state.unlocked(std::thread::yield_now);
-            } else {
-                state.unlocked(|| deadline.sleep(listener));
-            }
-            if let Some(ended) = state.ended {
-                return Err(Unsent::Ended(ended));
-            }
-            let State { pattern, table, .. } = &mut **state;
-            match put(pattern, table, message) {
-                Err(Refusal::Full) => {}
-                settled => {
-                    self.unmute(state);
-                    // There may be room for one more of those who wait.
-                    self.writable.notify(1);
-                    return settled.map_err(Unsent::Refused);
-                }
-            }
-        }
     }
 
     /// Receives by `read`, waiting for a message as long as `wait` allows.

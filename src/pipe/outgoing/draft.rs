@@ -126,7 +126,8 @@ impl State {
     /// Lends what is being filled to the sender, as long as the mark allows.
     pub(super) fn lend(&mut self, pace: &mut Pace, draft: &mut Draft) {
         let is_plain = !self.closed && !self.conflate && !self.stranded;
-        let is_at_work = self.wire.is_some() && self.scheduled && !self.blocked && !self.broken;
+        let is_at_work =
+            self.wire.is_some() && self.scheduled && !self.blocked.is_full() && !self.broken;
         let room = self.limit.room(self.queued());
         if !is_plain || !is_at_work || room == 0 {
             return;

@@ -13,7 +13,7 @@ impl Outgoing {
     pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
         let mut state = self.lock();
         state.wire = Some(wire);
-        state.blocked = false;
+        state.blocked.clear();
         state.broken = false;
         state.ended = false;
         state.scheduled = false;
@@ -42,7 +42,7 @@ impl Outgoing {
         state.front.clear();
         state.flying = 0;
         state.flying_bytes = 0;
-        state.blocked = false;
+        state.blocked.clear();
         state.scheduled = false;
     }
 

@@ -9,16 +9,6 @@ use std::io;
 use super::{Outgoing, Pumped, State};
 
 impl Outgoing {
-    /// Whether the kernel's buffer is full, so that somebody must hear when it is not.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.lock().blocked
-    }
-
-    /// The kernel has room again.
-    pub(crate) fn writable(&self) {
-        self.lock().blocked = false;
-    }
-
     /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
     pub(crate) fn pump(&self) -> io::Result<Pumped> {
         let Some(mut state) = self.state.try_lock() else {
@@ -30,8 +20,8 @@ impl Outgoing {
                 state.scheduled = false;
                 return Ok(Pumped::Unwired);
             };
-            if state.blocked {
-                return Ok(Pumped::Blocked);
+            if state.blocked.is_full() {
+                return Ok(state.look_at_blocked(&*wire));
             }
             if state.lent && state.front.is_empty() {
                 return Ok(Pumped::Lent);
@@ -50,7 +40,7 @@ impl Outgoing {
             state = self.lock();
             state.busy = false;
             state.front = batch;
-            if let Err(error) = state.account(outcome, &*wire) {
+            if let Err(error) = state.account(outcome, &*wire, true) {
                 state.broken = true;
                 state.scheduled = false;
                 return Err(error);
@@ -66,7 +56,7 @@ impl Outgoing {
             return false;
         };
         let waits = state.lent || !state.is_empty();
-        if state.wire.is_some() && !state.blocked && !state.broken && waits {
+        if state.wire.is_some() && !state.blocked.is_told() && !state.broken && waits {
             return false;
         }
         state.scheduled = false;

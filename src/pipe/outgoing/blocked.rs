@@ -1,0 +1,199 @@
+//! When the kernel takes no more: who waits until it does.
+//!
+//! Owns: whether the kernel's buffer is full, and whether the poller will tell when it is not.
+//! Always true: of a full buffer of which the poller tells nothing, the I/O thread has a duty; if nobody has written
+//! between two looks, it has the poller tell.
+//! Must not know: how a sender waits.
+//!
+//! A socket with one pipe leaves it to its senders: one that finds no room waits for the connection itself, and writes. That
+//! takes two threads where there may be two processors, and no I/O thread between a sender and its receiver; if another
+//! thread writes a stream for the one that makes it, both wait for each other.
+
+use std::sync::Arc;
+
+use super::{Outgoing, Pumped, State, Wire};
+
+/// Whether the kernel's buffer is full.
+#[derive(Debug, Default)]
+pub(super) struct Blocked {
+    is_full: bool,
+    /// The poller does not tell.
+    unwatched: bool,
+    /// What the kernel had taken when the I/O thread last found that so.
+    looked_at: u64,
+}
+
+impl Blocked {
+    /// Whether nobody is to write.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Whether the I/O thread needs no duty to hear of more room.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_full && !self.unwatched
+    }
+
+    /// The buffer has room, or is another one.
+    pub(super) fn clear(&mut self) {
+        self.is_full = false;
+        self.unwatched = false;
+    }
+}
+
+impl Outgoing {
+    /// Whether the kernel's buffer is full, so that somebody must hear when it is not.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.lock().blocked.is_full
+    }
+
+    /// The kernel has room again.
+    pub(crate) fn writable(&self) {
+        self.lock().blocked.clear();
+    }
+
+    /// The connection for which a sender that finds no room had better wait itself.
+    pub(crate) fn unwatched(&self) -> Option<Arc<dyn Wire>> {
+        let state = self.lock_here()?;
+        let wire = state.wire.clone();
+        wire.filter(|_| state.may_write_again())
+    }
+
+    /// It takes bytes, as such a sender has seen: true if a message has room then.
+    pub(crate) fn write_again(&self) -> bool {
+        let Some(mut state) = self.lock_here() else {
+            return false;
+        };
+        if state.may_write_again() {
+            state.blocked.clear();
+            // Who has waited here need not be told of room, and tells the others.
+            let wanted = std::mem::take(&mut state.wanted);
+            state.write_here();
+            state.wanted = wanted && !state.has_room();
+        }
+        state.has_room()
+    }
+}
+
+impl State {
+    fn may_write_again(&self) -> bool {
+        self.blocked.unwatched && !self.busy && !self.broken
+    }
+
+    /// The kernel's buffer is full. If the senders wait for it, the I/O thread only looks.
+    #[cold]
+    pub(super) fn block(&mut self, wire: &dyn Wire, watch: bool) {
+        self.blocked.is_full = true;
+        self.blocked.unwatched = !watch;
+        if watch {
+            wire.want_output(true);
+        } else if !self.scheduled {
+            self.schedule();
+        }
+    }
+
+    /// The I/O thread looks at a buffer that is full.
+    pub(super) fn look_at_blocked(&mut self, wire: &dyn Wire) -> Pumped {
+        let taken = self.counts.bytes;
+        if self.blocked.unwatched {
+            if std::mem::replace(&mut self.blocked.looked_at, taken) != taken {
+                return Pumped::Streaming;
+            }
+            self.blocked.unwatched = false;
+            wire.want_output(true);
+        }
+        Pumped::Blocked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use highwater_patterns::Message;
+
+    use super::*;
+    use crate::pipe::testing::{MemoryWire, push};
+    use crate::pipe::{Duty, HighWater, Pace};
+
+    /// A pipe whose sender has filled the kernel and then the pipe, being the only one of its socket or not.
+    fn full(pipes: usize) -> (Outgoing, Arc<MemoryWire>, Pace) {
+        let mark = HighWater {
+            messages: Some(5),
+            bytes: None,
+        };
+        let pipe = Outgoing::new(mark, false);
+        let wire = Arc::new(MemoryWire::taking(usize::MAX));
+        pipe.attach(wire.clone());
+        let mut pace = Pace::of_a_stream();
+        pace.set_pipes(pipes);
+        wire.set_room(3);
+        while push(&pipe, &Message::from("0"), &mut pace) {}
+        (pipe, wire, pace)
+    }
+
+    fn is_told(wire: &MemoryWire) -> bool {
+        wire.take_duties()
+            .iter()
+            .any(|duty| matches!(duty, Duty::Room))
+    }
+
+    #[test]
+    fn the_only_pipe_is_left_to_its_sender_who_waits_and_writes() {
+        let (pipe, wire, mut pace) = full(1);
+        assert!(pipe.is_blocked() && !wire.wants_output());
+        let flushes = |duty: &Duty| matches!(duty, Duty::Flush);
+        assert!(wire.take_duties().iter().any(flushes));
+        assert!(pipe.unwatched().is_some());
+        wire.set_room(6);
+        assert!(!pipe.write_again(), "a part of the batch is left");
+        assert_eq!(pipe.queued(), 5);
+        wire.set_room(6);
+        assert!(pipe.write_again());
+        assert!(!is_told(&wire), "it knows");
+        assert!(pipe.is_drained() && !pipe.is_blocked());
+        assert!(pipe.unwatched().is_none());
+        wire.set_room(0);
+        while push(&pipe, &Message::from("1"), &mut pace) {}
+        assert_eq!(pipe.queued(), 5);
+        assert!(pipe.unwatched().is_some());
+    }
+
+    #[test]
+    fn if_nobody_writes_between_two_looks_the_poller_tells() {
+        let (pipe, wire, _) = full(1);
+        assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Streaming);
+        assert!(!pipe.retire(), "the duty goes on");
+        wire.set_room(1);
+        pipe.write_again();
+        assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Streaming);
+        assert!(!wire.wants_output());
+        assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Blocked);
+        assert!(wire.wants_output() && pipe.retire());
+        assert!(
+            pipe.unwatched().is_none(),
+            "from now on the I/O thread writes"
+        );
+        wire.set_room(usize::MAX);
+        assert!(!pipe.write_again());
+        pipe.writable();
+        while pipe.pump().expect("it writes") != Pumped::Drained {}
+        assert!(is_told(&wire));
+    }
+
+    #[test]
+    fn one_of_several_pipes_is_left_to_the_poller() {
+        let (pipe, wire, _) = full(2);
+        assert!(pipe.is_blocked() && wire.wants_output());
+        assert!(pipe.unwatched().is_none());
+    }
+
+    #[test]
+    fn a_connection_that_has_failed_is_waited_for_by_nobody() {
+        let (pipe, wire, _) = full(1);
+        wire.fail();
+        assert!(!pipe.write_again());
+        assert!(pipe.unwatched().is_none());
+        let fails = |duty: &Duty| matches!(duty, Duty::OutputLost(_));
+        assert!(wire.take_duties().iter().any(fails));
+    }
+}
