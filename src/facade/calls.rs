@@ -80,7 +80,7 @@ impl Core {
                 &mut state,
                 Wait::Configured,
                 &mut message,
-                |pattern, table, message| pattern.offer(message, table),
+                |pattern, table, message| pattern.offer(message, table).map(drop),
             );
             if let Err(why) = outcome {
                 return Err(why.of(message));
