@@ -70,8 +70,8 @@ struct State {
     /// The I/O thread writes, outside the lock.
     busy: bool,
     blocked: Blocked,
-    /// The socket has no other pipe, and leaves it to its senders to wait for the kernel.
-    alone: bool,
+    /// It is left to the senders to wait for the kernel.
+    left_to_senders: bool,
     /// The I/O thread has a duty here.
     scheduled: bool,
     /// What is being filled is a sender's [`Draft`], and not `back`.
@@ -121,7 +121,7 @@ impl Outgoing {
                 commands: Vec::new(),
                 busy: false,
                 blocked: Blocked::default(),
-                alone: false,
+                left_to_senders: false,
                 scheduled: false,
                 lent: false,
                 wanted: false,
@@ -380,7 +380,7 @@ impl State {
     #[inline]
     fn after_push(&mut self, pace: &mut Pace) -> bool {
         pace.has_sent();
-        self.alone = pace.is_alone();
+        self.left_to_senders = pace.is_left_to_senders();
         if !self.may_write() || self.wire.is_none() {
             return false;
         }
@@ -430,7 +430,7 @@ impl State {
         }
         while !self.blocked.is_full() && (!self.front.is_empty() || self.turn_over()) {
             let outcome = self.front.write_from(self.written, &*wire);
-            if let Err(error) = self.account(outcome, &*wire, !self.alone) {
+            if let Err(error) = self.account(outcome, &*wire, !self.left_to_senders) {
                 self.broken = true;
                 wire.duty(Duty::OutputLost(error.into()));
                 return;

@@ -34,6 +34,8 @@ pub(crate) struct Pace {
     most_batch_bytes: usize,
     /// There is one pipe.
     alone: bool,
+    /// The last sender that has found no room has waited for it.
+    senders_wait: bool,
 }
 
 impl Default for Pace {
@@ -49,6 +51,7 @@ impl Default for Pace {
             batch_bytes: LEAST_BATCH_BYTES,
             most_batch_bytes: MOST_BATCH_BYTES,
             alone: false,
+            senders_wait: false,
         }
     }
 }
@@ -79,9 +82,14 @@ impl Pace {
         self.batch_bytes = self.batch_bytes.min(self.most_batch_bytes);
     }
 
-    /// Whether the socket has one pipe.
-    pub(super) fn is_alone(&self) -> bool {
-        self.alone
+    /// A sender has found no room, and waits or does not.
+    pub(crate) fn set_senders_wait(&mut self, wait: bool) {
+        self.senders_wait = wait;
+    }
+
+    /// Whether it may be left to the senders to wait for the kernel: they wait, and there is one connection to wait for.
+    pub(super) fn is_left_to_senders(&self) -> bool {
+        self.alone && self.senders_wait
     }
 
     /// From how many bytes on a sender writes by itself what has gathered in a pipe.

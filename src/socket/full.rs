@@ -29,11 +29,12 @@ impl Core {
         if !self.is_here() {
             return;
         }
+        state.table.set_senders_wait(true);
         while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
             if deadline.has_passed() {
                 break;
             }
-            if let Some(output) = state.table.unwatched()
+            if let Some(output) = state.table.wait_here()
                 && self.wait_for_output(state, output, deadline)
             {
                 continue;
@@ -83,6 +84,7 @@ impl Core {
             return self.forked(state);
         }
         let deadline = Deadline::new(wait, state.options.send_timeout);
+        state.table.set_senders_wait(!deadline.has_passed());
         let mut patient = true;
         let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
         loop {
@@ -90,14 +92,14 @@ impl Core {
             if deadline.has_passed() {
                 return Err(Unsent::Refused(Refusal::Full));
             }
-            let listener = self.writable.listen();
-            if patient && let Some(output) = state.table.unwatched() {
+            if patient && let Some(output) = state.table.wait_here() {
                 patient = self.wait_for_output(state, output, deadline);
             } else if yields > 0 {
                 // A reader within the process is likely at work this very moment.
                 yields -= 1;
                 state.unlocked(std::thread::yield_now);
             } else {
+                let listener = self.writable.listen();
                 state.unlocked(|| deadline.sleep(listener));
             }
             if let Some(ended) = state.ended {

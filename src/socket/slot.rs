@@ -277,10 +277,10 @@ impl Slot {
         }
     }
 
-    /// See [`Outgoing::unwatched`](crate::pipe::Outgoing::unwatched).
-    pub(super) fn unwatched(&self) -> Option<Arc<dyn Wire>> {
+    /// See [`Outgoing::wait_here`](crate::pipe::Outgoing::wait_here).
+    pub(super) fn wait_here(&self) -> Option<Arc<dyn Wire>> {
         match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.unwatched(),
+            Way::Wire { pipe, .. } => pipe.outgoing.wait_here(),
             Way::Inproc(_) => None,
         }
     }

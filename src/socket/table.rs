@@ -363,11 +363,16 @@ impl Table {
         slot.ask_for_ease().then(|| slot.counts().bytes_sent)
     }
 
-    /// The only pipe, and its connection, if a sender had better wait for that to take bytes.
-    pub(super) fn unwatched(&self) -> Option<(PipeId, Arc<dyn Wire>)> {
+    /// A sender has found no room, and waits or does not.
+    pub(super) fn set_senders_wait(&mut self, wait: bool) {
+        self.pace.set_senders_wait(wait);
+    }
+
+    /// The only pipe, and its connection, if a sender is to wait until that takes bytes.
+    pub(super) fn wait_here(&self) -> Option<(PipeId, Arc<dyn Wire>)> {
         let mut slots = self.pipes.values();
         match (slots.next(), slots.next()) {
-            (Some(only), None) => only.unwatched().map(|wire| (only.id(), wire)),
+            (Some(only), None) => only.wait_here().map(|wire| (only.id(), wire)),
             _ => None,
         }
     }

@@ -5,9 +5,9 @@
 //! between two looks, it has the poller tell.
 //! Must not know: how a sender waits.
 //!
-//! A socket with one pipe leaves it to its senders: one that finds no room waits for the connection itself, and writes. That
-//! takes two threads where there may be two processors, and no I/O thread between a sender and its receiver; if another
-//! thread writes a stream for the one that makes it, both wait for each other.
+//! A socket with one pipe leaves it to its senders, if they wait for room: one that finds none waits for the connection
+//! itself, and writes. Where the I/O thread wrote a stream for the thread that makes it, each would wait for the other, and
+//! three threads share what may be two processors.
 
 use std::sync::Arc;
 
@@ -53,11 +53,17 @@ impl Outgoing {
         self.lock().blocked.clear();
     }
 
-    /// The connection for which a sender that finds no room had better wait itself.
-    pub(crate) fn unwatched(&self) -> Option<Arc<dyn Wire>> {
-        let state = self.lock_here()?;
-        let wire = state.wire.clone();
-        wire.filter(|_| state.may_write_again())
+    /// The connection for which a sender that finds no room had better wait, instead of the poller; `None` if it takes bytes.
+    pub(crate) fn wait_here(&self) -> Option<Arc<dyn Wire>> {
+        let mut state = self.lock_here()?;
+        let wire = state.wire.clone()?;
+        if state.blocked.is_told() && !state.busy && !state.broken {
+            wire.want_output(false);
+            // The I/O thread has thought that it would be told.
+            state.scheduled = false;
+            state.block(&*wire, false);
+        }
+        state.may_write_again().then_some(wire)
     }
 
     /// It takes bytes, as such a sender has seen: true if a message has room then.
@@ -115,8 +121,9 @@ mod tests {
     use crate::pipe::testing::{MemoryWire, push};
     use crate::pipe::{Duty, HighWater, Pace};
 
-    /// A pipe whose sender has filled the kernel and then the pipe, being the only one of its socket or not.
-    fn full(pipes: usize) -> (Outgoing, Arc<MemoryWire>, Pace) {
+    /// A pipe, one of so many of its socket, of which a sender that waits, or does not, has filled first the kernel and then
+    /// the pipe.
+    fn full(pipes: usize, waits: bool) -> (Outgoing, Arc<MemoryWire>, Pace) {
         let mark = HighWater {
             messages: Some(5),
             bytes: None,
@@ -126,6 +133,7 @@ mod tests {
         pipe.attach(wire.clone());
         let mut pace = Pace::of_a_stream();
         pace.set_pipes(pipes);
+        pace.set_senders_wait(waits);
         wire.set_room(3);
         while push(&pipe, &Message::from("0"), &mut pace) {}
         (pipe, wire, pace)
@@ -139,11 +147,11 @@ mod tests {
 
     #[test]
     fn the_only_pipe_is_left_to_its_sender_who_waits_and_writes() {
-        let (pipe, wire, mut pace) = full(1);
+        let (pipe, wire, mut pace) = full(1, true);
         assert!(pipe.is_blocked() && !wire.wants_output());
         let flushes = |duty: &Duty| matches!(duty, Duty::Flush);
         assert!(wire.take_duties().iter().any(flushes));
-        assert!(pipe.unwatched().is_some());
+        assert!(pipe.wait_here().is_some());
         wire.set_room(6);
         assert!(!pipe.write_again(), "a part of the batch is left");
         assert_eq!(pipe.queued(), 5);
@@ -151,16 +159,16 @@ mod tests {
         assert!(pipe.write_again());
         assert!(!is_told(&wire), "it knows");
         assert!(pipe.is_drained() && !pipe.is_blocked());
-        assert!(pipe.unwatched().is_none());
+        assert!(pipe.wait_here().is_none());
         wire.set_room(0);
         while push(&pipe, &Message::from("1"), &mut pace) {}
         assert_eq!(pipe.queued(), 5);
-        assert!(pipe.unwatched().is_some());
+        assert!(pipe.wait_here().is_some());
     }
 
     #[test]
     fn if_nobody_writes_between_two_looks_the_poller_tells() {
-        let (pipe, wire, _) = full(1);
+        let (pipe, wire, _) = full(1, true);
         assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Streaming);
         assert!(!pipe.retire(), "the duty goes on");
         wire.set_room(1);
@@ -169,30 +177,44 @@ mod tests {
         assert!(!wire.wants_output());
         assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Blocked);
         assert!(wire.wants_output() && pipe.retire());
-        assert!(
-            pipe.unwatched().is_none(),
-            "from now on the I/O thread writes"
-        );
         wire.set_room(usize::MAX);
-        assert!(!pipe.write_again());
+        assert!(!pipe.write_again(), "from now on the I/O thread writes");
         pipe.writable();
         while pipe.pump().expect("it writes") != Pumped::Drained {}
         assert!(is_told(&wire));
     }
 
     #[test]
-    fn one_of_several_pipes_is_left_to_the_poller() {
-        let (pipe, wire, _) = full(2);
-        assert!(pipe.is_blocked() && wire.wants_output());
-        assert!(pipe.unwatched().is_none());
+    fn one_of_several_pipes_or_of_a_sender_that_does_not_wait_is_left_to_the_poller() {
+        for (pipes, waits) in [(2, true), (1, false)] {
+            let (pipe, wire, _) = full(pipes, waits);
+            assert!(pipe.is_blocked() && wire.wants_output());
+        }
+    }
+
+    #[test]
+    fn a_sender_that_begins_to_wait_does_so_instead_of_the_poller() {
+        let (pipe, wire, _) = full(1, false);
+        wire.take_duties();
+        assert!(pipe.wait_here().is_some());
+        assert!(pipe.is_blocked() && !wire.wants_output());
+        let flushes = |duty: &Duty| matches!(duty, Duty::Flush);
+        assert!(pipe.pump().expect("it writes nothing") == Pumped::Streaming);
+        assert!(
+            wire.take_duties().iter().any(flushes),
+            "the I/O thread looks"
+        );
+        wire.set_room(usize::MAX);
+        assert!(pipe.write_again());
+        assert!(pipe.wait_here().is_none(), "it takes bytes");
     }
 
     #[test]
     fn a_connection_that_has_failed_is_waited_for_by_nobody() {
-        let (pipe, wire, _) = full(1);
+        let (pipe, wire, _) = full(1, true);
         wire.fail();
         assert!(!pipe.write_again());
-        assert!(pipe.unwatched().is_none());
+        assert!(pipe.wait_here().is_none());
         let fails = |duty: &Duty| matches!(duty, Duty::OutputLost(_));
         assert!(wire.take_duties().iter().any(fails));
     }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_batch_is_not_waited_for() {
+    fn a_large_beginning_is_not_waited_for() {
         let mut looks = Looks::default();
         assert!(looks.look(counts(1, 0), ENOUGH_BYTES - 1, false).is_some());
         assert_eq!(looks.look(counts(2, 0), ENOUGH_BYTES, false), None);
