@@ -58,8 +58,8 @@ macro_rules! socket {
 
             /// Stops listening on `endpoint`, as `bind` returned it, and ends the connections that came through it.
             ///
-            /// On return the address can be bound again. Unsent messages of these connections linger; received ones
-            /// that were not read are lost, and counted.
+            /// On return the address can be bound again, and nobody who came through it is a peer, or comes to be one.
+            /// Unsent messages of these connections linger; received ones that were not read are lost, and counted.
             ///
             /// # Errors
             ///

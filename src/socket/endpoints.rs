@@ -2,7 +2,7 @@
 //!
 //! Owns: which endpoints a socket has, and the way to end each.
 //! Always true: an endpoint in the list has a listener or a session on an I/O thread; what is closed is out of the list
-//! before its end begins.
+//! before its end begins, and a connection that has come through it is let go, also if it becomes known only afterwards.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
