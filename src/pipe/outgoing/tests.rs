@@ -155,16 +155,18 @@ fn a_conversation_is_written_at_once_and_a_stream_is_left_to_gather() {
     assert_eq!(wire.written(), framed(0, 500));
 }
 
-#[test]
-fn the_sender_writes_itself_from_64_kib_on() {
-    let pipe = outgoing(1000);
+/// A pipe of which the first message has been written at once.
+fn begun() -> (Outgoing, Arc<MemoryWire>) {
+    let pipe = outgoing(10_000);
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
-    assert!(push(
-        &pipe,
-        &Message::from("first, written at once"),
-        &mut conversation()
-    ));
+    assert!(push(&pipe, &Message::from("first"), &mut conversation()));
+    (pipe, wire)
+}
+
+#[test]
+fn the_sender_writes_itself_from_64_kib_on() {
+    let (pipe, wire) = begun();
     let before = wire.written().len();
     let body = vec![1; 8_000];
     for _ in 0..8 {
@@ -180,14 +182,7 @@ fn the_sender_writes_itself_from_64_kib_on() {
 
 #[test]
 fn a_body_that_is_worth_a_write_is_not_gathered() {
-    let pipe = outgoing(100);
-    let wire = Arc::new(MemoryWire::taking(usize::MAX));
-    pipe.attach(wire.clone());
-    assert!(push(
-        &pipe,
-        &Message::from("first, written at once"),
-        &mut conversation()
-    ));
+    let (pipe, wire) = begun();
     let before = wire.written().len();
     let body = vec![1; LEAST_BATCH_BYTES];
     assert!(push(&pipe, &Message::from(&body), &mut stream()));
@@ -212,10 +207,7 @@ fn a_stream_gathers_more_each_time_and_less_for_each_of_many_peers() {
         (10_000, &[64, 64]),
     ];
     for (pipes, expected) in streams {
-        let pipe = outgoing(10_000);
-        let wire = Arc::new(MemoryWire::taking(usize::MAX));
-        pipe.attach(wire.clone());
-        assert!(push(&pipe, &Message::from("first"), &mut conversation()));
+        let (pipe, wire) = begun();
         let mut pace = stream();
         pace.set_pipes(pipes);
         let mut batches = Vec::new();
