@@ -10,6 +10,7 @@ use bytes::Bytes;
 use highwater_patterns::Message;
 
 use super::Wire;
+use super::batch_size::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 use crate::zmtp::{FrameHeader, FrameSink, encode_message};
 
 /// Encoded frames: a buffer, and the large bodies that belong between its bytes.
@@ -23,13 +24,6 @@ pub(crate) struct Batch {
     shared_weight: usize,
     messages: usize,
 }
-
-/// What a stream to a single peer gathers before its sender writes: the more, the less a byte costs the kernel; but what was
-/// gathered first shall still be in the processor's cache.
-pub(super) const MOST_BATCH_BYTES: usize = 512 * 1024;
-
-/// A stream to many peers gathers less for each, but no less than this.
-pub(super) const LEAST_BATCH_BYTES: usize = 64 * 1024;
 
 /// More than a batch gathers of messages that are written together.
 pub(super) const LARGE: usize = 2 * MOST_BATCH_BYTES;

@@ -6,6 +6,7 @@
 //! Must not know: patterns, the event loop, how a connection comes to be. It is handed a [`Wire`] and a [`SocketSide`].
 
 mod batch;
+mod batch_size;
 mod buffer_pool;
 mod high_water;
 mod incoming;

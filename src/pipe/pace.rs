@@ -6,14 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::batch::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
-
-/// What a stream to many peers gathers for all of them together.
-const ALL_BATCHES_BYTES: usize = 2 * 1024 * 1024;
+use super::batch_size::BatchSize;
 
 /// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
 /// gathered. One for all its pipes: replies to a hundred peers make a stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pace {
     /// The socket has waited for input since it last wrote.
     waited: bool,
@@ -29,31 +26,11 @@ pub(crate) struct Pace {
     /// It has lent a batch to its sender.
     lent: bool,
     /// From so many bytes on a sender writes by itself what has gathered in a pipe.
-    batch_bytes: usize,
-    /// How far that may grow.
-    most_batch_bytes: usize,
+    batch_size: BatchSize,
     /// There is one pipe.
     alone: bool,
     /// The last sender that has found no room has waited for it.
     senders_wait: bool,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            waited: false,
-            heavy: false,
-            last_write: None,
-            sent: 0,
-            stranded: false,
-            left: false,
-            lent: false,
-            batch_bytes: LEAST_BATCH_BYTES,
-            most_batch_bytes: MOST_BATCH_BYTES,
-            alone: false,
-            senders_wait: false,
-        }
-    }
 }
 
 impl Pace {
@@ -74,12 +51,10 @@ impl Pace {
         }
     }
 
-    /// The socket has so many pipes, which share the processor's cache.
+    /// The socket has so many pipes.
     pub(crate) fn set_pipes(&mut self, pipes: usize) {
         self.alone = pipes == 1;
-        let share = ALL_BATCHES_BYTES / pipes.max(1);
-        self.most_batch_bytes = share.clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
-        self.batch_bytes = self.batch_bytes.min(self.most_batch_bytes);
+        self.batch_size.set_pipes(pipes);
     }
 
     /// A sender has found no room, and waits or does not.
@@ -95,19 +70,19 @@ impl Pace {
     /// From how many bytes on a sender writes by itself what has gathered in a pipe.
     #[inline]
     pub(super) fn batch_bytes(&self) -> usize {
-        self.batch_bytes
+        self.batch_size.get()
     }
 
     /// A sender writes a batch that has become full: this is a stream, of which the next may be larger.
     #[inline]
     pub(super) fn has_filled(&mut self) {
-        self.batch_bytes = self.most_batch_bytes.min(2 * self.batch_bytes);
+        self.batch_size.has_filled();
     }
 
     /// The socket has waited for input: what comes next is an answer.
     pub(crate) fn waited(&mut self) {
         self.waited = true;
-        self.batch_bytes = LEAST_BATCH_BYTES;
+        self.batch_size.begin_anew();
     }
 
     /// The socket has sent a message.

@@ -5,15 +5,17 @@
 //! Must not know: what is sent.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use event_listener::Listener;
 use highwater_patterns::{Message, Pattern, PipeId, Refusal};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::spin::YIELDS;
 use super::wait::{Deadline, Unsent, Wait};
-use super::{Core, Locked, State, Table, leader};
+use super::{Core, Locked, State, Table};
 use crate::pipe::{PipeEvent, Wire};
+use crate::wake::timespec;
 
 /// A peer that has taken nothing for so long does not catch up.
 const STALL: Duration = Duration::from_millis(10);
@@ -39,13 +41,11 @@ impl Core {
             {
                 continue;
             }
-            let left = deadline
-                .instant()
-                .map_or(STALL, |at| at.saturating_duration_since(Instant::now()));
+            let left = deadline.left(STALL);
             let listener = self.writable.listen();
             let mut told = false;
-            state.unlocked(|| told = listener.wait_timeout(left.min(STALL)).is_some());
-            if !told && left >= STALL && state.table.ask_for_ease() == Some(taken) {
+            state.unlocked(|| told = listener.wait_timeout(left).is_some());
+            if !told && left == STALL && state.table.ask_for_ease() == Some(taken) {
                 state.table.has_stalled();
                 break;
             }
@@ -60,11 +60,9 @@ impl Core {
         (pipe, wire): (PipeId, Arc<dyn Wire>),
         deadline: Deadline,
     ) -> bool {
-        let left = deadline.instant().map_or(OUTPUT_WAIT, |at| {
-            at.saturating_duration_since(Instant::now())
-        });
+        let left = deadline.left(OUTPUT_WAIT);
         let mut takes = false;
-        state.unlocked(|| takes = leader::wait_for_output(&*wire, left.min(OUTPUT_WAIT)));
+        state.unlocked(|| takes = takes_bytes(&*wire, left));
         if takes && state.table.write_again(pipe) {
             self.happen(state, PipeEvent::Writable(pipe));
         }
@@ -117,4 +115,11 @@ impl Core {
             }
         }
     }
+}
+
+/// Waits until `wire` takes bytes, or has failed; false if neither is so after `timeout`.
+fn takes_bytes(wire: &dyn Wire, timeout: Duration) -> bool {
+    let descriptor = wire.as_fd();
+    let mut descriptors = [PollFd::new(&descriptor, PollFlags::OUT)];
+    poll(&mut descriptors, Some(&timespec(timeout))).is_ok_and(|ready| ready > 0)
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::lookout::Look;
-use crate::pipe::Wire;
 use crate::wake::{WakePipe, timespec};
 
 /// Wakes a leader; made when a socket first has one.
@@ -74,11 +73,4 @@ impl LeaderWake {
             *ready = !descriptor.revents().is_empty();
         }
     }
-}
-
-/// Waits until `wire` takes bytes, or has failed; false if neither is so after `timeout`.
-pub(super) fn wait_for_output(wire: &dyn Wire, timeout: Duration) -> bool {
-    let descriptor = wire.as_fd();
-    let mut descriptors = [PollFd::new(&descriptor, PollFlags::OUT)];
-    poll(&mut descriptors, Some(&timespec(timeout))).is_ok_and(|ready| ready > 0)
 }

@@ -4,6 +4,7 @@
 //! Always true: it is only touched under the socket's lock; a pipe is in here from its `attached` to its `detached`.
 //! Must not know: which pipe a message should take.
 
+mod full;
 mod waiting;
 #[cfg(test)]
 pub(super) use waiting::BURST;
@@ -337,12 +338,6 @@ impl Table {
         self.pace.waited();
     }
 
-    /// Whether a blocking send should now wait a little: its only peer is far behind, in bytes, and catching up.
-    #[inline]
-    pub(super) fn take_heavy(&mut self) -> bool {
-        self.pace.take_heavy() && self.pipes.len() == 1
-    }
-
     /// In a forked child, `message` has met a connection of the parent. Looks like a pipe that was closed, for which
     /// senders look out anyway.
     #[cold]
@@ -354,37 +349,6 @@ impl Table {
     /// The message of which that was so; its pattern may have given it up.
     pub(super) fn take_stranded(&mut self) -> Option<Message> {
         self.stranded.take()
-    }
-
-    /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
-    /// heavy any more.
-    pub(super) fn ask_for_ease(&self) -> Option<u64> {
-        let slot = self.pipes.values().next()?;
-        slot.ask_for_ease().then(|| slot.counts().bytes_sent)
-    }
-
-    /// A sender has found no room, and waits or does not.
-    pub(super) fn set_senders_wait(&mut self, wait: bool) {
-        self.pace.set_senders_wait(wait);
-    }
-
-    /// The only pipe, and its connection, if a sender is to wait until that takes bytes.
-    pub(super) fn wait_here(&self) -> Option<(PipeId, Arc<dyn Wire>)> {
-        let mut slots = self.pipes.values();
-        match (slots.next(), slots.next()) {
-            (Some(only), None) => only.wait_here().map(|wire| (only.id(), wire)),
-            _ => None,
-        }
-    }
-
-    /// That takes bytes: true if the pipe has room.
-    pub(super) fn write_again(&self, pipe: PipeId) -> bool {
-        self.pipes.get(pipe).is_some_and(Slot::write_again)
-    }
-
-    /// The wait for that was in vain.
-    pub(super) fn has_stalled(&self) {
-        self.pipes.values().for_each(Slot::has_stalled);
     }
 
     /// The next message of any size; subscriptions that nobody asked for are dropped.

@@ -110,6 +110,13 @@ impl Deadline {
         }
     }
 
+    /// How much time is left, at most `most`.
+    pub(super) fn left(self, most: Duration) -> Duration {
+        self.instant().map_or(most, |at| {
+            most.min(at.saturating_duration_since(Instant::now()))
+        })
+    }
+
     /// Sleeps until `listener` is notified or the deadline passes.
     pub(super) fn sleep(self, listener: EventListener) {
         match self {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::pipe::batch::LEAST_BATCH_BYTES;
+use crate::pipe::batch_size::LEAST_BATCH_BYTES;
 use crate::pipe::testing::{MemoryWire, framed, push};
 
 /// The pace of a socket that has just waited for input.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipe::batch::LEAST_BATCH_BYTES;
+use crate::pipe::batch_size::LEAST_BATCH_BYTES;
 use crate::pipe::testing::{MemoryWire, framed};
 use crate::pipe::{HighWater, Pumped};
 

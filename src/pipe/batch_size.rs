@@ -1,0 +1,56 @@
+//! How much a stream gathers before its sender writes.
+//!
+//! Owns: the size of the next batch, learnt from those before.
+//! Always true: from 64 to 512 KiB; all pipes of a socket together gather at most 2 MiB, or 64 KiB each.
+//! Must not know: what is in a batch.
+//!
+//! The more, the less a byte costs the kernel; but what was gathered first shall still be in the processor's cache.
+
+/// What is gathered to begin with, and however many peers there are.
+pub(super) const LEAST_BATCH_BYTES: usize = 64 * 1024;
+
+/// What is gathered for a single peer, each batch having been twice as large as the last.
+pub(super) const MOST_BATCH_BYTES: usize = 512 * 1024;
+
+/// What is gathered for all peers together, unless they are so many that each gets the least.
+const ALL_BATCHES_BYTES: usize = 2 * 1024 * 1024;
+
+/// The size of the next batch.
+#[derive(Debug)]
+pub(super) struct BatchSize {
+    bytes: usize,
+    most: usize,
+}
+
+impl Default for BatchSize {
+    fn default() -> Self {
+        Self {
+            bytes: LEAST_BATCH_BYTES,
+            most: MOST_BATCH_BYTES,
+        }
+    }
+}
+
+impl BatchSize {
+    #[inline]
+    pub(super) fn get(&self) -> usize {
+        self.bytes
+    }
+
+    /// So many pipes share the processor's cache.
+    pub(super) fn set_pipes(&mut self, pipes: usize) {
+        let share = ALL_BATCHES_BYTES / pipes.max(1);
+        self.most = share.clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
+        self.bytes = self.bytes.min(self.most);
+    }
+
+    /// A batch has become full: this is a stream.
+    pub(super) fn has_filled(&mut self) {
+        self.bytes = self.most.min(2 * self.bytes);
+    }
+
+    /// It is none, or a new one.
+    pub(super) fn begin_anew(&mut self) {
+        self.bytes = LEAST_BATCH_BYTES;
+    }
+}

@@ -1,0 +1,52 @@
+//! The pipes of a socket whose sender finds no room in them, or too much.
+//!
+//! Owns: nothing; it asks the only pipe, where there is one.
+//! Always true: a sender waits for a connection only if there is no other to which the message could go.
+//! Must not know: how the sender waits.
+
+use std::sync::Arc;
+
+use highwater_patterns::PipeId;
+
+use super::Table;
+use crate::pipe::Wire;
+use crate::socket::slot::Slot;
+
+impl Table {
+    /// Whether a blocking send should now wait a little: its only peer is far behind, in bytes, and catching up.
+    #[inline]
+    pub(in crate::socket) fn take_heavy(&mut self) -> bool {
+        self.pace.take_heavy() && self.pipes.len() == 1
+    }
+
+    /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
+    /// heavy any more.
+    pub(in crate::socket) fn ask_for_ease(&self) -> Option<u64> {
+        let slot = self.pipes.values().next()?;
+        slot.ask_for_ease().then(|| slot.counts().bytes_sent)
+    }
+
+    /// The wait for that was in vain.
+    pub(in crate::socket) fn has_stalled(&self) {
+        self.pipes.values().for_each(Slot::has_stalled);
+    }
+
+    /// A sender has found no room, and waits or does not.
+    pub(in crate::socket) fn set_senders_wait(&mut self, wait: bool) {
+        self.pace.set_senders_wait(wait);
+    }
+
+    /// The only pipe, and its connection, if a sender is to wait until that takes bytes.
+    pub(in crate::socket) fn wait_here(&self) -> Option<(PipeId, Arc<dyn Wire>)> {
+        let mut slots = self.pipes.values();
+        match (slots.next(), slots.next()) {
+            (Some(only), None) => only.wait_here().map(|wire| (only.id(), wire)),
+            _ => None,
+        }
+    }
+
+    /// That takes bytes: true if the pipe has room.
+    pub(in crate::socket) fn write_again(&self, pipe: PipeId) -> bool {
+        self.pipes.get(pipe).is_some_and(Slot::write_again)
+    }
+}
