@@ -542,6 +542,9 @@ fn a_router_reads_what_was_on_its_way(place: &Place) {
     dealer
         .send_many((0..50).map(|count: usize| count.to_string()))
         .expect("sent");
+    wait_until("all is out", || {
+        dealer.stats().queued_to_send == 0 || place.transport() == Transport::Inproc
+    });
     let retirement = router.retire(PATIENCE);
     assert!(router.send_to(&from, "too late").is_err());
     for expected in 0..50 {
