@@ -35,8 +35,8 @@ struct Sink {
 }
 
 impl FrameSink for Sink {
-    fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
+    fn append(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
     }
 
     fn share(&mut self, body: &Bytes) {

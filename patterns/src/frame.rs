@@ -142,26 +142,31 @@ impl Frame {
     }
 }
 
-/// What a processor copies at once.
-const PIECE: usize = 16;
-
-/// Copies `body`, which is not longer, to the front of `data`: in pieces of constant size, the last of which may overlap
+/// Copies `body`, which is not longer, to the front of `data`: in pieces of constant size, of which the last may overlap
 /// the one before, since the general copy is a call.
 #[inline]
 fn copy_short(body: &[u8], data: &mut [u8; INLINE_CAPACITY]) {
-    let (pieces, rest) = body.as_chunks::<PIECE>();
-    for (to, from) in data.as_chunks_mut::<PIECE>().0.iter_mut().zip(pieces) {
+    let Some(to) = data.get_mut(..body.len()) else {
+        return;
+    };
+    if body.len() > 32 {
+        copy_ends::<32>(body, to);
+    } else if body.len() >= 16 {
+        copy_ends::<16>(body, to);
+    } else {
+        // In smaller pieces, the compiler would also pass them on in such, and the next to read would wait for all of them.
+        to.copy_from_slice(body);
+    }
+}
+
+/// Copies the first `N` and the last `N` bytes.
+#[inline]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+    if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut()) {
         *to = *from;
     }
-    if rest.is_empty() {
-        return;
-    }
-    if let Some(last) = body.last_chunk::<PIECE>()
-        && let Some(to) = data[..body.len()].last_chunk_mut::<PIECE>()
-    {
-        *to = *last;
-    } else {
-        data[..body.len()].copy_from_slice(body);
+    if let (Some(from), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut()) {
+        *to = *from;
     }
 }
 

@@ -76,8 +76,9 @@ impl Core {
             }
         };
         for mut message in messages {
-            let outcome = self.send_locked(
-                &mut state,
+            let outcome;
+            (state, outcome) = self.send_locked(
+                state,
                 Wait::Configured,
                 &mut message,
                 |pattern, table, message| pattern.offer(message, table).map(drop),

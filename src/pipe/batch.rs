@@ -11,12 +11,13 @@ use highwater_patterns::Message;
 
 use super::Wire;
 use super::batch_size::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
-use crate::zmtp::{FrameHeader, FrameSink, encode_message};
+use super::fill_buffer::FillBuffer;
+use crate::zmtp::{FrameHeader, FrameSink, SHORT_MESSAGE, encode_message, encode_short};
 
 /// Encoded frames: a buffer, and the large bodies that belong between its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    bytes: Vec<u8>,
+    bytes: FillBuffer,
     /// Bodies too large to copy, each with the position in `bytes` before which it goes.
     shared: Vec<(usize, Bytes)>,
     shared_len: usize,
@@ -64,6 +65,27 @@ impl Batch {
     /// Encodes `message` behind what is here.
     #[inline]
     pub(crate) fn push(&mut self, message: &Message) {
+        if !self.push_short(message) {
+            self.push_any(message);
+        }
+    }
+
+    /// As [`push`](Self::push), if `message` is short and there is space for it; false, and nothing, if not.
+    #[inline]
+    pub(super) fn push_short(&mut self, message: &Message) -> bool {
+        let space = self.bytes.space::<SHORT_MESSAGE>();
+        let Some(len) = space.and_then(|space| encode_short(message, space)) else {
+            return false;
+        };
+        self.bytes.advance(len);
+        self.messages += 1;
+        true
+    }
+
+    /// Likewise, whatever `message` is.
+    #[inline(never)]
+    pub(super) fn push_any(&mut self, message: &Message) {
+        self.bytes.make_space(SHORT_MESSAGE);
         encode_message(message, self);
         self.messages += 1;
     }
@@ -81,7 +103,7 @@ impl Batch {
     /// Adds everything in `other`, sharing its large bodies.
     pub(crate) fn extend_from(&mut self, other: &Self) {
         let base = self.bytes.len();
-        self.bytes.extend_from_slice(&other.bytes);
+        self.bytes.append(other.bytes.as_slice());
         for (at, body) in &other.shared {
             self.put(base + at, body.clone());
         }
@@ -90,13 +112,9 @@ impl Batch {
 
     /// Puts `commands` (encoded) before everything else.
     pub(crate) fn prepend(&mut self, commands: &mut Vec<u8>) {
-        if self.bytes.is_empty() {
-            std::mem::swap(&mut self.bytes, commands);
-        } else {
-            self.bytes.splice(0..0, commands.iter().copied());
-            for (at, _) in &mut self.shared {
-                *at += commands.len();
-            }
+        self.bytes.prepend(commands);
+        for (at, _) in &mut self.shared {
+            *at += commands.len();
         }
         commands.clear();
     }
@@ -105,7 +123,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         if self.bytes.capacity() > KEPT_CAPACITY {
-            self.bytes = Vec::new();
+            self.bytes = FillBuffer::default();
         }
         self.shared.clear();
         self.shared_len = 0;
@@ -116,14 +134,14 @@ impl Batch {
     /// Nothing is added for a while: gives back what a stream needs and an idle connection does not.
     pub(super) fn rest(&mut self) {
         if self.bytes.is_empty() && self.bytes.capacity() > IDLE_CAPACITY {
-            self.bytes = Vec::new();
+            self.bytes = FillBuffer::default();
         }
     }
 
     /// Writes what lies behind the first `written` bytes, in one system call; says how many bytes the kernel took.
     pub(crate) fn write_from(&self, written: usize, wire: &dyn Wire) -> io::Result<usize> {
         if self.shared.is_empty() {
-            return wire.write(&[IoSlice::new(&self.bytes[written..])]);
+            return wire.write(&[IoSlice::new(&self.bytes.as_slice()[written..])]);
         }
         let mut slices = [IoSlice::new(&[]); MOST_SLICES];
         let mut count = 0;
@@ -145,16 +163,17 @@ impl Batch {
 
     /// The bytes in wire order.
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let bytes = self.bytes.as_slice();
         let mut from = 0;
         self.shared
             .iter()
             .flat_map(move |(at, body)| {
-                let head = &self.bytes[from..*at];
+                let head = &bytes[from..*at];
                 from = *at;
                 [head, &body[..]]
             })
             .chain(std::iter::once(
-                &self.bytes[self.shared.last().map_or(0, |(at, _)| *at)..],
+                &bytes[self.shared.last().map_or(0, |(at, _)| *at)..],
             ))
             .filter(|piece| !piece.is_empty())
     }
@@ -166,7 +185,8 @@ impl Batch {
         let mut shared = std::mem::take(&mut self.shared).into_iter().peekable();
         let (mut at, mut on_wire) = (0, 0);
         let mut message_start = (0, Vec::new());
-        while let Ok(Some((header, header_len))) = FrameHeader::decode(&self.bytes[at..]) {
+        let bytes = self.bytes.as_slice();
+        while let Ok(Some((header, header_len))) = FrameHeader::decode(&bytes[at..]) {
             at += header_len;
             on_wire += header_len;
             match shared.next_if(|(position, _)| *position == at) {
@@ -185,7 +205,7 @@ impl Batch {
             let (start, bodies) = std::mem::replace(&mut message_start, (at, Vec::new()));
             if on_wire > written && !header.command {
                 let base = kept.bytes.len();
-                kept.bytes.extend_from_slice(&self.bytes[start..at]);
+                kept.bytes.append(&bytes[start..at]);
                 for (position, body) in bodies {
                     kept.put(base + position, body);
                 }
@@ -198,8 +218,8 @@ impl Batch {
 
 impl FrameSink for Batch {
     #[inline]
-    fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes.append(bytes);
     }
 
     fn share(&mut self, body: &Bytes) {

@@ -62,7 +62,9 @@ impl InprocEnd {
     }
 
     /// Moves `message` to the other side, or leaves it where it is if there is no room; then room will be told of.
-    #[inline]
+    ///
+    /// Not inlined, so that nothing of it is in the way of what goes over a wire.
+    #[inline(never)]
     pub(crate) fn push(&mut self, message: &mut Message) -> bool {
         let room = self.has_room();
         if !room || self.full_since.is_some() {

@@ -149,7 +149,9 @@ impl Outgoing {
     /// and then it will tell when there is room. If this turns out to be a stream, `draft` is lent.
     ///
     /// The socket's `pace` decides whether it is written at once.
-    #[inline]
+    ///
+    /// Not inlined, so that nothing of it is in the way of what goes into a draft.
+    #[inline(never)]
     fn push(&self, message: &Message, pace: &mut Pace, draft: &mut Draft) -> bool {
         let Some(mut state) = self.lock_here() else {
             return pace.strand();
@@ -167,6 +169,7 @@ impl Outgoing {
         state.conflate();
         state.back.push(message);
         state.counts.messages += 1;
+        pace.have_been_sent(draft.take_untold().saturating_add(1));
         streams |= state.after_push(pace);
         pace.set_heavy(state.is_heavy());
         if streams {
@@ -188,6 +191,7 @@ impl Outgoing {
         state.conflate();
         state.back.extend_from(framed);
         state.counts.messages += framed.messages() as u64;
+        pace.have_been_sent(1);
         state.after_push(pace);
         !state.stranded || pace.strand()
     }
@@ -379,7 +383,6 @@ impl State {
     /// Decides who writes what was just added; true if it made a batch, which is written.
     #[inline]
     fn after_push(&mut self, pace: &mut Pace) -> bool {
-        pace.has_sent();
         self.left_to_senders = pace.is_left_to_senders();
         if !self.may_write() || self.wire.is_none() {
             return false;

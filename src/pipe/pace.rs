@@ -14,6 +14,8 @@ use super::batch_size::BatchSize;
 pub(crate) struct Pace {
     /// The socket has waited for input since it last wrote.
     waited: bool,
+    /// The last send has brought about something of what is told once: see [`Pace::take_news`].
+    news: bool,
     /// The pipe written to last has more than its soft budget of bytes, and its peer takes some.
     heavy: bool,
     last_write: Option<Instant>,
@@ -85,16 +87,17 @@ impl Pace {
         self.batch_size.begin_anew();
     }
 
-    /// The socket has sent a message.
+    /// The socket has sent so many messages.
     #[inline]
-    pub(super) fn has_sent(&mut self) {
-        self.sent = self.sent.saturating_add(1);
+    pub(super) fn have_been_sent(&mut self, messages: u32) {
+        self.sent = self.sent.saturating_add(messages);
     }
 
     /// A message has met a connection that belongs to another process; false, for whoever would say that it was taken.
     #[cold]
     pub(crate) fn strand(&mut self) -> bool {
         self.stranded = true;
+        self.news = true;
         false
     }
 
@@ -108,10 +111,18 @@ impl Pace {
         self.waited
     }
 
+    /// Whether a send has brought about anything that its socket has to see to: `take_heavy`, `take_left`, `take_lent` or
+    /// `is_stranded`. Tells once.
+    #[inline]
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
     /// How heavy the pipe is that was written to last.
     #[inline]
     pub(super) fn set_heavy(&mut self, heavy: bool) {
         self.heavy = heavy;
+        self.news |= heavy;
     }
 
     /// Whether the sender had better wait until less is queued. Tells once.
@@ -122,10 +133,10 @@ impl Pace {
     /// A message waits in its pipe, the first in a while.
     pub(super) fn leave(&mut self) {
         self.left = true;
+        self.news = true;
     }
 
     /// Whether that is so. Tells once.
-    #[inline]
     pub(crate) fn take_left(&mut self) -> bool {
         std::mem::take(&mut self.left)
     }
@@ -133,10 +144,10 @@ impl Pace {
     /// The pipe written to lends its batch.
     pub(super) fn lend(&mut self) {
         self.lent = true;
+        self.news = true;
     }
 
     /// Whether that is so. Tells once.
-    #[inline]
     pub(crate) fn take_lent(&mut self) -> bool {
         std::mem::take(&mut self.lent)
     }
@@ -183,10 +194,10 @@ mod tests {
     /// Sends `messages` after a wait; whether the first was to be written at once.
     fn cycle(pace: &mut Pace, messages: u32) -> bool {
         pace.waited();
-        pace.has_sent();
+        pace.have_been_sent(1);
         let at_once = pace.begin();
         pace.has_begun();
-        (1..messages).for_each(|_| pace.has_sent());
+        (1..messages).for_each(|_| pace.have_been_sent(1));
         at_once
     }
 
@@ -206,7 +217,7 @@ mod tests {
         let mut pace = Pace::default();
         cycle(&mut pace, MOST_ANSWERS + 1);
         pace.last_write = Instant::now().checked_sub(2 * IDLE_AFTER_BURST);
-        pace.has_sent();
+        pace.have_been_sent(1);
         assert!(pace.begin());
     }
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_listener::Listener;
-use highwater_patterns::{Message, Pattern, PipeId, Refusal};
+use highwater_patterns::{PipeId, Refusal};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::spin::YIELDS;
 use super::wait::{Deadline, Unsent, Wait};
-use super::{Core, Locked, State, Table};
+use super::{Core, Locked, State};
 use crate::pipe::{PipeEvent, Wire};
 use crate::wake::timespec;
 
@@ -27,92 +27,113 @@ impl Core {
     /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
     /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
     #[cold]
-    pub(super) fn ease(&self, state: &mut Locked<'_>, deadline: Deadline) {
+    pub(super) fn ease<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
         if !self.is_here() {
-            return;
+            return state;
         }
         state.table.set_senders_wait(true);
         while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
             if deadline.has_passed() {
                 break;
             }
-            if let Some(output) = state.table.wait_here()
-                && self.wait_for_output(state, output, deadline)
-            {
-                continue;
+            if let Some(output) = state.table.wait_here() {
+                let takes;
+                (state, takes) = self.wait_for_output(state, output, deadline);
+                if takes {
+                    continue;
+                }
             }
             let left = deadline.left(STALL);
             let listener = self.writable.listen();
             let mut told = false;
-            state.unlocked(|| told = listener.wait_timeout(left).is_some());
+            state = state.unlocked(|| told = listener.wait_timeout(left).is_some());
             if !told && left == STALL && state.table.ask_for_ease() == Some(taken) {
                 state.table.has_stalled();
                 break;
             }
         }
         self.writable.notify(1);
+        state
     }
 
     /// Waits a while until the kernel takes more of the only pipe, and writes; false if it takes nothing.
-    fn wait_for_output(
-        &self,
-        state: &mut Locked<'_>,
+    fn wait_for_output<'a>(
+        &'a self,
+        state: Locked<'a>,
         (pipe, wire): (PipeId, Arc<dyn Wire>),
         deadline: Deadline,
-    ) -> bool {
+    ) -> (Locked<'a>, bool) {
         let left = deadline.left(OUTPUT_WAIT);
         let mut takes = false;
-        state.unlocked(|| takes = takes_bytes(&*wire, left));
+        let mut state = state.unlocked(|| takes = takes_bytes(&*wire, left));
         if takes && state.table.write_again(pipe) {
-            self.happen(state, PipeEvent::Writable(pipe));
+            self.happen(&mut state, PipeEvent::Writable(pipe));
         }
-        takes
+        (state, takes)
     }
 
-    /// There is no room for `message`: tries again whenever there may be some, as long as `wait` allows.
+    /// Nobody has room: waits until there may be some, as long as `wait` allows.
     #[cold]
-    pub(super) fn send_later<T>(
-        &self,
-        state: &mut Locked<'_>,
+    pub(super) fn wait_for_room<'a>(
+        &'a self,
+        mut state: Locked<'a>,
         wait: Wait,
-        message: &mut Message,
-        put: &mut dyn FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
-    ) -> Result<T, Unsent> {
-        if !self.is_here() {
-            return self.forked(state);
+        waiting: &mut Option<WaitForRoom>,
+    ) -> (Locked<'a>, Result<(), Unsent>) {
+        if waiting.is_none() && !self.is_here() {
+            let ended = self.forked(&mut state);
+            return (state, Err(ended));
         }
+        let waiting = waiting.get_or_insert_with(|| WaitForRoom::begin(&mut state, wait));
+        self.mute(&mut state);
+        if waiting.deadline.has_passed() {
+            return (state, Err(Unsent::Refused(Refusal::Full)));
+        }
+        if waiting.patient
+            && let Some(output) = state.table.wait_here()
+        {
+            (state, waiting.patient) = self.wait_for_output(state, output, waiting.deadline);
+        } else if waiting.yields > 0 {
+            // A reader within the process is likely at work this very moment.
+            waiting.yields -= 1;
+            state = state.unlocked(std::thread::yield_now);
+        } else {
+            let listener = self.writable.listen();
+            state = state.unlocked(|| waiting.deadline.sleep(listener));
+        }
+        // Another may have been told meanwhile.
+        state.table.tell();
+        let outcome = state
+            .ended
+            .map_or(Ok(()), |ended| Err(Unsent::Ended(ended)));
+        (state, outcome)
+    }
+
+    /// A send has waited, and waits no more: there may be room for one more of those who do.
+    pub(super) fn has_waited(&self) {
+        self.writable.notify(1);
+    }
+}
+
+/// How a send waits for room.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WaitForRoom {
+    deadline: Deadline,
+    /// The kernel has taken something whenever it was waited for.
+    patient: bool,
+    /// Turns left to give away before it sleeps.
+    yields: u32,
+}
+
+impl WaitForRoom {
+    fn begin(state: &mut State, wait: Wait) -> Self {
         let deadline = Deadline::new(wait, state.options.send_timeout);
         state.table.set_senders_wait(!deadline.has_passed());
-        let mut patient = true;
-        let mut yields = if state.table.has_lanes() { YIELDS } else { 0 };
-        loop {
-            self.mute(state);
-            if deadline.has_passed() {
-                return Err(Unsent::Refused(Refusal::Full));
-            }
-            if patient && let Some(output) = state.table.wait_here() {
-                patient = self.wait_for_output(state, output, deadline);
-            } else if yields > 0 {
-                // A reader within the process is likely at work this very moment.
-                yields -= 1;
-                state.unlocked(std::thread::yield_now);
-            } else {
-                let listener = self.writable.listen();
-                state.unlocked(|| deadline.sleep(listener));
-            }
-            if let Some(ended) = state.ended {
-                return Err(Unsent::Ended(ended));
-            }
-            let State { pattern, table, .. } = &mut **state;
-            match put(pattern, table, message) {
-                Err(Refusal::Full) => {}
-                settled => {
-                    self.unmute(state);
-                    // There may be room for one more of those who wait.
-                    self.writable.notify(1);
-                    return settled.map_err(Unsent::Refused);
-                }
-            }
+        let within = state.table.has_lanes();
+        Self {
+            deadline,
+            patient: true,
+            yields: if within { YIELDS } else { 0 },
         }
     }
 }

@@ -415,6 +415,7 @@ impl Core {
     fn mute(&self, state: &mut State) {
         if state.muted_since.is_none() {
             state.muted_since = Some(Instant::now());
+            state.table.tell();
             self.telemetry.monitor.emit(EventKind::Muted, None, None);
         }
     }

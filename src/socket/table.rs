@@ -32,6 +32,8 @@ pub(crate) struct Table {
     unflushed: Vec<PipeId>,
     /// One of them has been added just now.
     newly_left: bool,
+    /// The next send that succeeds has something to see to.
+    news: bool,
     /// Pipes that may have lent what is being filled.
     lent: Vec<PipeId>,
     /// What had been received when a thread last turned from a conversation here.
@@ -63,6 +65,7 @@ impl Table {
             pace: Pace::default(),
             unflushed: Vec::new(),
             newly_left: false,
+            news: false,
             lent: Vec::new(),
             turned_at: 0,
             most_lent: waiting::most_lent(io_threads),
@@ -300,11 +303,23 @@ impl Table {
             tell_of_end(slot, &self.telemetry, cause);
             self.ending += 1;
             self.closed.push(pipe);
+            self.news = true;
         }
     }
 
-    /// Whether [`take_closed`](Self::take_closed) would give any.
+    /// The next send that succeeds has something to see to.
+    pub(super) fn tell(&mut self) {
+        self.news = true;
+    }
+
+    /// Whether a send that has succeeded has anything to see to: `take_newly_left`, `take_stranded`, `take_closed`,
+    /// `take_heavy`, or what it was told. Tells once.
     #[inline]
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether [`take_closed`](Self::take_closed) would give any.
     pub(super) fn has_closed(&self) -> bool {
         !self.closed.is_empty()
     }
@@ -344,6 +359,22 @@ impl Table {
     fn strand(&mut self, pipe: PipeId, message: &Message) {
         self.stranded = Some(message.clone());
         self.closed.push(pipe);
+        self.news = true;
+    }
+
+    /// A write to `pipe` has brought about something that this socket has to see to.
+    #[cold]
+    fn see_to(&mut self, pipe: PipeId, message: &Message, taken: bool) {
+        self.news = true;
+        if !taken && self.pace.is_stranded() {
+            self.strand(pipe, message);
+        }
+        if self.pace.take_left() {
+            self.leave(pipe);
+        }
+        if self.pace.take_lent() {
+            self.lent.push(pipe);
+        }
     }
 
     /// The message of which that was so; its pattern may have given it up.
@@ -375,21 +406,15 @@ impl Table {
 }
 
 impl Pipes for Table {
-    #[inline]
+    #[inline(always)]
     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
         let pace = &mut self.pace;
         let taken = self
             .pipes
             .get_mut(pipe)
             .is_some_and(|slot| slot.push(message, pace));
-        if !taken && self.pace.is_stranded() {
-            self.strand(pipe, message);
-        }
-        if self.pace.take_left() {
-            self.leave(pipe);
-        }
-        if self.pace.take_lent() {
-            self.lent.push(pipe);
+        if self.pace.take_news() {
+            self.see_to(pipe, message, taken);
         }
         taken
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use event_listener::{EventListener, Listener};
 use highwater_patterns::{Message, Pattern, PipeId, Refusal};
 
+use super::full::WaitForRoom;
 use super::spin;
 use super::{Core, Ended, Locked, State, Table, left};
 use crate::error::WaitError;
@@ -137,65 +138,107 @@ impl Core {
         message: &mut Message,
         put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
     ) -> Result<T, Unsent> {
-        // Held where it is: to move what was written just now is to wait for it.
-        match &mut self.lock_here() {
-            Ok(state) => self.send_locked(state, wait, message, put),
-            Err(ended) => Err(Unsent::Ended(*ended)),
+        match self.lock_here() {
+            Ok(state) => {
+                let (state, outcome) = self.send_locked(state, wait, message, put);
+                state.leave();
+                outcome
+            }
+            Err(ended) => Err(Unsent::Ended(ended)),
         }
     }
 
     /// As [`send_with`](Self::send_with), with the lock held before and after, so that many sends pay for it once.
     #[inline]
-    pub(crate) fn send_locked<T>(
-        &self,
-        state: &mut Locked<'_>,
+    pub(crate) fn send_locked<'a, T>(
+        &'a self,
+        mut state: Locked<'a>,
         wait: Wait,
         message: &mut Message,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
-    ) -> Result<T, Unsent> {
+    ) -> (Locked<'a>, Result<T, Unsent>) {
         if let Some(ended) = state.ended {
-            return Err(Unsent::Ended(ended));
+            return (state, Err(Unsent::Ended(ended)));
         }
         state.sends_unasked += 1;
         if state.sends_unasked == ASK_EVERY {
             state.sends_unasked = 0;
             if !self.is_here() {
-                return self.forked(state);
+                let ended = self.forked(&mut state);
+                return (state, Err(ended));
             }
         }
-        let State { pattern, table, .. } = &mut **state;
-        match put(pattern, table, message) {
-            Ok(done) => {
-                if state.table.take_newly_left() {
-                    left::remember(self);
+        let mut waiting = None;
+        loop {
+            let State { pattern, table, .. } = &mut *state;
+            match put(pattern, table, message) {
+                Ok(done) if !state.table.take_news() => return (state, Ok(done)),
+                Ok(done) => {
+                    let (state, outcome) = self.see_to(state, wait, message, waiting);
+                    return (state, outcome.map(|()| done));
                 }
-                if state.muted_since.is_some() {
-                    self.unmute(state);
-                }
-                if state.table.has_closed() {
-                    if let Some(stranded) = state.table.take_stranded() {
-                        *message = stranded;
-                        return self.forked(state);
+                Err(Refusal::Full) => {
+                    let outcome;
+                    (state, outcome) = self.wait_for_room(state, wait, &mut waiting);
+                    if let Err(unsent) = outcome {
+                        return (state, Err(unsent));
                     }
-                    // A slow subscriber was turned out.
-                    self.settle_closed(state);
                 }
-                if state.table.take_heavy() && !matches!(wait, Wait::No) {
-                    let deadline = Deadline::new(wait, state.options.send_timeout);
-                    self.ease(state, deadline);
+                Err(reason) => {
+                    let refused = self.refused(&mut state, waiting, reason);
+                    return (state, Err(refused));
                 }
-                Ok(done)
             }
-            Err(Refusal::Full) => self.send_later(state, wait, message, &mut put),
-            Err(reason) => Err(Unsent::Refused(reason)),
         }
+    }
+
+    /// A send has brought about more than that its message is on its way, or has waited for that.
+    #[cold]
+    fn see_to<'a>(
+        &'a self,
+        mut state: Locked<'a>,
+        wait: Wait,
+        message: &mut Message,
+        waited: Option<WaitForRoom>,
+    ) -> (Locked<'a>, Result<(), Unsent>) {
+        self.unmute(&mut state);
+        if waited.is_some() {
+            self.has_waited();
+        }
+        if state.table.take_newly_left() {
+            left::remember(self);
+        }
+        if state.table.has_closed() {
+            if let Some(stranded) = state.table.take_stranded() {
+                *message = stranded;
+                let ended = self.forked(&mut state);
+                return (state, Err(ended));
+            }
+            // A slow subscriber was turned out.
+            self.settle_closed(&mut state);
+        }
+        if state.table.take_heavy() && !matches!(wait, Wait::No) {
+            let deadline = Deadline::new(wait, state.options.send_timeout);
+            state = self.ease(state, deadline);
+        }
+        (state, Ok(()))
+    }
+
+    /// The pattern will not have the message, for a `reason` that no wait would change.
+    #[cold]
+    fn refused(&self, state: &mut State, waited: Option<WaitForRoom>, reason: Refusal) -> Unsent {
+        if waited.is_some() {
+            self.unmute(state);
+            self.has_waited();
+        }
+        Unsent::Refused(reason)
     }
 
     /// Refuses the message at hand, and whatever comes after it.
     #[cold]
-    pub(super) fn forked<T>(&self, state: &mut Locked<'_>) -> Result<T, Unsent> {
+    pub(super) fn forked(&self, state: &mut State) -> Unsent {
         state.ended = Some(Ended::Forked);
-        Err(Unsent::Ended(Ended::Forked))
+        Unsent::Ended(Ended::Forked)
     }
 
     /// Receives by `read`, waiting for a message as long as `wait` allows.
@@ -205,21 +248,16 @@ impl Core {
         wait: Wait,
         mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
-        let mut locked = self.lock_here();
-        match &mut locked {
-            Ok(state) => {
-                if let Some(ended) = state.ended {
-                    return Err(RecvFailure::Ended(ended));
-                }
-                let State { pattern, table, .. } = &mut **state;
-                if let Some(taken) = read(pattern, table) {
-                    self.lending.used();
-                    return Ok(taken);
-                }
-            }
-            Err(ended) => return Err(RecvFailure::Ended(*ended)),
+        let mut state = self.lock_here().map_err(RecvFailure::Ended)?;
+        if let Some(ended) = state.ended {
+            return Err(RecvFailure::Ended(ended));
         }
-        let state = locked.map_err(RecvFailure::Ended)?;
+        let State { pattern, table, .. } = &mut *state;
+        if let Some(taken) = read(pattern, table) {
+            self.lending.used();
+            state.leave();
+            return Ok(taken);
+        }
         self.recv_later(state, wait, &mut read)
     }
 
@@ -233,7 +271,7 @@ impl Core {
         let deadline = Deadline::new(wait, state.options.receive_timeout);
         state.table.waited();
         if !matches!(deadline, Deadline::Passed) && left::is_left_elsewhere(self) {
-            state.unlocked(left::flush);
+            state = state.unlocked(left::flush);
             if let Some(ended) = state.ended {
                 return Err(RecvFailure::Ended(ended));
             }

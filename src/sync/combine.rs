@@ -78,8 +78,8 @@ impl<S, M> Room<S, M> {
     {
         self.look_for_mail(owner, &mut state);
         Locked {
-            owner,
-            state: Some(state),
+            state,
+            late: LateMail { owner },
         }
     }
 
@@ -101,8 +101,8 @@ impl<S, M> Room<S, M> {
         let mut state = self.state.try_lock()?;
         self.read_mail(owner, &mut state);
         Some(Locked {
-            owner,
-            state: Some(state),
+            state,
+            late: LateMail { owner },
         })
     }
 
@@ -115,7 +115,7 @@ impl<S, M> Room<S, M> {
         all.push_back(mail);
         self.pending.store(true, Ordering::Relaxed);
         drop(all);
-        // Pairs with the fence in `Locked::drop`: either we see the lock free, or its holder sees `pending`.
+        // Pairs with the fence in `LateMail::drop`: either we see the lock free, or its holder sees `pending`.
         fence(Ordering::SeqCst);
         drop(self.try_lock(owner));
     }
@@ -149,9 +149,15 @@ impl<S, M> Room<S, M> {
 /// The lock on a [`Room`]. Letting go of it applies what has been posted meanwhile.
 #[derive(Debug)]
 pub(crate) struct Locked<'a, C: Combine> {
+    // In this order, which is that in which they are dropped.
+    state: MutexGuard<'a, C::State>,
+    late: LateMail<'a, C>,
+}
+
+/// Looks, when the lock has been let go of, for what was posted while it was held.
+#[derive(Debug)]
+struct LateMail<'a, C: Combine> {
     owner: &'a C,
-    /// `None` only while it is being dropped.
-    state: Option<MutexGuard<'a, C::State>>,
 }
 
 impl<C: Combine> Deref for Locked<'_, C> {
@@ -159,41 +165,38 @@ impl<C: Combine> Deref for Locked<'_, C> {
 
     #[inline]
     fn deref(&self) -> &C::State {
-        self.state.as_ref().expect("held until it is dropped")
+        &self.state
     }
 }
 
 impl<C: Combine> DerefMut for Locked<'_, C> {
     #[inline]
     fn deref_mut(&mut self) -> &mut C::State {
-        self.state.as_mut().expect("held until it is dropped")
+        &mut self.state
     }
 }
 
 impl<C: Combine> Locked<'_, C> {
     /// Does `something` without the lock.
-    pub(crate) fn unlocked(&mut self, something: impl FnOnce()) {
-        self.let_go();
+    pub(crate) fn unlocked(self, something: impl FnOnce()) -> Self {
+        let owner = self.late.owner;
+        self.leave();
         something();
-        let room = self.owner.room();
-        let state = self.state.insert(room.state.lock());
-        room.look_for_mail(self.owner, state);
+        owner.room().lock(owner)
     }
 
-    #[inline]
-    fn let_go(&mut self) {
-        self.state = None;
-        let room = self.owner.room();
-        // Pairs with the fence in `Room::post`.
-        fence(Ordering::SeqCst);
-        if room.pending.load(Ordering::Relaxed) {
-            self.read_late_mail();
-        }
+    /// Lets go, as dropping it does, in the midst of the caller's code: for calls of which each instruction counts.
+    #[inline(always)]
+    pub(crate) fn leave(self) {
+        let Self { state, late } = self;
+        drop(state);
+        drop(late);
     }
+}
 
-    /// What was posted while the lock was held.
+impl<C: Combine> LateMail<'_, C> {
     #[cold]
-    fn read_late_mail(&self) {
+    fn read(&self) {
         let room = self.owner.room();
         while room.pending.load(Ordering::Relaxed) && self.owner.is_here() {
             // If another thread has the lock, it has the mail, too.
@@ -207,9 +210,13 @@ impl<C: Combine> Locked<'_, C> {
     }
 }
 
-impl<C: Combine> Drop for Locked<'_, C> {
+impl<C: Combine> Drop for LateMail<'_, C> {
     #[inline]
     fn drop(&mut self) {
-        self.let_go();
+        // Pairs with the fence in `Room::post`.
+        fence(Ordering::SeqCst);
+        if self.owner.room().pending.load(Ordering::Relaxed) {
+            self.read();
+        }
     }
 }

@@ -35,7 +35,9 @@ pub(crate) use command::{
 pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop};
 
 pub use error::{FrameError, ProtocolError};
-pub(crate) use frame::{FrameHeader, FrameSink, SHORT_HEADER, encode_message};
+pub(crate) use frame::{
+    FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_message, encode_short,
+};
 pub(crate) use handshake::{Handshake, HandshakeConfig};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig};
 pub(crate) use metadata::is_property_name;

@@ -17,8 +17,10 @@ pub(crate) struct Draft {
     batch: Batch,
     /// Messages that may be added before the pipe is asked.
     room: usize,
-    /// Messages added that the pipe has not counted.
-    added: u64,
+    /// What `room` was when it was lent.
+    lent: usize,
+    /// Messages added that the socket's pace has not heard of.
+    untold: u32,
     /// The socket knows that there is something to settle.
     noted: bool,
     /// Messages that the pipe, closed behind our back, could not take any more.
@@ -34,13 +36,33 @@ impl Draft {
             return pipe.push(message, pace, self);
         }
         self.room -= 1;
-        self.added += 1;
-        self.batch.push(message);
+        // Nothing but this path calls anything, and then as the last it does: so it needs to save nothing.
+        if !self.batch.push_short(message) {
+            return self.push_any(message, pipe, pace);
+        }
         if self.batch.gathered() >= pace.batch_bytes() {
             return pipe.write_draft(pace, self);
         }
-        pace.has_sent();
         true
+    }
+
+    #[inline(never)]
+    fn push_any(&mut self, message: &Message, pipe: &Outgoing, pace: &mut Pace) -> bool {
+        self.batch.push_any(message);
+        if self.batch.gathered() >= pace.batch_bytes() {
+            return pipe.write_draft(pace, self);
+        }
+        true
+    }
+
+    /// Messages added that the pipe has not counted.
+    fn added(&self) -> usize {
+        self.lent - self.room
+    }
+
+    /// How many messages were added since this was last asked.
+    pub(super) fn take_untold(&mut self) -> u32 {
+        std::mem::take(&mut self.untold)
     }
 
     /// Whether the pipe has everything.
@@ -86,6 +108,7 @@ impl Outgoing {
             return pace.strand();
         };
         state.take_in(draft);
+        pace.have_been_sent(draft.take_untold());
         if state.after_push(pace) {
             state.lend(pace, draft);
         }
@@ -111,8 +134,10 @@ impl State {
     #[cold]
     pub(super) fn take_in(&mut self, draft: &mut Draft) {
         self.lent = false;
-        draft.room = 0;
-        self.counts.messages += std::mem::take(&mut draft.added);
+        let added = draft.added();
+        (draft.room, draft.lent) = (0, 0);
+        draft.untold = draft.untold.saturating_add(added as u32);
+        self.counts.messages += added as u64;
         if self.closed {
             draft.lost += draft.batch.messages();
         } else if self.back.is_empty() {
@@ -134,7 +159,7 @@ impl State {
         }
         debug_assert!(draft.is_settled(), "a draft is lent once");
         self.lent = true;
-        draft.room = room;
+        (draft.room, draft.lent) = (room, room);
         std::mem::swap(&mut self.back, &mut draft.batch);
         if !self.left {
             self.left = true;

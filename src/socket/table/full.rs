@@ -14,7 +14,6 @@ use crate::socket::slot::Slot;
 
 impl Table {
     /// Whether a blocking send should now wait a little: its only peer is far behind, in bytes, and catching up.
-    #[inline]
     pub(in crate::socket) fn take_heavy(&mut self) -> bool {
         self.pace.take_heavy() && self.pipes.len() == 1
     }

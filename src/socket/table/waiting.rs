@@ -43,10 +43,10 @@ impl Table {
         }
         self.unflushed.push(pipe);
         self.newly_left = true;
+        self.news = true;
     }
 
     /// Whether messages have begun to wait in a pipe since the last call.
-    #[inline]
     pub(in crate::socket) fn take_newly_left(&mut self) -> bool {
         std::mem::take(&mut self.newly_left)
     }

@@ -81,7 +81,7 @@ fn a_batch_is_lent_to_who_has_written_one_and_the_io_thread_asks_for_it_back() {
     assert!(stream.pace.take_lent() && stream.pace.take_left());
     stream.send(5);
     assert_eq!(stream.queued(), 6);
-    assert_eq!(stream.draft.added, 5, "the first had been counted");
+    assert_eq!(stream.draft.added(), 5, "the first had been counted");
     assert_eq!(stream.wire.written(), framed(0, MARK));
     assert_eq!(stream.pipe.pump().expect("memory"), Pumped::Lent);
     assert!(!stream.pipe.retire(), "somebody has to come back");
@@ -230,7 +230,7 @@ proptest! {
                     stream.pipe.writable();
                 }
             }
-            let known = stream.pipe.counts().messages + stream.draft.added;
+            let known = stream.pipe.counts().messages + stream.draft.added() as u64;
             prop_assert_eq!(known, stream.sent as u64);
         }
         stream.wire.set_room(usize::MAX);
