@@ -101,8 +101,14 @@ impl Frame {
                 inline.data = *window;
                 inline.len = len;
             }
-            _ => *self = Self::from_window(window, len),
+            _ => self.replace(Self::from_window(window, len)),
         }
+    }
+
+    /// Apart, so that nothing of it is in the way where both are inline.
+    #[cold]
+    fn replace(&mut self, by: Self) {
+        *self = by;
     }
 
     /// What [`from_window`](Self::from_window) would make this frame of, if it is inline: the body, with whatever stands

@@ -50,8 +50,14 @@ impl Message {
     pub fn set_window(&mut self, window: &[u8; INLINE_CAPACITY], len: usize) {
         match &mut self.0 {
             Repr::One(frame) => frame.set_window(window, len),
-            Repr::Many(_) => *self = Self::from(Frame::from_window(window, len)),
+            Repr::Many(_) => self.replace(Frame::from_window(window, len)),
         }
+    }
+
+    /// Apart, so that nothing of it is in the way of the usual case.
+    #[cold]
+    fn replace(&mut self, by: Frame) {
+        *self = Self::from(by);
     }
 
     /// A copy of `body`. Not inlined, so that it is written where the caller wants it and in one way: in pieces that suit

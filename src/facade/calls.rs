@@ -6,6 +6,9 @@ use super::Report;
 use crate::error::SubscribeError;
 use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Unsent, Wait};
 
+/// So many messages of many are sent before the socket asks in which process it is.
+const MOST_IN_A_VISIT: usize = 256;
+
 impl Core {
     #[inline]
     pub(super) fn publish<E: From<SendFailure>>(
@@ -61,34 +64,43 @@ impl Core {
         })
     }
 
+    /// Sends all of `messages`, a good many of them in one visit to the pattern.
     pub(super) fn send_many(
         &self,
         mut messages: impl Iterator<Item = Message>,
     ) -> Result<usize, SendFailure> {
-        let mut sent = 0;
+        let Some(mut message) = messages.next() else {
+            return Ok(0);
+        };
         let mut state = match self.lock_here() {
             Ok(state) => state,
-            Err(ended) => {
-                return match messages.next() {
-                    Some(message) => Err(SendFailure::Ended(message, ended)),
-                    None => Ok(0),
-                };
-            }
+            Err(ended) => return Err(SendFailure::Ended(message, ended)),
         };
-        for mut message in messages {
-            let outcome;
-            (state, outcome) = self.send_locked(
-                state,
-                Wait::Configured,
-                &mut message,
-                |pattern, table, message| pattern.offer(message, table).map(drop),
-            );
-            if let Err(why) = outcome {
-                return Err(why.of(message));
+        let mut sent = 0;
+        // True if `message` is one more.
+        let mut put = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
+            for _ in 0..MOST_IN_A_VISIT {
+                pattern.offer(message, table)?;
+                sent += 1;
+                let Some(next) = messages.next() else {
+                    return Ok(false);
+                };
+                *message = next;
+                if table.has_news() {
+                    break;
+                }
             }
-            sent += 1;
+            Ok(true)
+        };
+        loop {
+            let outcome;
+            (state, outcome) = self.send_locked(state, Wait::Configured, &mut message, &mut put);
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => return Ok(sent),
+                Err(why) => return Err(why.of(message)),
+            }
         }
-        Ok(sent)
     }
 
     /// The next message. It is put together in the caller's frame, and not moved before the lock is released, which waits
@@ -98,7 +110,7 @@ impl Core {
         let mut message = Message::EMPTY;
         match self.recv_into(wait, &mut message) {
             Ok(()) => Ok(message),
-            Err(failure) => Err(failure.into()),
+            Err(failure) => not_received(failure),
         }
     }
 
@@ -132,6 +144,14 @@ impl Core {
             (into.len() > before).then_some(into.len() - before)
         })
     }
+}
+
+/// The error, made where the result is to be. Else the compiler would take the message, where it goes into the result, to
+/// pieces that suit the error, and each would wait for two of those in which it was written.
+#[cold]
+#[inline(never)]
+fn not_received<E: From<RecvFailure>>(failure: RecvFailure) -> Result<Message, E> {
+    Err(failure.into())
 }
 
 /// Sends by a call that takes the message and gives it back inside its error.

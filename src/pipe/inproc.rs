@@ -143,7 +143,9 @@ impl InprocEnd {
     }
 
     /// The next thing, put in `into` if it is a message; false if not, and then [`pop`](Self::pop) gives it.
-    #[inline]
+    ///
+    /// Not inlined, so that nothing of it is in the way of what comes over a wire.
+    #[inline(never)]
     pub(crate) fn pop_message(&mut self, into: &mut Message) -> bool {
         if self.ahead.is_some() {
             return false;

@@ -104,6 +104,20 @@ impl Intake {
     /// The next message, if it is one frame, not large, and stands ready: [`next`](Self::next) on its fast path.
     #[inline]
     pub(crate) fn next_single(&mut self, into: &mut Message) -> bool {
+        if !self.behind
+            && !self.translate
+            && let Some(reader) = &mut self.lent
+            && reader.next_short(into)
+        {
+            self.messages += 1;
+            return true;
+        }
+        self.next_single_anywhere(into)
+    }
+
+    /// Apart, so that nothing of it is in the way of a short message that has been read here.
+    #[inline(never)]
+    fn next_single_anywhere(&mut self, into: &mut Message) -> bool {
         if self.translate {
             return false;
         }

@@ -43,17 +43,26 @@ pub(super) fn next_single(
     start: &mut usize,
     into: &mut Message,
 ) -> bool {
-    let input = &bytes[*start..];
-    if let Some((window, len)) = decoder.peek_small(input) {
-        *start += SHORT_HEADER + len;
-        into.set_window(window, len);
+    if next_short(decoder, bytes, start, into) {
         return true;
     }
-    let Some((body, taken)) = decoder.peek_single(input) else {
+    let Some((body, taken)) = decoder.peek_single(&bytes[*start..]) else {
         return false;
     };
     *start += taken;
     *into = Message::from(body);
+    true
+}
+
+/// As [`next_single`], if it is short and has bytes to spare behind it.
+#[inline]
+fn next_short(decoder: &Decoder, bytes: &[u8], start: &mut usize, into: &mut Message) -> bool {
+    let input = bytes.get(*start..).and_then(<[u8]>::first_chunk);
+    let Some((window, len)) = input.and_then(|input| decoder.peek_short(input)) else {
+        return false;
+    };
+    *start += SHORT_HEADER + len;
+    into.set_window(window, len);
     true
 }
 
@@ -97,6 +106,12 @@ impl Reader {
     #[inline]
     pub(crate) fn next_single(&mut self, into: &mut Message) -> bool {
         next_single(&self.decoder, &self.buffer, &mut self.start, into)
+    }
+
+    /// Likewise, if it is short and has bytes to spare behind it: a path that calls nothing.
+    #[inline]
+    pub(super) fn next_short(&mut self, into: &mut Message) -> bool {
+        next_short(&self.decoder, &self.buffer, &mut self.start, into)
     }
 
     /// It goes into the hands of a socket, which decodes at once what it reads.

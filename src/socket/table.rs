@@ -319,6 +319,12 @@ impl Table {
         std::mem::take(&mut self.news)
     }
 
+    /// Whether that is so.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        self.news
+    }
+
     /// Whether [`take_closed`](Self::take_closed) would give any.
     pub(super) fn has_closed(&self) -> bool {
         !self.closed.is_empty()
@@ -383,6 +389,7 @@ impl Table {
     }
 
     /// The next message of any size; subscriptions that nobody asked for are dropped.
+    #[inline(never)]
     fn read_any_message(&mut self, pipe: PipeId, into: &mut Message) -> bool {
         loop {
             match self.try_read(pipe) {
@@ -464,7 +471,7 @@ impl Pipes for Table {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_read_into(&mut self, pipe: PipeId, into: &mut Message) -> bool {
         let single = self
             .pipes

@@ -128,6 +128,40 @@ impl Deadline {
     }
 }
 
+/// How a receive waits for a message.
+#[derive(Debug, Clone, Copy)]
+struct WaitForInput {
+    deadline: Deadline,
+    /// It has done more than to write what this thread has left in other sockets.
+    has_waited: bool,
+    /// It has looked out for what comes from within the process.
+    has_spun: bool,
+    /// It has asked whether this is the socket's own process.
+    has_asked: bool,
+}
+
+impl WaitForInput {
+    fn begin(state: &mut State, wait: Wait) -> Self {
+        state.table.waited();
+        Self {
+            deadline: Deadline::new(wait, state.options.receive_timeout),
+            has_waited: false,
+            has_spun: false,
+            has_asked: false,
+        }
+    }
+}
+
+impl Locked<'_> {
+    /// The lock, unless the socket is of no more use.
+    fn unless_ended(self) -> Result<Self, RecvFailure> {
+        match self.ended {
+            Some(ended) => Err(RecvFailure::Ended(ended)),
+            None => Ok(self),
+        }
+    }
+}
+
 impl Core {
     /// Sends by `put`, waiting for room as long as `wait` allows. Takes `message` by reference, since moving it through
     /// several calls costs more than encoding it; after a failure it is as it was.
@@ -252,91 +286,89 @@ impl Core {
         if let Some(ended) = state.ended {
             return Err(RecvFailure::Ended(ended));
         }
-        let State { pattern, table, .. } = &mut *state;
-        if let Some(taken) = read(pattern, table) {
-            self.lending.used();
-            state.leave();
-            return Ok(taken);
+        let mut waiting = None;
+        loop {
+            let State { pattern, table, .. } = &mut *state;
+            if let Some(taken) = read(pattern, table) {
+                self.lending.used();
+                if waiting.is_some() {
+                    self.has_waited_for_input(waiting);
+                }
+                state.leave();
+                return Ok(taken);
+            }
+            state = self.wait_for_input(state, wait, &mut waiting)?;
         }
-        self.recv_later(state, wait, &mut read)
     }
 
+    /// There is no message: waits until there may be one, as long as `wait` allows.
     #[cold]
-    fn recv_later<'a, T>(
+    fn wait_for_input<'a>(
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        read: &mut dyn FnMut(&mut Pattern, &mut Table) -> Option<T>,
-    ) -> Result<T, RecvFailure> {
-        let deadline = Deadline::new(wait, state.options.receive_timeout);
-        state.table.waited();
-        if !matches!(deadline, Deadline::Passed) && left::is_left_elsewhere(self) {
+        waiting: &mut Option<WaitForInput>,
+    ) -> Result<Locked<'a>, RecvFailure> {
+        let begins = waiting.is_none();
+        let waiting = waiting.get_or_insert_with(|| WaitForInput::begin(&mut state, wait));
+        let deadline = waiting.deadline;
+        if begins && !matches!(deadline, Deadline::Passed) && left::is_left_elsewhere(self) {
             state = state.unlocked(left::flush);
-            if let Some(ended) = state.ended {
-                return Err(RecvFailure::Ended(ended));
-            }
-            let State { pattern, table, .. } = &mut *state;
-            if let Some(taken) = read(pattern, table) {
-                self.lending.used();
-                return Ok(taken);
+            return state.unless_ended();
+        }
+        waiting.has_waited = true;
+        let within = state.table.has_lanes();
+        // Not before looking out for what comes from within the process, which is there sooner than the answer.
+        if !waiting.has_asked
+            && (waiting.has_spun || !within || matches!(deadline, Deadline::Passed))
+        {
+            waiting.has_asked = true;
+            if !self.is_here() {
+                state.ended = Some(Ended::Forked);
+                return Err(RecvFailure::Ended(Ended::Forked));
             }
         }
-        let mut spun = false;
-        let mut asked = false;
-        loop {
-            let within = state.table.has_lanes();
-            // Not before looking out for what comes from within the process, which is there sooner than the answer.
-            if !asked && (spun || !within || matches!(deadline, Deadline::Passed)) {
-                asked = true;
-                if !self.is_here() {
-                    state.ended = Some(Ended::Forked);
-                    return Err(RecvFailure::Ended(Ended::Forked));
-                }
-            }
-            state.table.flush();
-            self.sweep(&mut state);
-            if let Some(ended) = state.ended {
-                // It had retired, and the last pipe has just been read to the end.
-                return Err(RecvFailure::Ended(ended));
-            }
-            if within && self.look_within(&mut state) {
-                // A message came from within the process.
-            } else if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {
-                // What a wait would have found is there.
-            } else if deadline.has_passed() {
-                // A wake-up meant for this thread goes to the next.
-                self.readable.notify(1);
-                return Err(RecvFailure::Timeout);
-            } else if !state.leading
-                && state.polls == 0
-                && state.table.is_lendable()
-                && self.leader.prepare()
-            {
-                state = self.lead(state, deadline);
-            } else if within && !spun {
-                spun = true;
-                state = self.spin(state);
+        state.table.flush();
+        self.sweep(&mut state);
+        // It may have retired, and the last pipe has just been read to the end.
+        state = state.unless_ended()?;
+        if within && self.look_within(&mut state) {
+            // A message came from within the process.
+        } else if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {
+            // What a wait would have found is there.
+        } else if deadline.has_passed() {
+            // A wake-up meant for this thread goes to the next.
+            self.readable.notify(1);
+            return Err(RecvFailure::Timeout);
+        } else if !state.leading
+            && state.polls == 0
+            && state.table.is_lendable()
+            && self.leader.prepare()
+        {
+            state = self.lead(state, deadline);
+        } else if within && !waiting.has_spun {
+            waiting.has_spun = true;
+            state = self.spin(state);
+        } else {
+            let listener = self.readable.listen();
+            let news = state.table.listen_within();
+            if news.is_empty() {
+                drop(state);
+                deadline.sleep(listener);
+                state = self.lock();
             } else {
-                let listener = self.readable.listen();
-                let news = state.table.listen_within();
-                if news.is_empty() {
-                    drop(state);
-                    deadline.sleep(listener);
-                    state = self.lock();
-                } else {
-                    self.readable_within(&mut state, &news);
-                }
+                self.readable_within(&mut state, &news);
             }
-            if let Some(ended) = state.ended {
-                return Err(RecvFailure::Ended(ended));
-            }
-            let State { pattern, table, .. } = &mut *state;
-            if let Some(taken) = read(pattern, table) {
-                self.lending.used();
-                // There may be more for one more of those who wait, or the links to lead.
-                self.readable.notify(1);
-                return Ok(taken);
-            }
+        }
+        state.unless_ended()
+    }
+
+    /// A receive has waited for the message that it has got.
+    #[cold]
+    fn has_waited_for_input(&self, waiting: Option<WaitForInput>) {
+        if waiting.is_some_and(|waiting| waiting.has_waited) {
+            // There may be more for one more of those who wait, or the links to lead.
+            self.readable.notify(1);
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) use survey::Stop;
 
 use super::command::{Command, OwnedCommand};
 use super::error::FrameError;
-use super::frame::{FrameHeader, LARGE_BODY, LONG, LONG_HEADER, SHORT_HEADER};
+use super::frame::{FrameHeader, LARGE_BODY, LONG, LONG_HEADER, SHORT_HEADER, SHORT_MESSAGE};
 use large::LargeBody;
 
 /// The most frames of one message.
@@ -33,6 +33,8 @@ pub(crate) const MAX_COMMAND: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Decoder {
     max_message_size: usize,
+    /// The longest body of a short message.
+    max_short: usize,
     /// The frames so far of the message under way.
     frames: Vec<Frame>,
     /// The bytes in the bodies of `frames`.
@@ -60,8 +62,10 @@ impl Decoder {
     pub(crate) fn new(max_message_size: Option<usize>) -> Self {
         // A vector cannot hold more than this.
         const MOST: usize = isize::MAX as usize;
+        let max_message_size = max_message_size.map_or(MOST, |max| max.min(MOST));
         Self {
-            max_message_size: max_message_size.map_or(MOST, |max| max.min(MOST)),
+            max_message_size,
+            max_short: max_message_size.min(INLINE_CAPACITY),
             frames: Vec::new(),
             size: 0,
             large: None,
@@ -77,27 +81,22 @@ impl Decoder {
         }
     }
 
-    /// The message at the front of `input`, if it is one small frame with bytes to spare behind it, with its header's
+    /// The message at the front of `input`, if it is one short frame with bytes to spare behind it, with its header's
     /// length left to the caller: the body in a window of constant size, and its length. Nothing is taken.
     ///
     /// The fast path of [`decode`](Self::decode), for a caller that builds the message where it is to stay.
     #[inline]
-    pub(crate) fn peek_small<'a>(
+    pub(crate) fn peek_short<'a>(
         &self,
-        input: &'a [u8],
+        input: &'a [u8; SHORT_MESSAGE],
     ) -> Option<(&'a [u8; INLINE_CAPACITY], usize)> {
-        if let [0, len, body @ ..] = input
-            && let Some(window) = body.first_chunk::<INLINE_CAPACITY>()
-            && usize::from(*len) <= self.max_message_size.min(INLINE_CAPACITY)
-            && self.is_between_messages()
-        {
-            return Some((window, usize::from(*len)));
-        }
-        None
+        let [flags, len, body @ ..] = input;
+        let len = usize::from(*len);
+        (*flags == 0 && len <= self.max_short && self.is_between_messages()).then_some((body, len))
     }
 
     /// The body of the message at the front of `input`, if it is one whole frame of at most [`LARGE_BODY`] bytes, and the
-    /// bytes it takes with its header. Nothing is taken. Like [`peek_small`](Self::peek_small), for any such length.
+    /// bytes it takes with its header. Nothing is taken. Like [`peek_short`](Self::peek_short), for any such length.
     #[inline]
     pub(crate) fn peek_single<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
         let header_len = match input.first()? {
@@ -123,7 +122,7 @@ impl Decoder {
     /// [`FrameError`]; fatal to the connection. Items before the offending frame have been given by earlier calls.
     #[inline]
     pub(crate) fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Item>), FrameError> {
-        if let Some((window, len)) = self.peek_small(input) {
+        if let Some((window, len)) = input.first_chunk().and_then(|input| self.peek_short(input)) {
             let message = Message::from(Frame::from_window(window, len));
             return Ok((SHORT_HEADER + len, Some(Item::Message(message))));
         }
