@@ -271,14 +271,21 @@ async fn count_all(job: &Job, socket: &mut impl Socket, size: usize) -> Outcome<
 
 async fn stream(socket: &mut impl Socket, body: &[u8]) -> Outcome<()> {
     loop {
-        socket.send(body).await?;
+        match socket.send_blocking(body) {
+            Some(outcome) => outcome?,
+            None => socket.send(body).await?,
+        }
     }
 }
 
 /// Receives `wanted` messages.
 async fn take(socket: &mut impl Socket, size: usize, wanted: usize) -> Outcome<()> {
     for _ in 0..wanted {
-        check(socket.recv().await?, size)?;
+        let length = match socket.recv_blocking() {
+            Some(outcome) => outcome?,
+            None => socket.recv().await?,
+        };
+        check(length, size)?;
     }
     Ok(())
 }
@@ -351,7 +358,10 @@ async fn pipeline<S: Socket>(job: &Job, dealers: &mut [S], size: usize) -> Outco
 
 async fn send_some(socket: &mut impl Socket, body: &[u8], messages: usize) -> Outcome<()> {
     for _ in 0..messages {
-        socket.send(body).await?;
+        match socket.send_blocking(body) {
+            Some(outcome) => outcome?,
+            None => socket.send(body).await?,
+        }
     }
     socket.flush().await
 }

@@ -117,12 +117,12 @@ impl Peer for Floor {
 }
 
 impl Socket for FloorSocket {
-    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
-        match self {
-            Self::Stream(stream) => Ok(stream.send(body)?),
-            Self::Channel(channel) => Ok(channel.sender.send(body.to_vec())?),
+    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
+        Some(match self {
+            Self::Stream(stream) => stream.send(body).map_err(Failure::from),
+            Self::Channel(channel) => channel.sender.send(body.to_vec()).map_err(Failure::from),
             Self::Listening(_) => Err(Failure::broken("nobody has connected".into())),
-        }
+        })
     }
 
     async fn flush(&mut self) -> Outcome<()> {
@@ -132,14 +132,21 @@ impl Socket for FloorSocket {
         }
     }
 
-    async fn recv(&mut self) -> Outcome<usize> {
-        loop {
-            match self {
-                Self::Stream(stream) => return Ok(stream.recv()?),
-                Self::Channel(channel) => return Ok(channel.receiver.recv()?.len()),
-                Self::Listening(listener) => *self = Self::Stream(listener.accept()?),
+    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
+        if let Self::Listening(listener) = self {
+            match listener.accept() {
+                Ok(stream) => *self = Self::Stream(stream),
+                Err(error) => return Some(Err(error.into())),
             }
         }
+        Some(match self {
+            Self::Stream(stream) => stream.recv().map_err(Failure::from),
+            Self::Channel(channel) => {
+                let body = channel.receiver.recv();
+                body.map(|body| body.len()).map_err(Failure::from)
+            }
+            Self::Listening(_) => Err(Failure::broken("nobody has connected".into())),
+        })
     }
 
     async fn echo(&mut self) -> Outcome<()> {

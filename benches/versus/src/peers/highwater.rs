@@ -109,30 +109,33 @@ impl Peer for Highwater {
 }
 
 impl Socket for HighwaterSocket {
-    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
-        match self {
-            Self::Push(socket) => socket.send(body)?,
-            Self::Req(socket, reply) => *reply = socket.request(body)?.first().len(),
-            Self::Dealer(socket) => socket.send(body)?,
-            Self::Pub(socket) => drop(socket.send(body)?),
+    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
+        Some(match self {
+            Self::Push(socket) => socket.send(body).map_err(Failure::from),
+            Self::Req(socket, reply) => socket
+                .request(body)
+                .map(|answer| *reply = answer.first().len())
+                .map_err(Failure::from),
+            Self::Dealer(socket) => socket.send(body).map_err(Failure::from),
+            Self::Pub(socket) => socket.send(body).map(drop).map_err(Failure::from),
             Self::Pull(_) | Self::Rep(_) | Self::Router(_) | Self::Sub(_) => {
-                return Err(Failure::unsupported("this role does not send"));
+                Err(Failure::unsupported("this role does not send"))
             }
-        }
-        Ok(())
+        })
     }
 
-    async fn recv(&mut self) -> Outcome<usize> {
-        let message = match self {
-            Self::Pull(socket) => socket.recv()?,
-            Self::Req(_, reply) => return Ok(*reply),
-            Self::Dealer(socket) => socket.recv()?,
-            Self::Sub(socket) => socket.recv()?,
+    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
+        let received = match self {
+            Self::Pull(socket) => socket.recv(),
+            Self::Req(_, reply) => return Some(Ok(*reply)),
+            Self::Dealer(socket) => socket.recv(),
+            Self::Sub(socket) => socket.recv(),
             Self::Push(_) | Self::Rep(_) | Self::Router(_) | Self::Pub(_) => {
-                return Err(Failure::unsupported("this role does not receive"));
+                return Some(Err(Failure::unsupported("this role does not receive")));
             }
         };
-        Ok(message.first().len())
+        let length = received.map(|message| message.first().len());
+        Some(length.map_err(Failure::from))
     }
 
     async fn echo(&mut self) -> Outcome<()> {

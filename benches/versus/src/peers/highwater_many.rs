@@ -62,15 +62,16 @@ impl Peer for HighwaterMany {
 }
 
 impl Socket for HighwaterManySocket {
-    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
-        let Self::Push(_, batch) = self else {
-            return Err(Failure::unsupported("this role does not send"));
+    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
+        let Self::Push(socket, batch) = self else {
+            return Some(Err(Failure::unsupported("this role does not send")));
         };
         batch.push(body.into());
-        if batch.len() == BATCH {
-            self.flush().await?;
+        if batch.len() < BATCH {
+            return Some(Ok(()));
         }
-        Ok(())
+        let sent = socket.send_many(batch.drain(..));
+        Some(sent.map(drop).map_err(Failure::from))
     }
 
     async fn flush(&mut self) -> Outcome<()> {
@@ -80,17 +81,19 @@ impl Socket for HighwaterManySocket {
         Ok(())
     }
 
-    async fn recv(&mut self) -> Outcome<usize> {
+    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
         let Self::Pull(socket, batch, told) = self else {
-            return Err(Failure::unsupported("this role does not receive"));
+            return Some(Err(Failure::unsupported("this role does not receive")));
         };
         if *told == batch.len() {
             batch.clear();
-            socket.recv_many(batch, BATCH)?;
             *told = 0;
+            if let Err(error) = socket.recv_many(batch, BATCH) {
+                return Some(Err(error.into()));
+            }
         }
         *told += 1;
-        Ok(batch[*told - 1].first().len())
+        Some(Ok(batch[*told - 1].first().len()))
     }
 
     async fn echo(&mut self) -> Outcome<()> {

@@ -100,13 +100,13 @@ impl Peer for Libzmq {
 }
 
 impl Socket for LibzmqSocket {
-    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
-        Ok(self.socket.send(body, 0)?)
+    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
+        Some(self.socket.send(body, 0).map_err(Failure::from))
     }
 
-    async fn recv(&mut self) -> Outcome<usize> {
-        self.socket.recv(&mut self.message, 0)?;
-        Ok(self.message.len())
+    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
+        let received = self.socket.recv(&mut self.message, 0);
+        Some(received.map(|()| self.message.len()).map_err(Failure::from))
     }
 
     async fn echo(&mut self) -> Outcome<()> {

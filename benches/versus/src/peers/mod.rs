@@ -2,7 +2,7 @@
 //!
 //! An adapter holds what a careful user of its library would write and nothing that belongs to a scenario: how to open a
 //! socket with high-water marks of 1000, how to send a body the natural way (one message made for each send), how to
-//! receive one. Blocking libraries answer with futures that are ready at once, which cost nothing.
+//! receive one. Where many messages are sent or received in a row, blocking libraries are called without a future.
 
 mod floor;
 #[cfg(feature = "highwater")]
@@ -78,16 +78,33 @@ pub(crate) trait Peer: Clone + Send + 'static {
 
 /// A socket of any role; what its role does not have is not called.
 pub(crate) trait Socket {
-    /// Sends one message; waits while there is no room.
-    async fn send(&mut self, body: &[u8]) -> Outcome<()>;
+    /// Sends one message; waits while there is no room. Of a library whose calls block, which implements this instead of
+    /// [`send`](Self::send): a future, though ready at once, costs as much as the best of them need for a message.
+    fn send_blocking(&mut self, _body: &[u8]) -> Option<Outcome<()>> {
+        None
+    }
+
+    /// The same, of any library.
+    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
+        let outcome = self.send_blocking(body);
+        outcome.unwrap_or_else(|| Err(Failure::unsupported("it does not send")))
+    }
 
     /// Lets go what `send` may have kept back to batch it.
     async fn flush(&mut self) -> Outcome<()> {
         Ok(())
     }
 
-    /// Waits for one message: the length of its body.
-    async fn recv(&mut self) -> Outcome<usize>;
+    /// Waits for one message: the length of its body. Of a library whose calls block, as above.
+    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
+        None
+    }
+
+    /// The same, of any library.
+    async fn recv(&mut self) -> Outcome<usize> {
+        let outcome = self.recv_blocking();
+        outcome.unwrap_or_else(|| Err(Failure::unsupported("it does not receive")))
+    }
 
     /// REP and ROUTER: sends at least one message back to where it came from.
     async fn echo(&mut self) -> Outcome<()>;
