@@ -51,10 +51,26 @@ impl Router {
     /// The next message, and who sent it.
     #[inline]
     pub fn recv_from(&mut self, pipes: &mut impl Pipes) -> Option<(RoutingId, Message)> {
-        let message = self.incoming.recv(pipes)?;
-        let id = self.table.sender(self.incoming.source());
-        let id = id.expect("only identified pipes are in the fair queue");
-        Some((id.clone(), message))
+        let (mut id, mut message) = (RoutingId::UNKNOWN, Message::EMPTY);
+        self.recv_from_into(pipes, &mut id, &mut message)
+            .then_some((id, message))
+    }
+
+    /// As [`Self::recv_from`], putting both where the caller wants them. False if there is no message now; what they hold
+    /// is then of no use.
+    #[inline]
+    pub fn recv_from_into(
+        &mut self,
+        pipes: &mut impl Pipes,
+        id: &mut RoutingId,
+        message: &mut Message,
+    ) -> bool {
+        if !self.incoming.recv_into(pipes, message) {
+            return false;
+        }
+        let sender = self.table.sender(self.incoming.source());
+        id.clone_from(sender.expect("only identified pipes are in the fair queue"));
+        true
     }
 
     /// Sends `message` to the peer known as `id`, or leaves it as it is.

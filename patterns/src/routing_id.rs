@@ -21,7 +21,6 @@ use crate::Frame;
 /// ```
 ///
 /// Takes 24 bytes; ids of up to 22 bytes are stored in it, longer ones are shared by reference count.
-#[derive(Clone)]
 pub struct RoutingId(Repr);
 
 #[derive(Clone)]
@@ -33,6 +32,13 @@ enum Repr {
 const SHORT: usize = 22;
 
 impl RoutingId {
+    /// What stands where an id is to be.
+    #[doc(hidden)]
+    pub const UNKNOWN: Self = Self(Repr::Short {
+        len: 0,
+        bytes: [0; SHORT],
+    });
+
     /// The most bytes that an id may have.
     pub const MAX_LEN: usize = 255;
 
@@ -90,6 +96,24 @@ impl RoutingId {
     /// The id as a frame, to put before a message.
     pub fn to_frame(&self) -> Frame {
         Frame::from(self.as_bytes())
+    }
+}
+
+impl Clone for RoutingId {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// A short id is copied into another where that is.
+    #[inline]
+    fn clone_from(&mut self, other: &Self) {
+        match (&mut self.0, &other.0) {
+            (Repr::Short { len, bytes }, Repr::Short { len: l, bytes: b }) => {
+                (*len, *bytes) = (*l, *b)
+            }
+            _ => *self = other.clone(),
+        }
     }
 }
 

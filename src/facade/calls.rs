@@ -150,7 +150,7 @@ impl Core {
 /// pieces that suit the error, and each would wait for two of those in which it was written.
 #[cold]
 #[inline(never)]
-fn not_received<E: From<RecvFailure>>(failure: RecvFailure) -> Result<Message, E> {
+pub(super) fn not_received<T, E: From<RecvFailure>>(failure: RecvFailure) -> Result<T, E> {
     Err(failure.into())
 }
 

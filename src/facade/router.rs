@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use highwater_patterns::{Message, Pattern, RoutingId, SocketType};
 
+use super::calls;
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
-use crate::socket::{RecvFailure, SendFailure, Wait};
+use crate::socket::{RecvFailure, Unsent, Wait};
 
 super::socket! {
     /// Talks to any number of peers, each by its [`RoutingId`].
@@ -71,7 +72,9 @@ impl Router {
     /// [`Undeliverable::Drop`](crate::Undeliverable::Drop) such messages are dropped and counted instead.
     #[inline]
     pub fn send_to(&self, id: &RoutingId, message: impl Into<Message>) -> Result<(), RouteError> {
-        Ok(self.route(Wait::No, id, message.into())?)
+        let mut message = message.into();
+        let outcome = self.route(Wait::No, id, &mut message);
+        outcome.map_err(|why| why.of(message).into())
     }
 
     /// As [`send_to`](Self::send_to), but waits at most `timeout` for room at this peer.
@@ -86,22 +89,19 @@ impl Router {
         message: impl Into<Message>,
         timeout: Duration,
     ) -> Result<(), RouteError> {
-        Ok(self.route(Wait::AtMost(timeout), id, message.into())?)
+        let mut message = message.into();
+        let outcome = self.route(Wait::AtMost(timeout), id, &mut message);
+        outcome.map_err(|why| why.of(message).into())
     }
 
-    #[inline]
-    fn route(&self, wait: Wait, id: &RoutingId, mut message: Message) -> Result<(), SendFailure> {
+    /// After a failure, `message` is as it was.
+    #[inline(never)]
+    fn route(&self, wait: Wait, id: &RoutingId, message: &mut Message) -> Result<(), Unsent> {
         self.core
-            .send_with(
-                wait,
-                &mut message,
-                |pattern, table, message| match pattern {
-                    Pattern::Router(rules) => rules.send_to(id, message, table),
-                    other => other.offer(message, table),
-                },
-            )
-            .map(|_| ())
-            .map_err(|why| why.of(message))
+            .send_with(wait, message, |pattern, table, message| match pattern {
+                Pattern::Router(rules) => rules.send_to(id, message, table).map(drop),
+                other => other.offer(message, table).map(drop),
+            })
     }
 
     /// The next message, from each peer in turn, and who sent it; waits until there is one.
@@ -137,9 +137,23 @@ impl Router {
 
     #[inline]
     fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<(RoutingId, Message), E> {
-        Ok(self.core.recv_with(wait, |pattern, table| match pattern {
-            Pattern::Router(rules) => rules.recv_from(table),
+        let (mut from, mut message) = (RoutingId::UNKNOWN, Message::EMPTY);
+        match self.next_into(wait, &mut from, &mut message) {
+            Ok(()) => Ok((from, message)),
+            Err(failure) => calls::not_received(failure),
+        }
+    }
+
+    #[inline(never)]
+    fn next_into(
+        &self,
+        wait: Wait,
+        from: &mut RoutingId,
+        message: &mut Message,
+    ) -> Result<(), RecvFailure> {
+        self.core.recv_with(wait, |pattern, table| match pattern {
+            Pattern::Router(rules) => rules.recv_from_into(table, from, message).then_some(()),
             _ => None,
-        })?)
+        })
     }
 }
