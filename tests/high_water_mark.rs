@@ -180,18 +180,38 @@ fn every_blocked_sender_goes_on_when_a_peer_connects(place: &Place) {
 }
 
 fn send_many_says_which_message_found_no_room(place: &Place) {
-    let push = Push::builder(&Context::new())
-        .send_high_water_mark(4)
-        .send_timeout(Duration::from_millis(20))
-        .linger(Linger::Discard)
-        .build();
-    push.connect(place.vacant()).expect("connecting");
-    let outcome = push.send_many((0..10).map(|number| number.to_string()));
-    assert_eq!(outcome, Err(SendError::Timeout("4".into())));
-    assert_eq!(push.stats().messages_sent, 4);
+    // A good many go to the pattern in one visit; the mark may lie before, at and behind the end of one.
+    for mark in [1, 4, 255, 256, 257, 600] {
+        let context = Context::new();
+        let push = Push::builder(&context)
+            .send_high_water_mark(mark)
+            .send_timeout(Duration::from_millis(20))
+            .linger(Linger::Discard)
+            .build();
+        let at = place.vacant();
+        push.connect(&*at).expect("connecting");
+        let outcome = push.send_many((0..1000).map(|number| number.to_string()));
+        assert_eq!(outcome, Err(SendError::Timeout(mark.to_string().into())));
+        assert_eq!(push.stats().queued_to_send, mark);
+
+        let pull = Pull::new(&context);
+        pull.bind(&*at).expect("bound");
+        for expected in 0..mark {
+            let message = pull.recv_timeout(PATIENCE).expect("received");
+            assert_eq!(number(&message), expected);
+        }
+        wait_until("all is accounted for", || push.stats().queued_to_send == 0);
+        assert_eq!(push.send_many((0..mark).map(|n| n.to_string())), Ok(mark));
+        assert_eq!(push.send_many(Vec::<Message>::new()), Ok(0));
+        for expected in 0..mark {
+            let message = pull.recv_timeout(PATIENCE).expect("received");
+            assert_eq!(number(&message), expected);
+        }
+        let sent = push.stats().messages_sent;
+        assert_eq!(sent, 2 * mark as u64, "each is counted, and no other");
+    }
 }
 
-/// The bound that the options document: both marks, two reads of 64 KiB, and what the kernel was allowed to hold.
 fn a_reader_that_stops_stops_the_sender_and_nothing_is_lost(place: &Place) {
     const MARK: usize = 10;
     const BODY: usize = 1024;

@@ -5,6 +5,7 @@
 //! Must not know: which pipe a message should take.
 
 mod full;
+mod news;
 mod waiting;
 #[cfg(test)]
 pub(super) use waiting::BURST;
@@ -307,24 +308,6 @@ impl Table {
         }
     }
 
-    /// The next send that succeeds has something to see to.
-    pub(super) fn tell(&mut self) {
-        self.news = true;
-    }
-
-    /// Whether a send that has succeeded has anything to see to: `take_newly_left`, `take_stranded`, `take_closed`,
-    /// `take_heavy`, or what it was told. Tells once.
-    #[inline]
-    pub(super) fn take_news(&mut self) -> bool {
-        std::mem::take(&mut self.news)
-    }
-
-    /// Whether that is so.
-    #[inline]
-    pub(crate) fn has_news(&self) -> bool {
-        self.news
-    }
-
     /// Whether [`take_closed`](Self::take_closed) would give any.
     pub(super) fn has_closed(&self) -> bool {
         !self.closed.is_empty()
@@ -357,35 +340,6 @@ impl Table {
     /// The socket has waited for input: what it sends next is an answer and goes out at once.
     pub(super) fn waited(&mut self) {
         self.pace.waited();
-    }
-
-    /// In a forked child, `message` has met a connection of the parent. Looks like a pipe that was closed, for which
-    /// senders look out anyway.
-    #[cold]
-    fn strand(&mut self, pipe: PipeId, message: &Message) {
-        self.stranded = Some(message.clone());
-        self.closed.push(pipe);
-        self.news = true;
-    }
-
-    /// A write to `pipe` has brought about something that this socket has to see to.
-    #[cold]
-    fn see_to(&mut self, pipe: PipeId, message: &Message, taken: bool) {
-        self.news = true;
-        if !taken && self.pace.is_stranded() {
-            self.strand(pipe, message);
-        }
-        if self.pace.take_left() {
-            self.leave(pipe);
-        }
-        if self.pace.take_lent() {
-            self.lent.push(pipe);
-        }
-    }
-
-    /// The message of which that was so; its pattern may have given it up.
-    pub(super) fn take_stranded(&mut self) -> Option<Message> {
-        self.stranded.take()
     }
 
     /// The next message of any size; subscriptions that nobody asked for are dropped.

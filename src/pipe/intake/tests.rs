@@ -1,0 +1,182 @@
+use highwater_patterns::{Message, PipeId};
+
+use super::*;
+use crate::pipe::testing::MemoryWire;
+use crate::pipe::{HighWater, Incoming, Outgoing};
+
+fn encoded(texts: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for text in texts {
+        zmtp::encode_message(&Message::from(*text), &mut bytes);
+    }
+    bytes
+}
+
+/// A pipe with a live wire whose reader is with the I/O thread.
+fn connected() -> (Arc<Pipe>, Arc<MemoryWire>, Intake) {
+    let unlimited = HighWater {
+        messages: None,
+        bytes: None,
+    };
+    let (outgoing, incoming) = (Outgoing::new(unlimited, false), Incoming::new(unlimited));
+    let pipe = Arc::new(Pipe::new(PipeId(1), None, outgoing, incoming));
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    wire.place_reader(Reader::new(None, Arc::default()));
+    pipe.outgoing.attach(wire.clone());
+    let mut intake = Intake::new(Arc::clone(&pipe), false);
+    intake.connected(wire.clone());
+    (pipe, wire, intake)
+}
+
+fn deliver(pipe: &Pipe, texts: &[&str]) {
+    pipe.incoming.deliver(Delivery::Chunk {
+        bytes: encoded(texts),
+        messages: texts.len(),
+    });
+}
+
+fn texts(intake: &mut Intake) -> Vec<String> {
+    std::iter::from_fn(|| match intake.next()? {
+        Received::Message(message) => Some(message.to_str().expect("text").to_owned()),
+        other => panic!("only messages were sent: {other:?}"),
+    })
+    .collect()
+}
+
+#[test]
+fn what_was_delivered_comes_before_what_a_borrowed_reader_reads() {
+    let (pipe, wire, mut intake) = connected();
+    deliver(&pipe, &["1", "2"]);
+    wire.feed(&encoded(&["3", "4"]));
+    assert!(intake.borrow_reader() && intake.fill());
+    assert_eq!(texts(&mut intake), ["1", "2", "3", "4"]);
+}
+
+/// The I/O thread is ahead: it has the next connection before the socket hears that the last is lost.
+#[test]
+fn what_a_borrowed_reader_has_read_outlives_the_connection_and_comes_before_the_next() {
+    let (pipe, wire, mut intake) = connected();
+    wire.feed(&encoded(&["1", "2"]));
+    assert!(intake.borrow_reader() && intake.fill());
+    pipe.incoming.connection_begins();
+    assert!(pipe.incoming.is_paused(), "it would overtake");
+    intake.disconnected();
+    assert!(pipe.incoming.is_paused());
+    let next = Arc::new(MemoryWire::taking(usize::MAX));
+    intake.connected(next.clone());
+    assert!(matches!(*next.take_duties(), [Duty::Resume]));
+    assert!(!pipe.incoming.is_paused());
+    deliver(&pipe, &["3"]);
+    assert_eq!(pipe.incoming.queued(), 3);
+    assert_eq!(texts(&mut intake), ["1", "2", "3"]);
+    assert_eq!((pipe.incoming.queued(), intake.messages()), (0, 3));
+}
+
+#[test]
+fn half_a_message_of_one_connection_is_not_joined_with_the_next() {
+    let half = {
+        let frames: Message = ["half a", "message"].into();
+        let mut bytes = Vec::new();
+        zmtp::encode_message(&frames, &mut bytes);
+        bytes.truncate(bytes.len() - 1);
+        bytes
+    };
+    let large = {
+        let mut bytes = Vec::new();
+        zmtp::encode_message(&Message::from(vec![b'x'; 10_000]), &mut bytes);
+        bytes.truncate(9000);
+        bytes
+    };
+    for cut in [half, large] {
+        for begin in [false, true] {
+            let (pipe, wire, mut intake) = connected();
+            wire.feed(&encoded(&["1", "2"]));
+            wire.feed(&cut);
+            assert!(intake.borrow_reader() && intake.fill());
+            if begin {
+                // The frames that are whole are taken off the buffer.
+                assert_eq!(texts(&mut intake), ["1", "2"]);
+            }
+            pipe.incoming.connection_begins();
+            intake.disconnected();
+            let next = Arc::new(MemoryWire::taking(usize::MAX));
+            next.place_reader(Reader::new(None, Arc::default()));
+            intake.connected(next.clone());
+            deliver(&pipe, &["3"]);
+            next.feed(&encoded(&["4"]));
+            assert!(intake.borrow_reader() && intake.fill());
+            let all = ["1", "2", "3", "4"];
+            assert_eq!(texts(&mut intake), all[if begin { 2 } else { 0 }..]);
+            assert_eq!(intake.messages(), 4);
+        }
+    }
+}
+
+#[test]
+fn what_a_reader_holds_is_not_lost_if_it_comes_back_too_late() {
+    let (pipe, wire, mut intake) = connected();
+    wire.feed(&encoded(&["1", "2"]));
+    assert!(intake.borrow_reader() && intake.fill());
+    wire.end();
+    intake.return_reader();
+    pipe.incoming.connection_begins();
+    intake.disconnected();
+    assert!(!intake.is_lent());
+    assert_eq!(texts(&mut intake), ["1", "2"]);
+}
+
+#[test]
+fn what_came_whole_before_the_end_of_the_stream_is_read() {
+    let (_, wire, mut intake) = connected();
+    wire.feed(&encoded(&["1", "2"]));
+    assert!(intake.borrow_reader() && intake.fill());
+    wire.end();
+    assert!(!intake.fill() && !intake.is_lent());
+    intake.disconnected();
+    assert_eq!(texts(&mut intake), ["1", "2"]);
+}
+
+#[test]
+fn what_is_given_up_is_counted_wherever_it_is() {
+    let (pipe, wire, mut intake) = connected();
+    deliver(&pipe, &["1", "2", "3"]);
+    assert!(intake.next().is_some());
+    deliver(&pipe, &["4"]);
+    wire.feed(&encoded(&["5", "6"]));
+    assert!(intake.borrow_reader() && intake.fill());
+    assert_eq!(intake.discard(), 5);
+}
+
+#[test]
+fn a_leader_answers_a_ping() {
+    let (pipe, wire, mut intake) = connected();
+    let mut ping = Vec::new();
+    zmtp::encode_ping(7, &mut ping);
+    wire.feed(&ping);
+    assert!(intake.borrow_reader() && intake.fill());
+    assert!(intake.next().is_none());
+    assert!(
+        wire.written().ends_with(b"\x04PONG"),
+        "{:?}",
+        wire.written()
+    );
+    assert!(
+        wire.take_duties()
+            .iter()
+            .any(|duty| matches!(duty, Duty::Ping(7)))
+    );
+    assert!(pipe.outgoing.push_always(&Message::from("x")));
+}
+
+#[test]
+fn garbage_in_the_hands_of_a_leader_ends_the_connection() {
+    let (_, wire, mut intake) = connected();
+    wire.feed(&[0xff; 64]);
+    assert!(intake.borrow_reader() && intake.fill());
+    assert!(intake.next().is_none() && !intake.is_lent());
+    assert!(
+        wire.take_duties()
+            .iter()
+            .any(|duty| matches!(duty, Duty::Failed(_)))
+    );
+}
