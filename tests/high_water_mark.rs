@@ -54,6 +54,14 @@ fn fill(push: &Push) -> usize {
     }
 }
 
+/// The next `count` messages are the numbers from 0 on.
+fn gets(pull: &Pull, count: usize) {
+    for expected in 0..count {
+        let message = pull.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(number(&message), expected);
+    }
+}
+
 fn a_push_without_an_endpoint_takes_nothing(_: &Place) {
     let push = Push::new(&Context::new());
     let parts = Message::from(["two", "parts"]);
@@ -84,10 +92,7 @@ fn a_peer_that_does_not_exist_yet_takes_exactly_the_mark(place: &Place) {
 
         let pull = Pull::new(&context);
         pull.bind(&*at).expect("bound");
-        for expected in 0..mark {
-            let message = pull.recv_timeout(PATIENCE).expect("received");
-            assert_eq!(number(&message), expected);
-        }
+        gets(&pull, mark);
         wait_until("everything is sent", || push.stats().queued_to_send == 0);
     }
 }
@@ -196,17 +201,11 @@ fn send_many_says_which_message_found_no_room(place: &Place) {
 
         let pull = Pull::new(&context);
         pull.bind(&*at).expect("bound");
-        for expected in 0..mark {
-            let message = pull.recv_timeout(PATIENCE).expect("received");
-            assert_eq!(number(&message), expected);
-        }
+        gets(&pull, mark);
         wait_until("all is accounted for", || push.stats().queued_to_send == 0);
         assert_eq!(push.send_many((0..mark).map(|n| n.to_string())), Ok(mark));
         assert_eq!(push.send_many(Vec::<Message>::new()), Ok(0));
-        for expected in 0..mark {
-            let message = pull.recv_timeout(PATIENCE).expect("received");
-            assert_eq!(number(&message), expected);
-        }
+        gets(&pull, mark);
         let sent = push.stats().messages_sent;
         assert_eq!(sent, 2 * mark as u64, "each is counted, and no other");
     }
