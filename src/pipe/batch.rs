@@ -65,29 +65,19 @@ impl Batch {
     /// Encodes `message` behind what is here.
     #[inline]
     pub(crate) fn push(&mut self, message: &Message) {
-        if !self.push_short(message) {
-            self.push_any(message);
-        }
-    }
-
-    /// As [`push`](Self::push), if `message` is short and there is space for it; false, and nothing, if not.
-    #[inline]
-    pub(super) fn push_short(&mut self, message: &Message) -> bool {
         let space = self.bytes.space::<SHORT_MESSAGE>();
-        let Some(len) = space.and_then(|space| encode_short(message, space)) else {
-            return false;
-        };
-        self.bytes.advance(len);
+        match space.and_then(|space| encode_short(message, space)) {
+            Some(len) => self.bytes.advance(len),
+            None => self.encode_any(message),
+        }
         self.messages += 1;
-        true
     }
 
-    /// Likewise, whatever `message` is.
+    /// Apart, so that nothing of it is in the way of a short message for which there is space.
     #[inline(never)]
-    pub(super) fn push_any(&mut self, message: &Message) {
+    fn encode_any(&mut self, message: &Message) {
         self.bytes.make_space(SHORT_MESSAGE);
         encode_message(message, self);
-        self.messages += 1;
     }
 
     /// Puts a large `body` before the byte at `position`.

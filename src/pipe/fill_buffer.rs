@@ -52,20 +52,23 @@ impl FillBuffer {
     }
 
     /// Sees to it that there is space for `count` more bytes.
-    #[cold]
+    #[inline]
     pub(super) fn make_space(&mut self, count: usize) {
         let least = self.filled + count;
         if self.bytes.len() < least {
-            self.bytes.resize(least.max(2 * self.bytes.len()), 0);
+            self.grow(least);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, least: usize) {
+        self.bytes.resize(least.max(2 * self.bytes.len()), 0);
     }
 
     /// Puts `bytes` behind what is in it.
     #[inline]
     pub(super) fn append(&mut self, bytes: &[u8]) {
-        if self.bytes.len() - self.filled < bytes.len() {
-            self.make_space(bytes.len());
-        }
+        self.make_space(bytes.len());
         let end = self.filled + bytes.len();
         self.bytes[self.filled..end].copy_from_slice(bytes);
         self.filled = end;

@@ -291,7 +291,7 @@ impl Core {
             let State { pattern, table, .. } = &mut *state;
             if let Some(taken) = read(pattern, table) {
                 self.lending.used();
-                if waiting.is_some() {
+                if let Some(waiting) = waiting {
                     self.has_waited_for_input(waiting);
                 }
                 state.leave();
@@ -365,8 +365,8 @@ impl Core {
 
     /// A receive has waited for the message that it has got.
     #[cold]
-    fn has_waited_for_input(&self, waiting: Option<WaitForInput>) {
-        if waiting.is_some_and(|waiting| waiting.has_waited) {
+    fn has_waited_for_input(&self, waiting: WaitForInput) {
+        if waiting.has_waited {
             // There may be more for one more of those who wait, or the links to lead.
             self.readable.notify(1);
         }

@@ -66,13 +66,6 @@ pub(crate) fn encode_message(message: &Message, sink: &mut impl FrameSink) {
     }
 }
 
-#[cfg(test)]
-/// How many bytes [`encode_message`] writes and shares for `message`, headers included.
-pub(crate) fn encoded_len(message: &Message) -> usize {
-    let frame_len = |frame: &highwater_patterns::Frame| header_len(frame.len()) + frame.len();
-    message.frames().iter().map(frame_len).sum()
-}
-
 /// What stands before a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
@@ -132,15 +125,6 @@ pub(super) fn write_header(flags: u8, body_len: usize, out: &mut impl FrameSink)
     }
 }
 
-#[cfg(test)]
-fn header_len(body_len: usize) -> usize {
-    if body_len <= usize::from(u8::MAX) {
-        SHORT_HEADER
-    } else {
-        LONG_HEADER
-    }
-}
-
 /// Another frame of the same message follows.
 pub(super) const MORE: u8 = 1;
 /// The length takes 8 bytes.
@@ -160,6 +144,16 @@ mod tests {
     use highwater_patterns::Frame;
 
     use super::*;
+
+    /// How many bytes [`encode_message`] writes and shares for `message`, headers included.
+    fn encoded_len(message: &Message) -> usize {
+        let header_len = |body_len| match u8::try_from(body_len) {
+            Ok(_) => SHORT_HEADER,
+            Err(_) => LONG_HEADER,
+        };
+        let frame_len = |frame: &Frame| header_len(frame.len()) + frame.len();
+        message.frames().iter().map(frame_len).sum()
+    }
 
     fn encoded(message: &Message) -> Vec<u8> {
         let mut out = Vec::new();

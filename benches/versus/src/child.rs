@@ -269,13 +269,9 @@ async fn count_all(job: &Job, socket: &mut impl Socket, size: usize) -> Outcome<
     count(job, size, async |wanted| take(socket, size, wanted).await).await
 }
 
+/// Sends `body` until the process is killed.
 async fn stream(socket: &mut impl Socket, body: &[u8]) -> Outcome<()> {
-    loop {
-        match socket.send_blocking(body) {
-            Some(outcome) => outcome?,
-            None => socket.send(body).await?,
-        }
-    }
+    send_some(socket, body, usize::MAX).await
 }
 
 /// Receives `wanted` messages.

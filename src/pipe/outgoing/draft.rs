@@ -36,19 +36,7 @@ impl Draft {
             return pipe.push(message, pace, self);
         }
         self.room -= 1;
-        // Nothing but this path calls anything, and then as the last it does: so it needs to save nothing.
-        if !self.batch.push_short(message) {
-            return self.push_any(message, pipe, pace);
-        }
-        if self.batch.gathered() >= pace.batch_bytes() {
-            return pipe.write_draft(pace, self);
-        }
-        true
-    }
-
-    #[inline(never)]
-    fn push_any(&mut self, message: &Message, pipe: &Outgoing, pace: &mut Pace) -> bool {
-        self.batch.push_any(message);
+        self.batch.push(message);
         if self.batch.gathered() >= pace.batch_bytes() {
             return pipe.write_draft(pace, self);
         }

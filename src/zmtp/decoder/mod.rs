@@ -33,8 +33,6 @@ pub(crate) const MAX_COMMAND: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Decoder {
     max_message_size: usize,
-    /// The longest body of a short message.
-    max_short: usize,
     /// The frames so far of the message under way.
     frames: Vec<Frame>,
     /// The bytes in the bodies of `frames`.
@@ -62,10 +60,8 @@ impl Decoder {
     pub(crate) fn new(max_message_size: Option<usize>) -> Self {
         // A vector cannot hold more than this.
         const MOST: usize = isize::MAX as usize;
-        let max_message_size = max_message_size.map_or(MOST, |max| max.min(MOST));
         Self {
-            max_message_size,
-            max_short: max_message_size.min(INLINE_CAPACITY),
+            max_message_size: max_message_size.map_or(MOST, |max| max.min(MOST)),
             frames: Vec::new(),
             size: 0,
             large: None,
@@ -92,7 +88,8 @@ impl Decoder {
     ) -> Option<(&'a [u8; INLINE_CAPACITY], usize)> {
         let [flags, len, body @ ..] = input;
         let len = usize::from(*len);
-        (*flags == 0 && len <= self.max_short && self.is_between_messages()).then_some((body, len))
+        let is_short = len <= INLINE_CAPACITY && len <= self.max_message_size;
+        (*flags == 0 && is_short && self.is_between_messages()).then_some((body, len))
     }
 
     /// The body of the message at the front of `input`, if it is one whole frame of at most [`LARGE_BODY`] bytes, and the
