@@ -181,7 +181,7 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
         Scenario::PubSub { .. } | Scenario::Topics { .. } => unreachable!("they are shows"),
         Scenario::ConnectStorm { connections } => {
             let messages = connections * STORM_MESSAGES;
-            take(&mut socket, STORM_SIZE, messages).await?;
+            socket.recv_all(STORM_SIZE, messages).await?;
             tell(Report::Count {
                 messages: messages as u64,
                 nanos: 0,
@@ -266,34 +266,15 @@ async fn stay<T>(_kept: T) -> Outcome<()> {
 
 /// Counts the messages of `size` bytes that `socket` receives.
 async fn count_all(job: &Job, socket: &mut impl Socket, size: usize) -> Outcome<()> {
-    count(job, size, async |wanted| take(socket, size, wanted).await).await
+    count(job, size, async |wanted| {
+        socket.recv_all(size, wanted).await
+    })
+    .await
 }
 
 /// Sends `body` until the process is killed.
 async fn stream(socket: &mut impl Socket, body: &[u8]) -> Outcome<()> {
-    send_some(socket, body, usize::MAX).await
-}
-
-/// Receives `wanted` messages.
-async fn take(socket: &mut impl Socket, size: usize, wanted: usize) -> Outcome<()> {
-    for _ in 0..wanted {
-        let length = match socket.recv_blocking() {
-            Some(outcome) => outcome?,
-            None => socket.recv().await?,
-        };
-        check(length, size)?;
-    }
-    Ok(())
-}
-
-fn check(length: usize, size: usize) -> Outcome<()> {
-    if length == size {
-        Ok(())
-    } else {
-        Err(Failure::broken(format!(
-            "a message of {length} bytes, not {size}"
-        )))
-    }
+    socket.send_all(body, usize::MAX).await
 }
 
 /// Counts what arrives: `receive` is asked for a number of messages again and again.
@@ -331,18 +312,18 @@ async fn pipeline<S: Socket>(job: &Job, dealers: &mut [S], size: usize) -> Outco
     const HALF: usize = WINDOW / 2;
     let body = vec![b'.'; size];
     for dealer in dealers.iter_mut() {
-        send_some(dealer, &body, WINDOW).await?;
+        send_burst(dealer, &body, WINDOW).await?;
     }
     let mut turn = 0;
     let mut left = HALF;
     count(job, size, async |mut wanted| {
         while wanted > 0 {
             let now = wanted.min(left);
-            take(&mut dealers[turn], size, now).await?;
+            dealers[turn].recv_all(size, now).await?;
             wanted -= now;
             left -= now;
             if left == 0 {
-                send_some(&mut dealers[turn], &body, HALF).await?;
+                send_burst(&mut dealers[turn], &body, HALF).await?;
                 turn = (turn + 1) % dealers.len();
                 left = HALF;
             }
@@ -352,13 +333,8 @@ async fn pipeline<S: Socket>(job: &Job, dealers: &mut [S], size: usize) -> Outco
     .await
 }
 
-async fn send_some(socket: &mut impl Socket, body: &[u8], messages: usize) -> Outcome<()> {
-    for _ in 0..messages {
-        match socket.send_blocking(body) {
-            Some(outcome) => outcome?,
-            None => socket.send(body).await?,
-        }
-    }
+async fn send_burst(socket: &mut impl Socket, body: &[u8], messages: usize) -> Outcome<()> {
+    socket.send_all(body, messages).await?;
     socket.flush().await
 }
 
@@ -394,7 +370,7 @@ async fn time_round_trips(job: &Job, req: &mut impl Socket, size: usize) -> Outc
 async fn round_trip(req: &mut impl Socket, body: &[u8]) -> Outcome<()> {
     req.send(body).await?;
     req.flush().await?;
-    take(req, body.len(), 1).await
+    req.recv_all(body.len(), 1).await
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Job, check, count};
-use crate::peers::{Outcome, Peer, Socket};
+use super::{Job, count};
+use crate::peers::{Outcome, Peer, Socket, check};
 use crate::plan::{Scenario, TOPIC_SUBSCRIBERS};
 
 /// What is published, and who wants what.

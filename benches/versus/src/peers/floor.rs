@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready};
+use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each};
 
 #[derive(Clone)]
 pub(super) struct Floor {
@@ -117,12 +117,12 @@ impl Peer for Floor {
 }
 
 impl Socket for FloorSocket {
-    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
-        Some(match self {
-            Self::Stream(stream) => stream.send(body).map_err(Failure::from),
-            Self::Channel(channel) => channel.sender.send(body.to_vec()).map_err(Failure::from),
+    async fn send_all(&mut self, body: &[u8], messages: usize) -> Outcome<()> {
+        match self {
+            Self::Stream(stream) => send_each(messages, || stream.send(body)),
+            Self::Channel(channel) => send_each(messages, || channel.sender.send(body.to_vec())),
             Self::Listening(_) => Err(Failure::broken("nobody has connected".into())),
-        })
+        }
     }
 
     async fn flush(&mut self) -> Outcome<()> {
@@ -132,21 +132,22 @@ impl Socket for FloorSocket {
         }
     }
 
-    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
-        if let Self::Listening(listener) = self {
-            match listener.accept() {
-                Ok(stream) => *self = Self::Stream(stream),
-                Err(error) => return Some(Err(error.into())),
-            }
+    async fn recv(&mut self) -> Outcome<usize> {
+        match self.accepted()? {
+            Self::Stream(stream) => Ok(stream.recv()?),
+            Self::Channel(channel) => Ok(channel.receiver.recv()?.len()),
+            Self::Listening(_) => Err(Failure::broken("nobody has connected".into())),
         }
-        Some(match self {
-            Self::Stream(stream) => stream.recv().map_err(Failure::from),
-            Self::Channel(channel) => {
-                let body = channel.receiver.recv();
-                body.map(|body| body.len()).map_err(Failure::from)
+    }
+
+    async fn recv_all(&mut self, size: usize, messages: usize) -> Outcome<()> {
+        match self.accepted()? {
+            Self::Stream(stream) => recv_each(size, messages, || stream.recv()),
+            Self::Channel(Channel { receiver, .. }) => {
+                recv_each(size, messages, || receiver.recv().map(|body| body.len()))
             }
             Self::Listening(_) => Err(Failure::broken("nobody has connected".into())),
-        })
+        }
     }
 
     async fn echo(&mut self) -> Outcome<()> {
@@ -157,6 +158,16 @@ impl Socket for FloorSocket {
 
     async fn subscribe(&mut self, _prefix: &str) -> Outcome<()> {
         Err(Failure::unsupported("the floor has no subscriptions"))
+    }
+}
+
+impl FloorSocket {
+    /// Itself, once the peer that it listens for is there.
+    fn accepted(&mut self) -> Outcome<&mut Self> {
+        if let Self::Listening(listener) = self {
+            *self = Self::Stream(listener.accept()?);
+        }
+        Ok(self)
     }
 }
 

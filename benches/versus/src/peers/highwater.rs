@@ -2,7 +2,9 @@
 
 use highwater::{Context, Dealer, Endpoint, Message, Pub, Pull, Push, Rep, Req, Router, Sub};
 
-use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready, send_high_water};
+use super::{
+    Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each, send_high_water,
+};
 
 #[derive(Clone)]
 pub(super) struct Highwater {
@@ -65,6 +67,20 @@ impl Highwater {
     }
 }
 
+impl HighwaterSocket {
+    fn receive(&mut self) -> Outcome<usize> {
+        Ok(match self {
+            Self::Pull(socket) => socket.recv()?.first().len(),
+            Self::Req(_, reply) => *reply,
+            Self::Dealer(socket) => socket.recv()?.first().len(),
+            Self::Sub(socket) => socket.recv()?.first().len(),
+            Self::Push(_) | Self::Rep(_) | Self::Router(_) | Self::Pub(_) => {
+                return Err(Failure::unsupported("this role does not receive"));
+            }
+        })
+    }
+}
+
 impl Peer for Highwater {
     type Socket = HighwaterSocket;
 
@@ -109,33 +125,36 @@ impl Peer for Highwater {
 }
 
 impl Socket for HighwaterSocket {
-    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
-        Some(match self {
-            Self::Push(socket) => socket.send(body).map_err(Failure::from),
-            Self::Req(socket, reply) => socket
-                .request(body)
-                .map(|answer| *reply = answer.first().len())
-                .map_err(Failure::from),
-            Self::Dealer(socket) => socket.send(body).map_err(Failure::from),
-            Self::Pub(socket) => socket.send(body).map(drop).map_err(Failure::from),
+    async fn send_all(&mut self, body: &[u8], messages: usize) -> Outcome<()> {
+        match self {
+            Self::Push(socket) => send_each(messages, || socket.send(body)),
+            Self::Req(socket, reply) => send_each(messages, || {
+                let answer = socket.request(body)?;
+                *reply = answer.first().len();
+                Outcome::Ok(())
+            }),
+            Self::Dealer(socket) => send_each(messages, || socket.send(body)),
+            Self::Pub(socket) => send_each(messages, || socket.send(body)),
             Self::Pull(_) | Self::Rep(_) | Self::Router(_) | Self::Sub(_) => {
                 Err(Failure::unsupported("this role does not send"))
             }
-        })
+        }
     }
 
-    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
-        let received = match self {
-            Self::Pull(socket) => socket.recv(),
-            Self::Req(_, reply) => return Some(Ok(*reply)),
-            Self::Dealer(socket) => socket.recv(),
-            Self::Sub(socket) => socket.recv(),
-            Self::Push(_) | Self::Rep(_) | Self::Router(_) | Self::Pub(_) => {
-                return Some(Err(Failure::unsupported("this role does not receive")));
+    async fn recv(&mut self) -> Outcome<usize> {
+        self.receive()
+    }
+
+    async fn recv_all(&mut self, size: usize, messages: usize) -> Outcome<()> {
+        match self {
+            Self::Pull(socket) => {
+                recv_each(size, messages, || Outcome::Ok(socket.recv()?.first().len()))
             }
-        };
-        let length = received.map(|message| message.first().len());
-        Some(length.map_err(Failure::from))
+            Self::Dealer(socket) => {
+                recv_each(size, messages, || Outcome::Ok(socket.recv()?.first().len()))
+            }
+            other => recv_each(size, messages, || other.receive()),
+        }
     }
 
     async fn echo(&mut self) -> Outcome<()> {

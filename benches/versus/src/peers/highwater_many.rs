@@ -5,7 +5,7 @@
 use highwater::{Message, Pull, Push};
 
 use super::highwater::{Highwater, HighwaterSocket};
-use super::{Failure, Outcome, Peer, Role, Socket, ready};
+use super::{Failure, Outcome, Peer, Role, Socket, ready, recv_each};
 
 #[derive(Clone)]
 pub(super) struct HighwaterMany {
@@ -13,8 +13,7 @@ pub(super) struct HighwaterMany {
 }
 
 pub(super) enum HighwaterManySocket {
-    /// And what waits to be sent.
-    Push(Push, Vec<Message>),
+    Push(Push),
     /// And what was received at once, and how many of it have been told of.
     Pull(Pull, Vec<Message>, usize),
 }
@@ -31,10 +30,12 @@ impl HighwaterMany {
 }
 
 fn many(plain: HighwaterSocket) -> Outcome<HighwaterManySocket> {
-    let batch = Vec::with_capacity(BATCH);
     match plain {
-        HighwaterSocket::Push(socket) => Ok(HighwaterManySocket::Push(socket, batch)),
-        HighwaterSocket::Pull(socket) => Ok(HighwaterManySocket::Pull(socket, batch, 0)),
+        HighwaterSocket::Push(socket) => Ok(HighwaterManySocket::Push(socket)),
+        HighwaterSocket::Pull(socket) => {
+            let batch = Vec::with_capacity(BATCH);
+            Ok(HighwaterManySocket::Pull(socket, batch, 0))
+        }
         _ => Err(Failure::unsupported("measured with PUSH and PULL")),
     }
 }
@@ -62,38 +63,34 @@ impl Peer for HighwaterMany {
 }
 
 impl Socket for HighwaterManySocket {
-    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
-        let Self::Push(socket, batch) = self else {
-            return Some(Err(Failure::unsupported("this role does not send")));
+    async fn send_all(&mut self, body: &[u8], messages: usize) -> Outcome<()> {
+        let Self::Push(socket) = self else {
+            return Err(Failure::unsupported("this role does not send"));
         };
-        batch.push(body.into());
-        if batch.len() < BATCH {
-            return Some(Ok(()));
-        }
-        let sent = socket.send_many(batch.drain(..));
-        Some(sent.map(drop).map_err(Failure::from))
-    }
-
-    async fn flush(&mut self) -> Outcome<()> {
-        if let Self::Push(socket, batch) = self {
-            socket.send_many(batch.drain(..))?;
+        let mut left = messages;
+        while left > 0 {
+            left -= socket.send_many(std::iter::repeat_n(body, left.min(BATCH)))?;
         }
         Ok(())
     }
 
-    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
+    async fn recv(&mut self) -> Outcome<usize> {
+        Err(Failure::unsupported("it receives many messages at once"))
+    }
+
+    async fn recv_all(&mut self, size: usize, messages: usize) -> Outcome<()> {
         let Self::Pull(socket, batch, told) = self else {
-            return Some(Err(Failure::unsupported("this role does not receive")));
+            return Err(Failure::unsupported("this role does not receive"));
         };
-        if *told == batch.len() {
-            batch.clear();
-            *told = 0;
-            if let Err(error) = socket.recv_many(batch, BATCH) {
-                return Some(Err(error.into()));
+        recv_each(size, messages, || {
+            if *told == batch.len() {
+                batch.clear();
+                *told = 0;
+                socket.recv_many(batch, BATCH)?;
             }
-        }
-        *told += 1;
-        Some(Ok(batch[*told - 1].first().len()))
+            *told += 1;
+            Outcome::Ok(batch[*told - 1].first().len())
+        })
     }
 
     async fn echo(&mut self) -> Outcome<()> {

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{HIGH_WATER, Outcome, Peer, Role, Socket, ready, send_high_water};
+use super::{
+    HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each, send_high_water,
+};
 use crate::peers::Failure;
 
 #[derive(Clone)]
@@ -72,6 +74,13 @@ impl Contexts {
     }
 }
 
+impl LibzmqSocket {
+    fn receive(&mut self) -> zmq::Result<usize> {
+        self.socket.recv(&mut self.message, 0)?;
+        Ok(self.message.len())
+    }
+}
+
 impl Peer for Libzmq {
     type Socket = LibzmqSocket;
 
@@ -100,13 +109,16 @@ impl Peer for Libzmq {
 }
 
 impl Socket for LibzmqSocket {
-    fn send_blocking(&mut self, body: &[u8]) -> Option<Outcome<()>> {
-        Some(self.socket.send(body, 0).map_err(Failure::from))
+    async fn send_all(&mut self, body: &[u8], messages: usize) -> Outcome<()> {
+        send_each(messages, || self.socket.send(body, 0))
     }
 
-    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
-        let received = self.socket.recv(&mut self.message, 0);
-        Some(received.map(|()| self.message.len()).map_err(Failure::from))
+    async fn recv(&mut self) -> Outcome<usize> {
+        Ok(self.receive()?)
+    }
+
+    async fn recv_all(&mut self, size: usize, messages: usize) -> Outcome<()> {
+        recv_each(size, messages, || self.receive())
     }
 
     async fn echo(&mut self) -> Outcome<()> {

@@ -77,17 +77,23 @@ pub(crate) trait Peer: Clone + Send + 'static {
 }
 
 /// A socket of any role; what its role does not have is not called.
+///
+/// A stream goes through [`send_all`](Self::send_all) and [`recv_all`](Self::recv_all), each message by a call of its own to
+/// the library. A library that needs but a few nanoseconds for a message implements these with a loop for each role, so
+/// that the choice of the role, and a future, are paid once and not for each message; others need only
+/// [`send`](Self::send) and [`recv`](Self::recv).
 pub(crate) trait Socket {
-    /// Sends one message; waits while there is no room. Of a library whose calls block, which implements this instead of
-    /// [`send`](Self::send): a future, though ready at once, costs as much as the best of them need for a message.
-    fn send_blocking(&mut self, _body: &[u8]) -> Option<Outcome<()>> {
-        None
+    /// Sends one message; waits while there is no room.
+    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
+        self.send_all(body, 1).await
     }
 
-    /// The same, of any library.
-    async fn send(&mut self, body: &[u8]) -> Outcome<()> {
-        let outcome = self.send_blocking(body);
-        outcome.unwrap_or_else(|| Err(Failure::unsupported("it does not send")))
+    /// Sends `body` so many times.
+    async fn send_all(&mut self, body: &[u8], messages: usize) -> Outcome<()> {
+        for _ in 0..messages {
+            self.send(body).await?;
+        }
+        Ok(())
     }
 
     /// Lets go what `send` may have kept back to batch it.
@@ -95,15 +101,15 @@ pub(crate) trait Socket {
         Ok(())
     }
 
-    /// Waits for one message: the length of its body. Of a library whose calls block, as above.
-    fn recv_blocking(&mut self) -> Option<Outcome<usize>> {
-        None
-    }
+    /// Waits for one message: the length of its body.
+    async fn recv(&mut self) -> Outcome<usize>;
 
-    /// The same, of any library.
-    async fn recv(&mut self) -> Outcome<usize> {
-        let outcome = self.recv_blocking();
-        outcome.unwrap_or_else(|| Err(Failure::unsupported("it does not receive")))
+    /// Waits for so many messages, each with a body of `size` bytes.
+    async fn recv_all(&mut self, size: usize, messages: usize) -> Outcome<()> {
+        for _ in 0..messages {
+            check(self.recv().await?, size)?;
+        }
+        Ok(())
     }
 
     /// REP and ROUTER: sends at least one message back to where it came from.
@@ -150,6 +156,39 @@ impl<E: Error> From<E> for Failure {
     #[cold]
     fn from(error: E) -> Self {
         Self::broken(error.to_string())
+    }
+}
+
+/// Calls `receive`, which gives the length of a body, so many times.
+fn recv_each<E: Into<Failure>>(
+    size: usize,
+    messages: usize,
+    mut receive: impl FnMut() -> Result<usize, E>,
+) -> Outcome<()> {
+    for _ in 0..messages {
+        check(receive().map_err(Into::into)?, size)?;
+    }
+    Ok(())
+}
+
+/// Calls `send` so many times.
+fn send_each<T, E: Into<Failure>>(
+    messages: usize,
+    mut send: impl FnMut() -> Result<T, E>,
+) -> Outcome<()> {
+    for _ in 0..messages {
+        send().map_err(Into::into)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn check(length: usize, size: usize) -> Outcome<()> {
+    if length == size {
+        Ok(())
+    } else {
+        Err(Failure::broken(format!(
+            "a message of {length} bytes, not {size}"
+        )))
     }
 }
 

@@ -12,7 +12,7 @@ use monocoque::zmq::{
     SocketOptions, SubSocket,
 };
 
-use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, send_high_water};
+use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, check, send_high_water};
 
 /// Its runtime belongs to the thread that waits on it.
 #[derive(Clone)]
@@ -226,6 +226,10 @@ async fn serve(mut router: RouterSocket) {
     }
 }
 
+fn closed() -> Failure {
+    Failure::broken("the connection was closed".into())
+}
+
 impl Socket for MonocoqueSocket {
     async fn send(&mut self, body: &[u8]) -> Outcome<()> {
         let body = Bytes::copy_from_slice(body);
@@ -241,6 +245,27 @@ impl Socket for MonocoqueSocket {
                 socket.send_frames(&[body]).await?;
             }
             _ => return Err(Failure::unsupported("this role does not send")),
+        }
+        Ok(())
+    }
+
+    async fn send_all(&mut self, body: &[u8], messages: usize) -> Outcome<()> {
+        match &mut self.socket {
+            Kind::Push(stream) => on!(stream, socket => {
+                for _ in 0..messages {
+                    socket.send_one(Bytes::copy_from_slice(body)).await?;
+                }
+            }),
+            Kind::Dealer(socket) => {
+                for _ in 0..messages {
+                    socket.send_buffered(vec![Bytes::copy_from_slice(body)])?;
+                }
+            }
+            _ => {
+                for _ in 0..messages {
+                    self.send(body).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -280,8 +305,36 @@ impl Socket for MonocoqueSocket {
         if open {
             Ok(frames.first().map_or(0, Bytes::len))
         } else {
-            Err(Failure::broken("the connection was closed".into()))
+            Err(closed())
         }
+    }
+
+    async fn recv_all(&mut self, size: usize, messages: usize) -> Outcome<()> {
+        if let Kind::Listening(..) = self.socket {
+            self.accept().await?;
+        }
+        // One message after the other from a socket whose type is known.
+        macro_rules! each {
+            ($socket:ident) => {
+                for _ in 0..messages {
+                    let frames = &mut self.frames;
+                    if !$socket.try_recv_into(frames)? && !$socket.recv_into(frames).await? {
+                        return Err(closed());
+                    }
+                    check(frames.first().map_or(0, Bytes::len), size)?;
+                }
+            };
+        }
+        match &mut self.socket {
+            Kind::Pull(stream) => on!(stream, socket => each!(socket)),
+            Kind::Dealer(socket) => each!(socket),
+            _ => {
+                for _ in 0..messages {
+                    check(self.recv().await?, size)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn echo(&mut self) -> Outcome<()> {
@@ -291,7 +344,7 @@ impl Socket for MonocoqueSocket {
         };
         on!(stream, socket => {
             if !socket.recv_into(&mut self.frames).await? {
-                return Err(Failure::broken("the connection was closed".into()));
+                return Err(closed());
             }
             Ok(socket.send(std::mem::take(&mut self.frames)).await?)
         })
