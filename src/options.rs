@@ -253,7 +253,8 @@ options! {
     /// Takes effect on later binds and connects.
     routing_id: Option<RoutingId> = None, live;
 
-    /// The kernel's send buffer, in bytes; `None` to leave it to the system (default), which is usually best.
+    /// The kernel's send buffer, in bytes; `None` to leave it to the system (default), which is usually best. Only over ipc
+    /// half a MiB is asked for then: the system gives less than a batch, and never adapts it.
     ///
     /// Takes effect on later binds and connects.
     send_buffer: Option<usize> = None, live;
