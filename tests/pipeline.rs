@@ -7,7 +7,10 @@ use std::sync::mpsc;
 use highwater::{Context, Pull, Push};
 use support::{PATIENCE, Place, joined, over_every_transport};
 
-over_every_transport!(a_stream_that_pauses_anywhere_arrives_without_another_call);
+over_every_transport!(
+    a_stream_that_pauses_anywhere_arrives_without_another_call,
+    many_messages_received_at_once_are_in_order_and_not_too_many,
+);
 
 #[test]
 fn a_stream_of_small_then_large_messages_arrives_whole_and_in_order() {
@@ -79,4 +82,53 @@ fn a_stream_that_pauses_anywhere_arrives_without_another_call(place: &Place) {
         arrived.send(()).expect("the sender waits");
     }
     joined(sender);
+}
+
+fn many_messages_received_at_once_are_in_order_and_not_too_many(place: &Place) {
+    const COUNT: usize = 3_000;
+    const MOST: usize = 64;
+    const ENOUGH: usize = 128 * 1024;
+    let context = Context::new();
+    let pull = Pull::builder(&context).receive_timeout(PATIENCE).build();
+    let push = Push::new(&context);
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    let length = |number: usize| if number % 100 < 40 { 20_000 } else { 20 };
+    let message = move |number: usize| vec![number as u8; length(number)];
+    let sender =
+        std::thread::spawn(move || (0..COUNT).try_for_each(|number| push.send(message(number))));
+    let mut all = Vec::new();
+    while all.len() < COUNT {
+        let before = all.len();
+        let taken = pull.recv_many(&mut all, MOST).expect("received");
+        assert_eq!(all.len(), before + taken);
+        assert!((1..=MOST).contains(&taken));
+        let but_one: usize = (before..before + taken - 1).map(length).sum();
+        assert!(but_one < ENOUGH, "{but_one} bytes were not enough");
+    }
+    for (number, received) in all.iter().enumerate() {
+        assert_eq!(*received, message(number), "message {number}");
+    }
+    joined(sender).expect("sent");
+}
+
+#[test]
+fn as_many_as_are_there_and_asked_for_are_received_at_once() {
+    let context = Context::new();
+    let pull = Pull::new(&context);
+    let push = Push::new(&context);
+    push.connect(pull.bind("inproc://many").expect("bound"))
+        .expect("connecting");
+    push.send_many((0..10u8).map(|number| vec![number]))
+        .expect("sent");
+    let mut all = Vec::new();
+    assert_eq!(pull.recv_many(&mut all, 0), Ok(0));
+    assert_eq!(pull.recv_many(&mut all, 4), Ok(4));
+    assert_eq!(pull.recv_many(&mut all, 64), Ok(6));
+    assert!(
+        all.iter().eq((0..10u8)
+            .map(|number| vec![number])
+            .collect::<Vec<_>>()
+            .iter())
+    );
 }

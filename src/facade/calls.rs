@@ -9,6 +9,10 @@ use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Unsent, Wait};
 /// So many messages of many are sent before the socket asks in which process it is.
 const MOST_IN_A_VISIT: usize = 256;
 
+/// With so many bytes of bodies, messages received at once are enough. More leave the processor's cache before anybody
+/// looks at them; and memory that is used and freed so much at a time, glibc gives back to the system each time.
+const ENOUGH_AT_ONCE: usize = 128 * 1024;
+
 impl Core {
     #[inline]
     pub(super) fn publish<E: From<SendFailure>>(
@@ -131,15 +135,15 @@ impl Core {
         }
         self.recv_with(Wait::Configured, |pattern, table| {
             let before = into.len();
-            while into.len() - before < most {
+            let mut bytes = 0;
+            while into.len() - before < most && bytes < ENOUGH_AT_ONCE {
                 into.push(Message::EMPTY);
-                let there = into
-                    .last_mut()
-                    .is_some_and(|last| pattern.recv_into(table, last));
-                if !there {
+                let last = into.len() - 1;
+                if !pattern.recv_into(table, &mut into[last]) {
                     into.pop();
                     break;
                 }
+                bytes += into[last].size();
             }
             (into.len() > before).then_some(into.len() - before)
         })

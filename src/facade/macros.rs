@@ -278,6 +278,9 @@ macro_rules! receives {
             /// Waits for a message, then takes it and those that are there with it, `most` at the most, taking the
             /// socket's lock once; puts them behind what `into` holds and says how many they were.
             ///
+            /// Once their bodies come to 128 KiB, more are left to the next call: large messages are not received faster
+            /// by the dozen.
+            ///
             /// # Errors
             ///
             /// [`RecvError`](crate::RecvError), if there was none.
