@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::mpsc;
 
-use highwater::{Context, Pull, Push};
+use highwater::{Context, Message, Pull, Push};
 use support::{PATIENCE, Place, joined, over_every_transport};
 
 over_every_transport!(
@@ -125,10 +125,6 @@ fn as_many_as_are_there_and_asked_for_are_received_at_once() {
     assert_eq!(pull.recv_many(&mut all, 0), Ok(0));
     assert_eq!(pull.recv_many(&mut all, 4), Ok(4));
     assert_eq!(pull.recv_many(&mut all, 64), Ok(6));
-    assert!(
-        all.iter().eq((0..10u8)
-            .map(|number| vec![number])
-            .collect::<Vec<_>>()
-            .iter())
-    );
+    let sent: Vec<Message> = (0..10u8).map(|number| vec![number].into()).collect();
+    assert_eq!(all, sent);
 }
