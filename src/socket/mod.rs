@@ -13,6 +13,7 @@
 
 mod control;
 mod endpoints;
+mod events;
 mod full;
 mod leader;
 pub(crate) mod left;
@@ -26,15 +27,12 @@ mod tests;
 mod wait;
 mod watch;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
-use highwater_patterns::{
-    Admission, AdmissionRefusal, Afterlife, Pattern, PatternOptions, Peer, PipeId, Pipes,
-    SocketType,
-};
+use highwater_patterns::{Pattern, PatternOptions, SocketType};
 
 pub(crate) use lookout::USUAL_LIMIT;
 pub use retire::Retirement;
@@ -45,14 +43,14 @@ pub(crate) use watch::Watch;
 
 use crate::context::Hub;
 use crate::engine::Seats;
-use crate::error::{LinkError, WaitError};
+use crate::error::WaitError;
 use crate::monitor::EventKind;
 use crate::options::{self, OptionError, Options};
 use crate::origin::Origin;
 use crate::peer::PeerInfo;
-use crate::pipe::{Lending, PipeEvent, SocketSide};
+use crate::pipe::{Lending, PipeEvent};
 use crate::stats::{Stats, Telemetry};
-use crate::sync::{self, Combine, Room};
+use crate::sync::{self, Room};
 use endpoints::Endpoints;
 use leader::LeaderWake;
 use lookout::Lookout;
@@ -213,187 +211,6 @@ impl Core {
         self.hub.origin()
     }
 
-    fn happen(&self, state: &mut State, event: PipeEvent) {
-        let State {
-            pattern,
-            table,
-            options,
-            endpoints,
-            ..
-        } = state;
-        table.settle();
-        match event {
-            PipeEvent::Wanted => {}
-            PipeEvent::Attached(pipe) => {
-                let id = pipe.id;
-                let is_late = pipe.through.is_some_and(|key| !endpoints.has(key));
-                table.attach(pipe);
-                if is_late {
-                    // Its endpoint has gone meanwhile, and so does this: its pattern never hears of it.
-                    table.remove(id);
-                    return;
-                }
-                // What the marks were when it was made may be long ago.
-                table.set_limits(id, options.send_limit(), options.receive_limit());
-                self.attached(state, id);
-            }
-            PipeEvent::AttachedInproc(end) => {
-                let id = end.id();
-                table.attach_inproc(end);
-                table.set_limits(id, options.send_limit(), options.receive_limit());
-                self.attached(state, id);
-            }
-            PipeEvent::Connected { pipe, wire, peer } => {
-                if table.connect(pipe, wire, Arc::clone(&peer)) {
-                    self.connected(state, pipe, &peer);
-                    self.sweep(state);
-                }
-            }
-            PipeEvent::Joined {
-                pipe,
-                incoming,
-                peer,
-            } => {
-                if table.join(pipe, incoming, Arc::clone(&peer)) {
-                    table.set_limits(pipe, options.send_limit(), options.receive_limit());
-                    if table.announce(pipe) {
-                        self.attached(state, pipe);
-                    }
-                    self.connected(state, pipe, &peer);
-                }
-            }
-            PipeEvent::Disconnected { pipe, ends } => {
-                if table.disconnect(pipe, ends, LinkError::PeerClosed) {
-                    let afterwards = if ends {
-                        Afterlife::Ends
-                    } else {
-                        Afterlife::Reconnects
-                    };
-                    pattern.disconnected(pipe, afterwards, table);
-                    pattern.readable(pipe, table);
-                    look_for_room(pattern, table, pipe);
-                    self.changed.notify(usize::MAX);
-                    self.wake_reader(state);
-                    // Who waited for room at this very peer waits in vain.
-                    self.writable.notify(usize::MAX);
-                    self.sweep(state);
-                }
-            }
-            PipeEvent::Readable(pipe) => {
-                pattern.readable(pipe, table);
-                self.changed.notify(usize::MAX);
-                self.wake_reader(state);
-                if matches!(self.kind, SocketType::Pub | SocketType::XPub) {
-                    // It may be that a slow subscriber does not want any more what a send waits to send.
-                    self.writable.notify(usize::MAX);
-                }
-            }
-            PipeEvent::Writable(pipe) => {
-                table.writable(pipe);
-                pattern.writable(pipe, table);
-                self.has_room(state);
-            }
-            PipeEvent::Gone(pipe) => {
-                self.forget(state, pipe);
-                self.sweep(state);
-            }
-            PipeEvent::EndpointChanged => {
-                self.changed.notify(usize::MAX);
-                self.sweep(state);
-            }
-        }
-    }
-
-    fn attached(&self, state: &mut State, pipe: PipeId) {
-        let State { pattern, table, .. } = state;
-        if let Admission::Refused(refusal) = pattern.attached(pipe, table) {
-            self.refuse(state, pipe, refusal);
-        }
-        self.has_room(state);
-    }
-
-    fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) {
-        let State {
-            pattern,
-            table,
-            endpoints,
-            ..
-        } = state;
-        let introduced = Peer {
-            routing_id: peer.routing_id.as_ref(),
-            assigned_id: endpoints.assigned_id(pipe, peer),
-        };
-        if let Admission::Refused(refusal) = pattern.connected(pipe, &introduced, table) {
-            return self.refuse(state, pipe, refusal);
-        }
-        pattern.readable(pipe, table);
-        look_for_room(pattern, table, pipe);
-        self.changed.notify(usize::MAX);
-        self.has_room(state);
-        // A receiver may have to borrow the new link's reader, to give back those it has, or to listen to a new lane.
-        // What arrives over a wire is told apart.
-        if state.leading || state.table.is_lendable() || state.table.has_lanes() {
-            self.wake_reader(state);
-        }
-    }
-
-    /// Turns a peer away.
-    fn refuse(&self, state: &mut State, pipe: PipeId, refusal: AdmissionRefusal) {
-        let cause = match refusal {
-            AdmissionRefusal::AlreadyPaired => LinkError::AlreadyPaired,
-            _ => LinkError::DuplicateRoutingId,
-        };
-        state.table.turn_away(pipe, cause);
-    }
-
-    /// What the pattern has closed within the process ends now.
-    fn settle_closed(&self, state: &mut State) {
-        while state.table.has_closed() {
-            for pipe in state.table.take_closed() {
-                self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
-            }
-        }
-    }
-
-    /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read.
-    fn sweep(&self, state: &mut State) {
-        if state.table.has_ending() && self.is_here() {
-            for pipe in state.table.ended() {
-                if state.pattern.looked_at() != Some(pipe) {
-                    self.forget(state, pipe);
-                }
-            }
-        }
-        if state.retiring.is_some() {
-            self.go_on_retiring(state);
-        }
-    }
-
-    fn forget(&self, state: &mut State, pipe: PipeId) {
-        if self.remove(state, pipe) {
-            self.readable.notify(1);
-        }
-    }
-
-    /// Takes `pipe` out, and counts what nobody will read or send; false if it is gone already.
-    fn remove(&self, state: &mut State, pipe: PipeId) -> bool {
-        let is_there = state.table.remove(pipe);
-        if is_there {
-            let unread = state.pattern.looked_at() == Some(pipe);
-            self.telemetry.unread.add(usize::from(unread));
-            state.pattern.detached(pipe, &mut state.table);
-        }
-        is_there
-    }
-
-    /// Something can be read, or those who wait to read should look again.
-    fn wake_reader(&self, state: &State) {
-        self.readable.notify(1);
-        if state.leading {
-            self.leader.wake();
-        }
-    }
-
     /// Ends the socket: every call, waiting or to come, says so.
     fn end(&self, state: &mut State, ended: Ended) {
         state.ended.get_or_insert(ended);
@@ -523,57 +340,6 @@ impl Core {
             events_missed: told.monitor.missed(),
             peers: state.table.peer_stats(),
         }
-    }
-}
-
-/// Room that a connection made just before it was lost may not have been told of.
-fn look_for_room(pattern: &mut Pattern, table: &mut Table, pipe: PipeId) {
-    if table.has_room(pipe) {
-        table.writable(pipe);
-        pattern.writable(pipe, table);
-    }
-}
-
-impl Combine for Core {
-    type State = State;
-    type Mail = PipeEvent;
-
-    fn room(&self) -> &Room<State, PipeEvent> {
-        &self.room
-    }
-
-    fn apply(&self, state: &mut State, event: PipeEvent) {
-        self.happen(state, event);
-        self.settle_closed(state);
-    }
-
-    fn is_here(&self) -> bool {
-        self.origin().is_here()
-    }
-}
-
-impl SocketSide for Core {
-    fn next_pipe_id(&self) -> PipeId {
-        PipeId(self.next_pipe.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn happened(&self, event: PipeEvent) {
-        self.room.post(self, event);
-    }
-
-    fn lending(&self) -> &Lending {
-        &self.lending
-    }
-
-    fn return_readers(&self) -> bool {
-        let Some(mut state) = self.room.try_lock(self) else {
-            return false;
-        };
-        if state.leading {
-            return false;
-        }
-        state.table.return_readers();
-        true
     }
 }
 

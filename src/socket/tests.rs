@@ -1,8 +1,9 @@
 use std::time::{Duration, Instant};
 
-use highwater_patterns::PipeId;
+use highwater_patterns::{PipeId, Pipes};
 
 use super::*;
+use crate::error::LinkError;
 use crate::facade::AsSocket;
 use crate::pipe::{Duty, Wire};
 use crate::{Context, Pull, Push};
