@@ -62,6 +62,12 @@ impl Batch {
         self.bytes.is_empty()
     }
 
+    /// How many bytes of memory it has for what it copies.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Encodes `message` behind what is here.
     #[inline]
     pub(crate) fn push(&mut self, message: &Message) {

@@ -473,10 +473,7 @@ impl State {
                 self.written += taken;
                 self.counts.bytes += taken as u64;
                 if self.written == self.front.len() {
-                    self.front.clear();
-                    self.written = 0;
-                    self.flying = 0;
-                    self.flying_bytes = 0;
+                    self.written_out();
                 }
                 self.look_for_room();
                 let room = self.wanted && self.is_low();
@@ -493,6 +490,18 @@ impl State {
                 Ok(())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The kernel has all of `front`. Its memory, which is still in the processor's cache, is what is filled next, unless
+    /// somebody has begun to fill the other.
+    fn written_out(&mut self) {
+        self.front.clear();
+        self.written = 0;
+        self.flying = 0;
+        self.flying_bytes = 0;
+        if self.back.is_empty() {
+            std::mem::swap(&mut self.back, &mut self.front);
         }
     }
 }

@@ -102,6 +102,18 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
 }
 
 #[test]
+fn whoever_writes_all_that_it_has_gathered_fills_the_same_memory_again() {
+    let (pipe, _wire) = begun();
+    for _ in 0..3 {
+        assert!(push(&pipe, &Message::from("one of a batch"), &mut stream()));
+        pipe.flush();
+        let state = pipe.lock();
+        assert!(state.is_empty() && state.back.capacity() > 0);
+        assert_eq!(state.front.capacity(), 0, "nothing needs a second buffer");
+    }
+}
+
+#[test]
 fn a_byte_budget_counts_beside_the_messages_and_always_lets_one_through() {
     let limit = HighWater {
         messages: Some(10),
