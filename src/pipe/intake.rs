@@ -216,7 +216,12 @@ impl Intake {
                 },
                 Ok(Some(item)) => return Some(item),
                 Ok(None) => {
-                    if !reader.is_eager() || !self.origin.is_here() || !self.fill() {
+                    if !reader.is_eager() || !self.origin.is_here() {
+                        return None;
+                    }
+                    // Before more is taken from the peer, it shall have something to do.
+                    self.pipe.outgoing.flush_much();
+                    if !self.fill() {
                         return None;
                     }
                 }

@@ -25,6 +25,7 @@ use crate::sync::{Mutex, MutexGuard};
 
 mod blocked;
 mod draft;
+mod flush;
 mod life;
 mod looks;
 mod meetings;
@@ -205,18 +206,6 @@ impl Outgoing {
         state.counts.messages += 1;
         state.after_push(&mut Pace::urgent());
         true
-    }
-
-    /// Writes what waits, since its socket is about to wait for input.
-    pub(crate) fn flush(&self) {
-        let Some(mut state) = self.lock_here() else {
-            return;
-        };
-        state.left = false;
-        if !state.is_empty() && state.may_write() {
-            state.write_here();
-            state.flushed = true;
-        }
     }
 
     /// Whether a push would take a message; if not, the pipe remembers to tell when it would.

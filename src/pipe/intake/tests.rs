@@ -1,8 +1,8 @@
 use highwater_patterns::{Message, PipeId};
 
 use super::*;
-use crate::pipe::testing::MemoryWire;
-use crate::pipe::{HighWater, Incoming, Outgoing};
+use crate::pipe::testing::{MemoryWire, push};
+use crate::pipe::{HighWater, Incoming, Outgoing, Pace};
 
 fn encoded(texts: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -134,6 +134,27 @@ fn what_came_whole_before_the_end_of_the_stream_is_read() {
     assert!(!intake.fill() && !intake.is_lent());
     intake.disconnected();
     assert_eq!(texts(&mut intake), ["1", "2"]);
+}
+
+/// A conversation in bursts, of which a read brings one: if the answers waited for the next, the peer would wait, too.
+#[test]
+fn who_reads_more_from_a_peer_has_written_what_that_is_to_have() {
+    for (answers, written) in [(1, 0), (100, 100)] {
+        let (pipe, wire, mut intake) = connected();
+        let burst = vec!["a request of some length"; 100];
+        wire.feed(&encoded(&burst));
+        assert!(intake.borrow_reader() && intake.fill());
+        for _ in 1..burst.len() {
+            assert!(intake.next().is_some());
+        }
+        let answer = Message::from(&[b'.'; 60]);
+        for _ in 0..answers {
+            assert!(push(&pipe.outgoing, &answer, &mut Pace::of_a_stream()));
+        }
+        assert!(intake.next().is_some() && wire.written().is_empty());
+        assert!(intake.next().is_none(), "it has tried to read");
+        assert_eq!(wire.written().len(), written * 62, "a few bytes can wait");
+    }
 }
 
 #[test]

@@ -1,0 +1,39 @@
+//! A socket that turns from what it sends to what it receives.
+//!
+//! Owns: how much is written then.
+//! Always true: before a socket waits, everything is.
+//! Must not know: what is read.
+
+use super::{Outgoing, State};
+
+/// So many bytes are worth a system call while there is more to read.
+const WORTH_A_CALL: usize = 4 * 1024;
+
+impl Outgoing {
+    /// Writes what waits, since its socket is about to wait for input.
+    pub(crate) fn flush(&self) {
+        if let Some(mut state) = self.lock_here() {
+            state.left = false;
+            state.flush(1);
+        }
+    }
+
+    /// Writes what waits if that is worth a call, since its socket is about to read more from the same peer. Else both
+    /// would take turns, each with all that the other has sent.
+    pub(crate) fn flush_much(&self) {
+        if let Some(mut state) = self.lock_here() {
+            state.flush(WORTH_A_CALL);
+        }
+    }
+}
+
+impl State {
+    /// Writes what waits, on behalf of a socket that turns to its input, if it is `least` bytes or more.
+    fn flush(&mut self, least: usize) {
+        let waiting = self.queued_bytes() + self.commands.len();
+        if waiting >= least && self.may_write() {
+            self.write_here();
+            self.flushed = true;
+        }
+    }
+}
