@@ -137,9 +137,9 @@ impl Router {
 
     #[inline]
     fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<(RoutingId, Message), E> {
-        let (mut from, mut message) = (RoutingId::UNKNOWN, Message::EMPTY);
-        match self.next_into(wait, &mut from, &mut message) {
-            Ok(()) => Ok((from, message)),
+        let mut both = (RoutingId::UNKNOWN, Message::EMPTY);
+        match self.next_into(wait, &mut both) {
+            Ok(()) => Ok(both),
             Err(failure) => calls::not_received(failure),
         }
     }
@@ -148,8 +148,7 @@ impl Router {
     fn next_into(
         &self,
         wait: Wait,
-        from: &mut RoutingId,
-        message: &mut Message,
+        (from, message): &mut (RoutingId, Message),
     ) -> Result<(), RecvFailure> {
         self.core.recv_with(wait, |pattern, table| match pattern {
             Pattern::Router(rules) => rules.recv_from_into(table, from, message).then_some(()),
