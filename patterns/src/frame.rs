@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use highwater_buffers::{LEAST_REUSED, copied};
 
 use crate::inline_len::InlineLen;
 
@@ -57,14 +58,21 @@ impl Frame {
     pub fn copy_from_slice(body: &[u8]) -> Self {
         match InlineLen::new(body.len()) {
             Some(len) => Self::copy_inline(body, len),
-            None => Self::copy_shared(body),
+            None if body.len() < LEAST_REUSED => Self::copy_shared(body),
+            None => Self::copy_large(body),
         }
     }
 
-    /// Copies a `body` that is not short.
+    /// Copies a `body` that is neither short nor large.
     #[inline]
     pub(crate) fn copy_shared(body: &[u8]) -> Self {
         Self(Repr::Shared(Bytes::copy_from_slice(body)))
+    }
+
+    /// Copies a large `body`, of [`LEAST_REUSED`] bytes or more, into the memory of an earlier one if there is any.
+    #[inline]
+    pub(crate) fn copy_large(body: &[u8]) -> Self {
+        Self(Repr::Shared(copied(body)))
     }
 
     /// Copies a short `body`, which has this length.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::Utf8Error;
 
 use bytes::Bytes;
+use highwater_buffers::LEAST_REUSED;
 
 use crate::inline_len::InlineLen;
 use crate::{Frame, INLINE_CAPACITY};
@@ -66,14 +67,21 @@ impl Message {
     fn copied(body: &[u8]) -> Self {
         match InlineLen::new(body.len()) {
             Some(len) => Self(Repr::One(Frame::copy_inline(body, len))),
-            None => Self::copied_long(body),
+            None if body.len() < LEAST_REUSED => Self::copied_long(body),
+            None => Self::copied_large(body),
         }
     }
 
-    /// Apart, so that nothing of it is in the way of the other.
+    /// Apart, so that nothing of it is in the way of the others.
     #[inline(never)]
     fn copied_long(body: &[u8]) -> Self {
         Self(Repr::One(Frame::copy_shared(body)))
+    }
+
+    /// Likewise.
+    #[inline(never)]
+    fn copied_large(body: &[u8]) -> Self {
+        Self(Repr::One(Frame::copy_large(body)))
     }
 
     /// How many frames there are; at least 1.

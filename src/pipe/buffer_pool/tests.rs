@@ -18,11 +18,10 @@ fn body(pool: &Arc<BufferPool>, len: usize) -> Bytes {
 
 /// What lies in the pool and what is lent, as it counts them.
 fn held(pool: &BufferPool) -> (usize, usize) {
-    let shelf = pool.shelf.lock();
-    let bytes: usize = shelf.buffers.iter().map(Vec::capacity).sum();
-    assert_eq!(shelf.kept, bytes, "the count is off");
-    assert!(shelf.kept + shelf.lent <= MOST_BYTES, "over the bound");
-    (shelf.kept, shelf.lent)
+    let stock = pool.stock.lock();
+    let kept = stock.shelf.bytes();
+    assert!(kept + stock.lent <= MOST_BYTES, "over the bound");
+    (kept, stock.lent)
 }
 
 #[test]
@@ -108,9 +107,9 @@ fn what_is_lent_to_peers_that_do_not_send_counts() {
 fn whoever_drops_a_body_does_not_wait() {
     let pool = pool();
     let body = body(&pool, MIB);
-    let shelf = pool.shelf.lock();
+    let stock = pool.stock.lock();
     drop(body);
-    assert!(shelf.buffers.is_empty(), "it was freed");
+    assert_eq!(stock.shelf.bytes(), 0, "it was freed");
 }
 
 /// Reads until nothing is there, and gives what came.

@@ -1,8 +1,8 @@
 //! Traffic coming in: bytes to messages and commands.
 //!
 //! Owns: the message under way, the large body under way, and the bounds on both.
-//! Always true: a frame is taken whole or not at all, except a large body, which is taken as it comes into a buffer of
-//! its own; so a caller whose own buffer holds more than 8 KiB + 9 bytes can always go on. Every bound is checked before
+//! Always true: a frame is taken whole or not at all, except a large body that is not whole yet, which is taken as it comes
+//! into a buffer of its own; so a caller whose own buffer holds more than 8 KiB + 9 bytes can always go on. Every bound is checked before
 //! memory is reserved, and what is reserved for a body is never more than 256 KiB or twice what has arrived of it.
 //! Must not know: where bytes come from, who wants the messages, what a command leads to.
 //! Source: RFC 37/ZMTP 3.1, "Traffic"; in one way looser, as libzmq is: commands may stand between the frames of a
@@ -176,14 +176,14 @@ impl Decoder {
                 };
                 let body_len = self.admit(header, self.frames.len(), self.size)?;
                 let rest = &rest[header_len..];
-                if body_len > LARGE_BODY {
+                if rest.len() < body_len {
+                    if body_len <= LARGE_BODY {
+                        return Ok((taken, None));
+                    }
                     taken += header_len;
                     let large = LargeBody::new(header, body_len, self.buffers.as_ref());
                     self.large = Some(Box::new(large));
                     continue;
-                }
-                if rest.len() < body_len {
-                    return Ok((taken, None));
                 }
                 taken += header_len + body_len;
                 if header.command {

@@ -1,0 +1,15 @@
+//! Memory of message bodies, used again.
+//!
+//! Owns: the [`Shelf`], on which buffers lie that nobody uses; [`body`], which sees to it that they come back; and what
+//! [`copied`] has made and nobody uses any more.
+//! Always true: nobody waits for a lock here; a body that is used is written by nobody; a body may outlive its shelf.
+//! Must not know: messages, sockets, threads.
+#![forbid(unsafe_code)]
+
+mod body;
+mod copies;
+mod shelf;
+
+pub use body::body;
+pub use copies::{LEAST_REUSED, copied};
+pub use shelf::Shelf;
