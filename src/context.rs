@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use highwater_buffers::Lease;
+
 use crate::engine::{Drain, Engine};
 use crate::inproc::Names;
 use crate::origin::Origin;
@@ -27,7 +29,7 @@ const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 /// their [linger](crate::Linger) is over; it logs a line if that takes longer than a second.
 ///
 /// Each I/O thread keeps the memory of received bodies of 32 KiB and more, once nobody uses them, for those to come:
-/// at most 8 MiB.
+/// at most 8 MiB. While there is a context, the process also keeps up to 1 MiB for copies of bodies of 8 to 256 KiB.
 ///
 /// # After a fork
 ///
@@ -80,6 +82,8 @@ pub(crate) struct Hub {
     /// Counts the links and sessions of closed sockets that still have something to send.
     lingering: Arc<Drain>,
     shut_down: AtomicBool,
+    /// Let go of after the I/O threads.
+    _copies: Lease,
 }
 
 #[derive(Debug, Clone)]
@@ -216,6 +220,7 @@ impl ContextBuilder {
                     names: Names::default(),
                     lingering: Arc::default(),
                     shut_down: AtomicBool::new(false),
+                    _copies: Lease::new(),
                 }),
             }),
         }

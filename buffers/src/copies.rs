@@ -1,15 +1,19 @@
 //! Copies of bodies, in memory of earlier ones.
 //!
-//! Owns: which bodies are worth it, and the shelf of this process.
-//! Always true: at most a megabyte lies here, for the whole process; where two meet at the shelf, neither waits: memory is
-//! new then, or freed.
-//! Must not know: what is copied, and why.
+//! Owns: which bodies are worth it, the shelf of this process, and the leases on it.
+//! Always true: at most a megabyte lies here, for the whole process, and nothing without a lease; where two meet at the
+//! shelf, neither waits: memory is new then, or freed.
+//! Must not know: what is copied, why, and who has a lease.
 //!
 //! One shelf for all threads, since a body is often made on one and dropped on another: a sender's memory would pile up with
 //! the receiver. The allocator knows that as little, and gives memory back to the system at the end of each batch, to ask for
 //! it again, page by page, for the next.
+//!
+//! What lies here for ever would cost more than itself: an allocator gives back to the system what is free at the end of its
+//! heap, so that one buffer may hold all that a burst has left behind it. Hence the leases.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use bytes::Bytes;
 
@@ -26,8 +30,9 @@ const MOST_BYTES: usize = 1024 * 1024;
 
 static COPIES: Copies = Copies::new();
 
-/// A copy of `bytes`. One of 8 ([`LEAST_REUSED`]) to 256 KiB is made, where possible, in the memory of an earlier one that nobody uses any
-/// more; of such, a process keeps at most 1 MiB. The copy may hold twice as much memory as it is long.
+/// A copy of `bytes`. One of 8 ([`LEAST_REUSED`]) to 256 KiB is made, where possible, in the memory of an earlier one that
+/// nobody uses any more; of such, a process keeps at most 1 MiB, and nothing while there is no [`Lease`]. The copy may hold
+/// twice as much memory as it is long.
 ///
 /// ```
 /// let body = highwater_buffers::copied(&[7; 10_000]);
@@ -37,11 +42,59 @@ pub fn copied(bytes: &[u8]) -> Bytes {
     COPIES.copy(bytes)
 }
 
-struct Copies(Mutex<Shelf>);
+/// While there is one, this process keeps memory for copies; with the last, it gives back what nobody uses.
+///
+/// ```
+/// use highwater_buffers::{Lease, copied};
+///
+/// let lease = Lease::new();
+/// drop(copied(&[1; 10_000]));
+/// let _in_the_same_memory = copied(&[2; 10_000]);
+/// drop(lease);
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Lease(&'static Copies);
+
+impl Lease {
+    /// One more.
+    pub fn new() -> Self {
+        COPIES.lease()
+    }
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.0.leases.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.clear();
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Copies {
+    /// Never waited for. Also since a forked child may find it held by a thread that it does not have.
+    shelf: Mutex<Shelf>,
+    leases: AtomicUsize,
+}
 
 impl Copies {
     const fn new() -> Self {
-        Self(Mutex::new(Shelf::new()))
+        Self {
+            shelf: Mutex::new(Shelf::new()),
+            leases: AtomicUsize::new(0),
+        }
+    }
+
+    fn lease(&'static self) -> Lease {
+        self.leases.fetch_add(1, Ordering::SeqCst);
+        Lease(self)
     }
 
     fn copy(&'static self, bytes: &[u8]) -> Bytes {
@@ -49,26 +102,43 @@ impl Copies {
         if !(LEAST_REUSED..=MOST).contains(&len) {
             return Bytes::copy_from_slice(bytes);
         }
-        let buffer = match self.take(len) {
+        let buffer = match self.at_shelf(|shelf| shelf.take(len)).flatten() {
             Some(mut used) => {
                 used[..len].copy_from_slice(bytes);
                 used
             }
             None => bytes.to_vec(),
         };
-        body(buffer, len, |buffer| self.keep(buffer))
+        body(buffer, len, |buffer| {
+            // Dropped here, when the lock is free again: what has to be freed.
+            drop(self.at_shelf(|shelf| shelf.keep(buffer, MOST_BYTES)));
+        })
     }
 
-    fn take(&self, len: usize) -> Option<Vec<u8>> {
-        self.0.try_lock().ok()?.take(len)
-    }
-
-    fn keep(&self, buffer: Vec<u8>) {
-        if let Ok(mut shelf) = self.0.try_lock() {
-            let freed = shelf.keep(buffer, MOST_BYTES);
-            drop(shelf);
-            drop(freed);
+    /// What `work` does with the shelf; it is left alone where another thread is at it, and without a lease.
+    fn at_shelf<T>(&self, work: impl FnOnce(&mut Shelf) -> T) -> Option<T> {
+        if self.leases.load(Ordering::Relaxed) == 0 {
+            return None;
         }
+        let result = work(&mut *self.shelf.try_lock().ok()?);
+        // The last lease may have ended meanwhile, and found the lock held: of the two fences, here and in `clear`, the one
+        // that comes second sees what happened before the other.
+        fence(Ordering::SeqCst);
+        if self.leases.load(Ordering::Relaxed) == 0 {
+            self.clear();
+        }
+        Some(result)
+    }
+
+    /// The last lease has ended. Whoever is at the shelf now calls this again.
+    fn clear(&self) {
+        fence(Ordering::SeqCst);
+        let cleared = self
+            .shelf
+            .try_lock()
+            .ok()
+            .map(|mut shelf| std::mem::take(&mut *shelf));
+        drop(cleared);
     }
 }
 
@@ -79,12 +149,13 @@ mod tests {
     use super::*;
 
     fn lie(copies: &Copies) -> usize {
-        copies.0.lock().expect("nobody panics").bytes()
+        copies.shelf.lock().expect("nobody panics").bytes()
     }
 
     #[test]
     fn a_copy_is_made_where_an_earlier_one_was() {
         static MINE: Copies = Copies::new();
+        let _lease = MINE.lease();
         let first = MINE.copy(&[1; LEAST_REUSED]);
         let place = first.as_ptr();
         let other = MINE.copy(&[2; LEAST_REUSED]);
@@ -97,6 +168,7 @@ mod tests {
     #[test]
     fn what_is_short_or_very_long_is_left_to_the_allocator() {
         static MINE: Copies = Copies::new();
+        let _lease = MINE.lease();
         for len in [0, 1, LEAST_REUSED - 1, MOST + 1] {
             let bytes = vec![9; len];
             assert_eq!(MINE.copy(&bytes), bytes);
@@ -109,6 +181,7 @@ mod tests {
     #[test]
     fn a_burst_leaves_a_megabyte() {
         static MINE: Copies = Copies::new();
+        let _lease = MINE.lease();
         let burst: Vec<Bytes> = (0..1000)
             .map(|_| MINE.copy(&[5; 2 * LEAST_REUSED]))
             .collect();
@@ -118,10 +191,56 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_kept_without_a_lease() {
+        static MINE: Copies = Copies::new();
+        drop(MINE.copy(&[1; LEAST_REUSED]));
+        assert_eq!(lie(&MINE), 0);
+        let first = MINE.lease();
+        let second = MINE.lease();
+        drop(MINE.copy(&[2; LEAST_REUSED]));
+        drop(first);
+        assert_eq!(lie(&MINE), LEAST_REUSED);
+        let used = MINE.copy(&[3; 2 * LEAST_REUSED]);
+        drop(second);
+        assert_eq!(lie(&MINE), 0);
+        drop(used);
+        assert_eq!(lie(&MINE), 0, "it was used longer than the lease was");
+    }
+
+    #[test]
+    fn a_last_lease_that_ends_while_somebody_is_at_the_shelf_leaves_nothing() {
+        static MINE: Copies = Copies::new();
+        let lease = MINE.lease();
+        MINE.at_shelf(|shelf| {
+            drop(lease);
+            shelf.keep(vec![1; LEAST_REUSED], MOST_BYTES)
+        });
+        assert_eq!(lie(&MINE), 0);
+    }
+
+    #[test]
+    fn leases_that_end_among_copies_leave_nothing() {
+        static MINE: Copies = Copies::new();
+        for _ in 0..300 {
+            std::thread::scope(|threads| {
+                for _ in 0..3 {
+                    threads.spawn(|| {
+                        let _lease = MINE.lease();
+                        drop(MINE.copy(&[1; LEAST_REUSED]));
+                    });
+                }
+                drop(MINE.copy(&[2; LEAST_REUSED]));
+            });
+            assert_eq!(lie(&MINE), 0);
+        }
+    }
+
+    #[test]
     fn nobody_waits() {
         static MINE: Copies = Copies::new();
+        let _lease = MINE.lease();
         let body = MINE.copy(&[1; LEAST_REUSED]);
-        let shelf = MINE.0.lock().expect("nobody panics");
+        let shelf = MINE.shelf.lock().expect("nobody panics");
         let other = MINE.copy(&[2; LEAST_REUSED]);
         drop(body);
         drop(other);
@@ -132,6 +251,7 @@ mod tests {
     fn threads_pass_bodies_on_and_none_is_written_while_it_is_used() {
         static MINE: Copies = Copies::new();
         const BODIES: usize = 2_000;
+        let _lease = MINE.lease();
         let (sender, receiver) = std::sync::mpsc::sync_channel(16);
         std::thread::scope(|threads| {
             threads.spawn(move || {
@@ -156,6 +276,7 @@ mod tests {
             bodies in prop::collection::vec((1..3 * LEAST_REUSED, any::<u8>(), any::<bool>()), 1..40),
         ) {
             static MINE: Copies = Copies::new();
+            let _lease = MINE.lease();
             let mut kept = Vec::new();
             for (len, mark, keep) in bodies {
                 let body = MINE.copy(&vec![mark; len]);

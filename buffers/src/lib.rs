@@ -11,5 +11,5 @@ mod copies;
 mod shelf;
 
 pub use body::body;
-pub use copies::{LEAST_REUSED, copied};
+pub use copies::{LEAST_REUSED, Lease, copied};
 pub use shelf::Shelf;

@@ -19,7 +19,7 @@ pub const INLINE_CAPACITY: usize = 64;
 ///
 /// Bodies of up to [`INLINE_CAPACITY`] bytes are stored inline and copied; longer ones are shared by reference count. A
 /// body of 8 to 256 KiB that is copied into a frame goes where an earlier one was, if there is room nobody uses (a
-/// process keeps at most 1 MiB of it); it may hold twice as much memory as it is long.
+/// process keeps at most 1 MiB of it, and none without a context); it may hold twice as much memory as it is long.
 ///
 /// ```
 /// use highwater_patterns::Frame;

@@ -2,8 +2,9 @@
 //!
 //! Owns: the message under way, the large body under way, and the bounds on both.
 //! Always true: a frame is taken whole or not at all, except a large body that is not whole yet, which is taken as it comes
-//! into a buffer of its own; so a caller whose own buffer holds more than 8 KiB + 9 bytes can always go on. Every bound is checked before
-//! memory is reserved, and what is reserved for a body is never more than 256 KiB or twice what has arrived of it.
+//! into a buffer of its own; so a caller whose own buffer holds more than 8 KiB + 9 bytes can always go on. Every bound is
+//! checked before memory is reserved, and what is reserved for a body is never more than 256 KiB or twice what has arrived
+//! of it.
 //! Must not know: where bytes come from, who wants the messages, what a command leads to.
 //! Source: RFC 37/ZMTP 3.1, "Traffic"; in one way looser, as libzmq is: commands may stand between the frames of a
 //! message (libzmq sends its PINGs so).
