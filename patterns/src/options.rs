@@ -98,7 +98,8 @@ pub enum DuplicateId {
     /// The new peer is refused.
     #[default]
     Refuse,
-    /// The new peer takes the id, and the old one's connection ends. What the old one had sent can still be read.
+    /// The new peer takes the id, and the old one's connection ends. What the old one had sent can still be read. New is
+    /// whose handshake ends last, in whatever order they had connected.
     HandOver,
 }
 

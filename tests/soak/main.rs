@@ -61,7 +61,10 @@ fn nothing_is_lost_doubled_or_left_behind_whatever_happens() {
         let files = open_files();
         let threads = threads_named("");
         let this = next;
-        println!("round {rounds}, HIGHWATER_TEST_SEED={this}");
+        println!(
+            "round {rounds}, HIGHWATER_TEST_SEED={this}, {:?} bytes",
+            resident_memory()
+        );
         must_end("a round", move || round(this));
         next = StdRng::seed_from_u64(this).random();
         // A thread that was joined may be a moment from its end.
