@@ -101,14 +101,16 @@ impl Channel<'_> {
             }
             match random.random_range(0..20) {
                 0 => std::thread::sleep(Duration::from_millis(random.random_range(1..100))), // a stall
-                1 => {
-                    let at = random.random_range(0..bound.len());
-                    let way = &*self.ways[at].bound;
-                    bound[at] = !bound[at];
-                    if bound[at] {
-                        bind_again(|| self.publisher.bind(way));
-                    } else {
-                        self.publisher.unbind(way).expect("it was bound");
+                at @ 1..=3 if bound[at - 1] => {
+                    let way = &*self.ways[at - 1].bound;
+                    self.publisher.unbind(way).expect("it was bound");
+                    bound[at - 1] = false;
+                }
+                1..=6 => {
+                    for (way, bound) in self.ways.iter().zip(&mut bound) {
+                        if !std::mem::replace(bound, true) {
+                            bind_again(|| self.publisher.bind(&*way.bound));
+                        }
                     }
                 }
                 // Now and then so that most can follow, now and then so that nobody can.
