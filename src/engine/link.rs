@@ -14,11 +14,11 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use polling::{Event, PollMode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::hearing::Hearing;
 use super::registration::Registered;
 use super::{Key, Request, Shared};
 use crate::pipe::{Duty, Reader, Wire};
@@ -33,8 +33,7 @@ pub(super) struct Link {
     stream: Registered<Stream>,
     interest: Mutex<Interest>,
     reader: Mutex<Slot>,
-    /// Something was read since the I/O thread last asked.
-    heard: AtomicBool,
+    hearing: Hearing,
     telemetry: Arc<Telemetry>,
     thread: Arc<Shared>,
 }
@@ -84,7 +83,7 @@ impl Link {
             )?,
             interest: Mutex::new(interest),
             reader: Mutex::new(Slot::Here(reader)),
-            heard: AtomicBool::new(false),
+            hearing: Hearing::new(),
             telemetry,
             thread: Arc::clone(thread),
         })
@@ -154,19 +153,24 @@ impl Link {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Whether anything was read since the last call.
-    pub(super) fn was_heard(&self) -> bool {
-        self.heard.swap(false, Ordering::Relaxed)
+    /// Whether the peer cannot be blamed for silence since the last call, be it that nobody reads what it says.
+    pub(super) fn excuses_silence(&self, is_unread: impl FnOnce() -> bool) -> bool {
+        self.hearing.excuses(|| false, is_unread)
+    }
+
+    /// Likewise, and what the kernel holds is no silence either: we may have been the ones who did nothing.
+    pub(super) fn excuses_long_silence(&self, is_unread: impl FnOnce() -> bool) -> bool {
+        self.hearing.excuses(|| self.has_input(), is_unread)
     }
 
     /// Whether the kernel holds something that nobody has read yet, be it an end or a failure.
-    pub(super) fn has_input(&self) -> bool {
+    fn has_input(&self) -> bool {
         let mut descriptors = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
         poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     fn heard(&self, read: usize) {
-        self.heard.store(true, Ordering::Relaxed);
+        self.hearing.heard();
         self.telemetry.bytes_received.add(read);
     }
 

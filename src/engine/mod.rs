@@ -17,6 +17,7 @@ mod backoff;
 mod drain;
 mod event_loop;
 mod handshake;
+mod hearing;
 mod link;
 mod listener;
 mod parting;

@@ -310,12 +310,14 @@ impl Loop {
             Phase::Traffic { heartbeat } => {
                 // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame
                 // for silence.
-                let unread = entry
-                    .pipe
-                    .as_ref()
-                    .is_some_and(|pipe| pipe.incoming.is_paused())
-                    || entry.link.is_lent() && !entry.config.side.lending().is_waiting();
-                if entry.link.was_heard() || unread {
+                let is_unread = || {
+                    entry
+                        .pipe
+                        .as_ref()
+                        .is_some_and(|pipe| pipe.incoming.is_paused())
+                        || entry.link.is_lent() && !entry.config.side.lending().is_waiting()
+                };
+                if entry.link.excuses_silence(is_unread) {
                     heartbeat.received(now);
                 }
                 loop {
@@ -326,8 +328,7 @@ impl Loop {
                                 pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
                             }
                         }
-                        // We may have been the ones who did nothing: who reads has not had the processor since.
-                        HeartbeatAction::GiveUp if entry.link.has_input() => {
+                        HeartbeatAction::GiveUp if entry.link.excuses_long_silence(is_unread) => {
                             heartbeat.received(now);
                         }
                         HeartbeatAction::GiveUp => {
