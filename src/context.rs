@@ -29,7 +29,8 @@ const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 /// their [linger](crate::Linger) is over; it logs a line if that takes longer than a second.
 ///
 /// Each I/O thread keeps the memory of received bodies of 32 KiB and more, once nobody uses them, for those to come:
-/// at most 8 MiB. While there is a context, the process also keeps up to 1 MiB for copies of bodies of 8 to 256 KiB.
+/// at most 8 MiB. While there is a context, the process also keeps up to 1 MiB of the memory of other bodies of 8 to
+/// 256 KiB, for copies of such.
 ///
 /// # After a fork
 ///

@@ -1,4 +1,4 @@
-//! Copies of bodies, in memory of earlier ones.
+//! Bodies whose memory is used again, for copies of others.
 //!
 //! Owns: which bodies are worth it, the shelf of this process, and the leases on it.
 //! Always true: at most a megabyte lies here, for the whole process, and nothing without a lease; where two meet at the
@@ -9,17 +9,21 @@
 //! the receiver. The allocator knows that as little, and gives memory back to the system at the end of each batch, to ask for
 //! it again, page by page, for the next.
 //!
+//! A body comes back by the type that holds it and not by an owner inside: that would be an allocation for each body, made on
+//! one thread and freed on the other.
+//!
 //! What lies here for ever would cost more than itself: an allocator gives back to the system what is free at the end of its
 //! heap, so that one buffer may hold all that a burst has left behind it. Hence the leases.
 
+use std::ops::Deref;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use bytes::Bytes;
 
-use crate::{Shelf, body};
+use crate::Shelf;
 
-/// From this length on, in bytes, [`copied`] uses memory again: for less, an allocator is as quick.
+/// From this length on, in bytes, memory is used again: for less, an allocator is as quick.
 pub const LEAST_REUSED: usize = 8 * 1024;
 
 /// Up to this length: allocators learn to keep memory for what is longer.
@@ -30,26 +34,73 @@ const MOST_BYTES: usize = 1024 * 1024;
 
 static COPIES: Copies = Copies::new();
 
-/// A copy of `bytes`. One of 8 ([`LEAST_REUSED`]) to 256 KiB is made, where possible, in the memory of an earlier one that
-/// nobody uses any more; of such, a process keeps at most 1 MiB, and nothing while there is no [`Lease`]. The copy may hold
-/// twice as much memory as it is long.
+/// A body of 8 ([`LEAST_REUSED`]) to 256 KiB in this is of use again when it is dropped, if nobody else uses it then: a
+/// process keeps at most 1 MiB of such memory for [`copies`](Self::copied) to come, and nothing while there is no
+/// [`Lease`].
 ///
 /// ```
-/// let body = highwater_buffers::copied(&[7; 10_000]);
-/// assert_eq!(body, [7; 10_000][..]);
+/// use highwater_buffers::{Lease, Reused};
+///
+/// let _lease = Lease::new();
+/// drop(Reused::from(vec![1; 10_000]));
+/// let in_the_same_memory = Reused::copied(&[2; 10_000]);
+/// assert_eq!(in_the_same_memory[..], [2; 10_000]);
 /// ```
-pub fn copied(bytes: &[u8]) -> Bytes {
-    COPIES.copy(bytes)
+#[derive(Debug, Clone)]
+pub struct Reused(Bytes);
+
+impl Reused {
+    /// A copy of `bytes`, made where possible in memory that nobody uses any more. It may hold twice as much as it is long.
+    pub fn copied(bytes: &[u8]) -> Self {
+        Self(COPIES.copy(bytes))
+    }
+
+    /// The body, whose memory is the allocator's again when it is dropped.
+    #[inline]
+    pub fn into_bytes(mut self) -> Bytes {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Reused {
+    #[inline]
+    fn from(body: B) -> Self {
+        Self(body.into())
+    }
+}
+
+impl Deref for Reused {
+    type Target = Bytes;
+
+    #[inline]
+    fn deref(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl Drop for Reused {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.len() >= LEAST_REUSED {
+            give_back(std::mem::take(&mut self.0));
+        }
+    }
+}
+
+/// Apart, so that nothing of it is in the way of short bodies.
+#[inline(never)]
+fn give_back(body: Bytes) {
+    COPIES.give_back(body);
 }
 
 /// While there is one, this process keeps memory for copies; with the last, it gives back what nobody uses.
 ///
 /// ```
-/// use highwater_buffers::{Lease, copied};
+/// use highwater_buffers::{Lease, Reused};
 ///
 /// let lease = Lease::new();
-/// drop(copied(&[1; 10_000]));
-/// let _in_the_same_memory = copied(&[2; 10_000]);
+/// drop(Reused::copied(&[1; 10_000]));
+/// let _in_the_same_memory = Reused::copied(&[2; 10_000]);
 /// drop(lease);
 /// ```
 #[derive(Debug)]
@@ -97,22 +148,32 @@ impl Copies {
         Lease(self)
     }
 
-    fn copy(&'static self, bytes: &[u8]) -> Bytes {
+    fn copy(&self, bytes: &[u8]) -> Bytes {
         let len = bytes.len();
         if !(LEAST_REUSED..=MOST).contains(&len) {
             return Bytes::copy_from_slice(bytes);
         }
-        let buffer = match self.at_shelf(|shelf| shelf.take(len)).flatten() {
+        match self.at_shelf(|shelf| shelf.take(len)).flatten() {
             Some(mut used) => {
-                used[..len].copy_from_slice(bytes);
-                used
+                used.clear();
+                used.extend_from_slice(bytes);
+                Bytes::from(used)
             }
-            None => bytes.to_vec(),
-        };
-        body(buffer, len, |buffer| {
+            None => Bytes::copy_from_slice(bytes),
+        }
+    }
+
+    /// Keeps the memory of `body`, if it is worth it and nobody else uses it.
+    fn give_back(&self, body: Bytes) {
+        if body.len() > MOST || !body.is_unique() {
+            return;
+        }
+        // All of the memory, also what is before and behind the body; nothing is copied unless it stands in the middle.
+        let buffer = Vec::from(body);
+        if buffer.capacity() <= 2 * MOST {
             // Dropped here, when the lock is free again: what has to be freed.
             drop(self.at_shelf(|shelf| shelf.keep(buffer, MOST_BYTES)));
-        })
+        }
     }
 
     /// What `work` does with the shelf; it is left alone where another thread is at it, and without a lease.
@@ -160,9 +221,47 @@ mod tests {
         let place = first.as_ptr();
         let other = MINE.copy(&[2; LEAST_REUSED]);
         assert_ne!(other.as_ptr(), place, "both are used");
-        drop(first);
+        MINE.give_back(first);
         let next = MINE.copy(&[3; LEAST_REUSED]);
         assert_eq!((next.as_ptr(), &next[..]), (place, &[3; LEAST_REUSED][..]));
+    }
+
+    #[test]
+    fn a_reused_body_leaves_its_memory_with_its_last_user() {
+        let _lease = Lease::new();
+        let given = Bytes::from(vec![1; LEAST_REUSED]);
+        let place = given.as_ptr();
+        let first = Reused::from(given);
+        let second = first.clone();
+        drop(first);
+        let other = Reused::copied(&[2; LEAST_REUSED]);
+        assert_ne!(other.as_ptr(), place, "it is used");
+        drop(second);
+        let next = Reused::copied(&[3; LEAST_REUSED]);
+        assert_eq!((next.as_ptr(), &next[..]), (place, &[3; LEAST_REUSED][..]));
+        let for_good = next.into_bytes();
+        drop(Reused::copied(&[4; LEAST_REUSED]));
+        assert_eq!(for_good, [3; LEAST_REUSED][..]);
+    }
+
+    #[test]
+    fn all_of_the_memory_counts_however_little_of_it_is_used() {
+        static MINE: Copies = Copies::new();
+        let _lease = MINE.lease();
+        let part = |of: usize, at: usize| Bytes::from(vec![1; of]).slice(at..at + LEAST_REUSED);
+        for at in [0, 1, 10 * MOST - LEAST_REUSED] {
+            MINE.give_back(part(10 * MOST, at));
+            assert_eq!(lie(&MINE), 0);
+        }
+        for (kept, at) in [0, 1, MOST - LEAST_REUSED].into_iter().enumerate() {
+            MINE.give_back(part(MOST, at));
+            assert_eq!(lie(&MINE), (kept + 1) * MOST);
+        }
+        let mut spare = Vec::with_capacity(10 * MOST);
+        spare.resize(LEAST_REUSED, 1);
+        MINE.give_back(Bytes::from(spare));
+        MINE.give_back(Bytes::from_static(&[1; LEAST_REUSED]));
+        assert_eq!(lie(&MINE), 3 * MOST);
     }
 
     #[test]
@@ -172,9 +271,10 @@ mod tests {
         for len in [0, 1, LEAST_REUSED - 1, MOST + 1] {
             let bytes = vec![9; len];
             assert_eq!(MINE.copy(&bytes), bytes);
-            assert_eq!(lie(&MINE), 0);
         }
-        drop(MINE.copy(&[9; MOST]));
+        MINE.give_back(MINE.copy(&[9; MOST + 1]));
+        assert_eq!(lie(&MINE), 0);
+        MINE.give_back(MINE.copy(&[9; MOST]));
         assert_eq!(lie(&MINE), MOST);
     }
 
@@ -186,24 +286,24 @@ mod tests {
             .map(|_| MINE.copy(&[5; 2 * LEAST_REUSED]))
             .collect();
         assert_eq!(lie(&MINE), 0);
-        drop(burst);
+        burst.into_iter().for_each(|body| MINE.give_back(body));
         assert_eq!(lie(&MINE), MOST_BYTES);
     }
 
     #[test]
     fn nothing_is_kept_without_a_lease() {
         static MINE: Copies = Copies::new();
-        drop(MINE.copy(&[1; LEAST_REUSED]));
+        MINE.give_back(MINE.copy(&[1; LEAST_REUSED]));
         assert_eq!(lie(&MINE), 0);
         let first = MINE.lease();
         let second = MINE.lease();
-        drop(MINE.copy(&[2; LEAST_REUSED]));
+        MINE.give_back(MINE.copy(&[2; LEAST_REUSED]));
         drop(first);
         assert_eq!(lie(&MINE), LEAST_REUSED);
         let used = MINE.copy(&[3; 2 * LEAST_REUSED]);
         drop(second);
         assert_eq!(lie(&MINE), 0);
-        drop(used);
+        MINE.give_back(used);
         assert_eq!(lie(&MINE), 0, "it was used longer than the lease was");
     }
 
@@ -226,10 +326,10 @@ mod tests {
                 for _ in 0..3 {
                     threads.spawn(|| {
                         let _lease = MINE.lease();
-                        drop(MINE.copy(&[1; LEAST_REUSED]));
+                        MINE.give_back(MINE.copy(&[1; LEAST_REUSED]));
                     });
                 }
-                drop(MINE.copy(&[2; LEAST_REUSED]));
+                MINE.give_back(MINE.copy(&[2; LEAST_REUSED]));
             });
             assert_eq!(lie(&MINE), 0);
         }
@@ -242,8 +342,8 @@ mod tests {
         let body = MINE.copy(&[1; LEAST_REUSED]);
         let shelf = MINE.shelf.lock().expect("nobody panics");
         let other = MINE.copy(&[2; LEAST_REUSED]);
-        drop(body);
-        drop(other);
+        MINE.give_back(body);
+        MINE.give_back(other);
         assert_eq!(shelf.bytes(), 0, "both were freed");
     }
 
@@ -264,6 +364,7 @@ mod tests {
                 let body = receiver.recv().expect("somebody sends");
                 assert_eq!(body.len(), LEAST_REUSED + number);
                 assert!(body.iter().all(|byte| *byte == number as u8));
+                MINE.give_back(body);
             }
         });
     }
@@ -286,7 +387,7 @@ mod tests {
                     prop_assert!(body.iter().all(|byte| byte == mark));
                 }
                 if !keep {
-                    kept.swap_remove(kept.len() / 2);
+                    MINE.give_back(kept.swap_remove(kept.len() / 2).0);
                 }
             }
         }

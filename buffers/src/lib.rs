@@ -1,7 +1,7 @@
 //! Memory of message bodies, used again.
 //!
-//! Owns: the [`Shelf`], on which buffers lie that nobody uses; [`body`], which sees to it that they come back; and what
-//! [`copied`] has made and nobody uses any more.
+//! Owns: the [`Shelf`], on which buffers lie that nobody uses; [`body`], which sees to it that one comes back to its own
+//! shelf; and the shelf of the process, on which [`Reused`] bodies leave their memory for copies.
 //! Always true: nobody waits for a lock here; a body that is used is written by nobody; a body may outlive its shelf.
 //! Must not know: messages, sockets, threads.
 #![forbid(unsafe_code)]
@@ -11,5 +11,5 @@ mod copies;
 mod shelf;
 
 pub use body::body;
-pub use copies::{LEAST_REUSED, Lease, copied};
+pub use copies::{LEAST_REUSED, Lease, Reused};
 pub use shelf::Shelf;

@@ -1,7 +1,7 @@
 //! Where buffers lie that nobody uses.
 //!
 //! Owns: which of them fits, and which is forgotten.
-//! Always true: each has at least as much memory as it is long, and that is what counts.
+//! Always true: what counts is how much memory each has; how long it is, and what is in it, is whatever it was.
 //! Must not know: who shares it, and under which lock.
 
 use std::collections::VecDeque;
@@ -40,10 +40,10 @@ impl Shelf {
         self.bytes
     }
 
-    /// The newest buffer that fits a body of `len` bytes: long enough, whatever is in it, and with at most twice the memory,
-    /// so that a body that is held for long does not hold much more than itself.
+    /// The newest buffer that fits a body of `len` bytes: with memory enough, and at most twice as much, so that a body that
+    /// is held for long does not hold much more than itself.
     pub fn take(&mut self, len: usize) -> Option<Vec<u8>> {
-        let fits = |buffer: &Vec<u8>| buffer.len() >= len && buffer.capacity() / 2 <= len;
+        let fits = |buffer: &Vec<u8>| buffer.capacity() >= len && buffer.capacity() / 2 <= len;
         let at = self.buffers.iter().rposition(fits)?;
         let buffer = self.buffers.remove(at)?;
         self.bytes -= buffer.capacity();

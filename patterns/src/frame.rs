@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use highwater_buffers::{LEAST_REUSED, copied};
+use highwater_buffers::{LEAST_REUSED, Reused};
 
 use crate::inline_len::InlineLen;
 
@@ -18,8 +18,9 @@ pub const INLINE_CAPACITY: usize = 64;
 /// One frame of a [`Message`](crate::Message): bytes, immutable, cheap to clone.
 ///
 /// Bodies of up to [`INLINE_CAPACITY`] bytes are stored inline and copied; longer ones are shared by reference count. A
-/// body of 8 to 256 KiB that is copied into a frame goes where an earlier one was, if there is room nobody uses (a
-/// process keeps at most 1 MiB of it, and none without a context); it may hold twice as much memory as it is long.
+/// body of 8 to 256 KiB that is copied into a frame goes, if it can, into memory that the last frame with such a body
+/// has left (a process keeps at most 1 MiB of it, and none without a context); it may hold twice as much memory as it is
+/// long. What is taken out of a frame as [`Bytes`] is not kept.
 ///
 /// ```
 /// use highwater_patterns::Frame;
@@ -33,7 +34,7 @@ pub struct Frame(Repr);
 #[derive(Clone)]
 enum Repr {
     Inline(Inline),
-    Shared(Bytes),
+    Shared(Reused),
 }
 
 /// A body in place.
@@ -68,13 +69,13 @@ impl Frame {
     /// Copies a `body` that is neither short nor large.
     #[inline]
     pub(crate) fn copy_shared(body: &[u8]) -> Self {
-        Self(Repr::Shared(Bytes::copy_from_slice(body)))
+        Self(Repr::Shared(Bytes::copy_from_slice(body).into()))
     }
 
     /// Copies a large `body`, of [`LEAST_REUSED`] bytes or more, into the memory of an earlier one if there is any.
     #[inline]
     pub(crate) fn copy_large(body: &[u8]) -> Self {
-        Self(Repr::Shared(copied(body)))
+        Self(Repr::Shared(Reused::copied(body)))
     }
 
     /// Copies a short `body`, which has this length.
@@ -144,7 +145,7 @@ impl Frame {
     pub fn to_bytes(&self) -> Bytes {
         match &self.0 {
             Repr::Inline(_) => Bytes::copy_from_slice(self.as_slice()),
-            Repr::Shared(bytes) => bytes.clone(),
+            Repr::Shared(bytes) => Bytes::clone(bytes),
         }
     }
 
@@ -190,7 +191,7 @@ impl From<Frame> for Bytes {
     fn from(frame: Frame) -> Self {
         match frame.0 {
             Repr::Inline(_) => Self::copy_from_slice(frame.as_slice()),
-            Repr::Shared(bytes) => bytes,
+            Repr::Shared(bytes) => bytes.into_bytes(),
         }
     }
 }
@@ -222,7 +223,7 @@ impl From<Bytes> for Frame {
     fn from(body: Bytes) -> Self {
         match InlineLen::new(body.len()) {
             Some(len) => Self::copy_inline(&body, len),
-            None => Self(Repr::Shared(body)),
+            None => Self(Repr::Shared(body.into())),
         }
     }
 }
@@ -232,7 +233,7 @@ impl From<Vec<u8>> for Frame {
     fn from(body: Vec<u8>) -> Self {
         match InlineLen::new(body.len()) {
             Some(len) => Self::copy_inline(&body, len),
-            None => Self(Repr::Shared(Bytes::from(body))),
+            None => Self(Repr::Shared(body.into())),
         }
     }
 }

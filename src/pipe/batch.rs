@@ -7,6 +7,7 @@
 use std::io::{self, IoSlice};
 
 use bytes::Bytes;
+use highwater_buffers::Reused;
 use highwater_patterns::Message;
 
 use super::Wire;
@@ -19,7 +20,7 @@ use crate::zmtp::{FrameHeader, FrameSink, SHORT_MESSAGE, encode_message, encode_
 pub(crate) struct Batch {
     bytes: FillBuffer,
     /// Bodies too large to copy, each with the position in `bytes` before which it goes.
-    shared: Vec<(usize, Bytes)>,
+    shared: Vec<(usize, Reused)>,
     shared_len: usize,
     /// As `shared_len`, but a body that is worth a write of its own counts as [`LARGE`].
     shared_weight: usize,
@@ -87,7 +88,7 @@ impl Batch {
     }
 
     /// Puts a large `body` before the byte at `position`.
-    fn put(&mut self, position: usize, body: Bytes) {
+    fn put(&mut self, position: usize, body: Reused) {
         self.shared_len += body.len();
         self.shared_weight += match body.len() {
             one_of_many @ ..LEAST_BATCH_BYTES => one_of_many,
@@ -219,7 +220,7 @@ impl FrameSink for Batch {
     }
 
     fn share(&mut self, body: &Bytes) {
-        self.put(self.bytes.len(), body.clone());
+        self.put(self.bytes.len(), body.clone().into());
     }
 }
 

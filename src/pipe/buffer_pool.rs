@@ -36,7 +36,7 @@ pub(crate) struct BufferPool {
 
 #[derive(Debug, Default)]
 struct Stock {
-    /// Each initialised over its whole length, which is at least [`WORTH_KEEPING`].
+    /// Each with memory for [`WORTH_KEEPING`] bytes at least.
     shelf: Shelf,
     /// Bytes in the buffers of bodies under way that came from here.
     lent: usize,
@@ -48,8 +48,12 @@ impl Buffers for BufferPool {
             return None;
         }
         let mut stock = self.stock.lock();
-        let buffer = stock.shelf.take(len)?;
+        let mut buffer = stock.shelf.take(len)?;
         stock.lent += buffer.capacity();
+        drop(stock);
+        if buffer.len() < len {
+            buffer.resize(len, 0);
+        }
         Some(buffer)
     }
 
