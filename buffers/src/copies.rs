@@ -82,15 +82,16 @@ impl Drop for Reused {
     #[inline]
     fn drop(&mut self) {
         if self.0.len() >= LEAST_REUSED {
-            give_back(std::mem::take(&mut self.0));
+            give_back(&mut self.0);
         }
     }
 }
 
 /// Apart, so that nothing of it is in the way of short bodies.
+#[cold]
 #[inline(never)]
-fn give_back(body: Bytes) {
-    COPIES.give_back(body);
+fn give_back(body: &mut Bytes) {
+    COPIES.give_back(std::mem::take(body));
 }
 
 /// While there is one, this process keeps memory for copies; with the last, it gives back what nobody uses.
@@ -170,6 +171,7 @@ impl Copies {
         }
         // All of the memory, also what is before and behind the body; nothing is copied unless it stands in the middle.
         let buffer = Vec::from(body);
+        // A copy may hold twice as much as it is long.
         if buffer.capacity() <= 2 * MOST {
             // Dropped here, when the lock is free again: what has to be freed.
             drop(self.at_shelf(|shelf| shelf.keep(buffer, MOST_BYTES)));
