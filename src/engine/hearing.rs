@@ -10,7 +10,7 @@
 use crate::sync::{AtomicU32, Ordering, fence};
 
 /// What was heard on one connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hearing {
     /// Grows with each read; written by whoever has the reader.
     heard: AtomicU32,
@@ -19,13 +19,6 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    pub(super) fn new() -> Self {
-        Self {
-            heard: AtomicU32::new(0),
-            known: AtomicU32::new(0),
-        }
-    }
-
     /// Something was read. For whoever reads, before it waits again.
     pub(super) fn heard(&self) {
         let heard = self.heard.load(Ordering::Relaxed).wrapping_add(1);
@@ -70,7 +63,7 @@ mod models {
     #[test]
     fn an_answer_in_the_kernel_is_found_there_or_heard_of() {
         loom::model(|| {
-            let shared = Arc::new((Mutex::new(true), Lending::default(), Hearing::new()));
+            let shared = Arc::new((Mutex::new(true), Lending::default(), Hearing::default()));
             shared.1.wait_begins();
             let leader = thread::spawn({
                 let shared = Arc::clone(&shared);
@@ -95,7 +88,7 @@ mod models {
     #[test]
     fn an_excuse_serves_once() {
         loom::model(|| {
-            let hearing = Hearing::new();
+            let hearing = Hearing::default();
             hearing.heard();
             assert!(hearing.excuses(|| true, || true));
             assert!(!hearing.excuses(|| false, || false));

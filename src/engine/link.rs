@@ -83,7 +83,7 @@ impl Link {
             )?,
             interest: Mutex::new(interest),
             reader: Mutex::new(Slot::Here(reader)),
-            hearing: Hearing::new(),
+            hearing: Hearing::default(),
             telemetry,
             thread: Arc::clone(thread),
         })

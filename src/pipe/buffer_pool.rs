@@ -51,9 +51,7 @@ impl Buffers for BufferPool {
         let mut buffer = stock.shelf.take(len)?;
         stock.lent += buffer.capacity();
         drop(stock);
-        if buffer.len() < len {
-            buffer.resize(len, 0);
-        }
+        buffer.resize(buffer.len().max(len), 0);
         Some(buffer)
     }
 
