@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::{SockRef, Socket};
 
 use super::StreamOptions;
@@ -67,7 +67,7 @@ impl Stream {
 
     /// Reads into `buffer`, which should not be empty; 0 is the end of the stream.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        uninterrupted(|| rustix::io::read(self, &mut *buffer))
+        uninterrupted(|| Ok(rustix::net::recv(self, &mut *buffer, PLAIN)?.1))
     }
 
     /// Reads at most `max` bytes into the spare capacity of `buffer`, which it never grows, and makes it longer by as
@@ -86,7 +86,9 @@ impl Stream {
                 io::ErrorKind::InvalidInput,
                 "no room to read into",
             )),
-            _ if spare <= max => uninterrupted(|| rustix::io::read(self, spare_capacity(buffer))),
+            _ if spare <= max => {
+                uninterrupted(|| Ok(rustix::net::recv(self, spare_capacity(buffer), PLAIN)?.1))
+            }
             room => self.read_round_about(buffer, room),
         }
     }
@@ -97,7 +99,7 @@ impl Stream {
         let mut stop = [MaybeUninit::uninit(); 64 * 1024];
         let room = room.min(stop.len());
         uninterrupted(|| {
-            let (bytes, _) = rustix::io::read(self, &mut stop[..room])?;
+            let ((bytes, _), _) = rustix::net::recv(self, &mut stop[..room], PLAIN)?;
             buffer.extend_from_slice(bytes);
             Ok(bytes.len())
         })
@@ -216,6 +218,9 @@ fn uninterrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Resu
         }
     }
 }
+
+/// To receive is less than to read: the kernel does not treat the connection as a file first.
+const PLAIN: RecvFlags = RecvFlags::empty();
 
 /// Rust programs ignore SIGPIPE, but a library may be loaded by others.
 #[cfg(not(target_vendor = "apple"))]
