@@ -8,6 +8,7 @@
 mod batch;
 mod batch_size;
 mod buffer_pool;
+mod eagerness;
 mod fill_buffer;
 mod high_water;
 mod incoming;

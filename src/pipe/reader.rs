@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Received};
 
+use super::eagerness::Eagerness;
 use super::read_size::{READ_BYTES, ReadSize};
 use super::{BufferPool, Delivery, Wire};
 use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
@@ -27,8 +28,7 @@ pub(crate) struct Reader {
     start: usize,
     decoder: Decoder,
     read_size: ReadSize,
-    /// The last read brought so much that the next should be tried before waiting.
-    eager: bool,
+    eagerness: Eagerness,
 }
 
 /// Puts the message at `start` in `into`, if it is one whole frame that is not large, and moves `start` behind it; false
@@ -85,7 +85,7 @@ impl Reader {
             start: 0,
             decoder: Decoder::new(max_message_size).with_buffers(buffers),
             read_size: ReadSize::default(),
-            eager: false,
+            eagerness: Eagerness::default(),
         }
     }
 
@@ -121,12 +121,11 @@ impl Reader {
 
     /// Whether the last read brought so much that more is likely there.
     pub(crate) fn is_eager(&self) -> bool {
-        self.eager
+        self.eagerness.is_due()
     }
 
     /// Reads once, into the body under way or behind what is buffered.
     pub(crate) fn fill(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
-        const EAGER: usize = 1024;
         let outcome = match self.decoder.large_body() {
             Some(Room::New(body, missing)) => {
                 self.read_size.is_beside(missing);
@@ -149,13 +148,10 @@ impl Reader {
                 outcome.inspect(|read| self.read_size.learn(*read, full))
             }
         };
-        self.eager = false;
+        self.eagerness.learn(*outcome.as_ref().unwrap_or(&0));
         match outcome {
             Ok(0) => Ok(Fill::End),
-            Ok(read) => {
-                self.eager = read >= EAGER;
-                Ok(Fill::Bytes(read))
-            }
+            Ok(read) => Ok(Fill::Bytes(read)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Fill::Nothing),
             Err(error) => Err(error),
         }

@@ -1,0 +1,105 @@
+//! Whether to read on before anybody says that more is there.
+//!
+//! Owns: what reading on has come to lately.
+//! Always true: only a read of some size is followed by another; where that is in vain again and again, one in 17 is.
+//! Must not know: who waits for input otherwise, and how.
+//!
+//! In a stream more has come while the last bytes were decoded, and to read it costs one call instead of two. Where each of
+//! many peers sends a burst and waits for the answer, nothing has, and the call is lost.
+
+/// Of a read that brought so many bytes, there may be more.
+const MUCH: usize = 1024;
+
+/// After so many in vain in a row, as many reads are let be before the next is followed. A conversation in which it is now
+/// and then worth it never comes to that.
+const MANY: u32 = 16;
+
+/// How one reader fares with reading on.
+#[derive(Debug, Default)]
+pub(super) struct Eagerness {
+    due: bool,
+    /// How often in a row it has been in vain, as far as that matters.
+    in_vain: u32,
+    /// So many reads are still let be.
+    let_be: u32,
+}
+
+impl Eagerness {
+    /// Whether to read on.
+    pub(super) fn is_due(&self) -> bool {
+        self.due
+    }
+
+    /// A read has brought so many bytes; none, if nothing was there.
+    pub(super) fn learn(&mut self, read: usize) {
+        let read_on = std::mem::take(&mut self.due);
+        if read_on {
+            self.in_vain = match read {
+                0 => MANY.min(self.in_vain + 1),
+                _ => 0,
+            };
+            if self.in_vain == MANY {
+                self.let_be = MANY;
+            }
+        }
+        if read >= MUCH {
+            self.due = self.let_be == 0;
+            self.let_be = self.let_be.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads much; whether it is to be read on. If so, that brings `then`.
+    fn burst(eagerness: &mut Eagerness, then: usize) -> bool {
+        eagerness.learn(MUCH);
+        let reads_on = eagerness.is_due();
+        if reads_on {
+            eagerness.learn(then);
+        }
+        reads_on
+    }
+
+    #[test]
+    fn after_much_there_may_be_more_and_after_little_or_nothing_not() {
+        let mut eagerness = Eagerness::default();
+        assert!(!eagerness.is_due());
+        for (read, due) in [(MUCH, true), (MUCH - 1, false), (0, false), (MUCH, true)] {
+            eagerness.learn(read);
+            assert_eq!(eagerness.is_due(), due, "{read}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_read_on_each_time() {
+        let mut eagerness = Eagerness::default();
+        assert!((0..100).all(|_| burst(&mut eagerness, MUCH)));
+    }
+
+    #[test]
+    fn reading_on_in_vain_becomes_rare() {
+        let mut eagerness = Eagerness::default();
+        let read_on = (0..17_000).filter(|_| burst(&mut eagerness, 0)).count();
+        assert!((1010..1020).contains(&read_on), "{read_on} times");
+    }
+
+    #[test]
+    fn where_it_is_worth_it_now_and_then_it_is_done_each_time() {
+        let mut eagerness = Eagerness::default();
+        let comes = |turn: u32| usize::from(turn.is_multiple_of(MANY));
+        assert!((0..1000).all(|turn| burst(&mut eagerness, comes(turn))));
+    }
+
+    #[test]
+    fn once_it_was_worth_it_it_is_done_each_time_again() {
+        let mut eagerness = Eagerness::default();
+        for _ in 0..100 {
+            burst(&mut eagerness, 0);
+        }
+        while !burst(&mut eagerness, 1) {}
+        assert!((0..100).all(|_| burst(&mut eagerness, 1)));
+    }
+}
