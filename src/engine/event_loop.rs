@@ -28,8 +28,10 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// How often scheduled links are written before the poller is asked again, which costs five system calls.
 const FLUSH_ROUNDS: usize = 16;
 
-/// How long a link whose sender is at work in a stream is left to it.
+/// How long a link whose sender is at work in a stream is left to it; as long as there is one, twice as long each time, up
+/// to the most. To look costs some microseconds, and there may be no processor to spare.
 const LOOK: Duration = Duration::from_micros(100);
+const LONGEST_LOOK: Duration = Duration::from_micros(400);
 
 /// How often requests are taken before the poller is asked again: many senders together could keep this thread busy, and
 /// from hearing of input, for ever.
@@ -53,6 +55,7 @@ pub(super) struct Loop {
     /// Links that have some, too, left to their senders until the next look.
     streaming: Vec<Key>,
     next_look: Option<Instant>,
+    look_after: Duration,
     /// Sockets that have borrowed a reader.
     lenders: Vec<Lender>,
     next_tick: Option<Instant>,
@@ -92,6 +95,7 @@ impl Loop {
             flushing: Vec::new(),
             streaming: Vec::new(),
             next_look: None,
+            look_after: LOOK,
             lenders: Vec::new(),
             next_tick: None,
             stopping: false,
@@ -303,6 +307,7 @@ impl Loop {
     fn look(&mut self) {
         if self.next_look.is_some_and(|look| look <= Instant::now()) {
             self.next_look = None;
+            self.look_after = LONGEST_LOOK.min(2 * self.look_after);
             // A link may have come here twice: from a duty, and when its kernel had room again.
             self.streaming.sort_unstable();
             self.streaming.dedup();
@@ -318,8 +323,12 @@ impl Loop {
         let now = Instant::now();
         let watched = self.lenders.iter().any(|lender| lender.ticking);
         self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + TICK));
-        let streaming = !self.streaming.is_empty();
-        self.next_look = streaming.then(|| self.next_look.unwrap_or(now + LOOK));
+        if self.streaming.is_empty() {
+            self.next_look = None;
+            self.look_after = LOOK;
+        } else {
+            self.next_look.get_or_insert(now + self.look_after);
+        }
         let deadlines = [self.timers.next(), self.next_tick, self.next_look];
         let deadline = deadlines.into_iter().flatten().min();
         deadline.map(|deadline| deadline.saturating_duration_since(now))
