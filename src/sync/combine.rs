@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
-use super::{AtomicBool, Mutex, MutexGuard, Ordering, fence};
+use super::{AtomicBool, Mutex, MutexGuard, Ordering, fence, fence_after_unlock};
 
 /// Who owns a [`Room`].
 pub(crate) trait Combine {
@@ -121,7 +121,7 @@ impl<S, M> Room<S, M> {
     }
 
     /// The state as it is, with mail left unread.
-    #[cfg(all(test, highwater_model))]
+    #[cfg(test)]
     pub(super) fn peek<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(&self.state.lock())
     }
@@ -214,7 +214,7 @@ impl<C: Combine> Drop for LateMail<'_, C> {
     #[inline]
     fn drop(&mut self) {
         // Pairs with the fence in `Room::post`.
-        fence(Ordering::SeqCst);
+        fence_after_unlock();
         if self.owner.room().pending.load(Ordering::Relaxed) {
             self.read();
         }
