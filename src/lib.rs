@@ -38,8 +38,8 @@ pub use facade::{
     SocketRef, Sub, Upstream, XPub, XSub,
 };
 pub use highwater_patterns::{
-    DuplicateId, Frame, INLINE_CAPACITY, InvalidRoutingId, LostPeer, Message, Notices, RoutingId,
-    SlowSubscriber, SocketType, Undeliverable,
+    Body, DuplicateId, Frame, INLINE_CAPACITY, IntoMessage, InvalidRoutingId, LostPeer, Message,
+    Notices, RoutingId, SlowSubscriber, SocketType, Undeliverable,
 };
 pub use monitor::{EndpointState, Event, EventKind};
 pub use options::{

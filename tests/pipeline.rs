@@ -4,12 +4,16 @@ mod support;
 
 use std::sync::mpsc;
 
-use highwater::{Context, Message, Pull, Push};
-use support::{PATIENCE, Place, joined, over_every_transport};
+use highwater::{
+    Context, Dealer, Message, Pull, Push, RouteError, Router, RoutingId, SendError, TrySendError,
+};
+use support::{MOMENT, PATIENCE, Place, joined, over_every_transport};
 
 over_every_transport!(
     a_stream_that_pauses_anywhere_arrives_without_another_call,
     many_messages_received_at_once_are_in_order_and_not_too_many,
+    a_borrowed_body_of_any_length_arrives_as_an_owned_one_does,
+    a_borrowed_body_that_is_refused_comes_back_as_a_message,
 );
 
 #[test]
@@ -127,4 +131,60 @@ fn as_many_as_are_there_and_asked_for_are_received_at_once() {
     assert_eq!(pull.recv_many(&mut all, 64), Ok(6));
     let sent: Vec<Message> = (0..10u8).map(|number| vec![number].into()).collect();
     assert_eq!(all, sent);
+}
+
+/// Around each length at which a body is handled in another way.
+fn a_borrowed_body_of_any_length_arrives_as_an_owned_one_does(place: &Place) {
+    let edges = [0, 4, 8, 16, 33, 64, 255, 4096, 8192, 70_000];
+    let lengths: Vec<usize> = edges
+        .into_iter()
+        .flat_map(|edge: usize| edge.saturating_sub(1)..=edge + 1)
+        .collect();
+    let bytes: Vec<u8> = (0..=250).cycle().take(70_001).collect();
+    let context = Context::new();
+    let (push, pull) = (Push::new(&context), Pull::new(&context));
+    let (dealer, router) = (Dealer::new(&context), Router::new(&context));
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    dealer
+        .connect(router.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    for &length in &lengths {
+        let body = &bytes[..length];
+        push.send(body).expect("sent");
+        push.send(body.to_vec()).expect("sent");
+        dealer.send(body).expect("sent");
+    }
+    for &length in &lengths {
+        let body = &bytes[..length];
+        for _ in 0..2 {
+            assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), body);
+        }
+        let (dealer, message) = router.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(message, body);
+        router.send_to(&dealer, body).expect("sent back");
+    }
+    for &length in &lengths {
+        let message = dealer.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(message, &bytes[..length]);
+    }
+    assert_eq!(push.stats().messages_sent, 2 * lengths.len() as u64);
+}
+
+fn a_borrowed_body_that_is_refused_comes_back_as_a_message(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context).send_high_water_mark(1).build();
+    let mute = push.try_send("nobody is there").expect_err("mute");
+    assert!(matches!(mute, TrySendError::Full(message) if message == "nobody is there"));
+    let late = push.send_timeout(&[7; 100], MOMENT).expect_err("mute");
+    assert!(matches!(late, SendError::Timeout(message) if message == [7; 100].as_slice()));
+
+    push.bind(place.any()).expect("bound");
+    let router = Router::new(&context);
+    let id = RoutingId::new("nobody").expect("a valid id");
+    let lost = router.send_to(&id, b"body").expect_err("nobody has it");
+    assert!(matches!(lost, RouteError::NoRoute(message) if message == b"body"));
+    context.shutdown();
+    let ended = push.send("too late").expect_err("shut down");
+    assert!(matches!(ended, SendError::Terminated(message) if message == "too late"));
 }

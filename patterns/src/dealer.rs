@@ -8,7 +8,9 @@
 use crate::probe::Probe;
 use crate::rules::Rules;
 use crate::strategy::{FairQueue, LoadBalance};
-use crate::{Admission, Afterlife, Message, PatternOptions, Peer, PipeId, Pipes, Refusal, Sent};
+use crate::{
+    Admission, Afterlife, Message, Outbound, PatternOptions, Peer, PipeId, Pipes, Refusal, Sent,
+};
 
 /// The rules of a DEALER socket.
 #[derive(Debug)]
@@ -67,7 +69,11 @@ impl Rules for Dealer {
     }
 
     #[inline]
-    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
+    fn offer(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
         self.outgoing
             .send(message, pipes)
             .map_or(Err(Refusal::Full), |_| Ok(Sent::ONE))

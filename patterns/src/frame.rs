@@ -178,7 +178,7 @@ fn copy_short(body: &[u8], data: &mut [u8; INLINE_CAPACITY]) {
 
 /// Copies the first `N` and the last `N` bytes.
 #[inline]
-fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+pub(crate) fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
     if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut()) {
         *to = *from;
     }

@@ -6,6 +6,7 @@
 //! Must not know: how bytes travel, who waits for what, what time it is.
 #![forbid(unsafe_code)]
 
+mod body;
 mod dealer;
 mod envelope;
 mod frame;
@@ -13,8 +14,10 @@ mod frame;
 mod hops;
 mod inline_len;
 mod interest;
+mod into_message;
 mod message;
 mod options;
+mod outbound;
 mod outcome;
 mod pair;
 mod pattern;
@@ -42,10 +45,13 @@ mod upstream;
 mod xpub;
 mod xsub;
 
+pub use body::Body;
 pub use dealer::Dealer;
 pub use frame::{Frame, INLINE_CAPACITY};
+pub use into_message::IntoMessage;
 pub use message::Message;
 pub use options::{DuplicateId, LostPeer, Notices, PatternOptions, SlowSubscriber, Undeliverable};
+pub use outbound::Outbound;
 pub use outcome::{Admission, AdmissionRefusal, Refusal, Refused, Sent};
 pub use pair::Pair;
 pub use pattern::Pattern;

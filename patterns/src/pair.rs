@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 
 use crate::rules::Rules;
-use crate::{Admission, AdmissionRefusal, Afterlife, Message, Peer, PipeId, Pipes, Refusal, Sent};
+use crate::{
+    Admission, AdmissionRefusal, Afterlife, Message, Outbound, Peer, PipeId, Pipes, Refusal, Sent,
+};
 
 /// So many former peers may have left messages unread; while they do, no further peer is taken.
 const FORMER_LIMIT: usize = 8;
@@ -75,9 +77,13 @@ impl Rules for Pair {
     fn readable(&mut self, _: PipeId, _: &mut impl Pipes) {}
 
     #[inline]
-    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
+    fn offer(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
         match self.peer {
-            Some(pipe) if pipes.try_write(pipe, message) => Ok(Sent::ONE),
+            Some(pipe) if message.write_to(pipe, pipes) => Ok(Sent::ONE),
             _ => Err(Refusal::Full),
         }
     }

@@ -6,8 +6,8 @@
 
 use crate::rules::Rules;
 use crate::{
-    Admission, Afterlife, Dealer, Message, Pair, PatternOptions, Peer, PipeId, Pipes, Pub, Pull,
-    Push, Refusal, Refused, Rep, Req, Router, Sent, SocketType, Sub, XPub, XSub,
+    Admission, Afterlife, Dealer, Message, Outbound, Pair, PatternOptions, Peer, PipeId, Pipes,
+    Pub, Pull, Push, Refusal, Refused, Rep, Req, Router, Sent, SocketType, Sub, XPub, XSub,
 };
 
 /// The rules of one socket, of whatever type.
@@ -193,7 +193,8 @@ impl Pattern {
             .map_err(|reason| reason.give_back(message))
     }
 
-    /// As [`Self::send`], for a caller that keeps the message where it is: moving one costs more than encoding it.
+    /// As [`Self::send`], for a caller that keeps the message where it is, since moving one costs more than encoding it, or
+    /// has but the body of one.
     ///
     /// What is left in `message` after a success is of no use.
     ///
@@ -203,7 +204,7 @@ impl Pattern {
     #[inline]
     pub fn offer(
         &mut self,
-        message: &mut Message,
+        message: &mut impl Outbound,
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refusal> {
         match self {
@@ -216,7 +217,7 @@ impl Pattern {
     #[inline(never)]
     fn offer_otherwise(
         &mut self,
-        message: &mut Message,
+        message: &mut impl Outbound,
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refusal> {
         each!(self, rules => rules.offer(message, pipes))

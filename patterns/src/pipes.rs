@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use crate::Message;
+use crate::{Body, Message};
 
 /// A pipe of one socket; unique among the socket's pipes for as long as the socket lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,6 +60,15 @@ pub trait Pipes {
     /// encoding it.
     #[must_use]
     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool;
+
+    /// As [`Pipes::try_write`], for a message of which there is only the body.
+    ///
+    /// Here for speed: one that is implemented directly can copy the body to its final place.
+    #[must_use]
+    #[inline]
+    fn try_write_body(&mut self, pipe: PipeId, body: Body<'_>) -> bool {
+        self.try_write(pipe, &mut Message::from(body))
+    }
 
     /// Queues `message` on each of `pipes`, framing it once; calls `full` for each that has no room.
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId));

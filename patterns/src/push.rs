@@ -7,7 +7,7 @@
 
 use crate::rules::Rules;
 use crate::strategy::LoadBalance;
-use crate::{Admission, Afterlife, DropCause, Message, PipeId, Pipes, Refusal, Sent};
+use crate::{Admission, Afterlife, DropCause, Outbound, PipeId, Pipes, Refusal, Sent};
 
 /// The rules of a PUSH socket.
 #[derive(Debug, Default)]
@@ -43,7 +43,11 @@ impl Rules for Push {
     }
 
     #[inline]
-    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
+    fn offer(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
         self.outgoing
             .send(message, pipes)
             .map_or(Err(Refusal::Full), |_| Ok(Sent::ONE))

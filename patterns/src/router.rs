@@ -9,8 +9,8 @@ use crate::probe::Probe;
 use crate::rules::Rules;
 use crate::strategy::{FairQueue, RoutingTable};
 use crate::{
-    Admission, AdmissionRefusal, Afterlife, DropCause, DuplicateId, Message, PatternOptions, Peer,
-    PipeId, Pipes, Refusal, Refused, RoutingId, Sent, Undeliverable,
+    Admission, AdmissionRefusal, Afterlife, DropCause, DuplicateId, Message, Outbound,
+    PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, RoutingId, Sent, Undeliverable,
 };
 
 /// The rules of a ROUTER socket.
@@ -83,13 +83,13 @@ impl Router {
     pub fn send_to(
         &mut self,
         id: &RoutingId,
-        message: &mut Message,
+        message: &mut impl Outbound,
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refusal> {
         let Some(pipe) = self.table.route(id.as_bytes()) else {
             return self.undelivered(None, Refusal::NoRoute, pipes);
         };
-        if pipes.try_write(pipe, message) {
+        if message.write_to(pipe, pipes) {
             Ok(Sent::ONE)
         } else {
             self.undelivered(Some(pipe), Refusal::Full, pipes)

@@ -5,7 +5,8 @@
 //! Must not know: any type in particular.
 
 use crate::{
-    Admission, Afterlife, Message, PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, Sent,
+    Admission, Afterlife, Message, Outbound, PatternOptions, Peer, PipeId, Pipes, Refusal, Refused,
+    Sent,
 };
 
 /// The rules of one socket type; [`Pattern`](crate::Pattern) has the meaning of each method.
@@ -26,13 +27,20 @@ pub(crate) trait Rules {
 
     fn writable(&mut self, _: PipeId, _: &mut impl Pipes) {}
 
-    /// Sends `message`, or leaves it as it is. A type that sends has this or `send`; each is made of the other.
-    fn offer(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Result<Sent, Refusal> {
-        self.send(std::mem::take(message), pipes)
-            .map_err(|refused| {
-                *message = refused.message;
-                refused.reason
-            })
+    /// Sends `message`, or leaves it as it is. A type that sends has this, if it passes messages on as they are, or `send`,
+    /// if it looks into them.
+    fn offer(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
+        message.as_message(|message| {
+            self.send(std::mem::take(message), pipes)
+                .map_err(|refused| {
+                    *message = refused.message;
+                    refused.reason
+                })
+        })
     }
 
     fn send(&mut self, message: Message, _: &mut impl Pipes) -> Result<Sent, Refused> {

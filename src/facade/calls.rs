@@ -1,6 +1,6 @@
 //! The calls of the core that the handles share: which rule of the pattern each of them means.
 
-use highwater_patterns::{Message, Pattern, Refusal, Refused, Sent};
+use highwater_patterns::{IntoMessage, Message, Outbound, Pattern, Refusal, Refused, Sent};
 
 use super::Report;
 use crate::error::SubscribeError;
@@ -18,9 +18,9 @@ impl Core {
     pub(super) fn publish<E: From<SendFailure>>(
         &self,
         wait: Wait,
-        message: impl Into<Message>,
+        message: impl IntoMessage,
     ) -> Result<Report, E> {
-        let mut message = message.into();
+        let mut message = message.into_message();
         match self.publish_from(wait, &mut message) {
             Ok(sent) => Ok(Report::from(sent)),
             Err(why) => Err(why.of(message).into()),
@@ -46,14 +46,21 @@ impl Core {
         Ok(change(pattern, table))
     }
 
-    /// Sends a message. It is put together where the caller keeps it, and not moved until it is encoded.
+    /// Sends a message. A body that is only borrowed is encoded from where it is; any other message is put together where
+    /// the caller keeps it, and not moved until it is encoded.
     #[inline]
     pub(super) fn send<E: From<SendFailure>>(
         &self,
         wait: Wait,
-        message: impl Into<Message>,
+        message: impl IntoMessage,
     ) -> Result<(), E> {
-        let mut message = message.into();
+        if let Some(mut body) = message.body() {
+            return match self.send_from(wait, &mut body) {
+                Ok(()) => Ok(()),
+                Err(why) => Err(why.of(body.into()).into()),
+            };
+        }
+        let mut message = message.into_message();
         match self.send_from(wait, &mut message) {
             Ok(()) => Ok(()),
             Err(why) => Err(why.of(message).into()),
@@ -62,7 +69,7 @@ impl Core {
 
     /// After a failure, `message` is as it was.
     #[inline(never)]
-    fn send_from(&self, wait: Wait, message: &mut Message) -> Result<(), Unsent> {
+    fn send_from(&self, wait: Wait, message: &mut impl Outbound) -> Result<(), Unsent> {
         self.send_with(wait, message, |pattern, table, message| {
             pattern.offer(message, table).map(drop)
         })

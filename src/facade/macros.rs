@@ -188,7 +188,7 @@ macro_rules! sends {
             ///
             /// [`SendError`](crate::SendError), with the message.
             #[inline]
-            pub fn send(&self, message: impl Into<crate::Message>) -> Result<(), crate::SendError> {
+            pub fn send(&self, message: impl crate::IntoMessage) -> Result<(), crate::SendError> {
                 self.core.send(crate::socket::Wait::Configured, message)
             }
 
@@ -200,7 +200,7 @@ macro_rules! sends {
             #[inline]
             pub fn try_send(
                 &self,
-                message: impl Into<crate::Message>,
+                message: impl crate::IntoMessage,
             ) -> Result<(), crate::TrySendError> {
                 self.core.send(crate::socket::Wait::No, message)
             }
@@ -212,7 +212,7 @@ macro_rules! sends {
             /// [`SendError`](crate::SendError), with the message.
             pub fn send_timeout(
                 &self,
-                message: impl Into<crate::Message>,
+                message: impl crate::IntoMessage,
                 timeout: std::time::Duration,
             ) -> Result<(), crate::SendError> {
                 self.core
@@ -228,9 +228,10 @@ macro_rules! sends {
             pub fn send_many<I>(&self, messages: I) -> Result<usize, crate::SendError>
             where
                 I: IntoIterator,
-                I::Item: Into<crate::Message>,
+                I::Item: crate::IntoMessage,
             {
-                Ok(self.core.send_many(messages.into_iter().map(Into::into))?)
+                let messages = messages.into_iter().map(crate::IntoMessage::into_message);
+                Ok(self.core.send_many(messages)?)
             }
         }
     };
@@ -312,7 +313,7 @@ macro_rules! publishes {
             #[inline]
             pub fn send(
                 &self,
-                message: impl Into<crate::Message>,
+                message: impl crate::IntoMessage,
             ) -> Result<crate::Report, crate::SendError> {
                 self.core.publish(crate::socket::Wait::Configured, message)
             }
@@ -325,7 +326,7 @@ macro_rules! publishes {
             #[inline]
             pub fn try_send(
                 &self,
-                message: impl Into<crate::Message>,
+                message: impl crate::IntoMessage,
             ) -> Result<crate::Report, crate::TrySendError> {
                 self.core.publish(crate::socket::Wait::No, message)
             }
@@ -337,7 +338,7 @@ macro_rules! publishes {
             /// [`SendError`](crate::SendError), with the message; nobody got it then.
             pub fn send_timeout(
                 &self,
-                message: impl Into<crate::Message>,
+                message: impl crate::IntoMessage,
                 timeout: std::time::Duration,
             ) -> Result<crate::Report, crate::SendError> {
                 self.core

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use highwater_patterns::{Message, Pattern, ReturnPath, SocketType};
+use highwater_patterns::{IntoMessage, Message, Pattern, ReturnPath, SocketType};
 
 use crate::error::{RecvError, ReplyError, TryRecvError};
 use crate::facade::calls::by_value;
@@ -126,8 +126,8 @@ impl Request {
     /// # Errors
     ///
     /// [`ReplyError`], with the reply; it cannot be sent any more.
-    pub fn reply(self, message: impl Into<Message>) -> Result<(), ReplyError> {
-        self.answer(Wait::No, message.into())
+    pub fn reply(self, message: impl IntoMessage) -> Result<(), ReplyError> {
+        self.answer(Wait::No, message.into_message())
     }
 
     /// As [`reply`](Self::reply), but waits at most `timeout` for a peer that is at its high-water mark.
@@ -137,10 +137,10 @@ impl Request {
     /// [`ReplyError`], with the reply; it cannot be sent any more.
     pub fn reply_timeout(
         self,
-        message: impl Into<Message>,
+        message: impl IntoMessage,
         timeout: Duration,
     ) -> Result<(), ReplyError> {
-        self.answer(Wait::AtMost(timeout), message.into())
+        self.answer(Wait::AtMost(timeout), message.into_message())
     }
 
     fn answer(mut self, wait: Wait, mut message: Message) -> Result<(), ReplyError> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Message, Pattern, RequestFailed, SocketType};
+use highwater_patterns::{IntoMessage, Message, Pattern, RequestFailed, SocketType};
 
 use super::AsSocket;
 use crate::error::{RequestError, SendError};
@@ -68,8 +68,8 @@ impl Req {
     /// # Errors
     ///
     /// [`RequestError`].
-    pub fn request(&mut self, message: impl Into<Message>) -> Result<Message, RequestError> {
-        self.start(Wait::Configured, message.into())?;
+    pub fn request(&mut self, message: impl IntoMessage) -> Result<Message, RequestError> {
+        self.start(Wait::Configured, message.into_message())?;
         Pending { req: self }.recv()
     }
 
@@ -80,11 +80,11 @@ impl Req {
     /// [`RequestError`].
     pub fn request_timeout(
         &mut self,
-        message: impl Into<Message>,
+        message: impl IntoMessage,
         timeout: Duration,
     ) -> Result<Message, RequestError> {
         let begun = Instant::now();
-        self.start(Wait::AtMost(timeout), message.into())?;
+        self.start(Wait::AtMost(timeout), message.into_message())?;
         Pending { req: self }.recv_timeout(timeout.saturating_sub(begun.elapsed()))
     }
 
@@ -95,8 +95,8 @@ impl Req {
     /// # Errors
     ///
     /// [`SendError`], with the message.
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<Pending<'_>, SendError> {
-        self.start(Wait::Configured, message.into())?;
+    pub fn send(&mut self, message: impl IntoMessage) -> Result<Pending<'_>, SendError> {
+        self.start(Wait::Configured, message.into_message())?;
         Ok(Pending { req: self })
     }
 

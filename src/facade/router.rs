@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use highwater_patterns::{Message, Pattern, RoutingId, SocketType};
+use highwater_patterns::{IntoMessage, Message, Outbound, Pattern, RoutingId, SocketType};
 
 use super::calls;
 use crate::endpoint::{Endpoint, InvalidEndpoint};
@@ -71,10 +71,8 @@ impl Router {
     /// [`RouteError`], with the message: nobody has this id, or the peer is at its high-water mark. With
     /// [`Undeliverable::Drop`](crate::Undeliverable::Drop) such messages are dropped and counted instead.
     #[inline]
-    pub fn send_to(&self, id: &RoutingId, message: impl Into<Message>) -> Result<(), RouteError> {
-        let mut message = message.into();
-        let outcome = self.route(Wait::No, id, &mut message);
-        outcome.map_err(|why| why.of(message).into())
+    pub fn send_to(&self, id: &RoutingId, message: impl IntoMessage) -> Result<(), RouteError> {
+        self.deliver(Wait::No, id, message)
     }
 
     /// As [`send_to`](Self::send_to), but waits at most `timeout` for room at this peer.
@@ -86,17 +84,32 @@ impl Router {
     pub fn send_to_timeout(
         &self,
         id: &RoutingId,
-        message: impl Into<Message>,
+        message: impl IntoMessage,
         timeout: Duration,
     ) -> Result<(), RouteError> {
-        let mut message = message.into();
-        let outcome = self.route(Wait::AtMost(timeout), id, &mut message);
+        self.deliver(Wait::AtMost(timeout), id, message)
+    }
+
+    /// A body that is only borrowed is encoded from where it is.
+    #[inline]
+    fn deliver(
+        &self,
+        wait: Wait,
+        id: &RoutingId,
+        message: impl IntoMessage,
+    ) -> Result<(), RouteError> {
+        if let Some(mut body) = message.body() {
+            let outcome = self.route(wait, id, &mut body);
+            return outcome.map_err(|why| why.of(body.into()).into());
+        }
+        let mut message = message.into_message();
+        let outcome = self.route(wait, id, &mut message);
         outcome.map_err(|why| why.of(message).into())
     }
 
     /// After a failure, `message` is as it was.
     #[inline(never)]
-    fn route(&self, wait: Wait, id: &RoutingId, message: &mut Message) -> Result<(), Unsent> {
+    fn route(&self, wait: Wait, id: &RoutingId, message: &mut impl Outbound) -> Result<(), Unsent> {
         self.core
             .send_with(wait, message, |pattern, table, message| match pattern {
                 Pattern::Router(rules) => rules.send_to(id, message, table).map(drop),

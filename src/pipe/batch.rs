@@ -8,12 +8,15 @@ use std::io::{self, IoSlice};
 
 use bytes::Bytes;
 use highwater_buffers::Reused;
-use highwater_patterns::Message;
+use highwater_patterns::{Body, Message};
 
 use super::Wire;
 use super::batch_size::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 use super::fill_buffer::FillBuffer;
-use crate::zmtp::{FrameHeader, FrameSink, SHORT_MESSAGE, encode_message, encode_short};
+use crate::zmtp::{
+    FrameHeader, FrameSink, SHORT_MESSAGE, encode_body, encode_message, encode_short,
+    encode_short_body,
+};
 
 /// Encoded frames: a buffer, and the large bodies that belong between its bytes.
 #[derive(Debug, Default)]
@@ -25,6 +28,26 @@ pub(crate) struct Batch {
     /// As `shared_len`, but a body that is worth a write of its own counts as [`LARGE`].
     shared_weight: usize,
     messages: usize,
+}
+
+/// What can be put into a batch.
+pub(crate) trait Encode {
+    /// Encodes it behind what is in `batch`.
+    fn encode_into(&self, batch: &mut Batch);
+}
+
+impl Encode for Message {
+    #[inline(always)]
+    fn encode_into(&self, batch: &mut Batch) {
+        batch.push(self);
+    }
+}
+
+impl Encode for Body<'_> {
+    #[inline(always)]
+    fn encode_into(&self, batch: &mut Batch) {
+        batch.push_body(*self);
+    }
 }
 
 /// More than a batch gathers of messages that are written together.
@@ -78,6 +101,24 @@ impl Batch {
             None => self.encode_any(message),
         }
         self.messages += 1;
+    }
+
+    /// Encodes a message of which there is only the `body` behind what is here.
+    #[inline]
+    pub(crate) fn push_body(&mut self, body: Body<'_>) {
+        let space = self.bytes.space::<SHORT_MESSAGE>();
+        match space.and_then(|space| encode_short_body(body, space)) {
+            Some(len) => self.bytes.advance(len),
+            None => self.encode_any_body(body),
+        }
+        self.messages += 1;
+    }
+
+    /// Likewise apart.
+    #[inline(never)]
+    fn encode_any_body(&mut self, body: Body<'_>) {
+        self.bytes.make_space(SHORT_MESSAGE);
+        encode_body(body, self);
     }
 
     /// Apart, so that nothing of it is in the way of a short message for which there is space.
@@ -259,6 +300,19 @@ mod tests {
         assert_eq!(on_wire(&all), whole);
         assert_eq!(all.len(), whole.len());
         assert_eq!(all.messages(), samples().len());
+    }
+
+    #[test]
+    fn a_body_stands_where_its_message_would() {
+        let bytes = vec![5; 3000];
+        let (mut bodies, mut messages) = (Batch::default(), Batch::default());
+        for len in [3000, 0, 1, 64, 65, 255, 256, 7] {
+            let body = Body::new(&bytes[..len]).expect("not large");
+            bodies.push_body(body);
+            messages.push(&Message::from(body));
+        }
+        assert_eq!(on_wire(&bodies), on_wire(&messages));
+        assert_eq!(bodies.messages(), messages.messages());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{INLINE_CAPACITY, Message, PipeId, Received};
+use highwater_patterns::{Body, INLINE_CAPACITY, Message, PipeId, Received};
 
 use super::lane::{Lane, Parcel};
 
@@ -92,17 +92,38 @@ impl InprocEnd {
         self.time_full + now.unwrap_or_default()
     }
 
+    /// As [`push`](Self::push), for a message of which there is only the body.
+    #[inline(never)]
+    pub(crate) fn push_body(&mut self, body: Body<'_>) -> bool {
+        let room = self.has_room();
+        if !room || self.full_since.is_some() {
+            self.note_room(room);
+        }
+        if room {
+            let parcel = self.copied(body.bytes());
+            let parcel = parcel.unwrap_or_else(|| Parcel::Whole(Received::Message(body.into())));
+            self.replaced += self.outgoing.push(parcel) as u64;
+        }
+        room
+    }
+
+    /// A copy of `body` in a buffer that comes back, if it has the length for that.
+    #[inline]
+    fn copied(&mut self, body: &[u8]) -> Option<Parcel> {
+        let suits = body.len() > INLINE_CAPACITY && body.len() <= MOST_COPIED;
+        suits.then(|| {
+            let mut buffer = self.spare();
+            buffer.extend_from_slice(body);
+            Parcel::Copied(buffer)
+        })
+    }
+
     /// Moves `message` to the other side whatever the mark says; what is left of it is of no use.
     #[inline]
     pub(crate) fn push_always(&mut self, message: &mut Message) {
-        let parcel = match message.single() {
-            Some(body) if body.len() > INLINE_CAPACITY && body.len() <= MOST_COPIED => {
-                let mut buffer = self.spare();
-                buffer.extend_from_slice(body);
-                Parcel::Copied(buffer)
-            }
-            _ => Parcel::Whole(Received::Message(std::mem::take(message))),
-        };
+        let copied = message.single().and_then(|body| self.copied(body));
+        let parcel =
+            copied.unwrap_or_else(|| Parcel::Whole(Received::Message(std::mem::take(message))));
         self.replaced += self.outgoing.push(parcel) as u64;
     }
 

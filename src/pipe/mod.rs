@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use highwater_patterns::PipeId;
 
-pub(crate) use batch::Batch;
+pub(crate) use batch::{Batch, Encode};
 pub(crate) use buffer_pool::BufferPool;
 pub(crate) use high_water::HighWater;
 pub(crate) use incoming::{Delivery, Incoming};

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::Message;
 
-use super::{Batch, Duty, HighWater, Pace, Wire};
+use super::{Batch, Duty, Encode, HighWater, Pace, Wire};
 use crate::origin::Origin;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -153,7 +153,7 @@ impl Outgoing {
     ///
     /// Not inlined, so that nothing of it is in the way of what goes into a draft.
     #[inline(never)]
-    fn push(&self, message: &Message, pace: &mut Pace, draft: &mut Draft) -> bool {
+    fn push(&self, message: &impl Encode, pace: &mut Pace, draft: &mut Draft) -> bool {
         let Some(mut state) = self.lock_here() else {
             return pace.strand();
         };
@@ -168,7 +168,7 @@ impl Outgoing {
             }
         }
         state.conflate();
-        state.back.push(message);
+        message.encode_into(&mut state.back);
         state.counts.messages += 1;
         pace.have_been_sent(draft.take_untold().saturating_add(1));
         streams |= state.after_push(pace);

@@ -12,7 +12,7 @@ pub(super) use waiting::BURST;
 
 use std::sync::Arc;
 
-use highwater_patterns::{DropCause, Message, PipeId, PipeMap, Pipes, Received, SocketType};
+use highwater_patterns::{Body, DropCause, Message, PipeId, PipeMap, Pipes, Received, SocketType};
 
 use super::slot::{Counts, Slot};
 use crate::endpoint::Endpoint;
@@ -375,7 +375,20 @@ impl Pipes for Table {
             .get_mut(pipe)
             .is_some_and(|slot| slot.push(message, pace));
         if self.pace.take_news() {
-            self.see_to(pipe, message, taken);
+            self.see_to(pipe, taken, || message.clone());
+        }
+        taken
+    }
+
+    #[inline(always)]
+    fn try_write_body(&mut self, pipe: PipeId, body: Body<'_>) -> bool {
+        let pace = &mut self.pace;
+        let taken = self
+            .pipes
+            .get_mut(pipe)
+            .is_some_and(|slot| slot.push_body(body, pace));
+        if self.pace.take_news() {
+            self.see_to(pipe, taken, || Message::from(body));
         }
         taken
     }
@@ -399,7 +412,7 @@ impl Pipes for Table {
         if self.pace.is_stranded()
             && let Some(any) = pipes.first()
         {
-            self.strand(*any, message);
+            self.strand(*any, message.clone());
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_listener::{EventListener, Listener};
-use highwater_patterns::{Message, Pattern, PipeId, Refusal};
+use highwater_patterns::{Message, Outbound, Pattern, PipeId, Refusal};
 
 use super::full::WaitForRoom;
 use super::spin;
@@ -166,11 +166,11 @@ impl Core {
     /// Sends by `put`, waiting for room as long as `wait` allows. Takes `message` by reference, since moving it through
     /// several calls costs more than encoding it; after a failure it is as it was.
     #[inline]
-    pub(crate) fn send_with<T>(
+    pub(crate) fn send_with<T, M: Outbound>(
         &self,
         wait: Wait,
-        message: &mut Message,
-        put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
+        message: &mut M,
+        put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Result<T, Unsent> {
         match self.lock_here() {
             Ok(state) => {
@@ -184,12 +184,12 @@ impl Core {
 
     /// As [`send_with`](Self::send_with), with the lock held before and after, so that many sends pay for it once.
     #[inline]
-    pub(crate) fn send_locked<'a, T>(
+    pub(crate) fn send_locked<'a, T, M: Outbound>(
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        message: &mut Message,
-        mut put: impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
+        message: &mut M,
+        mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> (Locked<'a>, Result<T, Unsent>) {
         if let Some(ended) = state.ended {
             return (state, Err(Unsent::Ended(ended)));
@@ -232,7 +232,7 @@ impl Core {
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        message: &mut Message,
+        message: &mut impl Outbound,
         waited: Option<WaitForRoom>,
     ) -> (Locked<'a>, Result<(), Unsent>) {
         self.unmute(&mut state);
@@ -244,7 +244,7 @@ impl Core {
         }
         if state.table.has_closed() {
             if let Some(stranded) = state.table.take_stranded() {
-                *message = stranded;
+                message.as_message(|message| *message = stranded);
                 let ended = self.forked(&mut state);
                 return (state, Err(ended));
             }

@@ -7,7 +7,7 @@
 //! Source: RFC 37/ZMTP 3.1, "Framing".
 
 use bytes::Bytes;
-use highwater_patterns::{INLINE_CAPACITY, Message};
+use highwater_patterns::{Body, INLINE_CAPACITY, Message};
 
 use super::error::FrameError;
 
@@ -50,6 +50,21 @@ pub(crate) fn encode_short(message: &Message, space: &mut [u8; SHORT_MESSAGE]) -
     (*flags, *length) = (0, len as u8);
     *body = *window;
     Some(SHORT_HEADER + len)
+}
+
+/// As [`encode_short`], for a message of which there is only the body.
+#[inline]
+pub(crate) fn encode_short_body(body: Body<'_>, space: &mut [u8; SHORT_MESSAGE]) -> Option<usize> {
+    let [flags, length, window @ ..] = space;
+    let len = body.copy_to(window)?;
+    (*flags, *length) = (0, len as u8);
+    Some(SHORT_HEADER + len)
+}
+
+/// Writes the frame of a message of which there is only the body.
+pub(crate) fn encode_body(body: Body<'_>, sink: &mut impl FrameSink) {
+    write_header(0, body.bytes().len(), sink);
+    sink.append(body.bytes());
 }
 
 /// Writes `message` as frames; a body over [`LARGE_BODY`] that is shared already is shared with `sink`.
@@ -185,6 +200,23 @@ mod tests {
         }
         let two = Message::from(["a", "b"]);
         assert_eq!(encode_short(&two, &mut [0; SHORT_MESSAGE]), None);
+    }
+
+    #[test]
+    fn a_body_is_written_as_its_message_is() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(1000).collect();
+        for len in (0..=300).chain([1000]) {
+            let body = Body::new(&bytes[..len]).expect("not large");
+            let expected = encoded(&Message::from(body));
+            let mut out = Vec::new();
+            encode_body(body, &mut out);
+            assert_eq!(out, expected);
+            let mut space = [9; SHORT_MESSAGE];
+            match encode_short_body(body, &mut space) {
+                Some(taken) => assert_eq!(space[..taken], expected),
+                None => assert!(len > INLINE_CAPACITY),
+            }
+        }
     }
 
     #[test]

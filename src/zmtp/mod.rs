@@ -36,7 +36,8 @@ pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop};
 
 pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{
-    FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_message, encode_short,
+    FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_body, encode_message, encode_short,
+    encode_short_body,
 };
 pub(crate) use handshake::{Handshake, HandshakeConfig};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig};

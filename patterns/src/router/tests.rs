@@ -146,11 +146,14 @@ fn the_typed_calls_keep_id_and_message_apart() {
     let (from, message) = rules.recv_from(pipes).expect("arrived");
     assert_eq!((&from, message), (&id("a"), "ping".into()));
     assert_eq!(rules.routing_id(pipe), Some(&from));
-    let sent = rules.send_to(&from, &mut "pong".into(), pipes);
+    let sent = rules.send_to(&from, &mut Message::from("pong"), pipes);
     assert_eq!(sent, Ok(Sent::ONE));
-    let mut message = "x".into();
+    let mut message = Message::from("x");
     let refused = rules.send_to(&id("b"), &mut message, pipes);
-    assert_eq!((refused, message), (Err(Refusal::NoRoute), "x".into()));
+    assert_eq!(
+        (refused, message),
+        (Err(Refusal::NoRoute), Message::from("x"))
+    );
     assert_eq!(router.pipes.take(pipe), ["pong"]);
 }
 

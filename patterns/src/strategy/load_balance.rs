@@ -6,7 +6,7 @@
 //! Source: RFC 30/PIPELINE, "The PUSH Socket Type"; RFC 28/REQREP, "The DEALER Socket Type".
 
 use super::rotation::Rotation;
-use crate::{Message, PipeId, Pipes};
+use crate::{Outbound, PipeId, Pipes};
 
 /// The outbound half of PUSH, DEALER and REQ.
 #[derive(Debug, Default)]
@@ -17,9 +17,13 @@ pub(crate) struct LoadBalance {
 impl LoadBalance {
     /// Hands `message` to the next pipe with room, and tells which; leaves it untouched if there is none.
     #[inline(always)]
-    pub(crate) fn send(&mut self, message: &mut Message, pipes: &mut impl Pipes) -> Option<PipeId> {
+    pub(crate) fn send(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> Option<PipeId> {
         while let Some(pipe) = self.rotation.current() {
-            if pipes.try_write(pipe, message) {
+            if message.write_to(pipe, pipes) {
                 self.rotation.advance();
                 return Some(pipe);
             }

@@ -7,9 +7,7 @@
 //! that the I/O thread tells.
 //! Must not know: who settles, and why.
 
-use highwater_patterns::Message;
-
-use super::{Batch, Outgoing, Pace, State};
+use super::{Batch, Encode, Outgoing, Pace, State};
 
 /// What a socket has sent and its pipe does not know of; guarded by the socket's lock.
 #[derive(Debug, Default)]
@@ -31,12 +29,12 @@ impl Draft {
     /// Takes a copy of `message` in bytes, on its way to `pipe`; false if there is no room, and then that will tell when
     /// there is.
     #[inline]
-    pub(crate) fn push(&mut self, message: &Message, pipe: &Outgoing, pace: &mut Pace) -> bool {
+    pub(crate) fn push(&mut self, message: &impl Encode, pipe: &Outgoing, pace: &mut Pace) -> bool {
         if self.room == 0 || pace.has_waited() {
             return pipe.push(message, pace, self);
         }
         self.room -= 1;
-        self.batch.push(message);
+        message.encode_into(&mut self.batch);
         if self.batch.gathered() >= pace.batch_bytes() {
             return pipe.write_draft(pace, self);
         }

@@ -29,10 +29,10 @@ impl Table {
 
     /// A write to `pipe` has brought about something that this socket has to see to.
     #[cold]
-    pub(super) fn see_to(&mut self, pipe: PipeId, message: &Message, taken: bool) {
+    pub(super) fn see_to(&mut self, pipe: PipeId, taken: bool, message: impl FnOnce() -> Message) {
         self.news = true;
         if !taken && self.pace.is_stranded() {
-            self.strand(pipe, message);
+            self.strand(pipe, message());
         }
         if self.pace.take_left() {
             self.leave(pipe);
@@ -45,8 +45,8 @@ impl Table {
     /// In a forked child, `message` has met a connection of the parent. Looks like a pipe that was closed, for which
     /// senders look out anyway.
     #[cold]
-    pub(super) fn strand(&mut self, pipe: PipeId, message: &Message) {
-        self.stranded = Some(message.clone());
+    pub(super) fn strand(&mut self, pipe: PipeId, message: Message) {
+        self.stranded = Some(message);
         self.closed.push(pipe);
         self.news = true;
     }

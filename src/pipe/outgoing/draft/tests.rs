@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use highwater_patterns::Message;
 use proptest::prelude::*;
 
 use super::*;
