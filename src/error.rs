@@ -106,9 +106,9 @@ pub enum SubscribeError {
 
 /// Why a blocking receive gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-// Eight bytes, like all that is in a `Message`: a result that may be either is then copied in whole words, and read back
-// in the pieces in which it was written.
-#[repr(align(8))]
+// Sixteen bytes, like the pieces in which a `Message` is copied: where a caller passes a result on by `?`, the compiler cuts
+// it at the end of the error, and a piece that then lay across two that were written would be waited for.
+#[repr(align(16))]
 #[non_exhaustive]
 pub enum RecvError {
     /// Nothing arrived before the time was over.
@@ -124,7 +124,7 @@ pub enum RecvError {
 /// Why a receive that does not wait gave nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 // As for `RecvError`.
-#[repr(align(8))]
+#[repr(align(16))]
 #[non_exhaustive]
 pub enum TryRecvError {
     /// Nothing is there now. Later may succeed.

@@ -241,7 +241,7 @@ impl Slot {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, message: &mut Message, pace: &mut Pace) -> bool {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => draft.push(&*message, &pipe.outgoing, pace),
@@ -249,7 +249,7 @@ impl Slot {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_body(&mut self, body: Body<'_>, pace: &mut Pace) -> bool {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => draft.push(&body, &pipe.outgoing, pace),

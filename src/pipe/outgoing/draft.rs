@@ -28,7 +28,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// Takes a copy of `message` in bytes, on its way to `pipe`; false if there is no room, and then that will tell when
     /// there is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, message: &impl Encode, pipe: &Outgoing, pace: &mut Pace) -> bool {
         if self.room == 0 || pace.has_waited() {
             return pipe.push(message, pace, self);
