@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use highwater_patterns::{
     Admission, Afterlife, DropCause, Message, Outbound, Pattern, Peer, PipeId, Pipes, Received,
-    Refused, RoutingId, Sent, SlowSubscriber,
+    Refusal, Refused, RoutingId, Sent, SlowSubscriber,
 };
 
 #[expect(
@@ -237,7 +237,7 @@ fn fan_out(criterion: &mut Criterion) {
         };
         group.bench_function(BenchmarkId::new("to_all", count), |bencher| {
             bencher.iter(|| {
-                let sent = strategy.send_to_all(message.clone(), slow, &mut pipes);
+                let sent = strategy.send_to_all(&message, slow, &mut pipes);
                 assert_eq!(sent, Ok(everybody));
             });
         });
@@ -245,7 +245,7 @@ fn fan_out(criterion: &mut Criterion) {
             bencher.iter(|| {
                 strategy.begin();
                 seats.iter().for_each(|&seat| strategy.choose(seat));
-                let sent = strategy.send_to_chosen(message.clone(), slow, &mut pipes);
+                let sent = strategy.send_to_chosen(&message, slow, &mut pipes);
                 assert_eq!(sent, Ok(everybody));
             });
         });

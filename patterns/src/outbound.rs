@@ -6,24 +6,40 @@
 
 use crate::{Body, Message, PipeId, Pipes};
 
-/// Something that one pipe may take.
+/// Something that pipes may take.
 ///
-/// A pattern that passes messages on as they are asks no more of one than [`write_to`](Self::write_to); one that looks
-/// into them, or adds to them, has it made into a [`Message`].
+/// A pattern that passes messages on as they are asks no more of one than to be written, and for its first frame; one that
+/// takes them apart, or adds to them, has it made into a [`Message`].
 pub trait Outbound {
+    /// The first frame: the topic of what is published.
+    fn first(&self) -> &[u8];
+
     /// Queues it on `pipe` and says so, or leaves it untouched if the pipe is at its high-water mark or gone; what is here
     /// after a success is of no use.
     #[must_use]
     fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool;
+
+    /// Queues it on each of `these` pipes; calls `full` for each that has no room.
+    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId));
 
     /// Calls `then` with it as a message, which `then` may take if it succeeds.
     fn as_message<T>(&mut self, then: impl FnOnce(&mut Message) -> T) -> T;
 }
 
 impl Outbound for Message {
+    #[inline]
+    fn first(&self) -> &[u8] {
+        Self::first(self)
+    }
+
     #[inline(always)]
     fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
         pipes.try_write(pipe, self)
+    }
+
+    #[inline]
+    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
+        pipes.try_write_all(these, self, full);
     }
 
     #[inline]
@@ -33,9 +49,19 @@ impl Outbound for Message {
 }
 
 impl Outbound for Body<'_> {
+    #[inline]
+    fn first(&self) -> &[u8] {
+        self.bytes()
+    }
+
     #[inline(always)]
     fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
         pipes.try_write_body(pipe, *self)
+    }
+
+    #[inline]
+    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
+        pipes.try_write_body_all(these, *self, full);
     }
 
     fn as_message<T>(&mut self, then: impl FnOnce(&mut Message) -> T) -> T {

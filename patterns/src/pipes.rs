@@ -73,6 +73,17 @@ pub trait Pipes {
     /// Queues `message` on each of `pipes`, framing it once; calls `full` for each that has no room.
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId));
 
+    /// As [`Pipes::try_write_all`], for a message of which there is only the body.
+    #[inline]
+    fn try_write_body_all(
+        &mut self,
+        pipes: &[PipeId],
+        body: Body<'_>,
+        full: &mut dyn FnMut(PipeId),
+    ) {
+        self.try_write_all(pipes, &Message::from(body), full);
+    }
+
     /// Queues `message` even above the high-water mark: control traffic and replies that must not be refused.
     fn write_always(&mut self, pipe: PipeId, message: Message);
 

@@ -8,7 +8,7 @@
 use crate::publisher::Publisher;
 use crate::rules::Rules;
 use crate::{
-    Admission, Afterlife, DropCause, Message, PatternOptions, PipeId, Pipes, Received, Refused,
+    Admission, Afterlife, DropCause, Outbound, PatternOptions, PipeId, Pipes, Received, Refusal,
     Sent, upstream,
 };
 
@@ -91,7 +91,11 @@ impl Rules for Pub {
     }
 
     #[inline]
-    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+    fn offer(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
         self.publisher.publish(message, pipes)
     }
 

@@ -7,9 +7,7 @@
 
 use crate::strategy::{FanOut, SeatId};
 use crate::subscriptions::{Added, Removed, Subscriptions};
-use crate::{
-    DropCause, Message, PatternOptions, PipeId, Pipes, Refusal, Refused, Sent, SlowSubscriber,
-};
+use crate::{DropCause, Outbound, PatternOptions, PipeId, Pipes, Refusal, Sent, SlowSubscriber};
 
 /// The sending half of PUB and XPUB.
 #[derive(Debug)]
@@ -91,23 +89,21 @@ impl Publisher {
     #[inline]
     pub(crate) fn publish(
         &mut self,
-        message: Message,
+        message: &impl Outbound,
         pipes: &mut impl Pipes,
-    ) -> Result<Sent, Refused> {
+    ) -> Result<Sent, Refusal> {
         let slow = self.slow_subscriber;
-        let result =
-            if self.subscriptions.wanting_all() == self.fan_out.len() && !self.invert_matching {
-                self.fan_out.send_to_all(message, slow, pipes)
-            } else {
-                self.fan_out.begin();
-                let fan_out = &mut self.fan_out;
-                self.subscriptions
-                    .each_match(message.first(), |seat| fan_out.choose(seat));
-                if self.invert_matching {
-                    fan_out.choose_others();
-                }
-                fan_out.send_to_chosen(message, slow, pipes)
-            };
-        result.map_err(|message| Refusal::Full.give_back(message))
+        if self.subscriptions.wanting_all() == self.fan_out.len() && !self.invert_matching {
+            self.fan_out.send_to_all(message, slow, pipes)
+        } else {
+            self.fan_out.begin();
+            let fan_out = &mut self.fan_out;
+            self.subscriptions
+                .each_match(message.first(), |seat| fan_out.choose(seat));
+            if self.invert_matching {
+                fan_out.choose_others();
+            }
+            fan_out.send_to_chosen(message, slow, pipes)
+        }
     }
 }

@@ -13,8 +13,8 @@ use crate::publisher::Publisher;
 use crate::rules::Rules;
 use crate::subscriptions::{Added, Removed, Subscriptions};
 use crate::{
-    Admission, Afterlife, DropCause, Message, Notices, PatternOptions, Peer, PipeId, Pipes,
-    Received, Refusal, Refused, Sent, upstream,
+    Admission, Afterlife, DropCause, Message, Notices, Outbound, PatternOptions, Peer, PipeId,
+    Pipes, Received, Refusal, Sent, upstream,
 };
 
 /// What something that waits costs beyond its bytes, about.
@@ -267,7 +267,11 @@ impl Rules for XPub {
     }
 
     #[inline]
-    fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+    fn offer(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> Result<Sent, Refusal> {
         self.publisher.publish(message, pipes)
     }
 

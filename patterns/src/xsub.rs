@@ -54,7 +54,7 @@ impl XSub {
     /// Sends `message` to all publishers that have room, whatever it begins with.
     pub fn send_upstream(&mut self, message: Message, pipes: &mut impl Pipes) -> Sent {
         self.outgoing
-            .send_to_all(message, SlowSubscriber::DropNewest, pipes)
+            .send_to_all(&message, SlowSubscriber::DropNewest, pipes)
             .expect("only the rule to refuse gives a message back")
     }
 }

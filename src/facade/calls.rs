@@ -20,6 +20,12 @@ impl Core {
         wait: Wait,
         message: impl IntoMessage,
     ) -> Result<Report, E> {
+        if let Some(mut body) = message.body() {
+            return match self.publish_from(wait, &mut body) {
+                Ok(sent) => Ok(Report::from(sent)),
+                Err(why) => Err(why.of(body.into()).into()),
+            };
+        }
         let mut message = message.into_message();
         match self.publish_from(wait, &mut message) {
             Ok(sent) => Ok(Report::from(sent)),
@@ -28,7 +34,7 @@ impl Core {
     }
 
     #[inline(never)]
-    fn publish_from(&self, wait: Wait, message: &mut Message) -> Result<Sent, Unsent> {
+    fn publish_from(&self, wait: Wait, message: &mut impl Outbound) -> Result<Sent, Unsent> {
         self.send_with(wait, message, |pattern, table, message| {
             pattern.offer(message, table)
         })

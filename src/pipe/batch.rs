@@ -34,6 +34,9 @@ pub(crate) struct Batch {
 pub(crate) trait Encode {
     /// Encodes it behind what is in `batch`.
     fn encode_into(&self, batch: &mut Batch);
+
+    /// A message of its own of it, for those who keep one.
+    fn to_message(&self) -> Message;
 }
 
 impl Encode for Message {
@@ -41,12 +44,20 @@ impl Encode for Message {
     fn encode_into(&self, batch: &mut Batch) {
         batch.push(self);
     }
+
+    fn to_message(&self) -> Message {
+        self.clone()
+    }
 }
 
 impl Encode for Body<'_> {
     #[inline(always)]
     fn encode_into(&self, batch: &mut Batch) {
         batch.push_body(*self);
+    }
+
+    fn to_message(&self) -> Message {
+        (*self).into()
     }
 }
 

@@ -10,7 +10,9 @@ use highwater_patterns::{Body, Message, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Draft, Duty, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire};
+use crate::pipe::{
+    Batch, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire,
+};
 use crate::stats::{Dropped, PeerStats};
 use crate::zmtp::{self, Version};
 
@@ -267,13 +269,18 @@ impl Slot {
 
     /// Queues a copy of `message`, which is also in `framed`.
     #[inline]
-    pub(super) fn push_copy(&mut self, message: &Message, framed: &Batch, pace: &mut Pace) -> bool {
+    pub(super) fn push_copy(
+        &mut self,
+        message: &impl Encode,
+        framed: &Batch,
+        pace: &mut Pace,
+    ) -> bool {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
                 draft.settle(&pipe.outgoing);
                 pipe.outgoing.push_framed(framed, pace)
             }
-            Way::Inproc(end) => end.push(&mut message.clone()),
+            Way::Inproc(end) => end.push(&mut message.to_message()),
         }
     }
 

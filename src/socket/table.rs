@@ -19,7 +19,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Duty, Encode, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 
 /// The pipes of one socket.
@@ -357,6 +357,36 @@ impl Table {
         }
     }
 
+    /// Frames `message` once, for all of `pipes`.
+    #[inline]
+    fn write_to_all(
+        &mut self,
+        pipes: &[PipeId],
+        message: &impl Encode,
+        full: &mut dyn FnMut(PipeId),
+    ) {
+        self.framed.clear();
+        message.encode_into(&mut self.framed);
+        for pipe in pipes {
+            let (framed, pace) = (&self.framed, &mut self.pace);
+            let taken = self
+                .pipes
+                .get_mut(*pipe)
+                .is_some_and(|slot| slot.push_copy(message, framed, pace));
+            if !taken {
+                full(*pipe);
+            }
+            if self.pace.take_left() {
+                self.leave(*pipe);
+            }
+        }
+        if self.pace.is_stranded()
+            && let Some(any) = pipes.first()
+        {
+            self.strand(*any, message.to_message());
+        }
+    }
+
     /// Whether this socket reads on its own account, without a call of the application.
     fn reads_unasked(&self) -> bool {
         matches!(
@@ -375,7 +405,7 @@ impl Pipes for Table {
             .get_mut(pipe)
             .is_some_and(|slot| slot.push(message, pace));
         if self.pace.take_news() {
-            self.see_to(pipe, taken, || message.clone());
+            self.see_to(pipe, taken, message);
         }
         taken
     }
@@ -388,32 +418,22 @@ impl Pipes for Table {
             .get_mut(pipe)
             .is_some_and(|slot| slot.push_body(body, pace));
         if self.pace.take_news() {
-            self.see_to(pipe, taken, || Message::from(body));
+            self.see_to(pipe, taken, &body);
         }
         taken
     }
 
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
-        self.framed.clear();
-        self.framed.push(message);
-        for pipe in pipes {
-            let (framed, pace) = (&self.framed, &mut self.pace);
-            let taken = self
-                .pipes
-                .get_mut(*pipe)
-                .is_some_and(|slot| slot.push_copy(message, framed, pace));
-            if !taken {
-                full(*pipe);
-            }
-            if self.pace.take_left() {
-                self.leave(*pipe);
-            }
-        }
-        if self.pace.is_stranded()
-            && let Some(any) = pipes.first()
-        {
-            self.strand(*any, message.clone());
-        }
+        self.write_to_all(pipes, message, full);
+    }
+
+    fn try_write_body_all(
+        &mut self,
+        pipes: &[PipeId],
+        body: Body<'_>,
+        full: &mut dyn FnMut(PipeId),
+    ) {
+        self.write_to_all(pipes, &body, full);
     }
 
     fn write_always(&mut self, pipe: PipeId, message: Message) {

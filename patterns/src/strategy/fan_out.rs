@@ -7,7 +7,7 @@
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type".
 
 use crate::pipe_map::PipeMap;
-use crate::{DropCause, Message, PipeId, Pipes, Sent, SlowSubscriber};
+use crate::{DropCause, Outbound, PipeId, Pipes, Refusal, Sent, SlowSubscriber};
 
 /// A pipe's place in arrays: small, and used again when the pipe has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,14 +157,18 @@ impl FanOut {
         }
     }
 
-    /// Sends `message` to the chosen pipes, by the rule of `slow`; gives it back if that is to refuse.
+    /// Sends `message` to the chosen pipes, by the rule of `slow`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Full`], if that rule is to refuse; nobody has got it then.
     #[inline]
     pub(crate) fn send_to_chosen(
         &mut self,
-        message: Message,
+        message: &impl Outbound,
         slow: SlowSubscriber,
         pipes: &mut impl Pipes,
-    ) -> Result<Sent, Message> {
+    ) -> Result<Sent, Refusal> {
         if self.chosen.is_empty() && self.missed.is_empty() {
             return Ok(Sent::default());
         }
@@ -178,14 +182,14 @@ impl FanOut {
         Ok(sent)
     }
 
-    /// Sends `message` to all pipes, by the rule of `slow`; gives it back if that is to refuse.
+    /// Sends `message` to all pipes, as [`send_to_chosen`](Self::send_to_chosen) does.
     #[inline]
     pub(crate) fn send_to_all(
         &mut self,
-        message: Message,
+        message: &impl Outbound,
         slow: SlowSubscriber,
         pipes: &mut impl Pipes,
-    ) -> Result<Sent, Message> {
+    ) -> Result<Sent, Refusal> {
         let (open, full) = self.order.split_at(self.open);
         let sent = write(open, full, &mut self.filled, message, slow, pipes)?;
         if sent.dropped > 0 {
@@ -245,18 +249,18 @@ fn write(
     open: &[PipeId],
     full: &[PipeId],
     filled: &mut Vec<PipeId>,
-    message: Message,
+    message: &impl Outbound,
     slow: SlowSubscriber,
     pipes: &mut impl Pipes,
-) -> Result<Sent, Message> {
+) -> Result<Sent, Refusal> {
     if slow == SlowSubscriber::Refuse
         && !(full.is_empty() && open.iter().all(|&pipe| pipes.has_room(pipe)))
     {
-        return Err(message);
+        return Err(Refusal::Full);
     }
     filled.clear();
     if !open.is_empty() {
-        pipes.try_write_all(open, &message, &mut |pipe| filled.push(pipe));
+        message.write_to_all(open, pipes, &mut |pipe| filled.push(pipe));
     }
     Ok(Sent {
         sent: open.len() - filled.len(),

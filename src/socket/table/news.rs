@@ -7,6 +7,7 @@
 use highwater_patterns::{Message, PipeId};
 
 use super::Table;
+use crate::pipe::Encode;
 
 impl Table {
     /// The next send that succeeds has something to see to.
@@ -29,10 +30,10 @@ impl Table {
 
     /// A write to `pipe` has brought about something that this socket has to see to.
     #[cold]
-    pub(super) fn see_to(&mut self, pipe: PipeId, taken: bool, message: impl FnOnce() -> Message) {
+    pub(super) fn see_to(&mut self, pipe: PipeId, taken: bool, message: &impl Encode) {
         self.news = true;
         if !taken && self.pace.is_stranded() {
-            self.strand(pipe, message());
+            self.strand(pipe, message.to_message());
         }
         if self.pace.take_left() {
             self.leave(pipe);

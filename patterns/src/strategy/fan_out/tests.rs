@@ -113,9 +113,9 @@ proptest! {
             pipes.dropped.clear();
             let message = Message::from("x");
             let result = if is_all {
-                fan_out.send_to_all(message, slow, &mut pipes)
+                fan_out.send_to_all(&message, slow, &mut pipes)
             } else {
-                fan_out.send_to_chosen(message, slow, &mut pipes)
+                fan_out.send_to_chosen(&message, slow, &mut pipes)
             };
             let refuses = slow == SlowSubscriber::Refuse && with_room != targets;
             prop_assert_eq!(result.is_err(), refuses);
