@@ -1,6 +1,6 @@
 //! Where sockets of a test meet, over each transport.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use highwater::Transport;
@@ -38,31 +38,32 @@ impl Place {
     pub(crate) fn vacant(&self) -> String {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         match self.transport {
-            Transport::Tcp => {
-                // An address that nobody else uses, so that nobody else is given the port meanwhile.
-                let ip = own_address();
-                let probe = TcpListener::bind((ip, 0)).expect("a port is free");
-                let port = probe.local_addr().expect("it is bound").port();
-                format!("tcp://{ip}:{port}")
-            }
+            Transport::Tcp => format!("tcp://{}", own_address()),
             Transport::Ipc => format!("ipc://{}/{number}", self.directory.path().display()),
             _ => format!("inproc://place-{number}"),
         }
     }
 }
 
-/// A loopback address that no other test is given, where the system has more than one.
-fn own_address() -> Ipv4Addr {
+/// A loopback address that no other test is given, where the system has more than one; else a port that is free.
+///
+/// Where the address is its own, so is every port: none is tried. To listen on it and let it go again is not enough to have
+/// it free, since a process that another test is just starting holds what is open here until it runs its own program.
+fn own_address() -> SocketAddrV4 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     if cfg!(target_os = "linux") {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mixed = std::process::id()
             .wrapping_mul(0x9E37_79B1)
             .wrapping_add(count.wrapping_mul(0x85EB_CA6B));
-        let [a, b, c, _] = mixed.to_be_bytes();
-        Ipv4Addr::new(127, 1 + a % 254, b, 1 + c % 254)
+        let [a, b, c, d] = mixed.to_be_bytes();
+        // Below those that the system gives to who asks for any, so also to who listens on all addresses.
+        let port = 20_000 + u16::from(d);
+        SocketAddrV4::new(Ipv4Addr::new(127, 1 + a % 254, b, 1 + c % 254), port)
     } else {
-        Ipv4Addr::LOCALHOST
+        let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let port = probe.local_addr().expect("it is bound").port();
+        SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
     }
 }
 
