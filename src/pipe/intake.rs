@@ -102,7 +102,7 @@ impl Intake {
     }
 
     /// The next message, if it is one frame, not large, and stands ready: [`next`](Self::next) on its fast path.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_single(&mut self, into: &mut Message) -> bool {
         if !self.behind
             && !self.translate

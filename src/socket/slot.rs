@@ -349,7 +349,7 @@ impl Slot {
     }
 
     /// The next message, if it is one frame, not large, and stands ready.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_single(&mut self, into: &mut Message) -> bool {
         match &mut self.way {
             Way::Wire { intake, .. } => intake.next_single(into),
