@@ -1,6 +1,6 @@
 //! The calls of the core that the handles share: which rule of the pattern each of them means.
 
-use highwater_patterns::{IntoMessage, Message, Outbound, Pattern, Refusal, Refused, Sent};
+use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, Refusal, Refused, Sent};
 
 use super::Report;
 use crate::error::SubscribeError;
@@ -20,17 +20,12 @@ impl Core {
         wait: Wait,
         message: impl IntoMessage,
     ) -> Result<Report, E> {
-        if let Some(mut body) = message.body() {
-            return match self.publish_from(wait, &mut body) {
-                Ok(sent) => Ok(Report::from(sent)),
-                Err(why) => Err(why.of(body.into()).into()),
-            };
-        }
-        let mut message = message.into_message();
-        match self.publish_from(wait, &mut message) {
-            Ok(sent) => Ok(Report::from(sent)),
-            Err(why) => Err(why.of(message).into()),
-        }
+        let sent = give(
+            message,
+            |body| self.publish_from(wait, body),
+            |message| self.publish_from(wait, message),
+        );
+        Ok(Report::from(sent?))
     }
 
     #[inline(never)]
@@ -52,25 +47,18 @@ impl Core {
         Ok(change(pattern, table))
     }
 
-    /// Sends a message. A body that is only borrowed is encoded from where it is; any other message is put together where
-    /// the caller keeps it, and not moved until it is encoded.
+    /// Sends a message.
     #[inline]
     pub(super) fn send<E: From<SendFailure>>(
         &self,
         wait: Wait,
         message: impl IntoMessage,
     ) -> Result<(), E> {
-        if let Some(mut body) = message.body() {
-            return match self.send_from(wait, &mut body) {
-                Ok(()) => Ok(()),
-                Err(why) => Err(why.of(body.into()).into()),
-            };
-        }
-        let mut message = message.into_message();
-        match self.send_from(wait, &mut message) {
-            Ok(()) => Ok(()),
-            Err(why) => Err(why.of(message).into()),
-        }
+        give(
+            message,
+            |body| self.send_from(wait, body),
+            |message| self.send_from(wait, message),
+        )
     }
 
     /// After a failure, `message` is as it was.
@@ -160,6 +148,27 @@ impl Core {
             }
             (into.len() > before).then_some(into.len() - before)
         })
+    }
+}
+
+/// Has `message` sent as what it is: one that is only borrowed as its body, from where it is; any other as the message,
+/// which is put together here and not moved until it is encoded. After a failure it goes into the error.
+#[inline]
+pub(super) fn give<T, E: From<SendFailure>>(
+    message: impl IntoMessage,
+    as_body: impl FnOnce(&mut Body<'_>) -> Result<T, Unsent>,
+    as_message: impl FnOnce(&mut Message) -> Result<T, Unsent>,
+) -> Result<T, E> {
+    if let Some(mut body) = message.body() {
+        return match as_body(&mut body) {
+            Ok(done) => Ok(done),
+            Err(why) => Err(why.of(body.into()).into()),
+        };
+    }
+    let mut message = message.into_message();
+    match as_message(&mut message) {
+        Ok(done) => Ok(done),
+        Err(why) => Err(why.of(message).into()),
     }
 }
 

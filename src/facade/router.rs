@@ -90,7 +90,6 @@ impl Router {
         self.deliver(Wait::AtMost(timeout), id, message)
     }
 
-    /// A body that is only borrowed is encoded from where it is.
     #[inline]
     fn deliver(
         &self,
@@ -98,13 +97,11 @@ impl Router {
         id: &RoutingId,
         message: impl IntoMessage,
     ) -> Result<(), RouteError> {
-        if let Some(mut body) = message.body() {
-            let outcome = self.route(wait, id, &mut body);
-            return outcome.map_err(|why| why.of(body.into()).into());
-        }
-        let mut message = message.into_message();
-        let outcome = self.route(wait, id, &mut message);
-        outcome.map_err(|why| why.of(message).into())
+        calls::give(
+            message,
+            |body| self.route(wait, id, body),
+            |message| self.route(wait, id, message),
+        )
     }
 
     /// After a failure, `message` is as it was.

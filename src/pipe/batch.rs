@@ -30,37 +30,6 @@ pub(crate) struct Batch {
     messages: usize,
 }
 
-/// What can be put into a batch.
-pub(crate) trait Encode {
-    /// Encodes it behind what is in `batch`.
-    fn encode_into(&self, batch: &mut Batch);
-
-    /// A message of its own of it, for those who keep one.
-    fn to_message(&self) -> Message;
-}
-
-impl Encode for Message {
-    #[inline(always)]
-    fn encode_into(&self, batch: &mut Batch) {
-        batch.push(self);
-    }
-
-    fn to_message(&self) -> Message {
-        self.clone()
-    }
-}
-
-impl Encode for Body<'_> {
-    #[inline(always)]
-    fn encode_into(&self, batch: &mut Batch) {
-        batch.push_body(*self);
-    }
-
-    fn to_message(&self) -> Message {
-        (*self).into()
-    }
-}
-
 /// More than a batch gathers of messages that are written together.
 pub(super) const LARGE: usize = 2 * MOST_BATCH_BYTES;
 

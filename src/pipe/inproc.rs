@@ -66,12 +66,30 @@ impl InprocEnd {
     /// Not inlined, so that nothing of it is in the way of what goes over a wire.
     #[inline(never)]
     pub(crate) fn push(&mut self, message: &mut Message) -> bool {
+        let room = self.looks_for_room();
+        if room {
+            self.push_always(message);
+        }
+        room
+    }
+
+    /// As [`push`](Self::push), for a message of which there is only the body.
+    #[inline(never)]
+    pub(crate) fn push_body(&mut self, body: Body<'_>) -> bool {
+        let room = self.looks_for_room();
+        if room {
+            let copied = self.copied(body.bytes());
+            self.hand_over(copied.unwrap_or_else(|| whole(body.into())));
+        }
+        room
+    }
+
+    /// Whether a message will be taken, which is noted.
+    #[inline]
+    fn looks_for_room(&mut self) -> bool {
         let room = self.has_room();
         if !room || self.full_since.is_some() {
             self.note_room(room);
-        }
-        if room {
-            self.push_always(message);
         }
         room
     }
@@ -92,21 +110,6 @@ impl InprocEnd {
         self.time_full + now.unwrap_or_default()
     }
 
-    /// As [`push`](Self::push), for a message of which there is only the body.
-    #[inline(never)]
-    pub(crate) fn push_body(&mut self, body: Body<'_>) -> bool {
-        let room = self.has_room();
-        if !room || self.full_since.is_some() {
-            self.note_room(room);
-        }
-        if room {
-            let parcel = self.copied(body.bytes());
-            let parcel = parcel.unwrap_or_else(|| Parcel::Whole(Received::Message(body.into())));
-            self.replaced += self.outgoing.push(parcel) as u64;
-        }
-        room
-    }
-
     /// A copy of `body` in a buffer that comes back, if it has the length for that.
     #[inline]
     fn copied(&mut self, body: &[u8]) -> Option<Parcel> {
@@ -122,8 +125,11 @@ impl InprocEnd {
     #[inline]
     pub(crate) fn push_always(&mut self, message: &mut Message) {
         let copied = message.single().and_then(|body| self.copied(body));
-        let parcel =
-            copied.unwrap_or_else(|| Parcel::Whole(Received::Message(std::mem::take(message))));
+        self.hand_over(copied.unwrap_or_else(|| whole(std::mem::take(message))));
+    }
+
+    #[inline]
+    fn hand_over(&mut self, parcel: Parcel) {
         self.replaced += self.outgoing.push(parcel) as u64;
     }
 
@@ -255,6 +261,11 @@ pub(crate) struct InprocCounts {
     pub(crate) replaced: u64,
     pub(crate) queued_out: usize,
     pub(crate) queued_in: usize,
+}
+
+/// `message` as it is.
+fn whole(message: Message) -> Parcel {
+    Parcel::Whole(Received::Message(message))
 }
 
 #[cfg(test)]

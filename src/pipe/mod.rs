@@ -9,6 +9,7 @@ mod batch;
 mod batch_size;
 mod buffer_pool;
 mod eagerness;
+mod encode;
 mod fill_buffer;
 mod high_water;
 mod incoming;
@@ -31,8 +32,9 @@ use std::time::Duration;
 
 use highwater_patterns::PipeId;
 
-pub(crate) use batch::{Batch, Encode};
+pub(crate) use batch::Batch;
 pub(crate) use buffer_pool::BufferPool;
+pub(crate) use encode::Encode;
 pub(crate) use high_water::HighWater;
 pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{Body, Message, PipeId, Received};
+use highwater_patterns::{Message, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
@@ -244,18 +244,10 @@ impl Slot {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, message: &mut Message, pace: &mut Pace) -> bool {
+    pub(super) fn push(&mut self, message: &mut impl Encode, pace: &mut Pace) -> bool {
         match &mut self.way {
-            Way::Wire { pipe, draft, .. } => draft.push(&*message, &pipe.outgoing, pace),
-            Way::Inproc(end) => end.push(message),
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn push_body(&mut self, body: Body<'_>, pace: &mut Pace) -> bool {
-        match &mut self.way {
-            Way::Wire { pipe, draft, .. } => draft.push(&body, &pipe.outgoing, pace),
-            Way::Inproc(end) => end.push_body(body),
+            Way::Wire { pipe, draft, .. } => draft.push(message, &pipe.outgoing, pace),
+            Way::Inproc(end) => message.push_within(end),
         }
     }
 

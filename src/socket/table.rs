@@ -7,6 +7,7 @@
 mod full;
 mod news;
 mod waiting;
+mod writing;
 #[cfg(test)]
 pub(super) use waiting::BURST;
 
@@ -19,7 +20,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, Encode, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 
 /// The pipes of one socket.
@@ -357,36 +358,6 @@ impl Table {
         }
     }
 
-    /// Frames `message` once, for all of `pipes`.
-    #[inline]
-    fn write_to_all(
-        &mut self,
-        pipes: &[PipeId],
-        message: &impl Encode,
-        full: &mut dyn FnMut(PipeId),
-    ) {
-        self.framed.clear();
-        message.encode_into(&mut self.framed);
-        for pipe in pipes {
-            let (framed, pace) = (&self.framed, &mut self.pace);
-            let taken = self
-                .pipes
-                .get_mut(*pipe)
-                .is_some_and(|slot| slot.push_copy(message, framed, pace));
-            if !taken {
-                full(*pipe);
-            }
-            if self.pace.take_left() {
-                self.leave(*pipe);
-            }
-        }
-        if self.pace.is_stranded()
-            && let Some(any) = pipes.first()
-        {
-            self.strand(*any, message.to_message());
-        }
-    }
-
     /// Whether this socket reads on its own account, without a call of the application.
     fn reads_unasked(&self) -> bool {
         matches!(
@@ -399,28 +370,12 @@ impl Table {
 impl Pipes for Table {
     #[inline(always)]
     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
-        let pace = &mut self.pace;
-        let taken = self
-            .pipes
-            .get_mut(pipe)
-            .is_some_and(|slot| slot.push(message, pace));
-        if self.pace.take_news() {
-            self.see_to(pipe, taken, message);
-        }
-        taken
+        self.write_to(pipe, message)
     }
 
     #[inline(always)]
-    fn try_write_body(&mut self, pipe: PipeId, body: Body<'_>) -> bool {
-        let pace = &mut self.pace;
-        let taken = self
-            .pipes
-            .get_mut(pipe)
-            .is_some_and(|slot| slot.push_body(body, pace));
-        if self.pace.take_news() {
-            self.see_to(pipe, taken, &body);
-        }
-        taken
+    fn try_write_body(&mut self, pipe: PipeId, mut body: Body<'_>) -> bool {
+        self.write_to(pipe, &mut body)
     }
 
     fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
