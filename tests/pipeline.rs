@@ -155,6 +155,8 @@ fn a_borrowed_body_of_any_length_arrives_as_an_owned_one_does(place: &Place) {
         push.send(body.to_vec()).expect("sent");
         dealer.send(body).expect("sent");
     }
+    let bodies = lengths.iter().map(|&length| &bytes[..length]);
+    assert_eq!(push.send_many(bodies.clone()), Ok(lengths.len()));
     for &length in &lengths {
         let body = &bytes[..length];
         for _ in 0..2 {
@@ -164,11 +166,14 @@ fn a_borrowed_body_of_any_length_arrives_as_an_owned_one_does(place: &Place) {
         assert_eq!(message, body);
         router.send_to(&dealer, body).expect("sent back");
     }
+    for body in bodies {
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), body);
+    }
     for &length in &lengths {
         let message = dealer.recv_timeout(PATIENCE).expect("received");
         assert_eq!(message, &bytes[..length]);
     }
-    assert_eq!(push.stats().messages_sent, 2 * lengths.len() as u64);
+    assert_eq!(push.stats().messages_sent, 3 * lengths.len() as u64);
 }
 
 fn a_borrowed_body_that_is_refused_comes_back_as_a_message(place: &Place) {
@@ -178,6 +183,10 @@ fn a_borrowed_body_that_is_refused_comes_back_as_a_message(place: &Place) {
     assert!(matches!(mute, TrySendError::Full(message) if message == "nobody is there"));
     let late = push.send_timeout(&[7; 100], MOMENT).expect_err("mute");
     assert!(matches!(late, SendError::Timeout(message) if message == [7; 100].as_slice()));
+
+    push.set_option("send_timeout", "1").expect("an option");
+    let many = push.send_many(["a", "b"]).expect_err("mute");
+    assert!(matches!(many, SendError::Timeout(message) if message == "a"));
 
     push.bind(place.any()).expect("bound");
     let router = Router::new(&context);

@@ -6,9 +6,6 @@ use super::Report;
 use crate::error::SubscribeError;
 use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Unsent, Wait};
 
-/// So many messages of many are sent before the socket asks in which process it is.
-const MOST_IN_A_VISIT: usize = 256;
-
 /// With so many bytes of bodies, messages received at once are enough. More leave the processor's cache before anybody
 /// looks at them; and memory that is used and freed so much at a time, glibc gives back to the system each time.
 const ENOUGH_AT_ONCE: usize = 128 * 1024;
@@ -67,45 +64,6 @@ impl Core {
         self.send_with(wait, message, |pattern, table, message| {
             pattern.offer(message, table).map(drop)
         })
-    }
-
-    /// Sends all of `messages`, a good many of them in one visit to the pattern.
-    pub(super) fn send_many(
-        &self,
-        mut messages: impl Iterator<Item = Message>,
-    ) -> Result<usize, SendFailure> {
-        let Some(mut message) = messages.next() else {
-            return Ok(0);
-        };
-        let mut state = match self.lock_here() {
-            Ok(state) => state,
-            Err(ended) => return Err(SendFailure::Ended(message, ended)),
-        };
-        let mut sent = 0;
-        // True if `message` is one more.
-        let mut put = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
-            for _ in 0..MOST_IN_A_VISIT {
-                pattern.offer(message, table)?;
-                sent += 1;
-                let Some(next) = messages.next() else {
-                    return Ok(false);
-                };
-                *message = next;
-                if table.has_news() {
-                    break;
-                }
-            }
-            Ok(true)
-        };
-        loop {
-            let outcome;
-            (state, outcome) = self.send_locked(state, Wait::Configured, &mut message, &mut put);
-            match outcome {
-                Ok(true) => {}
-                Ok(false) => return Ok(sent),
-                Err(why) => return Err(why.of(message)),
-            }
-        }
     }
 
     /// The next message. It is put together in the caller's frame, and not moved before the lock is released, which waits

@@ -230,8 +230,7 @@ macro_rules! sends {
                 I: IntoIterator,
                 I::Item: crate::IntoMessage,
             {
-                let messages = messages.into_iter().map(crate::IntoMessage::into_message);
-                Ok(self.core.send_many(messages)?)
+                Ok(self.core.send_many(messages.into_iter())?)
             }
         }
     };

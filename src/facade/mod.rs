@@ -10,6 +10,7 @@ mod dealer;
 mod endpoints;
 mod failures;
 mod macros;
+mod many;
 mod pair;
 mod publish;
 mod pull;
