@@ -10,8 +10,8 @@ use crate::{Body, Frame, Message};
 
 /// What a socket sends: a [`Message`], or anything that becomes one.
 ///
-/// A body (`&str`, `String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, [`Bytes`], references to these, [`Frame`]) makes a message of
-/// one frame, an array or a `Vec` of frames one of several. Each of these types has a [`From`] to [`Message`] as well, with
+/// A body (`&str`, `String`, `&String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, `&Vec<u8>`, [`Bytes`], [`Frame`]) makes a message of
+/// one frame, an array of bodies or a `Vec` of frames one of several. Each of these types has a [`From`] to [`Message`] as well, with
 /// the same result; sending a borrowed body as it is, and not as a message made of it, saves that its bytes are copied
 /// twice.
 ///

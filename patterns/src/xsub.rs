@@ -55,7 +55,7 @@ impl XSub {
     pub fn send_upstream(&mut self, message: Message, pipes: &mut impl Pipes) -> Sent {
         self.outgoing
             .send_to_all(&message, SlowSubscriber::DropNewest, pipes)
-            .expect("only the rule to refuse gives a message back")
+            .expect("only the rule to refuse ends in an error")
     }
 }
 

@@ -9,11 +9,11 @@ use highwater_patterns::{Body, Message};
 use super::{Batch, InprocEnd};
 
 /// Something that a pipe may take.
-pub(crate) trait Encode {
+pub(crate) trait Encode: Clone {
     /// Encodes it behind what is in `batch`.
     fn encode_into(&self, batch: &mut Batch);
 
-    /// Moves it, or a copy of it, to the other side; false if there is no room, and then nothing has changed.
+    /// Moves it to the other side, a body as a copy of its bytes; false if there is no room, and then nothing has changed.
     fn push_within(&mut self, end: &mut InprocEnd) -> bool;
 
     /// A message of its own of it, for those who keep one.

@@ -272,7 +272,7 @@ impl Slot {
                 draft.settle(&pipe.outgoing);
                 pipe.outgoing.push_framed(framed, pace)
             }
-            Way::Inproc(end) => end.push(&mut message.to_message()),
+            Way::Inproc(end) => message.clone().push_within(end),
         }
     }
 
