@@ -259,7 +259,9 @@ options! {
     /// Takes effect on later binds and connects.
     send_buffer: Option<usize> = None, live;
 
-    /// The kernel's receive buffer, in bytes; `None` to leave it to the system (default), which is usually best.
+    /// The kernel's receive buffer, in bytes; `None` to leave it to the system (default), which is usually best. Only over
+    /// tcp from or to a loopback address, on Linux, 2 MiB are asked for then, if the system allows as much
+    /// (`net.core.rmem_max`): its way of adapting the buffer suits networks, and closes the window to local senders.
     ///
     /// Takes effect on later binds and connects.
     receive_buffer: Option<usize> = None, live;

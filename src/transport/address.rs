@@ -44,6 +44,14 @@ impl Address {
         }
     }
 
+    /// Whether it is an Internet address of this machine alone.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self {
+            Self::Inet(address) => address.ip().to_canonical().is_loopback(),
+            Self::Path(_) | Self::Abstract(_) => false,
+        }
+    }
+
     /// The endpoint that names this address; [`Endpoint::from_socket_path`] tells when it cannot be used to connect.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self {

@@ -31,7 +31,7 @@ pub(crate) fn connect(
     let address = target.address.to_system()?;
     let family = target.address.family();
     let socket = open_non_blocking(family.domain())?;
-    options.apply(&SockRef::from(&socket), family)?;
+    options.apply_for(&SockRef::from(&socket), &target.address)?;
     if let Some(source) = target.source {
         // A fixed source port must be free again for the next attempt at once.
         socket.set_reuse_address(true)?;

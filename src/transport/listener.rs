@@ -188,7 +188,9 @@ fn listen_inet(address: SocketAddr, options: &ListenOptions) -> Result<Listener,
         named("SO_REUSEPORT", set_reuse_port(&socket))?;
     }
     // Buffer sizes decide about the window, which is offered before a connection is accepted.
-    options.stream.apply(&SockRef::from(&socket), family)?;
+    options
+        .stream
+        .apply_for(&SockRef::from(&socket), &Address::Inet(address))?;
     socket
         .bind(&address.into())
         .map_err(ListenFailure::during(ListenOperation::Bind))?;
