@@ -101,9 +101,10 @@ enum Stage {
 impl Handshake {
     /// A handshake with the NULL mechanism, of which nothing has been sent.
     pub(crate) fn new(config: HandshakeConfig) -> Self {
-        let mechanism = Mechanism::Null;
+        let mut mechanism = Mechanism::Null;
         let greeting = Greeting::new(mechanism.name());
-        let outbound = greeting.ours().to_vec();
+        let mut outbound = greeting.ours().to_vec();
+        mechanism.start(&config.encode_metadata(), &mut outbound);
         Self {
             config,
             mechanism,
@@ -169,8 +170,6 @@ impl Handshake {
                 let taken = greeting.receive(input)?;
                 if let Some(version) = greeting.version() {
                     self.stage = Stage::Mechanism(version);
-                    let metadata = self.config.encode_metadata();
-                    self.mechanism.start(&metadata, &mut self.outbound);
                 }
                 Ok(taken)
             }

@@ -88,11 +88,11 @@ fn traffic_behind_the_handshake_is_left_alone() {
 }
 
 #[test]
-fn our_ready_goes_out_without_waiting_for_the_peers() {
+fn our_ready_goes_out_behind_our_greeting_without_waiting_for_the_peers() {
     let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
-    handshake.receive(&greeting()).expect("a greeting");
     let sent = handshake.poll_transmit().expect("greeting and READY");
     assert_eq!(sent[64..], ready(&[("Socket-Type", b"PULL")]));
+    handshake.receive(&greeting()).expect("a greeting");
     assert_eq!(handshake.poll_transmit(), None);
     assert!(!handshake.is_done());
 }

@@ -26,7 +26,7 @@ impl Mechanism {
         }
     }
 
-    /// Both greetings are exchanged: appends to `out` what is due now. `metadata` is ours, encoded.
+    /// Appends to `out` what goes behind our greeting without waiting for the peer's. `metadata` is ours, encoded.
     pub(super) fn start(&mut self, metadata: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Null => null::start(metadata, out),
