@@ -69,8 +69,7 @@ impl Req {
     ///
     /// [`RequestError`].
     pub fn request(&mut self, message: impl IntoMessage) -> Result<Message, RequestError> {
-        self.start(Wait::Configured, message.into_message())?;
-        Pending { req: self }.recv()
+        self.start(Wait::Configured, message.into_message())?.recv()
     }
 
     /// As [`request`](Self::request), but gives up after `timeout`, sending and receiving taken together.
@@ -84,8 +83,8 @@ impl Req {
         timeout: Duration,
     ) -> Result<Message, RequestError> {
         let begun = Instant::now();
-        self.start(Wait::AtMost(timeout), message.into_message())?;
-        Pending { req: self }.recv_timeout(timeout.saturating_sub(begun.elapsed()))
+        let pending = self.start(Wait::AtMost(timeout), message.into_message())?;
+        pending.recv_timeout(timeout.saturating_sub(begun.elapsed()))
     }
 
     /// Sends `message` to the next peer with room; the reply is received from what this returns.
@@ -96,28 +95,31 @@ impl Req {
     ///
     /// [`SendError`], with the message.
     pub fn send(&mut self, message: impl IntoMessage) -> Result<Pending<'_>, SendError> {
-        self.start(Wait::Configured, message.into_message())?;
-        Ok(Pending { req: self })
+        Ok(self.start(Wait::Configured, message.into_message())?)
     }
 
-    fn start(&mut self, wait: Wait, mut message: Message) -> Result<(), SendFailure> {
-        self.core
-            .send_with(
-                wait,
-                &mut message,
-                |pattern, table, message| match pattern {
-                    Pattern::Req(rules) => {
-                        // Only a `Pending` that was forgotten rather than dropped leaves a request out.
-                        if rules.is_out() {
-                            rules.abandon(table);
-                        }
-                        by_value(message, |message| rules.start(message, table))
+    fn start(&mut self, wait: Wait, mut message: Message) -> Result<Pending<'_>, SendFailure> {
+        let sent = self.core.send_with(
+            wait,
+            &mut message,
+            |pattern, table, message| match pattern {
+                Pattern::Req(rules) => {
+                    // Only a `Pending` that was forgotten rather than dropped leaves a request out.
+                    if rules.is_out() {
+                        rules.abandon(table);
                     }
-                    other => other.offer(message, table),
-                },
-            )
-            .map(|_| ())
-            .map_err(|why| why.of(message))
+                    by_value(message, |message| rules.start(message, table))
+                }
+                other => other.offer(message, table),
+            },
+        );
+        match sent {
+            Ok(_) => Ok(Pending {
+                req: self,
+                is_out: true,
+            }),
+            Err(why) => Err(why.of(message)),
+        }
     }
 }
 
@@ -126,6 +128,8 @@ impl Req {
 #[must_use = "dropping it gives the request up"]
 pub struct Pending<'a> {
     req: &'a mut Req,
+    /// Its outcome has not been received.
+    is_out: bool,
 }
 
 impl Pending<'_> {
@@ -136,7 +140,7 @@ impl Pending<'_> {
     /// # Errors
     ///
     /// [`RequestError`].
-    pub fn recv(self) -> Result<Message, RequestError> {
+    pub fn recv(mut self) -> Result<Message, RequestError> {
         self.outcome(Wait::Configured)
     }
 
@@ -147,7 +151,7 @@ impl Pending<'_> {
     /// # Errors
     ///
     /// [`RequestError`].
-    pub fn recv_timeout(self, timeout: Duration) -> Result<Message, RequestError> {
+    pub fn recv_timeout(mut self, timeout: Duration) -> Result<Message, RequestError> {
         self.outcome(Wait::AtMost(timeout))
     }
 
@@ -163,7 +167,7 @@ impl Pending<'_> {
         outcome != Err(RecvFailure::Timeout)
     }
 
-    fn outcome(&self, wait: Wait) -> Result<Message, RequestError> {
+    fn outcome(&mut self, wait: Wait) -> Result<Message, RequestError> {
         let outcome = self
             .req
             .core
@@ -171,6 +175,7 @@ impl Pending<'_> {
                 Pattern::Req(rules) => rules.reply(table),
                 _ => None,
             })?;
+        self.is_out = false;
         outcome.map_err(|failed| match failed {
             RequestFailed::PeerLost => RequestError::PeerGone,
             other => unreachable!("{other:?} is not used"),
@@ -181,6 +186,9 @@ impl Pending<'_> {
 impl Drop for Pending<'_> {
     /// Gives the request up, unless its outcome has been received.
     fn drop(&mut self) {
+        if !self.is_out {
+            return;
+        }
         let Ok(mut state) = self.req.core.enter() else {
             return;
         };

@@ -251,12 +251,13 @@ impl Core {
             .notify(if waiting_for_any { 1 } else { usize::MAX });
     }
 
+    /// If the socket was mute, it is no more.
     #[cold]
     fn unmute(&self, state: &mut State) {
-        if !self.is_here() {
-            return;
-        }
-        if let Some(since) = state.muted_since.take() {
+        if let Some(since) = state.muted_since
+            && self.is_here()
+        {
+            state.muted_since = None;
             state.time_muted += since.elapsed();
             self.telemetry.monitor.emit(EventKind::Unmuted, None, None);
         }
