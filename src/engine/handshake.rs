@@ -69,7 +69,7 @@ impl Loop {
     ) -> io::Result<Key> {
         let key = self.new_key();
         let most = config.options.max_message_size;
-        let reader = Reader::new(most, Arc::clone(&self.buffers));
+        let reader = Reader::new(most, Arc::clone(&self.buffers), Arc::clone(&self.crowd));
         let telemetry = Arc::clone(&config.telemetry);
         let link = Link::new(self.shared(), key, stream, reader, telemetry, in_progress)?;
         let timeout = config.options.connect_timeout;

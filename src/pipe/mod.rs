@@ -42,7 +42,7 @@ pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
 pub(crate) use outgoing::{Draft, Outgoing, Pumped};
 pub(crate) use pace::Pace;
-pub(crate) use read_size::READ_BYTES;
+pub(crate) use read_size::{Crowd, READ_BYTES};
 pub(crate) use reader::{Fill, Reader};
 
 use crate::error::LinkError;

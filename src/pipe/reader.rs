@@ -10,16 +10,13 @@ use std::sync::Arc;
 use highwater_patterns::{Message, Received};
 
 use super::eagerness::Eagerness;
-use super::read_size::{READ_BYTES, ReadSize};
-use super::{BufferPool, Delivery, Wire};
+use super::read_size::{MOST_SLACK, READ_BYTES, ReadSize};
+use super::{BufferPool, Crowd, Delivery, Wire};
 use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
 
 /// How much is read beyond a large body: enough to see the next header, so that the next body can be read straight into
 /// its place; little, since what comes beyond that header is copied.
 const BEHIND: usize = 1024;
-
-/// A buffer so many times as large as what is to be in it is exchanged for a smaller one.
-const MOST_SLACK: usize = 4;
 
 /// Buffer and decoder of one connection.
 #[derive(Debug)]
@@ -78,13 +75,18 @@ pub(crate) enum Fill {
 }
 
 impl Reader {
-    /// A reader of traffic; its large bodies go into `buffers` again and again.
-    pub(crate) fn new(max_message_size: Option<usize>, buffers: Arc<BufferPool>) -> Self {
+    /// A reader of traffic; its large bodies go into `buffers` again and again, and it reads the less at a time, the more
+    /// of the `crowd` read much.
+    pub(crate) fn new(
+        max_message_size: Option<usize>,
+        buffers: Arc<BufferPool>,
+        crowd: Arc<Crowd>,
+    ) -> Self {
         Self {
             buffer: Vec::new(),
             start: 0,
             decoder: Decoder::new(max_message_size).with_buffers(buffers),
-            read_size: ReadSize::default(),
+            read_size: ReadSize::new(crowd),
             eagerness: Eagerness::default(),
         }
     }
@@ -168,7 +170,8 @@ impl Reader {
     fn make_room(&mut self) {
         let wanted = self.read_size.get();
         let unread = &self.buffer[self.start..];
-        if !(wanted..=MOST_SLACK * wanted).contains(&self.buffer.capacity()) {
+        let most = self.read_size.most_room().max(2 * unread.len());
+        if !(wanted..=most).contains(&self.buffer.capacity()) {
             let mut other = Vec::with_capacity(wanted.max(2 * unread.len()));
             other.extend_from_slice(unread);
             self.buffer = other;
@@ -207,7 +210,7 @@ impl Reader {
         }
         self.buffer = kept;
         self.start = 0;
-        self.read_size = ReadSize::default();
+        self.read_size.begin_anew();
         scratch.clear();
     }
 

@@ -206,7 +206,7 @@ fn what_a_sender_has_in_its_hands_is_written_or_a_duty() {
 fn a_reader_is_with_one_side_only() {
     loom::model(|| {
         let wire = Arc::new(MemoryWire::taking(usize::MAX));
-        wire.place_reader(Reader::new(None, Arc::default()));
+        wire.place_reader(Reader::new(None, Arc::default(), Arc::default()));
         let both = Arc::new(AtomicBool::new(false));
         let socket = thread::spawn({
             let (wire, both) = (Arc::clone(&wire), Arc::clone(&both));

@@ -133,7 +133,7 @@ fn a_connection_that_ends_within_a_body_gives_its_buffer_back() {
     let pool = pool();
     drop(body(&pool, MIB));
     let wire = MemoryWire::taking(usize::MAX);
-    let mut reader = Reader::new(None, Arc::clone(&pool));
+    let mut reader = Reader::new(None, Arc::clone(&pool), Arc::default());
     let mut bytes = Vec::new();
     encode_message(&vec![1; MIB].into(), &mut bytes);
     wire.feed(&bytes[..MIB / 2]);
@@ -153,7 +153,7 @@ proptest! {
     ) {
         let pool = pool();
         let wire = MemoryWire::taking(usize::MAX);
-        let mut reader = Reader::new(None, Arc::clone(&pool));
+        let mut reader = Reader::new(None, Arc::clone(&pool), Arc::default());
         let filled = |len, seed: u8| -> Vec<u8> {
             (0..len).map(|n| seed.wrapping_add((n % 251) as u8)).collect()
         };

@@ -21,7 +21,7 @@ fn connected() -> (Arc<Pipe>, Arc<MemoryWire>, Intake) {
     let (outgoing, incoming) = (Outgoing::new(unlimited, false), Incoming::new(unlimited));
     let pipe = Arc::new(Pipe::new(PipeId(1), None, outgoing, incoming));
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
-    wire.place_reader(Reader::new(None, Arc::default()));
+    wire.place_reader(Reader::new(None, Arc::default(), Arc::default()));
     pipe.outgoing.attach(wire.clone());
     let mut intake = Intake::new(Arc::clone(&pipe), false);
     intake.connected(wire.clone());
@@ -100,7 +100,7 @@ fn half_a_message_of_one_connection_is_not_joined_with_the_next() {
             pipe.incoming.connection_begins();
             intake.disconnected();
             let next = Arc::new(MemoryWire::taking(usize::MAX));
-            next.place_reader(Reader::new(None, Arc::default()));
+            next.place_reader(Reader::new(None, Arc::default(), Arc::default()));
             intake.connected(next.clone());
             deliver(&pipe, &["3"]);
             next.feed(&encoded(&["4"]));
