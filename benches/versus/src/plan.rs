@@ -39,7 +39,8 @@ pub(crate) enum Scenario {
     Idle { connections: usize },
     /// One PUSH streams to a PULL to which so many other peers are connected, which are silent: messages a second.
     AmongIdle { connections: usize },
-    /// [`STREAMS`] peers stream to one PULL, whose context has so many I/O threads: messages a second.
+    /// [`STREAMS`] peers stream to one PULL, whose context has so many I/O threads: what comes of it, as
+    /// [`IO_THREADS_ASPECTS`].
     IoThreads { threads: usize, size: usize },
 }
 
@@ -53,12 +54,14 @@ pub(crate) const STORM_MESSAGES: usize = 10;
 pub(crate) const STORM_SIZE: usize = 64;
 /// Body size of the stream among idle connections.
 pub(crate) const AMONG_IDLE_SIZE: usize = 64;
-/// Connections that the I/O threads share: far more than a highwater socket reads itself beside several of them, which is
-/// eight.
-pub(crate) const STREAMS: usize = 64;
+/// Connections that the I/O threads share: more than a highwater socket reads itself, which is 64 at most.
+pub(crate) const STREAMS: usize = 128;
 
 /// What is told of idle connections: bytes each, seconds until all have their handshakes behind them, CPU time at rest.
 pub(crate) const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
+
+/// What is told of I/O threads: messages a second, and CPU time per million messages of whichever had the most to do.
+pub(crate) const IO_THREADS_ASPECTS: &[&str] = &["", "busiest"];
 
 /// All cells of a full run, in the order of the report.
 pub(crate) const ALL: &[&str] = &[
@@ -171,6 +174,7 @@ impl Cell {
     pub(crate) fn aspects(self) -> &'static [&'static str] {
         match self.scenario {
             Scenario::Idle { .. } => IDLE_ASPECTS,
+            Scenario::IoThreads { .. } => IO_THREADS_ASPECTS,
             _ => &[""],
         }
     }

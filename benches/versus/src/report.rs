@@ -76,7 +76,7 @@ fn tables(options: &Options, results: &[CellResult]) -> String {
     });
     let streams: Vec<&CellResult> = results
         .iter()
-        .filter(|result| result.cell.streamed_size().is_some())
+        .filter(|result| result.cell.streamed_size().is_some() && result.aspect.is_empty())
         .collect();
     if !streams.is_empty() {
         text.push_str("\nMegabytes of bodies a second (MB/s; 10^6 bytes).\n\n");
@@ -263,6 +263,7 @@ fn absolute_cell(series: &Series) -> String {
         Some(Figure::Duration(_)) => Figure::Duration(middle(main_value)).to_string(),
         Some(Figure::Memory(_)) => Figure::Memory(middle(main_value)).to_string(),
         Some(Figure::Rest(_)) => Figure::Rest(middle(main_value)).to_string(),
+        Some(Figure::Thread(_)) => Figure::Thread(middle(main_value)).to_string(),
         None => no_figure(series),
     }
 }
@@ -312,7 +313,8 @@ fn main_value(figure: Figure) -> f64 {
         Figure::Rate(value)
         | Figure::Duration(value)
         | Figure::Memory(value)
-        | Figure::Rest(value) => value,
+        | Figure::Rest(value)
+        | Figure::Thread(value) => value,
         Figure::RoundTrip { median, .. } => median,
     }
 }
@@ -393,6 +395,7 @@ fn samples(options: &Options, results: &[CellResult]) -> String {
                     Figure::Duration(_) => ("s", String::new()),
                     Figure::Memory(_) => ("bytes/connection", String::new()),
                     Figure::Rest(_) => ("CPU s/s", String::new()),
+                    Figure::Thread(_) => ("CPU s/million", String::new()),
                 };
                 let cpu = sample.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
                 let value = main_value(sample.figure);

@@ -4,6 +4,7 @@
 //! machine does falls on all alike; no child outlives its measurement; one that hangs is reported, not waited for.
 //! Must not know: what the sides do.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,8 @@ pub(crate) enum Figure {
     Memory(f64),
     /// CPU seconds a second.
     Rest(f64),
+    /// CPU seconds of one thread per million messages.
+    Thread(f64),
 }
 
 /// Why there is no sample.
@@ -247,7 +250,7 @@ impl Measurement<'_> {
             Side::Bind
         };
         let mut children = vec![self.start(first, &at, &sender)?];
-        let (mut begun, mut idle_before) = (None, 0);
+        let (mut begun, mut idle_before, mut threads_before) = (None, 0, HashMap::new());
         loop {
             let event = events
                 .recv_deadline(deadline.at)
@@ -261,7 +264,10 @@ impl Measurement<'_> {
                     children.push(self.start(Side::Connect, &at, &sender)?);
                 }
                 Report::Joined => children[0].let_go(),
-                Report::Begin => begun = Some((Instant::now(), self.cpu(&children))),
+                Report::Begin => {
+                    threads_before = children[0].cpu_of_threads();
+                    begun = Some((Instant::now(), self.cpu(&children)));
+                }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::Connected { nanos } => {
                     let Scenario::Idle { connections } = self.cell.scenario else {
@@ -285,10 +291,18 @@ impl Measurement<'_> {
                         0 => Figure::Duration(since.elapsed().as_secs_f64()),
                         _ => Figure::Rate(messages as f64 * 1e9 / nanos as f64),
                     };
-                    return Ok(vec![Sample {
+                    let mut samples = vec![Sample {
                         figure,
                         cpu: self.cpu_per_million(cpu_before, &children, messages),
-                    }]);
+                    }];
+                    if let Scenario::IoThreads { .. } = self.cell.scenario {
+                        let busiest = busiest(&threads_before, &children[0].cpu_of_threads())?;
+                        samples.push(Sample {
+                            figure: Figure::Thread(busiest.as_secs_f64() * 1e6 / messages as f64),
+                            cpu: None,
+                        });
+                    }
+                    return Ok(samples);
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::RoundTrips { median, p99, count } => {
@@ -381,6 +395,22 @@ impl Measurement<'_> {
     }
 }
 
+/// CPU time of the thread that has used most of it between two looks; those that receive are not among them.
+fn busiest(
+    before: &HashMap<u32, Duration>,
+    after: &HashMap<u32, Duration>,
+) -> Result<Duration, Trouble> {
+    let used = |(thread, now): (&u32, &Duration)| {
+        let then = before.get(thread).copied().unwrap_or_default();
+        now.saturating_sub(then)
+    };
+    after
+        .iter()
+        .map(used)
+        .max()
+        .ok_or_else(process::cannot_tell)
+}
+
 /// CPU seconds a second that the accepting side uses while nothing happens; neither side may end meanwhile.
 fn rest(children: &[process::Child], events: &Receiver<Event>) -> Result<f64, Trouble> {
     let (before, begin) = (children[0].cpu(), Instant::now());
@@ -471,6 +501,7 @@ impl fmt::Display for Figure {
             Self::Duration(seconds) => write!(f, "{seconds:.2} s"),
             Self::Memory(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
             Self::Rest(share) => write!(f, "{:.2} ms/s", share * 1e3),
+            Self::Thread(seconds) => write!(f, "{seconds:.3} CPU s/M"),
         }
     }
 }
@@ -503,6 +534,14 @@ mod tests {
             series.trouble,
             Some(Trouble::OutOfTime(Duration::from_secs(30)))
         );
+    }
+
+    #[test]
+    fn the_busiest_thread_is_that_which_has_used_most_since_not_that_which_is_oldest() {
+        let look = |millis: [u64; 3]| (1..).zip(millis.map(Duration::from_millis)).collect();
+        let (before, after) = (look([900, 10, 0]), look([910, 60, 20]));
+        assert_eq!(busiest(&before, &after), Ok(Duration::from_millis(50)));
+        assert!(busiest(&before, &HashMap::new()).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A child process and what the system tells about it: CPU time, memory, open files.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +49,25 @@ impl Child {
     #[cfg(not(target_os = "linux"))]
     pub(super) fn cpu(&self) -> Option<Duration> {
         None
+    }
+
+    /// CPU time that each of its threads but the first has used, by its number, in both modes; none if the system does not
+    /// tell.
+    pub(super) fn cpu_of_threads(&self) -> HashMap<u32, Duration> {
+        let first = self.process.id();
+        let threads = std::fs::read_dir(format!("/proc/{first}/task"));
+        let used = |thread: std::fs::DirEntry| {
+            let number = thread.file_name().to_str()?.parse().ok()?;
+            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            let nanos = text.split_whitespace().next()?.parse().ok()?;
+            (number != first).then_some((number, Duration::from_nanos(nanos)))
+        };
+        threads
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(used)
+            .collect()
     }
 
     /// Waits until it has come to rest, or has had time enough for it: bytes of memory then.
