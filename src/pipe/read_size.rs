@@ -34,9 +34,11 @@ pub(crate) struct Crowd(AtomicUsize);
 /// The size of the next read.
 #[derive(Debug)]
 pub(super) struct ReadSize {
-    bytes: usize,
-    most: usize,
     crowd: Arc<Crowd>,
+    /// How often [`READ_BYTES`] have been doubled.
+    doublings: u8,
+    /// Whether what is read is decoded at once.
+    may_grow: bool,
     /// Whether the crowd counts this one.
     counted: bool,
 }
@@ -44,48 +46,57 @@ pub(super) struct ReadSize {
 impl ReadSize {
     pub(super) fn new(crowd: Arc<Crowd>) -> Self {
         Self {
-            bytes: READ_BYTES,
-            most: READ_BYTES,
             crowd,
+            doublings: 0,
+            may_grow: false,
             counted: false,
         }
     }
 
     pub(super) fn get(&self) -> usize {
-        self.bytes.min(self.limit())
+        self.learnt().min(self.limit())
     }
 
     /// A buffer with more room is exchanged for a smaller one: a read fills what room there is.
     pub(super) fn most_room(&self) -> usize {
-        let most = MOST_SLACK * self.bytes;
-        if self.most > READ_BYTES {
+        let most = MOST_SLACK * self.learnt();
+        if self.may_grow {
             most.min(self.limit())
         } else {
             most
         }
     }
 
+    fn learnt(&self) -> usize {
+        READ_BYTES << self.doublings
+    }
+
     /// The most that it may be at present: a power of two, so that it changes seldom.
     fn limit(&self) -> usize {
+        if !self.may_grow {
+            return READ_BYTES;
+        }
         let crowd = self.crowd.0.load(Ordering::Relaxed).max(1);
         let share = ALL_READ_BYTES / crowd.next_power_of_two();
-        share.clamp(READ_BYTES, self.most)
+        share.clamp(READ_BYTES, MOST_READ_BYTES)
     }
 
     /// What is read is decoded at once.
     pub(super) fn may_grow(&mut self) {
-        self.most = MOST_READ_BYTES;
+        self.may_grow = true;
     }
 
     /// So many bytes came, and filled what room there was, or did not.
     pub(super) fn learn(&mut self, read: usize, full: bool) {
         self.count(read >= READ_BYTES / 2);
-        if full && read >= self.bytes / 2 {
-            self.bytes *= 2;
-        } else if read < self.bytes / 4 {
-            self.bytes /= 2;
+        if full && read >= self.learnt() / 2 {
+            self.doublings += 1;
+        } else if read < self.learnt() / 4 {
+            self.doublings = self.doublings.saturating_sub(1);
         }
-        self.bytes = self.bytes.clamp(READ_BYTES, self.limit());
+        while self.learnt() > self.limit() {
+            self.doublings -= 1;
+        }
     }
 
     /// So much of a large body is read to its own place. If that is long, so will be the next; and what a read into the
@@ -93,15 +104,15 @@ impl ReadSize {
     pub(super) fn is_beside(&mut self, body: usize) {
         if body >= READ_BYTES / 2 {
             self.count(false);
-            self.bytes = READ_BYTES;
+            self.doublings = 0;
         }
     }
 
     /// The connection is idle, and in the hands of the I/O thread.
     pub(super) fn begin_anew(&mut self) {
         self.count(false);
-        self.bytes = READ_BYTES;
-        self.most = READ_BYTES;
+        self.doublings = 0;
+        self.may_grow = false;
     }
 
     #[inline]
