@@ -5,7 +5,7 @@
 //! Always true: where it has come to nothing again and again, it takes a few turns only, and now and then many.
 //! Must not know: what is looked for.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::Fact;
 
 /// How often a thread looks: as often as this where that has paid, half as often after each time that it has not.
 const MOST_TURNS: u32 = 200;
@@ -72,16 +72,8 @@ pub(super) fn look_out(turns: u32, ready: impl Fn() -> bool) -> bool {
 
 /// Whether another thread can be at work while this one looks out for it.
 fn several_cores() -> bool {
-    // Not a lock, which a fork might find taken: 0 until it is known, then 1 or 2.
-    static CORES: AtomicU8 = AtomicU8::new(0);
-    match CORES.load(Ordering::Relaxed) {
-        0 => {
-            let several = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-            CORES.store(1 + u8::from(several), Ordering::Relaxed);
-            several
-        }
-        known => known > 1,
-    }
+    static SEVERAL: Fact = Fact::unknown();
+    SEVERAL.get(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Locks and atomics: those of std, or loom's where a protocol between threads is model-checked.
 //!
-//! Owns: the choice between the two; the lock whose holder does what others leave for it.
+//! Owns: the choice between the two; the lock whose holder does what others leave for it; facts learnt once.
 //! Always true: a lock whose holder panicked is taken all the same. The state machines behind our locks change in steps
 //! that cannot panic half-way, and a library that stops because one thread died would turn one fault into two.
 
 mod combine;
+mod fact;
 #[cfg(all(test, not(highwater_model)))]
 mod meetings;
 #[cfg(all(test, highwater_model))]
@@ -13,6 +14,7 @@ mod models;
 use std::sync::{PoisonError, TryLockError};
 
 pub(crate) use combine::{Combine, Locked, Room};
+pub(crate) use fact::Fact;
 #[cfg(not(highwater_model))]
 pub(crate) use std::sync::{
     MutexGuard,

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use super::address::{Address, Family};
+use crate::sync::Fact;
 
 /// How a stream is set up, whether connected or accepted. The default leaves everything to the system but keepalive.
 ///
@@ -176,18 +176,18 @@ const UNIX_SEND_BUFFER: usize = 512 * 1024;
 ///
 /// Linux begins with 128 KiB and adapts to round trips and to what is read in each, which says little where the way is
 /// memory: senders run into a closed window again and again, and many connections grow beyond what any cache holds.
-/// With a publisher and 64 subscribers of 16 KiB messages, windows closed 3,000 times a second before and never since.
+/// With a publisher and 64 subscribers of 16 KiB messages, windows closed 2,000 times a second before and never since.
 ///
 /// What is set is adapted no more, and a system that allows less than was asked for says nothing. So a socket that is
 /// thrown away tries it first, once for the process; on a system that allows less, adapting gets further.
 fn make_room_for_local_input(socket: &SockRef<'_>) {
-    static IS_ALLOWED: OnceLock<bool> = OnceLock::new();
+    static IS_ALLOWED: Fact = Fact::unknown();
     let is_allowed = || {
         let trial = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         trial.set_recv_buffer_size(LOCAL_RECEIVE_BUFFER)?;
         Ok::<_, io::Error>(trial.recv_buffer_size()? > LOCAL_RECEIVE_BUFFER)
     };
-    if cfg!(target_os = "linux") && *IS_ALLOWED.get_or_init(|| is_allowed().unwrap_or(false)) {
+    if cfg!(target_os = "linux") && IS_ALLOWED.get(|| is_allowed().unwrap_or(false)) {
         drop(socket.set_recv_buffer_size(LOCAL_RECEIVE_BUFFER));
     }
 }
