@@ -27,14 +27,18 @@ pub(super) fn remember(core: &Core) {
         if left.last().is_some_and(|last| is(last, core)) {
             return;
         }
-        // Two sockets' locks: no waiting for the second.
-        left.retain(|one| {
-            !is(one, core)
-                && one.upgrade().is_some_and(|other| {
-                    let state = other.room.try_lock_here(&*other);
-                    !state.is_some_and(|mut state| state.table.turn(other.lending.uses()))
-                })
-        });
+        // In a forked child nothing is written, no mail of the parent's sockets read, and no lock waited for that a thread
+        // of the parent's had at the fork.
+        if !left.is_empty() && core.is_here() {
+            // Two sockets' locks: no waiting for the second.
+            left.retain(|one| {
+                !is(one, core)
+                    && one.upgrade().is_some_and(|other| {
+                        let state = other.room.try_lock(&*other);
+                        !state.is_some_and(|mut state| state.table.turn(other.lending.uses()))
+                    })
+            });
+        }
         if left.len() < MOST {
             left.push(core.this.clone());
         }

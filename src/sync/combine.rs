@@ -106,16 +106,6 @@ impl<S, M> Room<S, M> {
         })
     }
 
-    /// As [`try_lock`](Self::try_lock), for a thread of which it is not known whether this is its process: a forked child
-    /// reads no mail of its parent's.
-    pub(crate) fn try_lock_here<'a, C>(&'a self, owner: &'a C) -> Option<Locked<'a, C>>
-    where
-        C: Combine<State = S, Mail = M>,
-    {
-        let state = self.state.try_lock()?;
-        Some(self.locked(owner, state))
-    }
-
     /// Leaves `mail` for whoever holds the lock; applies it here if nobody does. Never waits for the state.
     pub(crate) fn post<C>(&self, owner: &C, mail: M)
     where
