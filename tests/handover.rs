@@ -399,6 +399,33 @@ fn a_handshake_under_way_is_completed_before(place: &Place) {
     assert_eq!(retirement.report(), in_order(1));
 }
 
+#[test]
+fn a_handshake_that_we_have_begun_is_completed_before() {
+    must_end("a_handshake_that_we_have_begun", || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let pull = Pull::new(&Context::new());
+        let events = pull.monitor();
+        pull.connect(Endpoint::from(listener.local_addr().expect("bound")))
+            .expect("connecting");
+        let mut raw = RawPeer::from(listener.accept().expect("it connects").0);
+        wait_for_event(&events, "of a connection", |kind| {
+            *kind == EventKind::Connected
+        });
+        let retirement = pull.retire(PATIENCE);
+        assert!(!retirement.is_over());
+        raw.shake_hands("PUSH");
+        assert!(raw.send(&frame(b"first", false)));
+        raw.read_to_end(&mut Vec::new())
+            .expect("an end, and no reset");
+        assert!(raw.send(&frame(b"second", false)));
+        drop(raw);
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "first");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "second");
+        assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Closed));
+        assert_eq!(retirement.report(), in_order(1));
+    });
+}
+
 fn connections_outlive_their_listener(place: &Place) {
     let context = Context::new();
     let (pull, push) = (Pull::new(&context), Push::new(&context));

@@ -135,6 +135,10 @@ impl Slot {
             } else {
                 Version::V3_0
             };
+            if self.retired {
+                // The handshake was under way when it was told to end.
+                wire.duty(Duty::Flush);
+            }
             intake.connected(wire);
             self.peer = Some(peer);
         }
