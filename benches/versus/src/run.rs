@@ -250,7 +250,7 @@ impl Measurement<'_> {
             Side::Bind
         };
         let mut children = vec![self.start(first, &at, &sender)?];
-        let (mut begun, mut idle_before, mut threads_before) = (None, 0, HashMap::new());
+        let (mut begun, mut idle_before) = (None, 0);
         loop {
             let event = events
                 .recv_deadline(deadline.at)
@@ -265,8 +265,8 @@ impl Measurement<'_> {
                 }
                 Report::Joined => children[0].let_go(),
                 Report::Begin => {
-                    threads_before = children[0].cpu_of_threads();
-                    begun = Some((Instant::now(), self.cpu(&children)));
+                    let threads = self.cpu_of_threads(&children);
+                    begun = Some((Instant::now(), self.cpu(&children), threads));
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::Connected { nanos } => {
@@ -286,7 +286,7 @@ impl Measurement<'_> {
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::Count { messages, nanos } => {
-                    let (since, cpu_before) = begun.ok_or_else(out_of_turn)?;
+                    let (since, cpu_before, threads_before) = begun.ok_or_else(out_of_turn)?;
                     let figure = match nanos {
                         0 => Figure::Duration(since.elapsed().as_secs_f64()),
                         _ => Figure::Rate(messages as f64 * 1e9 / nanos as f64),
@@ -295,8 +295,10 @@ impl Measurement<'_> {
                         figure,
                         cpu: self.cpu_per_million(cpu_before, &children, messages),
                     }];
-                    if let Scenario::IoThreads { .. } = self.cell.scenario {
-                        let busiest = busiest(&threads_before, &children[0].cpu_of_threads())?;
+                    if let (Some(before), Some(after)) =
+                        (threads_before, self.cpu_of_threads(&children))
+                    {
+                        let busiest = busiest(&before, &after)?;
                         samples.push(Sample {
                             figure: Figure::Thread(busiest.as_secs_f64() * 1e6 / messages as f64),
                             cpu: None,
@@ -306,7 +308,7 @@ impl Measurement<'_> {
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::RoundTrips { median, p99, count } => {
-                    let (_, cpu_before) = begun.ok_or_else(out_of_turn)?;
+                    let (_, cpu_before, _) = begun.ok_or_else(out_of_turn)?;
                     let figure = Figure::RoundTrip {
                         median: median as f64,
                         p99: p99 as f64,
@@ -330,6 +332,11 @@ impl Measurement<'_> {
             _ => children,
         };
         measured.iter().map(process::Child::cpu).sum()
+    }
+
+    /// The same of each thread that may be an I/O thread, where the cell is about these.
+    fn cpu_of_threads(&self, children: &[process::Child]) -> Option<HashMap<u32, Duration>> {
+        self.cell.io_threads().map(|_| children[0].cpu_of_threads())
     }
 
     fn cpu_per_million(
