@@ -1,7 +1,8 @@
 //! The context: what sockets share.
 //!
 //! Owns: the I/O threads, started when first needed, and the list of sockets to end on shutdown.
-//! Always true: the I/O threads end once no context, no socket and no lingering message is left.
+//! Always true: the I/O threads end once no context, no socket and no lingering message is left; whichever owner goes
+//! last, a handle of the context or a socket, waits for what lingers.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use highwater_buffers::Lease;
 
-use crate::engine::{Drain, Engine};
+use crate::engine::{self, Drain, Engine};
 use crate::inproc::Names;
 use crate::origin::Origin;
 use crate::socket::{Core, USUAL_LIMIT};
@@ -24,9 +25,21 @@ const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 
 /// What sockets share: the I/O threads that look after their connections.
 ///
-/// Cheap to clone; every clone is the same context. Sockets keep the I/O threads running, so a context may be dropped
-/// before them. Dropping the last context waits until the messages that closed sockets have left behind are sent, or
-/// their [linger](crate::Linger) is over; it logs a line if that takes longer than a second.
+/// Cheap to clone; every clone is the same context. Each socket is an owner of it, too, so a context may be dropped
+/// before its sockets, as in `Push::new(&Context::new())`.
+///
+/// # What lingers
+///
+/// A socket that is dropped leaves its unsent messages to the I/O threads, and does not wait. **The last owner waits**,
+/// whether it is the last clone of the context, the last socket or a [`Builder`](crate::Builder): dropping it blocks until
+/// the messages that closed sockets have left behind are sent, or their [linger](crate::Linger) time is over, and logs a
+/// line if that takes longer than a second. So a program that returns from `main` loses nothing, in whichever order its
+/// variables go. What is no owner: a [`Request`](crate::Request), a [`SocketRef`](crate::SocketRef), a
+/// [`Poll`](crate::Poll), a monitor's channel. Three ends wait for nothing: that of a forked child, that on an I/O thread
+/// (where what owned a body is dropped, for one), and `std::process::exit`, which drops nothing.
+///
+/// [`close`](crate::Push::close) sets a limit for one socket, [`wait_for_lingering`](Self::wait_for_lingering) waits for
+/// all that have been closed so far.
 ///
 /// Each I/O thread keeps the memory of received bodies of 32 KiB and more, once nobody uses them, for those to come:
 /// at most 8 MiB. While there is a context, the process also keeps up to 1 MiB of the memory of other bodies of 8 to
@@ -66,7 +79,8 @@ pub struct Context {
     handle: Arc<Handle>,
 }
 
-/// Dropped with the last [`Context`].
+/// Dropped with the last owner, a [`Context`] or a socket. A socket lets go of it when its handle is dropped: what else
+/// keeps its core alive, a request or an I/O thread, is not waited for, nor would it be the right one to wait.
 #[derive(Debug)]
 struct Handle {
     hub: Arc<Hub>,
@@ -290,6 +304,10 @@ impl Drop for Handle {
         if !self.hub.origin.is_here() {
             // Another thread of the parent may have been changing it, and will never be done.
             std::mem::forget(Arc::clone(&self.hub));
+            return;
+        }
+        if engine::is_io_thread() {
+            // It would wait for what it is to do itself; or hold up what other contexts have to do.
             return;
         }
         self.hub.lingering.wait_patiently(PATIENCE, || {

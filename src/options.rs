@@ -175,9 +175,10 @@ options! {
     ///
     /// Read when the socket closes, or lets go of an endpoint. A connection over which something was sent stays until its
     /// peer has read to the end and closed, or this time is over: closing it earlier could destroy what the peer had no
-    /// room for yet. So the last context may wait for a peer that does not read. libzmq does not wait for this. Within the process a message is with its peer as soon as it
-    /// is sent, and stays there to be received; what waits for a name that nobody has bound is lost at once, and counted.
-    /// libzmq's default is for ever.
+    /// room for yet. libzmq does not wait for this. Dropping a socket waits for none of it, unless it is the last owner of
+    /// its [`Context`](crate::Context), which waits for all, also for a peer that does not read. Within the process a
+    /// message is with its peer as soon as it is sent, and stays there to be received; what waits for a name that nobody
+    /// has bound is lost at once, and counted. libzmq's default is for ever.
     linger: Linger = Linger::AtMost(Duration::from_secs(30)), live;
 
     /// How long `send` waits for a peer with room; `None` to wait for ever (default). Read at each call.

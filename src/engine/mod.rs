@@ -29,6 +29,7 @@ mod status;
 mod timers;
 mod traffic;
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -159,6 +160,15 @@ impl Shared {
     }
 }
 
+thread_local! {
+    static IS_IO_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the thread at hand is an I/O thread, of any context: it must not wait.
+pub(crate) fn is_io_thread() -> bool {
+    IS_IO_THREAD.try_with(Cell::get).unwrap_or(false)
+}
+
 /// The I/O threads of a context.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -193,6 +203,7 @@ impl Engine {
                     // Nobody waits any more only if the start was given up.
                     let _ = report.send(outcome);
                     if run {
+                        IS_IO_THREAD.set(true);
                         event_loop::Loop::new(turned).run();
                     }
                 })

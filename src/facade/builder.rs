@@ -8,7 +8,6 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 use crate::Context;
-use crate::context::Hub;
 use crate::options::{self, OptionError, Options};
 use crate::socket::Core;
 
@@ -25,17 +24,21 @@ use crate::socket::Core;
 ///     .build();
 /// ```
 pub struct Builder<S> {
-    hub: Arc<Hub>,
+    context: Context,
     pub(crate) options: Options,
     pub(crate) pattern: PatternOptions,
     kind: SocketType,
-    make: fn(Arc<Core>) -> S,
+    make: fn(Arc<Core>, Context) -> S,
 }
 
 impl<S> Builder<S> {
-    pub(super) fn new(context: &Context, kind: SocketType, make: fn(Arc<Core>) -> S) -> Self {
+    pub(super) fn new(
+        context: &Context,
+        kind: SocketType,
+        make: fn(Arc<Core>, Context) -> S,
+    ) -> Self {
         Self {
-            hub: Arc::clone(context.hub()),
+            context: context.clone(),
             options: Options::default(),
             pattern: PatternOptions {
                 seed: seed(),
@@ -63,7 +66,9 @@ impl<S> Builder<S> {
 
     /// The socket.
     pub fn build(self) -> S {
-        (self.make)(Core::new(&self.hub, self.kind, self.options, &self.pattern))
+        let hub = self.context.hub();
+        let core = Core::new(hub, self.kind, self.options, &self.pattern);
+        (self.make)(core, self.context)
     }
 }
 

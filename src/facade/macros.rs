@@ -10,6 +10,8 @@ macro_rules! socket {
         #[derive(Debug)]
         pub struct $name {
             core: std::sync::Arc<crate::socket::Core>,
+            /// Dropped once the socket is closed: the last one waits for what lingers.
+            _context: crate::Context,
         }
 
         impl $name {
@@ -20,7 +22,10 @@ macro_rules! socket {
 
             /// A socket with options of its own.
             pub fn builder(context: &crate::Context) -> crate::facade::Builder<Self> {
-                crate::facade::Builder::new(context, $kind, |core| Self { core })
+                crate::facade::Builder::new(context, $kind, |core, context| Self {
+                    core,
+                    _context: context,
+                })
             }
 
             /// Listens on `endpoint` and returns it with its real port or path.
@@ -150,8 +155,8 @@ macro_rules! socket {
             /// A peer that reads slowly is waited for. What it has had no room for when the time is over may be lost, also
             /// if it counts as sent: the system goes on with it only as long as the peer itself sends nothing.
             ///
-            /// Its addresses are free on return. Merely dropping the socket waits for nothing and leaves the rest to
-            /// the `linger` option.
+            /// Its addresses are free on return. Merely dropping the socket leaves the rest to the `linger` option, and
+            /// waits for nothing, unless it is the last of its [`Context`](crate::Context).
             pub fn close(self, drain: std::time::Duration) -> crate::DrainReport {
                 self.core.close_and_drain(crate::Linger::AtMost(drain))
             }
@@ -166,7 +171,11 @@ macro_rules! socket {
         }
 
         impl Drop for $name {
-            /// Closes the socket. Does not wait: unsent messages linger in the background.
+            /// Closes the socket; unsent messages linger in the background.
+            ///
+            /// Waits for nothing, with one exception: if every handle of the context and every other socket of it has
+            /// been dropped before, this was the last that could, and waits until the unsent messages of all of them are
+            /// sent or their `linger` time is over. See [`Context`](crate::Context).
             fn drop(&mut self) {
                 self.core.close(None);
             }

@@ -14,9 +14,11 @@ use crate::transport::Ipv6Mode;
 pub enum Linger {
     /// They are dropped, and counted.
     Discard,
-    /// They are sent in the background as long as this takes; what is left then is dropped, and counted.
+    /// They are sent in the background until this time is over; what is left then is dropped, and counted. The last owner
+    /// of a [`Context`](crate::Context) waits for it when it is dropped.
     AtMost(Duration),
-    /// They are sent in the background, however long it takes. A peer that has got everything and does not close its
+    /// They are sent in the background, however long it takes, which the last owner of a [`Context`](crate::Context) waits
+    /// for. A peer that has got everything and does not close its
     /// side is waited for another 30 s.
     Forever,
 }
