@@ -88,6 +88,7 @@ impl Loop {
             },
             closing: None,
             half_closed: false,
+            told: None,
             output_lost: None,
         };
         self.entries.insert(key, Entry::Link(Box::new(entry)));

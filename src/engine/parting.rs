@@ -17,11 +17,12 @@ use std::time::{Duration, Instant};
 
 use super::event_loop::{Entry, Loop};
 use super::session::Reached;
-use super::traffic::{Phase, READS_AT_ONCE};
+use super::traffic::{LinkEntry, Phase, READS_AT_ONCE};
 use super::{Closing, Drain, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{Pipe, PipeEvent, Wire};
+use crate::zmtp;
 
 /// How long a peer to which everything has been sent may take to close in its turn, where the caller has set no limit.
 /// There are peers, or things on the way to them, that never do.
@@ -199,7 +200,8 @@ impl Loop {
         }
     }
 
-    /// A link has failed, whoever noticed: it is dropped, and its owner goes on from there.
+    /// A link has failed, whoever noticed: it is dropped, and its owner goes on from there. The peer is told by an ERROR
+    /// command if the cause [has words](LinkError::last_words) for it.
     pub(super) fn link_failed(&mut self, key: Key, cause: LinkError) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -208,6 +210,15 @@ impl Loop {
         if matches!(entry.phase, Phase::Parting { .. }) {
             return self.link_parted(key);
         }
+        // Who says why it closes has closed for that.
+        let cause = match entry.told.take() {
+            Some(reason) if cause.is_hang_up() => LinkError::told(&reason),
+            None => {
+                entry.tell(&cause);
+                cause
+            }
+            Some(_) => cause,
+        };
         let reached = match entry.phase {
             Phase::Connecting { .. } | Phase::Proxying { .. } => Reached::Nothing,
             Phase::Handshaking { .. } => Reached::Handshake,
@@ -264,5 +275,18 @@ impl Loop {
         });
         entry.finish(lost);
         lost
+    }
+}
+
+impl LinkEntry {
+    /// Tells the peer, if it listens, why the connection is about to be closed. libzmq passes over an ERROR once the
+    /// handshake is done.
+    fn tell(&self, cause: &LinkError) {
+        if let (Some(pipe), Phase::Traffic { .. }) = (&self.pipe, &self.phase)
+            && let Some(words) = cause.last_words()
+        {
+            pipe.outgoing
+                .last_words(|out| zmtp::encode_error(&words, out));
+        }
     }
 }

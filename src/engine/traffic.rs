@@ -49,6 +49,8 @@ pub(super) struct LinkEntry {
     pub(super) closing: Option<Box<(Closing, usize)>>,
     /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
     pub(super) half_closed: bool,
+    /// Why the peer says that it is about to close the connection, by an ERROR command.
+    pub(super) told: Option<Box<str>>,
     /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
     pub(super) output_lost: Option<Box<LinkError>>,
 }
@@ -184,6 +186,7 @@ impl Loop {
             pipe: Some(pipe),
             phase: Phase::Traffic { heartbeat },
             config,
+            told,
             output_lost,
             ..
         } = &mut **entry
@@ -198,6 +201,7 @@ impl Loop {
             pipe,
             heartbeat,
             config,
+            told,
             pings: false,
         };
         if pipe.incoming.is_paused() {
@@ -276,6 +280,7 @@ impl Loop {
                     self.set_link_timer(key);
                 }
             }
+            Duty::Told(reason) => entry.told = Some(reason.into()),
             Duty::Lent => {
                 let side = Arc::clone(&entry.config.side);
                 self.watch(side);
@@ -409,6 +414,7 @@ struct Reading<'a> {
     pipe: &'a Pipe,
     heartbeat: &'a mut Heartbeat,
     config: &'a EndpointConfig,
+    told: &'a mut Option<Box<str>>,
     /// Heartbeats came, so that the deadline may have changed.
     pings: bool,
 }
@@ -422,6 +428,9 @@ impl Reading<'_> {
                 |command| match command {
                     Command::Ping { ttl, context } => self.pinged(ttl, context),
                     Command::Pong { .. } => self.ponged(),
+                    Command::Error(data) => {
+                        *self.told = zmtp::error_reason(data).map(Into::into);
+                    }
                     _ => {}
                 },
             );
@@ -436,6 +445,7 @@ impl Reading<'_> {
                 let received = reader
                     .next_received(|command| match command {
                         OwnedCommand::Ping { ttl, context } => self.pinged(ttl, context),
+                        OwnedCommand::Error(reason) => *self.told = Some(reason.into()),
                         _ => self.ponged(),
                     })
                     .map_err(ProtocolError::from)?;

@@ -42,9 +42,9 @@ pub enum LinkError {
     HeartbeatTimeout,
     /// The connection came from ourselves: source and destination address are one.
     SelfConnection,
-    /// This socket has a peer already, and takes one only (PAIR).
+    /// This socket has a peer already, and takes one only (PAIR); or the peer has, and has said so.
     AlreadyPaired,
-    /// Another peer has the same routing id (ROUTER).
+    /// Another peer has the same routing id (ROUTER); or the peer is the ROUTER, and has said so.
     DuplicateRoutingId,
     /// The socket turned the peer out, since it was too slow (PUB).
     Evicted,
@@ -52,9 +52,18 @@ pub enum LinkError {
     TooManyConnections,
     /// The peer's address or user is not on the accept list.
     NotAccepted,
+    /// The peer ended the connection, or refused it for now, and said why. Connecting goes on.
+    Refused {
+        /// The peer's words, at most 255 characters.
+        reason: String,
+    },
     /// This end closed the connection: the socket, or this endpoint, was closed.
     ClosedHere,
 }
+
+/// What an ERROR of ours begins with: its reader may try again. Any other ERROR in a handshake is final to a connecting
+/// socket, as RFC 37 has it ("SHALL treat this as a fatal error").
+const NOT_FINAL: &str = "retry: ";
 
 impl From<io::Error> for LinkError {
     fn from(error: io::Error) -> Self {
@@ -67,11 +76,42 @@ impl From<io::Error> for LinkError {
 
 impl From<ProtocolError> for LinkError {
     fn from(error: ProtocolError) -> Self {
-        Self::Protocol(error)
+        match error {
+            ProtocolError::PeerError { reason } if reason.starts_with(NOT_FINAL) => {
+                Self::told(&reason)
+            }
+            error => Self::Protocol(error),
+        }
     }
 }
 
 impl LinkError {
+    /// What to tell the peer in an ERROR command before the connection is closed for this, if it can make use of it.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let tells = matches!(
+            self,
+            Self::Protocol(ProtocolError::Frame(_))
+                | Self::AlreadyPaired
+                | Self::DuplicateRoutingId
+                | Self::Evicted
+                | Self::HeartbeatTimeout
+        );
+        tells.then(|| format!("{NOT_FINAL}{self}"))
+    }
+
+    /// What the `reason` in a peer's ERROR amounts to, where that is not final.
+    pub(crate) fn told(reason: &str) -> Self {
+        let reason = reason.strip_prefix(NOT_FINAL).unwrap_or(reason);
+        for known in [Self::AlreadyPaired, Self::DuplicateRoutingId] {
+            if reason == known.to_string() {
+                return known;
+            }
+        }
+        Self::Refused {
+            reason: reason.to_owned(),
+        }
+    }
+
     /// Whether connecting again would be pointless: the peer said no, and would say so again.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Protocol(error) if error.is_final())
@@ -121,9 +161,42 @@ impl fmt::Display for LinkError {
             Self::Evicted => f.write_str("the peer was too slow and was turned out"),
             Self::TooManyConnections => f.write_str("the connection limit is reached"),
             Self::NotAccepted => f.write_str("the peer is not on the accept list"),
+            Self::Refused { reason } => write!(f, "the peer closed the connection: {reason}"),
             Self::ClosedHere => f.write_str("closed by this end"),
         }
     }
 }
 
 impl Error for LinkError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zmtp::FrameError;
+
+    #[test]
+    fn what_is_told_is_understood_and_not_final() {
+        for cause in [LinkError::AlreadyPaired, LinkError::DuplicateRoutingId] {
+            let words = cause.last_words().expect("it is told");
+            assert_eq!(LinkError::told(&words), cause);
+            let in_handshake = LinkError::from(ProtocolError::PeerError { reason: words });
+            assert_eq!(in_handshake, cause);
+        }
+        let cause = LinkError::from(ProtocolError::from(FrameError::TooManyFrames));
+        let reason = cause.to_string();
+        let words = cause.last_words().expect("it is told");
+        assert_eq!(LinkError::told(&words), LinkError::Refused { reason });
+        assert!(!LinkError::told(&words).is_final());
+    }
+
+    #[test]
+    fn the_error_of_another_kind_of_peer_is_final_in_a_handshake_only() {
+        let reason = "400".to_owned();
+        let error = ProtocolError::PeerError {
+            reason: reason.clone(),
+        };
+        assert!(LinkError::from(error).is_final());
+        assert_eq!(LinkError::told("400"), LinkError::Refused { reason });
+        assert_eq!(LinkError::PeerClosed.last_words(), None);
+    }
+}

@@ -13,7 +13,7 @@ use super::reader::next_single;
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
 use crate::origin::Origin;
-use crate::zmtp::{self, Decoder, Item, OwnedCommand, ProtocolError, Stop};
+use crate::zmtp::{self, Command, Decoder, Item, OwnedCommand, ProtocolError, Stop};
 
 /// The reading end of one pipe, in the hands of its socket.
 #[derive(Debug)]
@@ -59,18 +59,25 @@ impl Intake {
 
     /// The connection is lost, or let go. What came whole can still be read, also what only the lent reader has.
     pub(crate) fn disconnected(&mut self) {
-        self.keep_read();
+        self.keep_read(|_| {});
         // A connection that is let go has still to be read, or nobody notices that its peer is gone.
         self.return_reader();
         self.lent = None;
         self.wire = None;
     }
 
-    /// Puts what the lent reader holds whole behind what was delivered.
-    fn keep_read(&mut self) {
+    /// Puts what the lent reader holds whole behind what was delivered; an ERROR in it is shown to `on_error`.
+    fn keep_read(&mut self, mut on_error: impl FnMut(String)) {
         let Some(reader) = &mut self.lent else { return };
         loop {
-            let (rest, stop) = reader.cut(|| None, |_| {});
+            let on_command = |command: Command<'_>| {
+                if let Command::Error(data) = command
+                    && let Some(reason) = zmtp::error_reason(data)
+                {
+                    on_error(reason);
+                }
+            };
+            let (rest, stop) = reader.cut(|| None, on_command);
             if let Some(rest) = rest {
                 self.pipe.incoming.deliver(rest);
             }
@@ -152,7 +159,9 @@ impl Intake {
                 }
                 Item::Command(OwnedCommand::Cancel(topic)) => return Some(Received::Cancel(topic)),
                 // Of a delivered chunk, the I/O thread has answered these already.
-                Item::Command(OwnedCommand::Ping { .. } | OwnedCommand::Pong { .. }) => {}
+                Item::Command(
+                    OwnedCommand::Ping { .. } | OwnedCommand::Pong { .. } | OwnedCommand::Error(_),
+                ) => {}
             }
         }
     }
@@ -211,7 +220,9 @@ impl Intake {
             let reader = self.lent.as_mut()?;
             match reader.next() {
                 Ok(Some(Item::Command(command))) => match command {
-                    OwnedCommand::Ping { .. } | OwnedCommand::Pong { .. } => self.answer(command),
+                    OwnedCommand::Ping { .. }
+                    | OwnedCommand::Pong { .. }
+                    | OwnedCommand::Error(_) => self.answer(command),
                     subscription => return Some(Item::Command(subscription)),
                 },
                 Ok(Some(item)) => return Some(item),
@@ -233,7 +244,7 @@ impl Intake {
         }
     }
 
-    /// A leader answers what the I/O thread would have answered.
+    /// A leader answers what the I/O thread would have answered, or passes on what that would have noted.
     #[cold]
     fn answer(&mut self, command: OwnedCommand) {
         let Some(wire) = &self.wire else { return };
@@ -246,6 +257,7 @@ impl Intake {
                     wire.duty(Duty::Ping(ttl));
                 }
             }
+            OwnedCommand::Error(reason) => wire.duty(Duty::Told(reason)),
             _ => wire.duty(Duty::Pong),
         }
     }
@@ -273,9 +285,13 @@ impl Intake {
     }
 
     fn fail(&mut self, cause: LinkError) {
-        self.keep_read();
+        let mut told = None;
+        self.keep_read(|reason| told = Some(reason));
         self.lent = None;
         if let Some(wire) = &self.wire {
+            if let Some(reason) = told {
+                wire.duty(Duty::Told(reason));
+            }
             wire.duty(Duty::Failed(cause));
         }
     }
@@ -306,7 +322,7 @@ impl Intake {
 
     /// Gives up on what has come and was not read: how many messages that were.
     pub(crate) fn discard(&mut self) -> usize {
-        self.keep_read();
+        self.keep_read(|_| {});
         let rest = &self.chunk[self.at..];
         let begun = self.decoder.survey(rest, usize::MAX, |_| {}).messages;
         self.chunk = Vec::new();

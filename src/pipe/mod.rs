@@ -167,6 +167,8 @@ pub(crate) enum Duty {
     Ping(u16),
     /// A leader met a PONG.
     Pong,
+    /// A leader met an ERROR: why the peer is about to close the connection.
+    Told(String),
     /// The reader has been lent: watch over it.
     Lent,
     /// The reader came back and may hold messages.

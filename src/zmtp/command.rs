@@ -9,6 +9,7 @@ use bytes::Bytes;
 use highwater_patterns::{Message, Received};
 
 use super::Version;
+use super::error::printable;
 use super::frame::{COMMAND, write_header};
 
 /// A command as it lies in its frame.
@@ -69,6 +70,12 @@ impl<'a> Command<'a> {
     }
 }
 
+/// What an ERROR says: a length and so many bytes of text; made printable.
+pub(crate) fn error_reason(data: &[u8]) -> Option<String> {
+    let (&len, text) = data.split_first()?;
+    text.get(..usize::from(len)).map(printable)
+}
+
 /// A command of the traffic that means something to us, free of the buffer it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OwnedCommand {
@@ -88,22 +95,23 @@ pub(crate) enum OwnedCommand {
     Subscribe(Bytes),
     /// See [`Command::Cancel`].
     Cancel(Bytes),
+    /// The peer is about to close the connection, for this reason.
+    Error(String),
 }
 
 impl OwnedCommand {
     /// A copy of `command`, or `None` if it means nothing once the handshake is over.
     ///
-    /// libzmq drops unknown and malformed commands, READY and ERROR then, without closing; so do we.
+    /// libzmq drops unknown and malformed commands, READY and ERROR then, without closing. So do we, save that an ERROR
+    /// explains the end of the connection, which its sender is to bring about.
     pub(super) fn from_traffic(command: Command<'_>) -> Option<Self> {
         match command {
             Command::Ping { ttl, context } => Some(Self::Ping { ttl, context }),
             Command::Pong { context } => Some(Self::Pong { context }),
             Command::Subscribe(topic) => Some(Self::Subscribe(Bytes::copy_from_slice(topic))),
             Command::Cancel(topic) => Some(Self::Cancel(Bytes::copy_from_slice(topic))),
-            Command::Ready(_)
-            | Command::Error(_)
-            | Command::Unknown { .. }
-            | Command::Malformed => None,
+            Command::Error(data) => error_reason(data).map(Self::Error),
+            Command::Ready(_) | Command::Unknown { .. } | Command::Malformed => None,
         }
     }
 }
@@ -190,7 +198,7 @@ pub(super) fn encode_ready(metadata: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes ERROR with a reason of at most 255 bytes; a longer one is cut.
-pub(super) fn encode_error(reason: &str, out: &mut Vec<u8>) {
+pub(crate) fn encode_error(reason: &str, out: &mut Vec<u8>) {
     let reason = &reason.as_bytes()[..reason.len().min(usize::from(u8::MAX))];
     write_command_of(ERROR, &[&[reason.len() as u8], reason], out);
 }

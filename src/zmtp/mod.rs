@@ -29,8 +29,8 @@ mod metadata;
 mod replay;
 
 pub(crate) use command::{
-    Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_ping, encode_pong,
-    encode_subscribe,
+    Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_error, encode_ping,
+    encode_pong, encode_subscribe, error_reason,
 };
 pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop};
 

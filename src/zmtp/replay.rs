@@ -235,6 +235,9 @@ fn what_was_recorded_is_written_again_with_the_same_bytes() {
                         encode_pong(*context, &mut written)
                     }
                     Item::Command(OwnedCommand::Ping { .. }) => {}
+                    Item::Command(OwnedCommand::Error(reason)) => {
+                        encode_error(reason, &mut written);
+                    }
                 }
             }
             let recorded: Vec<u8> = stream

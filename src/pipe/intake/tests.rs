@@ -201,3 +201,30 @@ fn garbage_in_the_hands_of_a_leader_ends_the_connection() {
             .any(|duty| matches!(duty, Duty::Failed(_)))
     );
 }
+
+/// Whether it stands in a chunk, in what a leader has read and decodes, or in what it never comes to decode.
+#[test]
+fn why_the_peer_closes_is_passed_on_before_the_end() {
+    let mut bytes = encoded(&["1"]);
+    zmtp::encode_error("retry: no more", &mut bytes);
+    for decoded in [false, true] {
+        let (_, wire, mut intake) = connected();
+        wire.feed(&bytes);
+        wire.end();
+        assert!(intake.borrow_reader() && intake.fill());
+        if decoded {
+            assert_eq!(texts(&mut intake), ["1"]);
+        }
+        assert!(!intake.fill());
+        let duties: Vec<String> = wire
+            .take_duties()
+            .iter()
+            .map(|duty| format!("{duty:?}"))
+            .collect();
+        let end = &duties[duties.len() - 2..];
+        assert_eq!(end, ["Told(\"retry: no more\")", "Failed(PeerClosed)"]);
+        if !decoded {
+            assert_eq!(texts(&mut intake), ["1"]);
+        }
+    }
+}

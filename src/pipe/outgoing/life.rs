@@ -4,6 +4,7 @@
 //! Always true: a message that no connection has delivered whole stays, in order, until it is discarded and counted.
 //! Must not know: why a connection comes or goes.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::{Outgoing, Wire};
@@ -44,6 +45,21 @@ impl Outgoing {
         state.flying_bytes = 0;
         state.blocked.clear();
         state.scheduled = false;
+    }
+
+    /// Before the connection is closed for a reason that the peer shall know: writes what `encode` appends, framed, in
+    /// front of all that waits. It is only tried: not where a message is half written, nor where the kernel has no room.
+    pub(crate) fn last_words(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let state = self.lock();
+        if let Some(wire) = &state.wire
+            && !(state.busy || state.broken || state.ended)
+            && state.written == 0
+        {
+            let mut words = Vec::new();
+            encode(&mut words);
+            // It may be that nobody is there any more to read it.
+            let _ = wire.write(&[IoSlice::new(&words)]);
+        }
     }
 
     /// Takes no more messages. Those in here still go out, if a connection lets them.

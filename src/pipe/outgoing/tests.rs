@@ -315,3 +315,31 @@ fn what_is_discarded_is_counted() {
     assert_eq!(pipe.discard(), 10);
     assert!(!push(&pipe, &Message::from("late"), &mut stream()));
 }
+
+#[test]
+fn last_words_go_before_what_waits_and_never_into_a_message() {
+    let error = |out: &mut Vec<u8>| crate::zmtp::encode_error("no", out);
+    let mut words = Vec::new();
+    error(&mut words);
+    let (pipe, wire) = (outgoing(1000), Arc::new(MemoryWire::taking(usize::MAX)));
+    pipe.last_words(error);
+    pipe.attach(wire.clone());
+    push(&pipe, &Message::from("waits"), &mut stream());
+    pipe.last_words(error);
+    assert_eq!(wire.written(), words);
+
+    let (pipe, wire) = (outgoing(1000), Arc::new(MemoryWire::taking(usize::MAX)));
+    wire.set_room(3);
+    pipe.attach(wire.clone());
+    push(&pipe, &Message::from("is cut"), &mut conversation());
+    pump(&pipe);
+    wire.set_room(usize::MAX);
+    pipe.last_words(error);
+    assert_eq!(wire.written(), framed_text("is cut")[..3]);
+}
+
+fn framed_text(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    crate::zmtp::encode_message(&Message::from(text), &mut bytes);
+    bytes
+}

@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 
-use crate::zmtp::command::{Command, encode_ready, split_name};
+use crate::zmtp::command::{Command, encode_ready, error_reason, split_name};
 use crate::zmtp::error::{ProtocolError, printable};
 
 pub(super) fn start(metadata: &[u8], out: &mut Vec<u8>) {
@@ -29,15 +29,9 @@ pub(super) fn receive(command: &Bytes) -> Result<Bytes, ProtocolError> {
     }
 }
 
-/// What an ERROR says: a length and so many bytes of text.
 fn refusal(data: &[u8]) -> ProtocolError {
-    let reason = data
-        .split_first()
-        .and_then(|(&len, text)| text.get(..usize::from(len)));
-    match reason {
-        Some(reason) => ProtocolError::PeerError {
-            reason: printable(reason),
-        },
+    match error_reason(data) {
+        Some(reason) => ProtocolError::PeerError { reason },
         None => ProtocolError::MalformedCommand,
     }
 }

@@ -65,6 +65,7 @@ fn item_texts(item: &Item) -> Vec<String> {
             }
             OwnedCommand::Subscribe(topic) => format!("SUBSCRIBE {}", hex(topic)),
             OwnedCommand::Cancel(topic) => format!("CANCEL {}", hex(topic)),
+            OwnedCommand::Error(reason) => format!("ERROR reason={reason}"),
         }],
     }
 }
