@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use highwater_buffers::Lease;
 
 use crate::engine::{self, Drain, Engine};
+use crate::error::OptionError;
 use crate::inproc::Names;
 use crate::origin::Origin;
 use crate::socket::{Core, USUAL_LIMIT};
@@ -108,6 +109,8 @@ struct Settings {
     thread_name: String,
     /// Empty: any.
     processors: Vec<usize>,
+    /// The first value that the builder was given and does not take; the setting has another.
+    refused: Option<OptionError>,
 }
 
 /// Builds a [`Context`].
@@ -140,6 +143,7 @@ impl Context {
                 busy_poll: USUAL_LIMIT,
                 thread_name: "highwater".to_owned(),
                 processors: Vec::new(),
+                refused: None,
             },
         }
     }
@@ -177,18 +181,22 @@ impl Default for Context {
 }
 
 impl ContextBuilder {
-    /// How many I/O threads share the connections. Default: 1; at least 1.
+    /// How many I/O threads share the connections. Default: 1; at least 1, else the context is refused: see
+    /// [`try_build`](Self::try_build).
     ///
     /// One is enough for a few gigabytes a second. More help with many connections on many cores: with one, a receiver
     /// that waits reads up to 64 connections on its own thread; with more, only up to 8, and leaves the rest to them.
     #[must_use]
     pub fn io_threads(mut self, count: usize) -> Self {
-        self.settings.io_threads = count.max(1);
+        const NAME: &str = "io_threads";
+        if self.takes(NAME, count > 0, "a whole number from 1") {
+            self.settings.io_threads = count;
+        }
         self
     }
 
     /// How long a call that waits looks out for what it waits for, before it sleeps. Default: 100 µs; zero: never; at most
-    /// 10 ms.
+    /// 10 ms, else the context is refused: see [`try_build`](Self::try_build).
     ///
     /// To be woken by the system takes longer than a message, and more processor time. So a call looks out first if the
     /// wait before was short (under two such times), giving way to other threads between two looks; a round trip then
@@ -199,7 +207,10 @@ impl ContextBuilder {
     /// latency is not. Takes effect for sockets made later.
     #[must_use]
     pub fn busy_poll(mut self, limit: Duration) -> Self {
-        self.settings.busy_poll = limit.min(LONGEST_BUSY_POLL);
+        const NAME: &str = "busy_poll";
+        if self.takes(NAME, limit <= LONGEST_BUSY_POLL, "at most 10 ms") {
+            self.settings.busy_poll = limit;
+        }
         self
     }
 
@@ -223,7 +234,31 @@ impl ContextBuilder {
         self
     }
 
-    /// The context. Nothing is started yet.
+    /// Whether `value_is_good`; if not, that is remembered, to be told by whoever can.
+    fn takes(&mut self, name: &'static str, value_is_good: bool, expected: &'static str) -> bool {
+        let refused = &mut self.settings.refused;
+        if value_is_good {
+            refused.take_if(|refused| matches!(refused, OptionError::Invalid { name: known, .. } if *known == name));
+        } else {
+            refused.get_or_insert(OptionError::Invalid { name, expected });
+        }
+        value_is_good
+    }
+
+    /// The context, unless it was given a value that it does not take.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError::Invalid`]: the first such value, if another was not given later.
+    pub fn try_build(self) -> Result<Context, OptionError> {
+        match self.settings.refused {
+            Some(refused) => Err(refused),
+            None => Ok(self.build()),
+        }
+    }
+
+    /// The context. Nothing is started yet. Where it was given a value that it does not take, it keeps the default, and
+    /// every `bind` and `connect` of its sockets is refused: [`try_build`](Self::try_build) says so at once.
     pub fn build(self) -> Context {
         Context {
             handle: Arc::new(Handle {
@@ -256,6 +291,11 @@ impl Hub {
         )?);
         *engine = Some(Arc::clone(&started));
         Ok(started)
+    }
+
+    /// The first value that the builder was given in vain.
+    pub(crate) fn refused(&self) -> Option<&OptionError> {
+        self.settings.refused.as_ref()
     }
 
     /// How many I/O threads there are, or will be.

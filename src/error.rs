@@ -11,8 +11,10 @@ use highwater_patterns::{Message, RoutingId};
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 
 mod link;
+mod option;
 
 pub use link::LinkError;
+pub use option::OptionError;
 
 /// Why a blocking send gave up. Every variant gives the message back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +170,8 @@ pub enum BindError {
     Unsupported(Endpoint),
     /// The descriptor that was handed in is no socket that listens, of TCP or Unix.
     Descriptor(io::Error),
+    /// The builder of the socket, or of its context, was given a value that the option does not take.
+    Option(OptionError),
     /// The socket was closed.
     Closed,
     /// The context was shut down.
@@ -193,6 +197,8 @@ pub enum ConnectError {
     },
     /// The descriptor that was handed in is no connected socket of TCP or Unix.
     Descriptor(io::Error),
+    /// The builder of the socket, or of its context, was given a value that the option does not take.
+    Option(OptionError),
     /// Another peer of this ROUTER has the routing id already.
     DuplicateRoutingId(RoutingId),
     /// The socket was closed.
@@ -355,6 +361,7 @@ impl fmt::Display for BindError {
             Self::Io { endpoint, source } => write!(f, "cannot bind {endpoint}: {source}"),
             Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be bound"),
             Self::Descriptor(error) => write!(f, "cannot listen on this descriptor: {error}"),
+            Self::Option(error) => write!(f, "{error}"),
             Self::Closed => f.write_str("the socket is closed"),
             Self::Terminated => f.write_str("the context is shut down"),
             Self::Forked => f.write_str("the socket belongs to the parent process"),
@@ -378,6 +385,7 @@ impl fmt::Display for ConnectError {
             Self::Invalid(error) => write!(f, "{error}"),
             Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be connected to"),
             Self::Descriptor(error) => write!(f, "cannot use this descriptor: {error}"),
+            Self::Option(error) => write!(f, "{error}"),
             Self::Io { endpoint, source } => write!(f, "cannot connect to {endpoint}: {source}"),
             Self::DuplicateRoutingId(id) => write!(f, "another peer has the routing id {id}"),
             Self::Closed => f.write_str("the socket is closed"),
@@ -444,6 +452,18 @@ impl Error for ReadyError {
             Self::Invalid(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<OptionError> for BindError {
+    fn from(error: OptionError) -> Self {
+        Self::Option(error)
+    }
+}
+
+impl From<OptionError> for ConnectError {
+    fn from(error: OptionError) -> Self {
+        Self::Option(error)
     }
 }
 

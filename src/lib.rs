@@ -30,8 +30,9 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
 pub use engine::{DrainReport, RetireReport};
 pub use error::{
-    BindError, ConnectError, EndpointError, LinkError, ReadyError, RecvError, ReplyError,
-    RequestError, RouteError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError,
+    BindError, ConnectError, EndpointError, LinkError, OptionError, ReadyError, RecvError,
+    ReplyError, RequestError, RouteError, SendError, SubscribeError, TryRecvError, TrySendError,
+    WaitError,
 };
 pub use facade::{
     AsSocket, Builder, Dealer, Pair, Pending, Pub, Pull, Push, Rep, Report, Req, Request, Router,
@@ -42,9 +43,7 @@ pub use highwater_patterns::{
     Notices, RoutingId, SlowSubscriber, SocketType, Undeliverable,
 };
 pub use monitor::{EndpointState, Event, EventKind};
-pub use options::{
-    AcceptFilter, IpcPermissions, Keepalive, Linger, OptionError, ReconnectStop, SocksProxy,
-};
+pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop, SocksProxy};
 pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};

@@ -5,80 +5,47 @@
 //! Must not know: who obeys.
 
 mod accept;
+pub(crate) mod bounds;
 mod choice;
 mod metadata;
 pub(crate) mod pattern;
 mod proxy;
+#[cfg(test)]
+mod tests;
 mod value;
 
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use highwater_patterns::RoutingId;
 
 pub use accept::AcceptFilter;
+use bounds::Bounds;
 pub use choice::{IpcPermissions, Keepalive, Linger, ReconnectStop};
 pub(crate) use metadata::Metadata;
 pub use proxy::SocksProxy;
 use value::OptionValue;
 
+use crate::error::OptionError;
 use crate::pipe::HighWater;
 use crate::transport::{Ipv6Mode, KeepAlive, ListenOptions, StreamOptions};
-
-/// Why an option could not be set by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OptionError {
-    /// There is no option of this name.
-    Unknown {
-        /// The name.
-        name: String,
-    },
-    /// The value does not read as one of this option.
-    Invalid {
-        /// The option.
-        name: &'static str,
-        /// What its values look like.
-        expected: &'static str,
-    },
-    /// The option has its effect when the socket is built and cannot change later.
-    Fixed {
-        /// The option.
-        name: &'static str,
-    },
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context).
-    Forked,
-}
-
-impl fmt::Display for OptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { name } => write!(f, "there is no option {name:?}"),
-            Self::Invalid { name, expected } => write!(f, "{name} takes {expected}"),
-            Self::Fixed { name } => write!(f, "{name} cannot be changed once the socket is built"),
-            Self::Forked => f.write_str("the socket belongs to the parent process"),
-        }
-    }
-}
-
-impl Error for OptionError {}
 
 macro_rules! options {
     ($(
         $(#[$doc:meta])*
-        $name:ident: $type:ty = $default:expr $(, $flag:ident)*;
+        $name:ident: $type:ty = $default:expr $(, $flag:ident)* $(=> $bounds:path)?;
     )+) => {
         /// The options of one socket.
         #[derive(Debug, Clone)]
         pub(crate) struct Options {
             $(pub(crate) $name: $type,)+
+            /// The first value that a builder was given and that its option does not take; the option has another.
+            refused: Option<OptionError>,
         }
 
         impl Default for Options {
             fn default() -> Self {
-                Self { $($name: $default,)+ }
+                Self { $($name: $default,)+ refused: None }
             }
         }
 
@@ -95,10 +62,8 @@ macro_rules! options {
                         if built && !options!(@live $($flag)*) {
                             return Err(OptionError::Fixed { name: stringify!($name) });
                         }
-                        self.$name = <$type as OptionValue>::parse(value).ok_or(OptionError::Invalid {
-                            name: stringify!($name),
-                            expected: <$type as OptionValue>::EXPECTED,
-                        })?;
+                        self.$name = options!(@bounds $type $(, $bounds)?).parse(stringify!($name), value)?;
+                        self.is_settled(name);
                         Ok(())
                     })+
                     _ => Err(OptionError::Unknown { name: name.to_owned() }),
@@ -114,62 +79,76 @@ macro_rules! options {
             }
         }
 
-        $(options!(@setter { $(#[$doc])* } $name $type $(, $flag)*);)+
+        $(options!(@setter { $(#[$doc])* } $name $type { $($bounds)? } $(, $flag)*);)+
     };
-    (@setter { $(#[$doc:meta])* } $name:ident $type:ty $(, live)?) => {
+    (@setter { $(#[$doc:meta])* } $name:ident $type:ty { $($bounds:path)? } $(, live)?) => {
         impl<S> crate::facade::Builder<S> {
             $(#[$doc])*
             #[must_use]
             pub fn $name(mut self, value: impl Into<$type>) -> Self {
-                self.options.$name = value.into();
+                let checked = options!(@bounds $type $(, $bounds)?).check(stringify!($name), value.into());
+                if let Some(value) = self.options.taken(stringify!($name), checked) {
+                    self.options.$name = value;
+                }
                 self
             }
         }
     };
     // A plain number: any conversion would leave the type of a literal open.
-    (@setter { $(#[$doc:meta])* } $name:ident $type:ty, live, number) => {
+    (@setter { $(#[$doc:meta])* } $name:ident $type:ty { $($bounds:path)? }, live, number) => {
         impl<S> crate::facade::Builder<S> {
             $(#[$doc])*
             #[must_use]
             pub fn $name(mut self, value: $type) -> Self {
-                self.options.$name = value;
+                let checked = options!(@bounds $type $(, $bounds)?).check(stringify!($name), value);
+                if let Some(value) = self.options.taken(stringify!($name), checked) {
+                    self.options.$name = value;
+                }
                 self
             }
         }
     };
     // Its setter is written by hand.
-    (@setter $docs:tt $name:ident $type:ty, live, by_hand) => {};
+    (@setter $docs:tt $name:ident $type:ty {}, live, by_hand) => {};
+    (@bounds $type:ty) => { Bounds::<$type>::NONE };
+    (@bounds $type:ty, $bounds:path) => { $bounds };
     (@live) => { false };
     (@live live $($setter:ident)?) => { true };
 }
 
 options! {
-    /// Messages that may wait to be sent, for each peer; `None` for no limit. Default: 1000.
+    /// Messages that may wait to be sent, for each peer, at least 1; `None` for no limit. Default: 1000.
+    ///
+    /// Zero is refused: see [`try_build`](Self::try_build). In libzmq it means no limit.
     ///
     /// Counts whole messages that the kernel has not taken. Exact: with no reader and no connection, just so many
     /// sends succeed. A change acts at once on all peers, as libzmq's `ZMQ_SNDHWM`; what waits beyond a lower mark stays.
-    send_high_water_mark: Option<usize> = Some(1000), live;
+    send_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
-    /// Messages that may wait to be received, for each peer; `None` for no limit. Default: 1000.
+    /// Messages that may wait to be received, for each peer, at least 1; `None` for no limit. Default: 1000.
+    ///
+    /// Zero is refused: see [`try_build`](Self::try_build). In libzmq it means no limit.
     ///
     /// At the mark the connection is not read any more, so that the peer's queue fills in turn. A read that is
     /// under way is taken whole, which can be up to 64 KiB more; up to 512 KiB if the socket was receiving as fast as the
     /// peer sent, and then stopped. A change acts at once on all peers, as libzmq's `ZMQ_RCVHWM`.
-    receive_high_water_mark: Option<usize> = Some(1000), live;
+    receive_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
-    /// Bytes that may wait to be sent, for each peer, beside the mark in messages; `None` for no limit (default).
+    /// Bytes that may wait to be sent, for each peer, beside the mark in messages, at least 1; `None` for no limit
+    /// (default).
     ///
     /// One message always fits, whatever its size. A change acts at once on all peers. Without effect within the process:
     /// no bytes are made of a message there, its body is handed over as it is, and only messages are counted. For the same
     /// reason a blocking `send` there does not wait for a peer that is a mebibyte behind, as it does over a wire. libzmq has
     /// no such option.
-    send_high_water_bytes: Option<usize> = None, live;
+    send_high_water_bytes: Option<usize> = None, live => bounds::BYTES;
 
-    /// Bytes that may wait to be received, for each peer, beside the mark in messages; `None` for no limit (default).
+    /// Bytes that may wait to be received, for each peer, beside the mark in messages, at least 1; `None` for no limit
+    /// (default).
     ///
     /// One message always fits, whatever its size. A change acts at once on all peers. Without effect within the process,
     /// as [`send_high_water_bytes`](Self::send_high_water_bytes). libzmq has no such option.
-    receive_high_water_bytes: Option<usize> = None, live;
+    receive_high_water_bytes: Option<usize> = None, live => bounds::BYTES;
 
     /// What becomes of unsent messages on close. Default: [`Linger::AtMost`] 30 s.
     ///
@@ -181,61 +160,68 @@ options! {
     /// has bound is lost at once, and counted. libzmq's default is for ever.
     linger: Linger = Linger::AtMost(Duration::from_secs(30)), live;
 
-    /// How long `send` waits for a peer with room; `None` to wait for ever (default). Read at each call.
+    /// How long `send` waits for a peer with room; zero not to wait, `None` to wait for ever (default). Read at each call.
     send_timeout: Option<Duration> = None, live;
 
-    /// How long `recv` waits for a message; `None` to wait for ever (default). Read at each call.
+    /// How long `recv` waits for a message; zero not to wait, `None` to wait for ever (default). Read at each call.
     receive_timeout: Option<Duration> = None, live;
 
-    /// The pause before the first attempt to connect again. Default: 100 ms. Takes effect on later connects.
+    /// The pause before the first attempt to connect again, at least 1 ms. Default: 100 ms. Takes effect on later connects.
     ///
     /// It doubles with each failure up to [`reconnect_interval_max`](Self::reconnect_interval_max), and each pause
     /// is shortened by up to a quarter at random, so that many peers do not return at once. It starts over after a
     /// completed handshake. This and the other `reconnect_` options have no effect within the process, where there is no
     /// connection to lose: a name that is not bound is waited for, and a peer that has gone is gone.
-    reconnect_interval: Duration = Duration::from_millis(100), live;
+    reconnect_interval: Duration = Duration::from_millis(100), live => bounds::PAUSE;
 
-    /// The longest pause between attempts to connect. Default: 10 s. Takes effect on later connects.
-    reconnect_interval_max: Duration = Duration::from_secs(10), live;
+    /// The longest pause between attempts to connect, at least 1 ms. Default: 10 s. Takes effect on later connects.
+    ///
+    /// No pause is longer, also if [`reconnect_interval`](Self::reconnect_interval) says more.
+    reconnect_interval_max: Duration = Duration::from_secs(10), live => bounds::PAUSE;
 
-    /// Attempts in a row that may fail before the endpoint is given up; `None` to try for ever (default).
+    /// Attempts in a row that may fail before the endpoint is given up; zero for a single attempt, `None` to try for ever
+    /// (default).
     ///
     /// Takes effect on later connects. A peer that answers with an ERROR or another security mechanism ends the
     /// attempts at once in any case, as it does in libzmq.
     reconnect_attempts: Option<usize> = None, live;
 
-    /// How long one attempt to connect may take, `None` for as long as the system lets it. Default: 30 s.
+    /// How long one attempt to connect may take, at least 1 ms; `None` for as long as the system lets it. Default: 30 s.
     ///
     /// Takes effect on later connects. Without effect within the process, where nothing is attempted. libzmq leaves it to
     /// the system.
-    connect_timeout: Option<Duration> = Some(Duration::from_secs(30)), live;
+    connect_timeout: Option<Duration> = Some(Duration::from_secs(30)), live => bounds::TIME_LIMIT;
 
-    /// How long a handshake may take; `None` for no limit. Default: 30 s, as libzmq's `ZMQ_HANDSHAKE_IVL`.
+    /// How long a handshake may take, at least 1 ms; `None` for no limit. Default: 30 s, as libzmq's
+    /// `ZMQ_HANDSHAKE_IVL`, where zero means no limit.
     ///
     /// Takes effect on later binds and connects. Without effect within the process, where two sockets agree at once.
-    handshake_timeout: Option<Duration> = Some(Duration::from_secs(30)), live;
+    handshake_timeout: Option<Duration> = Some(Duration::from_secs(30)), live => bounds::TIME_LIMIT;
 
-    /// The time between heartbeats (PING); `None` for none. Default: 10 s. libzmq's default is none.
+    /// The time between heartbeats (PING), at least 1 ms; `None` for none. Default: 10 s. libzmq's default is none, and it
+    /// writes 0 for that.
     ///
     /// Takes effect on later binds and connects. This and the other `heartbeat_` options have no effect within the
     /// process, where no peer can go without being heard of.
-    heartbeat_interval: Option<Duration> = Some(Duration::from_secs(10)), live;
+    heartbeat_interval: Option<Duration> = Some(Duration::from_secs(10)), live => bounds::HEARTBEAT;
 
-    /// How long a peer may stay silent after a heartbeat. Default: 30 s. Takes effect on later binds and connects.
+    /// How long a peer may stay silent after a heartbeat, at least 1 ms. Default: 30 s. Takes effect on later binds and
+    /// connects.
     ///
     /// Only peers that have answered one are given up; others are pinged and otherwise left alone.
-    heartbeat_timeout: Duration = Duration::from_secs(30), live;
+    heartbeat_timeout: Duration = Duration::from_secs(30), live => bounds::PAUSE;
 
-    /// How long the peer is asked to wait for our next sign of life before it gives us up, at most 6553.5 s; `None`
+    /// How long the peer is asked to wait for our next sign of life before it gives us up, 1 ms to 6553.5 s; `None`
     /// not to ask (default). Takes effect on later binds and connects. As libzmq's `ZMQ_HEARTBEAT_TTL`.
-    heartbeat_ttl: Option<Duration> = None, live;
+    heartbeat_ttl: Option<Duration> = None, live => bounds::TTL;
 
-    /// The largest message that a peer may send, in bytes, all frames together; `None` for no limit. Default: 1 GiB.
+    /// The largest message that a peer may send, in bytes, all frames together, at least 1; `None` for no limit. Default:
+    /// 1 GiB.
     ///
     /// A larger one ends the connection before its body is read. Takes effect on later binds and connects. Without effect
     /// within the process, where a message takes no more memory by being received. libzmq counts each frame alone and has
     /// no limit by default.
-    max_message_size: Option<usize> = Some(1 << 30), live;
+    max_message_size: Option<usize> = Some(1 << 30), live => bounds::BYTES;
 
     /// Queue messages only for peers that are connected. Default: `false`. Takes effect on later connects.
     ///
@@ -254,33 +240,35 @@ options! {
     /// Takes effect on later binds and connects.
     routing_id: Option<RoutingId> = None, live;
 
-    /// The kernel's send buffer, in bytes; `None` to leave it to the system (default), which is usually best. Only over ipc
-    /// half a MiB is asked for then: the system gives less than a batch, and never adapts it.
+    /// The kernel's send buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually best.
+    /// Only over ipc half a MiB is asked for then: the system gives less than a batch, and never adapts it.
     ///
     /// Takes effect on later binds and connects.
-    send_buffer: Option<usize> = None, live;
+    send_buffer: Option<usize> = None, live => bounds::BUFFER;
 
-    /// The kernel's receive buffer, in bytes; `None` to leave it to the system (default), which is usually best. Only over
-    /// tcp from or to a loopback address, on Linux, 2 MiB are asked for then, if the system allows as much
+    /// The kernel's receive buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually best.
+    /// Only over tcp from or to a loopback address, on Linux, 2 MiB are asked for then, if the system allows as much
     /// (`net.core.rmem_max`): its way of adapting the buffer suits networks, and closes the window to local senders.
     ///
     /// Takes effect on later binds and connects.
-    receive_buffer: Option<usize> = None, live;
+    receive_buffer: Option<usize> = None, live => bounds::BUFFER;
 
     /// TCP keepalive. Default: [`Keepalive::On`]. Takes effect on later binds and connects.
-    keepalive: Keepalive = Keepalive::On, live;
+    ///
+    /// Of [`Keepalive::Every`], both times are 1 to 32767 s, in whole seconds, and the count 1 to 127.
+    keepalive: Keepalive = Keepalive::On, live => bounds::PROBES;
 
-    /// How many connections may wait to be accepted. Default: 1024; the kernel may allow fewer.
+    /// How many connections may wait to be accepted, at least 1. Default: 1024; the kernel may allow fewer.
     ///
     /// Takes effect on later binds.
-    backlog: u32 = 1024, live, number;
+    backlog: u32 = 1024, live, number => bounds::BACKLOG;
 
-    /// How long sent bytes may stay unacknowledged before the connection is given up; `None` to leave it to the system
-    /// (default). In whole milliseconds.
+    /// How long sent bytes may stay unacknowledged before the connection is given up, at least 1 ms; `None` to leave it to
+    /// the system (default). In whole milliseconds.
     ///
     /// A peer that takes nothing for so long, its buffers being full, counts as gone, too. Takes effect on later binds
     /// and connects; tcp on Linux only. As libzmq's `ZMQ_TCP_MAXRT`.
-    tcp_user_timeout: Option<Duration> = None, live;
+    tcp_user_timeout: Option<Duration> = None, live => bounds::USER_TIMEOUT;
 
     /// The type-of-service byte of IPv4 packets, the traffic class of IPv6 ones; `None` to leave it to the system
     /// (default).
@@ -288,11 +276,11 @@ options! {
     /// Takes effect on later binds and connects; tcp only. As libzmq's `ZMQ_TOS`.
     type_of_service: Option<u8> = None, live;
 
-    /// The network interface to use, and no other; `None` for any (default).
+    /// The network interface to use, by its name, and no other; `None` for any (default).
     ///
     /// Takes effect on later binds and connects; tcp on Linux only, an error elsewhere. May need privileges. As libzmq's
     /// `ZMQ_BINDTODEVICE`.
-    bind_to_device: Option<String> = None, live;
+    bind_to_device: Option<String> = None, live => bounds::DEVICE;
 
     /// Let several sockets, also of several processes, listen on one port. Default: `false`.
     ///
@@ -309,13 +297,13 @@ options! {
     /// Who may connect to the `ipc://` paths of this socket. Default: [`IpcPermissions::Umask`].
     ///
     /// Set before anybody can connect. Takes effect on later binds. libzmq has no such option.
-    ipc_permissions: IpcPermissions = IpcPermissions::Umask, live;
+    ipc_permissions: IpcPermissions = IpcPermissions::Umask, live => bounds::MODE;
 
     /// Properties that the socket tells its peers in the handshake.
     metadata: Metadata = Metadata::default(), live, by_hand;
 
     /// The most connections that peers may have to the endpoints this socket has bound, all together; `None` for no
-    /// limit (default).
+    /// limit (default), zero to take none.
     ///
     /// A further one is closed as soon as it is accepted, which a monitor hears as
     /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with
@@ -413,6 +401,37 @@ impl From<&Options> for ListenOptions {
 }
 
 impl Options {
+    /// What a setter of a builder was given for the option `name`, if the option takes it. Otherwise that is remembered,
+    /// to be told by whoever can: setters are chained, and give back no error.
+    pub(crate) fn taken<T>(
+        &mut self,
+        name: &'static str,
+        checked: Result<T, OptionError>,
+    ) -> Option<T> {
+        match checked {
+            Ok(value) => {
+                self.is_settled(name);
+                Some(value)
+            }
+            Err(refused) => {
+                self.refused.get_or_insert(refused);
+                None
+            }
+        }
+    }
+
+    /// The option `name` has a value that it takes, whatever it was given before.
+    pub(crate) fn is_settled(&mut self, name: &str) {
+        self.refused.take_if(
+            |refused| matches!(refused, OptionError::Invalid { name: known, .. } if *known == name),
+        );
+    }
+
+    /// The first value that a builder was given in vain, as long as its option has not got another.
+    pub(crate) fn refused(&self) -> Option<&OptionError> {
+        self.refused.as_ref()
+    }
+
     pub(crate) fn send_limit(&self) -> HighWater {
         HighWater {
             messages: self.send_high_water_mark,
@@ -425,60 +444,5 @@ impl Options {
             messages: self.receive_high_water_mark,
             bytes: self.receive_high_water_bytes,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_option_reads_back_what_it_prints() {
-        let defaults = Options::default();
-        let mut options = Options::default();
-        for name in Options::NAMES {
-            let text = defaults.get(name).expect("a name from the table");
-            options.set(name, &text, false).expect("its own text");
-            assert_eq!(options.get(name), Ok(text), "{name}");
-        }
-    }
-
-    #[test]
-    fn values_read_as_documented() {
-        let mut options = Options::default();
-        options
-            .set("send_high_water_mark", "none", true)
-            .expect("no limit");
-        options.set("linger", "250", true).expect("milliseconds");
-        options
-            .set("keepalive", "1000,500,3", true)
-            .expect("three parts");
-        assert_eq!(options.send_high_water_mark, None);
-        assert_eq!(options.linger, Linger::AtMost(Duration::from_millis(250)));
-        assert_eq!(
-            options.keepalive,
-            Keepalive::Every {
-                idle: Duration::from_secs(1),
-                interval: Duration::from_millis(500),
-                count: 3
-            }
-        );
-    }
-
-    #[test]
-    fn a_wrong_name_value_or_moment_is_told_apart() {
-        let mut options = Options::default();
-        assert!(matches!(
-            options.set("hwm", "1", false),
-            Err(OptionError::Unknown { .. })
-        ));
-        assert!(matches!(
-            options.set("linger", "soon", false),
-            Err(OptionError::Invalid { name: "linger", .. })
-        ));
-        assert!(matches!(
-            options.set("conflate", "true", true),
-            Err(OptionError::Fixed { name: "conflate" })
-        ));
     }
 }

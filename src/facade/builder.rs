@@ -8,7 +8,8 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 use crate::Context;
-use crate::options::{self, OptionError, Options};
+use crate::error::OptionError;
+use crate::options::{self, Options};
 use crate::socket::Core;
 
 /// Builds a socket of type `S` with options of its own; each option says what it does and when it takes effect.
@@ -58,13 +59,38 @@ impl<S> Builder<S> {
         match self.options.set(name, value, false) {
             Err(OptionError::Unknown { .. }) => {
                 options::pattern::set(&mut self.pattern, self.kind, name, value)?;
+                self.options.is_settled(name);
             }
             settled => settled?,
         }
         Ok(self)
     }
 
-    /// The socket.
+    /// The socket, unless an option was given a value that it does not take.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError::Invalid`]: the first such value, if its option was not given another later, here or in the builder of
+    /// the context.
+    ///
+    /// ```
+    /// use highwater::{Context, Push};
+    ///
+    /// let refused = Push::builder(&Context::new()).send_high_water_mark(0).try_build();
+    /// assert_eq!(
+    ///     refused.expect_err("no message would ever be sent").to_string(),
+    ///     "send_high_water_mark takes a number of messages from 1, or none (None) for no limit"
+    /// );
+    /// ```
+    pub fn try_build(self) -> Result<S, OptionError> {
+        match self.options.refused().or(self.context.hub().refused()) {
+            Some(refused) => Err(refused.clone()),
+            None => Ok(self.build()),
+        }
+    }
+
+    /// The socket. Where an option was given a value that it does not take, it keeps the one before, and every `bind` and
+    /// `connect` is refused until it has another: [`try_build`](Self::try_build) says so at once.
     pub fn build(self) -> S {
         let hub = self.context.hub();
         let core = Core::new(hub, self.kind, self.options, &self.pattern);

@@ -9,10 +9,12 @@ use highwater_patterns::{
     Undeliverable,
 };
 
+use super::bounds::{self, Bounds};
+use super::value::OptionalValue;
 use super::{OptionError, OptionValue};
 
 macro_rules! pattern_options {
-    ($($docs:tt $name:ident: $type:ty, of $($kind:ident)+;)+) => {
+    ($($docs:tt $name:ident: $type:ty, of $($kind:ident)+ $(=> $bounds:path)?;)+) => {
         /// Sets the option `name` of a socket of type `kind` from text.
         pub(crate) fn set(
             options: &mut PatternOptions,
@@ -22,10 +24,8 @@ macro_rules! pattern_options {
         ) -> Result<(), OptionError> {
             match (name, kind) {
                 $((stringify!($name), $(SocketType::$kind)|+) => {
-                    options.$name = <$type as OptionValue>::parse(value).ok_or(OptionError::Invalid {
-                        name: stringify!($name),
-                        expected: <$type as OptionValue>::EXPECTED,
-                    })?;
+                    options.$name =
+                        pattern_options!(@bounds $type $(, $bounds)?).parse(stringify!($name), value)?;
                     Ok(())
                 })+
                 _ => Err(OptionError::Unknown { name: name.to_owned() }),
@@ -46,7 +46,7 @@ macro_rules! pattern_options {
             }
         }
 
-        $($(pattern_options!(@setter $docs $name $type, $kind);)+)+
+        $(pattern_options!(@setters $docs $name { $($bounds)? } $type, $($kind)+);)+
 
         /// Every option with the types that have it.
         #[cfg(test)]
@@ -54,16 +54,25 @@ macro_rules! pattern_options {
             $((stringify!($name), &[$(SocketType::$kind),+])),+
         ];
     };
-    (@setter { $(#[$doc:meta])* } $name:ident $type:ty, $kind:ident) => {
+    (@setters $docs:tt $name:ident $bounds:tt $type:ty, $($kind:ident)+) => {
+        $(pattern_options!(@setter $docs $name $bounds $type, $kind);)+
+    };
+    (@setter { $(#[$doc:meta])* } $name:ident { $($bounds:path)? } $type:ty, $kind:ident) => {
         impl crate::facade::Builder<crate::$kind> {
             $(#[$doc])*
             #[must_use]
             pub fn $name(mut self, value: impl Into<$type>) -> Self {
-                self.pattern.$name = value.into();
+                let checked = pattern_options!(@bounds $type $(, $bounds)?)
+                    .check(stringify!($name), value.into());
+                if let Some(value) = self.options.taken(stringify!($name), checked) {
+                    self.pattern.$name = value;
+                }
                 self
             }
         }
     };
+    (@bounds $type:ty) => { Bounds::<$type>::NONE };
+    (@bounds $type:ty, $bounds:path) => { $bounds };
 }
 
 pattern_options! {
@@ -164,18 +173,19 @@ pattern_options! {
     verbose_unsubscribe: bool, of XSub;
 
     {
-        /// How many bytes the topics of one peer may take, each counted with 64 bytes more. Default: 256 MiB.
+        /// How many bytes the topics of one peer may take, each counted with 64 bytes more; at least 64.
+        /// Default: 256 MiB.
         ///
         /// What goes beyond is dropped and counted as
         /// [`too_many_topics`](crate::Dropped::too_many_topics). libzmq has no such bound.
     }
-    topic_bytes_per_peer: usize, of Pub XPub;
+    topic_bytes_per_peer: usize, of Pub XPub => bounds::TOPICS;
 
     {
         /// How many bytes of subscriptions and upstream messages may wait for the application, each counted with 64
-        /// bytes more, before the peers are not read any more. Default: 64 MiB. libzmq has no such bound.
+        /// bytes more, before the peers are not read any more; at least 64. Default: 64 MiB. libzmq has no such bound.
     }
-    upstream_backlog_bytes: usize, of XPub;
+    upstream_backlog_bytes: usize, of XPub => bounds::TOPICS;
 }
 
 /// Names each variant of a choice by a word.
@@ -224,6 +234,10 @@ impl OptionValue for Message {
     }
 }
 
+impl OptionalValue for Message {
+    const OR_NONE: &'static str = "text, or none";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +251,16 @@ mod tests {
                 set(&mut options, kind, name, &text).expect("its own text");
                 assert_eq!(options, PatternOptions::default(), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn no_room_for_the_shortest_topic_is_refused() {
+        let mut options = PatternOptions::default();
+        for name in ["topic_bytes_per_peer", "upstream_backlog_bytes"] {
+            let refused = set(&mut options, SocketType::XPub, name, "63");
+            assert!(matches!(refused, Err(OptionError::Invalid { .. })));
+            set(&mut options, SocketType::XPub, name, "64").expect("one topic");
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::value::OptionalValue;
 use super::{OptionError, OptionValue};
 use crate::endpoint::{Endpoint, Transport};
 use crate::transport::SocksCredentials;
@@ -95,7 +96,7 @@ impl fmt::Debug for SocksProxy {
 
 impl OptionValue for SocksProxy {
     const EXPECTED: &'static str =
-        "none, or host:port, or user:password@host:port (user and password of 1 to 255 bytes)";
+        "host:port, or user:password@host:port (user and password of 1 to 255 bytes)";
 
     fn parse(text: &str) -> Option<Self> {
         match text.rsplit_once('@') {
@@ -115,6 +116,11 @@ impl OptionValue for SocksProxy {
             None => address.to_owned(),
         }
     }
+}
+
+impl OptionalValue for SocksProxy {
+    const OR_NONE: &'static str =
+        "host:port, or user:password@host:port (user and password of 1 to 255 bytes), or none";
 }
 
 #[cfg(test)]

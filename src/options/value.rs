@@ -103,8 +103,34 @@ impl OptionValue for RoutingId {
     }
 }
 
-impl<T: OptionValue> OptionValue for Option<T> {
-    const EXPECTED: &'static str = T::EXPECTED;
+/// A value that an option may do without.
+pub(crate) trait OptionalValue: OptionValue {
+    /// What values look like, and that there may be none.
+    const OR_NONE: &'static str;
+}
+
+impl OptionalValue for u8 {
+    const OR_NONE: &'static str = "a whole number up to 255, or none";
+}
+
+impl OptionalValue for usize {
+    const OR_NONE: &'static str = "a whole number, or none";
+}
+
+impl OptionalValue for String {
+    const OR_NONE: &'static str = "text, or none";
+}
+
+impl OptionalValue for Duration {
+    const OR_NONE: &'static str = "milliseconds, or none";
+}
+
+impl OptionalValue for RoutingId {
+    const OR_NONE: &'static str = "1 to 255 bytes, or none";
+}
+
+impl<T: OptionalValue> OptionValue for Option<T> {
+    const EXPECTED: &'static str = T::OR_NONE;
 
     fn parse(text: &str) -> Option<Self> {
         match text {

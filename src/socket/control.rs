@@ -11,14 +11,13 @@ use super::{Core, Ended, State};
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, EndpointError, LinkError, ReadyError, WaitError};
 use crate::monitor::EndpointState;
-use crate::options::Options;
 use crate::pipe::{PipeEvent, SocketSide};
 use crate::transport::{ListenOptions, Listener, Stream, StreamOptions};
 
 impl Core {
     /// Listens on a socket that listens already; its address.
     pub(crate) fn bind_fd(&self, listener: OwnedFd) -> Result<Endpoint, BindError> {
-        let options = self.open_options()?;
+        let options = self.open_options::<BindError>()?;
         let listener = Listener::from_fd(listener, &ListenOptions::from(&options))
             .map_err(BindError::Descriptor)?;
         self.accept_from(listener, options)
@@ -26,15 +25,12 @@ impl Core {
 
     /// Uses a connection that is there already; the endpoint by which it is known.
     pub(crate) fn connect_fd(&self, stream: OwnedFd) -> Result<Endpoint, ConnectError> {
-        let options = self.open_options()?;
+        let mut options = self.open_options::<ConnectError>()?;
         let endpoint = Endpoint::from_descriptor(stream.as_raw_fd().unsigned_abs());
         let stream = Stream::from_fd(stream, &StreamOptions::from(&options))
             .map_err(ConnectError::Descriptor)?;
         // It leads to the peer already.
-        let options = Options {
-            socks_proxy: None,
-            ..options
-        };
+        options.socks_proxy = None;
         // One of the same number has been closed, or the system would not have given the number again.
         let _ = self.disconnect(&endpoint);
         self.keep_connected(&endpoint, options, None, Some(stream))?;

@@ -12,7 +12,7 @@ use highwater_patterns::{Admission, Afterlife, Pattern, PipeId, RoutingId, Socke
 use super::{Core, Ended, State};
 use crate::endpoint::{Endpoint, Transport};
 use crate::engine::{Closing, Drain, DrainReport, EndpointConfig, Key, Status};
-use crate::error::{BindError, ConnectError, EndpointError, LinkError};
+use crate::error::{BindError, ConnectError, EndpointError, LinkError, OptionError};
 use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
 use crate::peer::PeerInfo;
@@ -83,7 +83,7 @@ impl Endpoints {
 impl Core {
     /// Listens on `endpoint`; the endpoint as it came out, with its real port or path.
     pub(crate) fn bind(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
-        let options = self.open_options()?;
+        let options = self.open_options::<BindError>()?;
         if endpoint.transport() == Transport::Inproc {
             return self.bind_inproc(endpoint, options);
         }
@@ -166,7 +166,7 @@ impl Core {
         endpoint: &Endpoint,
         assigned_id: Option<RoutingId>,
     ) -> Result<(), ConnectError> {
-        let options = self.open_options()?;
+        let options = self.open_options::<ConnectError>()?;
         endpoint.check_connect()?;
         if endpoint.transport() == Transport::Inproc {
             return self.connect_inproc(endpoint, options, assigned_id);
@@ -449,12 +449,20 @@ impl Core {
         all
     }
 
-    pub(super) fn open_options(&self) -> Result<Options, Ended> {
+    /// The options for a new endpoint, if the socket takes any, and no builder was given a value in vain.
+    pub(super) fn open_options<E>(&self) -> Result<Options, E>
+    where
+        E: From<Ended> + From<OptionError>,
+    {
         let state = self.enter()?;
         match state.ended {
-            Some(ended) => Err(ended),
-            None if state.is_open() => Ok(state.options.clone()),
-            None => Err(Ended::Closed),
+            Some(ended) => return Err(ended.into()),
+            None if state.is_open() => {}
+            None => return Err(Ended::Closed.into()),
+        }
+        match state.options.refused().or(self.hub.refused()) {
+            Some(refused) => Err(refused.clone().into()),
+            None => Ok(state.options.clone()),
         }
     }
 

@@ -43,9 +43,9 @@ pub(crate) use watch::Watch;
 
 use crate::context::Hub;
 use crate::engine::Seats;
-use crate::error::WaitError;
+use crate::error::{OptionError, WaitError};
 use crate::monitor::EventKind;
-use crate::options::{self, OptionError, Options};
+use crate::options::{self, Options};
 use crate::origin::Origin;
 use crate::peer::PeerInfo;
 use crate::pipe::{Lending, PipeEvent};
@@ -291,6 +291,7 @@ impl Core {
                 } = &mut *state;
                 options::pattern::set(pattern_options, self.kind, name, value)?;
                 pattern.reconfigure(pattern_options);
+                state.options.is_settled(name);
                 Ok(())
             }
             settled => {

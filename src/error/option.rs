@@ -1,0 +1,45 @@
+//! Why an option was not set.
+//!
+//! Owns: the words for it.
+//! Must not know: which options there are.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why an option was not set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// There is no option of this name.
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The option does not take this value.
+    Invalid {
+        /// The option.
+        name: &'static str,
+        /// What its values look like.
+        expected: &'static str,
+    },
+    /// The option has its effect when the socket is built and cannot change later.
+    Fixed {
+        /// The option.
+        name: &'static str,
+    },
+    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context).
+    Forked,
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { name } => write!(f, "there is no option {name:?}"),
+            Self::Invalid { name, expected } => write!(f, "{name} takes {expected}"),
+            Self::Fixed { name } => write!(f, "{name} cannot be changed once the socket is built"),
+            Self::Forked => f.write_str("the socket belongs to the parent process"),
+        }
+    }
+}
+
+impl Error for OptionError {}

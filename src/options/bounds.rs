@@ -1,0 +1,143 @@
+//! What an option takes beside what its type says.
+//!
+//! Owns: the bounds, and the words in which a value beyond them is refused.
+//! Always true: a value that would mean nothing, never, or a busy processor is refused and not rounded to one that works;
+//! where it is the field's old way of saying "no limit", the refusal names `None`.
+//! Must not know: which option has which bounds.
+
+use std::time::Duration;
+
+use super::{IpcPermissions, Keepalive, OptionError, OptionValue};
+
+/// The values that an option takes, of those that its type has.
+pub(crate) struct Bounds<T: 'static> {
+    holds: fn(&T) -> bool,
+    expected: &'static str,
+}
+
+impl<T: OptionValue> Bounds<T> {
+    /// Whatever the type has.
+    pub(crate) const NONE: Self = Self {
+        holds: |_| true,
+        expected: T::EXPECTED,
+    };
+
+    /// `value`, if it is one for the option `name`.
+    pub(crate) fn check(&self, name: &'static str, value: T) -> Result<T, OptionError> {
+        if (self.holds)(&value) {
+            Ok(value)
+        } else {
+            Err(self.refusal(name))
+        }
+    }
+
+    /// The value of the option `name` that `text` is.
+    pub(crate) fn parse(&self, name: &'static str, text: &str) -> Result<T, OptionError> {
+        T::parse(text)
+            .ok_or_else(|| self.refusal(name))
+            .and_then(|value| self.check(name, value))
+    }
+
+    fn refusal(&self, name: &'static str) -> OptionError {
+        OptionError::Invalid {
+            name,
+            expected: self.expected,
+        }
+    }
+}
+
+pub(super) const MESSAGES: Bounds<Option<usize>> = Bounds {
+    holds: |mark| *mark != Some(0),
+    expected: "a number of messages from 1, or none (None) for no limit",
+};
+
+pub(super) const BYTES: Bounds<Option<usize>> = Bounds {
+    holds: |bytes| *bytes != Some(0),
+    expected: "a number of bytes from 1, or none (None) for no limit",
+};
+
+/// As many as the system can be asked for in an `int`.
+pub(super) const BUFFER: Bounds<Option<usize>> = Bounds {
+    holds: |bytes| bytes.is_none_or(|bytes| (1..=INT_MAX as usize).contains(&bytes)),
+    expected: "a number of bytes from 1 to 2147483647, or none (None) to leave it to the system",
+};
+
+pub(super) const BACKLOG: Bounds<u32> = Bounds {
+    holds: |count| (1..=INT_MAX).contains(count),
+    expected: "a whole number from 1 to 2147483647",
+};
+
+pub(super) const PAUSE: Bounds<Duration> = Bounds {
+    holds: |pause| *pause >= LEAST,
+    expected: "milliseconds, 1 or more",
+};
+
+pub(super) const TIME_LIMIT: Bounds<Option<Duration>> = Bounds {
+    holds: |limit| limit.is_none_or(|limit| limit >= LEAST),
+    expected: "milliseconds, 1 or more, or none (None) for no limit",
+};
+
+pub(super) const HEARTBEAT: Bounds<Option<Duration>> = Bounds {
+    holds: |interval| interval.is_none_or(|interval| interval >= LEAST),
+    expected: "milliseconds, 1 or more, or none (None) for no heartbeats",
+};
+
+/// What a PING can carry: 16 bits of tenths of a second.
+pub(super) const TTL: Bounds<Option<Duration>> = Bounds {
+    holds: |ttl| ttl.is_none_or(|ttl| (LEAST..=Duration::from_millis(6_553_500)).contains(&ttl)),
+    expected: "milliseconds from 1 to 6553500, or none (None) not to ask",
+};
+
+pub(super) const USER_TIMEOUT: Bounds<Option<Duration>> = Bounds {
+    holds: |timeout| {
+        timeout.is_none_or(|timeout| (1..=u128::from(INT_MAX)).contains(&timeout.as_millis()))
+    },
+    expected: "milliseconds from 1 to 2147483647, or none (None) to leave it to the system",
+};
+
+/// Source: tcp(7) and Linux's `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`, `MAX_TCP_KEEPCNT`; other systems take as much.
+pub(super) const PROBES: Bounds<Keepalive> = Bounds {
+    holds: |keepalive| match keepalive {
+        Keepalive::Off | Keepalive::System | Keepalive::On => true,
+        Keepalive::Every {
+            idle,
+            interval,
+            count,
+        } => {
+            (1..=32_767).contains(&idle.as_secs())
+                && (1..=32_767).contains(&interval.as_secs())
+                && (1..=127).contains(count)
+        }
+    },
+    expected: "off, on, system, or idle,interval,count (milliseconds twice, 1000 to 32767999, and a number from 1 to 127)",
+};
+
+/// Source: netdevice(7), `IFNAMSIZ`, which counts a final zero.
+pub(super) const DEVICE: Bounds<Option<String>> = Bounds {
+    holds: |device| {
+        device.as_ref().is_none_or(|name| {
+            (1..=15).contains(&name.len())
+                && !name.contains(|part: char| part == '/' || part == '\0' || part.is_whitespace())
+        })
+    },
+    expected: "the name of a network interface, or none (None) for any",
+};
+
+pub(super) const MODE: Bounds<IpcPermissions> = Bounds {
+    holds: |permissions| match permissions {
+        IpcPermissions::Umask => true,
+        IpcPermissions::Mode(mode) => *mode <= 0o777,
+    },
+    expected: IpcPermissions::EXPECTED,
+};
+
+/// The shortest topic costs as much.
+pub(super) const TOPICS: Bounds<usize> = Bounds {
+    holds: |bytes| *bytes >= 64,
+    expected: "a number of bytes from 64",
+};
+
+/// The shortest pause that is no busy loop.
+const LEAST: Duration = Duration::from_millis(1);
+
+const INT_MAX: u32 = i32::MAX as u32;
