@@ -7,7 +7,7 @@
 //! One turn: wait; handle events; handle requests; write what was scheduled, yielding once before it believes that a
 //! stream has ended; fire timers; look after lent links.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -37,12 +37,19 @@ const LONGEST_LOOK: Duration = Duration::from_micros(400);
 /// from hearing of input, for ever.
 const REQUEST_ROUNDS: usize = 4;
 
+/// How many requests are handled in a round: the urgent ones take a microsecond or less, the others some 20.
+const URGENT_IN_A_ROUND: usize = 512;
+const OTHERS_IN_A_ROUND: usize = 64;
+
 /// One I/O thread.
 #[derive(Debug)]
 pub(super) struct Loop {
     /// The way to this thread, then to the others of the context.
     pub(super) threads: Vec<Arc<Shared>>,
     pub(super) next_thread: usize,
+    /// Requests that were taken out of the inbox and wait for a later round.
+    urgent: VecDeque<Request>,
+    others: VecDeque<Request>,
     pub(super) entries: HashMap<Key, Entry>,
     pub(super) timers: Timers,
     pub(super) resolver: Resolver,
@@ -90,6 +97,8 @@ impl Loop {
             resolver: Resolver::new(Arc::clone(&threads[0])),
             threads,
             next_thread: 0,
+            urgent: VecDeque::new(),
+            others: VecDeque::new(),
             entries: HashMap::new(),
             timers: Timers::default(),
             scratch: Vec::new(),
@@ -108,7 +117,7 @@ impl Loop {
     pub(super) fn run(mut self) {
         let mut events = Events::new();
         let mut rounds = 0;
-        while !(self.stopping && self.entries.is_empty()) {
+        while !(self.stopping && self.entries.is_empty() && self.others.is_empty()) {
             let pressed = rounds == REQUEST_ROUNDS;
             if !pressed && self.take_requests() {
                 self.flush();
@@ -148,19 +157,27 @@ impl Loop {
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Handles what others have asked for; false, and ready to be woken, if there was nothing.
+    /// Handles some of what others have asked for; false, and ready to be woken, if there was nothing.
     fn take_requests(&mut self) -> bool {
-        let requests = {
-            let mut inbox: crate::sync::MutexGuard<'_, Inbox> = self.threads[0].inbox.lock();
-            if inbox.requests.is_empty() {
-                inbox.asleep = true;
-                return false;
+        let mut inbox: crate::sync::MutexGuard<'_, Inbox> = self.threads[0].inbox.lock();
+        self.urgent.extend(inbox.urgent.drain(..));
+        self.others.extend(inbox.others.drain(..));
+        inbox.asleep = self.urgent.is_empty() && self.others.is_empty();
+        if inbox.asleep {
+            return false;
+        }
+        drop(inbox);
+        let urgent = self.urgent.len().min(URGENT_IN_A_ROUND);
+        let others = self.others.len().min(OTHERS_IN_A_ROUND);
+        for _ in 0..urgent {
+            if let Some(request) = self.urgent.pop_front() {
+                self.handle_request(request);
             }
-            inbox.asleep = false;
-            std::mem::take(&mut inbox.requests)
-        };
-        for request in requests {
-            self.handle_request(request);
+        }
+        for _ in 0..others {
+            if let Some(request) = self.others.pop_front() {
+                self.handle_request(request);
+            }
         }
         true
     }
@@ -185,7 +202,10 @@ impl Loop {
                 pipe,
                 status,
                 stream,
-            } => self.add_session(key, config, pipe, status, stream),
+            } => {
+                self.shared().queued_connects.begun();
+                self.add_session(key, config, pipe, status, stream);
+            }
             Request::Accept { key, accept, done } => {
                 self.set_accepting(key, accept);
                 // Nobody waits any more; that is not ours to judge.
@@ -350,7 +370,12 @@ impl Loop {
             };
             let lending = side.lending();
             let uses = lending.uses();
-            if !lender.ticking || std::mem::replace(&mut lender.seen, uses) != uses {
+            if !lender.ticking {
+                return true;
+            }
+            if std::mem::replace(&mut lender.seen, uses) != uses {
+                // It is busy with some of them. A receiver that takes long over each message checks the others now.
+                lending.check_after(0);
                 return true;
             }
             if lending.is_waiting() {

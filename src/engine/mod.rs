@@ -33,7 +33,9 @@ use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use event_listener::{Event, Listener as _};
 use highwater_patterns::SocketType;
 use polling::Poller;
 
@@ -126,18 +128,78 @@ enum Request {
     Stop,
 }
 
+impl Request {
+    /// Whether it may overtake the others: it concerns a listener, whose caller waits, or a live connection. A connection
+    /// that is handed over, and the end of its listener on that thread, are to stay in their order.
+    fn is_urgent(&self) -> bool {
+        match self {
+            Self::Listen { .. }
+            | Self::Accept { .. }
+            | Self::StopListening { .. }
+            | Self::Duty(..)
+            | Self::Close {
+                closed: Some(_), ..
+            } => true,
+            Self::Adopt { .. }
+            | Self::Connect { .. }
+            | Self::Close { closed: None, .. }
+            | Self::Resolved { .. }
+            | Self::Stop => false,
+        }
+    }
+}
+
+/// The connects that the I/O threads of a context have not begun yet. Who makes more than they can begin waits a
+/// little, so that their number is bounded, and with it the time that everything else waits behind them.
+#[derive(Debug, Default)]
+struct QueuedConnects {
+    count: AtomicUsize,
+    fewer: Event,
+}
+
+/// With this many connects queued, a further one waits for its turn. To begin one takes some 20 µs.
+const MOST_QUEUED_CONNECTS: usize = 1024;
+
+/// For this long at most: an I/O thread that makes no progress holds up nobody for ever.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
+
+impl QueuedConnects {
+    fn wait_for_turn(&self) {
+        let deadline = Instant::now() + LONGEST_TURN;
+        while self.count.load(Ordering::SeqCst) >= MOST_QUEUED_CONNECTS {
+            let listener = self.fewer.listen();
+            if self.count.load(Ordering::SeqCst) >= MOST_QUEUED_CONNECTS
+                && listener.wait_deadline(deadline).is_none()
+            {
+                return;
+            }
+        }
+    }
+
+    fn begun(&self) {
+        if self.count.fetch_sub(1, Ordering::SeqCst) <= MOST_QUEUED_CONNECTS {
+            self.fewer.notify(1);
+        }
+    }
+}
+
 /// The part of an I/O thread that others reach.
 #[derive(Debug)]
 struct Shared {
     poller: Arc<Poller>,
     inbox: Mutex<Inbox>,
     next_key: Arc<AtomicUsize>,
+    queued_connects: Arc<QueuedConnects>,
     origin: Origin,
 }
 
+/// In each of the two, requests are handled in the order in which they came.
 #[derive(Debug, Default)]
 struct Inbox {
-    requests: Vec<Request>,
+    /// What somebody waits for, or what a live connection needs.
+    urgent: Vec<Request>,
+    /// What takes the system longer: connections that begin and end.
+    others: Vec<Request>,
     /// The thread waits for the poller, or is about to.
     asleep: bool,
 }
@@ -149,7 +211,11 @@ impl Shared {
         let Some(mut inbox) = self.inbox.lock_here(|| self.origin.is_here()) else {
             return;
         };
-        inbox.requests.push(request);
+        if request.is_urgent() {
+            inbox.urgent.push(request);
+        } else {
+            inbox.others.push(request);
+        }
         let wake = std::mem::take(&mut inbox.asleep);
         drop(inbox);
         if wake && self.origin.is_here() {
@@ -180,12 +246,14 @@ impl Engine {
     /// Starts `count` I/O threads, at least one, on these processors; on any if there are none.
     pub(crate) fn start(count: usize, name: &str, processors: &[usize]) -> io::Result<Self> {
         let next_key = Arc::new(AtomicUsize::new(1));
+        let queued_connects = Arc::new(QueuedConnects::default());
         let mut threads = Vec::new();
         for _ in 0..count.max(1) {
             threads.push(Arc::new(Shared {
                 poller: Arc::new(Poller::new()?),
                 inbox: Mutex::default(),
                 next_key: Arc::clone(&next_key),
+                queued_connects: Arc::clone(&queued_connects),
                 origin: Origin::here(),
             }));
         }
@@ -227,6 +295,12 @@ impl Engine {
         key
     }
 
+    /// Waits, a second at most, while more connects are queued than the I/O threads begin in some 20 ms. Not to be called
+    /// with a lock held.
+    pub(crate) fn wait_for_turn(&self) {
+        self.threads[0].queued_connects.wait_for_turn();
+    }
+
     /// Connects, and connects again whenever the connection is lost; the key ends it. Without a `pipe`, each
     /// connection gets one of its own. With a `stream`, that is the connection, and there is no other after it.
     pub(crate) fn connect(
@@ -237,6 +311,8 @@ impl Engine {
         stream: Option<Stream>,
     ) -> Key {
         let key = self.new_key();
+        let queued = &self.threads[0].queued_connects;
+        queued.count.fetch_add(1, Ordering::SeqCst);
         self.thread_for(key).send(Request::Connect {
             key,
             config,

@@ -26,6 +26,8 @@ pub(crate) struct Intake {
     lent: Option<Reader>,
     /// The I/O thread may have delivered something that goes before what the lent reader holds.
     behind: bool,
+    /// The lent reader had nothing whole when it was last asked, and nothing was read since.
+    idle: bool,
     /// Messages that are subscriptions are given as such (PUB, XPUB).
     translate: bool,
     messages: u64,
@@ -43,6 +45,7 @@ impl Intake {
             decoder: Decoder::new(None),
             lent: None,
             behind: false,
+            idle: false,
             translate,
             messages: 0,
         }
@@ -227,6 +230,7 @@ impl Intake {
                 },
                 Ok(Some(item)) => return Some(item),
                 Ok(None) => {
+                    self.idle = true;
                     if !reader.is_eager() || !self.origin.is_here() {
                         return None;
                     }
@@ -269,6 +273,7 @@ impl Intake {
         };
         match reader.fill(&**wire) {
             Ok(Fill::Bytes(read)) => {
+                self.idle = false;
                 self.pipe.has_read(read);
                 true
             }
@@ -296,6 +301,11 @@ impl Intake {
         }
     }
 
+    /// Whether the reader is here, and nothing more was in it when it was last asked.
+    pub(crate) fn is_idle_reader(&self) -> bool {
+        self.idle && self.lent.is_some() && self.wire.is_some()
+    }
+
     /// Whether the reader is here.
     pub(crate) fn is_lent(&self) -> bool {
         self.lent.is_some()
@@ -306,6 +316,7 @@ impl Intake {
         if self.lent.is_none() {
             self.lent = self.wire.as_ref().and_then(|wire| wire.borrow_reader());
             self.behind = self.lent.is_some();
+            self.idle = false;
             if let Some(reader) = &mut self.lent {
                 reader.lend();
             }

@@ -234,8 +234,10 @@ pub(crate) struct Lending {
     waiting: AtomicBool,
     /// The I/O thread ticks and will look again by itself.
     watch: AtomicBool,
-    /// Grows with each use of a lent link.
+    /// Grows with each message that is received.
     uses: AtomicU32,
+    /// At this many uses the receiver checks the idle peers. The I/O thread may bring that forward.
+    check_at: AtomicU32,
 }
 
 impl Lending {
@@ -251,13 +253,21 @@ impl Lending {
         !self.watch.swap(true, Ordering::SeqCst)
     }
 
-    /// A lent link was used.
+    /// A message was received; true if the idle peers are to be checked.
     #[inline]
-    pub(crate) fn used(&self) {
-        self.uses.store(
-            self.uses.load(Ordering::Relaxed).wrapping_add(1),
-            Ordering::Relaxed,
-        );
+    #[must_use]
+    pub(crate) fn used(&self) -> bool {
+        let uses = self.uses.load(Ordering::Relaxed).wrapping_add(1);
+        self.uses.store(uses, Ordering::Relaxed);
+        let past_due = uses.wrapping_sub(self.check_at.load(Ordering::Relaxed));
+        past_due < u32::MAX / 2
+    }
+
+    /// After this many more messages, the idle peers are to be checked.
+    pub(crate) fn check_after(&self, messages: u32) {
+        let uses = self.uses.load(Ordering::Relaxed);
+        self.check_at
+            .store(uses.wrapping_add(messages), Ordering::Relaxed);
     }
 
     /// How often lent links have been used.

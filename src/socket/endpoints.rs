@@ -186,6 +186,7 @@ impl Core {
             endpoint: endpoint.clone(),
             source,
         })?;
+        engine.wait_for_turn();
         let mut state = self.lock();
         if state.endpoints.connected_to(endpoint).is_some() && self.connects_once() {
             return Ok(());

@@ -116,6 +116,8 @@ impl Core {
         if let Admission::Refused(refusal) = pattern.attached(pipe, table) {
             self.refuse(state, pipe, refusal);
         }
+        // With one pipe more the socket may have too many links to read them itself.
+        self.give_back_readers(state);
         self.has_room(state);
     }
 

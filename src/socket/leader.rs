@@ -16,6 +16,24 @@ use crate::wake::{WakePipe, timespec};
 #[derive(Debug, Default)]
 pub(super) struct LeaderWake(OnceLock<Option<WakePipe>>);
 
+/// Which of `links` have input now; none of them if the system cannot tell.
+pub(super) fn ready_now(links: &[BorrowedFd<'_>]) -> Vec<bool> {
+    if links.is_empty() {
+        return Vec::new();
+    }
+    let mut descriptors: Vec<PollFd<'_>> = links
+        .iter()
+        .map(|link| PollFd::new(link, PollFlags::IN))
+        .collect();
+    match poll(&mut descriptors, Some(&timespec(Duration::ZERO))) {
+        Ok(ready) if ready > 0 => descriptors
+            .iter()
+            .map(|descriptor| !descriptor.revents().is_empty())
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 impl LeaderWake {
     /// Gets ready; false if the system has no descriptor for it, so that nobody can lead.
     pub(super) fn prepare(&self) -> bool {

@@ -11,10 +11,12 @@
 //!   recv ----/                        \---- wakes: readers, writers, those who wait for peers
 //! ```
 
+mod borrowed;
 mod control;
 mod endpoints;
 mod events;
 mod full;
+mod idle_check;
 mod leader;
 pub(crate) mod left;
 mod lookout;
@@ -52,6 +54,7 @@ use crate::pipe::{Lending, PipeEvent};
 use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Room};
 use endpoints::Endpoints;
+use idle_check::IdleCheck;
 use leader::LeaderWake;
 use lookout::Lookout;
 use retire::Retiring;
@@ -97,6 +100,8 @@ pub(crate) struct State {
     lookout: Lookout,
     /// What looking out for a message from within the process was like.
     spin: Spin,
+    /// When a receiver that is busy with some peers checks the others.
+    idle_check: IdleCheck,
     /// So many sends ago one has asked in which process it is.
     sends_unasked: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
@@ -151,6 +156,7 @@ impl Core {
                 polls: 0,
                 lookout: Lookout::new(hub.busy_poll()),
                 spin: Spin::new(!hub.busy_poll().is_zero()),
+                idle_check: IdleCheck::new(),
                 sends_unasked: 0,
                 ended: None,
                 retiring: None,

@@ -430,6 +430,14 @@ impl Slot {
         }
     }
 
+    /// Whether this is a link whose reader is here, and has been read to the end.
+    pub(super) fn is_idle_link(&self) -> bool {
+        match &self.way {
+            Way::Wire { intake, .. } => intake.is_idle_reader(),
+            Way::Inproc(_) => false,
+        }
+    }
+
     /// The lane within the process.
     pub(super) fn lane(&self) -> Option<&InprocEnd> {
         match &self.way {

@@ -41,6 +41,8 @@ pub(crate) struct Table {
     /// What had been received when a thread last turned from a conversation here.
     turned_at: u32,
     most_lent: usize,
+    /// Readers of links may be here.
+    borrowed: bool,
     /// Where a message for many pipes is framed.
     framed: Batch,
     dropped: Dropped,
@@ -71,6 +73,7 @@ impl Table {
             lent: Vec::new(),
             turned_at: 0,
             most_lent: waiting::most_lent(io_threads),
+            borrowed: false,
             framed: Batch::default(),
             dropped: Dropped::default(),
             past: Counts::default(),

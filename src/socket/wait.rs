@@ -5,7 +5,6 @@
 //! woken and leaves passes the wake-up on, so one message never leaves two threads asleep.
 //! Source: the hand-over of links is our own; libzmq wakes the receiver from its I/O thread each time.
 
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use super::full::WaitForRoom;
 use super::spin;
 use super::{Core, Ended, Locked, State, Table, left};
 use crate::error::WaitError;
-use crate::pipe::{Duty, Lane, Wire};
+use crate::pipe::Lane;
 
 /// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
 const ASK_EVERY: u32 = 1024;
@@ -290,7 +289,9 @@ impl Core {
         loop {
             let State { pattern, table, .. } = &mut *state;
             if let Some(taken) = read(pattern, table) {
-                self.lending.used();
+                if self.lending.used() {
+                    self.check_idle(&mut state);
+                }
                 if let Some(waiting) = waiting {
                     self.has_waited_for_input(waiting);
                 }
@@ -317,6 +318,7 @@ impl Core {
             return state.unless_ended();
         }
         waiting.has_waited = true;
+        self.give_back_readers(&mut state);
         let within = state.table.has_lanes();
         // Not before looking out for what comes from within the process, which is there sooner than the answer.
         if !waiting.has_asked
@@ -370,68 +372,6 @@ impl Core {
             // There may be more for one more of those who wait, or the links to lead.
             self.readable.notify(1);
         }
-    }
-
-    /// Borrows the links, or waits on them if they are here already, then reads those that have something.
-    fn lead<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
-        let borrowed = state.table.borrow_readers();
-        if !borrowed.is_empty() {
-            // What the I/O thread had read comes first.
-            for pipe in borrowed {
-                let State { pattern, table, .. } = &mut *state;
-                pattern.readable(pipe, table);
-            }
-            return state;
-        }
-        let links: Vec<(PipeId, Arc<dyn Wire>)> = state
-            .table
-            .lent()
-            .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
-            .collect();
-        let mut look = state.lookout.begin(Instant::now(), deadline.instant());
-        state.leading = true;
-        self.lending.wait_begins();
-        drop(state);
-
-        let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
-        let mut ready = Vec::new();
-        self.leader
-            .wait(&descriptors, deadline.instant(), &mut look, &mut ready);
-        if self.lending.wait_ends()
-            && let Some((_, wire)) = links.first()
-        {
-            wire.duty(Duty::Lent);
-        }
-
-        let mut state = self.lock();
-        state.leading = false;
-        state.lookout.learn(look, Instant::now());
-        for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
-            if state.table.fill(*pipe) {
-                let State { pattern, table, .. } = &mut *state;
-                pattern.readable(*pipe, table);
-                // It may be a subscription, for which others wait.
-                self.changed.notify(usize::MAX);
-            }
-        }
-        state
-    }
-
-    /// Reads what is there from the borrowed links, without waiting; true if anything came.
-    pub(super) fn read_lent(&self, state: &mut State) -> bool {
-        if state.leading {
-            return false;
-        }
-        let lent: Vec<PipeId> = state.table.lent().map(|(pipe, _)| pipe).collect();
-        let mut any = false;
-        for pipe in lent {
-            if state.table.fill(pipe) {
-                state.pattern.readable(pipe, &mut state.table);
-                self.changed.notify(usize::MAX);
-                any = true;
-            }
-        }
-        any
     }
 
     /// Whether anything came from within the process; the pattern is told.

@@ -104,6 +104,7 @@ impl Table {
 
     /// Borrows the readers of all live links; the pipes whose readers came just now.
     pub(in crate::socket) fn borrow_readers(&mut self) -> Vec<PipeId> {
+        self.borrowed = true;
         let not_here = |slot: &&mut Slot| slot.live_wire().is_some_and(|(_, lent)| !lent);
         self.pipes
             .values_mut()
@@ -112,8 +113,20 @@ impl Table {
             .collect()
     }
 
+    /// Whether readers may be here.
+    #[inline]
+    pub(in crate::socket) fn has_borrowed(&self) -> bool {
+        self.borrowed
+    }
+
+    /// Whether there is more than one pipe, so that one can be busy and others idle.
+    pub(in crate::socket) fn has_several(&self) -> bool {
+        self.pipes.len() > 1
+    }
+
     /// Gives all borrowed readers back.
     pub(crate) fn return_readers(&mut self) {
+        self.borrowed = false;
         self.pipes
             .values_mut()
             .filter_map(Slot::intake)
@@ -128,6 +141,18 @@ impl Table {
                 (wire, true) => Some((slot.id(), wire)),
                 (_, false) => None,
             })
+    }
+
+    /// Likewise, those that had nothing more when they were last read.
+    pub(in crate::socket) fn idle_links(&self) -> Vec<(PipeId, Arc<dyn Wire>)> {
+        if !self.borrowed {
+            return Vec::new();
+        }
+        self.pipes
+            .values()
+            .filter(|slot| slot.is_idle_link())
+            .filter_map(|slot| Some((slot.id(), Arc::clone(slot.live_wire()?.0))))
+            .collect()
     }
 
     /// Reads once from a lent link; true if bytes came.

@@ -1,0 +1,133 @@
+//! Reading on borrowed links: a receiver that would sleep takes the readers of its links from the I/O thread, waits on
+//! the links itself, and decodes on its own thread.
+//!
+//! Owns: when links are borrowed, waited on, polled and given back.
+//! Always true: a borrowed link is polled by whoever waits on it, or by a busy receiver at each
+//! [check](super::idle_check), or goes back to the I/O thread; a socket that should not lend gives all of them back at
+//! once.
+//! Must not know: which message a receiver wants.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use highwater_patterns::PipeId;
+
+use super::idle_check::IdleCheck;
+use super::wait::Deadline;
+use super::{Core, Locked, State, leader};
+use crate::pipe::{Duty, Wire};
+
+impl Core {
+    /// Borrows the links, or waits on them if they are here already, then reads those that have something.
+    pub(super) fn lead<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
+        let borrowed = state.table.borrow_readers();
+        if !borrowed.is_empty() {
+            // What the I/O thread had read comes first.
+            for pipe in borrowed {
+                let State { pattern, table, .. } = &mut *state;
+                pattern.readable(pipe, table);
+            }
+            return state;
+        }
+        let links: Vec<(PipeId, Arc<dyn Wire>)> = state
+            .table
+            .lent()
+            .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
+            .collect();
+        let mut look = state.lookout.begin(Instant::now(), deadline.instant());
+        state.leading = true;
+        self.lending.wait_begins();
+        drop(state);
+
+        let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
+        let mut ready = Vec::new();
+        self.leader
+            .wait(&descriptors, deadline.instant(), &mut look, &mut ready);
+        if self.lending.wait_ends()
+            && let Some((_, wire)) = links.first()
+        {
+            wire.duty(Duty::Lent);
+        }
+
+        let mut state = self.lock();
+        state.leading = false;
+        let now = Instant::now();
+        state.lookout.learn(look, now);
+        state.idle_check.waited(now);
+        for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
+            self.read_one(&mut state, *pipe);
+        }
+        self.give_back_readers(&mut state);
+        state
+    }
+
+    /// Gives all borrowed readers back if the socket should not read its links itself any more: it has too many, there is
+    /// something else to wait for, or a poll waits for it. Whoever waits on the links does so when its wait is over.
+    pub(super) fn give_back_readers(&self, state: &mut State) {
+        if state.table.has_borrowed()
+            && !state.leading
+            && (state.polls > 0 || !state.table.is_lendable())
+        {
+            state.table.return_readers();
+        }
+    }
+
+    /// A receiver is busy, and the time of a check may have come: whatever idle peers have sent takes its turn from now on.
+    #[cold]
+    pub(super) fn check_idle(&self, state: &mut State) {
+        if !state.table.has_several() {
+            return self.lending.check_after(IdleCheck::MOST_MESSAGES);
+        }
+        let now = Instant::now();
+        let due = state.idle_check.is_due(now);
+        self.lending.check_after(state.idle_check.messages());
+        if due && self.is_here() {
+            self.give_back_readers(state);
+            let found = self.poll_idle(state);
+            // One within the process that is idle tells of its next message itself, once it was asked to.
+            let news = state.table.listen_within();
+            self.readable_within(state, &news);
+            state.idle_check.checked(now, found);
+        }
+    }
+
+    /// Reads what has come over borrowed links that had been read to the end, without waiting; true if anything had.
+    fn poll_idle(&self, state: &mut State) -> bool {
+        if state.leading {
+            return false;
+        }
+        let links = state.table.idle_links();
+        let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
+        let ready = leader::ready_now(&descriptors);
+        let mut any = false;
+        for ((pipe, _), _) in links.iter().zip(ready).filter(|(_, ready)| *ready) {
+            any |= self.read_one(state, *pipe);
+        }
+        any
+    }
+
+    /// Reads once from a borrowed link; true if anything came, of which the pattern is told.
+    fn read_one(&self, state: &mut State, pipe: PipeId) -> bool {
+        let any = state.table.fill(pipe);
+        if any {
+            state.pattern.readable(pipe, &mut state.table);
+            // It may be a subscription, for which others wait.
+            self.changed.notify(usize::MAX);
+        }
+        any
+    }
+
+    /// Reads what is there from the borrowed links, without waiting; true if anything came.
+    pub(super) fn read_lent(&self, state: &mut State) -> bool {
+        if state.leading {
+            return false;
+        }
+        let lent: Vec<PipeId> = state.table.lent().map(|(pipe, _)| pipe).collect();
+        let mut any = false;
+        for pipe in lent {
+            any |= self.read_one(state, pipe);
+        }
+        any
+    }
+}
