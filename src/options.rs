@@ -201,18 +201,25 @@ options! {
     /// The time between heartbeats (PING), at least 1 ms; `None` for none. Default: 10 s. libzmq's default is none, and it
     /// writes 0 for that.
     ///
-    /// Takes effect on later binds and connects. This and the other `heartbeat_` options have no effect within the
-    /// process, where no peer can go without being heard of.
+    /// While a peer is not read, since this socket is at its receive high-water mark, PINGs go out as often as its own
+    /// heartbeats ask for, whatever this option says: it cannot be answered, and would give us up. Takes effect on later
+    /// binds and connects. This and the other `heartbeat_` options have no effect within the process, where no peer can go
+    /// without being heard of.
     heartbeat_interval: Option<Duration> = Some(Duration::from_secs(10)), live => bounds::HEARTBEAT;
 
     /// How long a peer may stay silent after a heartbeat, at least 1 ms. Default: 30 s. Takes effect on later binds and
     /// connects.
     ///
-    /// Only peers that have answered one are given up; others are pinged and otherwise left alone.
+    /// Counts from when the PING has left this process, until anything comes. Only peers that have answered one are given
+    /// up; others are pinged and otherwise left alone. A peer that may be unable to answer, since it has messages of ours
+    /// before it that it does not read (a libzmq peer at its receive high-water mark), or since the kernel takes no more, has
+    /// ten times as long, 15 s at least, from when the kernel last took something. libzmq counts from when the PING was
+    /// queued, and gives up live peers that way.
     heartbeat_timeout: Duration = Duration::from_secs(30), live => bounds::PAUSE;
 
     /// How long the peer is asked to wait for our next sign of life before it gives us up, 1 ms to 6553.5 s; `None`
-    /// not to ask (default). Takes effect on later binds and connects. As libzmq's `ZMQ_HEARTBEAT_TTL`.
+    /// not to ask (default). Takes effect on later binds and connects. As libzmq's `ZMQ_HEARTBEAT_TTL`. A peer that asks
+    /// so is given up when nothing has come from it for so long after its PING.
     heartbeat_ttl: Option<Duration> = None, live => bounds::TTL;
 
     /// The largest message that a peer may send, in bytes, all frames together, at least 1; `None` for no limit. Default:

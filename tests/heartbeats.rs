@@ -2,12 +2,15 @@
 
 mod support;
 
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use highwater::{Context, EventKind, LinkError, Pull, Push, RecvError};
 use support::{
-    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined_soon, number, over_each_transport,
-    wait_for_event, wait_until,
+    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined_soon, knows_round_trips, number,
+    over_each_transport, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -15,6 +18,11 @@ over_each_transport!(
     a_link_answers_heartbeats_after_its_receiver_went_away,
     idle_links_with_short_heartbeats_stay,
     a_reader_that_stops_for_longer_than_the_heartbeat_timeout_keeps_its_link,
+    who_reads_a_large_message_slowly_is_kept,
+    who_reads_nothing_for_a_while_is_kept_and_gets_all,
+    who_reads_nothing_any_more_is_given_up_in_the_end,
+    who_said_how_long_to_wait_for_it_is_given_up_then,
+    who_is_not_read_hears_of_us_as_often_as_it_asks,
 );
 
 /// Answers must come while the application sits in `recv`, on its own thread.
@@ -109,6 +117,173 @@ fn a_reader_that_stops_for_longer_than_the_heartbeat_timeout_keeps_its_link(plac
         assert!(message == numbered(expected), "message {expected}");
     }
     assert_eq!((push.stats().disconnects, pull.stats().disconnects), (0, 0));
+}
+
+const SHORT: Duration = Duration::from_millis(800);
+
+/// A PUSH with short heartbeats and a raw PULL that has answered one of them, and answers no more.
+fn push_to_one_that_answered(place: &Place) -> (Push, RawPeer) {
+    let push = Push::builder(&Context::new())
+        .heartbeat_interval(Duration::from_millis(100))
+        .heartbeat_timeout(SHORT)
+        .send_buffer(65_536)
+        .build();
+    let at = push.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("PULL", &at);
+    let (_, ping) = peer.read_frame();
+    assert!(ping.starts_with(b"\x04PING"), "{ping:?}");
+    peer.send(&command("PONG", &ping[7..]));
+    wait_until("the answer is known", || knows_round_trips(&push.stats()));
+    (push, peer)
+}
+
+/// The next message of one frame; commands before it are of no matter.
+fn read_message(peer: &mut RawPeer) -> Vec<u8> {
+    loop {
+        let (flags, body) = peer.read_frame();
+        if flags & 4 == 0 {
+            return body;
+        }
+    }
+}
+
+/// The PINGs wait behind the message, and nobody can answer what has not left.
+fn who_reads_a_large_message_slowly_is_kept(place: &Place) {
+    const SIZE: usize = 6_000_000;
+    let (push, mut peer) = push_to_one_that_answered(place);
+    push.send(vec![7; SIZE]).expect("sent");
+    let mut read = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    let begun = Instant::now();
+    while read < SIZE {
+        match peer.read(&mut buffer).expect("the connection stays") {
+            0 => panic!("closed after {read} bytes and {:?}", begun.elapsed()),
+            more => read += more,
+        }
+        std::thread::sleep(Duration::from_millis(30)); // this is the slowness itself
+    }
+    assert!(begun.elapsed() > SHORT * 2, "that was not slow");
+    assert_eq!(push.stats().disconnects, 0);
+}
+
+/// As a libzmq peer at its mark: what it has not read includes our PINGs. Large messages, and so small ones that all of
+/// them are with the kernel.
+fn who_reads_nothing_for_a_while_is_kept_and_gets_all(place: &Place) {
+    for (count, size) in [(40, 100_000), (3, 10)] {
+        let (push, mut peer) = push_to_one_that_answered(place);
+        for n in 0..count {
+            push.send(vec![n; size]).expect("sent");
+        }
+        std::thread::sleep(SHORT * 5); // as long as it reads nothing
+        for n in 0..count {
+            assert!(read_message(&mut peer) == vec![n; size], "message {n}");
+        }
+        assert_eq!(push.stats().disconnects, 0);
+    }
+}
+
+fn who_reads_nothing_any_more_is_given_up_in_the_end(place: &Place) {
+    let (push, _peer) = push_to_one_that_answered(place);
+    let events = push.monitor();
+    for n in 0..40 {
+        push.send(vec![n; 100_000]).expect("sent");
+    }
+    let event = wait_for_event(&events, "of the end", |kind| {
+        matches!(kind, EventKind::Disconnected { .. })
+    });
+    let EventKind::Disconnected { cause, lost } = event.kind else {
+        unreachable!("it was asked for");
+    };
+    assert_eq!(cause, LinkError::HeartbeatTimeout);
+    assert_eq!(push.stats().dropped.unsent, lost as u64);
+}
+
+/// A PING with a TTL, and then nothing: whoever reads the link, and whether or not there are heartbeats of our own.
+fn who_said_how_long_to_wait_for_it_is_given_up_then(place: &Place) {
+    for (interval, is_lent) in [
+        (Some(50), false),
+        (Some(50), true),
+        (None, false),
+        (None, true),
+    ] {
+        let pull = Pull::builder(&Context::new())
+            .heartbeat_interval(interval.map(Duration::from_millis))
+            .build();
+        let events = pull.monitor();
+        let at = pull.bind(place.any()).expect("bound");
+        let mut peer = RawPeer::connect_as("PUSH", &at);
+        let pull = Arc::new(pull);
+        let (received, is_received) = channel();
+        let receiver = Arc::clone(&pull);
+        let receiver = std::thread::spawn(move || {
+            while is_lent && let Ok(message) = receiver.recv() {
+                if received.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        if is_lent {
+            peer.send(&frame(b"first", false));
+            let first = is_received.recv_timeout(PATIENCE).expect("in time");
+            assert_eq!(first, "first");
+        }
+        peer.send(&command("PING", b"\0\x05"));
+        let event = wait_for_event(&events, "of the end", |kind| {
+            matches!(kind, EventKind::Disconnected { .. })
+        });
+        let silent = EventKind::Disconnected {
+            cause: LinkError::HeartbeatTimeout,
+            lost: 0,
+        };
+        assert_eq!(event.kind, silent, "{interval:?}, lent: {is_lent}");
+        drop(is_received);
+        let mut last = RawPeer::connect_as("PUSH", &at);
+        last.send(&frame(b"last", false));
+        joined_soon("recv returns", receiver);
+    }
+}
+
+/// A PULL at its mark sees no PING; a libzmq peer gives up who is silent for as long as its interval.
+fn who_is_not_read_hears_of_us_as_often_as_it_asks(place: &Place) {
+    const ITS_INTERVAL: Duration = Duration::from_millis(400);
+    let pull = Pull::builder(&Context::new())
+        .receive_high_water_mark(2)
+        .build();
+    let at = pull.bind(place.any()).expect("bound");
+    let mut peers = Vec::new();
+    for asks_before in [0, 3] {
+        let mut peer = RawPeer::connect_as("PUSH", &at);
+        for _ in 0..asks_before {
+            std::thread::sleep(ITS_INTERVAL); // this is its pace
+            peer.send(&command("PING", b"\0\0"));
+            assert_eq!(peer.read_frame(), (4, b"\x04PONG".to_vec()));
+        }
+        for n in 0..10u8 {
+            peer.send(&frame(&[n], false));
+        }
+        wait_until("it is at its mark", || pull.stats().queued_to_receive >= 2);
+        for _ in 0..8 {
+            peer.send(&command("PING", b"\0\0"));
+            let asked = Instant::now();
+            let (_, sign) = peer.read_frame();
+            assert!(sign.starts_with(b"\x04PING"), "{sign:?}");
+            // Every 200 ms at most are meant; this machine may be busy.
+            assert!(
+                asked.elapsed() < Duration::from_secs(5),
+                "hardly a sign of life"
+            );
+        }
+        for n in 0..10u8 {
+            let message = pull.recv_timeout(PATIENCE).expect("received");
+            assert_eq!(message[0], [n]);
+        }
+        let mut answers = 0;
+        while answers < 8 {
+            answers += usize::from(peer.read_frame().1.starts_with(b"\x04PONG"));
+        }
+        assert_eq!(pull.stats().disconnects, 0);
+        peers.push(peer);
+    }
 }
 
 #[test]

@@ -9,6 +9,17 @@
 
 use crate::sync::{AtomicU32, Ordering, fence};
 
+/// Whose fault it is that nothing was heard since the last question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Something was heard.
+    Broken,
+    /// Ours: there is input that was not read, or nobody reads at the moment.
+    Ours,
+    /// The peer's.
+    Real,
+}
+
 /// What was heard on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
@@ -26,13 +37,13 @@ impl Hearing {
         self.heard.store(heard, Ordering::Relaxed);
     }
 
-    /// Whether the peer cannot be blamed for silence since the last call: it has input in the kernel, is not read at the
-    /// moment, or was heard.
-    pub(super) fn excuses(
+    /// Whether the peer can be blamed for silence since the last call: not if it has input in the kernel, is not read at
+    /// the moment, or was heard.
+    pub(super) fn silence(
         &self,
         has_input: impl FnOnce() -> bool,
         is_unread: impl FnOnce() -> bool,
-    ) -> bool {
+    ) -> Silence {
         let has_input = has_input();
         // What the kernel says is ordered by none of our atomics.
         fence(Ordering::SeqCst);
@@ -41,7 +52,11 @@ impl Hearing {
         let heard = self.heard.load(Ordering::Relaxed);
         let was_heard = heard != self.known.load(Ordering::Relaxed);
         self.known.store(heard, Ordering::Relaxed);
-        was_heard || may_be_heard
+        match (was_heard, may_be_heard) {
+            (true, _) => Silence::Broken,
+            (false, true) => Silence::Ours,
+            (false, false) => Silence::Real,
+        }
     }
 }
 
@@ -51,7 +66,7 @@ mod models {
 
     use loom::thread;
 
-    use super::Hearing;
+    use super::{Hearing, Silence};
     use crate::pipe::Lending;
     use crate::sync::Mutex;
 
@@ -78,9 +93,9 @@ mod models {
             });
             let (kernel, lending, hearing) = &*shared;
             // The I/O thread looks before each PING, and once more before it gives up.
-            let excused = hearing.excuses(|| false, || !lending.is_waiting())
-                || hearing.excuses(|| *kernel.lock(), || !lending.is_waiting());
-            assert!(excused, "a peer that has answered would be given up");
+            let real = hearing.silence(|| false, || !lending.is_waiting()) == Silence::Real
+                && hearing.silence(|| *kernel.lock(), || !lending.is_waiting()) == Silence::Real;
+            assert!(!real, "a peer that has answered would be given up");
             leader.join().expect("read");
         });
     }
@@ -90,8 +105,9 @@ mod models {
         loom::model(|| {
             let hearing = Hearing::default();
             hearing.heard();
-            assert!(hearing.excuses(|| true, || true));
-            assert!(!hearing.excuses(|| false, || false));
+            assert_eq!(hearing.silence(|| true, || true), Silence::Broken);
+            assert_eq!(hearing.silence(|| true, || false), Silence::Ours);
+            assert_eq!(hearing.silence(|| false, || false), Silence::Real);
         });
     }
 }

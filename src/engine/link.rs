@@ -18,7 +18,7 @@ use std::sync::Arc;
 use polling::{Event, PollMode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::hearing::Hearing;
+use super::hearing::{Hearing, Silence};
 use super::registration::Registered;
 use super::{Key, Request, Shared};
 use crate::pipe::{Duty, Reader, Wire};
@@ -153,14 +153,19 @@ impl Link {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Whether the peer cannot be blamed for silence since the last call, be it that nobody reads what it says.
-    pub(super) fn excuses_silence(&self, is_unread: impl FnOnce() -> bool) -> bool {
-        self.hearing.excuses(|| false, is_unread)
+    /// Whether the peer can be blamed for silence since the last call; not if nobody reads what it says.
+    pub(super) fn silence(&self, is_unread: impl FnOnce() -> bool) -> Silence {
+        self.hearing.silence(|| false, is_unread)
     }
 
     /// Likewise, and what the kernel holds is no silence either: we may have been the ones who did nothing.
-    pub(super) fn excuses_long_silence(&self, is_unread: impl FnOnce() -> bool) -> bool {
-        self.hearing.excuses(|| self.has_input(), is_unread)
+    pub(super) fn long_silence(&self, is_unread: impl FnOnce() -> bool) -> Silence {
+        self.hearing.silence(|| self.has_input(), is_unread)
+    }
+
+    /// A silence begins now: what was heard up to here does not break it.
+    pub(super) fn silence_begins(&self) {
+        self.hearing.silence(|| false, || false);
     }
 
     /// Whether the kernel holds something that nobody has read yet, be it an end or a failure.

@@ -17,6 +17,7 @@ use highwater_patterns::Received;
 
 use super::admission::Seat;
 use super::event_loop::{Entry, Loop};
+use super::hearing::Silence;
 use super::link::{Link, Slot};
 use super::{Closing, EndpointConfig, Key};
 use crate::error::LinkError;
@@ -198,6 +199,7 @@ impl Loop {
             return;
         };
         let mut intake = Reading {
+            link,
             pipe,
             heartbeat,
             config,
@@ -206,7 +208,12 @@ impl Loop {
         };
         if pipe.incoming.is_paused() {
             // What the reader holds waits there, until the socket has read below its mark.
-            return link.want_input(false);
+            link.want_input(false);
+            if heartbeat.set_unread(true, Instant::now()) {
+                drop(slot);
+                self.set_link_timer(key);
+            }
+            return;
         }
         let mut outcome = intake.hand_over(reader);
         let mut dry = false;
@@ -239,8 +246,13 @@ impl Loop {
         let output_lost = output_lost.take_if(|_| dry);
         match outcome.and_then(|_| output_lost.map_or(Ok(()), |cause| Err(*cause))) {
             Ok(()) => {
-                link.want_input(!pipe.incoming.is_paused());
-                if pings {
+                let is_paused = pipe.incoming.is_paused();
+                link.want_input(!is_paused);
+                let changed = heartbeat.is_unread() != is_paused;
+                if changed {
+                    heartbeat.set_unread(is_paused, Instant::now());
+                }
+                if pings || changed {
                     self.set_link_timer(key);
                 }
             }
@@ -273,6 +285,7 @@ impl Loop {
                 if let Phase::Traffic { heartbeat } = &mut entry.phase {
                     let now = Instant::now();
                     heartbeat.received(now);
+                    entry.link.silence_begins();
                     match duty {
                         Duty::Ping(ttl) => heartbeat.peer_ping(ttl, now),
                         _ => answered(heartbeat, entry.pipe.as_deref(), now),
@@ -313,33 +326,14 @@ impl Loop {
             // It can be asked for a sign of life no more, and answers nothing; the deadline of its end holds.
             Phase::Traffic { .. } if entry.half_closed => self.set_link_timer(key),
             Phase::Traffic { heartbeat } => {
-                // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame
-                // for silence.
-                let is_unread = || {
-                    entry
-                        .pipe
-                        .as_ref()
-                        .is_some_and(|pipe| pipe.incoming.is_paused())
-                        || entry.link.is_lent() && !entry.config.side.lending().is_waiting()
-                };
-                if entry.link.excuses_silence(is_unread) {
-                    heartbeat.received(now);
-                }
-                loop {
-                    match heartbeat.poll(now) {
-                        HeartbeatAction::None => break,
-                        HeartbeatAction::SendPing { ttl } => {
-                            if let Some(pipe) = &entry.pipe {
-                                pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
-                            }
-                        }
-                        HeartbeatAction::GiveUp if entry.link.excuses_long_silence(is_unread) => {
-                            heartbeat.received(now);
-                        }
-                        HeartbeatAction::GiveUp => {
-                            return self.link_failed(key, LinkError::HeartbeatTimeout);
-                        }
-                    }
+                if is_given_up(
+                    &entry.link,
+                    entry.pipe.as_deref(),
+                    &entry.config,
+                    heartbeat,
+                    now,
+                ) {
+                    return self.link_failed(key, LinkError::HeartbeatTimeout);
                 }
                 self.set_link_timer(key);
             }
@@ -402,6 +396,42 @@ impl OtherEnd {
     }
 }
 
+/// Sends the PINGs that are due, and says whether the peer has been silent for too long.
+fn is_given_up(
+    link: &Link,
+    pipe: Option<&Pipe>,
+    config: &EndpointConfig,
+    heartbeat: &mut Heartbeat,
+    now: Instant,
+) -> bool {
+    let Some(pipe) = pipe else { return false };
+    let is_paused = || pipe.incoming.is_paused();
+    // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame for silence.
+    let is_unread = || is_paused() || link.is_lent() && !config.side.lending().is_waiting();
+    heartbeat.set_unread(is_paused() && !link.is_lent(), now);
+    let mut silence = link.silence(is_unread);
+    loop {
+        match silence {
+            Silence::Broken => heartbeat.received(now),
+            Silence::Ours => heartbeat.excused(now),
+            Silence::Real => {}
+        }
+        match heartbeat.poll(now, pipe.outgoing.output()) {
+            HeartbeatAction::None => return false,
+            HeartbeatAction::SendPing { ttl } => {
+                pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
+                silence = Silence::Real;
+            }
+            HeartbeatAction::GiveUp => {
+                silence = link.long_silence(is_unread);
+                if silence == Silence::Real {
+                    return true;
+                }
+            }
+        }
+    }
+}
+
 /// The peer has answered a heartbeat.
 fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
     if let (Some(took), Some(pipe)) = (heartbeat.pong_received(now), pipe) {
@@ -411,6 +441,7 @@ fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
 
 /// One turn of reading a link.
 struct Reading<'a> {
+    link: &'a Link,
     pipe: &'a Pipe,
     heartbeat: &'a mut Heartbeat,
     config: &'a EndpointConfig,
@@ -467,6 +498,7 @@ impl Reading<'_> {
     fn pinged(&mut self, ttl: u16, context: zmtp::Context) {
         let now = Instant::now();
         self.heartbeat.received(now);
+        self.link.silence_begins();
         self.heartbeat.peer_ping(ttl, now);
         self.pipe
             .outgoing

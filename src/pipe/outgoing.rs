@@ -64,6 +64,14 @@ struct State {
     flying: usize,
     /// Bytes of `front`, likewise.
     flying_bytes: usize,
+    /// Bytes of commands at the beginning of `front`.
+    flying_commands: usize,
+    /// Messages that the kernel has whole.
+    gone: u64,
+    /// The kernel was full when last written to.
+    was_full: bool,
+    /// How often it has taken something after it had been full.
+    resumed: u32,
     /// What the last batch had gathered when it became the one to be written.
     last_batch: usize,
     /// Encoded commands, to be written before `back`; never counted against the high-water mark.
@@ -118,6 +126,10 @@ impl Outgoing {
                 written: 0,
                 flying: 0,
                 flying_bytes: 0,
+                flying_commands: 0,
+                gone: 0,
+                was_full: false,
+                resumed: 0,
                 last_batch: 0,
                 commands: Vec::new(),
                 busy: false,
@@ -436,6 +448,7 @@ impl State {
             self.front.is_empty() && self.written == 0,
             "one batch is written at a time"
         );
+        self.flying_commands = self.commands.len();
         if !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);
             self.back.prepend(&mut commands);
@@ -461,6 +474,10 @@ impl State {
             Ok(taken) => {
                 self.written += taken;
                 self.counts.bytes += taken as u64;
+                if self.was_full && taken > 0 {
+                    self.was_full = false;
+                    self.resumed = self.resumed.wrapping_add(1);
+                }
                 if self.written == self.front.len() {
                     self.written_out();
                 }
@@ -485,7 +502,9 @@ impl State {
     /// The kernel has all of `front`. Its memory, which is still in the processor's cache, is what is filled next, unless
     /// somebody has begun to fill the other.
     fn written_out(&mut self) {
+        self.gone += self.flying as u64;
         self.front.clear();
+        self.flying_commands = 0;
         self.written = 0;
         self.flying = 0;
         self.flying_bytes = 0;

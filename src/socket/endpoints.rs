@@ -475,6 +475,7 @@ impl Core {
                 interval: options.heartbeat_interval,
                 timeout: options.heartbeat_timeout,
                 ttl: options.heartbeat_ttl,
+                takes_turns: self.kind == SocketType::Req,
             }),
             options,
             side: self

@@ -5,12 +5,17 @@
 //! is what the caller says it is.
 //! Must not know: clocks, sockets, how a PING is written.
 //! Source: RFC 37/ZMTP 3.1, "Connection Heartbeating"; when the timers run is libzmq's way, except that libzmq also
-//! gives up on peers which never answered, and wraps a TTL of 65.6 seconds or more.
+//! gives up on peers which never answered, counts from when a PING was queued, and wraps a TTL of 65.6 seconds or more.
 //!
 //! ```text
-//! PING sent  --> silence begins, unless one runs already --+-- any input --> no silence
-//! PING came with a TTL --> likewise, on the peer's terms --+-- timeout, or TTL --> give up
+//! PING queued, and left --> silence begins, unless one runs --+-- any input --> no silence
+//! PING came with a TTL --> likewise, on the peer's terms -----+-- timeout, or TTL --> give up
 //! ```
+//!
+//! A libzmq peer at its receive high-water mark reads nothing, and so cannot answer: it lives, and has messages of ours
+//! before it, or our output does not get through to it. Such a peer has [`HELD_UP`] times the timeout, from the last time
+//! that the kernel could send something again. The other way round, while we are at our mark, PINGs of our own tell the
+//! peer that we live, since we do not see those that it wants answered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +30,19 @@ pub(crate) struct HeartbeatConfig {
     /// How long the peer is asked to wait for us after a PING of ours; at most 65.5 s are announced, since libzmq wraps
     /// what is longer. `None` or zero asks for nothing.
     pub(crate) ttl: Option<Duration>,
+    /// A peer has at most one message of ours that it has not answered (REQ): it is never at its mark.
+    pub(crate) takes_turns: bool,
+}
+
+/// What has become of what we write.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Output {
+    /// Grows each time that the kernel, which had been full, has taken something: the peer's has acknowledged something.
+    pub(crate) resumed: u32,
+    /// The kernel has every PING.
+    pub(crate) pings_left: bool,
+    /// How many messages the kernel has, wholly or in part.
+    pub(crate) messages: u64,
 }
 
 impl HeartbeatConfig {
@@ -59,16 +77,39 @@ pub(crate) struct Heartbeat {
     /// One for many connections.
     config: Arc<HeartbeatConfig>,
     next_ping: Option<Instant>,
-    /// Since when, from a PING of ours to the next input, there is silence; only if `answers`.
-    after_our_ping: Option<Instant>,
+    /// Runs from a PING of ours to the next input; only if `answers`.
+    after_our_ping: Option<Asked>,
     /// Runs from a PING of the peer's to the next input.
     after_its_ping: Option<Silence>,
+    /// What `Output::resumed` was when last looked at.
+    resumed: u32,
+    /// What `Output::messages` was when the last PING was sent.
+    messages_before_ping: u64,
+    /// Likewise of a PING that has been answered: so many messages the peer has read.
+    messages_read: u64,
+    /// When the last PING of the peer's came, or the handshake ended.
+    its_last_ping: Instant,
+    /// The shortest time between two PINGs of the peer's.
+    its_interval: Option<Duration>,
+    /// While the peer is not read: when it is told that we live.
+    next_greeting: Option<Instant>,
+    /// The peer is not read.
+    is_unread: bool,
     /// The peer has answered a PING.
     answers: bool,
     /// PINGs not answered yet, as far as one can count.
     unanswered: u32,
     /// A PING whose answer is awaited to measure the round trip, and how many answers come before it.
     measured: Option<(Instant, u32)>,
+}
+
+/// A time without input after a PING of ours.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// When the PING was queued, and once it has left, then; or the last sign that the peer's system lives.
+    since: Instant,
+    has_left: bool,
+    patience: Duration,
 }
 
 /// A time without input and how long the peer wants it to last at most, in tenths of a second.
@@ -94,6 +135,13 @@ impl Heartbeat {
             next_ping: None,
             after_our_ping: None,
             after_its_ping: None,
+            resumed: 0,
+            messages_before_ping: 0,
+            messages_read: 0,
+            its_last_ping: now,
+            its_interval: None,
+            next_greeting: None,
+            is_unread: false,
             answers: false,
             unanswered: 0,
             measured: None,
@@ -106,8 +154,22 @@ impl Heartbeat {
     ///
     /// For a PING or a PONG, to be called before `peer_ping` or `pong_received`.
     pub(crate) fn received(&mut self, at: Instant) {
-        self.after_our_ping = self.after_our_ping.filter(|since| *since > at);
+        self.after_our_ping = self.after_our_ping.filter(|asked| asked.since > at);
         self.after_its_ping = self.after_its_ping.filter(|silence| silence.since > at);
+    }
+
+    /// Up to `now` it was not the peer's fault that nothing came: silences that run begin anew.
+    pub(crate) fn excused(&mut self, now: Instant) {
+        // Without patience there is nothing to begin anew.
+        self.after_our_ping = self
+            .after_our_ping
+            .filter(|asked| !asked.patience.is_zero());
+        if let Some(asked) = &mut self.after_our_ping {
+            asked.since = now;
+        }
+        if let Some(silence) = &mut self.after_its_ping {
+            silence.since = now;
+        }
     }
 
     /// A PING came, whose sender wants to be given up on after `ttl` tenths of a second of silence, unless that is 0.
@@ -115,6 +177,33 @@ impl Heartbeat {
         if ttl > 0 && self.after_its_ping.is_none() {
             self.after_its_ping = Some(Silence { since: now, ttl });
         }
+        // Those that had waited here come all at once.
+        let interval = now.saturating_duration_since(self.its_last_ping);
+        if interval >= SHORTEST_INTERVAL {
+            let shortest = self
+                .its_interval
+                .map_or(interval, |known| known.min(interval));
+            self.its_interval = Some(shortest);
+        }
+        self.its_last_ping = now;
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        self.is_unread
+    }
+
+    /// Whether the peer is read, or left unread since the socket is at its mark: what it waits for then, an answer to its
+    /// PINGs, it gets in the form of ours. True if that has changed.
+    pub(crate) fn set_unread(&mut self, is_unread: bool, now: Instant) -> bool {
+        let changed = self.is_unread != is_unread;
+        if changed {
+            self.is_unread = is_unread;
+            self.next_greeting = None;
+            if is_unread {
+                self.plan_greeting(now);
+            }
+        }
+        changed
     }
 
     /// A PONG came. One that nobody asked for changes nothing. How long the answer took, if it is one that was measured.
@@ -124,6 +213,9 @@ impl Heartbeat {
         }
         self.unanswered -= 1;
         self.answers = true;
+        if self.unanswered == 0 {
+            self.messages_read = self.messages_before_ping;
+        }
         match &mut self.measured {
             Some((sent, 0)) => {
                 let took = now.saturating_duration_since(*sent);
@@ -136,21 +228,30 @@ impl Heartbeat {
         None
     }
 
-    /// What is to be done `now`; to be asked again until there is nothing.
-    pub(crate) fn poll(&mut self, now: Instant) -> HeartbeatAction {
+    /// What is to be done `now`, when `output` is what has become of the PINGs so far; to be asked until there is nothing.
+    pub(crate) fn poll(&mut self, now: Instant, output: Output) -> HeartbeatAction {
         let has_come = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        self.look_at(output, now);
         if has_come(self.end_of_patience()) {
             return HeartbeatAction::GiveUp;
         }
-        if !has_come(self.next_ping) {
+        if has_come(self.next_ping) {
+            self.plan_ping(now);
+            if self.answers && self.after_our_ping.is_none() {
+                self.after_our_ping = Some(Asked {
+                    since: now,
+                    has_left: false,
+                    patience: self.patience(true),
+                });
+            }
+            self.measured.get_or_insert((now, self.unanswered));
+        } else if has_come(self.next_greeting) {
+            self.plan_greeting(now);
+        } else {
             return HeartbeatAction::None;
         }
-        self.plan_ping(now);
-        if self.answers && self.after_our_ping.is_none() {
-            self.after_our_ping = Some(now);
-        }
-        self.measured.get_or_insert((now, self.unanswered));
         self.unanswered = self.unanswered.saturating_add(1);
+        self.messages_before_ping = output.messages;
         HeartbeatAction::SendPing {
             ttl: self.config.wire_ttl(),
         }
@@ -158,7 +259,33 @@ impl Heartbeat {
 
     /// When `poll` will have something to do, if nothing comes from the peer before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        earlier(self.next_ping, self.end_of_patience())
+        let ping = earlier(self.next_ping, self.next_greeting);
+        earlier(ping, self.end_of_patience())
+    }
+
+    /// Sees whether our PING has left, and whether the peer's system takes what we send.
+    fn look_at(&mut self, output: Output, now: Instant) {
+        let resumed = std::mem::replace(&mut self.resumed, output.resumed) != output.resumed;
+        let has_unread = !self.config.takes_turns && output.messages != self.messages_read;
+        let Some(mut asked) = self.after_our_ping else {
+            return;
+        };
+        if resumed || output.pings_left && !asked.has_left {
+            asked.since = now;
+        }
+        asked.has_left |= output.pings_left;
+        asked.patience = self.patience(has_unread || !asked.has_left);
+        self.after_our_ping = Some(asked);
+    }
+
+    /// How long a silence may last; longer for a peer that may be unable to answer since it is `held_up`.
+    fn patience(&self, held_up: bool) -> Duration {
+        let timeout = self.config.timeout;
+        if held_up {
+            timeout.saturating_mul(HELD_UP).max(HELD_UP_AT_LEAST)
+        } else {
+            timeout
+        }
     }
 
     /// PINGs go out every interval whatever else is sent, as libzmq's do. One that is late moves the next.
@@ -167,9 +294,24 @@ impl Heartbeat {
         self.next_ping = interval.and_then(|interval| now.checked_add(interval));
     }
 
+    /// Half the time that the peer may think right between two signs of life. One of which no PING was seen may send none
+    /// at all, or have sent it behind what is not read.
+    fn plan_greeting(&mut self, now: Instant) {
+        let pause = match self.its_interval {
+            Some(interval) => interval / 2,
+            None => {
+                let known = now.saturating_duration_since(self.its_last_ping);
+                (known / 2).clamp(SHORTEST_GUESS, LONGEST_GUESS)
+            }
+        };
+        let suffices = |ours: Duration| !ours.is_zero() && ours <= pause;
+        let greets = !self.config.interval.is_some_and(suffices);
+        self.next_greeting = greets.then(|| now.checked_add(pause)).flatten();
+    }
+
     fn end_of_patience(&self) -> Option<Instant> {
         let ours = self.after_our_ping;
-        let ours = ours.and_then(|since| since.checked_add(self.config.timeout));
+        let ours = ours.and_then(|asked| asked.since.checked_add(asked.patience));
         earlier(ours, self.after_its_ping.as_ref().and_then(Silence::end))
     }
 }
@@ -179,182 +321,21 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     [a, b].into_iter().flatten().min()
 }
 
+/// A peer that may be held up has so many times the timeout, and [`HELD_UP_AT_LEAST`] in any case.
+const HELD_UP: u32 = 10;
+const HELD_UP_AT_LEAST: Duration = Duration::from_secs(15);
+
+/// PINGs that follow each other faster had waited somewhere and say nothing of the peer's interval.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The pause between signs of life for a peer whose interval is not known.
+const SHORTEST_GUESS: Duration = Duration::from_millis(50);
+const LONGEST_GUESS: Duration = Duration::from_millis(500);
+
 /// The unit of a TTL on the wire.
 const TENTH_MILLIS: u128 = 100;
 /// The longest TTL, in tenths of a second, that libzmq does not wrap: it multiplies by 100 in 16 bits.
 const LONGEST_TTL: u16 = u16::MAX / 100;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INTERVAL: Duration = Duration::from_secs(10);
-    const TIMEOUT: Duration = Duration::from_secs(30);
-    const PING: HeartbeatAction = HeartbeatAction::SendPing { ttl: 0 };
-
-    fn seconds(count: u64) -> Duration {
-        Duration::from_secs(count)
-    }
-
-    fn heartbeat(ttl: Option<Duration>) -> (Heartbeat, Instant) {
-        let start = Instant::now();
-        let config = HeartbeatConfig {
-            interval: Some(INTERVAL),
-            timeout: TIMEOUT,
-            ttl,
-        };
-        (Heartbeat::new(config.into(), start), start)
-    }
-
-    /// A heartbeat whose peer answered the first PING at once.
-    fn answered() -> (Heartbeat, Instant) {
-        let (mut heartbeat, start) = heartbeat(None);
-        let now = start + INTERVAL;
-        assert_eq!(heartbeat.poll(now), PING);
-        heartbeat.received(now);
-        heartbeat.pong_received(now);
-        (heartbeat, now)
-    }
-
-    #[test]
-    fn a_ping_goes_out_every_interval_and_once() {
-        let (mut heartbeat, start) = heartbeat(None);
-        assert_eq!(heartbeat.poll(start), HeartbeatAction::None);
-        assert_eq!(heartbeat.deadline(), Some(start + INTERVAL));
-        assert_eq!(heartbeat.poll(start + INTERVAL), PING);
-        assert_eq!(heartbeat.poll(start + INTERVAL), HeartbeatAction::None);
-        heartbeat.received(start + seconds(15));
-        assert_eq!(
-            heartbeat.poll(start + seconds(20)),
-            PING,
-            "other traffic holds none back"
-        );
-    }
-
-    #[test]
-    fn without_an_interval_nothing_ever_happens() {
-        let start = Instant::now();
-        for interval in [None, Some(Duration::ZERO), Some(Duration::MAX)] {
-            let config = HeartbeatConfig {
-                interval,
-                timeout: TIMEOUT,
-                ttl: None,
-            };
-            let mut heartbeat = Heartbeat::new(config.into(), start);
-            assert_eq!(heartbeat.deadline(), None);
-            assert_eq!(
-                heartbeat.poll(start + seconds(1_000_000)),
-                HeartbeatAction::None
-            );
-        }
-    }
-
-    #[test]
-    fn a_peer_that_never_answered_is_never_given_up() {
-        let (mut heartbeat, start) = heartbeat(None);
-        for count in 1..100 {
-            assert_eq!(heartbeat.poll(start + INTERVAL * count), PING);
-        }
-    }
-
-    #[test]
-    fn a_peer_that_answered_once_is_given_up_after_the_timeout() {
-        let (mut heartbeat, answered) = answered();
-        let unanswered = answered + INTERVAL;
-        assert_eq!(heartbeat.poll(unanswered), PING);
-        assert_eq!(heartbeat.poll(unanswered + INTERVAL), PING);
-        assert_eq!(heartbeat.poll(unanswered + INTERVAL * 2), PING);
-        let end = unanswered + TIMEOUT;
-        assert_eq!(
-            heartbeat.deadline(),
-            Some(end),
-            "counted from the first PING"
-        );
-        assert_eq!(heartbeat.poll(end - seconds(1)), HeartbeatAction::None);
-        assert_eq!(heartbeat.poll(end), HeartbeatAction::GiveUp);
-    }
-
-    #[test]
-    fn any_input_ends_the_silence_but_not_one_from_before_it() {
-        let (mut heartbeat, answered) = answered();
-        let ping = answered + INTERVAL;
-        assert_eq!(heartbeat.poll(ping), PING);
-        heartbeat.received(ping - seconds(1));
-        assert_eq!(heartbeat.end_of_patience(), Some(ping + TIMEOUT));
-        heartbeat.received(ping);
-        assert_eq!(heartbeat.end_of_patience(), None);
-    }
-
-    #[test]
-    fn a_ttl_of_the_peer_runs_from_its_ping_to_any_input() {
-        let (mut heartbeat, start) = heartbeat(None);
-        heartbeat.peer_ping(3, start);
-        let end = start + Duration::from_millis(300);
-        assert_eq!(heartbeat.deadline(), Some(end));
-        heartbeat.peer_ping(30, start);
-        assert_eq!(heartbeat.deadline(), Some(end), "one runs already");
-        assert_eq!(heartbeat.poll(end), HeartbeatAction::GiveUp);
-        heartbeat.received(end);
-        assert_eq!(heartbeat.poll(end), HeartbeatAction::None);
-        heartbeat.peer_ping(0, end);
-        assert_eq!(
-            heartbeat.deadline(),
-            Some(start + INTERVAL),
-            "0 asks for nothing"
-        );
-    }
-
-    #[test]
-    fn a_ttl_of_656_is_65_6_seconds_and_not_64_milliseconds() {
-        let start = Instant::now();
-        let config = HeartbeatConfig {
-            interval: None,
-            timeout: TIMEOUT,
-            ttl: None,
-        };
-        let mut heartbeat = Heartbeat::new(config.into(), start);
-        heartbeat.peer_ping(656, start);
-        assert_eq!(
-            heartbeat.deadline(),
-            Some(start + Duration::from_millis(65_600))
-        );
-    }
-
-    #[test]
-    fn our_ttl_is_rounded_up_to_tenths_and_bounded() {
-        for (ttl, wire) in [
-            (0, 0),
-            (1, 1),
-            (100, 1),
-            (101, 2),
-            (65_500, 655),
-            (90_000, 655),
-        ] {
-            let (mut heartbeat, start) = heartbeat(Some(Duration::from_millis(ttl)));
-            let ping = HeartbeatAction::SendPing { ttl: wire };
-            assert_eq!(heartbeat.poll(start + INTERVAL), ping, "{ttl} ms");
-        }
-    }
-
-    #[test]
-    fn the_round_trip_is_that_of_the_ping_answered() {
-        let (mut heartbeat, start) = heartbeat(None);
-        assert_eq!(heartbeat.pong_received(start), None, "nobody asked");
-        assert_eq!(heartbeat.poll(start + seconds(10)), PING);
-        assert_eq!(heartbeat.poll(start + seconds(20)), PING);
-        assert_eq!(
-            heartbeat.pong_received(start + seconds(21)),
-            Some(seconds(11))
-        );
-        assert_eq!(heartbeat.poll(start + seconds(30)), PING);
-        assert_eq!(
-            heartbeat.pong_received(start + seconds(31)),
-            None,
-            "the answer to the second PING"
-        );
-        assert_eq!(
-            heartbeat.pong_received(start + seconds(32)),
-            Some(seconds(2))
-        );
-    }
-}
+mod tests;

@@ -40,7 +40,7 @@ pub(crate) use frame::{
     encode_short_body,
 };
 pub(crate) use handshake::{Handshake, HandshakeConfig};
-pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig};
+pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
 pub(crate) use metadata::is_property_name;
 
 /// What two ends speak with each other: the lower of what both announced.

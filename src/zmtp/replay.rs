@@ -473,6 +473,7 @@ fn a_recorded_ttl_is_waited_for_in_full() {
             interval: None,
             timeout: Default::default(),
             ttl: None,
+            takes_turns: false,
         };
         let mut heartbeat = Heartbeat::new(config.into(), start);
         for item in &outcome.items {

@@ -91,6 +91,7 @@ impl State {
     #[cold]
     pub(super) fn block(&mut self, wire: &dyn Wire, watch: bool) {
         self.blocked.is_full = true;
+        self.was_full = true;
         self.blocked.unwatched = !watch;
         if watch {
             wire.want_output(true);

@@ -15,6 +15,7 @@ impl Outgoing {
         let mut state = self.lock();
         state.wire = Some(wire);
         state.blocked.clear();
+        state.was_full = false;
         state.broken = false;
         state.ended = false;
         state.scheduled = false;
@@ -43,6 +44,7 @@ impl Outgoing {
         state.front.clear();
         state.flying = 0;
         state.flying_bytes = 0;
+        state.flying_commands = 0;
         state.blocked.clear();
         state.scheduled = false;
     }

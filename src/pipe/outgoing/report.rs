@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Outgoing;
+use crate::zmtp::Output;
 
 /// What went out of one pipe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +43,17 @@ impl Outgoing {
     pub(crate) fn is_drained(&self) -> bool {
         let state = self.lock();
         state.is_empty()
+    }
+
+    /// What has become of what was written to this connection, for who judges the silence of its peer.
+    pub(crate) fn output(&self) -> Output {
+        let state = self.lock();
+        let begun = state.flying > 0 && state.written > state.flying_commands;
+        Output {
+            resumed: state.resumed,
+            pings_left: state.commands.is_empty() && state.written >= state.flying_commands,
+            messages: state.gone + u64::from(begun),
+        }
     }
 
     pub(crate) fn counts(&self) -> OutgoingCounts {
