@@ -60,7 +60,9 @@ fn chat(peer: Pair, keyboard: impl AsFd, screen: &mut impl Write) -> Result<(), 
                 if line == GOOD_BYE {
                     break 'talking;
                 }
-                writeln!(screen, "> {}", line.to_str()?)?;
+                // What a peer says is text, and moves no cursor.
+                let line = line.to_str()?.replace(char::is_control, "\u{fffd}");
+                writeln!(screen, "> {line}")?;
             } else {
                 // Whatever is there: waiting for the rest of a line here would keep the peer waiting.
                 let mut bytes = [0; 1024];

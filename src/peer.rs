@@ -13,7 +13,11 @@ use crate::endpoint::Endpoint;
 pub struct PeerInfo {
     /// The endpoint of this socket through which the peer came: the one it connected to, or the one we bound.
     pub endpoint: Endpoint,
-    /// The peer's own address, as text: `127.0.0.1:40102`, or what the transport calls it.
+    /// The peer's own address, as the text of an endpoint: `tcp://127.0.0.1:40102`, `ipc:///run/peer.sock`; just `inproc`
+    /// within the process, and empty where the peer has none, as those who connect over ipc.
+    ///
+    /// It is to be shown, not parsed: an ipc peer may choose its own, so control and format characters in it are escaped
+    /// (`\u{1b}`).
     pub address: String,
     /// Whether this end connected; otherwise the peer did.
     pub connected_here: bool,

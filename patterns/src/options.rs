@@ -107,7 +107,7 @@ pub enum DuplicateId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum LostPeer {
-    /// The request fails with [`RequestFailed::PeerLost`](crate::RequestFailed::PeerLost).
+    /// The request fails, and its call says that the peer has gone: `RequestError::PeerGone`.
     #[default]
     Fail,
     /// The request is sent again, to the next peer with room; so a peer may see it twice.

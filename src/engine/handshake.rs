@@ -17,7 +17,7 @@ use crate::monitor::EventKind;
 use crate::peer::{Credentials, PeerInfo};
 use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, READ_BYTES, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{Handshake, HandshakeConfig, Heartbeat, Version};
+use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat, Version};
 
 impl Loop {
     /// Looks after a stream that is being connected; if it is already, call
@@ -108,7 +108,7 @@ impl Loop {
             if stream.is_self_connection(&peer) {
                 return self.link_failed(key, LinkError::SelfConnection);
             }
-            entry.other_end = OtherEnd::At(peer.to_string().into());
+            entry.other_end = OtherEnd::At(zmtp::escaped(&peer.to_string()).into());
         }
         entry.link.is_connected();
         if self.is_at_proxy(key) {

@@ -1,8 +1,8 @@
 //! Accepting connections.
 //!
 //! Owns: the listening sockets of one thread.
-//! Always true: out of file descriptors, a listener pauses instead of spinning, and so it does while its socket is behind;
-//! accepted connections are spread over the I/O threads.
+//! Always true: out of file descriptors, a listener pauses instead of spinning; accepted connections are spread over
+//! the I/O threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +15,10 @@ use super::registration::Registered;
 use super::{EndpointConfig, Key, Request};
 use crate::monitor::EventKind;
 use crate::transport::{Listener, Stream, is_out_of_resources};
+use crate::zmtp;
 
 /// How long accepting rests when the system is out of file descriptors or memory.
 const REST: Duration = Duration::from_millis(100);
-
-/// How long accepting rests when the socket has not applied what happened to the connections before.
-const BREATH: Duration = Duration::from_millis(5);
 
 /// How many connections are accepted before the rest of the loop gets its turn.
 const AT_ONCE: usize = 64;
@@ -81,20 +79,6 @@ impl Loop {
         }
     }
 
-    /// A connection waits: it is accepted, unless the socket is behind with those before it.
-    pub(super) fn accept_event(&mut self, key: Key) {
-        let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
-            return;
-        };
-        if entry.config.side.is_behind() {
-            // A failed change leaves it listening, which costs time and not correctness.
-            let _ = entry.listener.modify(Event::none(key), PollMode::Level);
-            self.timers.set(key, Some(Instant::now() + BREATH));
-        } else {
-            self.accept(key);
-        }
-    }
-
     /// Takes the connections that wait; true if there may be more.
     pub(super) fn accept(&mut self, key: Key) -> bool {
         for _ in 0..AT_ONCE {
@@ -108,7 +92,7 @@ impl Loop {
             match entry.listener.accept() {
                 Ok((stream, peer)) => {
                     let admitted = admit(&config, &stream, peer.as_ref());
-                    let address = peer.map(|peer| peer.to_string());
+                    let address = peer.map(|peer| zmtp::escaped(&peer.to_string()));
                     match admitted {
                         Ok(seat) => {
                             let address = address.unwrap_or_default();

@@ -9,6 +9,7 @@ use std::fmt;
 use highwater_patterns::{InvalidRoutingId, SocketType};
 
 use super::decoder::{MAX_COMMAND, MAX_FRAMES};
+use super::text::is_plain;
 
 /// Why a connection cannot go on. Nothing sensible can follow on it: close it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,16 +182,17 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// A peer's bytes as text that is safe to show: at most 255 characters, none of them a control character.
+/// A peer's bytes as text that is safe to show: at most 255 bytes of it, and none of the characters that could make it read
+/// as something else, which are replaced.
 pub(super) fn printable(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(LONGEST_TEXT)];
     String::from_utf8_lossy(shown)
         .chars()
         .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
+            if is_plain(c) {
                 c
+            } else {
+                char::REPLACEMENT_CHARACTER
             }
         })
         .collect()
@@ -207,6 +209,10 @@ mod tests {
         assert_eq!(
             printable(b"a\x1b[31m\n\xff"),
             "a\u{fffd}[31m\u{fffd}\u{fffd}"
+        );
+        assert_eq!(
+            printable("ok\u{2028}\u{202e}ko\u{200b}\u{85}, é 中".as_bytes()),
+            "ok\u{fffd}\u{fffd}ko\u{fffd}\u{fffd}, é 中"
         );
         assert_eq!(printable(&[b'x'; 300]).len(), 255);
     }

@@ -24,6 +24,7 @@ mod handshake;
 mod heartbeat;
 mod mechanism;
 mod metadata;
+mod text;
 
 #[cfg(test)]
 mod replay;
@@ -42,6 +43,7 @@ pub(crate) use frame::{
 pub(crate) use handshake::{Handshake, HandshakeConfig};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
 pub(crate) use metadata::is_property_name;
+pub(crate) use text::escaped;
 
 /// What two ends speak with each other: the lower of what both announced.
 ///
