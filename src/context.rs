@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use highwater_buffers::Lease;
 
-use crate::engine::{self, Drain, Engine};
+use crate::engine::{self, Drain, DrainReport, Engine};
 use crate::error::OptionError;
 use crate::inproc::Names;
 use crate::origin::Origin;
@@ -167,6 +167,19 @@ impl Context {
     pub fn wait_for_lingering(&self, timeout: Duration) -> bool {
         let hub = self.hub();
         hub.origin.is_here() && hub.lingering.wait(Instant::now().checked_add(timeout))
+    }
+
+    /// What has become so far of the messages that closed sockets and endpoints of this context had left to send, over all
+    /// of them: those of a socket that is gone, of which there are no [`stats`](crate::Push::stats) any more, included.
+    ///
+    /// Nothing in a forked child.
+    pub fn lingered(&self) -> DrainReport {
+        let hub = self.hub();
+        if hub.origin.is_here() {
+            hub.lingering.report()
+        } else {
+            DrainReport::default()
+        }
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {

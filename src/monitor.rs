@@ -4,9 +4,11 @@
 //! Always true: an event never blocks the thread that raises it; one that finds a full channel is counted.
 //! Must not know: who reads.
 
+mod log;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
@@ -14,8 +16,16 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::origin::Origin;
 use crate::sync::Mutex;
+use log::Log;
 
 /// Something that happened to a socket.
+///
+/// Its `Display` is a sentence with the endpoint and the peer behind it. Each event is also a line for `tracing`, with the
+/// target `highwater` and the fields `endpoint`, `peer`, `cause`, `delay` and `count` (of messages) where they apply: at WARN
+/// for losses (once a second for each kind, with the sum), failed handshakes, connections that were not accepted and
+/// endpoints given up (at most 20 a second of each), at DEBUG for everything else. What was left out stands in the next
+/// line, as `held_back`. A subscriber runs on the thread to which it happens, which may hold the lock of the socket: it must
+/// not use that socket.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Event {
@@ -23,7 +33,7 @@ pub struct Event {
     pub kind: EventKind,
     /// The endpoint of the socket that it happened to; `None` if it concerns the socket as a whole.
     pub endpoint: Option<Endpoint>,
-    /// The address of the peer, where there is one.
+    /// The address of the peer, where there is one, as [`PeerInfo::address`](crate::PeerInfo::address) has it.
     pub peer: Option<String>,
 }
 
@@ -60,6 +70,19 @@ pub enum EventKind {
         cause: LinkError,
         /// How many queued messages went with it. Zero where they wait for the next connection.
         lost: usize,
+    },
+    /// Messages that were queued are given up: the linger or drain time of the socket or endpoint that was closed is over,
+    /// the endpoint was given up, or nobody can come for them any more. Told once for an endpoint, beside what
+    /// [`Disconnected`](Self::Disconnected) tells of connections that peers had made; a monitor that outlives the socket
+    /// gets it.
+    Unsent {
+        /// How many.
+        lost: u64,
+    },
+    /// Messages that had been received went unread with their socket, endpoint or connection.
+    Unread {
+        /// How many.
+        lost: u64,
     },
     /// A send found no peer with room.
     Muted,
@@ -109,25 +132,61 @@ impl EndpointState {
     }
 }
 
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            EventKind::AcceptFailed(cause) => write!(f, "accept failed: {cause}")?,
-            EventKind::Retrying { delay, cause } => write!(f, "retrying in {delay:?}: {cause}")?,
-            EventKind::GaveUp(cause) => write!(f, "gave up: {cause}")?,
-            EventKind::HandshakeFailed(cause) => write!(f, "handshake failed: {cause}")?,
-            EventKind::Disconnected { cause, lost } => {
-                write!(f, "disconnected: {cause}; {lost} queued messages lost")?;
-            }
-            EventKind::DroppingStopped { missed } => {
-                write!(f, "dropping stopped: {missed} messages missed")?;
-            }
-            other => write!(f, "{other:?}")?,
+impl EventKind {
+    /// What happened, in words, without its circumstances.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Listening => "listening",
+            Self::Accepted => "accepted",
+            Self::AcceptFailed(_) => "accept failed",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Retrying { .. } => "retrying",
+            Self::GaveUp(_) => "gave up",
+            Self::HandshakeSucceeded => "handshake succeeded",
+            Self::HandshakeFailed(_) => "handshake failed",
+            Self::Disconnected { lost: 0, .. } => "disconnected",
+            Self::Disconnected { .. } => "disconnected, unsent messages lost",
+            Self::Unsent { .. } => "unsent messages lost",
+            Self::Unread { .. } => "received messages lost unread",
+            Self::Muted => "muted: no peer has room",
+            Self::Unmuted => "unmuted",
+            Self::DroppingStarted => "dropping started: the peer is at its high-water mark",
+            Self::DroppingStopped { .. } => "dropping stopped",
+            Self::Closed => "closed",
         }
+    }
+}
+
+impl fmt::Display for EventKind {
+    /// A sentence, in lower case and without a full stop.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AcceptFailed(cause) | Self::GaveUp(cause) | Self::HandshakeFailed(cause) => {
+                write!(f, "{}: {cause}", self.name())
+            }
+            Self::Retrying { delay, cause } => write!(f, "retrying in {delay:?}: {cause}"),
+            Self::Disconnected { cause, lost: 0 } => write!(f, "disconnected: {cause}"),
+            Self::Disconnected { cause, lost } => {
+                write!(f, "disconnected: {cause}; {lost} unsent messages lost")
+            }
+            Self::Unsent { lost } | Self::Unread { lost } => write!(f, "{lost} {}", self.name()),
+            Self::DroppingStopped { missed } => {
+                write!(f, "{}: {missed} messages missed", self.name())
+            }
+            _ => f.write_str(self.name()),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    /// What happened, then the endpoint and the peer where there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
         if let Some(endpoint) = &self.endpoint {
             write!(f, " [{endpoint}]")?;
         }
-        if let Some(peer) = &self.peer {
+        if let Some(peer) = self.peer.as_ref().filter(|peer| !peer.is_empty()) {
             write!(f, " (peer {peer})")?;
         }
         Ok(())
@@ -137,24 +196,14 @@ impl fmt::Display for Event {
 /// How many events wait for a reader before further ones are dropped.
 const CHANNEL_CAPACITY: usize = 4096;
 
-/// At most so many log lines a second and socket; the rest are counted in the next line.
-const LINES_PER_SECOND: u32 = 20;
-
 /// The monitors of one socket.
 #[derive(Debug, Default)]
 pub(crate) struct Monitor {
     channels: Mutex<Vec<Sender<Event>>>,
     watched: AtomicBool,
     missed: AtomicU64,
-    lines: Mutex<Lines>,
+    log: Log,
     origin: Origin,
-}
-
-#[derive(Debug, Default)]
-struct Lines {
-    second: Option<Instant>,
-    written: u32,
-    held_back: u64,
 }
 
 impl Monitor {
@@ -171,21 +220,22 @@ impl Monitor {
 
     /// Tells everybody, without waiting for anybody.
     pub(crate) fn emit(&self, kind: EventKind, endpoint: Option<&Endpoint>, peer: Option<&str>) {
-        let logged = tracing::enabled!(tracing::Level::DEBUG);
+        let logged = log::is_read(&kind);
         if !logged && !self.watched.load(Ordering::Acquire) {
             return;
         }
         if !self.origin.is_here() {
             return;
         }
+        if logged {
+            let peer = peer.filter(|peer| !peer.is_empty());
+            self.log.event(&kind, endpoint, peer);
+        }
         let event = Event {
             kind,
             endpoint: endpoint.cloned(),
             peer: peer.map(str::to_owned),
         };
-        if logged {
-            self.log(&event);
-        }
         self.channels
             .lock()
             .retain(|channel| match channel.try_send(event.clone()) {
@@ -203,27 +253,31 @@ impl Monitor {
         self.missed.load(Ordering::Relaxed)
     }
 
-    fn log(&self, event: &Event) {
-        let mut lines = self.lines.lock();
-        let now = Instant::now();
-        if lines
-            .second
-            .is_none_or(|begun| now.duration_since(begun) >= Duration::from_secs(1))
-        {
-            lines.second = Some(now);
-            lines.written = 0;
+    /// Whether anybody reads of messages that are [dropped](Self::dropped).
+    #[inline]
+    pub(crate) fn tells_of_drops() -> bool {
+        log::warnings_are_read()
+    }
+
+    /// Writes a line about messages that were dropped for `cause`, of which there is no event.
+    pub(crate) fn dropped(
+        &self,
+        cause: &'static str,
+        messages: u64,
+        endpoint: Option<&Endpoint>,
+        peer: Option<&str>,
+    ) {
+        if self.origin.is_here() {
+            log::dropped(cause, messages, endpoint, peer);
         }
-        if lines.written == LINES_PER_SECOND {
-            lines.held_back += 1;
-            return;
-        }
-        lines.written += 1;
-        let held_back = std::mem::take(&mut lines.held_back);
-        match event.kind {
-            EventKind::GaveUp(_) | EventKind::HandshakeFailed(_) | EventKind::AcceptFailed(_) => {
-                tracing::warn!(target: "highwater", held_back, "{event}");
-            }
-            _ => tracing::debug!(target: "highwater", held_back, "{event}"),
+    }
+}
+
+impl Drop for Monitor {
+    /// Tells what was held back.
+    fn drop(&mut self) {
+        if self.origin.is_here() && self.log.holds_back() {
+            self.log.finish();
         }
     }
 }

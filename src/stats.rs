@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::monitor::Monitor;
+use crate::endpoint::Endpoint;
+use crate::monitor::{EventKind, Monitor};
 use crate::peer::PeerInfo;
 
 /// A picture of one socket's counters, from its creation to the moment of the call.
@@ -78,6 +79,22 @@ pub struct Dropped {
     pub too_many_topics: u64,
 }
 
+impl Dropped {
+    /// Those that a log tells of as losses, by cause; events tell of `unsent` and `unread`. What is late, unwanted or replaced
+    /// by something newer is no loss.
+    pub(crate) fn losses(&self) -> [(&'static str, u64); 7] {
+        [
+            ("the peer is at its high-water mark", self.slow_subscriber),
+            ("nobody has the routing id", self.unroutable),
+            ("no room for a reply", self.no_room),
+            ("no envelope", self.malformed),
+            ("the peer has nothing to send", self.unexpected),
+            ("a request was not answered", self.unanswered),
+            ("the peer has too many topics", self.too_many_topics),
+        ]
+    }
+}
+
 /// Counters of one connected peer: since it connected, or, if this end did, since `connect`, over all connections.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -121,6 +138,28 @@ pub(crate) struct Telemetry {
     pub(crate) bytes_received: Counter,
     pub(crate) unsent: Counter,
     pub(crate) unread: Counter,
+}
+
+impl Telemetry {
+    /// So many messages are given up that were queued for `endpoint`, or for any: that is counted and told.
+    pub(crate) fn lose_unsent(&self, lost: usize, endpoint: Option<&Endpoint>) {
+        if lost > 0 {
+            self.unsent.add(lost);
+            let lost = lost as u64;
+            self.monitor
+                .emit(EventKind::Unsent { lost }, endpoint, None);
+        }
+    }
+
+    /// So many messages that came through `endpoint`, or any, go unread: that is counted and told.
+    pub(crate) fn lose_unread(&self, lost: usize, endpoint: Option<&Endpoint>) {
+        if lost > 0 {
+            self.unread.add(lost);
+            let lost = lost as u64;
+            self.monitor
+                .emit(EventKind::Unread { lost }, endpoint, None);
+        }
+    }
 }
 
 /// A number that only grows.

@@ -271,7 +271,8 @@ impl Loop {
             return self.end_session(key);
         }
         if let Some(pipe) = session.pipe.take() {
-            config.telemetry.unsent.add(pipe.outgoing.discard());
+            let lost = pipe.outgoing.discard();
+            config.telemetry.lose_unsent(lost, Some(&config.endpoint));
             config.side.happened(PipeEvent::Disconnected {
                 pipe: pipe.id,
                 ends: true,
@@ -352,7 +353,12 @@ impl Loop {
         if let Some(pipe) = &session.pipe {
             let unsent = pipe.outgoing.discard();
             lost += unsent;
-            session.config.telemetry.unsent.add(unsent);
+            let EndpointConfig {
+                telemetry,
+                endpoint,
+                ..
+            } = &*session.config;
+            telemetry.lose_unsent(unsent, Some(endpoint));
             let delivers = session.closing.as_ref();
             if delivers.is_some_and(|(closing, _)| closing.delivers) {
                 // What came can still be read.
@@ -360,7 +366,7 @@ impl Loop {
                 let ended = PipeEvent::Disconnected { pipe, ends: true };
                 session.config.side.happened(ended);
             } else {
-                session.config.telemetry.unread.add(pipe.incoming.close());
+                telemetry.lose_unread(pipe.incoming.close(), Some(endpoint));
                 session.config.side.happened(PipeEvent::Gone(pipe.id));
             }
         }

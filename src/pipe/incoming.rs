@@ -169,21 +169,6 @@ impl Incoming {
         state.paused || state.unknown
     }
 
-    /// Bytes that wait here.
-    pub(crate) fn bytes(&self) -> usize {
-        self.state.lock().bytes
-    }
-
-    /// Drops what waits, of a connection that has ended: how many messages that were.
-    pub(crate) fn discard(&self) -> usize {
-        let mut state = self.state.lock();
-        state.queue.clear();
-        state.bytes = 0;
-        state.paused = false;
-        state.hungry = true;
-        std::mem::take(&mut state.messages)
-    }
-
     /// Nobody will read any more; says how many messages that leaves unread.
     pub(crate) fn close(&self) -> usize {
         let mut state = self.state.lock();

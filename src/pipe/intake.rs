@@ -24,8 +24,6 @@ pub(crate) struct Intake {
     at: usize,
     decoder: Decoder,
     lent: Option<Reader>,
-    /// The connection is not read yet: messages of others are to be read first.
-    held_back: bool,
     /// The I/O thread may have delivered something that goes before what the lent reader holds.
     behind: bool,
     /// The lent reader had nothing whole when it was last asked, and nothing was read since.
@@ -46,7 +44,6 @@ impl Intake {
             at: 0,
             decoder: Decoder::new(None),
             lent: None,
-            held_back: false,
             behind: false,
             idle: false,
             translate,
@@ -54,26 +51,13 @@ impl Intake {
         }
     }
 
-    /// A connection is there; it is read at once, unless it is `held_back`.
-    pub(crate) fn connected(&mut self, wire: Arc<dyn Wire>, held_back: bool) {
+    /// A connection is there.
+    pub(crate) fn connected(&mut self, wire: Arc<dyn Wire>) {
         self.lent = None;
-        self.held_back = held_back;
-        if !held_back {
-            self.pipe.incoming.connection_known();
-            // Whoever was told to resume before may have been the connection that is gone.
-            wire.duty(Duty::Resume);
-        }
+        self.pipe.incoming.connection_known();
+        // Whoever was told to resume before may have been the connection that is gone.
+        wire.duty(Duty::Resume);
         self.wire = Some(wire);
-    }
-
-    /// The connection is to be read now, if it was held back.
-    pub(crate) fn let_in(&mut self) {
-        if std::mem::take(&mut self.held_back) {
-            self.pipe.incoming.connection_known();
-            if let Some(wire) = &self.wire {
-                wire.duty(Duty::Resume);
-            }
-        }
     }
 
     /// The connection is lost, or let go. What came whole can still be read, also what only the lent reader has.
@@ -82,7 +66,6 @@ impl Intake {
         // A connection that is let go has still to be read, or nobody notices that its peer is gone.
         self.return_reader();
         self.lent = None;
-        self.held_back = false;
         self.wire = None;
     }
 
@@ -330,7 +313,7 @@ impl Intake {
 
     /// Borrows the reader from the I/O thread; false if it cannot be had.
     pub(crate) fn borrow_reader(&mut self) -> bool {
-        if self.lent.is_none() && !self.held_back {
+        if self.lent.is_none() {
             self.lent = self.wire.as_ref().and_then(|wire| wire.borrow_reader());
             self.behind = self.lent.is_some();
             self.idle = false;
@@ -351,28 +334,12 @@ impl Intake {
     /// Gives up on what has come and was not read: how many messages that were.
     pub(crate) fn discard(&mut self) -> usize {
         self.keep_read(|_| {});
-        let begun = self.drop_chunk();
-        self.return_reader();
-        begun + self.pipe.incoming.close()
-    }
-
-    /// Likewise, of a connection that has ended; what another one brings can be read.
-    pub(crate) fn forget_unread(&mut self) -> usize {
-        self.drop_chunk() + self.pipe.incoming.discard()
-    }
-
-    /// Drops the chunk in hand: how many messages it still held.
-    fn drop_chunk(&mut self) -> usize {
         let rest = &self.chunk[self.at..];
         let begun = self.decoder.survey(rest, usize::MAX, |_| {}).messages;
         self.chunk = Vec::new();
         self.at = 0;
-        begun
-    }
-
-    /// Bytes that were delivered and are not read.
-    pub(crate) fn unread_bytes(&self) -> usize {
-        self.chunk.len() - self.at + self.pipe.incoming.bytes()
+        self.return_reader();
+        begun + self.pipe.incoming.close()
     }
 
     /// Whether nothing has come that is not decoded, not even in part.

@@ -268,6 +268,7 @@ impl Core {
             && router.assign(pipe, wanted) != Admission::Accepted
         {
             self.let_go(state, pipe);
+            state.table.tell_losses(None);
             return Err(ConnectError::DuplicateRoutingId(wanted.clone()));
         }
         Ok(())
@@ -297,6 +298,7 @@ impl Core {
                 self.let_go(&mut state, pipe);
             }
         }
+        state.table.tell_losses(Some(endpoint));
         let closing = self.closing(state.options.linger, &[]);
         drop(state);
         for bound in ended {
@@ -325,6 +327,7 @@ impl Core {
         for pipe in pipes {
             self.let_go(&mut state, pipe);
         }
+        state.table.tell_losses(Some(endpoint));
         let closing = self.closing(state.options.linger, &[]);
         drop(state);
         self.close_connected(endpoint, key, pipe, &closing);
@@ -366,8 +369,13 @@ impl Core {
         for pipe in state.table.ids() {
             self.let_go(&mut state, pipe);
         }
-        drain.begin();
-        drain.finish(0, state.table.unsent_within() - before);
+        state.table.tell_drops();
+        state.table.tell_losses(None);
+        let lost = state.table.unsent_within() - before;
+        for drain in [&drain, self.hub.lingering()] {
+            drain.begin();
+            drain.finish(0, lost);
+        }
         let linger = linger.unwrap_or(state.options.linger);
         let closing = self.closing(linger, &[Arc::clone(&drain)]);
         drop(state);

@@ -18,10 +18,6 @@ use crate::peer::PeerInfo;
 use crate::pipe::{Lending, PipeEvent, SocketSide};
 use crate::sync::{Combine, Room};
 
-/// With so many events that a busy socket has not applied, no further connection is accepted: each of those that have ended
-/// meanwhile holds a descriptor until then.
-const MOST_MAIL: usize = 1024;
-
 impl Core {
     /// Applies `event`.
     pub(super) fn happen(&self, state: &mut State, event: PipeEvent) {
@@ -42,6 +38,7 @@ impl Core {
                 if is_late {
                     // Its endpoint has gone meanwhile, and so does this: its pattern never hears of it.
                     table.remove(id);
+                    table.tell_losses(None);
                     return;
                 }
                 // What the marks were when it was made may be long ago.
@@ -156,7 +153,7 @@ impl Core {
             AdmissionRefusal::AlreadyPaired => LinkError::AlreadyPaired,
             _ => LinkError::DuplicateRoutingId,
         };
-        state.table.refuse(pipe, cause);
+        state.table.turn_away(pipe, cause);
     }
 
     /// What the pattern has closed within the process ends now.
@@ -168,14 +165,11 @@ impl Core {
         }
     }
 
-    /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read. Looks at
-    /// those found empty, and at a few others in turn: ten thousand that end are not looked at each time that one does.
+    /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read.
     pub(super) fn sweep(&self, state: &mut State) {
         if state.table.has_ending() && self.is_here() {
-            for pipe in state.table.take_ended() {
-                if state.pattern.looked_at() == Some(pipe) {
-                    state.table.keep_ended(pipe);
-                } else {
+            for pipe in state.table.ended() {
+                if state.pattern.looked_at() != Some(pipe) {
                     self.forget(state, pipe);
                 }
             }
@@ -187,16 +181,18 @@ impl Core {
 
     fn forget(&self, state: &mut State, pipe: PipeId) {
         if self.remove(state, pipe) {
+            state.table.tell_losses(None);
             self.readable.notify(1);
         }
     }
 
-    /// Takes `pipe` out, and counts what nobody will read or send; false if it is gone already.
+    /// Takes `pipe` out; what nobody will read or send is told by [`Table::tell_losses`]. False if it is gone already.
     pub(super) fn remove(&self, state: &mut State, pipe: PipeId) -> bool {
         let is_there = state.table.remove(pipe);
         if is_there {
-            let unread = state.pattern.looked_at() == Some(pipe);
-            self.telemetry.unread.add(usize::from(unread));
+            if state.pattern.looked_at() == Some(pipe) {
+                state.table.lost_unread();
+            }
             state.pattern.detached(pipe, &mut state.table);
         }
         is_there
@@ -248,10 +244,6 @@ impl SocketSide for Core {
 
     fn lending(&self) -> &Lending {
         &self.lending
-    }
-
-    fn is_behind(&self) -> bool {
-        self.room.mail_waiting() >= MOST_MAIL
     }
 
     fn return_readers(&self) -> bool {

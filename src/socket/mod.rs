@@ -148,12 +148,7 @@ impl Core {
             kind,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
-                table: Table::new(
-                    kind,
-                    Arc::clone(&telemetry),
-                    hub.io_threads(),
-                    options.departed_bytes,
-                ),
+                table: Table::new(kind, Arc::clone(&telemetry), hub.io_threads()),
                 options,
                 pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),
@@ -323,9 +318,10 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let Ok(state) = self.enter() else {
+        let Ok(mut state) = self.enter() else {
             return Stats::default();
         };
+        state.table.tell_losses(None);
         let totals = state.table.totals();
         let told = &self.telemetry;
         let mut dropped = state.table.dropped_messages();

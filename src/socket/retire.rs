@@ -143,6 +143,7 @@ impl Core {
                 && state.table.is_waiting(pipe)
             {
                 self.let_go(&mut state, pipe);
+                state.table.tell_losses(Some(&endpoint));
             }
         }
         drop(hold);

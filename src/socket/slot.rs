@@ -24,10 +24,6 @@ pub(super) struct Slot {
     peer: Option<Arc<PeerInfo>>,
     /// Nothing can be written any more; it goes as soon as everything is read.
     ending: bool,
-    /// For the [list](super::table) of those that are ending.
-    pub(super) leaving: Leaving,
-    /// The pattern has not taken the peer, and nobody will ask for its messages.
-    refused: bool,
     /// The pattern does not know of it yet.
     unannounced: bool,
     /// Nothing more is written; it goes when the peer has closed in its turn.
@@ -40,17 +36,6 @@ pub(super) struct Slot {
     dropped: Option<Box<Dropped>>,
     /// What `missed` was when it began to miss messages, while it does.
     missing_since: Option<u64>,
-}
-
-/// Where a pipe stands among those that are ending.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Leaving {
-    /// It is looked at in its turn.
-    pub(super) in_turns: bool,
-    /// It is looked at next.
-    pub(super) is_next: bool,
-    /// What is charged for its unread messages.
-    pub(super) charge: usize,
 }
 
 /// What lies behind a pipe.
@@ -113,8 +98,6 @@ impl Slot {
             way,
             peer: None,
             ending: false,
-            leaving: Leaving::default(),
-            refused: false,
             unannounced: false,
             retired: false,
             unanswered: 0,
@@ -141,8 +124,8 @@ impl Slot {
         }
     }
 
-    /// A connection is there; it is not read before [`let_in`](Self::let_in) if it is `held_back`.
-    pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>, held_back: bool) {
+    /// A connection is there.
+    pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>) {
         if let Way::Wire {
             intake, version, ..
         } = &mut self.way
@@ -156,15 +139,8 @@ impl Slot {
                 // The handshake was under way when it was told to end.
                 wire.duty(Duty::Flush);
             }
-            intake.connected(wire, held_back);
+            intake.connected(wire);
             self.peer = Some(peer);
-        }
-    }
-
-    /// The connection is to be read now.
-    pub(super) fn let_in(&mut self) {
-        if let Way::Wire { intake, .. } = &mut self.way {
-            intake.let_in();
         }
     }
 
@@ -176,38 +152,16 @@ impl Slot {
         self.peer = Some(peer);
     }
 
-    /// The connection is lost: how many messages that takes along, which were unread.
-    pub(super) fn disconnect(&mut self, ends: bool) -> usize {
-        let mut unread = 0;
+    /// The connection is lost.
+    pub(super) fn disconnect(&mut self, ends: bool) {
         match &mut self.way {
-            Way::Wire { intake, .. } => {
-                intake.disconnected();
-                if self.refused {
-                    unread = intake.forget_unread();
-                }
-            }
+            Way::Wire { intake, .. } => intake.disconnected(),
             // The other side may be waiting to hear that nothing more comes.
             Way::Inproc(end) if ends => end.end_output(),
             Way::Inproc(_) => {}
         }
         self.peer = None;
         self.ending |= ends;
-        // The next connection of a session is another matter.
-        self.refused &= self.ending;
-        unread
-    }
-
-    /// The pattern has not taken the peer.
-    pub(super) fn refuse(&mut self) {
-        self.refused = true;
-    }
-
-    /// Bytes of messages that came over a wire and are unread.
-    pub(super) fn unread_bytes(&self) -> usize {
-        match &self.way {
-            Way::Wire { intake, .. } => intake.unread_bytes(),
-            Way::Inproc(_) => 0,
-        }
     }
 
     /// Keeps to these marks from now on; true if the pipe was found full and has room now.
@@ -272,14 +226,13 @@ impl Slot {
         self.ending
     }
 
-    /// It is ending, and has been read to the end, or never will be.
+    /// It is ending, and has been read to the end.
     pub(super) fn has_ended(&self) -> bool {
         self.ending
-            && (self.refused
-                || match &self.way {
-                    Way::Wire { intake, .. } => intake.is_drained(),
-                    Way::Inproc(end) => end.is_drained(),
-                })
+            && match &self.way {
+                Way::Wire { intake, .. } => intake.is_drained(),
+                Way::Inproc(end) => end.is_drained(),
+            }
     }
 
     /// Lets go: how many messages can no longer be sent, and how many were not read. What a wire still holds is left

@@ -4,7 +4,7 @@
 //! Always true: it is only touched under the socket's lock; a pipe is in here from its `attached` to its `detached`.
 //! Must not know: which pipe a message should take.
 
-mod ending;
+mod drops;
 mod full;
 mod news;
 mod waiting;
@@ -23,7 +23,6 @@ use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
 use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
-use ending::Ending;
 
 /// The pipes of one socket.
 #[derive(Debug)]
@@ -52,22 +51,28 @@ pub(crate) struct Table {
     past: Counts,
     /// Pipes within the process.
     lanes: usize,
-    ending: Ending,
+    /// Pipes that are ending.
+    ending: usize,
     /// Messages that pipes within the process took along when they went.
     unsent_within: usize,
+    /// What has gone with pipes and is not counted and told yet.
+    losses: Losses,
+    drops: drops::Drops,
     /// Pipes that this end has closed and nobody else will tell of.
     closed: Vec<PipeId>,
     /// In a forked child: what was to be sent when that was noticed.
     stranded: Option<Message>,
 }
 
+/// Messages that were lost with pipes.
+#[derive(Debug, Default)]
+struct Losses {
+    unsent: usize,
+    unread: usize,
+}
+
 impl Table {
-    pub(super) fn new(
-        kind: SocketType,
-        telemetry: Arc<Telemetry>,
-        io_threads: usize,
-        departed_bytes: Option<usize>,
-    ) -> Self {
+    pub(super) fn new(kind: SocketType, telemetry: Arc<Telemetry>, io_threads: usize) -> Self {
         Self {
             pipes: PipeMap::default(),
             telemetry,
@@ -84,8 +89,10 @@ impl Table {
             dropped: Dropped::default(),
             past: Counts::default(),
             lanes: 0,
-            ending: Ending::new(departed_bytes),
+            ending: 0,
             unsent_within: 0,
+            losses: Losses::default(),
+            drops: drops::Drops::default(),
             closed: Vec::new(),
             stranded: None,
         }
@@ -133,12 +140,7 @@ impl Table {
             wire.duty(Duty::Resume);
             return false;
         };
-        // The pipe of an endpoint outlives its connections: there is only one for all of them.
-        let held_back = self.ending.is_much() && slot.through().is_some();
-        slot.connect(wire, peer, held_back);
-        if held_back {
-            self.ending.hold_back(pipe);
-        }
+        slot.connect(wire, peer);
         true
     }
 
@@ -151,7 +153,7 @@ impl Table {
     ) -> bool {
         let Some(slot) = self.pipes.get_mut(pipe) else {
             if let Some(incoming) = incoming {
-                self.telemetry.unread.add(incoming.end_by_reader());
+                self.telemetry.lose_unread(incoming.end_by_reader(), None);
             }
             return false;
         };
@@ -169,11 +171,8 @@ impl Table {
             tell_of_end(slot, &self.telemetry, cause);
         }
         let already = slot.is_ending();
-        let unread = slot.disconnect(ends);
-        self.telemetry.unread.add(unread);
-        if slot.is_ending() && !already {
-            self.begin_ending(pipe);
-        }
+        slot.disconnect(ends);
+        self.ending += usize::from(slot.is_ending() && !already);
         true
     }
 
@@ -184,17 +183,29 @@ impl Table {
         };
         let (unsent, unread) = slot.let_go();
         self.unsent_within += unsent;
-        self.telemetry.unsent.add(unsent);
-        self.telemetry.unread.add(unread);
+        self.losses.unsent += unsent;
+        self.losses.unread += unread;
         self.pace.set_pipes(self.pipes.len());
         self.lanes -= usize::from(slot.lane().is_some());
-        self.forget_ending(&slot);
+        self.ending -= usize::from(slot.is_ending());
         let counts = slot.counts();
         self.past.sent += counts.sent;
         self.past.received += counts.received;
         self.past.bytes_sent += counts.bytes_sent;
         self.past.replaced += counts.replaced;
         true
+    }
+
+    /// Counts and tells what went with the pipes that were removed, at most those of one `endpoint`.
+    pub(super) fn tell_losses(&mut self, endpoint: Option<&Endpoint>) {
+        let Losses { unsent, unread } = std::mem::take(&mut self.losses);
+        self.telemetry.lose_unsent(unsent, endpoint);
+        self.telemetry.lose_unread(unread, endpoint);
+    }
+
+    /// One message that the pattern had looked at went with its pipe.
+    pub(super) fn lost_unread(&mut self) {
+        self.losses.unread += 1;
     }
 
     /// Has `pipe` take no more messages, or tells the other side of one within the process that there are none.
@@ -236,6 +247,20 @@ impl Table {
         if let Some(slot) = self.pipes.get_mut(pipe) {
             slot.answered();
         }
+    }
+
+    /// Pipes that are ending and have been read to the end.
+    pub(super) fn ended(&self) -> Vec<PipeId> {
+        self.pipes
+            .values()
+            .filter(|slot| slot.has_ended())
+            .map(Slot::id)
+            .collect()
+    }
+
+    /// Whether some pipe is ending, so that [`ended`](Self::ended) is worth asking.
+    pub(super) fn has_ending(&self) -> bool {
+        self.ending > 0
     }
 
     /// Pipes within the process that the pattern has closed since the last call.
@@ -306,18 +331,10 @@ impl Table {
             && slot.close(cause.clone())
         {
             tell_of_end(slot, &self.telemetry, cause);
-            self.begin_ending(pipe);
+            self.ending += 1;
             self.closed.push(pipe);
             self.news = true;
         }
-    }
-
-    /// Likewise, of a peer that the pattern has not taken and whose messages nobody will ask for.
-    pub(super) fn refuse(&mut self, pipe: PipeId, cause: LinkError) {
-        if let Some(slot) = self.pipes.get_mut(pipe) {
-            slot.refuse();
-        }
-        self.turn_away(pipe, cause);
     }
 
     /// Whether [`take_closed`](Self::take_closed) would give any.
@@ -419,9 +436,6 @@ impl Pipes for Table {
             let received = slot.next();
             let tell = received.is_none() && unasked;
             if !tell || !slot.lane().is_some_and(InprocEnd::wait_for_news) {
-                if received.is_none() && slot.is_ending() {
-                    self.found_empty(pipe);
-                }
                 return received;
             }
         }
@@ -472,6 +486,7 @@ impl Pipes for Table {
                 .monitor
                 .emit(EventKind::DroppingStarted, endpoint, address);
         }
+        self.note_drop(pipe);
     }
 }
 

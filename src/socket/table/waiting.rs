@@ -73,7 +73,7 @@ impl Table {
     fn settle_all(&mut self) {
         for pipe in self.lent.drain(..) {
             if let Some(slot) = self.pipes.get_mut(pipe) {
-                self.telemetry.unsent.add(slot.settle());
+                self.telemetry.lose_unsent(slot.settle(), None);
             }
         }
     }

@@ -1,0 +1,89 @@
+//! Messages that a socket had no use for, in the log: once a second, with their number.
+//!
+//! Owns: which of them have been told.
+//! Always true: where nobody reads warnings, a message that is dropped costs a look at that; where somebody does, the clock
+//! is asked once for many. What comes in the second of a line is told by the next, at the latest when the socket closes.
+//! Must not know: why a message is dropped; the pattern says so.
+
+use std::time::{Duration, Instant};
+
+use highwater_patterns::PipeId;
+
+use super::Table;
+use crate::monitor::Monitor;
+use crate::stats::Dropped;
+
+/// How many of these a second are looked at one by one.
+const FEW: u64 = 64;
+
+/// What has been dropped and told.
+#[derive(Debug, Default)]
+pub(super) struct Drops {
+    told: Dropped,
+    told_at: Option<Instant>,
+    untold: u64,
+    source: Source,
+}
+
+/// With whom those had to do that are not told yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Source {
+    #[default]
+    Nobody,
+    One(PipeId),
+    Several,
+}
+
+impl Table {
+    /// A message from or for `pipe` was dropped, and counted.
+    #[inline]
+    pub(super) fn note_drop(&mut self, pipe: Option<PipeId>) {
+        if Monitor::tells_of_drops() {
+            self.note_read_drop(pipe);
+        }
+    }
+
+    #[cold]
+    fn note_read_drop(&mut self, pipe: Option<PipeId>) {
+        let drops = &mut self.drops;
+        drops.untold += 1;
+        drops.source = match (drops.source, pipe) {
+            (Source::Nobody, Some(pipe)) if drops.untold == 1 => Source::One(pipe),
+            (Source::One(known), Some(pipe)) if known == pipe => drops.source,
+            (Source::Nobody, None) => Source::Nobody,
+            _ => Source::Several,
+        };
+        if drops.untold > FEW && !drops.untold.is_multiple_of(FEW) {
+            return;
+        }
+        let now = Instant::now();
+        let is_second = |told| now.saturating_duration_since(told) >= Duration::from_secs(1);
+        if drops.told_at.is_none_or(is_second) {
+            drops.told_at = Some(now);
+            self.tell_drops();
+        }
+    }
+
+    /// Tells of all that was dropped and is not told yet.
+    pub(in crate::socket) fn tell_drops(&mut self) {
+        if self.drops.untold == 0 {
+            return;
+        }
+        self.drops.untold = 0;
+        let source = match std::mem::take(&mut self.drops.source) {
+            Source::One(pipe) => self.peer(pipe).cloned(),
+            Source::Nobody | Source::Several => None,
+        };
+        let before = std::mem::replace(&mut self.drops.told, self.dropped).losses();
+        for ((cause, count), (_, before)) in self.dropped.losses().into_iter().zip(before) {
+            if count > before {
+                self.telemetry.monitor.dropped(
+                    cause,
+                    count - before,
+                    source.as_ref().map(|peer| &peer.endpoint),
+                    source.as_ref().map(|peer| &*peer.address),
+                );
+            }
+        }
+    }
+}
