@@ -19,14 +19,36 @@ pub(crate) use self::say::{Report, complain, say};
 use self::show::{GO, Show, publish, take_in_turn};
 use crate::peers::{Entry, Failure, Outcome, Peer, Role, Socket};
 use crate::plan::{
-    AMONG_IDLE_SIZE, Cell, STORM_MESSAGES, STORM_SIZE, STREAMS, Scenario, TOPIC_SUBSCRIBERS,
-    Transport, WINDOW,
+    AMONG_IDLE_SIZE, Cell, Receiver, STORM_MESSAGES, STORM_SIZE, STREAMS, Scenario,
+    TOPIC_SUBSCRIBERS, Transport, WINDOW,
 };
 
 #[cfg(target_os = "linux")]
 mod bare;
 mod say;
 mod show;
+#[cfg(target_os = "linux")]
+mod unequal;
+
+#[cfg(not(target_os = "linux"))]
+mod unequal {
+    use super::Job;
+    use crate::peers::{Failure, Outcome, Socket};
+    use crate::plan::Receiver;
+
+    pub(super) async fn measure(
+        _: &Job,
+        _: &mut impl Socket,
+        _: Receiver,
+        _: usize,
+    ) -> Outcome<()> {
+        Err(Failure::unsupported("measured on Linux"))
+    }
+
+    pub(super) fn send(_: &str, _: Receiver, _: usize) -> Outcome<()> {
+        Err(Failure::unsupported("measured on Linux"))
+    }
+}
 
 #[cfg(not(target_os = "linux"))]
 mod bare {
@@ -162,6 +184,9 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
         }
         Scenario::AmongIdle { connections } => (Role::Pull, connections + 1),
         Scenario::IoThreads { .. } => (Role::Pull, STREAMS),
+        Scenario::Unequal {
+            receiver, peers, ..
+        } => (receiver.role(), peers),
     };
     let (mut socket, endpoint) = peer.bind(role, &job.at, expected).await?;
     if let Some(show) = Show::of(job.cell.scenario) {
@@ -169,12 +194,22 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
         tell(Report::Ready(format!("{endpoint} {and}")));
         return publish(peer, socket, credits, &show).await;
     }
+    if let Scenario::Unequal {
+        receiver: Receiver::Sub,
+        ..
+    } = job.cell.scenario
+    {
+        socket.subscribe("").await?;
+    }
     tell(Report::Ready(endpoint));
     match job.cell.scenario {
         Scenario::PushPull { size } | Scenario::IoThreads { size, .. } => {
             count_all(job, &mut socket, size).await
         }
         Scenario::AmongIdle { .. } => count_all(job, &mut socket, AMONG_IDLE_SIZE).await,
+        Scenario::Unequal {
+            receiver, peers, ..
+        } => unequal::measure(job, &mut socket, receiver, peers).await,
         Scenario::ReqRep { .. } | Scenario::RouterDealer { .. } => loop {
             socket.echo().await?;
         },
@@ -256,6 +291,9 @@ async fn connected<P: Peer>(peer: &P, job: &Job, to: &str) -> Outcome<()> {
             stream(&mut push, &[b'.'; AMONG_IDLE_SIZE]).await
         }
         Scenario::IoThreads { size, .. } => Crowd::connect(to, STREAMS)?.stream(size),
+        Scenario::Unequal {
+            receiver, peers, ..
+        } => unequal::send(to, receiver, peers),
     }
 }
 

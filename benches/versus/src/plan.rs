@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::peers::Role;
+
 /// One thing to measure, such as `tcp/push-pull/16`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
@@ -42,6 +44,57 @@ pub(crate) enum Scenario {
     /// [`STREAMS`] peers stream to one PULL, whose context has so many I/O threads: what comes of it, as
     /// [`IO_THREADS_ASPECTS`].
     IoThreads { threads: usize, size: usize },
+    /// So many peers at one socket, whose context has so many I/O threads: the first sends flat out, the others now and
+    /// then. Who is heard, as [`UNEQUAL_ASPECTS`].
+    Unequal {
+        receiver: Receiver,
+        peers: usize,
+        threads: usize,
+    },
+}
+
+/// The socket that unequal peers send to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    Pull,
+    Router,
+    Dealer,
+    Rep,
+    Sub,
+}
+
+impl Receiver {
+    const ALL: [Self; 5] = [Self::Pull, Self::Router, Self::Dealer, Self::Rep, Self::Sub];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Router => "router",
+            Self::Dealer => "dealer",
+            Self::Rep => "rep",
+            Self::Sub => "sub",
+        }
+    }
+
+    pub(crate) fn role(self) -> Role {
+        match self {
+            Self::Pull => Role::Pull,
+            Self::Router => Role::Router,
+            Self::Dealer => Role::Dealer,
+            Self::Rep => Role::Rep,
+            Self::Sub => Role::Sub,
+        }
+    }
+
+    /// The type of its peers, as it stands in their READY.
+    pub(crate) fn peer(self) -> &'static str {
+        match self {
+            Self::Pull => "PUSH",
+            Self::Router | Self::Dealer => "DEALER",
+            Self::Rep => "REQ",
+            Self::Sub => "PUB",
+        }
+    }
 }
 
 /// Requests a DEALER keeps under way.
@@ -62,6 +115,10 @@ pub(crate) const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
 
 /// What is told of I/O threads: messages a second, and CPU time per million messages of whichever had the most to do.
 pub(crate) const IO_THREADS_ASPECTS: &[&str] = &["", "busiest"];
+
+/// What is told of unequal peers: messages a second; the longest that a peer was not heard; of the slow ones, how many
+/// messages the least heard got through for each of the median one.
+pub(crate) const UNEQUAL_ASPECTS: &[&str] = &["", "longest silence", "least share"];
 
 /// All cells of a full run, in the order of the report.
 pub(crate) const ALL: &[&str] = &[
@@ -111,6 +168,24 @@ pub(crate) const ALL: &[&str] = &[
     "tcp/io-threads/1x1024",
     "tcp/io-threads/2x1024",
     "tcp/io-threads/4x1024",
+    "tcp/unequal-pull/2x1",
+    "tcp/unequal-pull/12x2",
+    "tcp/unequal-pull/70x1",
+    "tcp/unequal-pull/200x1",
+    "tcp/unequal-pull/200x4",
+    "tcp/unequal-pull/1000x1",
+    "tcp/unequal-router/2x1",
+    "tcp/unequal-router/70x1",
+    "tcp/unequal-router/1000x1",
+    "tcp/unequal-dealer/2x1",
+    "tcp/unequal-dealer/70x1",
+    "tcp/unequal-dealer/1000x1",
+    "tcp/unequal-rep/2x1",
+    "tcp/unequal-rep/70x1",
+    "tcp/unequal-rep/1000x1",
+    "tcp/unequal-sub/2x1",
+    "tcp/unequal-sub/70x1",
+    "tcp/unequal-sub/1000x1",
 ];
 
 /// The cells of `--quick`: one of each kind that takes seconds, and the sizes where the costs differ in nature.
@@ -175,6 +250,7 @@ impl Cell {
         match self.scenario {
             Scenario::Idle { .. } => IDLE_ASPECTS,
             Scenario::IoThreads { .. } => IO_THREADS_ASPECTS,
+            Scenario::Unequal { .. } => UNEQUAL_ASPECTS,
             _ => &[""],
         }
     }
@@ -188,14 +264,19 @@ impl Cell {
             | Scenario::Topics { size, .. }
             | Scenario::IoThreads { size, .. } => Some(size),
             Scenario::AmongIdle { .. } => Some(AMONG_IDLE_SIZE),
-            Scenario::ReqRep { .. } | Scenario::ConnectStorm { .. } | Scenario::Idle { .. } => None,
+            Scenario::ReqRep { .. }
+            | Scenario::ConnectStorm { .. }
+            | Scenario::Idle { .. }
+            | Scenario::Unequal { .. } => None,
         }
     }
 
     /// How many I/O threads the cell asks for, if that is what it is about.
     pub(crate) fn io_threads(self) -> Option<usize> {
         match self.scenario {
-            Scenario::IoThreads { threads, .. } => Some(threads),
+            Scenario::IoThreads { threads, .. } | Scenario::Unequal { threads, .. } => {
+                Some(threads)
+            }
             _ => None,
         }
     }
@@ -224,6 +305,11 @@ impl fmt::Display for Cell {
             Scenario::Idle { connections } => write!(f, "idle/{connections}"),
             Scenario::AmongIdle { connections } => write!(f, "among-idle/{connections}"),
             Scenario::IoThreads { threads, size } => write!(f, "io-threads/{threads}x{size}"),
+            Scenario::Unequal {
+                receiver,
+                peers,
+                threads,
+            } => write!(f, "unequal-{}/{peers}x{threads}", receiver.name()),
         }
     }
 }
@@ -266,6 +352,13 @@ fn parse(name: &str) -> Option<Cell> {
         ("idle", &[connections]) => Scenario::Idle { connections },
         ("among-idle", &[connections]) => Scenario::AmongIdle { connections },
         ("io-threads", &[threads, size]) => Scenario::IoThreads { threads, size },
+        (unequal, &[peers, threads]) if peers > 1 => Scenario::Unequal {
+            receiver: Receiver::ALL
+                .into_iter()
+                .find(|receiver| unequal.strip_prefix("unequal-") == Some(receiver.name()))?,
+            peers,
+            threads,
+        },
         _ => return None,
     };
     Some(Cell {

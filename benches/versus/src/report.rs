@@ -264,6 +264,7 @@ fn absolute_cell(series: &Series) -> String {
         Some(Figure::Memory(_)) => Figure::Memory(middle(main_value)).to_string(),
         Some(Figure::Rest(_)) => Figure::Rest(middle(main_value)).to_string(),
         Some(Figure::Thread(_)) => Figure::Thread(middle(main_value)).to_string(),
+        Some(Figure::Share(_)) => Figure::Share(middle(main_value)).to_string(),
         None => no_figure(series),
     }
 }
@@ -294,7 +295,7 @@ fn ratios(series: &Series, reference: &Series) -> Option<(f64, Option<f64>)> {
         pairs.filter_map(|(mine, theirs)| Some((mine.as_ref()?.figure, theirs.as_ref()?.figure)))
     };
     let ratio = median(rounds().filter_map(|(mine, theirs)| match mine {
-        Figure::Rate(_) => Some(main_value(mine) / main_value(theirs)),
+        Figure::Rate(_) | Figure::Share(_) => Some(main_value(mine) / main_value(theirs)),
         // Both are next to nothing, and nothing has no multiples.
         Figure::Rest(_) => None,
         _ => Some(main_value(theirs) / main_value(mine)),
@@ -314,6 +315,7 @@ fn main_value(figure: Figure) -> f64 {
         | Figure::Duration(value)
         | Figure::Memory(value)
         | Figure::Rest(value)
+        | Figure::Share(value)
         | Figure::Thread(value) => value,
         Figure::RoundTrip { median, .. } => median,
     }
@@ -396,6 +398,7 @@ fn samples(options: &Options, results: &[CellResult]) -> String {
                     Figure::Memory(_) => ("bytes/connection", String::new()),
                     Figure::Rest(_) => ("CPU s/s", String::new()),
                     Figure::Thread(_) => ("CPU s/million", String::new()),
+                    Figure::Share(_) => ("messages/message", String::new()),
                 };
                 let cpu = sample.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
                 let value = main_value(sample.figure);

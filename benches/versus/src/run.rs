@@ -79,6 +79,8 @@ pub(crate) enum Figure {
     Rest(f64),
     /// CPU seconds of one thread per million messages.
     Thread(f64),
+    /// How many messages of one peer for each of another.
+    Share(f64),
 }
 
 /// Why there is no sample.
@@ -318,6 +320,25 @@ impl Measurement<'_> {
                         cpu: self.cpu_per_million(cpu_before, &children, count),
                     }]);
                 }
+                #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+                Report::Shares {
+                    messages,
+                    nanos,
+                    silence,
+                    least,
+                    median,
+                } => {
+                    let (_, cpu_before, _) = begun.ok_or_else(out_of_turn)?;
+                    let figures = [
+                        Figure::Rate(messages as f64 * 1e9 / nanos as f64),
+                        Figure::Duration(silence as f64 / 1e9),
+                        Figure::Share(least as f64 / median.max(1) as f64),
+                    ];
+                    let mut samples: Vec<Sample> =
+                        figures.map(|figure| Sample { figure, cpu: None }).into();
+                    samples[0].cpu = self.cpu_per_million(cpu_before, &children, messages);
+                    return Ok(samples);
+                }
                 Report::Unsupported(why) => return Err(Trouble::Unsupported(why)),
                 Report::Failed(why) => return Err(Trouble::Failed(why)),
             }
@@ -328,7 +349,7 @@ impl Measurement<'_> {
     fn cpu(&self, children: &[process::Child]) -> Option<Duration> {
         let measured = match self.cell.scenario {
             // The other side is bare sockets.
-            Scenario::IoThreads { .. } => &children[..1],
+            Scenario::IoThreads { .. } | Scenario::Unequal { .. } => &children[..1],
             _ => children,
         };
         measured.iter().map(process::Child::cpu).sum()
@@ -336,7 +357,8 @@ impl Measurement<'_> {
 
     /// The same of each thread that may be an I/O thread, where the cell is about these.
     fn cpu_of_threads(&self, children: &[process::Child]) -> Option<HashMap<u32, Duration>> {
-        self.cell.io_threads().map(|_| children[0].cpu_of_threads())
+        let asks = matches!(self.cell.scenario, Scenario::IoThreads { .. });
+        asks.then(|| children[0].cpu_of_threads())
     }
 
     fn cpu_per_million(
@@ -508,6 +530,7 @@ impl fmt::Display for Figure {
             Self::Duration(seconds) => write!(f, "{seconds:.2} s"),
             Self::Memory(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
             Self::Rest(share) => write!(f, "{:.2} ms/s", share * 1e3),
+            Self::Share(share) => write!(f, "{share:.2}"),
             Self::Thread(seconds) => write!(f, "{seconds:.3} CPU s/M"),
         }
     }

@@ -227,12 +227,12 @@ impl Client {
 }
 
 /// Bytes of a greeting.
-const GREETING: usize = 64;
+pub(super) const GREETING: usize = 64;
 /// The flags of a short command.
 const COMMAND: u8 = 4;
 
 /// ZMTP 3.1, NULL, not as a server.
-fn greeting() -> [u8; GREETING] {
+pub(super) fn greeting() -> [u8; GREETING] {
     let mut greeting = [0; GREETING];
     (greeting[0], greeting[8], greeting[9]) = (0xff, 1, 0x7f);
     (greeting[10], greeting[11]) = (3, 1);
@@ -240,7 +240,7 @@ fn greeting() -> [u8; GREETING] {
     greeting
 }
 
-fn command(body: &[u8]) -> Vec<u8> {
+pub(super) fn command(body: &[u8]) -> Vec<u8> {
     let length = u8::try_from(body.len()).expect("commands here are short");
     [&[COMMAND, length], body].concat()
 }

@@ -25,6 +25,15 @@ pub(crate) enum Report {
         p99: u64,
         count: u64,
     },
+    /// What a socket with unequal peers has received in so many nanoseconds: the longest that one of them was not heard, and
+    /// how many of the slow ones' it were, of the least and of the median one.
+    Shares {
+        messages: u64,
+        nanos: u64,
+        silence: u64,
+        least: u64,
+        median: u64,
+    },
     /// Every connection has its handshake behind it, so long after the first was asked for.
     Connected {
         nanos: u64,
@@ -58,6 +67,13 @@ impl Report {
             Self::RoundTrips { median, p99, count } => {
                 format!("round-trips {median} {p99} {count}\n")
             }
+            Self::Shares {
+                messages,
+                nanos,
+                silence,
+                least,
+                median,
+            } => format!("shares {messages} {nanos} {silence} {least} {median}\n"),
             Self::Joined => "joined\n".to_owned(),
             Self::Connected { nanos } => format!("connected {nanos}\n"),
             Self::Unsupported(why) => format!("unsupported {why}\n"),
@@ -86,6 +102,13 @@ impl FromStr for Report {
                 p99: number()?,
                 count: number()?,
             },
+            "shares" => Self::Shares {
+                messages: number()?,
+                nanos: number()?,
+                silence: number()?,
+                least: number()?,
+                median: number()?,
+            },
             "joined" => Self::Joined,
             "connected" => Self::Connected { nanos: number()? },
             "unsupported" => Self::Unsupported(rest.to_owned()),
@@ -112,6 +135,13 @@ mod tests {
                 median: 15,
                 p99: 92,
                 count: 65,
+            },
+            Report::Shares {
+                messages: 2,
+                nanos: 7,
+                silence: 18,
+                least: 28,
+                median: 182,
             },
             Report::Joined,
             Report::Connected { nanos: 35 },

@@ -74,7 +74,8 @@ impl HighwaterSocket {
             Self::Req(_, reply) => *reply,
             Self::Dealer(socket) => socket.recv()?.first().len(),
             Self::Sub(socket) => socket.recv()?.first().len(),
-            Self::Push(_) | Self::Rep(_) | Self::Router(_) | Self::Pub(_) => {
+            Self::Router(socket) => socket.recv()?.1.first().len(),
+            Self::Push(_) | Self::Rep(_) | Self::Pub(_) => {
                 return Err(Failure::unsupported("this role does not receive"));
             }
         })
@@ -171,6 +172,19 @@ impl Socket for HighwaterSocket {
             _ => return Err(Failure::unsupported("this role does not answer")),
         }
         Ok(())
+    }
+
+    async fn echo_sized(&mut self) -> Outcome<usize> {
+        match self {
+            Self::Rep(socket) => {
+                let request = socket.recv()?;
+                let reply = Message::clone(&request);
+                let length = reply.first().len();
+                request.reply(reply)?;
+                Ok(length)
+            }
+            _ => Err(Failure::unsupported("this role does not answer")),
+        }
     }
 
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {

@@ -77,6 +77,10 @@ impl Contexts {
 impl LibzmqSocket {
     fn receive(&mut self) -> zmq::Result<usize> {
         self.socket.recv(&mut self.message, 0)?;
+        // A ROUTER's message begins with whom it is from.
+        while self.message.get_more() {
+            self.socket.recv(&mut self.message, 0)?;
+        }
         Ok(self.message.len())
     }
 }
@@ -129,6 +133,12 @@ impl Socket for LibzmqSocket {
             }
             self.socket.send(frame, zmq::SNDMORE)?;
         }
+    }
+
+    async fn echo_sized(&mut self) -> Outcome<usize> {
+        let length = self.receive()?;
+        self.socket.send(&*self.message, 0)?;
+        Ok(length)
     }
 
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {

@@ -115,6 +115,11 @@ pub(crate) trait Socket {
     /// REP and ROUTER: sends at least one message back to where it came from.
     async fn echo(&mut self) -> Outcome<()>;
 
+    /// As [`echo`](Self::echo), of one message; the length of its body.
+    async fn echo_sized(&mut self) -> Outcome<usize> {
+        Err(Failure::unsupported("its adapter does not tell"))
+    }
+
     /// SUB: takes messages that begin with `prefix`.
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()>;
 }
