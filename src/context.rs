@@ -14,7 +14,7 @@ use highwater_buffers::Lease;
 use crate::engine::{self, Drain, DrainReport, Engine};
 use crate::error::OptionError;
 use crate::inproc::Names;
-use crate::origin::Origin;
+use crate::origin::{Here, Origin};
 use crate::socket::{Core, USUAL_LIMIT};
 use crate::sync::Mutex;
 
@@ -53,7 +53,8 @@ const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 /// variant `Forked` of its error ([`RecvError::Forked`](crate::RecvError::Forked) for one), and calls that have no error
 /// give nothing: an empty list, no peers, zero. Never is anything written on a connection of the parent, or one of its
 /// `ipc://` files removed. Dropping the copies does nothing at all, and gives back neither their memory nor their
-/// descriptors.
+/// descriptors. One thing knows no process: a channel of events that the parent has from `monitor`. In the child it gives
+/// what had come before the fork, and then waits for ever.
 ///
 /// A child that wants to talk makes a context of its own, or calls `exec`, which closes the descriptors. Until it does
 /// the one or ends, it keeps the parent's open: an address that the parent lets go of is not free before.
@@ -61,7 +62,7 @@ const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 /// The question in which process a call is costs a system call, so it is asked only where the call goes to the kernel or
 /// waits. Messages that had arrived before the fork may therefore still be received in the child, as copies of those
 /// that the parent receives; and messages that would only be gathered in memory, behind others that waited to be written
-/// at the fork, may seem to be sent: up to the high-water mark, and never more than some 1000.
+/// at the fork, may seem to be sent: up to the high-water mark, and never more than 1000.
 ///
 /// ```
 /// use highwater::{Context, Pull, Push};
@@ -152,13 +153,13 @@ impl Context {
     ///
     /// Does not wait. Messages already queued linger as usual once their sockets are dropped.
     pub fn shutdown(&self) {
-        if !self.hub().origin.is_here() {
+        let Some(here) = self.hub().origin.ask() else {
             return;
-        }
+        };
         self.hub().shut_down.store(true, Ordering::SeqCst);
         let sockets = std::mem::take(&mut *self.hub().sockets.lock());
         for socket in sockets.iter().filter_map(Weak::upgrade) {
-            socket.terminate();
+            socket.terminate(here);
         }
     }
 
@@ -166,7 +167,10 @@ impl Context {
     /// and in a forked child, where nothing is sent.
     pub fn wait_for_lingering(&self, timeout: Duration) -> bool {
         let hub = self.hub();
-        hub.origin.is_here() && hub.lingering.wait(Instant::now().checked_add(timeout))
+        let until = Instant::now().checked_add(timeout);
+        hub.origin
+            .ask()
+            .is_some_and(|here| hub.lingering.wait(until, here))
     }
 
     /// What has become so far of the messages that closed sockets and endpoints of this context had left to send, over all
@@ -292,7 +296,7 @@ impl ContextBuilder {
 
 impl Hub {
     /// The I/O threads.
-    pub(crate) fn engine(&self) -> io::Result<Arc<Engine>> {
+    pub(crate) fn engine(&self, _: Here) -> io::Result<Arc<Engine>> {
         let mut engine = self.engine.lock();
         if let Some(engine) = &*engine {
             return Ok(Arc::clone(engine));
@@ -323,9 +327,9 @@ impl Hub {
 
     /// Remembers a socket, to end it on shutdown; at once if that has been.
     pub(crate) fn register(&self, socket: &Arc<Core>) {
-        if !self.origin.is_here() {
+        let Some(here) = self.origin.ask() else {
             return;
-        }
+        };
         let mut sockets = self.sockets.lock();
         if sockets.len() == sockets.capacity() {
             sockets.retain(|socket| socket.strong_count() > 0);
@@ -333,7 +337,7 @@ impl Hub {
         sockets.push(Arc::downgrade(socket));
         drop(sockets);
         if self.shut_down.load(Ordering::SeqCst) {
-            socket.terminate();
+            socket.terminate(here);
         }
     }
 
@@ -354,16 +358,16 @@ impl Hub {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if !self.hub.origin.is_here() {
+        let Some(here) = self.hub.origin.ask() else {
             // Another thread of the parent may have been changing it, and will never be done.
             std::mem::forget(Arc::clone(&self.hub));
             return;
-        }
+        };
         if engine::is_io_thread() {
             // It would wait for what it is to do itself; or hold up what other contexts have to do.
             return;
         }
-        self.hub.lingering.wait_patiently(PATIENCE, || {
+        self.hub.lingering.wait_patiently(PATIENCE, here, || {
             tracing::warn!(target: "highwater", "the context waits for messages that linger");
         });
     }

@@ -15,6 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::options::Options;
+use crate::origin::Here;
 use crate::peer::PeerInfo;
 use crate::pipe::{InprocEnd, Lane, Party, PipeEvent, SocketSide};
 use crate::stats::Telemetry;
@@ -60,7 +61,7 @@ struct Waiting {
 
 impl Names {
     /// Binds `name`; false if it is bound already. Connections that have waited for it are joined.
-    pub(crate) fn bind(&self, name: &Endpoint, binder: Applicant) -> bool {
+    pub(crate) fn bind(&self, name: &Endpoint, binder: Applicant, _: Here) -> bool {
         let mut state = self.state.lock();
         if state
             .bound
@@ -87,7 +88,7 @@ impl Names {
     }
 
     /// Frees `name` if it is bound by `side`.
-    pub(crate) fn unbind(&self, name: &Endpoint, side: &Weak<dyn SocketSide>) {
+    pub(crate) fn unbind(&self, name: &Endpoint, side: &Weak<dyn SocketSide>, _: Here) {
         let mut state = self.state.lock();
         if state
             .bound
@@ -106,7 +107,13 @@ impl Names {
     }
 
     /// Lets further connections to `name`, bound by `side`, wait, or joins those that do.
-    pub(crate) fn set_accepting(&self, name: &Endpoint, side: &Weak<dyn SocketSide>, accept: bool) {
+    pub(crate) fn set_accepting(
+        &self,
+        name: &Endpoint,
+        side: &Weak<dyn SocketSide>,
+        accept: bool,
+        _: Here,
+    ) {
         let mut state = self.state.lock();
         let Some(bound) = state
             .bound
@@ -133,6 +140,7 @@ impl Names {
         pipe: PipeId,
         applicant: Applicant,
         outgoing: Arc<Lane>,
+        _: Here,
     ) {
         applicant
             .telemetry
@@ -168,7 +176,13 @@ impl Names {
     }
 
     /// Gives up a connection that may still wait for its name.
-    pub(crate) fn disconnect(&self, name: &Endpoint, side: &Weak<dyn SocketSide>, pipe: PipeId) {
+    pub(crate) fn disconnect(
+        &self,
+        name: &Endpoint,
+        side: &Weak<dyn SocketSide>,
+        pipe: PipeId,
+        _: Here,
+    ) {
         let mut state = self.state.lock();
         if let Some(waiting) = state.waiting.get_mut(name) {
             waiting.retain(|waiting| waiting.pipe != pipe || !waiting.applicant.side.ptr_eq(side));
@@ -343,7 +357,7 @@ mod tests {
         let names = Names::default();
         let (gone, next, connecting) = <(Arc<Told>, Arc<Told>, Arc<Told>)>::default();
         let binder = applicant(&gone, SocketType::Pull);
-        assert!(names.bind(&name, binder.clone()));
+        assert!(names.bind(&name, binder.clone(), Here::in_test()));
         let connection = Waiting {
             pipe: PipeId(1),
             applicant: applicant(&connecting, SocketType::Push),
@@ -361,7 +375,7 @@ mod tests {
         names.join(&name, &binder, connection);
         assert!(connecting.events.lock().is_empty());
 
-        assert!(names.bind(&name, applicant(&next, SocketType::Pull)));
+        assert!(names.bind(&name, applicant(&next, SocketType::Pull), Here::in_test()));
         let joined = |told: &Told| {
             let events = told.events.lock();
             let joined = |event: &&PipeEvent| matches!(event, PipeEvent::Joined { .. });

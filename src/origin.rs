@@ -14,15 +14,29 @@ use rustix::process::{Pid, getpid};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin(Pid);
 
+/// The knowledge that a call is in the process of what it is about: who has it may wait for that process's locks and for
+/// the answers of its threads.
+///
+/// [`Origin::ask`] alone gives it, so that the compiler refuses a call that waits and has not asked. It holds for the call
+/// that has asked and is not kept beyond it. An I/O thread does not need it: it is in its own process by nature, and
+/// never waits for a socket ([`Room::post`](crate::sync::Room::post)).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Here(());
+
 impl Origin {
     /// This process.
     pub(crate) fn here() -> Self {
         Self(getpid())
     }
 
-    /// Whether this still is that process, and not a child that has forked from it.
+    /// Asks whether this still is that process, and not a child that has forked from it. A system call.
+    pub(crate) fn ask(self) -> Option<Here> {
+        (self.0 == getpid()).then_some(Here(()))
+    }
+
+    /// As [`ask`](Self::ask), where nobody waits for the process's threads.
     pub(crate) fn is_here(self) -> bool {
-        self.0 == getpid()
+        self.ask().is_some()
     }
 
     /// An error in any other process.
@@ -42,14 +56,23 @@ impl Default for Origin {
 }
 
 #[cfg(test)]
+impl Here {
+    /// For tests, whose process has made what they test.
+    pub(crate) fn in_test() -> Self {
+        Self(())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_was_made_here_is_of_use_and_what_was_made_elsewhere_is_refused() {
-        assert!(Origin::here().is_here() && Origin::here().check().is_ok());
+        assert!(Origin::here().ask().is_some() && Origin::here().is_here());
+        assert!(Origin::here().check().is_ok());
         let parent = rustix::process::getppid().expect("a test has a parent");
-        assert!(!Origin(parent).is_here());
+        assert!(Origin(parent).ask().is_none() && !Origin(parent).is_here());
         assert_eq!(
             Origin(parent).check().map_err(|error| error.to_string()),
             Err("made before this process was forked".to_owned())

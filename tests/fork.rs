@@ -11,11 +11,12 @@ use std::thread;
 use highwater::{
     BindError, ConnectError, Context, Dealer, Endpoint, EndpointError, Interest, Message,
     OptionError, Pair, Poll, Proxy, Pub, Pull, Push, ReadyError, RecvError, Rep, ReplyError, Req,
-    RequestError, RouteError, Router, SendError, Sub, SubscribeError, Transport, TryRecvError,
-    TrySendError, WaitError, XPub, XSub,
+    RequestError, RetireReport, RouteError, Router, SendError, Sub, SubscribeError, Transport,
+    TryRecvError, TrySendError, WaitError, XPub, XSub,
 };
 use support::{
     Child, MOMENT, PATIENCE, Place, fork, leave, must_end, number, over_each_transport, play_child,
+    refused,
 };
 
 over_each_transport!(
@@ -77,16 +78,6 @@ fn wildcard(place: &Place) -> &'static str {
         Transport::Tcp => "tcp://127.0.0.1:0",
         _ => "ipc://*",
     }
-}
-
-/// Asserts that a call is refused, and how.
-macro_rules! refused {
-    ($call:expr, $how:pat $(if $guard:expr)?) => {
-        match $call {
-            Err($how) $(if $guard)? => {}
-            other => panic!("{} gives {other:?}", stringify!($call)),
-        }
-    };
 }
 
 fn every_call_on_what_the_parent_made_is_refused(place: &Place) {
@@ -155,6 +146,11 @@ fn calls(at: &str) {
     let mut poll = Poll::new().expect("a poll");
     let token = poll.add(&pull, Interest::READABLE);
     let waker = poll.waker();
+    let (leaving, left) = (Pull::new(&context), Push::new(&context));
+    let leaving_at = leaving.bind(at).expect("bind");
+    left.connect(&leaving_at).expect("connect");
+    left.wait_for_peers(1, PATIENCE).expect("a peer");
+    let retirement = leaving.retire(PATIENCE);
 
     let Some(child) = fork() else {
         leave(move || {
@@ -166,7 +162,9 @@ fn calls(at: &str) {
             refused!(pull.try_recv(), TryRecvError::Forked);
             refused!(pull.recv_timeout(PATIENCE), RecvError::Forked);
             refused!(pull.recv_many(&mut Vec::new(), 9), RecvError::Forked);
+            assert!(pending.wait(PATIENCE), "it would return at once");
             refused!(pending.recv(), RequestError::Forked);
+            refused!(other_req.send("x"), SendError::Forked(_));
             refused!(other_req.request("x"), RequestError::Forked);
             refused!(rep.recv(), RecvError::Forked);
             refused!(request.reply("x"), ReplyError::Forked(message) if message == "x");
@@ -189,6 +187,7 @@ fn calls(at: &str) {
             refused!(pull.connect_fd(descriptor()), ConnectError::Forked);
             refused!(push.unbind(&there), EndpointError::Forked);
             refused!(push.pause_accepting(&there), EndpointError::Forked);
+            refused!(push.stop_accepting(&there), EndpointError::Forked);
             refused!(push.resume_accepting(&there), EndpointError::Forked);
             refused!(pull.disconnect(&there), EndpointError::Forked);
             refused!(pull.endpoint_state(&there), EndpointError::Forked);
@@ -209,6 +208,12 @@ fn calls(at: &str) {
             assert_eq!((publisher.subscriber_count(), xsub.topic_count()), (0, 0));
             assert!(!xpub.grant("a") && !xpub.revoke("a"));
             assert!(push.monitor().recv().is_err());
+            assert!(retirement.is_over() && retirement.wait(PATIENCE));
+            assert_eq!(retirement.report(), RetireReport::default());
+            let own = push.retire(PATIENCE);
+            assert!(own.is_over() && own.wait(PATIENCE));
+            assert_eq!(own.report(), RetireReport::default());
+            assert!(!format!("{push:?} {poll:?} {context:?} {own:?} {running:?}").is_empty());
 
             waker.wake();
             let error = poll.wait(None).expect_err("the poll is the parent's");
@@ -234,11 +239,14 @@ fn calls(at: &str) {
                 pull, rep, publisher, subscriber, router, dealer, xpub, xsub, here,
             ));
             drop((over_there, clients, workers, late, poll, own, other_req));
+            drop((leaving, left, retirement));
             drop(context);
         });
     };
     child.end("every call");
 
+    drop(left);
+    assert!(retirement.wait(PATIENCE), "the parent's goes on");
     push.send("after").expect("send");
     let ready = poll.wait(Some(PATIENCE)).expect("the poll waits");
     assert!(ready[0].token == token && !ready[0].closed);
@@ -292,12 +300,12 @@ fn within() {
             assert_eq!(pull.recv().expect("a copy"), "one");
             refused!(pull.recv(), RecvError::Forked);
             refused!(pull.try_recv(), TryRecvError::Forked);
-            let refusal = (0..1100).find_map(|_| push.try_send("x").err());
+            let refusal = (0..1000).find_map(|_| push.try_send("x").err());
             assert!(
                 matches!(refusal, Some(TrySendError::Forked(_))),
                 "{refusal:?}"
             );
-            let refusal = (0..2100).find_map(|_| publisher.send("x").err());
+            let refusal = (0..1000).find_map(|_| publisher.send("x").err());
             assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
             refused!(pull.bind("inproc://c"), BindError::Forked);
             refused!(pull.unbind("inproc://a"), EndpointError::Forked);
@@ -348,7 +356,7 @@ fn stream(at: &str) {
                 leave(move || {
                     std::mem::forget(children);
                     // What is only gathered may seem to be sent, but not for ever.
-                    let refusal = (0..5000).find_map(|_| push.send("poison").err());
+                    let refusal = (0..1001).find_map(|_| push.send("poison").err());
                     assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
                     refused!(push.disconnect("tcp://127.0.0.1:9"), EndpointError::Forked);
                     context.shutdown();
@@ -483,9 +491,9 @@ fn busy() {
         for turn in 0..100 {
             let Some(child) = fork() else {
                 leave(|| {
-                    let refusal = (0..5000).find_map(|_| push.send("x").err());
+                    let refusal = (0..1001).find_map(|_| push.send("x").err());
                     assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
-                    let refusal = (0..5000).find_map(|_| publisher.send("x").err());
+                    let refusal = (0..1001).find_map(|_| publisher.send("x").err());
                     assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
                     refused!(silent.try_send("x"), TrySendError::Forked(_));
                     refused!(idle.recv(), RecvError::Forked);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use event_listener::{Event, Listener};
 
+use crate::origin::Here;
 use crate::pipe::{PipeEvent, SocketSide};
 use crate::sync::Mutex;
 
@@ -115,7 +116,7 @@ impl Drain {
     }
 
     /// Waits until nothing is under way, at most until `deadline`; false if something still is.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn wait(&self, deadline: Option<Instant>, _: Here) -> bool {
         loop {
             let listener = self.done.listen();
             if self.is_done() {
@@ -144,10 +145,10 @@ impl Drain {
     }
 
     /// As [`wait`](Self::wait), calling `still` once if it takes longer than `patience`.
-    pub(crate) fn wait_patiently(&self, patience: Duration, still: impl FnOnce()) {
-        if !self.wait(Some(Instant::now() + patience)) {
+    pub(crate) fn wait_patiently(&self, patience: Duration, here: Here, still: impl FnOnce()) {
+        if !self.wait(Some(Instant::now() + patience), here) {
             still();
-            self.wait(None);
+            self.wait(None, here);
         }
     }
 }
@@ -169,10 +170,10 @@ mod tests {
         for _ in 0..2 {
             drain.begin();
             drain.finish(3, 1);
-            assert!(!drain.wait(Some(Instant::now())));
+            assert!(!drain.wait(Some(Instant::now()), Here::in_test()));
         }
         drop(hold);
-        assert!(drain.wait(Some(Instant::now())));
+        assert!(drain.wait(Some(Instant::now()), Here::in_test()));
         assert_eq!(drain.report(), DrainReport { sent: 6, lost: 2 });
     }
 }

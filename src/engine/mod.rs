@@ -48,7 +48,7 @@ pub(crate) use status::Status;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::options::Options;
-use crate::origin::Origin;
+use crate::origin::{Here, Origin};
 pub(crate) use crate::pipe::Key;
 use crate::pipe::{Duty, Pipe, SocketSide};
 use crate::stats::Telemetry;
@@ -297,7 +297,7 @@ impl Engine {
 
     /// Waits, a second at most, while more connects are queued than the I/O threads begin in some 20 ms. Not to be called
     /// with a lock held.
-    pub(crate) fn wait_for_turn(&self) {
+    pub(crate) fn wait_for_turn(&self, _: Here) {
         self.threads[0].queued_connects.wait_for_turn();
     }
 
@@ -324,7 +324,7 @@ impl Engine {
     }
 
     /// Stops the listener `key` from taking connections, or lets it again. On return it is so.
-    pub(crate) fn accept(&self, key: Key, accept: bool) {
+    pub(crate) fn accept(&self, key: Key, accept: bool, _: Here) {
         let (done, is_done) = crossbeam_channel::bounded(1);
         self.thread_for(key)
             .send(Request::Accept { key, accept, done });
@@ -333,7 +333,7 @@ impl Engine {
     }
 
     /// Ends the listener `key`, and leaves the connections that it has accepted. On return the address is free.
-    pub(crate) fn stop_listening(&self, key: Key) {
+    pub(crate) fn stop_listening(&self, key: Key, _: Here) {
         let (done, is_done) = crossbeam_channel::bounded(1);
         self.thread_for(key)
             .send(Request::StopListening { key, done });
@@ -342,7 +342,7 @@ impl Engine {
     }
 
     /// Ends the listener `key` and the connections it accepted. On return the address is free.
-    pub(crate) fn close_listener(&self, key: Key, closing: &Closing) {
+    pub(crate) fn close_listener(&self, key: Key, closing: &Closing, _: Here) {
         let _hold = Drain::hold(&closing.drains);
         let close = |closed| {
             closing.drains.iter().for_each(|drain| drain.begin());

@@ -7,8 +7,8 @@ use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, PipeId, 
 
 use crate::socket::{Core, SendFailure, Table, Wait};
 
-/// So many messages of many are sent before the socket asks in which process it is.
-const MOST_IN_A_VISIT: usize = 256;
+/// The most messages that are sent in one visit to the pattern.
+const MOST_IN_A_VISIT: u32 = 256;
 
 impl Core {
     /// Sends all of `messages`, a good many of them in one visit to the pattern.
@@ -25,27 +25,31 @@ impl Core {
         };
         let mut next = Next::new(first);
         let mut sent = 0;
-        // True if `next` is one more.
+        // How many messages went, and whether `next` is one more.
         let mut put = |pattern: &mut Pattern, table: &mut Table, next: &mut Next<_>| {
-            for _ in 0..MOST_IN_A_VISIT {
+            let mut visited = 0;
+            loop {
                 pattern.offer(next, table)?;
                 sent += 1;
+                visited += 1;
                 let Some(given) = messages.next() else {
-                    return Ok(false);
+                    return Ok((visited, false));
                 };
                 next.set(given);
-                if table.has_news() {
-                    break;
+                if visited == MOST_IN_A_VISIT || table.has_news() {
+                    return Ok((visited, true));
                 }
             }
-            Ok(true)
         };
         loop {
             let outcome;
             (state, outcome) = self.send_locked(state, Wait::Configured, &mut next, &mut put);
             match outcome {
-                Ok(true) => {}
-                Ok(false) => return Ok(sent),
+                Ok((visited, true)) => state.sent_more(visited - 1),
+                Ok((visited, false)) => {
+                    state.sent_more(visited - 1);
+                    return Ok(sent);
+                }
                 Err(why) => return Err(why.of(next.into_message())),
             }
         }

@@ -160,8 +160,10 @@ impl Request {
                     other => other.offer(message, table).map(|_| ()),
                 },
             );
-        if outcome.is_err() {
-            self.core.lock().table.answered(path.pipe());
+        if outcome.is_err()
+            && let Ok(mut state) = self.core.enter()
+        {
+            state.table.answered(path.pipe());
         }
         self.core.settle();
         Ok(outcome.map_err(|why| why.of(message))?)

@@ -16,11 +16,17 @@ use highwater_patterns::PipeId;
 use super::idle_check::IdleCheck;
 use super::wait::Deadline;
 use super::{Core, Locked, State, leader};
+use crate::origin::Here;
 use crate::pipe::{Duty, Wire};
 
 impl Core {
     /// Borrows the links, or waits on them if they are here already, then reads those that have something.
-    pub(super) fn lead<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
+    pub(super) fn lead<'a>(
+        &'a self,
+        mut state: Locked<'a>,
+        deadline: Deadline,
+        here: Here,
+    ) -> Locked<'a> {
         let borrowed = state.table.borrow_readers();
         if !borrowed.is_empty() {
             // What the I/O thread had read comes first.
@@ -50,7 +56,7 @@ impl Core {
             wire.duty(Duty::Lent);
         }
 
-        let mut state = self.lock();
+        let mut state = self.lock(here);
         state.leading = false;
         let now = Instant::now();
         state.lookout.learn(look, now);

@@ -17,15 +17,17 @@ use crate::transport::{ListenOptions, Listener, Stream, StreamOptions};
 impl Core {
     /// Listens on a socket that listens already; its address.
     pub(crate) fn bind_fd(&self, listener: OwnedFd) -> Result<Endpoint, BindError> {
-        let options = self.open_options::<BindError>()?;
+        let here = self.here()?;
+        let options = self.open_options::<BindError>(here)?;
         let listener = Listener::from_fd(listener, &ListenOptions::from(&options))
             .map_err(BindError::Descriptor)?;
-        self.accept_from(listener, options)
+        self.accept_from(listener, options, here)
     }
 
     /// Uses a connection that is there already; the endpoint by which it is known.
     pub(crate) fn connect_fd(&self, stream: OwnedFd) -> Result<Endpoint, ConnectError> {
-        let mut options = self.open_options::<ConnectError>()?;
+        let here = self.here()?;
+        let mut options = self.open_options::<ConnectError>(here)?;
         let endpoint = Endpoint::from_descriptor(stream.as_raw_fd().unsigned_abs());
         let stream = Stream::from_fd(stream, &StreamOptions::from(&options))
             .map_err(ConnectError::Descriptor)?;
@@ -33,7 +35,7 @@ impl Core {
         options.socks_proxy = None;
         // One of the same number has been closed, or the system would not have given the number again.
         let _ = self.disconnect(&endpoint);
-        self.keep_connected(&endpoint, options, None, Some(stream))?;
+        self.keep_connected(&endpoint, options, None, Some(stream), here)?;
         Ok(endpoint)
     }
 
@@ -43,7 +45,8 @@ impl Core {
         endpoint: &Endpoint,
         accept: bool,
     ) -> Result<(), EndpointError> {
-        let state = self.enter()?;
+        let here = self.here()?;
+        let state = self.lock(here);
         if state.ended == Some(Ended::Closed) {
             return Err(EndpointError::Closed);
         }
@@ -52,11 +55,13 @@ impl Core {
             .bound_key(endpoint)
             .ok_or_else(|| EndpointError::NotFound(endpoint.clone()))?;
         drop(state);
-        match (key, self.hub.engine()) {
-            (Some(key), Ok(engine)) => engine.accept(key, accept),
+        match (key, self.hub.engine(here)) {
+            (Some(key), Ok(engine)) => engine.accept(key, accept, here),
             _ => {
                 let side: Weak<dyn SocketSide> = self.this.clone();
-                self.hub.names().set_accepting(endpoint, &side, accept);
+                self.hub
+                    .names()
+                    .set_accepting(endpoint, &side, accept, here);
             }
         }
         Ok(())

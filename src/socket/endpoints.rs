@@ -15,6 +15,7 @@ use crate::engine::{Closing, Drain, DrainReport, EndpointConfig, Key, Status};
 use crate::error::{BindError, ConnectError, EndpointError, LinkError, OptionError};
 use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
+use crate::origin::Here;
 use crate::peer::PeerInfo;
 use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide};
 use crate::transport::{self, ListenFailure, ListenOptions, Listener, Stream};
@@ -83,9 +84,10 @@ impl Endpoints {
 impl Core {
     /// Listens on `endpoint`; the endpoint as it came out, with its real port or path.
     pub(crate) fn bind(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
-        let options = self.open_options::<BindError>()?;
+        let here = self.here()?;
+        let options = self.open_options::<BindError>(here)?;
         if endpoint.transport() == Transport::Inproc {
-            return self.bind_inproc(endpoint, options);
+            return self.bind_inproc(endpoint, options, here);
         }
         let listen_options = ListenOptions::from(&options);
         let listener =
@@ -99,7 +101,7 @@ impl Core {
                     },
                 }
             })?;
-        self.accept_from(listener, options)
+        self.accept_from(listener, options, here)
     }
 
     /// Has an I/O thread accept what comes to `listener`; its endpoint as it came out.
@@ -107,15 +109,16 @@ impl Core {
         &self,
         listener: Listener,
         options: Options,
+        here: Here,
     ) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint().clone();
-        let engine = self.hub.engine().map_err(|source| BindError::Io {
+        let engine = self.hub.engine(here).map_err(|source| BindError::Io {
             endpoint: endpoint.clone(),
             source,
         })?;
         let config = self.config(endpoint.clone(), options);
         // Under the lock: what comes through an endpoint that is not in the list is turned away.
-        let mut state = self.lock();
+        let mut state = self.lock(here);
         if !state.is_open() {
             return Err(BindError::Closed);
         }
@@ -127,15 +130,21 @@ impl Core {
         Ok(endpoint)
     }
 
-    fn bind_inproc(&self, name: &Endpoint, options: Options) -> Result<Endpoint, BindError> {
+    fn bind_inproc(
+        &self,
+        name: &Endpoint,
+        options: Options,
+        here: Here,
+    ) -> Result<Endpoint, BindError> {
         // What waits for this name is joined before it is in our list; so is what connects to a listener.
-        if !self.hub.names().bind(name, self.applicant(options)) {
+        let applicant = self.applicant(options);
+        if !self.hub.names().bind(name, applicant, here) {
             return Err(BindError::Io {
                 endpoint: name.clone(),
                 source: std::io::ErrorKind::AddrInUse.into(),
             });
         }
-        let mut state = self.lock();
+        let mut state = self.lock(here);
         state.endpoints.bound.push(Bound {
             endpoint: name.clone(),
             key: None,
@@ -166,12 +175,13 @@ impl Core {
         endpoint: &Endpoint,
         assigned_id: Option<RoutingId>,
     ) -> Result<(), ConnectError> {
-        let options = self.open_options::<ConnectError>()?;
+        let here = self.here()?;
+        let options = self.open_options::<ConnectError>(here)?;
         endpoint.check_connect()?;
         if endpoint.transport() == Transport::Inproc {
-            return self.connect_inproc(endpoint, options, assigned_id);
+            return self.connect_inproc(endpoint, options, assigned_id, here);
         }
-        self.keep_connected(endpoint, options, assigned_id, None)
+        self.keep_connected(endpoint, options, assigned_id, None, here)
     }
 
     /// Keeps a connection over a wire: by `stream` for as long as that lasts, if it is there already.
@@ -181,13 +191,14 @@ impl Core {
         options: Options,
         assigned_id: Option<RoutingId>,
         stream: Option<Stream>,
+        here: Here,
     ) -> Result<(), ConnectError> {
-        let engine = self.hub.engine().map_err(|source| ConnectError::Io {
+        let engine = self.hub.engine(here).map_err(|source| ConnectError::Io {
             endpoint: endpoint.clone(),
             source,
         })?;
-        engine.wait_for_turn();
-        let mut state = self.lock();
+        engine.wait_for_turn(here);
+        let mut state = self.lock(here);
         if state.endpoints.connected_to(endpoint).is_some() && self.connects_once() {
             return Ok(());
         }
@@ -222,18 +233,19 @@ impl Core {
         name: &Endpoint,
         options: Options,
         assigned_id: Option<RoutingId>,
+        here: Here,
     ) -> Result<(), ConnectError> {
-        let mut state = self.lock();
+        let mut state = self.lock(here);
         if state.endpoints.connected_to(name).is_some() && self.connects_once() {
             return Ok(());
         }
         let pipe = self.next_pipe_id();
-        let here = Party {
+        let party = Party {
             side: self.this.clone(),
             pipe,
         };
         let outgoing = Arc::new(Lane::new(
-            here,
+            party,
             options.send_high_water_mark,
             options.conflate,
         ));
@@ -253,7 +265,7 @@ impl Core {
         });
         self.hub
             .names()
-            .connect(name, pipe, self.applicant(options), outgoing);
+            .connect(name, pipe, self.applicant(options), outgoing, here);
         Ok(())
     }
 
@@ -276,7 +288,8 @@ impl Core {
 
     /// Stops listening on `endpoint` and ends the connections that came through it. On return the address is free.
     pub(crate) fn unbind(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        let mut state = self.enter()?;
+        let here = self.here()?;
+        let mut state = self.lock(here);
         let bound = &mut state.endpoints.bound;
         let ended: Vec<Bound> = bound
             .extract_if(.., |known| known.endpoint == *endpoint)
@@ -286,8 +299,8 @@ impl Core {
         }
         if ended.iter().any(|bound| bound.key.is_none()) {
             drop(state);
-            self.free_name(endpoint);
-            state = self.lock();
+            self.free_name(endpoint, here);
+            state = self.lock(here);
         }
         for bound in &ended {
             let pipes = match bound.key {
@@ -302,14 +315,15 @@ impl Core {
         let closing = self.closing(state.options.linger, &[]);
         drop(state);
         for bound in ended {
-            self.close_bound(bound.key, &closing);
+            self.close_bound(bound.key, &closing, here);
         }
         Ok(())
     }
 
     /// Gives up the connection to `endpoint`. Unsent messages linger; received ones that were not read are lost.
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        let mut state = self.enter()?;
+        let here = self.here()?;
+        let mut state = self.lock(here);
         let Some(index) = state
             .endpoints
             .connected
@@ -330,7 +344,7 @@ impl Core {
         state.table.tell_losses(Some(endpoint));
         let closing = self.closing(state.options.linger, &[]);
         drop(state);
-        self.close_connected(endpoint, key, pipe, &closing);
+        self.close_connected(endpoint, key, pipe, &closing, here);
         Ok(())
     }
 
@@ -349,10 +363,11 @@ impl Core {
     /// it, and will never be done.
     pub(crate) fn close(&self, linger: Option<Linger>) -> Arc<Drain> {
         let drain = Arc::new(Drain::default());
-        let Ok(mut state) = self.enter() else {
+        let Ok(here) = self.here() else {
             std::mem::forget(self.this.upgrade());
             return drain;
         };
+        let mut state = self.lock(here);
         // Or whoever waits for them could find them done between the ends of two endpoints.
         let _hold = Drain::hold(&self.with_lingering(&[Arc::clone(&drain)]));
         if state.ended != Some(Ended::Closed) {
@@ -362,9 +377,9 @@ impl Core {
         let endpoints = std::mem::take(&mut state.endpoints);
         drop(state);
         for name in endpoints.bound.iter().filter(|bound| bound.key.is_none()) {
-            self.free_name(&name.endpoint);
+            self.free_name(&name.endpoint, here);
         }
-        let mut state = self.lock();
+        let mut state = self.lock(here);
         let before = state.table.unsent_within();
         for pipe in state.table.ids() {
             self.let_go(&mut state, pipe);
@@ -380,7 +395,7 @@ impl Core {
         let closing = self.closing(linger, &[Arc::clone(&drain)]);
         drop(state);
         for bound in endpoints.bound {
-            self.close_bound(bound.key, &closing);
+            self.close_bound(bound.key, &closing, here);
         }
         for Connected {
             endpoint,
@@ -389,7 +404,7 @@ impl Core {
             ..
         } in endpoints.connected
         {
-            self.close_connected(&endpoint, key, pipe, &closing);
+            self.close_connected(&endpoint, key, pipe, &closing, here);
         }
         drain
     }
@@ -397,7 +412,9 @@ impl Core {
     /// Closes the socket and waits until every message is sent or given up.
     pub(crate) fn close_and_drain(&self, linger: Linger) -> DrainReport {
         let drain = self.close(Some(linger));
-        drain.wait(None);
+        if let Ok(here) = self.here() {
+            drain.wait(None, here);
+        }
         drain.report()
     }
 
@@ -413,15 +430,15 @@ impl Core {
 
     /// Frees a name within the process. Goes before the pipes are let go: whoever is joined after that is turned away
     /// by [`Names`](crate::inproc::Names), whoever was joined before is among the pipes when the lock is taken again.
-    pub(super) fn free_name(&self, name: &Endpoint) {
+    pub(super) fn free_name(&self, name: &Endpoint, here: Here) {
         let side: Weak<dyn SocketSide> = self.this.clone();
-        self.hub.names().unbind(name, &side);
+        self.hub.names().unbind(name, &side, here);
     }
 
     /// Ends a listener; a name within the process is free already.
-    pub(super) fn close_bound(&self, key: Option<Key>, closing: &Closing) {
-        if let (Some(key), Ok(engine)) = (key, self.hub.engine()) {
-            engine.close_listener(key, closing);
+    pub(super) fn close_bound(&self, key: Option<Key>, closing: &Closing, here: Here) {
+        if let (Some(key), Ok(engine)) = (key, self.hub.engine(here)) {
+            engine.close_listener(key, closing, here);
         }
     }
 
@@ -431,13 +448,14 @@ impl Core {
         key: Option<Key>,
         pipe: Option<PipeId>,
         closing: &Closing,
+        here: Here,
     ) {
-        match (key, self.hub.engine()) {
+        match (key, self.hub.engine(here)) {
             (Some(key), Ok(engine)) => engine.close_session(key, closing),
             _ => {
                 if let Some(pipe) = pipe {
                     let side: Weak<dyn SocketSide> = self.this.clone();
-                    self.hub.names().disconnect(endpoint, &side, pipe);
+                    self.hub.names().disconnect(endpoint, &side, pipe, here);
                 }
             }
         }
@@ -459,11 +477,11 @@ impl Core {
     }
 
     /// The options for a new endpoint, if the socket takes any, and no builder was given a value in vain.
-    pub(super) fn open_options<E>(&self) -> Result<Options, E>
+    pub(super) fn open_options<E>(&self, here: Here) -> Result<Options, E>
     where
         E: From<Ended> + From<OptionError>,
     {
-        let state = self.enter()?;
+        let state = self.lock(here);
         match state.ended {
             Some(ended) => return Err(ended.into()),
             None if state.is_open() => {}

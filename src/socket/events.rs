@@ -167,11 +167,12 @@ impl Core {
 
     /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read.
     pub(super) fn sweep(&self, state: &mut State) {
-        if state.table.has_ending() && self.is_here() {
-            for pipe in state.table.ended() {
-                if state.pattern.looked_at() != Some(pipe) {
-                    self.forget(state, pipe);
-                }
+        if !state.table.has_ending() && state.retiring.is_none() || !self.is_here() {
+            return;
+        }
+        for pipe in state.table.ended() {
+            if state.pattern.looked_at() != Some(pipe) {
+                self.forget(state, pipe);
             }
         }
         if state.retiring.is_some() {

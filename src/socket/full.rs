@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::spin::YIELDS;
 use super::wait::{Deadline, Unsent, Wait};
 use super::{Core, Locked, State};
+use crate::origin::Here;
 use crate::pipe::{PipeEvent, Wire};
 use crate::wake::timespec;
 
@@ -80,11 +81,15 @@ impl Core {
         wait: Wait,
         waiting: &mut Option<WaitForRoom>,
     ) -> (Locked<'a>, Result<(), Unsent>) {
-        if waiting.is_none() && !self.is_here() {
+        let here = match waiting {
+            Some(waiting) => Some(waiting.here),
+            None => self.origin().ask(),
+        };
+        let Some(here) = here else {
             let ended = self.forked(&mut state);
             return (state, Err(ended));
-        }
-        let waiting = waiting.get_or_insert_with(|| WaitForRoom::begin(&mut state, wait));
+        };
+        let waiting = waiting.get_or_insert_with(|| WaitForRoom::begin(&mut state, wait, here));
         self.mute(&mut state);
         if waiting.deadline.has_passed() {
             return (state, Err(Unsent::Refused(Refusal::Full)));
@@ -99,7 +104,7 @@ impl Core {
             state = state.unlocked(std::thread::yield_now);
         } else {
             let listener = self.writable.listen();
-            state = state.unlocked(|| waiting.deadline.sleep(listener));
+            state = state.unlocked(|| waiting.deadline.sleep(listener, here));
         }
         // Another may have been told meanwhile.
         state.table.tell();
@@ -119,6 +124,8 @@ impl Core {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WaitForRoom {
     deadline: Deadline,
+    /// What it has asked first.
+    here: Here,
     /// The kernel has taken something whenever it was waited for.
     patient: bool,
     /// Turns left to give away before it sleeps.
@@ -126,12 +133,13 @@ pub(super) struct WaitForRoom {
 }
 
 impl WaitForRoom {
-    fn begin(state: &mut State, wait: Wait) -> Self {
+    fn begin(state: &mut State, wait: Wait, here: Here) -> Self {
         let deadline = Deadline::new(wait, state.options.send_timeout);
         state.table.set_senders_wait(!deadline.has_passed());
         let within = state.table.has_lanes();
         Self {
             deadline,
+            here,
             patient: true,
             yields: if within { YIELDS } else { 0 },
         }

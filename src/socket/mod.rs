@@ -48,7 +48,7 @@ use crate::engine::Seats;
 use crate::error::{OptionError, WaitError};
 use crate::monitor::EventKind;
 use crate::options::{self, Options};
-use crate::origin::Origin;
+use crate::origin::{Here, Origin};
 use crate::peer::PeerInfo;
 use crate::pipe::{Lending, PipeEvent};
 use crate::stats::{Stats, Telemetry};
@@ -102,7 +102,7 @@ pub(crate) struct State {
     spin: Spin,
     /// When a receiver that is busy with some peers checks the others.
     idle_check: IdleCheck,
-    /// So many sends ago one has asked in which process it is.
+    /// So many messages were sent since a send has asked in which process it is.
     sends_unasked: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
     ended: Option<Ended>,
@@ -116,6 +116,11 @@ impl State {
     /// Whether the socket is of no more use, and why.
     pub(crate) fn ended(&self) -> Option<Ended> {
         self.ended
+    }
+
+    /// So many messages were sent in one visit beside the one that counts itself.
+    pub(crate) fn sent_more(&mut self, messages: u32) {
+        self.sends_unasked += messages;
     }
 
     /// Whether it takes new endpoints.
@@ -185,19 +190,15 @@ impl Core {
     /// The lock, with every event applied that had come before and nothing in the hands of a sender; for a call that knows
     /// its process.
     #[inline]
-    pub(crate) fn lock(&self) -> Locked<'_> {
-        let mut state = self.room.lock(self);
+    pub(crate) fn lock(&self, here: Here) -> Locked<'_> {
+        let mut state = self.room.lock(self, here);
         state.table.settle();
         state
     }
 
     /// The lock, for a call that is no matter of nanoseconds: not in a forked child.
     pub(crate) fn enter(&self) -> Result<Locked<'_>, Ended> {
-        if self.is_here() {
-            Ok(self.lock())
-        } else {
-            Err(Ended::Forked)
-        }
+        Ok(self.lock(self.here()?))
     }
 
     /// The lock for a send or a receive, without asking for the process: in a forked child an error only if the parent held
@@ -207,7 +208,12 @@ impl Core {
         self.room.lock_here(self).ok_or(Ended::Forked)
     }
 
-    /// Whether this process has made the socket, and is no child that has forked since. A system call.
+    /// Asks whether this process has made the socket, and is no child that has forked since. A system call.
+    pub(crate) fn here(&self) -> Result<Here, Ended> {
+        self.origin().ask().ok_or(Ended::Forked)
+    }
+
+    /// As [`here`](Self::here), where nobody waits for the process's threads.
     pub(crate) fn is_here(&self) -> bool {
         self.origin().is_here()
     }
@@ -229,8 +235,8 @@ impl Core {
     }
 
     /// The context is being shut down.
-    pub(crate) fn terminate(&self) {
-        let mut state = self.lock();
+    pub(crate) fn terminate(&self, here: Here) {
+        let mut state = self.lock(here);
         self.end(&mut state, Ended::Terminated);
     }
 

@@ -22,6 +22,7 @@ use super::{Core, Ended, State};
 use crate::endpoint::Endpoint;
 use crate::engine::{Closing, Drain, Hold, RetireReport};
 use crate::error::EndpointError;
+use crate::origin::Origin;
 use crate::pipe::SocketSide;
 
 /// A socket that retires: how its connections come to their end.
@@ -30,24 +31,33 @@ use crate::pipe::SocketSide;
 #[derive(Debug, Clone)]
 pub struct Retirement {
     drain: Arc<Drain>,
+    origin: Origin,
 }
 
 impl Retirement {
-    /// Whether every connection has ended. The last messages may still wait to be received.
+    /// Whether every connection has ended. The last messages may still wait to be received. True in a forked child.
     pub fn is_over(&self) -> bool {
-        self.drain.is_done()
+        !self.origin.is_here() || self.drain.is_done()
     }
 
     /// Waits at most `timeout` until every connection has ended; false if the time was over first.
     ///
-    /// A receiving socket has to be received from meanwhile: at its high-water mark it does not read its peers.
+    /// A receiving socket has to be received from meanwhile: at its high-water mark it does not read its peers. True at
+    /// once in a forked child.
     pub fn wait(&self, timeout: Duration) -> bool {
-        self.drain.wait(Instant::now().checked_add(timeout))
+        let until = Instant::now().checked_add(timeout);
+        self.origin
+            .ask()
+            .is_none_or(|here| self.drain.wait(until, here))
     }
 
-    /// What has become of connections and messages so far.
+    /// What has become of connections and messages so far. In a forked child all is zero.
     pub fn report(&self) -> RetireReport {
-        self.drain.retire_report()
+        if self.origin.is_here() {
+            self.drain.retire_report()
+        } else {
+            RetireReport::default()
+        }
     }
 }
 
@@ -62,7 +72,8 @@ pub(super) struct Retiring {
 impl Core {
     /// Ends the listener on `endpoint` and leaves the connections that came through it.
     pub(crate) fn stop_accepting(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        let mut state = self.lock();
+        let here = self.here()?;
+        let mut state = self.lock(here);
         if state.ended == Some(Ended::Closed) {
             return Err(EndpointError::Closed);
         }
@@ -73,25 +84,30 @@ impl Core {
         bound.listens = false;
         let key = bound.key;
         drop(state);
-        match (key, self.hub.engine()) {
-            (Some(key), Ok(engine)) => engine.stop_listening(key),
-            _ => self.free_name(endpoint),
+        match (key, self.hub.engine(here)) {
+            (Some(key), Ok(engine)) => engine.stop_listening(key, here),
+            _ => self.free_name(endpoint, here),
         }
         Ok(())
     }
 
-    /// Begins to retire; at most for `within`, connections are given time to end in good order.
+    /// Begins to retire; at most for `within`, connections are given time to end in good order. Does nothing in a forked
+    /// child.
     pub(crate) fn retire(&self, within: Duration) -> Retirement {
+        let origin = self.origin();
         let side: Weak<dyn SocketSide> = self.this.clone();
         let drain = Arc::new(Drain::telling(side));
+        let Ok(here) = self.here() else {
+            return Retirement { drain, origin };
+        };
         self.retires.store(true, Ordering::Relaxed);
-        let mut state = self.lock();
+        let mut state = self.lock(here);
         if let Some(retiring) = &state.retiring {
             let drain = Arc::clone(&retiring.drain);
-            return Retirement { drain };
+            return Retirement { drain, origin };
         }
         if state.ended.is_some() {
-            return Retirement { drain };
+            return Retirement { drain, origin };
         }
         let drains = self.with_lingering(&[Arc::clone(&drain)]);
         let hold = Drain::hold(&drains);
@@ -107,9 +123,9 @@ impl Core {
             .map(|bound| bound.endpoint.clone())
             .collect();
         drop(state);
-        names.iter().for_each(|name| self.free_name(name));
+        names.iter().for_each(|name| self.free_name(name, here));
 
-        let mut state = self.lock();
+        let mut state = self.lock(here);
         let closing = Closing {
             deadline: Instant::now().checked_add(within),
             drains,
@@ -133,12 +149,12 @@ impl Core {
         self.go_on_retiring(&mut state);
         drop(state);
         for key in bound {
-            self.close_bound(key, &closing);
+            self.close_bound(key, &closing, here);
         }
         for (endpoint, key, pipe) in connected {
-            self.close_connected(&endpoint, key, pipe, &closing);
+            self.close_connected(&endpoint, key, pipe, &closing, here);
             // Within the process, one whose name was never bound has nobody who could let go of it.
-            let mut state = self.lock();
+            let mut state = self.lock(here);
             if let (None, Some(pipe)) = (key, pipe)
                 && state.table.is_waiting(pipe)
             {
@@ -147,15 +163,16 @@ impl Core {
             }
         }
         drop(hold);
-        Retirement { drain }
+        Retirement { drain, origin }
     }
 
     /// Something was settled for which a socket that retires may have waited.
     #[inline]
     pub(crate) fn settle(&self) {
         // It is set before the lock is taken under which it is first asked what is to be waited for.
-        if self.retires.load(Ordering::Relaxed) {
-            let mut state = self.lock();
+        if self.retires.load(Ordering::Relaxed)
+            && let Ok(mut state) = self.enter()
+        {
             self.sweep(&mut state);
         }
     }

@@ -5,6 +5,7 @@ use highwater_patterns::{PipeId, Pipes};
 use super::*;
 use crate::error::LinkError;
 use crate::facade::AsSocket;
+use crate::origin::Here;
 use crate::pipe::{Duty, Wire};
 use crate::{Context, Pull, Push};
 
@@ -40,7 +41,7 @@ impl Ends {
         pull.wait_for_peers(1, PATIENCE).expect("connected");
         push.wait_for_peers(1, PATIENCE).expect("connected");
         let core = pull.as_socket().into_core();
-        let mut state = core.lock();
+        let mut state = core.lock(Here::in_test());
         state.table.borrow_readers();
         let (_, wire) = state.table.lent().next().expect("a live connection");
         let wire = Arc::clone(wire);
@@ -85,7 +86,7 @@ impl Ends {
 #[test]
 fn what_a_lent_reader_holds_comes_before_what_the_next_connection_brings() {
     let ends = Ends::new(1000);
-    let mut state = ends.core.lock();
+    let mut state = ends.core.lock(Here::in_test());
     let borrowed = state.table.borrow_readers();
     let [pipe] = *borrowed else {
         panic!("one reader was there to be lent: {borrowed:?}");
@@ -112,7 +113,7 @@ fn a_connection_made_while_reading_was_paused_is_read_once_there_is_room() {
     wait_until("it is at its mark", || {
         ends.pull.stats().queued_to_receive == 1
     });
-    let mut state = ends.core.lock();
+    let mut state = ends.core.lock(Here::in_test());
     ends.send_over_the_next_connection(&state, "2");
     let pipe: PipeId = state.table.ids()[0];
     // The socket makes room while it still knows of the old connection alone.

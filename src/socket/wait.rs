@@ -15,10 +15,12 @@ use super::full::WaitForRoom;
 use super::spin;
 use super::{Core, Ended, Locked, State, Table, left};
 use crate::error::WaitError;
+use crate::origin::Here;
 use crate::pipe::Lane;
 
-/// After so many sends one asks whether it is in a forked child, in case that all of them have only been gathered.
-const ASK_EVERY: u32 = 1024;
+/// After so many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
+/// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
+const ASK_EVERY: u32 = 512;
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -117,8 +119,8 @@ impl Deadline {
         })
     }
 
-    /// Sleeps until `listener` is notified or the deadline passes.
-    pub(super) fn sleep(self, listener: EventListener) {
+    /// Sleeps until `listener` is notified or the deadline passes; only where those who notify it exist.
+    pub(super) fn sleep(self, listener: EventListener, _: Here) {
         match self {
             Self::At(at) => drop(listener.wait_deadline(at)),
             Self::Never => listener.wait(),
@@ -135,8 +137,8 @@ struct WaitForInput {
     has_waited: bool,
     /// It has looked out for what comes from within the process.
     has_spun: bool,
-    /// It has asked whether this is the socket's own process.
-    has_asked: bool,
+    /// Once it has asked whether this is the socket's own process.
+    here: Option<Here>,
 }
 
 impl WaitForInput {
@@ -146,7 +148,7 @@ impl WaitForInput {
             deadline: Deadline::new(wait, state.options.receive_timeout),
             has_waited: false,
             has_spun: false,
-            has_asked: false,
+            here: None,
         }
     }
 }
@@ -194,7 +196,7 @@ impl Core {
             return (state, Err(Unsent::Ended(ended)));
         }
         state.sends_unasked += 1;
-        if state.sends_unasked == ASK_EVERY {
+        if state.sends_unasked >= ASK_EVERY {
             state.sends_unasked = 0;
             if !self.is_here() {
                 let ended = self.forked(&mut state);
@@ -247,7 +249,11 @@ impl Core {
                 let ended = self.forked(&mut state);
                 return (state, Err(ended));
             }
-            // A slow subscriber was turned out.
+            // A slow subscriber was turned out, which takes locks of the I/O thread's.
+            if !self.is_here() {
+                let ended = self.forked(&mut state);
+                return (state, Err(ended));
+            }
             self.settle_closed(&mut state);
         }
         if state.table.take_heavy() && !matches!(wait, Wait::No) {
@@ -321,11 +327,11 @@ impl Core {
         self.give_back_readers(&mut state);
         let within = state.table.has_lanes();
         // Not before looking out for what comes from within the process, which is there sooner than the answer.
-        if !waiting.has_asked
+        if waiting.here.is_none()
             && (waiting.has_spun || !within || matches!(deadline, Deadline::Passed))
         {
-            waiting.has_asked = true;
-            if !self.is_here() {
+            waiting.here = self.origin().ask();
+            if waiting.here.is_none() {
                 state.ended = Some(Ended::Forked);
                 return Err(RecvFailure::Ended(Ended::Forked));
             }
@@ -345,19 +351,20 @@ impl Core {
         } else if !state.leading
             && state.polls == 0
             && state.table.is_lendable()
+            && let Some(here) = waiting.here
             && self.leader.prepare()
         {
-            state = self.lead(state, deadline);
+            state = self.lead(state, deadline, here);
         } else if within && !waiting.has_spun {
             waiting.has_spun = true;
             state = self.spin(state);
-        } else {
+        } else if let Some(here) = waiting.here {
             let listener = self.readable.listen();
             let news = state.table.listen_within();
             if news.is_empty() {
                 drop(state);
-                deadline.sleep(listener);
-                state = self.lock();
+                deadline.sleep(listener, here);
+                state = self.lock(here);
             } else {
                 self.readable_within(&mut state, &news);
             }
@@ -400,9 +407,11 @@ impl Core {
             .lanes()
             .map(|(_, lane)| Arc::clone(lane))
             .collect();
-        drop(state);
-        let found = spin::look_out(turns, || lanes.iter().any(|lane| lane.is_ready()));
-        let mut state = self.lock();
+        let mut found = false;
+        let mut state = state.unlocked(|| {
+            found = spin::look_out(turns, || lanes.iter().any(|lane| lane.is_ready()))
+        });
+        state.table.settle();
         state.spin.learn(found);
         state
     }
@@ -415,7 +424,8 @@ impl Core {
     ) -> Result<(), WaitError> {
         let deadline = Deadline::after(Some(timeout));
         loop {
-            let mut state = self.enter()?;
+            let here = self.here()?;
+            let mut state = self.lock(here);
             if let Some(ended) = state.ended {
                 return Err(ended.into());
             }
@@ -427,7 +437,7 @@ impl Core {
             }
             let listener = self.changed.listen();
             drop(state);
-            deadline.sleep(listener);
+            deadline.sleep(listener, here);
         }
     }
 }

@@ -13,6 +13,7 @@ use event_listener::EventListener;
 use highwater_patterns::Refusal;
 
 use super::{Core, State};
+use crate::origin::Here;
 
 /// What to wait for at a socket or another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -58,8 +59,9 @@ pub(crate) struct Watch {
     /// While waiting, and not used up.
     listeners: Vec<EventListener>,
     ended: bool,
-    /// The socket was made by the process from which this one was forked.
-    foreign: bool,
+    /// `None` if the socket was made by the process from which this one was forked. A watch that was made before a fork is
+    /// not used after it: polls and proxies ask for their own process.
+    here: Option<Here>,
 }
 
 impl Watch {
@@ -70,7 +72,7 @@ impl Watch {
             waiting: false,
             listeners: Vec::new(),
             ended: false,
-            foreign: !core.is_here(),
+            here: core.origin().ask(),
         }
     }
 
@@ -91,15 +93,15 @@ impl Watch {
     /// What of the interest can be done now; an interest in nothing waits for the end of the socket. If nothing can be
     /// done, the waker given to [`arm`](Self::arm) will hear of it.
     pub(crate) fn look(&mut self) -> Interest {
-        if self.foreign {
+        let Some(here) = self.here else {
             self.ended = true;
             return self.interest;
-        }
+        };
         // A wake-up that led here is used up; dropped unused, it would wake the next watcher for nothing, and that one
         // this one, without end.
         self.arm(Waker::noop());
         self.rest();
-        let mut state = self.core.lock();
+        let mut state = self.core.lock(here);
         let mut found = Interest::default();
         if state.ended.is_none() {
             found = self.core.readiness(&mut state, self.interest);
@@ -147,8 +149,10 @@ impl Watch {
     /// Waits no more.
     pub(crate) fn rest(&mut self) {
         self.listeners.clear();
-        if std::mem::take(&mut self.waiting) {
-            self.core.lock().polls -= 1;
+        if std::mem::take(&mut self.waiting)
+            && let Some(here) = self.here
+        {
+            self.core.lock(here).polls -= 1;
         }
     }
 }

@@ -13,7 +13,8 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
-use super::{AtomicBool, Mutex, MutexGuard, Ordering, fence, fence_after_unlock};
+use super::{AtomicBool, Mutex, MutexGuard, Ordering, fence};
+use crate::origin::Here;
 
 /// Who owns a [`Room`].
 pub(crate) trait Combine {
@@ -52,9 +53,9 @@ impl<S, M> Room<S, M> {
         }
     }
 
-    /// The lock, with all mail applied that had been posted before.
+    /// The lock, with all mail applied that had been posted before; for a call that knows its process.
     #[inline]
-    pub(crate) fn lock<'a, C>(&'a self, owner: &'a C) -> Locked<'a, C>
+    pub(crate) fn lock<'a, C>(&'a self, owner: &'a C, _: Here) -> Locked<'a, C>
     where
         C: Combine<State = S, Mail = M>,
     {
@@ -177,12 +178,14 @@ impl<C: Combine> DerefMut for Locked<'_, C> {
 }
 
 impl<C: Combine> Locked<'_, C> {
-    /// Does `something` without the lock.
+    /// Does `something` without the lock. What a call has locked, it may wait for again in any process: no thread that
+    /// is missing in this one holds it.
     pub(crate) fn unlocked(self, something: impl FnOnce()) -> Self {
         let owner = self.late.owner;
         self.leave();
         something();
-        owner.room().lock(owner)
+        let room = owner.room();
+        room.locked(owner, room.state.lock())
     }
 
     /// Lets go, as dropping it does, in the midst of the caller's code: for calls of which each instruction counts.
@@ -214,7 +217,7 @@ impl<C: Combine> Drop for LateMail<'_, C> {
     #[inline]
     fn drop(&mut self) {
         // Pairs with the fence in `Room::post`.
-        fence_after_unlock();
+        fence(Ordering::SeqCst);
         if self.owner.room().pending.load(Ordering::Relaxed) {
             self.read();
         }

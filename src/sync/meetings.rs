@@ -1,11 +1,12 @@
-//! Posters and holders of a [`Room`](super::Room) on real processors, many times over: what `models` tries in every order under
-//! the rules of the language, where it is left to the processor to keep one.
+//! Posters and holders of a [`Room`](super::Room) on real processors, many times over: what `models` tries in every order that
+//! the rules of the language allow, tried with the locks of std and the fences of this processor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::{Combine, Room};
+use crate::origin::Here;
 
 /// How often they meet.
 const ROUNDS: u32 = 100_000;
@@ -53,7 +54,7 @@ fn what_is_posted_while_the_lock_is_let_go_is_applied_by_one_of_the_two() {
     let mut meetings = 0;
     for round in 1..=ROUNDS {
         meet(&arrived, &mut meetings);
-        let state = counter.0.lock(&*counter);
+        let state = counter.0.lock(&*counter, Here::in_test());
         // So that the end of this and the post come together, now in this order and now in that.
         (0..round % 100).for_each(|_| std::hint::spin_loop());
         state.leave();

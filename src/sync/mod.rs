@@ -32,20 +32,6 @@ use loom::sync::Mutex as Inner;
 #[cfg(not(highwater_model))]
 use std::sync::Mutex as Inner;
 
-/// What stands between letting go of a [`Mutex`] and looking at a flag that another thread sets before it tries that lock:
-/// one of the two sees the other, as with a full fence.
-///
-/// To let go of one of std's locks on Linux is an atomic read-modify-write, which says in the same step whether a thread sleeps
-/// on it; on x86 each of these is a full barrier already. So only the compiler is left to be held to the order, and a
-/// second barrier is saved in each `send` and `recv`. Elsewhere, and in the models, the fence stands.
-#[inline(always)]
-pub(crate) fn fence_after_unlock() {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(highwater_model)))]
-    std::sync::atomic::compiler_fence(Ordering::SeqCst);
-    #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(highwater_model))))]
-    fence(Ordering::SeqCst);
-}
-
 /// How often a thread looks whether a lock is free before it asks in which process it is, and its turns between.
 #[cfg(not(highwater_model))]
 const LOOKS: u32 = 4;

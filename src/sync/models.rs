@@ -7,6 +7,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use super::{Combine, Room};
+use crate::origin::Here;
 use crate::pipe::testing::{MemoryWire, push};
 use crate::pipe::{Draft, Duty, HighWater, Lending, Outgoing, Pace, Pumped, Reader, Wire};
 
@@ -34,7 +35,7 @@ fn mail_is_applied_though_nobody_locks_again() {
             let list = Arc::clone(&list);
             move || list.0.post(&*list, 1)
         });
-        drop(list.0.lock(&*list));
+        drop(list.0.lock(&*list, Here::in_test()));
         poster.join().expect("posted");
         assert_eq!(list.0.peek(|state| state.clone()), [1]);
     });
@@ -145,7 +146,7 @@ struct Sender {
 
 impl Sender {
     fn send(&self, text: &str) {
-        let mut state = self.room.lock(self);
+        let mut state = self.room.lock(self, Here::in_test());
         let (draft, pace) = &mut *state;
         assert!(draft.push(&Message::from(text), &self.pipe, pace));
     }

@@ -7,6 +7,17 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::PATIENCE;
 
+/// Asserts that a call is refused, and how.
+macro_rules! refused {
+    ($call:expr, $how:pat $(if $guard:expr)?) => {
+        match $call {
+            Err($how) $(if $guard)? => {}
+            other => panic!("{} gives {other:?}", stringify!($call)),
+        }
+    };
+}
+pub(crate) use refused;
+
 /// A forked child, seen by its parent; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Forked {

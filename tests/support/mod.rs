@@ -28,7 +28,7 @@ use highwater::{Event, EventKind};
 
 pub(crate) use chaos::{Chaos, ChaosProxy, seed};
 pub(crate) use children::{Child, play_child};
-pub(crate) use forks::{Forked, fork, leave};
+pub(crate) use forks::{Forked, fork, leave, refused};
 pub(crate) use network::{as_nobody, in_a_network_of_its_own, ip, put_in_place};
 pub(crate) use place::{Place, over_each_transport, over_every_transport};
 pub(crate) use python::{Python, pattern};
