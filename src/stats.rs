@@ -55,7 +55,7 @@ pub struct Stats {
 pub struct Dropped {
     /// Queued for a peer that went, or for a socket that closed before they were sent.
     pub unsent: u64,
-    /// Received, and not read before the socket or endpoint was closed.
+    /// Received, and not read before the socket or endpoint was closed; also requests that came to a REP that retired.
     pub unread: u64,
     /// Not queued for a subscriber at its high-water mark.
     pub slow_subscriber: u64,

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use highwater::{
     ConnectError, Context, Dealer, Endpoint, EndpointError, EventKind, Message, Pub, Pull, Push,
-    RecvError, Rep, ReplyError, Req, RetireReport, Router, RoutingId, Stats, Sub, Transport,
-    TryRecvError,
+    RecvError, Rep, Req, RetireReport, Router, RoutingId, Stats, Sub, Transport, TryRecvError,
 };
 use support::{
     Child, MOMENT, PATIENCE, Place, RawPeer, command, frame, joined, must_end, number,
@@ -618,28 +617,6 @@ fn a_socket_without_peers_retires_at_once(place: &Place) {
     let nowhere = Pull::new(&context);
     assert!(nowhere.retire(PATIENCE).wait(PATIENCE));
     assert_eq!(nowhere.recv_timeout(PATIENCE), Err(RecvError::Closed));
-}
-
-#[test]
-fn a_request_that_crosses_the_end_is_received_and_its_answer_refused() {
-    let rep = Rep::new(&Context::new());
-    let at = rep.bind("tcp://127.0.0.1:0").expect("bound");
-    let mut raw = RawPeer::connect_as("REQ", &at);
-    rep.wait_for_peers(1, PATIENCE).expect("connected");
-    let retirement = rep.retire(PATIENCE);
-    raw.read_to_end(&mut Vec::new())
-        .expect("an end, and no reset");
-    let mut request = frame(b"", true);
-    request.extend(frame(b"crossing", false));
-    assert!(raw.send(&request));
-    let request = rep.recv_timeout(PATIENCE).expect("asked");
-    assert_eq!(*request, "crossing");
-    assert_eq!(
-        request.reply("answer"),
-        Err(ReplyError::PeerGone("answer".into()))
-    );
-    drop(raw);
-    assert!(retirement.wait(PATIENCE));
 }
 
 /// What a PUB counts as sent, one or the other subscriber has.

@@ -96,6 +96,11 @@ impl Rep {
         (Some(connection) == path.connection).then(|| pipes.has_room(path.pipe))
     }
 
+    /// Requests that come on `pipe` from now on are not taken; those that were can be answered.
+    pub fn ignore(&mut self, pipe: PipeId) {
+        self.incoming.detach(pipe);
+    }
+
     /// The request that came along `path` will not be answered; that is counted.
     pub fn abandon(&mut self, path: ReturnPath, pipes: &mut impl Pipes) {
         pipes.dropped(Some(path.pipe), DropCause::Unanswered);

@@ -102,9 +102,12 @@ macro_rules! manages_endpoints {
             /// the [`Retirement`](crate::Retirement). A peer at whose messages nobody looks, since this socket is at its
             /// receive high-water mark, cannot be read to the end: go on receiving.
             ///
-            /// A connection of a REP ends when every request that has come on it is answered. For other sockets that talk
-            /// both ways, such as ROUTER, the way back closes first: answer before you retire. A request that crosses the
-            /// end of its connection is received, and its answer refused; the peer has to ask again.
+            /// A REP answers what it takes. Of each connection it takes the requests that have come by now, and ends it once
+            /// they are answered; later ones are not taken, but counted in [`Dropped::unread`](crate::Dropped::unread).
+            /// Whoever has asked learns of the end of the connection (`RequestError::PeerGone` at a REQ), may ask elsewhere,
+            /// and nobody has carried out the request here. For other sockets that talk both ways, such as ROUTER, this is
+            /// not so: their way back closes at once, while what peers had sent is still received. Answer before you retire;
+            /// what is received afterwards cannot be answered, and its peer has to ask again.
             ///
             /// With libzmq as the sender, one thing can be lost: what it has taken from its queue and its kernel has no room
             /// for, 8 KiB at the most for each connection, it drops when a connection ends. It is so only while this end does

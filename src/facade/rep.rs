@@ -84,6 +84,10 @@ impl Rep {
             Pattern::Rep(rules) => {
                 let (path, message) = rules.recv_request(table)?;
                 let peer = table.asked(path.pipe());
+                if table.has_taken_last(path.pipe()) {
+                    rules.ignore(path.pipe());
+                    table.deafen(path.pipe());
+                }
                 Some((path, message, peer))
             }
             _ => None,

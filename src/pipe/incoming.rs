@@ -179,6 +179,17 @@ impl Incoming {
         std::mem::take(&mut state.messages)
     }
 
+    /// Forgets what the socket has not taken: how many messages, and whether the I/O thread must be told to resume. The
+    /// socket will be told of the next delivery.
+    pub(crate) fn forget(&self) -> (usize, bool) {
+        let mut state = self.state.lock();
+        state.queue.clear();
+        state.bytes = 0;
+        state.hungry = true;
+        let resume = std::mem::take(&mut state.paused);
+        (std::mem::take(&mut state.messages), resume)
+    }
+
     /// Changes the high-water mark, at once; true if the I/O thread must be told to resume.
     pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
         let mut state = self.state.lock();
@@ -273,6 +284,16 @@ mod tests {
         pipe.take(Some(bytes));
         let spare = pipe.spare().expect("it was given back");
         assert!(spare.is_empty() && spare.capacity() >= 2);
+    }
+
+    #[test]
+    fn what_is_forgotten_makes_room_and_the_next_is_told() {
+        let pipe = incoming(2);
+        assert!(pipe.deliver(chunk(3)).pause);
+        assert_eq!(pipe.forget(), (3, true));
+        assert!(pipe.is_empty() && !pipe.is_paused());
+        assert!(pipe.deliver(chunk(1)).tell);
+        assert_eq!(pipe.forget(), (1, false));
     }
 
     #[test]

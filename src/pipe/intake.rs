@@ -69,18 +69,21 @@ impl Intake {
         self.wire = None;
     }
 
-    /// Puts what the lent reader holds whole behind what was delivered; an ERROR in it is shown to `on_error`.
-    fn keep_read(&mut self, mut on_error: impl FnMut(String)) {
+    /// Puts what the lent reader holds whole behind what was delivered; a PING, PONG or ERROR in it is shown.
+    fn keep_read(&mut self, mut on_command: impl FnMut(OwnedCommand)) {
         let Some(reader) = &mut self.lent else { return };
         loop {
-            let on_command = |command: Command<'_>| {
-                if let Command::Error(data) = command
-                    && let Some(reason) = zmtp::error_reason(data)
-                {
-                    on_error(reason);
+            let show = |command: Command<'_>| match command {
+                Command::Error(data) => {
+                    if let Some(reason) = zmtp::error_reason(data) {
+                        on_command(OwnedCommand::Error(reason));
+                    }
                 }
+                Command::Ping { ttl, context } => on_command(OwnedCommand::Ping { ttl, context }),
+                Command::Pong { context } => on_command(OwnedCommand::Pong { context }),
+                _ => {}
             };
-            let (rest, stop) = reader.cut(|| None, on_command);
+            let (rest, stop) = reader.cut(|| None, show);
             if let Some(rest) = rest {
                 self.pipe.incoming.deliver(rest);
             }
@@ -89,7 +92,7 @@ impl Intake {
                 return;
             }
             loop {
-                let Ok(Some(received)) = reader.next_received(|_| {}) else {
+                let Ok(Some(received)) = reader.next_received(&mut on_command) else {
                     return;
                 };
                 let whole = matches!(received, Received::Message(_));
@@ -291,7 +294,11 @@ impl Intake {
 
     fn fail(&mut self, cause: LinkError) {
         let mut told = None;
-        self.keep_read(|reason| told = Some(reason));
+        self.keep_read(|command| {
+            if let OwnedCommand::Error(reason) = command {
+                told = Some(reason);
+            }
+        });
         self.lent = None;
         if let Some(wire) = &self.wire {
             if let Some(reason) = told {
@@ -331,11 +338,46 @@ impl Intake {
         }
     }
 
+    /// How many messages have come and were not taken, those included that only the lent reader has.
+    pub(crate) fn count_waiting(&mut self) -> usize {
+        self.keep_and_answer();
+        self.behind = self.lent.is_some();
+        self.left_of_chunk() + self.pipe.incoming.queued()
+    }
+
+    /// Forgets what has come and was not taken, and leaves what comes to the I/O thread: how many messages that were.
+    pub(crate) fn ignore(&mut self) -> usize {
+        self.keep_and_answer();
+        let begun = self.left_of_chunk();
+        self.chunk = Vec::new();
+        self.at = 0;
+        let (queued, resume) = self.pipe.incoming.forget();
+        self.return_reader();
+        if resume && let Some(wire) = &self.wire {
+            wire.duty(Duty::Resume);
+        }
+        begun + queued
+    }
+
+    /// Puts what the lent reader holds behind what was delivered, of a connection that goes on.
+    fn keep_and_answer(&mut self) {
+        let mut commands = Vec::new();
+        self.keep_read(|command| commands.push(command));
+        commands
+            .into_iter()
+            .for_each(|command| self.answer(command));
+    }
+
+    /// Messages of the chunk that is being decoded.
+    fn left_of_chunk(&self) -> usize {
+        let rest = &self.chunk[self.at..];
+        self.decoder.survey(rest, usize::MAX, |_| {}).messages
+    }
+
     /// Gives up on what has come and was not read: how many messages that were.
     pub(crate) fn discard(&mut self) -> usize {
         self.keep_read(|_| {});
-        let rest = &self.chunk[self.at..];
-        let begun = self.decoder.survey(rest, usize::MAX, |_| {}).messages;
+        let begun = self.left_of_chunk();
         self.chunk = Vec::new();
         self.at = 0;
         self.return_reader();

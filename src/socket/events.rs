@@ -87,6 +87,7 @@ impl Core {
                     self.sweep(state);
                 }
             }
+            PipeEvent::Readable(pipe) if table.ignore_input(pipe) => {}
             PipeEvent::Readable(pipe) => {
                 pattern.readable(pipe, table);
                 self.changed.notify(usize::MAX);
@@ -200,7 +201,7 @@ impl Core {
     }
 
     /// Something can be read, or those who wait to read should look again.
-    fn wake_reader(&self, state: &State) {
+    pub(super) fn wake_reader(&self, state: &State) {
         self.readable.notify(1);
         if state.leading {
             self.leader.wake();

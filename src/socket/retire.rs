@@ -2,7 +2,8 @@
 //!
 //! Owns: how far a socket has retired.
 //! Always true: a pipe that retires takes no message any more, and is read until its peer has closed; the socket ends
-//! once the last pipe has been read to the end.
+//! once the last pipe has been read to the end. A socket that answers (REP) answers all that it takes: of each pipe what had
+//! come when it began to retire, after which the pipe retires.
 //! Must not know: who the successor is.
 //! Source: our own. libzmq's zmq_unbind ends connections with what is under way on them.
 //!
@@ -15,10 +16,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Afterlife, PipeId, SocketType};
+use highwater_patterns::{Afterlife, Pattern, PipeId, SocketType};
 
 use super::endpoints::Bound;
-use super::{Core, Ended, State};
+use super::{Core, Ended, State, Table};
 use crate::endpoint::Endpoint;
 use crate::engine::{Closing, Drain, Hold, RetireReport};
 use crate::error::EndpointError;
@@ -179,8 +180,15 @@ impl Core {
 
     /// While the socket retires: has each pipe retire that may, and ends the socket after the last.
     pub(super) fn go_on_retiring(&self, state: &mut State) {
-        for pipe in state.table.not_retired(self.kind == SocketType::Rep) {
-            self.retire_pipe(state, pipe);
+        let answers = self.kind == SocketType::Rep;
+        if answers {
+            self.take_last(state);
+        }
+        for pipe in state.table.not_retired(answers) {
+            // A request that a poll has looked at is still to be received.
+            if !answers || state.pattern.looked_at() != Some(pipe) {
+                self.retire_pipe(state, pipe);
+            }
         }
         let Some(retiring) = &mut state.retiring else {
             return;
@@ -193,13 +201,44 @@ impl Core {
         }
     }
 
+    /// A socket that answers takes from each pipe what had come when that began to retire. What comes afterwards is ignored:
+    /// there would be no way back for its answer, and whoever asks learns by the end of the connection that nobody has
+    /// taken it.
+    fn take_last(&self, state: &mut State) {
+        let State { pattern, table, .. } = state;
+        let begun = table.take_last();
+        for pipe in &begun {
+            pattern.readable(*pipe, table);
+        }
+        for pipe in table.took_last() {
+            if pattern.looked_at() != Some(pipe) {
+                ignore(pattern, table, pipe);
+            }
+        }
+        if !begun.is_empty() {
+            self.wake_reader(state);
+        }
+    }
+
     /// A pipe takes no more messages; what has been sent goes out, and what comes can be received.
     fn retire_pipe(&self, state: &mut State, pipe: PipeId) {
         let State { pattern, table, .. } = state;
         table.retire(pipe);
         pattern.disconnected(pipe, Afterlife::Ends, table);
-        pattern.readable(pipe, table);
+        if self.kind == SocketType::Rep {
+            ignore(pattern, table, pipe);
+        } else {
+            pattern.readable(pipe, table);
+        }
         self.changed.notify(usize::MAX);
         self.writable.notify(usize::MAX);
     }
+}
+
+/// What comes through `pipe` is not taken any more.
+fn ignore(pattern: &mut Pattern, table: &mut Table, pipe: PipeId) {
+    if let Pattern::Rep(rules) = pattern {
+        rules.ignore(pipe);
+    }
+    table.deafen(pipe);
 }

@@ -30,6 +30,10 @@ pub(super) struct Slot {
     retired: bool,
     /// Requests that were taken and are not answered yet.
     unanswered: u32,
+    /// Of a socket that answers and retires: it takes so many messages in all, those that had come by then.
+    takes: Option<u64>,
+    /// It has taken them: what comes is ignored.
+    deaf: bool,
     /// Messages this peer has missed, being full.
     missed: u64,
     /// What else was dropped, if anything.
@@ -101,6 +105,8 @@ impl Slot {
             unannounced: false,
             retired: false,
             unanswered: 0,
+            takes: None,
+            deaf: false,
             missed: 0,
             dropped: None,
             missing_since: None,
@@ -212,13 +218,55 @@ impl Slot {
         self.unanswered = self.unanswered.saturating_sub(1);
     }
 
-    /// Whether a request has come, as far as is known, that is not answered.
+    /// The socket answers, and begins to retire: what has come is still taken and answered, what comes is not.
+    /// False if it has begun before.
+    pub(super) fn take_last(&mut self) -> bool {
+        let begins = self.takes.is_none();
+        self.takes.get_or_insert_with(|| match &mut self.way {
+            Way::Wire { intake, .. } => intake.count_waiting() as u64 + intake.messages(),
+            Way::Inproc(end) => {
+                let counts = end.counts();
+                counts.queued_in as u64 + counts.received
+            }
+        });
+        begins
+    }
+
+    /// Whether it has taken all that it was to take, and does not know yet that what comes is to be ignored.
+    #[inline]
+    pub(super) fn has_taken_last(&self) -> bool {
+        self.takes.is_some_and(|takes| self.taken() >= takes) && !self.deaf
+    }
+
+    fn taken(&self) -> u64 {
+        match &self.way {
+            Way::Wire { intake, .. } => intake.messages(),
+            Way::Inproc(end) => end.counts().received,
+        }
+    }
+
+    /// What comes is ignored from now on.
+    pub(super) fn deafen(&mut self) {
+        self.deaf = true;
+    }
+
+    /// Forgets what has come, if it is to be ignored: how many messages, of which the peer learns by the end of the
+    /// connection that nobody has taken them. Within the process they stay until the pipe goes.
+    pub(super) fn ignore_input(&mut self) -> Option<usize> {
+        self.deaf.then(|| match &mut self.way {
+            Way::Wire { intake, .. } => intake.ignore(),
+            Way::Inproc(_) => 0,
+        })
+    }
+
+    /// Whether a request has come, before the socket began to retire, that is not answered.
     pub(super) fn owes_answers(&self) -> bool {
         self.unanswered > 0
-            || match &self.way {
-                Way::Wire { intake, .. } => !intake.is_idle(),
-                Way::Inproc(end) => !end.is_drained(),
-            }
+            || !self.deaf
+                && match &self.way {
+                    Way::Wire { intake, .. } => !intake.is_idle(),
+                    Way::Inproc(end) => !end.is_drained(),
+                }
     }
 
     /// Nothing can be written any more.
@@ -229,10 +277,11 @@ impl Slot {
     /// It is ending, and has been read to the end.
     pub(super) fn has_ended(&self) -> bool {
         self.ending
-            && match &self.way {
-                Way::Wire { intake, .. } => intake.is_drained(),
-                Way::Inproc(end) => end.is_drained(),
-            }
+            && (self.deaf
+                || match &self.way {
+                    Way::Wire { intake, .. } => intake.is_drained(),
+                    Way::Inproc(end) => end.is_drained(),
+                })
     }
 
     /// Lets go: how many messages can no longer be sent, and how many were not read. What a wire still holds is left
@@ -422,9 +471,10 @@ impl Slot {
         }
     }
 
-    /// The live connection, and whether its reader is here.
+    /// The live connection, if the socket reads it, and whether its reader is here.
     pub(super) fn live_wire(&self) -> Option<(&Arc<dyn Wire>, bool)> {
         match &self.way {
+            _ if self.deaf => None,
             Way::Wire { intake, .. } => intake.wire().map(|wire| (wire, intake.is_lent())),
             Way::Inproc(_) => None,
         }
@@ -436,6 +486,11 @@ impl Slot {
             Way::Wire { intake, .. } => intake.is_idle_reader(),
             Way::Inproc(_) => false,
         }
+    }
+
+    /// The lane within the process, if the socket reads it.
+    pub(super) fn heard_lane(&self) -> Option<&InprocEnd> {
+        self.lane().filter(|_| !self.deaf)
     }
 
     /// The lane within the process.

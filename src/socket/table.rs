@@ -224,6 +224,46 @@ impl Table {
             .collect()
     }
 
+    /// The socket answers, and retires: of each pipe it takes what has come by now, and no more. Those for which that begins.
+    pub(super) fn take_last(&mut self) -> Vec<PipeId> {
+        let mut begun = Vec::new();
+        for slot in self.pipes.values_mut() {
+            if slot.take_last() {
+                begun.push(slot.id());
+            }
+        }
+        begun
+    }
+
+    /// Pipes from which the last has been taken, and what comes is not ignored yet.
+    pub(super) fn took_last(&self) -> Vec<PipeId> {
+        let slots = self.pipes.values();
+        let done = slots.filter(|slot| slot.has_taken_last());
+        done.map(Slot::id).collect()
+    }
+
+    /// Whether the last request has just been taken from `pipe`: its pattern is to ignore what comes.
+    #[inline]
+    pub(crate) fn has_taken_last(&self, pipe: PipeId) -> bool {
+        self.pipes.get(pipe).is_some_and(Slot::has_taken_last)
+    }
+
+    /// What comes through `pipe` is ignored from now on, and counted when the pipe goes.
+    #[cold]
+    pub(crate) fn deafen(&mut self, pipe: PipeId) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.deafen();
+        }
+        self.ignore_input(pipe);
+    }
+
+    /// Forgets what has come through `pipe`, if it is to be ignored.
+    pub(super) fn ignore_input(&mut self, pipe: PipeId) -> bool {
+        let ignored = self.pipes.get_mut(pipe).and_then(Slot::ignore_input);
+        self.losses.unread += ignored.unwrap_or(0);
+        ignored.is_some()
+    }
+
     /// Messages within the process that were sent and nobody will get, of pipes that are gone.
     pub(super) fn unsent_within(&self) -> usize {
         self.unsent_within

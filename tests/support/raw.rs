@@ -32,6 +32,14 @@ impl RawPeer {
         }
     }
 
+    /// The same connection once more, for another thread.
+    pub(crate) fn try_clone(&self) -> Self {
+        match self {
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone().expect("a descriptor is free")),
+            Self::Unix(stream) => Self::Unix(stream.try_clone().expect("a descriptor is free")),
+        }
+    }
+
     /// Connects and does everything up to the first message.
     pub(crate) fn connect_as(socket_type: &str, endpoint: &Endpoint) -> Self {
         let mut peer = Self::connect(endpoint);

@@ -172,7 +172,7 @@ impl Table {
     pub(in crate::socket) fn lanes(&self) -> impl Iterator<Item = (PipeId, &Arc<Lane>)> {
         self.pipes
             .values()
-            .filter_map(|slot| Some((slot.id(), slot.lane()?.incoming()?)))
+            .filter_map(|slot| Some((slot.id(), slot.heard_lane()?.incoming()?)))
     }
 
     /// Before a wait: from now on news from within the process is told. The pipes where there is some already.
@@ -182,7 +182,7 @@ impl Table {
         }
         self.pipes
             .values()
-            .filter(|slot| slot.lane().is_some_and(InprocEnd::wait_for_news))
+            .filter(|slot| slot.heard_lane().is_some_and(InprocEnd::wait_for_news))
             .map(Slot::id)
             .collect()
     }
