@@ -170,7 +170,8 @@ options! {
     ///
     /// It doubles with each failure up to [`reconnect_interval_max`](Self::reconnect_interval_max), and each pause
     /// is shortened by up to a quarter at random, so that many peers do not return at once. It starts over after a
-    /// completed handshake. This and the other `reconnect_` options have no effect within the process, where there is no
+    /// connection that has lived for as long as the pause before it, at least 1 s, and 5 s where the pause was longer: what
+    /// is cut right after its handshake comes back ever more slowly. This and the other `reconnect_` options have no effect within the process, where there is no
     /// connection to lose: a name that is not bound is waited for, and a peer that has gone is gone.
     reconnect_interval: Duration = Duration::from_millis(100), live => bounds::PAUSE;
 
@@ -346,7 +347,7 @@ impl<S> crate::facade::Builder<S> {
     /// [`PeerInfo::metadata`](crate::PeerInfo::metadata). Default: none.
     ///
     /// A name is `X-` and at least one more letter, digit, `-`, `_`, `.` or `+`, compared without case; a name that is
-    /// set again has the last value. Takes effect on later binds and connects. As libzmq's `ZMQ_METADATA`. By name, the
+    /// set again has the last value. `X-Highwater` is this library's own. Takes effect on later binds and connects. As libzmq's `ZMQ_METADATA`. By name, the
     /// option `metadata` is all properties at once, such as `X-Role=feed;X-Zone=7`.
     ///
     /// # Errors

@@ -273,7 +273,7 @@ fn a_second_peer_of_the_same_id_is_refused_and_that_is_told(place: &Place) {
     wait_for_event(
         &events,
         "of the refusal",
-        |kind| matches!(kind, EventKind::Disconnected { cause, .. } if *cause == refused),
+        |kind| matches!(kind, EventKind::HandshakeFailed(cause) if *cause == refused),
     );
     first.send("no, I am").expect("sent");
     let (from, message) = router.recv_timeout(PATIENCE).expect("received");

@@ -95,11 +95,13 @@ pub enum Undeliverable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum DuplicateId {
-    /// The new peer is refused.
+    /// The new peer is refused before its handshake is done, and told so: it keeps its messages and tries again. It is let
+    /// in once the old one has gone.
     #[default]
     Refuse,
-    /// The new peer takes the id, and the old one's connection ends. What the old one had sent can still be read. New is
-    /// whose handshake ends last, in whatever order they had connected.
+    /// The new peer takes the id, and the old one's connection ends. What the old one had sent can still be read: it is
+    /// told, and read until it closes in its turn, for 10 s at most. New is whose handshake ends last, in whatever order
+    /// they had connected.
     HandOver,
 }
 

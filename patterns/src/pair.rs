@@ -1,7 +1,9 @@
 //! PAIR: exactly one peer, both ways.
 //!
-//! Owns: which pipe is the peer's, and which former ones may still have something to say.
-//! Always true: at most one pipe is written to; what former peers sent comes before what the present one sends.
+//! Owns: which pipe is the peer's, which former ones may still have something to say, and which wait for their turn.
+//! Always true: at most one pipe is written to; what former peers sent comes before what the present one sends. A pipe has
+//! the place from the moment it is attached, whether its peer is there or not; one that is attached while it is taken gets
+//! it once those before have gone, and no connection of it is taken until then.
 //! Must not know: anything about a second peer.
 //! Source: RFC 31/EXPAIR, "The PAIR Socket Type".
 
@@ -19,6 +21,8 @@ const FORMER_LIMIT: usize = 8;
 #[derive(Debug, Default)]
 pub struct Pair {
     peer: Option<PipeId>,
+    /// Attached while the place was taken, in the order in which they get it.
+    waiting: VecDeque<PipeId>,
     /// Ended, oldest first; each until it is detached. At most [`FORMER_LIMIT`].
     former: VecDeque<PipeId>,
     /// Looked at, and not taken.
@@ -28,6 +32,13 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// Gives the place, if it is free, to who has waited longest.
+    fn fill(&mut self) {
+        if self.peer.is_none() && self.former.len() < FORMER_LIMIT {
+            self.peer = self.waiting.pop_front();
+        }
+    }
+
     /// The next message of a former peer that has one left, or else of the present one.
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         for &pipe in self.former.iter().chain(&self.peer) {
@@ -43,14 +54,12 @@ impl Pair {
 
 impl Rules for Pair {
     fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
-        if self.peer.is_some() || self.former.len() >= FORMER_LIMIT {
-            return Admission::Refused(AdmissionRefusal::AlreadyPaired);
-        }
-        self.peer = Some(pipe);
+        self.waiting.push_back(pipe);
+        self.fill();
         Admission::Accepted
     }
 
-    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, _: &mut impl Pipes) -> Admission {
+    fn may_connect(&self, pipe: PipeId) -> Admission {
         if self.peer == Some(pipe) {
             Admission::Accepted
         } else {
@@ -58,17 +67,26 @@ impl Rules for Pair {
         }
     }
 
+    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, _: &mut impl Pipes) -> Admission {
+        self.may_connect(pipe)
+    }
+
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
-        if afterwards == Afterlife::Ends
-            && let Some(ended) = self.peer.take_if(|peer| *peer == pipe)
-        {
+        if afterwards == Afterlife::Reconnects {
+            return;
+        }
+        self.waiting.retain(|&waiting| waiting != pipe);
+        if let Some(ended) = self.peer.take_if(|peer| *peer == pipe) {
             self.former.push_back(ended);
+            self.fill();
         }
     }
 
     fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
         self.peer.take_if(|peer| *peer == pipe);
         self.former.retain(|&former| former != pipe);
+        self.waiting.retain(|&waiting| waiting != pipe);
+        self.fill();
         if self.source == Some(pipe) {
             self.ahead = None;
         }

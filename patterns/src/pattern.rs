@@ -150,6 +150,12 @@ impl Pattern {
         each!(self, rules => rules.attached(pipe, pipes))
     }
 
+    /// Whether a connection behind the attached `pipe`, which this end is about to make, would be taken, whoever is at its
+    /// other end.
+    pub fn may_connect(&self, pipe: PipeId) -> Admission {
+        each!(self, rules => rules.may_connect(pipe))
+    }
+
     /// A connection behind `pipe` has completed its handshake with `peer`.
     pub fn connected(
         &mut self,

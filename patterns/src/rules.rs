@@ -15,6 +15,10 @@ pub(crate) trait Rules {
 
     fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission;
 
+    fn may_connect(&self, _: PipeId) -> Admission {
+        Admission::Accepted
+    }
+
     fn connected(&mut self, _: PipeId, _: &Peer<'_>, _: &mut impl Pipes) -> Admission {
         Admission::Accepted
     }

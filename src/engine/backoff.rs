@@ -12,8 +12,15 @@ pub(super) struct Backoff {
     first: Duration,
     most: Duration,
     next: Duration,
+    /// The last pause, before jitter.
+    last: Duration,
     failures: usize,
 }
+
+/// Whether a connection was more than one of those that end as soon as they begin is told by how long it lived: as long as
+/// the pause before it, and within these bounds.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+const MOST_LIFE: Duration = Duration::from_secs(5);
 
 impl Backoff {
     pub(super) fn new(first: Duration, most: Duration) -> Self {
@@ -21,6 +28,7 @@ impl Backoff {
             first,
             most,
             next: first.min(most),
+            last: Duration::ZERO,
             failures: 0,
         }
     }
@@ -28,6 +36,7 @@ impl Backoff {
     /// The pause before the next attempt. `jitter`, from 0 to 1, says how much of a quarter is left off.
     pub(super) fn pause(&mut self, jitter: f64) -> Duration {
         let pause = self.next.mul_f64(1.0 - 0.25 * jitter.clamp(0.0, 1.0));
+        self.last = self.next;
         self.next = self.next.saturating_mul(2).min(self.most);
         self.failures += 1;
         pause
@@ -38,10 +47,17 @@ impl Backoff {
         self.failures
     }
 
-    /// An attempt has succeeded.
-    pub(super) fn reset(&mut self) {
-        self.next = self.first.min(self.most);
+    /// An attempt has led to a connection. Pauses go on growing until one has [lived](Self::lived): what is cut right after
+    /// its handshake, whatever for, comes back ever more slowly.
+    pub(super) fn succeeded(&mut self) {
         self.failures = 0;
+    }
+
+    /// A connection has ended that was there for so long.
+    pub(super) fn lived(&mut self, time: Duration) {
+        if time >= self.last.clamp(LEAST_LIFE, MOST_LIFE) {
+            self.next = self.first.min(self.most);
+        }
     }
 }
 
@@ -50,13 +66,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_most_and_start_over_after_success() {
+    fn pauses_double_up_to_the_most_and_start_over_once_a_connection_has_lived() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(350));
         let pauses: Vec<_> = (0..4).map(|_| backoff.pause(0.0).as_millis()).collect();
         assert_eq!(pauses, [100, 200, 350, 350]);
         assert_eq!(backoff.failures(), 4);
-        backoff.reset();
+        backoff.succeeded();
+        assert_eq!(backoff.failures(), 0);
+        backoff.lived(LEAST_LIFE / 2);
+        assert_eq!(backoff.pause(0.0).as_millis(), 350);
+        assert_eq!(backoff.failures(), 1);
+        backoff.lived(LEAST_LIFE);
         assert_eq!(backoff.pause(0.0).as_millis(), 100);
+    }
+
+    #[test]
+    fn after_a_long_pause_a_connection_has_to_live_longer_but_not_for_ever() {
+        for (pause, life) in [(3, 3), (30, 5)] {
+            let pause = Duration::from_secs(pause);
+            let mut backoff = Backoff::new(pause, Duration::MAX);
+            let second = Duration::from_secs(1);
+            backoff.pause(0.0);
+            backoff.lived(second * life - second);
+            assert_eq!(backoff.pause(0.0), 2 * pause);
+            let mut backoff = Backoff::new(pause, Duration::MAX);
+            backoff.pause(0.0);
+            backoff.lived(second * life);
+            assert_eq!(backoff.pause(0.0), pause);
+        }
     }
 
     #[test]

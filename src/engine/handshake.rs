@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::admission::Seat;
+use super::asking::{holds_back, may_be_refused, new_pipe};
 use super::event_loop::{Entry, Loop};
 use super::link::{Link, Slot};
 use super::traffic::{LinkEntry, OtherEnd, Phase};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::peer::{Credentials, PeerInfo};
-use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, READ_BYTES, Reader, Wire};
+use crate::pipe::{PipeEvent, READ_BYTES, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat, Version};
+use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat};
 
 impl Loop {
     /// Looks after a stream that is being connected; if it is already, call
@@ -87,8 +87,10 @@ impl Loop {
                     .and_then(|timeout| Instant::now().checked_add(timeout)),
             },
             closing: None,
+            handed_over: false,
             half_closed: false,
             told: None,
+            refused_after_all: false,
             output_lost: None,
         };
         self.entries.insert(key, Entry::Link(Box::new(entry)));
@@ -134,11 +136,14 @@ impl Loop {
         let handshake = Handshake::new(HandshakeConfig {
             routing_id: options.routing_id.clone(),
             metadata: options.metadata.properties().to_vec(),
+            token: may_be_refused(entry.config.socket_type).then_some(entry.config.token),
+            holds_back: holds_back(entry.config.socket_type, entry.accepted),
             ..HandshakeConfig::new(entry.config.socket_type)
         });
         entry.phase = Phase::Handshaking {
             handshake: Box::new(handshake),
             unsent: Vec::new(),
+            applied: None,
             until: options
                 .handshake_timeout
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
@@ -147,6 +152,22 @@ impl Loop {
         self.set_link_timer(key);
         // Who has connected to us speaks at once, and need not wait for us to listen.
         self.handshake_event(key, accepted);
+        self.ask(key);
+    }
+
+    /// Writes what the handshake has to say, as far as the kernel takes it.
+    pub(super) fn say(&mut self, key: Key) {
+        if let Some(LinkEntry {
+            link,
+            phase: Phase::Handshaking {
+                handshake, unsent, ..
+            },
+            ..
+        }) = self.link_entry(key)
+        {
+            // The connection is about to end, and it may be that it has done so already.
+            let _ = transmit(handshake, unsent, link, false);
+        }
     }
 
     /// Takes the handshake as far as it goes now.
@@ -203,6 +224,7 @@ impl Loop {
                 }
                 let waits = !unsent.is_empty();
                 entry.link.want_output(waits);
+                self.ask(key);
             }
         }
     }
@@ -229,37 +251,14 @@ impl Loop {
         let traffic = Phase::Traffic {
             heartbeat: Heartbeat::new(Arc::clone(&entry.config.heartbeat), Instant::now()),
         };
-        let Phase::Handshaking { handshake, .. } = std::mem::replace(&mut entry.phase, traffic)
+        let Phase::Handshaking {
+            handshake, applied, ..
+        } = std::mem::replace(&mut entry.phase, traffic)
         else {
             unreachable!("only a handshake can be done");
         };
         let peer = handshake.into_peer().expect("the handshake is done");
-        let info = Arc::new(PeerInfo {
-            endpoint: entry.config.endpoint.clone(),
-            address: entry.other_end.address().to_owned(),
-            connected_here: !entry.accepted,
-            socket_type: peer.socket_type,
-            routing_id: peer.routing_id,
-            version: match peer.version {
-                Version::V3_0 => (3, 0),
-                Version::V3_1 => (3, 1),
-            },
-            // The default is one for all.
-            metadata: match peer.metadata {
-                none if none.is_empty() => Arc::default(),
-                some => some.into(),
-            },
-            credentials: entry
-                .link
-                .stream()
-                .peer_credentials()
-                .map(|known| Credentials {
-                    uid: known.user,
-                    gid: known.group,
-                    pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
-                }),
-        });
-        entry.other_end = OtherEnd::Peer(Arc::clone(&info));
+        let info = entry.introduce(peer);
         let preloaded = match &*entry.link.reader() {
             Slot::Here(reader) => reader.len(),
             Slot::Lent | Slot::Gone => 0,
@@ -274,20 +273,15 @@ impl Loop {
         let mut before = 0;
         let kept = match self.entries.get_mut(&owner) {
             Some(Entry::Session(session)) => {
-                session.backoff.reset();
+                session.is_connected();
                 before = session.connections;
                 session.connections += 1;
                 session.pipe.clone()
             }
             _ => None,
         };
-        let pipe = kept.unwrap_or_else(|| {
-            let pipe = Arc::new(Pipe::new(
-                config.side.next_pipe_id(),
-                Some(owner),
-                Outgoing::new(config.options.send_limit(), config.options.conflate),
-                Incoming::new(config.options.receive_limit()),
-            ));
+        let pipe = kept.or(applied).unwrap_or_else(|| {
+            let pipe = new_pipe(&config, owner);
             config.side.happened(PipeEvent::Attached(Arc::clone(&pipe)));
             pipe
         });

@@ -13,6 +13,7 @@
 
 mod admission;
 mod affinity;
+mod asking;
 mod backoff;
 mod drain;
 mod event_loop;
@@ -67,6 +68,8 @@ pub(crate) struct EndpointConfig {
     pub(crate) side: Arc<dyn SocketSide>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) seats: Seats,
+    /// Names the socket to peers of this library.
+    pub(crate) token: u64,
 }
 
 /// What others ask of an I/O thread.

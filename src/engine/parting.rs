@@ -28,6 +28,10 @@ use crate::zmtp;
 /// There are peers, or things on the way to them, that never do.
 const PARTING: Duration = Duration::from_secs(30);
 
+/// How long a peer may take to close whose routing id was handed over: a live one does so as soon as it hears of it, and
+/// one that hangs never does.
+const HANDING_OVER: Duration = Duration::from_secs(10);
+
 impl Loop {
     /// How a link ends, by itself or with its session; `None` if it does not.
     fn closing(&mut self, key: Key) -> Option<&Closing> {
@@ -123,6 +127,12 @@ impl Loop {
             return;
         }
         entry.half_closed = true;
+        if entry.handed_over
+            && let Some(pipe) = &entry.pipe
+        {
+            pipe.outgoing
+                .last_words(|out| zmtp::encode_error(&LinkError::handed_over(), out));
+        }
         // It fails if the connection has failed already, which reading will find.
         let _ = entry.link.stream().shutdown(Shutdown::Write);
         self.set_link_timer(key);
@@ -200,6 +210,27 @@ impl Loop {
         }
     }
 
+    /// Another peer has taken the routing id: this one is told so, and what it had sent before it heard of that is read,
+    /// until it closes in its turn.
+    pub(super) fn hand_over_link(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        if !matches!(entry.phase, Phase::Traffic { .. }) || entry.closing.is_some() {
+            return;
+        }
+        let cause = LinkError::DuplicateRoutingId;
+        entry.handed_over = true;
+        entry.config.telemetry.disconnects.add(1);
+        entry.emit(EventKind::Disconnected { cause, lost: 0 });
+        let closing = Closing {
+            deadline: Instant::now().checked_add(HANDING_OVER),
+            drains: Vec::new(),
+            delivers: true,
+        };
+        self.close_link(key, &closing);
+    }
+
     /// A link has failed, whoever noticed: it is dropped, and its owner goes on from there. The peer is told by an ERROR
     /// command if the cause [has words](LinkError::last_words) for it.
     pub(super) fn link_failed(&mut self, key: Key, cause: LinkError) {
@@ -212,7 +243,11 @@ impl Loop {
         }
         // Who says why it closes has closed for that.
         let cause = match entry.told.take() {
-            Some(reason) if cause.is_hang_up() => LinkError::told(&reason),
+            Some(reason) if cause.is_hang_up() => {
+                let cause = LinkError::told(&reason);
+                entry.refused_after_all = cause.is_refusal();
+                cause
+            }
             None => {
                 entry.tell(&cause);
                 cause
@@ -238,12 +273,19 @@ impl Loop {
         let Some(Entry::Link(mut entry)) = self.entries.remove(&key) else {
             return 0;
         };
+        let cause = if entry.handed_over {
+            LinkError::DuplicateRoutingId
+        } else {
+            cause
+        };
+        let refused_after_all = entry.refused_after_all;
         // Before anybody hears of the end: who does may connect at once.
         drop(entry.seat.take());
         self.timers.set(key, None);
         entry.link.end();
         let telemetry = &entry.config.telemetry;
         let Some(pipe) = &entry.pipe else {
+            entry.withdraw();
             if cause != LinkError::ClosedHere {
                 let handshaking = matches!(entry.phase, Phase::Handshaking { .. });
                 if handshaking {
@@ -261,14 +303,22 @@ impl Loop {
             Some(Entry::Session(session)) => session.pipe.is_some(),
             _ => false,
         };
-        let lost = if kept { 0 } else { pipe.outgoing.discard() };
-        telemetry.disconnects.add(1);
+        let mut lost = if kept { 0 } else { pipe.outgoing.discard() };
+        if !kept && refused_after_all {
+            // All that it was sent before we heard of it is lost as well.
+            lost = usize::try_from(pipe.outgoing.counts().messages).unwrap_or(lost);
+        }
         telemetry.unsent.add(lost);
-        let in_order = cause == LinkError::PeerClosed;
+        let in_order = cause == LinkError::PeerClosed || entry.handed_over;
         retiring
             .iter()
             .for_each(|drain| drain.connection_ended(in_order));
-        entry.emit(EventKind::Disconnected { cause, lost });
+        if !entry.handed_over {
+            telemetry.disconnects.add(1);
+        }
+        if !entry.handed_over || lost > 0 {
+            entry.emit(EventKind::Disconnected { cause, lost });
+        }
         entry.config.side.happened(PipeEvent::Disconnected {
             pipe: pipe.id,
             ends: !kept,

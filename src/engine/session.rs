@@ -32,6 +32,8 @@ pub(super) struct SessionEntry {
     pub(super) backoff: Backoff,
     /// Handshakes that were completed.
     pub(super) connections: usize,
+    /// Since when there is a connection.
+    connected: Option<Instant>,
     status: Status,
     /// The connection was handed in, so that there is no other after it.
     handed_in: bool,
@@ -73,6 +75,7 @@ impl Loop {
             pipe,
             backoff,
             connections: 0,
+            connected: None,
             status,
             handed_in: stream.is_some(),
             phase: Phase::Waiting,
@@ -204,6 +207,9 @@ impl Loop {
         let Some(session) = self.session(key) else {
             return;
         };
+        if let Some(since) = session.connected.take() {
+            session.backoff.lived(since.elapsed());
+        }
         if reached == Reached::Traffic || cause.is_final() {
             session.targets.clear();
             self.attempt_failed(key, cause, reached);
@@ -379,6 +385,12 @@ impl Loop {
 }
 
 impl SessionEntry {
+    /// A handshake was completed.
+    pub(super) fn is_connected(&mut self) {
+        self.backoff.succeeded();
+        self.connected = Some(Instant::now());
+    }
+
     /// What is to be opened: the peer, or the proxy before it.
     fn way(&self) -> Endpoint {
         let endpoint = &self.config.endpoint;

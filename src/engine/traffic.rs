@@ -48,10 +48,14 @@ pub(super) struct LinkEntry {
     /// How it ends, and how many messages were queued when that began. Boxed as the next but one, since most links have
     /// neither, ever.
     pub(super) closing: Option<Box<(Closing, usize)>>,
+    /// Its routing id is another peer's now, which was told. What it has sent is still read.
+    pub(super) handed_over: bool,
     /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
     pub(super) half_closed: bool,
     /// Why the peer says that it is about to close the connection, by an ERROR command.
     pub(super) told: Option<Box<str>>,
+    /// The peer has taken nothing of what it was sent: it was refused when it had connected already.
+    pub(super) refused_after_all: bool,
     /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
     pub(super) output_lost: Option<Box<LinkError>>,
 }
@@ -80,6 +84,8 @@ pub(super) enum Phase {
         handshake: Box<Handshake>,
         /// Bytes the kernel has not taken yet.
         unsent: Vec<u8>,
+        /// The pipe for which the socket was asked; see `asking`.
+        applied: Option<Arc<Pipe>>,
         until: Option<Instant>,
     },
     Traffic {
@@ -293,6 +299,8 @@ impl Loop {
                     self.set_link_timer(key);
                 }
             }
+            Duty::Answered(answer) => self.answered(key, answer),
+            Duty::HandOver => self.hand_over_link(key),
             Duty::Told(reason) => entry.told = Some(reason.into()),
             Duty::Lent => {
                 let side = Arc::clone(&entry.config.side);

@@ -99,6 +99,16 @@ impl LinkError {
         tells.then(|| format!("{NOT_FINAL}{self}"))
     }
 
+    /// What to tell a peer whose routing id another one has taken. Not in the words of a refusal: what it had sent is read.
+    pub(crate) fn handed_over() -> String {
+        format!("{NOT_FINAL}another peer has taken over the routing id")
+    }
+
+    /// Whether it says that the peer has taken nothing of what it was sent.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::AlreadyPaired | Self::DuplicateRoutingId)
+    }
+
     /// What the `reason` in a peer's ERROR amounts to, where that is not final.
     pub(crate) fn told(reason: &str) -> Self {
         let reason = reason.strip_prefix(NOT_FINAL).unwrap_or(reason);

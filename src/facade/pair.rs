@@ -5,9 +5,11 @@ use highwater_patterns::SocketType;
 super::socket! {
     /// Exactly one peer, both ways, in any order.
     ///
-    /// While it has a peer, a further one is refused: its connection ends with
-    /// [`LinkError::AlreadyPaired`](crate::LinkError::AlreadyPaired), which both the event
-    /// [`Disconnected`](crate::EventKind::Disconnected) and the log tell. Without a peer, or while the peer is at its
+    /// While it has a peer, a further one is refused before its handshake is done, with
+    /// [`LinkError::AlreadyPaired`](crate::LinkError::AlreadyPaired) in the event
+    /// [`HandshakeFailed`](crate::EventKind::HandshakeFailed) of both ends and in the log. It keeps its messages, and tries
+    /// again after pauses that grow. An endpoint that is connected to keeps the place of the peer from then on, whether that
+    /// is there or not; one that is connected to while the place is taken has it once it is free. Without a peer, or while the peer is at its
     /// high-water mark, it is mute: `send` waits. When an accepted peer has gone the next may come; a socket that
     /// connected keeps what it has queued for its peer until that comes back.
     ///

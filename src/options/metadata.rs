@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use super::OptionValue;
-use crate::zmtp::is_property_name;
+use crate::zmtp::{TOKEN, is_property_name};
 
 /// The most bytes that the names and values of one socket may have together.
 const MOST_BYTES: usize = 16 * 1024;
@@ -25,7 +25,8 @@ impl Metadata {
     #[must_use]
     pub(crate) fn set(&mut self, name: &str, value: Bytes) -> bool {
         let is_own = name.len() > 2 && name.as_bytes()[..2].eq_ignore_ascii_case(b"X-");
-        if !is_property_name(name.as_bytes()) || !is_own {
+        let is_ours = name.eq_ignore_ascii_case(TOKEN);
+        if !is_property_name(name.as_bytes()) || !is_own || is_ours {
             return false;
         }
         let mut others = self.0.clone();
@@ -117,7 +118,16 @@ mod tests {
     #[test]
     fn names_are_checked_and_the_last_value_counts() {
         let mut metadata = Metadata::default();
-        for bad in ["", "X-", "Role", "Socket-Type", "X-a b", "X-ä", "aä-"] {
+        for bad in [
+            "",
+            "X-",
+            "Role",
+            "Socket-Type",
+            "X-a b",
+            "X-ä",
+            "aä-",
+            "x-HIGHWATER",
+        ] {
             assert!(!metadata.set(bad, Bytes::new()), "{bad}");
         }
         assert!(metadata.set("X-Role", "a".into()) && metadata.set("x-role", "b".into()));

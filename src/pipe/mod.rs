@@ -175,6 +175,10 @@ pub(crate) enum Duty {
     Returned,
     /// The socket refuses this peer.
     Close(LinkError),
+    /// The answer to [`PipeEvent::Applies`].
+    Answered(Result<(), LinkError>),
+    /// The routing id of this peer is another's now: nothing more is sent to it, what it has sent is still read.
+    HandOver,
 }
 
 /// What happened to a pipe, told to its socket in order.
@@ -189,6 +193,14 @@ pub(crate) enum PipeEvent {
         pipe: PipeId,
         incoming: Option<Arc<Lane>>,
         peer: Arc<PeerInfo>,
+    },
+    /// The handshake of a peer is done but for our READY, or of one that we connect to has not begun: is it admitted? The
+    /// answer comes as a [`Duty`]. If it is, the `pipe` is attached, unless it was already.
+    Applies {
+        pipe: Arc<Pipe>,
+        wire: Arc<dyn Wire>,
+        /// `None` where we connect.
+        peer: Option<Arc<PeerInfo>>,
     },
     /// A connection is ready for traffic.
     Connected {

@@ -510,6 +510,7 @@ impl Core {
                 .expect("a socket that is being used exists"),
             telemetry: Arc::clone(&self.telemetry),
             seats: self.seats.clone(),
+            token: self.token,
         })
     }
 

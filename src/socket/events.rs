@@ -15,7 +15,7 @@ use highwater_patterns::{
 use super::{Core, State, Table};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Lending, PipeEvent, SocketSide};
+use crate::pipe::{Duty, Lending, PipeEvent, SocketSide};
 use crate::sync::{Combine, Room};
 
 impl Core {
@@ -50,6 +50,10 @@ impl Core {
                 table.attach_inproc(end);
                 table.set_limits(id, options.send_limit(), options.receive_limit());
                 self.attached(state, id);
+            }
+            PipeEvent::Applies { pipe, wire, peer } => {
+                let answer = self.applies(state, pipe, peer.as_deref());
+                wire.duty(Duty::Answered(answer));
             }
             PipeEvent::Connected { pipe, wire, peer } => {
                 if table.connect(pipe, wire, Arc::clone(&peer)) {
@@ -124,19 +128,12 @@ impl Core {
     }
 
     fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) {
-        let State {
-            pattern,
-            table,
-            endpoints,
-            ..
-        } = state;
-        let introduced = Peer {
-            routing_id: peer.routing_id.as_ref(),
-            assigned_id: endpoints.assigned_id(pipe, peer),
-        };
-        if let Admission::Refused(refusal) = pattern.connected(pipe, &introduced, table) {
+        if !state.table.take_admitted(pipe)
+            && let Admission::Refused(refusal) = introduce(state, pipe, peer)
+        {
             return self.refuse(state, pipe, refusal);
         }
+        let State { pattern, table, .. } = state;
         pattern.readable(pipe, table);
         look_for_room(pattern, table, pipe);
         self.changed.notify(usize::MAX);
@@ -150,11 +147,7 @@ impl Core {
 
     /// Turns a peer away.
     fn refuse(&self, state: &mut State, pipe: PipeId, refusal: AdmissionRefusal) {
-        let cause = match refusal {
-            AdmissionRefusal::AlreadyPaired => LinkError::AlreadyPaired,
-            _ => LinkError::DuplicateRoutingId,
-        };
-        state.table.turn_away(pipe, cause);
+        state.table.turn_away(pipe, cause_of(refusal));
     }
 
     /// What the pattern has closed within the process ends now.
@@ -196,6 +189,10 @@ impl Core {
                 state.table.lost_unread();
             }
             state.pattern.detached(pipe, &mut state.table);
+            if self.kind == SocketType::Pair {
+                // It may be that another pipe has its place now.
+                self.has_room(state);
+            }
         }
         is_there
     }
@@ -206,6 +203,28 @@ impl Core {
         if state.leading {
             self.leader.wake();
         }
+    }
+}
+
+/// Tells the pattern who is behind `pipe`.
+pub(super) fn introduce(state: &mut State, pipe: PipeId, peer: &PeerInfo) -> Admission {
+    let State {
+        pattern,
+        table,
+        endpoints,
+        ..
+    } = state;
+    let introduced = Peer {
+        routing_id: peer.routing_id.as_ref(),
+        assigned_id: endpoints.assigned_id(pipe, peer),
+    };
+    pattern.connected(pipe, &introduced, table)
+}
+
+pub(super) fn cause_of(refusal: AdmissionRefusal) -> LinkError {
+    match refusal {
+        AdmissionRefusal::AlreadyPaired => LinkError::AlreadyPaired,
+        _ => LinkError::DuplicateRoutingId,
     }
 }
 

@@ -11,6 +11,7 @@
 //!   recv ----/                        \---- wakes: readers, writers, those who wait for peers
 //! ```
 
+mod applicants;
 mod borrowed;
 mod control;
 mod endpoints;
@@ -79,6 +80,8 @@ pub(crate) struct Core {
     /// Accepted connections.
     seats: Seats,
     next_pipe: AtomicU32,
+    /// Names this socket to peers of this library.
+    token: u64,
     /// `State::retiring` is set, or is about to be.
     retires: AtomicBool,
     this: Weak<Self>,
@@ -176,6 +179,7 @@ impl Core {
             telemetry,
             seats: Seats::default(),
             next_pipe: AtomicU32::new(1),
+            token: rand::random(),
             retires: AtomicBool::new(false),
             this: this.clone(),
         });

@@ -26,6 +26,10 @@ pub(super) struct Slot {
     ending: bool,
     /// The pattern does not know of it yet.
     unannounced: bool,
+    /// The pattern knows already who the peer is, of which the handshake is not quite done.
+    admitted: bool,
+    /// Its peer's routing id is another's.
+    handed_over: bool,
     /// Nothing more is written; it goes when the peer has closed in its turn.
     retired: bool,
     /// Requests that were taken and are not answered yet.
@@ -103,6 +107,8 @@ impl Slot {
             peer: None,
             ending: false,
             unannounced: false,
+            admitted: false,
+            handed_over: false,
             retired: false,
             unanswered: 0,
             takes: None,
@@ -145,7 +151,10 @@ impl Slot {
                 // The handshake was under way when it was told to end.
                 wire.duty(Duty::Flush);
             }
-            intake.connected(wire);
+            intake.connected(Arc::clone(&wire));
+            if self.handed_over {
+                wire.duty(Duty::HandOver);
+            }
             self.peer = Some(peer);
         }
     }
@@ -427,6 +436,34 @@ impl Slot {
             }
             Way::Inproc(end) => end.push_control(Received::Cancel(topic.to_vec().into())),
         }
+    }
+
+    /// See [`Table::set_admitted`](super::Table::set_admitted).
+    pub(super) fn set_admitted(&mut self) {
+        self.admitted = true;
+    }
+
+    /// See [`Table::take_admitted`](super::Table::take_admitted).
+    pub(super) fn take_admitted(&mut self) -> bool {
+        std::mem::take(&mut self.admitted)
+    }
+
+    /// Its peer's routing id is another's now: what it has sent is still read. False if this cannot be had, since the
+    /// pipe is to stay, or is within the process.
+    pub(super) fn hand_over(&mut self) -> bool {
+        let Way::Wire { pipe, intake, .. } = &self.way else {
+            return false;
+        };
+        let wire = intake.wire().cloned();
+        if pipe.through.is_none() || wire.is_none() && !self.admitted {
+            return false;
+        }
+        self.handed_over = true;
+        self.retire();
+        if let Some(wire) = wire {
+            wire.duty(Duty::HandOver);
+        }
+        true
     }
 
     /// Ends the connection; true if the pipe ended with it, which nobody else will tell.

@@ -144,6 +144,23 @@ impl Table {
         true
     }
 
+    /// Whether there is such a pipe.
+    pub(super) fn contains(&self, pipe: PipeId) -> bool {
+        self.pipes.get(pipe).is_some()
+    }
+
+    /// The pattern knows who will be behind `pipe` before the connection is there.
+    pub(super) fn set_admitted(&mut self, pipe: PipeId) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.set_admitted();
+        }
+    }
+
+    /// Whether the pattern knows already, this once, who is behind `pipe`.
+    pub(super) fn take_admitted(&mut self, pipe: PipeId) -> bool {
+        self.pipes.get_mut(pipe).is_some_and(Slot::take_admitted)
+    }
+
     /// The other side of a pipe within the process is there; false if the pipe is gone.
     pub(super) fn join(
         &mut self,
@@ -504,11 +521,13 @@ impl Pipes for Table {
 
     fn close(&mut self, pipe: PipeId) {
         // PUB and XPUB turn out who is too slow; ROUTER who has lost its routing id to another.
-        let cause = match self.kind {
-            SocketType::Router => LinkError::DuplicateRoutingId,
-            _ => LinkError::Evicted,
-        };
-        self.turn_away(pipe, cause);
+        if self.kind != SocketType::Router {
+            return self.turn_away(pipe, LinkError::Evicted);
+        }
+        let handed_over = self.pipes.get_mut(pipe).is_some_and(Slot::hand_over);
+        if !handed_over {
+            self.turn_away(pipe, LinkError::DuplicateRoutingId);
+        }
     }
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {

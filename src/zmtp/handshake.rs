@@ -5,8 +5,9 @@
 //! failed stays failed:
 //!
 //! ```text
-//! Greeting --both greetings--> Mechanism --READY sent and received--> Done
-//!     \___________________________\___________________________________> Failed
+//! Greeting --both greetings--> Mechanism --READY sent and received------------> Done
+//!     \                            \------READY received, ours held back--> Held --go_on--^
+//!      \____________________________\_____________________________________\___> Failed
 //! ```
 //!
 //! Must not know: sockets, clocks (the handshake timer is the caller's), reconnecting.
@@ -33,6 +34,10 @@ pub(crate) struct HandshakeConfig {
     /// Further properties to tell; each name satisfies [`is_property_name`](super::is_property_name) and begins
     /// with `X-`.
     pub(crate) metadata: Vec<(String, Bytes)>,
+    /// Names our socket to another of this library, beside its metadata: see [`Peer::token`].
+    pub(crate) token: Option<u64>,
+    /// READY is held back until [`Handshake::go_on`]: it may be that the peer is refused.
+    pub(crate) holds_back: bool,
     /// The longest command, in bytes, that the peer may send during the handshake.
     pub(crate) max_command_size: usize,
 }
@@ -44,6 +49,8 @@ impl HandshakeConfig {
             socket_type,
             routing_id: None,
             metadata: Vec::new(),
+            token: None,
+            holds_back: false,
             max_command_size: 64 * 1024,
         }
     }
@@ -61,6 +68,9 @@ impl HandshakeConfig {
         for (name, value) in &self.metadata {
             write_property(name, value, &mut out);
         }
+        if let Some(token) = self.token {
+            write_property(TOKEN, &token.to_be_bytes(), &mut out);
+        }
         out
     }
 }
@@ -76,6 +86,9 @@ pub(crate) struct Peer {
     pub(crate) routing_id: Option<RoutingId>,
     /// The peer's other properties, named as it spelt them, in its order.
     pub(crate) metadata: Vec<(String, Bytes)>,
+    /// Names the peer's socket, as long as it lives, if it is one of this library. It knows of ERRORs that are not
+    /// final; to libzmq each is.
+    pub(crate) token: Option<u64>,
 }
 
 /// One end of a handshake under way.
@@ -94,6 +107,8 @@ pub(crate) struct Handshake {
 enum Stage {
     Greeting(Greeting),
     Mechanism(Version),
+    /// The peer is ready, and we are not yet.
+    Held(Peer),
     Done(Peer),
     Failed(ProtocolError),
 }
@@ -104,7 +119,9 @@ impl Handshake {
         let mut mechanism = Mechanism::Null;
         let greeting = Greeting::new(mechanism.name());
         let mut outbound = greeting.ours().to_vec();
-        mechanism.start(&config.encode_metadata(), &mut outbound);
+        if !config.holds_back {
+            mechanism.start(&config.encode_metadata(), &mut outbound);
+        }
         Self {
             config,
             mechanism,
@@ -130,7 +147,7 @@ impl Handshake {
     /// What the peer did wrong. The connection is to be closed once `poll_transmit` has been asked a last time.
     pub(crate) fn receive(&mut self, input: &[u8]) -> Result<usize, ProtocolError> {
         let mut taken = 0;
-        while taken < input.len() && !self.is_done() {
+        while taken < input.len() && !self.has_peer() {
             match self.receive_some(&input[taken..]) {
                 Ok(some) => taken += some,
                 Err(error) => {
@@ -140,6 +157,36 @@ impl Handshake {
             }
         }
         Ok(taken)
+    }
+
+    /// Sends the READY that was held back.
+    pub(crate) fn go_on(&mut self) {
+        if std::mem::take(&mut self.config.holds_back) {
+            let metadata = self.config.encode_metadata();
+            self.mechanism.start(&metadata, &mut self.outbound);
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Failed(NEVER)) {
+                Stage::Held(peer) => Stage::Done(peer),
+                other => other,
+            };
+        }
+    }
+
+    /// Sends an ERROR with this `reason` instead. The connection is to be closed once `poll_transmit` has been asked a
+    /// last time.
+    pub(crate) fn refuse(&mut self, reason: &str) {
+        encode_error(reason, &mut self.outbound);
+    }
+
+    /// The peer, if it is ready and our READY is held back.
+    pub(crate) fn held(&self) -> Option<&Peer> {
+        match &self.stage {
+            Stage::Held(peer) => Some(peer),
+            _ => None,
+        }
+    }
+
+    fn has_peer(&self) -> bool {
+        matches!(self.stage, Stage::Held(_) | Stage::Done(_))
     }
 
     /// Whether traffic may begin.
@@ -181,7 +228,7 @@ impl Handshake {
                 }
                 Ok(taken)
             }
-            Stage::Done(_) => Ok(0),
+            Stage::Held(_) | Stage::Done(_) => Ok(0),
             Stage::Failed(error) => Err(error.clone()),
         }
     }
@@ -231,7 +278,11 @@ impl Handshake {
             if let Err(ProtocolError::IncompatibleSocketType { .. }) = peer {
                 encode_error(INCOMPATIBLE, &mut self.outbound);
             }
-            self.stage = Stage::Done(peer?);
+            self.stage = if self.config.holds_back {
+                Stage::Held(peer?)
+            } else {
+                Stage::Done(peer?)
+            };
         }
         Ok(())
     }
@@ -247,12 +298,16 @@ fn read_peer(version: Version, data: Bytes, ours: SocketType) -> Result<Peer, Pr
         socket_type: None,
         routing_id: None,
         metadata: Vec::new(),
+        token: None,
     };
     for (name, value) in metadata::parse(data)? {
         if name.eq_ignore_ascii_case(SOCKET_TYPE) {
             peer.socket_type = Some(compatible_type(&value, ours)?);
         } else if name.eq_ignore_ascii_case(IDENTITY) {
             peer.routing_id = chosen_id(&value)?;
+        } else if name.eq_ignore_ascii_case(TOKEN) {
+            // Of another length it is not ours, and says nothing to us.
+            peer.token = value.as_ref().try_into().ok().map(u64::from_be_bytes);
         } else {
             peer.metadata.push((name, value));
         }
@@ -280,6 +335,10 @@ fn chosen_id(id: &[u8]) -> Result<Option<RoutingId>, ProtocolError> {
 
 const SOCKET_TYPE: &str = "Socket-Type";
 const IDENTITY: &str = "Identity";
+/// A property of this library alone, and so of the names that RFC 37 leaves to applications.
+pub(crate) const TOKEN: &str = "X-Highwater";
+/// Takes the place of a stage while it is being replaced.
+const NEVER: ProtocolError = ProtocolError::MalformedCommand;
 /// What we tell a peer whose type does not fit.
 const INCOMPATIBLE: &str = "incompatible socket type";
 

@@ -40,7 +40,7 @@ pub(crate) use frame::{
     FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_body, encode_message, encode_short,
     encode_short_body,
 };
-pub(crate) use handshake::{Handshake, HandshakeConfig};
+pub(crate) use handshake::{Handshake, HandshakeConfig, Peer, TOKEN};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
 pub(crate) use metadata::is_property_name;
 pub(crate) use text::escaped;

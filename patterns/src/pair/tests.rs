@@ -2,8 +2,8 @@
 
 use crate::testing::Bench;
 use crate::{
-    Admission, AdmissionRefusal, Afterlife, Message, Pattern, PatternOptions, Peer, PipeId,
-    Refusal, SocketType,
+    Admission, AdmissionRefusal, Afterlife, Message, Pattern, PatternOptions, PipeId, Refusal,
+    SocketType,
 };
 
 const REFUSED: Admission = Admission::Refused(AdmissionRefusal::AlreadyPaired);
@@ -12,9 +12,10 @@ fn pair() -> Bench {
     Bench::new(Pattern::new(SocketType::Pair, &PatternOptions::default()))
 }
 
+/// A second peer comes.
 fn attach_second(pair: &mut Bench, id: u32) -> (PipeId, Admission) {
-    let pipe = pair.pipes.add(id);
-    (pipe, pair.pattern.attached(pipe, &mut pair.pipes))
+    let pipe = pair.attach(id);
+    (pipe, pair.connect(pipe))
 }
 
 /// "MAY be connected to at most one PAIR peers."
@@ -24,11 +25,7 @@ fn a_second_peer_is_refused_and_ignored() {
     let first = pair.accept(1);
     let (second, admission) = attach_second(&mut pair, 2);
     assert_eq!(admission, REFUSED);
-    assert_eq!(
-        pair.pattern
-            .connected(second, &Peer::default(), &mut pair.pipes),
-        REFUSED
-    );
+    assert_eq!(pair.pattern.may_connect(second), REFUSED);
     pair.arrive(second, "intruder");
     assert_eq!(pair.recv(), None);
     pair.disconnect(second, Afterlife::Ends);
@@ -111,9 +108,38 @@ fn peers_that_come_and_go_cannot_pile_up() {
         pair.arrive(pipe, "unread");
         pair.disconnect(pipe, Afterlife::Ends);
     }
-    assert_eq!(attach_second(&mut pair, 8).1, REFUSED);
+    let (one_more, admission) = attach_second(&mut pair, 8);
+    assert_eq!(admission, REFUSED);
+    pair.detach(one_more);
     pair.detach(PipeId(0));
     pair.accept(9);
+}
+
+/// As where it has connected to several, or has bound and connected.
+#[test]
+fn a_pipe_that_waits_has_the_place_once_those_before_have_gone() {
+    for left in [false, true] {
+        let mut pair = pair();
+        let first = pair.accept(1);
+        let (second, third) = (pair.attach(2), pair.attach(3));
+        for waiting in [second, third] {
+            assert_eq!(pair.pattern.may_connect(waiting), REFUSED);
+        }
+        pair.send("to the first").expect("there is room");
+        pair.disconnect(second, Afterlife::Reconnects);
+        if left {
+            pair.disconnect(second, Afterlife::Ends);
+            pair.detach(second);
+        }
+        let next = if left { third } else { second };
+        pair.disconnect(first, Afterlife::Reconnects);
+        assert_eq!(pair.pattern.may_connect(next), REFUSED);
+        pair.disconnect(first, Afterlife::Ends);
+        pair.send("to the next").expect("there is room");
+        assert_eq!(pair.connect(next), Admission::Accepted);
+        assert_eq!(pair.pipes.take(first), ["to the first"]);
+        assert_eq!(pair.pipes.take(next), ["to the next"]);
+    }
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn two_of_us_come_to_terms() {
     let mut dealer = HandshakeConfig::new(SocketType::Dealer);
     dealer.routing_id = RoutingId::new("worker").ok();
     dealer.metadata = vec![("X-region".into(), bytes::Bytes::from_static(b"north"))];
+    dealer.token = Some(7);
     let mut dealer = Handshake::new(dealer);
     let mut router = Handshake::new(HandshakeConfig::new(SocketType::Router));
     pump(&mut dealer, &mut router);
@@ -68,6 +69,7 @@ fn two_of_us_come_to_terms() {
             socket_type: Some(SocketType::Dealer),
             routing_id: RoutingId::new("worker").ok(),
             metadata: vec![("X-region".into(), Bytes::from_static(b"north"))],
+            token: Some(7),
         }
     );
     let of_dealer = dealer.into_peer().expect("done");
@@ -94,6 +96,54 @@ fn our_ready_goes_out_behind_our_greeting_without_waiting_for_the_peers() {
     assert_eq!(sent[64..], ready(&[("Socket-Type", b"PULL")]));
     handshake.receive(&greeting()).expect("a greeting");
     assert_eq!(handshake.poll_transmit(), None);
+    assert!(!handshake.is_done());
+}
+
+#[test]
+fn a_ready_that_is_held_back_goes_out_once_the_peer_is_admitted() {
+    let mut input = greeting();
+    input.extend(ready(&[("Socket-Type", b"PUSH")]));
+    let end = input.len();
+    input.extend_from_slice(b"\x00\x05hello");
+    for early in [false, true] {
+        let config = HandshakeConfig {
+            holds_back: true,
+            ..HandshakeConfig::new(SocketType::Pull)
+        };
+        let mut handshake = Handshake::new(config);
+        assert_eq!(handshake.poll_transmit().map(|sent| sent.len()), Some(64));
+        if early {
+            handshake.go_on();
+        }
+        assert_eq!(handshake.receive(&input), Ok(end));
+        assert_eq!(handshake.is_done(), early);
+        if !early {
+            let peer = handshake.held().expect("it is ready");
+            assert_eq!(peer.socket_type, Some(SocketType::Push));
+            assert_eq!(handshake.poll_transmit(), None);
+            handshake.go_on();
+        }
+        let sent = handshake.poll_transmit();
+        assert_eq!(sent, Some(ready(&[("Socket-Type", b"PULL")])));
+        handshake.go_on();
+        assert_eq!(handshake.poll_transmit(), None);
+        assert!(handshake.is_done() && handshake.held().is_none());
+    }
+}
+
+#[test]
+fn who_is_refused_gets_no_ready() {
+    let config = HandshakeConfig {
+        holds_back: true,
+        ..HandshakeConfig::new(SocketType::Pull)
+    };
+    let mut handshake = Handshake::new(config);
+    let mut input = greeting();
+    input.extend(ready(&[("Socket-Type", b"PUSH")]));
+    assert_eq!(handshake.receive(&input), Ok(input.len()));
+    handshake.poll_transmit();
+    handshake.refuse("no");
+    assert_eq!(handshake.poll_transmit(), Some(command(b"\x05ERROR\x02no")));
     assert!(!handshake.is_done());
 }
 

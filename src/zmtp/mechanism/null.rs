@@ -1,7 +1,7 @@
 //! NULL: each end says READY, and that is all.
 //!
 //! Owns: the one command of this mechanism.
-//! Always true: neither end waits for the other, and READY goes out in one write with the greeting: what it says depends
+//! Always true: neither end waits for the other, unless its socket may refuse a peer, and READY goes out in one write with the greeting: what it says depends
 //! on nothing of the peer's, and a peer that reads a stream sees no difference but a round trip less. Source: RFC 37/ZMTP
 //! 3.1, "The NULL Security Mechanism"; symmetric as in 3.0 and libzmq, which is compatible with a peer that waits for us
 //! to be first.

@@ -1,0 +1,175 @@
+//! Whether the socket takes a peer, asked before our READY tells the peer so.
+//!
+//! Owns: nothing; it takes the handshakes of those sockets that may refuse a peer past the one question.
+//! Always true: who is refused has had no READY, and so has sent nothing and keeps what it has; the pipe for which the
+//! question was put is the socket's from the answer on, and goes with the link if the handshake fails after all.
+//! Must not know: why a socket refuses.
+//!
+//! The accepting end waits for the peer's READY, in which its routing id is. The connecting end never does, so two ends of
+//! this library do not wait for each other; nor does libzmq wait for anybody. A PAIR that connects asks without a peer,
+//! since all that matters is whether it has one already.
+//!
+//! *The refusal.* A peer of this library is told by an ERROR that is [not final](LinkError::last_words). To libzmq each
+//! ERROR is final, and its endpoint silently dead, while a connection that just ends is tried again: so it gets none.
+//! Source: the recorded conversations `error-free-text` and `error-close-early`.
+
+use std::sync::Arc;
+
+use highwater_patterns::SocketType;
+
+use super::event_loop::{Entry, Loop};
+use super::traffic::{LinkEntry, OtherEnd, Phase};
+use super::{EndpointConfig, Key};
+use crate::error::LinkError;
+use crate::peer::{Credentials, PeerInfo};
+use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Wire};
+use crate::zmtp::{self, Version};
+
+/// Whether READY is held back until the socket has answered.
+pub(super) fn holds_back(socket_type: SocketType, accepted: bool) -> bool {
+    match socket_type {
+        SocketType::Pair => true,
+        SocketType::Router => accepted,
+        _ => false,
+    }
+}
+
+/// Whether sockets of this type may meet one that refuses a peer, or be one; these tell the other end their token.
+pub(super) fn may_be_refused(socket_type: SocketType) -> bool {
+    matches!(
+        socket_type,
+        SocketType::Pair | SocketType::Router | SocketType::Dealer | SocketType::Req
+    )
+}
+
+impl Loop {
+    /// Puts the question, if it is time and that has not been done.
+    pub(super) fn ask(&mut self, key: Key) {
+        let Some(Entry::Link(entry)) = self.entries.get(&key) else {
+            return;
+        };
+        let kept = match self.entries.get(&entry.owner) {
+            Some(Entry::Session(session)) => session.pipe.clone(),
+            _ => None,
+        };
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let config = Arc::clone(&entry.config);
+        let Phase::Handshaking {
+            handshake, applied, ..
+        } = &mut entry.phase
+        else {
+            return;
+        };
+        if applied.is_some() || !holds_back(config.socket_type, entry.accepted) {
+            return;
+        }
+        let peer = match handshake.held() {
+            Some(peer) => Some(peer.clone()),
+            None if entry.accepted => return,
+            None => None,
+        };
+        let pipe = kept.unwrap_or_else(|| new_pipe(&config, entry.owner));
+        *applied = Some(Arc::clone(&pipe));
+        let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;
+        let peer = peer.filter(|_| entry.accepted).map(|peer| {
+            // What it sends already waits until it is known to be wanted.
+            entry.link.want_input(false);
+            entry.introduce(peer)
+        });
+        config
+            .side
+            .happened(PipeEvent::Applies { pipe, wire, peer });
+    }
+
+    /// The socket has answered.
+    pub(super) fn answered(&mut self, key: Key, answer: Result<(), LinkError>) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let Phase::Handshaking {
+            handshake, applied, ..
+        } = &mut entry.phase
+        else {
+            return;
+        };
+        match answer {
+            Ok(()) => {
+                handshake.go_on();
+                entry.link.want_input(true);
+                self.handshake_event(key, false);
+            }
+            Err(cause) => {
+                *applied = None;
+                let understands = handshake.held().is_some_and(|peer| peer.token.is_some());
+                if let Some(words) = cause.last_words().filter(|_| understands) {
+                    handshake.refuse(&words);
+                    self.say(key);
+                }
+                self.link_failed(key, cause);
+            }
+        }
+    }
+}
+
+/// A pipe for a connection that has none yet.
+pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
+    Arc::new(Pipe::new(
+        config.side.next_pipe_id(),
+        Some(owner),
+        Outgoing::new(config.options.send_limit(), config.options.conflate),
+        Incoming::new(config.options.receive_limit()),
+    ))
+}
+
+impl LinkEntry {
+    /// Who is at the other end, of which so far only the address was known.
+    pub(super) fn introduce(&mut self, peer: zmtp::Peer) -> Arc<PeerInfo> {
+        if let OtherEnd::Peer(known) = &self.other_end {
+            return Arc::clone(known);
+        }
+        let info = Arc::new(PeerInfo {
+            endpoint: self.config.endpoint.clone(),
+            address: self.other_end.address().to_owned(),
+            connected_here: !self.accepted,
+            socket_type: peer.socket_type,
+            routing_id: peer.routing_id,
+            version: match peer.version {
+                Version::V3_0 => (3, 0),
+                Version::V3_1 => (3, 1),
+            },
+            // The default is one for all.
+            metadata: match peer.metadata {
+                none if none.is_empty() => Arc::default(),
+                some => some.into(),
+            },
+            credentials: self
+                .link
+                .stream()
+                .peer_credentials()
+                .map(|known| Credentials {
+                    uid: known.user,
+                    gid: known.group,
+                    pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
+                }),
+        });
+        self.other_end = OtherEnd::Peer(Arc::clone(&info));
+        info
+    }
+
+    /// The handshake has failed: what the socket has attached for it goes, and what was queued there meanwhile is lost.
+    pub(super) fn withdraw(&self) {
+        if let Phase::Handshaking {
+            applied: Some(pipe),
+            ..
+        } = &self.phase
+            && pipe.through.is_some()
+        {
+            let config = &self.config;
+            config.side.happened(PipeEvent::Wanted);
+            config.telemetry.unsent.add(pipe.outgoing.discard());
+            config.side.happened(PipeEvent::Gone(pipe.id));
+        }
+    }
+}
