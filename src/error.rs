@@ -22,6 +22,10 @@ pub use option::OptionError;
 pub enum SendError {
     /// No peer had room before the time was over.
     Timeout(Message),
+    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    TooManyFrames(Message),
+    /// XSUB: the message is a subscription to a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes, or the end of one.
+    TopicTooLong(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
     /// The context was shut down.
@@ -36,6 +40,10 @@ pub enum SendError {
 pub enum TrySendError {
     /// The socket is mute: no peer at all, or every peer at its high-water mark. Later may succeed.
     Full(Message),
+    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    TooManyFrames(Message),
+    /// XSUB: the message is a subscription to a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes, or the end of one.
+    TopicTooLong(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
     /// The context was shut down.
@@ -52,6 +60,8 @@ pub enum RouteError {
     NoRoute(Message),
     /// The peer is at its high-water mark. Later may succeed, as long as the peer is there.
     Full(Message),
+    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    TooManyFrames(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
     /// The context was shut down.
@@ -70,6 +80,8 @@ pub enum RequestError {
     Timeout,
     /// The connection to the peer that had the request was lost before it replied. It may have been carried out.
     PeerGone,
+    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    TooManyFrames(Message),
     /// The socket was closed, here or by another thread.
     Closed,
     /// The context was shut down.
@@ -86,6 +98,8 @@ pub enum ReplyError {
     PeerGone(Message),
     /// The peer does not read its replies, and is at its high-water mark.
     Full(Message),
+    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    TooManyFrames(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
     /// The context was shut down.
@@ -98,6 +112,8 @@ pub enum ReplyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {
+    /// The topic has more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
+    TopicTooLong,
     /// The socket was closed, here or by another thread.
     Closed,
     /// The context was shut down.
@@ -263,12 +279,16 @@ macro_rules! messages_of {
 messages_of! {
     SendError {
         Timeout(_) => "no peer had room in time",
+        TooManyFrames(_) => "the message has more than 65,536 frames",
+        TopicTooLong(_) => "the topic is longer than 65,526 bytes",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
         Forked(_) => "the socket belongs to the parent process",
     }
     TrySendError {
         Full(_) => "no peer has room",
+        TooManyFrames(_) => "the message has more than 65,536 frames",
+        TopicTooLong(_) => "the topic is longer than 65,526 bytes",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
         Forked(_) => "the socket belongs to the parent process",
@@ -276,6 +296,7 @@ messages_of! {
     RouteError {
         NoRoute(_) => "no peer has this routing id",
         Full(_) => "the peer has no room",
+        TooManyFrames(_) => "the message has more than 65,536 frames",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
         Forked(_) => "the socket belongs to the parent process",
@@ -284,6 +305,7 @@ messages_of! {
         NotSent(_) => "no peer had room for the request in time",
         Timeout => "no reply came in time",
         PeerGone => "the peer went before it replied",
+        TooManyFrames(_) => "the message has more than 65,536 frames",
         Closed => "the socket is closed",
         Terminated => "the context is shut down",
         Forked => "the socket belongs to the parent process",
@@ -291,11 +313,13 @@ messages_of! {
     ReplyError {
         PeerGone(_) => "the peer that asked is gone",
         Full(_) => "the peer that asked has no room for a reply",
+        TooManyFrames(_) => "the message has more than 65,536 frames",
         Closed(_) => "the socket is closed",
         Terminated(_) => "the context is shut down",
         Forked(_) => "the socket belongs to the parent process",
     }
     SubscribeError {
+        TopicTooLong => "the topic is longer than 65,526 bytes",
         Closed => "the socket is closed",
         Terminated => "the context is shut down",
         Forked => "the socket belongs to the parent process",
@@ -334,10 +358,10 @@ macro_rules! give_back {
 }
 
 give_back! {
-    SendError { Timeout Closed Terminated Forked }
-    TrySendError { Full Closed Terminated Forked }
-    RouteError { NoRoute Full Closed Terminated Forked }
-    ReplyError { PeerGone Full Closed Terminated Forked }
+    SendError { Timeout TooManyFrames TopicTooLong Closed Terminated Forked }
+    TrySendError { Full TooManyFrames TopicTooLong Closed Terminated Forked }
+    RouteError { NoRoute Full TooManyFrames Closed Terminated Forked }
+    ReplyError { PeerGone Full TooManyFrames Closed Terminated Forked }
 }
 
 impl TrySendError {

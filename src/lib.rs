@@ -39,8 +39,8 @@ pub use facade::{
     SocketRef, Sub, Upstream, XPub, XSub,
 };
 pub use highwater_patterns::{
-    Body, DuplicateId, Frame, INLINE_CAPACITY, IntoMessage, InvalidRoutingId, LostPeer, Message,
-    Notices, RoutingId, SlowSubscriber, SocketType, Undeliverable,
+    Body, DuplicateId, Frame, INLINE_CAPACITY, IntoMessage, InvalidRoutingId, LostPeer, MAX_TOPIC,
+    Message, Notices, RoutingId, SlowSubscriber, SocketType, Undeliverable,
 };
 pub use monitor::{EndpointState, Event, EventKind};
 pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop, SocksProxy};

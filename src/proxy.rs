@@ -479,6 +479,10 @@ fn can_send(socket: &Core) -> bool {
 }
 
 fn put(socket: &Core, mut message: Message) -> Result<(), SendFailure> {
+    // A ROUTER has put a frame before it.
+    if message.frame_count() > Message::MAX_FRAMES {
+        return Err(SendFailure::Refused(message, Refusal::TooManyFrames));
+    }
     socket
         .send_with(Wait::No, &mut message, |pattern, table, message| {
             pattern.offer(message, table)

@@ -75,7 +75,7 @@ pub struct Dropped {
     pub unwanted: u64,
     /// Requests that were dropped without an answer.
     pub unanswered: u64,
-    /// Subscriptions of peers that have as many topics as one peer may have.
+    /// Subscriptions of peers that have as many topics as one peer may have, and those to topics that are too long.
     pub too_many_topics: u64,
 }
 

@@ -5,14 +5,15 @@ mod support;
 use std::time::Duration;
 
 use highwater::{
-    Context, Dealer, Proxy, ProxyStats, Pub, Pull, Push, Rep, Req, Router, Sub, TryRecvError, XPub,
-    XSub,
+    Context, Dealer, Notices, Proxy, ProxyStats, Pub, Pull, Push, Rep, Req, Router, Sub,
+    TryRecvError, XPub, XSub,
 };
 use support::{MOMENT, PATIENCE, Place, joined, joined_soon, over_every_transport, wait_until};
 
 over_every_transport!(
     requests_and_replies_pass_through_two_brokers,
     publications_go_down_and_subscriptions_up,
+    whatever_an_xpub_shows_subscriptions_end_upstream,
     a_streamer_is_a_pipeline_with_one_more_stage,
     high_water_marks_work_across_a_proxy,
     a_capture_socket_sees_everything_and_holds_up_nothing,
@@ -102,6 +103,59 @@ fn publications_go_down_and_subscriptions_up(place: &Place) {
     assert_eq!(sub.recv_timeout(PATIENCE).expect("received"), ["a", "1"]);
     drop(sub);
     wait_until("the cancel went up", || publisher.subscriber_count() == 0);
+}
+
+/// However often each subscriber has asked for its topic, and through however many proxies.
+fn whatever_an_xpub_shows_subscriptions_end_upstream(place: &Place) {
+    for notices in [
+        Notices::FirstAndLast,
+        Notices::EverySubscribe,
+        Notices::Every,
+    ] {
+        let context = Context::new();
+        let publisher = Pub::new(&context);
+        let mut at = publisher.bind(place.any().as_str()).expect("bound");
+        let mut proxies = Vec::new();
+        for _ in 0..2 {
+            let front = XSub::new(&context);
+            front.connect(&at).expect("connects");
+            let back = XPub::builder(&context).notices(notices).build();
+            at = back.bind(place.any().as_str()).expect("bound");
+            let proxy = Proxy::new(&front, &back).spawn().expect("a thread");
+            proxies.push((proxy, front, back));
+        }
+        let mut subs = Vec::new();
+        for times in [1, 3, 2] {
+            let sub = Sub::new(&context);
+            sub.connect(&at).expect("connects");
+            sub.wait_for_peers(1, PATIENCE).expect("connected");
+            for _ in 0..times {
+                sub.subscribe("a").expect("subscribed");
+            }
+            subs.push((sub, times));
+        }
+        let send = || publisher.send("a").expect("sent").sent;
+        wait_until("all of them are subscribed", || {
+            send();
+            subs.iter()
+                .all(|(sub, _)| sub.stats().messages_received > 0 || sub.try_recv().is_ok())
+        });
+        let (first, times) = subs.remove(1);
+        for _ in 0..times {
+            first.unsubscribe("a").expect("unsubscribed");
+        }
+        drop(subs.pop());
+        let (last, _) = &subs[0];
+        while last.try_recv().is_ok() {}
+        for _ in 0..20 {
+            send();
+            assert_eq!(last.recv_timeout(PATIENCE).expect("still there"), "a");
+        }
+        drop(subs);
+        wait_until("the topic has ended upstream", || {
+            publisher.topic_count() == 0
+        });
+    }
 }
 
 fn a_streamer_is_a_pipeline_with_one_more_stage(place: &Place) {

@@ -6,9 +6,9 @@
 //! Source: RFC 29/PUBSUB, "The SUB Socket Type"; as libzmq, every subscribe is sent, of the cancels a topic's last.
 
 use crate::pipe_map::PipeMap;
-use crate::subscriptions::Removed;
+use crate::subscriptions::{MAX_TOPIC, Removed};
 use crate::trie::{Trie, Value};
-use crate::{PipeId, Pipes};
+use crate::{PipeId, Pipes, Refusal};
 
 /// The subscriptions of a SUB or XSUB.
 #[derive(Debug, Default)]
@@ -44,10 +44,17 @@ impl Interest {
         wanted
     }
 
-    /// Wants `topic` once more; gives the number of publishers that were told.
-    pub(crate) fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> usize {
+    /// Wants `topic` once more, unless it is too long; gives the number of publishers that were told.
+    pub(crate) fn subscribe(
+        &mut self,
+        topic: &[u8],
+        pipes: &mut impl Pipes,
+    ) -> Result<usize, Refusal> {
+        if topic.len() > MAX_TOPIC {
+            return Err(Refusal::TopicTooLong);
+        }
         self.topics.update(topic, |_, count| count.0 += 1);
-        self.tell(|pipe| pipes.subscribe(pipe, topic))
+        Ok(self.tell(|pipe| pipes.subscribe(pipe, topic)))
     }
 
     /// Wants `topic` once less; gives what came of it, and the number of publishers that were told: none, unless it
@@ -69,7 +76,7 @@ impl Interest {
                 }
             }),
         };
-        let told = if always || removed == Removed::Last {
+        let told = if removed == Removed::Last || always && topic.len() <= MAX_TOPIC {
             self.tell(|pipe| pipes.cancel(pipe, topic))
         } else {
             0

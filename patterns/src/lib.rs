@@ -67,5 +67,6 @@ pub use router::Router;
 pub use routing_id::{InvalidRoutingId, RoutingId};
 pub use socket_type::SocketType;
 pub use sub::Sub;
+pub use subscriptions::MAX_TOPIC;
 pub use xpub::XPub;
 pub use xsub::XSub;

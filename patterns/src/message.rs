@@ -28,6 +28,8 @@ use crate::{Frame, INLINE_CAPACITY};
 /// assert_eq!(two.frame_count(), 2);
 /// assert_eq!(&two[1], b"21C");
 /// ```
+///
+/// Sockets send at most [`MAX_FRAMES`](Self::MAX_FRAMES) frames in one message.
 #[derive(Clone)]
 pub struct Message(Repr);
 
@@ -39,6 +41,12 @@ enum Repr {
 }
 
 impl Message {
+    /// The most frames that a message has when it travels: 65,536, those included that REQ, REP and ROUTER put before it.
+    ///
+    /// A frame costs its receiver more than its bytes. A `send` of more is refused, over each transport, and so is what
+    /// a peer sends. libzmq has no such bound.
+    pub const MAX_FRAMES: usize = 65_536;
+
     /// A message of one empty frame.
     pub const EMPTY: Self = Self(Repr::One(Frame::EMPTY));
 

@@ -136,8 +136,10 @@ pub enum Notices {
     /// A topic's first subscriber and the going of its last.
     #[default]
     FirstAndLast,
-    /// Every subscribe, also repeats; of the cancels the last.
+    /// Every subscribe, also repeats; of the cancels the last, which is then seen as often as the subscribes were, so that
+    /// an XSUB to which all of them are passed on comes to an end. libzmq shows it once.
     EverySubscribe,
-    /// Every subscribe and every cancel.
+    /// Every subscribe and every cancel. Of one that subscribed several times only the last cancel arrives, from SUBs of
+    /// libzmq as from ours; it is seen as often as those subscribes were. libzmq shows it once.
     Every,
 }

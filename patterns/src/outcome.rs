@@ -64,6 +64,10 @@ pub enum Refusal {
     PeerGone,
     /// The message does not have the frames that the socket type needs.
     Malformed,
+    /// The message has more frames than [`Message::MAX_FRAMES`].
+    TooManyFrames,
+    /// A subscription to a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
+    TopicTooLong,
 }
 
 impl Refusal {
@@ -85,6 +89,8 @@ impl fmt::Display for Refusal {
             Self::NotSupported => "this socket type does not do that",
             Self::PeerGone => "the peer has gone",
             Self::Malformed => "the message lacks a frame that this socket type needs",
+            Self::TooManyFrames => "the message has more than 65,536 frames",
+            Self::TopicTooLong => "the topic is longer than 65,526 bytes",
         })
     }
 }

@@ -33,8 +33,12 @@ impl Sub {
     /// Subscribes to all messages whose first frame begins with `topic`; the empty topic to all there are.
     ///
     /// Subscriptions are counted: one made twice has to be undone twice.
-    pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) {
-        self.interest.subscribe(topic, pipes);
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TopicTooLong`]: the topic has more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
+    pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> Result<(), Refusal> {
+        self.interest.subscribe(topic, pipes).map(drop)
     }
 
     /// Undoes one subscription to exactly `topic`, and tells whether there was one.

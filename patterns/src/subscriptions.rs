@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 use crate::strategy::SeatId;
 use crate::trie::{NodeId, Trie, Value};
 
+/// The longest topic, in bytes: one that fits in a command of 64 KiB.
+pub const MAX_TOPIC: usize = 65_526;
+
 /// What a topic costs beyond its bytes, about.
 const TOPIC_OVERHEAD: usize = 64;
 
@@ -51,7 +54,7 @@ pub(crate) enum Added {
     Further,
     /// This one had.
     Again,
-    /// It would be more than one seat may hold; nothing has changed.
+    /// It would be more than one seat may hold, or longer than any topic; nothing has changed.
     TooMany,
 }
 
@@ -82,6 +85,9 @@ impl Subscriptions {
     }
 
     pub(crate) fn add(&mut self, seat: SeatId, topic: &[u8]) -> Added {
+        if topic.len() > MAX_TOPIC {
+            return Added::TooMany;
+        }
         let known = self.topics.find(topic);
         if known.is_some_and(|node| self.topics.value(node).0.binary_search(&seat).is_ok()) {
             return Added::Again;
@@ -168,6 +174,12 @@ impl Subscriptions {
     /// How many seats want anything.
     pub(crate) fn holders(&self) -> usize {
         self.holders
+    }
+
+    /// Whether anybody holds just this `topic`.
+    pub(crate) fn has(&self, topic: &[u8]) -> bool {
+        let node = self.topics.find(topic);
+        node.is_some_and(|node| !self.topics.value(node).is_nothing())
     }
 
     /// How many different topics there are.

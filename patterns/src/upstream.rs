@@ -4,7 +4,7 @@
 //! Always true: every frame comes out once, in order, the ordinary ones joined to one message at the end.
 //! Must not know: which direction it serves; an XSUB takes a message apart before it is sent, an XPUB after.
 
-use crate::{Frame, Message, Received};
+use crate::{Frame, MAX_TOPIC, Message, Received};
 
 /// Whether `frame` has the form of a subscription or a cancel.
 #[inline]
@@ -16,6 +16,12 @@ fn is_command(frame: &Frame) -> bool {
 #[inline]
 pub(crate) fn has_commands(message: &Message, only_first: bool) -> bool {
     is_command(message.first()) || (!only_first && message.frames().iter().any(is_command))
+}
+
+/// Whether there is a subscription, or the end of one, in `message` whose topic is too long.
+pub(crate) fn has_long_topic(message: &Message, only_first: bool) -> bool {
+    let is_long = |frame: &Frame| frame.len() > 1 + MAX_TOPIC && is_command(frame);
+    has_commands(message, only_first) && message.frames().iter().any(is_long)
 }
 
 /// Takes `message` apart: a frame that begins with 1 is a subscription, one that begins with 0 its end.

@@ -1,11 +1,13 @@
 //! XPUB: a PUB whose application sees the subscriptions, and may decide on them.
 //!
 //! Owns: what waits for the application; in manual mode, what each subscriber has asked for.
-//! Always true: what waits is bounded: beyond the bound, pipes are left unread until the application has caught up.
+//! Always true: what waits is bounded: beyond the bound, pipes are left unread until the application has caught up. When
+//! a topic has lost its last subscriber, as many cancels of it were shown as subscribes, so that an application that
+//! passes them on to an XSUB, which counts, leaves nothing behind.
 //! Must not know: what the topics mean.
 //! Source: RFC 29/PUBSUB, "The XPUB Socket Type".
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -13,12 +15,22 @@ use crate::publisher::Publisher;
 use crate::rules::Rules;
 use crate::subscriptions::{Added, Removed, Subscriptions};
 use crate::{
-    Admission, Afterlife, DropCause, Message, Notices, Outbound, PatternOptions, Peer, PipeId,
-    Pipes, Received, Refusal, Sent, upstream,
+    Admission, Afterlife, DropCause, MAX_TOPIC, Message, Notices, Outbound, PatternOptions, Peer,
+    PipeId, Pipes, Received, Refusal, Sent, upstream,
 };
 
 /// What something that waits costs beyond its bytes, about.
 const WAITING_OVERHEAD: usize = 64;
+
+/// Something for the application.
+#[derive(Debug)]
+struct Waiting {
+    /// Where it came from, if that may still be granted something.
+    from: Option<PipeId>,
+    received: Received,
+    /// How often it is given.
+    times: usize,
+}
 
 /// The rules of an XPUB socket.
 #[derive(Debug)]
@@ -26,8 +38,12 @@ pub struct XPub {
     publisher: Publisher,
     /// Manual mode: what was asked for, whether granted or not.
     asked: Subscriptions,
-    /// For the application, each with the pipe it came from, if that may still be granted something.
-    waiting: VecDeque<(Option<PipeId>, Received)>,
+    /// For the application.
+    waiting: VecDeque<Waiting>,
+    /// Subscribes that were shown beyond the first, for each topic that has some.
+    shown: BTreeMap<Vec<u8>, usize>,
+    /// Those of them by which one peer has asked again for what it had.
+    repeats: BTreeMap<PipeId, BTreeMap<Vec<u8>, usize>>,
     /// What `waiting` takes.
     waiting_bytes: usize,
     /// Not read to the end, because too much waited.
@@ -47,6 +63,8 @@ impl XPub {
             publisher: Publisher::new(options),
             asked: Subscriptions::new(options.topic_bytes_per_peer),
             waiting: VecDeque::new(),
+            shown: BTreeMap::new(),
+            repeats: BTreeMap::new(),
             waiting_bytes: 0,
             unread: Vec::new(),
             last: None,
@@ -75,7 +93,16 @@ impl XPub {
 
     /// The next subscription, cancel or upstream message, in the order of arrival.
     pub fn next_event(&mut self, pipes: &mut impl Pipes) -> Option<Received> {
-        let (pipe, received) = self.waiting.pop_front()?;
+        let next = self.waiting.front_mut()?;
+        if next.times > 1 {
+            next.times -= 1;
+            return Some(next.received.clone());
+        }
+        let Waiting {
+            from: pipe,
+            received,
+            ..
+        } = self.waiting.pop_front()?;
         self.waiting_bytes -= cost(&received);
         if !matches!(received, Received::Message(_)) {
             self.last = pipe;
@@ -107,9 +134,15 @@ impl XPub {
         removed.is_some_and(|removed| removed != Removed::NotFound)
     }
 
-    fn queue(&mut self, pipe: Option<PipeId>, received: Received) {
-        self.waiting_bytes += cost(&received);
-        self.waiting.push_back((pipe, received));
+    fn queue(&mut self, from: Option<PipeId>, received: Received, times: usize) {
+        if times > 0 {
+            self.waiting_bytes += cost(&received);
+            self.waiting.push_back(Waiting {
+                from,
+                received,
+                times,
+            });
+        }
     }
 
     fn take(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
@@ -121,7 +154,7 @@ impl XPub {
                         self.take_part(pipe, part, pipes)
                     });
                 } else {
-                    self.queue(Some(pipe), Received::Message(message));
+                    self.queue(Some(pipe), Received::Message(message), 1);
                 }
             }
             command => self.take_part(pipe, command, pipes),
@@ -129,14 +162,12 @@ impl XPub {
     }
 
     fn take_part(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
-        let shown = match &received {
-            Received::Message(_) => true,
-            Received::Subscribe(topic) => self.subscribe(pipe, topic, pipes),
+        let times = match &received {
+            Received::Message(_) => 1,
+            Received::Subscribe(topic) => usize::from(self.subscribe(pipe, topic, pipes)),
             Received::Cancel(topic) => self.cancel(pipe, topic),
         };
-        if shown {
-            self.queue(Some(pipe), received);
-        }
+        self.queue(Some(pipe), received, times);
     }
 
     /// Tells whether the application is to see it.
@@ -153,51 +184,99 @@ impl XPub {
         }
         match self.publisher.subscribe(pipe, topic, pipes) {
             Some(Added::First) => true,
-            Some(Added::Further | Added::Again) => self.notices != Notices::FirstAndLast,
+            Some(added @ (Added::Further | Added::Again)) => {
+                let shown = self.notices != Notices::FirstAndLast;
+                if shown {
+                    *self.shown.entry(topic.to_vec()).or_default() += 1;
+                }
+                if shown && added == Added::Again {
+                    let repeats = self.repeats.entry(pipe).or_default();
+                    *repeats.entry(topic.to_vec()).or_default() += 1;
+                }
+                shown
+            }
             Some(Added::TooMany) | None => false,
         }
     }
 
-    /// Tells whether the application is to see it.
-    fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> bool {
+    /// Tells how often the application is to see it.
+    fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> usize {
         if self.manual {
             let seat = self.publisher.seat(pipe);
             if let Some(seat) = seat {
                 self.asked.remove(seat, topic);
             }
-            return seat.is_some();
+            return usize::from(seat.is_some() && topic.len() <= MAX_TOPIC);
         }
         match self.publisher.cancel(pipe, topic) {
-            Some(Removed::Last | Removed::NotFound) => true,
-            Some(Removed::Remaining) => self.notices == Notices::Every,
-            None => false,
+            Some(Removed::Last) => self.cancels(pipe, topic, true),
+            Some(Removed::Remaining) => self.cancels(pipe, topic, false),
+            // Others may have the topic, and would lose it at whom the application passes this on to.
+            Some(Removed::NotFound) => {
+                let concerns_nobody = !self.publisher.subscriptions().has(topic);
+                usize::from(concerns_nobody && topic.len() <= MAX_TOPIC)
+            }
+            None => 0,
         }
+    }
+
+    /// `pipe` does not want `topic` any more, and if it was the `last`, nobody does: how many cancels the application
+    /// sees.
+    fn cancels(&mut self, pipe: PipeId, topic: &[u8], last: bool) -> usize {
+        let repeats = self.repeats.get_mut(&pipe);
+        let repeats = repeats.and_then(|repeats| repeats.remove(topic));
+        if last {
+            return 1 + self.shown.remove(topic).unwrap_or_default();
+        }
+        if self.notices != Notices::Every {
+            return 0;
+        }
+        let Some(shown) = self.shown.get_mut(topic) else {
+            return 0;
+        };
+        let cancels = (1 + repeats.unwrap_or_default()).min(*shown);
+        *shown -= cancels;
+        if *shown == 0 {
+            self.shown.remove(topic);
+        }
+        cancels
     }
 
     /// The subscriptions of `pipe` end; the application sees which.
     fn end_subscriptions(&mut self, pipe: PipeId) {
         let mut ended = Vec::new();
-        let (manual, every) = (self.manual, self.notices == Notices::Every);
-        self.publisher.disconnected(pipe, |topic, last| {
-            if !manual && (last || every) {
-                ended.push(topic);
-            }
-        });
+        let manual = self.manual;
+        self.publisher
+            .disconnected(pipe, |topic, last| ended.push((topic, last)));
+        if manual {
+            ended.clear();
+        }
         if let Some(seat) = self.publisher.seat(pipe) {
-            self.asked.remove_all(seat, |topic, _| {
+            self.asked.remove_all(seat, |topic, last| {
                 if manual {
-                    ended.push(topic);
+                    ended.push((topic, last));
                 }
             });
         }
         // What this connection asked for must not be granted to the next.
         self.last.take_if(|last| *last == pipe);
-        for (from, _) in &mut self.waiting {
-            from.take_if(|from| *from == pipe);
+        for waiting in &mut self.waiting {
+            waiting.from.take_if(|from| *from == pipe);
         }
-        for topic in ended {
-            self.queue(None, Received::Cancel(Bytes::from(topic)));
+        for (topic, last) in ended {
+            let times = match manual {
+                true => 1,
+                false => self.cancels(pipe, &topic, last),
+            };
+            self.queue(None, Received::Cancel(Bytes::from(topic)), times);
         }
+        self.repeats.remove(&pipe);
+    }
+
+    /// With no subscriber, nothing is remembered of any.
+    #[cfg(test)]
+    pub(crate) fn is_clean(&self) {
+        assert!(self.shown.is_empty() && self.repeats.values().all(BTreeMap::is_empty));
     }
 
     fn forget(&mut self, pipe: PipeId) {

@@ -36,7 +36,11 @@ impl XSub {
     }
 
     /// Asks all publishers for messages whose first frame begins with `topic`; gives how many were told.
-    pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> usize {
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TopicTooLong`]: the topic has more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
+    pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> Result<usize, Refusal> {
         self.interest.subscribe(topic, pipes)
     }
 
@@ -98,14 +102,18 @@ impl Rules for XSub {
     }
 
     /// A frame that begins with 1 subscribes to the rest of it, one that begins with 0 unsubscribes; the others go
-    /// upstream together. `sent` is the number of publishers that got the last of all this.
+    /// upstream together. `sent` is the number of publishers that got the last of all this. With a topic that is too long
+    /// none of it is sent.
     fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        if upstream::has_long_topic(&message, self.only_first) {
+            return Err(Refusal::TopicTooLong.give_back(message));
+        }
         let mut result = Sent::default();
         upstream::split(message, self.only_first, |part| {
             result = match part {
                 Received::Message(message) => self.send_upstream(message, pipes),
                 Received::Subscribe(topic) => Sent {
-                    sent: self.interest.subscribe(&topic, pipes),
+                    sent: self.interest.subscribe(&topic, pipes).unwrap_or_default(),
                     dropped: 0,
                 },
                 Received::Cancel(topic) => {

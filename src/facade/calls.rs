@@ -124,10 +124,19 @@ pub(super) fn give<T, E: From<SendFailure>>(
         };
     }
     let mut message = message.into_message();
+    if message.frame_count() > Message::MAX_FRAMES {
+        return Err(too_many_frames(message).into());
+    }
     match as_message(&mut message) {
         Ok(done) => Ok(done),
         Err(why) => Err(why.of(message).into()),
     }
+}
+
+/// Why a `message` is not sent that has more frames than any may have.
+#[cold]
+pub(super) fn too_many_frames(message: Message) -> SendFailure {
+    Unsent::Refused(Refusal::TooManyFrames).of(message)
 }
 
 /// The error, made where the result is to be. Else the compiler would take the message, where it goes into the result, to

@@ -11,6 +11,8 @@ use crate::socket::{Ended, RecvFailure, SendFailure};
 impl From<SendFailure> for SendError {
     fn from(failure: SendFailure) -> Self {
         match failure {
+            SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
+            SendFailure::Refused(message, Refusal::TopicTooLong) => Self::TopicTooLong(message),
             SendFailure::Refused(message, _) => Self::Timeout(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
@@ -22,6 +24,8 @@ impl From<SendFailure> for SendError {
 impl From<SendFailure> for TrySendError {
     fn from(failure: SendFailure) -> Self {
         match failure {
+            SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
+            SendFailure::Refused(message, Refusal::TopicTooLong) => Self::TopicTooLong(message),
             SendFailure::Refused(message, _) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
@@ -56,6 +60,7 @@ impl From<SendFailure> for RouteError {
     fn from(failure: SendFailure) -> Self {
         match failure {
             SendFailure::Refused(message, Refusal::NoRoute) => Self::NoRoute(message),
+            SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, _) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
@@ -68,6 +73,7 @@ impl From<SendFailure> for ReplyError {
     fn from(failure: SendFailure) -> Self {
         match failure {
             SendFailure::Refused(message, Refusal::PeerGone) => Self::PeerGone(message),
+            SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, _) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
@@ -80,6 +86,7 @@ impl From<SendFailure> for ReplyError {
 impl From<SendFailure> for RequestError {
     fn from(failure: SendFailure) -> Self {
         match failure {
+            SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, _) => Self::NotSent(message),
             SendFailure::Ended(_, Ended::Closed) => Self::Closed,
             SendFailure::Ended(_, Ended::Terminated) => Self::Terminated,

@@ -191,7 +191,8 @@ macro_rules! sends {
             /// Sends `message` to the next peer with room, waiting for one while the socket is mute.
             ///
             /// The message is queued, not delivered, when this returns. Waits as long as the `send_timeout` option
-            /// says; by default for ever.
+            /// says; by default for ever. A message has at most
+            /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over each transport; more are refused at once.
             ///
             /// # Errors
             ///
@@ -313,7 +314,8 @@ macro_rules! publishes {
             ///
             /// Does not wait: who is at their high-water mark misses the message, and that is counted. Only where the
             /// `slow_subscriber` option refuses instead, it waits until all have room, as long as the `send_timeout`
-            /// option says; by default for ever.
+            /// option says; by default for ever. A message has at most
+            /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over each transport; more are refused at once.
             ///
             /// # Errors
             ///
@@ -435,17 +437,21 @@ macro_rules! subscribes {
             ///
             /// Every publisher, connected now or later, is told, also after each reconnect. Does not wait: what was
             /// published before the publisher has heard of it is not received. Subscriptions are counted: one made
-            /// twice has to be undone twice.
+            /// twice has to be undone twice. A topic has at most [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
             ///
             /// # Errors
             ///
-            /// [`SubscribeError`](crate::SubscribeError): the socket is of no more use.
+            /// [`SubscribeError`](crate::SubscribeError): the topic is too long, or the socket is of no more use.
             pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
-                self.core.change_subscriptions(|pattern, table| {
-                    if let highwater_patterns::Pattern::$name(rules) = pattern {
-                        rules.subscribe(topic.as_ref(), table);
-                    }
-                })
+                let outcome = self
+                    .core
+                    .change_subscriptions(|pattern, table| match pattern {
+                        highwater_patterns::Pattern::$name(rules) => {
+                            rules.subscribe(topic.as_ref(), table).map(|_| ())
+                        }
+                        other => unreachable!("the socket is a {:?}", other.kind()),
+                    })?;
+                outcome.map_err(|_| crate::SubscribeError::TopicTooLong)
             }
 
             /// Undoes one subscription to exactly `topic`, and tells whether there was one.

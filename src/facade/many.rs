@@ -3,7 +3,7 @@
 //! Owns: the message that is to go next, in whichever form it was given.
 //! Always true: they go in order, each as it would in a call of its own.
 
-use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, PipeId, Pipes};
+use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, PipeId, Pipes, Refusal};
 
 use crate::socket::{Core, SendFailure, Table, Wait};
 
@@ -29,6 +29,9 @@ impl Core {
         let mut put = |pattern: &mut Pattern, table: &mut Table, next: &mut Next<_>| {
             let mut visited = 0;
             loop {
+                if next.message.frame_count() > Message::MAX_FRAMES {
+                    return Err(Refusal::TooManyFrames);
+                }
                 pattern.offer(next, table)?;
                 sent += 1;
                 visited += 1;

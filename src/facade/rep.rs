@@ -148,6 +148,10 @@ impl Request {
     }
 
     fn answer(mut self, wait: Wait, mut message: Message) -> Result<(), ReplyError> {
+        // One frame for each hop, and the empty one behind them.
+        if self.hops() + 1 + message.frame_count() > Message::MAX_FRAMES {
+            return Err(ReplyError::TooManyFrames(message));
+        }
         let Some(path) = self.path.take() else {
             unreachable!("a request is consumed by its answer");
         };

@@ -6,7 +6,7 @@ use highwater_patterns::{IntoMessage, Message, Pattern, RequestFailed, SocketTyp
 
 use super::AsSocket;
 use crate::error::{RequestError, SendError};
-use crate::facade::calls::by_value;
+use crate::facade::calls::{by_value, too_many_frames};
 use crate::socket::{RecvFailure, SendFailure, Wait};
 
 super::socket! {
@@ -59,6 +59,9 @@ super::socket! {
     Req, SocketType::Req
 }
 
+/// The most frames that a REQ puts before a request: its number, and the empty one.
+const ENVELOPE: usize = 2;
+
 impl Req {
     /// Sends `message` to the next peer with room, and waits for the reply.
     ///
@@ -99,6 +102,9 @@ impl Req {
     }
 
     fn start(&mut self, wait: Wait, mut message: Message) -> Result<Pending<'_>, SendFailure> {
+        if message.frame_count() + ENVELOPE > Message::MAX_FRAMES {
+            return Err(too_many_frames(message));
+        }
         let sent = self.core.send_with(
             wait,
             &mut message,

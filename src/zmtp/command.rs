@@ -6,7 +6,7 @@
 //! Source: RFC 37/ZMTP 3.1, "Commands", and for PING, PONG, SUBSCRIBE and CANCEL its "Traffic" grammar.
 
 use bytes::Bytes;
-use highwater_patterns::{Message, Received};
+use highwater_patterns::{MAX_TOPIC, Message, Received};
 
 use super::Version;
 use super::error::printable;
@@ -213,6 +213,22 @@ pub(super) fn split_name(body: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// Whether a command whose body begins with `bytes` is a SUBSCRIBE or a CANCEL; `None` if more of it may tell.
+pub(super) fn is_about_topics(bytes: &[u8]) -> Option<bool> {
+    let mut may_be = false;
+    for name in [SUBSCRIBE, CANCEL] {
+        let (len, rest) = match bytes.split_first() {
+            Some((len, rest)) => (usize::from(*len), rest),
+            None => return None,
+        };
+        if len == name.len() && rest.starts_with(name) {
+            return Some(true);
+        }
+        may_be |= len == name.len() && name.starts_with(rest);
+    }
+    (!may_be).then_some(false)
+}
+
 fn write_command(name: &[u8], data: &[u8], out: &mut Vec<u8>) {
     write_command_of(name, &[data], out);
 }
@@ -231,6 +247,9 @@ fn write_subscription_message(kind: u8, topic: &[u8], out: &mut Vec<u8>) {
     out.push(kind);
     out.extend_from_slice(topic);
 }
+
+/// The longest body of a SUBSCRIBE that is of any use.
+pub(super) const LONGEST_SUBSCRIBE: usize = 1 + SUBSCRIBE.len() + MAX_TOPIC;
 
 const READY: &[u8] = b"READY";
 const ERROR: &[u8] = b"ERROR";

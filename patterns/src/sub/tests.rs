@@ -20,7 +20,8 @@ fn rules(bench: &mut Bench) -> (&mut Sub, &mut TestPipes) {
 
 fn subscribe(bench: &mut Bench, topic: &str) {
     let (sub, pipes) = rules(bench);
-    sub.subscribe(topic.as_bytes(), pipes);
+    sub.subscribe(topic.as_bytes(), pipes)
+        .expect("not too long");
 }
 
 fn unsubscribe(bench: &mut Bench, topic: &str) -> bool {

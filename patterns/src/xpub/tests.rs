@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::rules::Rules;
 use crate::testing::{Bench, TestPipes};
 use crate::{
     Afterlife, DropCause, Message, Notices, Pattern, PatternOptions, PipeId, Received, Sent,
@@ -83,7 +84,7 @@ fn a_cancel_of_nothing_is_seen() {
     assert_eq!(seen(&mut xpub), ["-t"]);
 }
 
-/// ZMQ_XPUB_VERBOSE.
+/// ZMQ_XPUB_VERBOSE, but for the number of cancels.
 #[test]
 fn verbose_shows_every_subscribe() {
     let mut xpub = showing(Notices::EverySubscribe);
@@ -93,8 +94,76 @@ fn verbose_shows_every_subscribe() {
         xpub.arrive_subscribe(pipe, "t");
     }
     xpub.arrive_cancel(a, "t");
+    assert_eq!(seen(&mut xpub), ["+t", "+t", "+t"]);
     xpub.arrive_cancel(b, "t");
-    assert_eq!(seen(&mut xpub), ["+t", "+t", "+t", "-t"]);
+    assert_eq!(seen(&mut xpub), ["-t", "-t", "-t"], "who counts is done");
+}
+
+/// Whatever is shown, and however the subscribers go.
+#[test]
+fn as_many_cancels_are_seen_as_subscribes() {
+    for notices in [
+        Notices::FirstAndLast,
+        Notices::EverySubscribe,
+        Notices::Every,
+    ] {
+        for goes in [
+            |xpub: &mut Bench, pipe| xpub.arrive_cancel(pipe, "t"),
+            |xpub: &mut Bench, pipe| xpub.disconnect(pipe, Afterlife::Ends),
+            |xpub: &mut Bench, pipe| xpub.disconnect(pipe, Afterlife::Reconnects),
+            |xpub: &mut Bench, pipe| xpub.detach(pipe),
+        ] {
+            let mut xpub = showing(notices);
+            let pipes = [1, 2, 3].map(|id| xpub.accept(id));
+            for pipe in [pipes[0], pipes[0], pipes[1], pipes[0], pipes[2]] {
+                xpub.arrive_subscribe(pipe, "t");
+            }
+            let subscribes = seen(&mut xpub).len();
+            let mut cancels = Vec::new();
+            for pipe in pipes {
+                goes(&mut xpub, pipe);
+                cancels.push(seen(&mut xpub).len());
+            }
+            let expected = match notices {
+                Notices::FirstAndLast => [0, 0, 1],
+                Notices::EverySubscribe => [0, 0, 5],
+                Notices::Every => [3, 1, 1],
+            };
+            assert_eq!(cancels, expected, "{notices:?}");
+            assert_eq!(cancels.iter().sum::<usize>(), subscribes);
+            rules(&mut xpub).0.is_clean();
+        }
+    }
+}
+
+/// An application may change its mind; what it was shown before counts.
+#[test]
+fn what_was_shown_before_the_option_changed_is_cancelled_as_often() {
+    let mut xpub = showing(Notices::Every);
+    let pipes = [1, 2].map(|id| xpub.accept(id));
+    for pipe in pipes {
+        xpub.arrive_subscribe(pipe, "t");
+    }
+    assert_eq!(seen(&mut xpub), ["+t", "+t"]);
+    let (rules, _) = rules(&mut xpub);
+    rules.reconfigure(&PatternOptions::default());
+    xpub.arrive_cancel(pipes[0], "t");
+    assert!(!xpub.can_recv());
+    xpub.arrive_cancel(pipes[1], "t");
+    assert_eq!(seen(&mut xpub), ["-t", "-t"]);
+}
+
+/// One peer must not end what others have asked for, at whom the application passes it on to.
+#[test]
+fn a_cancel_of_what_only_others_have_is_not_seen() {
+    for notices in [Notices::FirstAndLast, Notices::Every] {
+        let mut xpub = showing(notices);
+        let (a, b) = (xpub.accept(1), xpub.accept(2));
+        xpub.arrive_subscribe(a, "t");
+        xpub.arrive_cancel(b, "t");
+        assert_eq!(seen(&mut xpub), ["+t"]);
+        assert_eq!(xpub.send("t"), sent(1));
+    }
 }
 
 /// ZMQ_XPUB_VERBOSER.
@@ -308,4 +377,20 @@ fn publishing_is_as_with_pub() {
     );
     assert_eq!(xpub.make_room(pipe), [Message::from(["t", "1"])]);
     assert_eq!(xpub.send(["t", "3"]), sent(1));
+}
+
+/// Whatever the application is shown; libzmq has no such bound.
+#[test]
+fn a_topic_that_is_too_long_is_counted_and_not_seen() {
+    for mut xpub in [xpub(), showing(Notices::Every), manual()] {
+        let pipe = xpub.accept(1);
+        let topic = "t".repeat(crate::MAX_TOPIC + 1);
+        xpub.arrive_subscribe(pipe, &topic);
+        xpub.arrive_cancel(pipe, &topic);
+        assert!(seen(&mut xpub).is_empty());
+        let dropped = [(Some(pipe), DropCause::TooManyTopics)];
+        assert_eq!(xpub.pipes.dropped, dropped);
+        xpub.arrive_subscribe(pipe, &topic[1..]);
+        assert_eq!(seen(&mut xpub).len(), 1);
+    }
 }

@@ -55,9 +55,9 @@ fn if_so_chosen_every_unsubscribe_is_passed_on() {
 fn each_connection_is_told_every_topic_once() {
     let mut xsub = xsub();
     let (rules, pipes) = rules(&mut xsub);
-    rules.subscribe(b"a", pipes);
-    rules.subscribe(b"a", pipes);
-    rules.subscribe(b"b", pipes);
+    assert_eq!(rules.subscribe(b"a", pipes), Ok(0));
+    assert_eq!(rules.subscribe(b"a", pipes), Ok(0));
+    assert_eq!(rules.subscribe(b"b", pipes), Ok(0));
     assert!(rules.unsubscribe(b"b", pipes));
     assert!(!rules.unsubscribe(b"b", pipes));
     assert_eq!(rules.topic_count(), 1);
@@ -160,4 +160,24 @@ fn a_publisher_that_ended_is_read_but_not_written() {
     assert_eq!(xsub.recv().expect("arrived"), "last words");
     xsub.detach(pipe);
     assert_eq!(xsub.recv(), None);
+}
+
+#[test]
+fn a_topic_that_is_too_long_is_refused_and_so_is_what_it_came_with() {
+    let mut xsub = xsub();
+    let pipe = xsub.accept(1);
+    let topic = vec![b't'; crate::MAX_TOPIC + 1];
+    for kind in [0, 1] {
+        let long = [&[kind], &topic[..]].concat();
+        let message = Message::from([&b"upstream"[..], &long]);
+        let refused = xsub.send(message.clone()).expect_err("refused");
+        assert_eq!(refused.reason, crate::Refusal::TopicTooLong);
+        assert_eq!(refused.message, message);
+    }
+    let (rules, pipes) = rules(&mut xsub);
+    let refused = rules.subscribe(&topic, pipes);
+    assert_eq!(refused, Err(crate::Refusal::TopicTooLong));
+    assert!(!rules.unsubscribe(&topic, pipes));
+    assert_eq!(rules.subscribe(&topic[1..], pipes), Ok(1));
+    assert!(xsub.pipes.take(pipe).is_empty());
 }

@@ -42,6 +42,8 @@ pub(super) struct LargeBody {
     /// How much of a used buffer is filled; `None` of a new one, which holds what has arrived and nothing else.
     filled: Option<usize>,
     len: usize,
+    /// So many bytes follow that are passed over.
+    behind: u64,
     buffers: Option<Arc<dyn Buffers>>,
 }
 
@@ -54,12 +56,30 @@ impl LargeBody {
             filled: used.is_some().then_some(0),
             buffer: used.unwrap_or_default(),
             len,
+            behind: 0,
             buffers: buffers.cloned(),
         }
     }
 
-    /// Takes what `input` has of the body; returns how many bytes.
+    /// The body, of which so many bytes more were announced that are of no use.
+    pub(super) fn before(mut self, behind: u64) -> Self {
+        self.behind = behind;
+        self
+    }
+
+    /// Takes what `input` has of the body, and of what is behind it; returns how many bytes.
     pub(super) fn receive(&mut self, input: &[u8]) -> usize {
+        let taken = self.receive_body(input);
+        if self.behind == 0 || self.missing() > 0 {
+            return taken;
+        }
+        let rest = (input.len() - taken) as u64;
+        let passed_over = rest.min(self.behind);
+        self.behind -= passed_over;
+        taken + passed_over as usize
+    }
+
+    fn receive_body(&mut self, input: &[u8]) -> usize {
         let taken = input.len().min(self.missing());
         if let Some(filled) = &mut self.filled {
             self.buffer[*filled..][..taken].copy_from_slice(&input[..taken]);
@@ -108,7 +128,7 @@ impl LargeBody {
     }
 
     pub(super) fn is_incomplete(&self) -> bool {
-        self.missing() > 0
+        self.missing() > 0 || self.behind > 0
     }
 
     fn missing(&self) -> usize {

@@ -19,16 +19,20 @@ use highwater_patterns::{Frame, INLINE_CAPACITY, Message};
 pub(crate) use large::{Buffers, Room};
 pub(crate) use survey::Stop;
 
-use super::command::{Command, OwnedCommand};
+use super::command::{Command, LONGEST_SUBSCRIBE, OwnedCommand, is_about_topics};
 use super::error::FrameError;
 use super::frame::{FrameHeader, LARGE_BODY, LONG, LONG_HEADER, SHORT_HEADER, SHORT_MESSAGE};
 use large::LargeBody;
 
 /// The most frames of one message.
-pub(crate) const MAX_FRAMES: usize = 65_536;
+pub(crate) const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
-/// The longest body of a command, in bytes.
+/// The longest body of a command, in bytes. Of a longer SUBSCRIBE or CANCEL, the rest is passed over.
 pub(crate) const MAX_COMMAND: usize = 64 * 1024;
+
+/// A topic that is too long is still so when its command is cut.
+const CUT_COMMAND: usize = MAX_COMMAND + 1;
+const _: () = assert!(CUT_COMMAND == LONGEST_SUBSCRIBE + 1);
 
 /// Reads the traffic of one connection.
 #[derive(Debug)]
@@ -175,8 +179,22 @@ impl Decoder {
                 let Some((header, header_len)) = FrameHeader::decode(rest)? else {
                     return Ok((taken, None));
                 };
-                let body_len = self.admit(header, self.frames.len(), self.size)?;
+                let admitted = self.admit(header, self.frames.len(), self.size);
                 let rest = &rest[header_len..];
+                if let Err(FrameError::CommandTooLong { len }) = admitted
+                    && let Some(buffers) = match is_about_topics(rest) {
+                        Some(true) => Some(self.buffers.as_ref()),
+                        Some(false) => None,
+                        None => return Ok((taken, None)),
+                    }
+                {
+                    taken += header_len;
+                    let behind = len - CUT_COMMAND as u64;
+                    let large = LargeBody::new(header, CUT_COMMAND, buffers).before(behind);
+                    self.large = Some(Box::new(large));
+                    continue;
+                }
+                let body_len = admitted?;
                 if rest.len() < body_len {
                     if body_len <= LARGE_BODY {
                         return Ok((taken, None));

@@ -6,7 +6,7 @@
 //! Must not know: to whom the chunk goes.
 
 use super::Decoder;
-use crate::zmtp::command::Command;
+use crate::zmtp::command::{Command, is_about_topics};
 use crate::zmtp::error::FrameError;
 use crate::zmtp::frame::{FrameHeader, KNOWN_FLAGS, LARGE_BODY, LONG_HEADER, SHORT_HEADER};
 
@@ -98,7 +98,17 @@ impl Decoder {
             if !header.command && !may_be_message {
                 return Err(Stop::Limit);
             }
-            let body_len = self.admit(header, frames, size).map_err(Stop::Failed)?;
+            let body_len = match self.admit(header, frames, size) {
+                Ok(body_len) => body_len,
+                Err(error @ FrameError::CommandTooLong { .. }) => {
+                    return Err(match is_about_topics(&input[at + header_len..]) {
+                        Some(true) => Stop::Decode,
+                        Some(false) => Stop::Failed(error),
+                        None => incomplete(input),
+                    });
+                }
+                Err(error) => return Err(Stop::Failed(error)),
+            };
             if body_len > LARGE_BODY {
                 return Err(Stop::Decode);
             }

@@ -269,11 +269,12 @@ fn bounds_are_checked_before_a_body_has_come() {
         Some(FrameError::MessageTooLarge { size, max })
     );
     assert_eq!(header(COMMAND, 1 << 16), None);
-    let len = (1 << 16) + 1;
-    assert_eq!(
-        header(COMMAND, len),
-        Some(FrameError::CommandTooLong { len })
-    );
+    let len = (1u64 << 16) + 1;
+    let long = [&[COMMAND | 2], &len.to_be_bytes()[..], b"\x04PING"].concat();
+    let error = FrameError::CommandTooLong { len };
+    assert_eq!(decode_cut(None, &long, &[]).1, Some(error));
+    let survey = Decoder::new(None).survey(&long, 1, |_| ());
+    assert_eq!(survey.stop, Stop::Failed(error));
     assert_eq!(
         header(0, u64::MAX),
         Some(FrameError::BodyTooLong { len: u64::MAX })
@@ -289,6 +290,53 @@ fn bounds_are_checked_before_a_body_has_come() {
         Ok((9, None)),
         "announcing is free where nothing is limited"
     );
+}
+
+/// SUBSCRIBE and CANCEL are passed over then, up to what tells that the topic is too long.
+#[test]
+fn a_command_about_a_topic_that_is_too_long_ends_no_connection() {
+    for (name, len) in [
+        ("SUBSCRIBE", MAX_COMMAND + 1),
+        ("CANCEL", 100_000),
+        ("SUBSCRIBE", 1_000_000),
+    ] {
+        let mut body = vec![name.len() as u8];
+        body.extend_from_slice(name.as_bytes());
+        body.resize(len, b't');
+        let mut input = vec![COMMAND | 2];
+        input.extend_from_slice(&(len as u64).to_be_bytes());
+        input.extend_from_slice(&body);
+        let before = encoded(&Message::from("before"));
+        let after = encoded(&Message::from("after"));
+        let input = [&before[..], &input, &after].concat();
+        let cut = Bytes::from(body[1 + name.len()..MAX_COMMAND + 1].to_vec());
+        assert!(cut.len() > highwater_patterns::MAX_TOPIC);
+        let command = match name {
+            "CANCEL" => OwnedCommand::Cancel(cut),
+            _ => OwnedCommand::Subscribe(cut),
+        };
+        let expected = vec![
+            Item::Message(Message::from("before")),
+            Item::Command(command),
+            Item::Message(Message::from("after")),
+        ];
+        let at = before.len();
+        let cuts: Vec<_> = (at..at + 25)
+            .chain([at + 60_000, at + MAX_COMMAND + 10, at + MAX_COMMAND + 11])
+            .filter(|cut| *cut <= input.len())
+            .collect();
+        assert_eq!(
+            decode_cut(Some(1000), &input, &[]),
+            (expected.clone(), None)
+        );
+        assert_eq!(decode_cut(Some(1000), &input, &cuts), (expected, None));
+        let survey = Decoder::new(None).survey(&input, 9, |_| ());
+        assert_eq!((survey.octets, survey.stop), (at, Stop::Decode));
+        for end in at..at + 9 + 1 + name.len() {
+            let survey = Decoder::new(None).survey(&input[..end], 9, |_| ());
+            assert_eq!((survey.octets, survey.stop), (at, Stop::NeedMore));
+        }
+    }
 }
 
 #[test]
