@@ -34,6 +34,9 @@ pub use error::InvalidEndpoint;
 /// | `inproc://name` | another socket of the same context; 1 to 255 bytes |
 /// | `fd://7` | a connection that was handed in as this descriptor; only `connect_fd` makes one |
 ///
+/// `bind` and `connect` make a relative `ipc://` path absolute at once, from the directory in which the process is then, so
+/// that it keeps its meaning when that changes. Only a path that is too long as an absolute one stays as it is.
+///
 /// ```
 /// use highwater::{Endpoint, Transport};
 ///
@@ -355,10 +358,7 @@ impl fmt::Display for HostPort {
             Host::V6(ip, Some(zone)) => write!(f, "[{ip}%{zone}]")?,
             Host::Name(name) => f.write_str(name)?,
         }
-        match self.port {
-            0 => f.write_str(":*"),
-            port => write!(f, ":{port}"),
-        }
+        write!(f, ":{}", self.port)
     }
 }
 

@@ -1,6 +1,9 @@
 //! What can go wrong, one small enum per decision that a caller takes.
 //!
 //! A message that was not taken comes back inside the error, untouched, so that it can be sent elsewhere.
+//!
+//! The text of an error tells its cause, too, for those who print it alone. So `source()` goes on beneath that cause, and a
+//! chain of causes tells each thing once; the cause itself is in a field.
 
 use std::error::Error;
 use std::fmt;
@@ -396,8 +399,7 @@ impl fmt::Display for BindError {
 impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Invalid(error) => Some(error),
-            Self::Io { source, .. } | Self::Descriptor(source) => Some(source),
+            Self::Io { source, .. } | Self::Descriptor(source) => source.source(),
             _ => None,
         }
     }
@@ -422,8 +424,7 @@ impl fmt::Display for ConnectError {
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Invalid(error) => Some(error),
-            Self::Io { source, .. } | Self::Descriptor(source) => Some(source),
+            Self::Io { source, .. } | Self::Descriptor(source) => source.source(),
             _ => None,
         }
     }
@@ -440,14 +441,7 @@ impl fmt::Display for EndpointError {
     }
 }
 
-impl Error for EndpointError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Invalid(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for EndpointError {}
 
 impl fmt::Display for ReadyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -466,18 +460,7 @@ impl fmt::Display for ReadyError {
     }
 }
 
-impl Error for ReadyError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Timeout {
-                last_error: Some(cause),
-            }
-            | Self::GivenUp(cause) => Some(cause),
-            Self::Invalid(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for ReadyError {}
 
 impl From<OptionError> for BindError {
     fn from(error: OptionError) -> Self {

@@ -195,7 +195,12 @@ impl Loop {
                     return;
                 }
                 Err(error) => {
-                    cause = error.into();
+                    cause = if transport::tells_of_no_interface(&error) {
+                        let reason = error.to_string();
+                        LinkError::Resolve { reason }
+                    } else {
+                        error.into()
+                    };
                     reached = Reached::Nothing;
                 }
             }

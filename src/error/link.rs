@@ -22,7 +22,7 @@ pub enum LinkError {
         /// Its number, if it came from the operating system.
         code: Option<i32>,
     },
-    /// The name did not resolve.
+    /// The name did not resolve: that of a host, or of a network interface.
     Resolve {
         /// What the resolver said.
         reason: String,
@@ -159,7 +159,7 @@ impl fmt::Display for LinkError {
                 code: Some(code), ..
             } => write!(f, "{}", io::Error::from_raw_os_error(*code)),
             Self::Io { kind, code: None } => write!(f, "{kind}"),
-            Self::Resolve { reason } => write!(f, "the name does not resolve: {reason}"),
+            Self::Resolve { reason } => write!(f, "a name does not resolve: {reason}"),
             Self::Proxy { reason } => f.write_str(reason),
             Self::Protocol(error) => write!(f, "{error}"),
             Self::HandshakeTimeout => f.write_str("the handshake took too long"),

@@ -39,7 +39,7 @@ macro_rules! manages_endpoints {
                 self.core.connect_fd(stream)
             }
 
-            /// Takes no further connections on `endpoint`, as `bind` returned it. On return it is so.
+            /// Takes no further connections on `endpoint`, as `bind` returned it or was given it. On return it is so.
             ///
             /// Those that exist go on. Who connects meanwhile waits in the system's queue, up to the `backlog` option,
             /// until [`resume_accepting`](Self::resume_accepting) or until its own time is over; so use
@@ -71,8 +71,8 @@ macro_rules! manages_endpoints {
                 self.core.set_accepting(&endpoint, true)
             }
 
-            /// Listens no more on `endpoint`, as `bind` returned it, and goes on serving the connections that came through
-            /// it. On return the address is free, so that a successor can bind it.
+            /// Listens no more on `endpoint`, as `bind` returned it or was given it, and goes on serving the connections that
+            /// came through it. On return the address is free, so that a successor can bind it.
             ///
             /// Who waits to be accepted at that moment still is. Connections last until their peers go, or until
             /// [`unbind`](Self::unbind), [`retire`](Self::retire) or the end of the socket.

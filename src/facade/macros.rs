@@ -28,7 +28,7 @@ macro_rules! socket {
                 })
             }
 
-            /// Listens on `endpoint` and returns it with its real port or path.
+            /// Listens on `endpoint` and returns it with its real port, and its absolute path.
             ///
             /// Does not wait for peers. A socket may bind and connect as often as it likes, in any mixture.
             ///
@@ -61,7 +61,8 @@ macro_rules! socket {
                 self.core.connect(&endpoint, None)
             }
 
-            /// Stops listening on `endpoint`, as `bind` returned it, and ends the connections that came through it.
+            /// Stops listening on `endpoint`, as `bind` returned it or was given it, and ends the connections that came
+            /// through it. Of several that were bound by the same text (`tcp://127.0.0.1:*`, say), the first ends.
             ///
             /// On return the address can be bound again, and nobody who came through it is a peer, or comes to be one.
             /// Unsent messages of these connections linger; received ones that were not read are lost, and counted.

@@ -21,7 +21,7 @@ impl Core {
         let options = self.open_options::<BindError>(here)?;
         let listener = Listener::from_fd(listener, &ListenOptions::from(&options))
             .map_err(BindError::Descriptor)?;
-        self.accept_from(listener, options, here)
+        self.accept_from(listener, None, options, here)
     }
 
     /// Uses a connection that is there already; the endpoint by which it is known.
@@ -50,10 +50,10 @@ impl Core {
         if state.ended == Some(Ended::Closed) {
             return Err(EndpointError::Closed);
         }
-        let key = state
-            .endpoints
-            .bound_key(endpoint)
-            .ok_or_else(|| EndpointError::NotFound(endpoint.clone()))?;
+        let Some(index) = state.endpoints.listening_on(endpoint) else {
+            return Err(EndpointError::NotFound(endpoint.clone()));
+        };
+        let key = state.endpoints.bound[index].key;
         drop(state);
         match (key, self.hub.engine(here)) {
             (Some(key), Ok(engine)) => engine.accept(key, accept, here),

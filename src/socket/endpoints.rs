@@ -31,6 +31,8 @@ pub(super) struct Endpoints {
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) endpoint: Endpoint,
+    /// What `bind` was given: with a wildcard, a name, or a relative path perhaps.
+    asked: Endpoint,
     /// `None` within the process.
     pub(super) key: Option<Key>,
     /// Otherwise only the connections are left that came through it.
@@ -40,6 +42,8 @@ pub(super) struct Bound {
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) endpoint: Endpoint,
+    /// What `connect` was given: with a relative path perhaps.
+    asked: Endpoint,
     /// `None` within the process.
     pub(super) key: Option<Key>,
     /// Likewise.
@@ -50,10 +54,26 @@ pub(super) struct Connected {
 }
 
 impl Endpoints {
-    /// What listens on `endpoint`; `Some(None)` within the process.
-    pub(super) fn bound_key(&self, endpoint: &Endpoint) -> Option<Option<Key>> {
-        let listens = |known: &&Bound| known.listens && known.endpoint == *endpoint;
-        self.bound.iter().find(listens).map(|known| known.key)
+    /// What listens on `named`: the endpoint as it was bound, or else the first that was bound by that text.
+    pub(super) fn listening_on(&self, named: &Endpoint) -> Option<usize> {
+        let listens = |known: &Bound| known.listens;
+        let bound = &self.bound;
+        let exactly = bound
+            .iter()
+            .position(|known| listens(known) && known.endpoint == *named);
+        exactly.or_else(|| {
+            bound
+                .iter()
+                .position(|known| listens(known) && known.asked == *named)
+        })
+    }
+
+    /// The endpoint as it was bound that `named` means: itself, or else the first that was bound by that text.
+    fn bound_as(&self, named: &Endpoint) -> Option<Endpoint> {
+        let bound = &self.bound;
+        let exactly = bound.iter().find(|known| known.endpoint == *named);
+        let found = exactly.or_else(|| bound.iter().find(|known| known.asked == *named));
+        found.map(|known| known.endpoint.clone())
     }
 
     /// Whether connections may come through `key`.
@@ -62,10 +82,15 @@ impl Endpoints {
             || self.connected.iter().any(|known| known.key == Some(key))
     }
 
-    pub(super) fn connected_to(&self, endpoint: &Endpoint) -> Option<&Connected> {
-        self.connected
-            .iter()
-            .find(|known| known.endpoint == *endpoint)
+    pub(super) fn connected_to(&self, named: &Endpoint) -> Option<&Connected> {
+        self.position_of(named).map(|index| &self.connected[index])
+    }
+
+    /// Likewise, for what was connected.
+    fn position_of(&self, named: &Endpoint) -> Option<usize> {
+        let connected = &self.connected;
+        let exactly = connected.iter().position(|known| known.endpoint == *named);
+        exactly.or_else(|| connected.iter().position(|known| known.asked == *named))
     }
 
     /// The routing id that this side has given to `peer`, which is behind `pipe`.
@@ -83,35 +108,37 @@ impl Endpoints {
 
 impl Core {
     /// Listens on `endpoint`; the endpoint as it came out, with its real port or path.
-    pub(crate) fn bind(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
+    pub(crate) fn bind(&self, asked: &Endpoint) -> Result<Endpoint, BindError> {
         let here = self.here()?;
         let options = self.open_options::<BindError>(here)?;
-        if endpoint.transport() == Transport::Inproc {
-            return self.bind_inproc(endpoint, options, here);
+        if asked.transport() == Transport::Inproc {
+            return self.bind_inproc(asked, options, here);
         }
+        let endpoint = transport::absolute(asked);
         let listen_options = ListenOptions::from(&options);
         let listener =
-            transport::listen(endpoint, &listen_options, rand::random()).map_err(|error| {
-                let kind = error.kind();
-                match error.reason {
+            transport::listen(&endpoint, &listen_options, rand::random()).map_err(|failure| {
+                match failure {
                     ListenFailure::NotBindable(invalid) => BindError::Invalid(invalid),
-                    _ => BindError::Io {
-                        endpoint: endpoint.clone(),
-                        source: std::io::Error::new(kind, error),
+                    failure => BindError::Io {
+                        endpoint,
+                        source: failure.into_io(),
                     },
                 }
             })?;
-        self.accept_from(listener, options, here)
+        self.accept_from(listener, Some(asked), options, here)
     }
 
     /// Has an I/O thread accept what comes to `listener`; its endpoint as it came out.
     pub(super) fn accept_from(
         &self,
         listener: Listener,
+        asked: Option<&Endpoint>,
         options: Options,
         here: Here,
     ) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint().clone();
+        let asked = asked.unwrap_or(&endpoint).clone();
         let engine = self.hub.engine(here).map_err(|source| BindError::Io {
             endpoint: endpoint.clone(),
             source,
@@ -124,6 +151,7 @@ impl Core {
         }
         state.endpoints.bound.push(Bound {
             endpoint: endpoint.clone(),
+            asked,
             key: Some(engine.listen(listener, config)),
             listens: true,
         });
@@ -147,6 +175,7 @@ impl Core {
         let mut state = self.lock(here);
         state.endpoints.bound.push(Bound {
             endpoint: name.clone(),
+            asked: name.clone(),
             key: None,
             listens: true,
         });
@@ -172,27 +201,28 @@ impl Core {
     /// Keeps a connection to `endpoint`, whether somebody listens there yet or not.
     pub(crate) fn connect(
         &self,
-        endpoint: &Endpoint,
+        asked: &Endpoint,
         assigned_id: Option<RoutingId>,
     ) -> Result<(), ConnectError> {
         let here = self.here()?;
         let options = self.open_options::<ConnectError>(here)?;
-        endpoint.check_connect()?;
-        if endpoint.transport() == Transport::Inproc {
-            return self.connect_inproc(endpoint, options, assigned_id, here);
+        asked.check_connect()?;
+        if asked.transport() == Transport::Inproc {
+            return self.connect_inproc(asked, options, assigned_id, here);
         }
-        self.keep_connected(endpoint, options, assigned_id, None, here)
+        self.keep_connected(asked, options, assigned_id, None, here)
     }
 
     /// Keeps a connection over a wire: by `stream` for as long as that lasts, if it is there already.
     pub(super) fn keep_connected(
         &self,
-        endpoint: &Endpoint,
+        asked: &Endpoint,
         options: Options,
         assigned_id: Option<RoutingId>,
         stream: Option<Stream>,
         here: Here,
     ) -> Result<(), ConnectError> {
+        let endpoint = &transport::absolute(asked);
         let engine = self.hub.engine(here).map_err(|source| ConnectError::Io {
             endpoint: endpoint.clone(),
             source,
@@ -220,6 +250,7 @@ impl Core {
         let key = engine.connect(config, pipe, status.clone(), stream);
         state.endpoints.connected.push(Connected {
             endpoint: endpoint.clone(),
+            asked: asked.clone(),
             key: Some(key),
             status: Some(status),
             pipe: id,
@@ -258,6 +289,7 @@ impl Core {
         }
         state.endpoints.connected.push(Connected {
             endpoint: name.clone(),
+            asked: name.clone(),
             key: None,
             status: None,
             pipe: Some(pipe),
@@ -287,31 +319,31 @@ impl Core {
     }
 
     /// Stops listening on `endpoint` and ends the connections that came through it. On return the address is free.
-    pub(crate) fn unbind(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
+    pub(crate) fn unbind(&self, named: &Endpoint) -> Result<(), EndpointError> {
         let here = self.here()?;
         let mut state = self.lock(here);
+        let Some(endpoint) = state.endpoints.bound_as(named) else {
+            return Err(EndpointError::NotFound(named.clone()));
+        };
         let bound = &mut state.endpoints.bound;
         let ended: Vec<Bound> = bound
-            .extract_if(.., |known| known.endpoint == *endpoint)
+            .extract_if(.., |known| known.endpoint == endpoint)
             .collect();
-        if ended.is_empty() {
-            return Err(EndpointError::NotFound(endpoint.clone()));
-        }
         if ended.iter().any(|bound| bound.key.is_none()) {
             drop(state);
-            self.free_name(endpoint, here);
+            self.free_name(&endpoint, here);
             state = self.lock(here);
         }
         for bound in &ended {
             let pipes = match bound.key {
                 Some(key) => state.table.attached_through(key),
-                None => state.table.joined_at(endpoint),
+                None => state.table.joined_at(&endpoint),
             };
             for pipe in pipes {
                 self.let_go(&mut state, pipe);
             }
         }
-        state.table.tell_losses(Some(endpoint));
+        state.table.tell_losses(Some(&endpoint));
         let closing = self.closing(state.options.linger, &[]);
         drop(state);
         for bound in ended {
@@ -321,18 +353,18 @@ impl Core {
     }
 
     /// Gives up the connection to `endpoint`. Unsent messages linger; received ones that were not read are lost.
-    pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
+    pub(crate) fn disconnect(&self, named: &Endpoint) -> Result<(), EndpointError> {
         let here = self.here()?;
         let mut state = self.lock(here);
-        let Some(index) = state
-            .endpoints
-            .connected
-            .iter()
-            .position(|known| known.endpoint == *endpoint)
-        else {
-            return Err(EndpointError::NotFound(endpoint.clone()));
+        let Some(index) = state.endpoints.position_of(named) else {
+            return Err(EndpointError::NotFound(named.clone()));
         };
-        let Connected { key, pipe, .. } = state.endpoints.connected.swap_remove(index);
+        let Connected {
+            endpoint,
+            key,
+            pipe,
+            ..
+        } = state.endpoints.connected.swap_remove(index);
         let pipes = match (pipe, key) {
             (Some(pipe), _) => vec![pipe],
             (None, Some(key)) => state.table.attached_through(key),
@@ -341,10 +373,10 @@ impl Core {
         for pipe in pipes {
             self.let_go(&mut state, pipe);
         }
-        state.table.tell_losses(Some(endpoint));
+        state.table.tell_losses(Some(&endpoint));
         let closing = self.closing(state.options.linger, &[]);
         drop(state);
-        self.close_connected(endpoint, key, pipe, &closing, here);
+        self.close_connected(&endpoint, key, pipe, &closing, here);
         Ok(())
     }
 

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::{Afterlife, Pattern, PipeId, SocketType};
 
-use super::endpoints::Bound;
 use super::{Core, Ended, State, Table};
 use crate::endpoint::Endpoint;
 use crate::engine::{Closing, Drain, Hold, RetireReport};
@@ -78,10 +77,10 @@ impl Core {
         if state.ended == Some(Ended::Closed) {
             return Err(EndpointError::Closed);
         }
-        let listens = |known: &&mut Bound| known.listens && known.endpoint == *endpoint;
-        let Some(bound) = state.endpoints.bound.iter_mut().find(listens) else {
+        let Some(index) = state.endpoints.listening_on(endpoint) else {
             return Err(EndpointError::NotFound(endpoint.clone()));
         };
+        let bound = &mut state.endpoints.bound[index];
         bound.listens = false;
         let key = bound.key;
         drop(state);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Ipc, Kind, MAX_PATH};
 
 /// One address that a socket of the system can bind or connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -136,6 +136,25 @@ impl Family {
     }
 }
 
+/// `endpoint`, its `ipc://` path absolute, from the directory in which the process is now: so it keeps its meaning when that
+/// changes. A path that would be too long for a Unix socket then, or no text, stays as it is.
+pub(crate) fn absolute(endpoint: &Endpoint) -> Endpoint {
+    let Kind::Ipc(Ipc::Path(path)) = endpoint.kind() else {
+        return endpoint.clone();
+    };
+    if Path::new(&**path).is_absolute() {
+        return endpoint.clone();
+    }
+    std::path::absolute(&**path)
+        .ok()
+        .and_then(|path| path.into_os_string().into_string().ok())
+        .filter(|path| path.len() <= MAX_PATH)
+        .map_or_else(
+            || endpoint.clone(),
+            |path| Endpoint::from(Kind::Ipc(Ipc::Path(path.into()))),
+        )
+}
+
 impl From<Address> for Target {
     /// From wherever the system likes.
     fn from(address: Address) -> Self {
@@ -166,6 +185,28 @@ mod tests {
                 .expect("every address has a system form");
             assert_eq!(Address::from_system(&system), Some(address));
         }
+    }
+
+    #[test]
+    fn a_relative_path_becomes_absolute_if_it_fits() {
+        let made = |text: &str| {
+            let endpoint: Endpoint = text.parse().expect("a good endpoint");
+            absolute(&endpoint).to_string()
+        };
+        let here = std::env::current_dir().expect("a directory");
+        assert_eq!(made("ipc://a"), format!("ipc://{}/a", here.display()));
+        assert_eq!(made("ipc://./*"), format!("ipc://{}/*", here.display()));
+        for text in [
+            "ipc:///a/../b",
+            "ipc://@a",
+            "ipc://*",
+            "tcp://a:1",
+            "inproc://a",
+        ] {
+            assert_eq!(made(text), text);
+        }
+        let long = format!("ipc://{}", "a".repeat(MAX_PATH));
+        assert_eq!(made(&long), long);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -16,16 +17,9 @@ pub(super) fn addresses(name: &str, port: u16) -> io::Result<Option<Vec<SocketAd
     if name.len() >= MAX_NAME {
         return Ok(None);
     }
-    let socket = rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
-    let index = match rustix::net::netdevice::name_to_index(&socket, name) {
-        Ok(index) => index,
-        Err(Errno::NODEV) => return Ok(None),
-        Err(error) => return Err(error.into()),
+    let socket = socket()?;
+    let Some(index) = index_on(&socket, name)? else {
+        return Ok(None);
     };
     rustix::net::sendto(
         &socket,
@@ -42,6 +36,40 @@ pub(super) fn addresses(name: &str, port: u16) -> io::Result<Option<Vec<SocketAd
             return Ok(Some(found));
         }
     }
+}
+
+/// The number of the interface `name`; `None` if there is no such interface.
+pub(super) fn index(name: &str) -> io::Result<Option<u32>> {
+    if name.len() >= MAX_NAME {
+        return Ok(None);
+    }
+    index_on(&socket()?, name)
+}
+
+/// Whether there is an interface of this number.
+pub(super) fn exists(index: u32) -> io::Result<bool> {
+    match rustix::net::netdevice::index_to_name_inlined(&socket()?, index) {
+        Ok(_) => Ok(true),
+        Err(Errno::NODEV | Errno::NXIO) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn index_on(socket: &OwnedFd, name: &str) -> io::Result<Option<u32>> {
+    match rustix::net::netdevice::name_to_index(socket, name) {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno::NODEV) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn socket() -> io::Result<OwnedFd> {
+    Ok(rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -175,6 +203,12 @@ mod tests {
             addresses("a-name-too-long-for-one", 5).expect("no need to ask"),
             None
         );
+        assert_eq!(index("no-such-if").expect("the kernel answers"), None);
+        assert!(!exists(999_999).expect("the kernel answers"));
+        let number = index("lo")
+            .expect("the kernel answers")
+            .expect("a loopback");
+        assert!(exists(number).expect("the kernel answers"));
     }
 
     #[test]

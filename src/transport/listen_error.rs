@@ -4,15 +4,9 @@ use std::fmt;
 use std::io;
 
 use super::options::OptionError;
-use crate::endpoint::{Endpoint, InvalidEndpoint};
+use crate::endpoint::InvalidEndpoint;
 
-/// The endpoint that could not be listened on, and why.
-#[derive(Debug)]
-pub(crate) struct ListenError {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) reason: ListenFailure,
-}
-
+/// Why nobody can listen on some endpoint.
 #[derive(Debug)]
 #[non_exhaustive]
 pub(crate) enum ListenFailure {
@@ -50,19 +44,32 @@ pub(crate) enum ListenOperation {
     ReadAddress,
 }
 
-impl ListenError {
+impl ListenFailure {
     /// The reason as the standard library sorts it.
     pub(crate) fn kind(&self) -> io::ErrorKind {
-        match &self.reason {
-            ListenFailure::NotBindable(_) => io::ErrorKind::InvalidInput,
-            ListenFailure::InUse => io::ErrorKind::AddrInUse,
-            ListenFailure::NotASocket => io::ErrorKind::AlreadyExists,
-            ListenFailure::System { error, .. } => error.kind(),
+        match self {
+            Self::NotBindable(_) => io::ErrorKind::InvalidInput,
+            Self::InUse => io::ErrorKind::AddrInUse,
+            Self::NotASocket => io::ErrorKind::AlreadyExists,
+            Self::System { error, .. } => error.kind(),
         }
     }
-}
 
-impl ListenFailure {
+    /// The same as an error of the system: what it said itself, where that is all there is to say.
+    pub(crate) fn into_io(self) -> io::Error {
+        match self {
+            Self::System {
+                operation:
+                    ListenOperation::Resolve
+                    | ListenOperation::OpenSocket
+                    | ListenOperation::Bind
+                    | ListenOperation::Listen,
+                error,
+            } => error,
+            other => io::Error::new(other.kind(), other),
+        }
+    }
+
     /// For `map_err`: `error` happened during `operation`.
     pub(super) fn during(operation: ListenOperation) -> impl Fn(io::Error) -> Self {
         move |error| match (operation, error.kind()) {
@@ -83,14 +90,6 @@ impl From<OptionError> for ListenFailure {
     }
 }
 
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: {}", self.endpoint, self.reason)
-    }
-}
-
-impl std::error::Error for ListenError {}
-
 impl fmt::Display for ListenFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,6 +102,9 @@ impl fmt::Display for ListenFailure {
         }
     }
 }
+
+/// Its words are those of its cause, too.
+impl std::error::Error for ListenFailure {}
 
 impl fmt::Display for ListenOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

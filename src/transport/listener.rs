@@ -16,8 +16,7 @@ use super::options::named;
 use super::resolve::resolve_local;
 use super::socket_file::{FreshDirectory, SocketFile, make_way};
 use super::{
-    Address, Ipv6Mode, ListenError, ListenFailure, ListenOperation, ListenOptions, Stream,
-    StreamOptions,
+    Address, Ipv6Mode, ListenFailure, ListenOperation, ListenOptions, Stream, StreamOptions,
 };
 use crate::endpoint::{Endpoint, HostPort, Ipc, Kind};
 
@@ -40,23 +39,20 @@ pub(crate) struct Listener {
 /// addresses is tried only where this machine does not have the one before; an address in use is an error, since a peer
 /// would meet whoever uses it.
 ///
-/// The file of a Unix socket that nobody serves is replaced. Its permissions are set before anybody can connect.
+/// The file of a Unix socket that nobody serves is replaced. Its permissions are set before anybody can connect. A path
+/// that a wildcard gave is free again once nobody listens there: its directory is made anew.
 pub(crate) fn listen(
     endpoint: &Endpoint,
     options: &ListenOptions,
     suffix: u64,
-) -> Result<Listener, ListenError> {
-    let failed = |reason| ListenError {
-        endpoint: endpoint.clone(),
-        reason,
-    };
-    endpoint
-        .check_bind()
-        .map_err(ListenFailure::NotBindable)
-        .map_err(failed)?;
+) -> Result<Listener, ListenFailure> {
+    endpoint.check_bind().map_err(ListenFailure::NotBindable)?;
     match endpoint.kind() {
         Kind::Tcp(tcp) => listen_tcp(&tcp.target, options),
-        Kind::Ipc(Ipc::Path(path)) => listen_path(Path::new(&**path), None, options),
+        Kind::Ipc(Ipc::Path(path)) => {
+            let path = Path::new(&**path);
+            listen_path(path, FreshDirectory::of(path, options.permissions), options)
+        }
         Kind::Ipc(Ipc::Abstract(name)) => listen_abstract(name.as_bytes(), options),
         Kind::Ipc(Ipc::Any) => FreshDirectory::new(suffix, options.permissions)
             .map_err(ListenFailure::during(ListenOperation::MakeDirectory))
@@ -65,7 +61,6 @@ pub(crate) fn listen(
             io::ErrorKind::Unsupported.into(),
         )),
     }
-    .map_err(failed)
 }
 
 /// Whether an error of [`Listener::accept`] says that this process or this machine has no room for another connection.

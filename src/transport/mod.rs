@@ -21,12 +21,12 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use address::{Address, Target};
+pub(crate) use address::{Address, Target, absolute};
 pub(crate) use connect::{ConnectProgress, connect};
-pub(crate) use listen_error::{ListenError, ListenFailure, ListenOperation};
+pub(crate) use listen_error::{ListenFailure, ListenOperation};
 pub(crate) use listener::{Listener, is_out_of_resources, listen};
 pub use options::Ipv6Mode;
 pub(crate) use options::{KeepAlive, ListenOptions, StreamOptions};
-pub(crate) use resolve::{resolve, resolve_now};
+pub(crate) use resolve::{resolve, resolve_now, tells_of_no_interface};
 pub(crate) use socks5::{Socks5, SocksCredentials, SocksError, SocksTarget};
 pub(crate) use stream::Stream;

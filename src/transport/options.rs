@@ -4,9 +4,13 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::io::Errno;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use super::address::{Address, Family};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::resolve::no_interface;
 use crate::sync::Fact;
 
 /// How a stream is set up, whether connected or accepted. The default leaves everything to the system but keepalive.
@@ -280,7 +284,12 @@ fn set_type_of_service(
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn bind_to_device(socket: &SockRef<'_>, device: &str) -> io::Result<()> {
-    socket.bind_device(Some(device.as_bytes()))
+    socket
+        .bind_device(Some(device.as_bytes()))
+        .map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NODEV) => no_interface(device),
+            _ => error,
+        })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

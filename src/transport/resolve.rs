@@ -1,8 +1,10 @@
 //! From endpoints to concrete addresses.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
+use super::options::OptionError;
 use super::{Address, Ipv6Mode, Target};
 use crate::endpoint::{Endpoint, Host, HostPort, Ipc, Kind, Tcp};
 
@@ -117,7 +119,13 @@ fn local_addresses(address: &HostPort) -> io::Result<Vec<SocketAddr>> {
             Ok(found)
         };
     }
-    lookup(address)
+    lookup(address).map_err(|error| match &address.host {
+        Host::Name(name) if KNOWS_INTERFACES => io::Error::new(
+            error.kind(),
+            format!("{name:?} is neither a network interface of this machine nor a host: {error}"),
+        ),
+        _ => error,
+    })
 }
 
 fn lookup(address: &HostPort) -> io::Result<Vec<SocketAddr>> {
@@ -126,11 +134,10 @@ fn lookup(address: &HostPort) -> io::Result<Vec<SocketAddr>> {
         Host::Any => Err(io::ErrorKind::InvalidInput.into()),
         Host::V4(ip) => Ok(vec![(*ip, port).into()]),
         Host::V6(ip, None) => Ok(vec![(*ip, port).into()]),
-        Host::V6(ip, Some(zone)) => match zone.parse() {
-            Ok(number) => Ok(vec![SocketAddrV6::new(*ip, port, 0, number).into()]),
-            // An address in figures asks no name server; it is the resolver that knows the interfaces by name.
-            Err(_) => ask_resolver(&format!("{ip}%{zone}"), port),
-        },
+        Host::V6(ip, Some(zone)) => {
+            let number = zone_number(*ip, zone)?;
+            Ok(vec![SocketAddrV6::new(*ip, port, 0, number).into()])
+        }
         Host::Name(name) => {
             let found = ask_resolver(name, port)?;
             if found.is_empty() {
@@ -140,6 +147,61 @@ fn lookup(address: &HostPort) -> io::Result<Vec<SocketAddr>> {
             }
         }
     }
+}
+
+/// The number of the interface `zone`, which may be one in figures.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn zone_number(ip: Ipv6Addr, zone: &str) -> io::Result<u32> {
+    match zone.parse() {
+        // The system looks at it for such addresses alone.
+        Ok(number) if ip.is_unicast_link_local() && !super::interface::exists(number)? => {
+            Err(no_interface(zone))
+        }
+        Ok(number) => Ok(number),
+        Err(_) => super::interface::index(zone)?.ok_or_else(|| no_interface(zone)),
+    }
+}
+
+/// Elsewhere it is the resolver that knows the interfaces by name. An address in figures asks no name server.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn zone_number(ip: Ipv6Addr, zone: &str) -> io::Result<u32> {
+    if let Ok(number) = zone.parse() {
+        return Ok(number);
+    }
+    let found = ask_resolver(&format!("{ip}%{zone}"), 0).unwrap_or_default();
+    found
+        .iter()
+        .find_map(|address| match address {
+            SocketAddr::V6(v6) => Some(v6.scope_id()),
+            SocketAddr::V4(_) => None,
+        })
+        .ok_or_else(|| no_interface(zone))
+}
+
+/// This machine has no interface of this name, or of this number in figures.
+#[derive(Debug)]
+struct NoInterface(Box<str>);
+
+impl fmt::Display for NoInterface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "this machine has no network interface {:?}", self.0)
+    }
+}
+
+impl std::error::Error for NoInterface {}
+
+pub(super) fn no_interface(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, NoInterface(name.into()))
+}
+
+/// Whether an attempt failed since an interface does not exist.
+pub(crate) fn tells_of_no_interface(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| {
+        inner.is::<NoInterface>()
+            || inner
+                .downcast_ref::<OptionError>()
+                .is_some_and(|refused| tells_of_no_interface(&refused.error))
+    })
 }
 
 fn ask_resolver(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -159,6 +221,9 @@ fn ipc_target(ipc: &Ipc) -> io::Result<Target> {
         Ipc::Any => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
+
+/// Whether interfaces are known by their names, when binding.
+const KNOWS_INTERFACES: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn interface_addresses(name: &str, port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
@@ -201,9 +266,10 @@ mod tests {
             now("tcp://127.0.0.1:5"),
             Some(vec![Address::Inet(inet("127.0.0.1:5")).into()])
         );
+        // Every system has an interface of this number, the loopback.
         assert_eq!(
-            now("tcp://[fe80::1%7]:5"),
-            Some(vec![Address::Inet(inet("[fe80::1%7]:5")).into()])
+            now("tcp://[fe80::1%1]:5"),
+            Some(vec![Address::Inet(inet("[fe80::1%1]:5")).into()])
         );
         assert_eq!(
             now("ipc:///a"),

@@ -78,7 +78,7 @@ impl FreshDirectory {
     pub(super) fn new(suffix: u64, permissions: Option<u32>) -> io::Result<Self> {
         let mut result = Err(io::ErrorKind::AlreadyExists.into());
         for attempt in 0..ATTEMPTS {
-            let name = format!("highwater-{:016x}", suffix.wrapping_add(attempt));
+            let name = format!("{PREFIX}{:016x}", suffix.wrapping_add(attempt));
             let path = std::env::temp_dir().join(name);
             result = fs::DirBuilder::new()
                 .mode(0o700)
@@ -90,14 +90,41 @@ impl FreshDirectory {
             }
         }
         let directory = result?;
-        if permissions.is_some_and(|mode| mode & 0o077 != 0) {
-            fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o711))?;
-        }
+        directory.open_to(permissions)?;
         Ok(directory)
     }
 
+    /// The directory of `path`, if that is a path as a wildcard gives; made again if it has gone with its listener.
+    pub(super) fn of(path: &Path, permissions: Option<u32>) -> Option<Self> {
+        let directory = path.parent()?;
+        let suffix = directory.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+        let is_ours = path.file_name()? == SOCKET
+            && suffix.len() == 16
+            && suffix.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if !is_ours {
+            return None;
+        }
+        match fs::DirBuilder::new().mode(0o700).create(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => None,
+            _ => {
+                let directory = Self(directory.to_owned());
+                // If it is not ours to open, the socket in it cannot be bound.
+                let _ = directory.open_to(permissions);
+                Some(directory)
+            }
+        }
+    }
+
+    /// Lets others reach into it, if `permissions` gives them the socket.
+    fn open_to(&self, permissions: Option<u32>) -> io::Result<()> {
+        if permissions.is_some_and(|mode| mode & 0o077 != 0) {
+            fs::set_permissions(&self.0, fs::Permissions::from_mode(0o711))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn socket_path(&self) -> PathBuf {
-        self.0.join("socket")
+        self.0.join(SOCKET)
     }
 }
 
@@ -169,6 +196,11 @@ fn probe(address: &SockAddr) -> io::Result<Probe> {
         _ => Err(error),
     }
 }
+
+/// How the names of fresh directories begin; 16 hexadecimal digits follow.
+const PREFIX: &str = "highwater-";
+/// What stands in them.
+const SOCKET: &str = "socket";
 
 /// How many names for a fresh directory are tried.
 const ATTEMPTS: u64 = 16;

@@ -123,15 +123,8 @@ impl fmt::Display for ProtocolError {
     }
 }
 
-impl std::error::Error for ProtocolError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::InvalidRoutingId(why) => Some(why),
-            Self::Frame(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Its words are those of its cause, too, so that a chain of causes tells nothing twice.
+impl std::error::Error for ProtocolError {}
 
 /// Why the bytes of a connection cannot be read as frames. Fatal to the connection: where the next frame begins is
 /// no longer known.
