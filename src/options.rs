@@ -320,6 +320,15 @@ options! {
     /// has no such option.
     connection_limit: Option<usize> = None, live;
 
+    /// How many bytes of messages of peers that have gone may wait to be received, over all of them, before connections
+    /// that are accepted are left unread; `None` for no limit. Default: 64 MiB. At least 1.
+    ///
+    /// A peer may send up to the mark and go, and the next may do the same, so that marks alone bound nothing. Beyond this,
+    /// who connects is connected, but read only once half of it has been received; until then TCP holds the peer back, and
+    /// nothing is lost. Each such peer counts 1 KiB beside its messages. Takes effect at once; tcp and ipc. libzmq has no
+    /// such bound.
+    departed_bytes: Option<usize> = Some(64 << 20), live => bounds::BYTES;
+
     /// Who may connect to the endpoints that this socket has bound. Default: everybody.
     ///
     /// Anybody else is turned away as soon as it is accepted, which a monitor hears as

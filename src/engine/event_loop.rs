@@ -237,9 +237,7 @@ impl Loop {
 
     fn handle_event(&mut self, event: Event) {
         match self.entries.get(&event.key) {
-            Some(Entry::Listener(_)) => {
-                self.accept(event.key);
-            }
+            Some(Entry::Listener(_)) => self.accept_event(event.key),
             Some(Entry::Link(_)) => self.link_event(event.key, event.readable, event.writable),
             Some(Entry::Session(_)) | None => {}
         }

@@ -1,8 +1,8 @@
 //! Accepting connections.
 //!
 //! Owns: the listening sockets of one thread.
-//! Always true: out of file descriptors, a listener pauses instead of spinning; accepted connections are spread over
-//! the I/O threads.
+//! Always true: out of file descriptors, a listener pauses instead of spinning, and so it does while its socket is behind;
+//! accepted connections are spread over the I/O threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +19,9 @@ use crate::zmtp;
 
 /// How long accepting rests when the system is out of file descriptors or memory.
 const REST: Duration = Duration::from_millis(100);
+
+/// How long accepting rests when the socket has not applied what happened to the connections before.
+const BREATH: Duration = Duration::from_millis(5);
 
 /// How many connections are accepted before the rest of the loop gets its turn.
 const AT_ONCE: usize = 64;
@@ -76,6 +79,20 @@ impl Loop {
                 .telemetry
                 .monitor
                 .emit(EventKind::Closed, Some(&config.endpoint), None);
+        }
+    }
+
+    /// A connection waits: it is accepted, unless the socket is behind with those before it.
+    pub(super) fn accept_event(&mut self, key: Key) {
+        let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
+            return;
+        };
+        if entry.config.side.is_behind() {
+            // A failed change leaves it listening, which costs time and not correctness.
+            let _ = entry.listener.modify(Event::none(key), PollMode::Level);
+            self.timers.set(key, Some(Instant::now() + BREATH));
+        } else {
+            self.accept(key);
         }
     }
 

@@ -169,6 +169,11 @@ impl Incoming {
         state.paused || state.unknown
     }
 
+    /// Bytes that wait here.
+    pub(crate) fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
     /// Nobody will read any more; says how many messages that leaves unread.
     pub(crate) fn close(&self) -> usize {
         let mut state = self.state.lock();

@@ -24,6 +24,8 @@ pub(crate) struct Intake {
     at: usize,
     decoder: Decoder,
     lent: Option<Reader>,
+    /// The connection is not read yet: messages of others are to be read first.
+    held_back: bool,
     /// The I/O thread may have delivered something that goes before what the lent reader holds.
     behind: bool,
     /// The lent reader had nothing whole when it was last asked, and nothing was read since.
@@ -44,6 +46,7 @@ impl Intake {
             at: 0,
             decoder: Decoder::new(None),
             lent: None,
+            held_back: false,
             behind: false,
             idle: false,
             translate,
@@ -51,13 +54,26 @@ impl Intake {
         }
     }
 
-    /// A connection is there.
-    pub(crate) fn connected(&mut self, wire: Arc<dyn Wire>) {
+    /// A connection is there; it is read at once, unless it is `held_back`.
+    pub(crate) fn connected(&mut self, wire: Arc<dyn Wire>, held_back: bool) {
         self.lent = None;
-        self.pipe.incoming.connection_known();
-        // Whoever was told to resume before may have been the connection that is gone.
-        wire.duty(Duty::Resume);
+        self.held_back = held_back;
+        if !held_back {
+            self.pipe.incoming.connection_known();
+            // Whoever was told to resume before may have been the connection that is gone.
+            wire.duty(Duty::Resume);
+        }
         self.wire = Some(wire);
+    }
+
+    /// The connection is to be read now, if it was held back.
+    pub(crate) fn let_in(&mut self) {
+        if std::mem::take(&mut self.held_back) {
+            self.pipe.incoming.connection_known();
+            if let Some(wire) = &self.wire {
+                wire.duty(Duty::Resume);
+            }
+        }
     }
 
     /// The connection is lost, or let go. What came whole can still be read, also what only the lent reader has.
@@ -66,6 +82,7 @@ impl Intake {
         // A connection that is let go has still to be read, or nobody notices that its peer is gone.
         self.return_reader();
         self.lent = None;
+        self.held_back = false;
         self.wire = None;
     }
 
@@ -320,7 +337,7 @@ impl Intake {
 
     /// Borrows the reader from the I/O thread; false if it cannot be had.
     pub(crate) fn borrow_reader(&mut self) -> bool {
-        if self.lent.is_none() {
+        if self.lent.is_none() && !self.held_back {
             self.lent = self.wire.as_ref().and_then(|wire| wire.borrow_reader());
             self.behind = self.lent.is_some();
             self.idle = false;
@@ -377,11 +394,27 @@ impl Intake {
     /// Gives up on what has come and was not read: how many messages that were.
     pub(crate) fn discard(&mut self) -> usize {
         self.keep_read(|_| {});
+        let begun = self.drop_chunk();
+        self.return_reader();
+        begun + self.pipe.incoming.close()
+    }
+
+    /// Likewise, of a connection that has ended; what another one brings can be read.
+    pub(crate) fn forget_unread(&mut self) -> usize {
+        self.drop_chunk() + self.pipe.incoming.forget().0
+    }
+
+    /// Drops the chunk in hand: how many messages it still held.
+    fn drop_chunk(&mut self) -> usize {
         let begun = self.left_of_chunk();
         self.chunk = Vec::new();
         self.at = 0;
-        self.return_reader();
-        begun + self.pipe.incoming.close()
+        begun
+    }
+
+    /// Bytes that were delivered and are not read.
+    pub(crate) fn unread_bytes(&self) -> usize {
+        self.chunk.len() - self.at + self.pipe.incoming.bytes()
     }
 
     /// Whether nothing has come that is not decoded, not even in part.

@@ -233,6 +233,11 @@ pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
     /// The state of lending, read by the I/O thread.
     fn lending(&self) -> &Lending;
 
+    /// Whether it has been told so much that it does not know yet that no more peers are to be let in.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// Gives all lent readers back unless the socket is in use right now; false if it is.
     fn return_readers(&self) -> bool;
 }

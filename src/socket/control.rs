@@ -111,6 +111,7 @@ impl Core {
     /// The high-water marks may have changed: all pipes keep to them from now on.
     pub(super) fn limits_changed(&self, state: &mut State) {
         let (send, receive) = (state.options.send_limit(), state.options.receive_limit());
+        state.table.limit_departed(state.options.departed_bytes);
         for pipe in state.table.ids() {
             if state.table.set_limits(pipe, send, receive) {
                 self.happen(state, PipeEvent::Writable(pipe));

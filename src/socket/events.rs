@@ -18,6 +18,10 @@ use crate::peer::PeerInfo;
 use crate::pipe::{Duty, Lending, PipeEvent, SocketSide};
 use crate::sync::{Combine, Room};
 
+/// With so many events that a busy socket has not applied, no further connection is accepted: each of those that have ended
+/// meanwhile holds a descriptor until then.
+const MOST_MAIL: usize = 1024;
+
 impl Core {
     /// Applies `event`.
     pub(super) fn happen(&self, state: &mut State, event: PipeEvent) {
@@ -81,6 +85,7 @@ impl Core {
                     } else {
                         Afterlife::Reconnects
                     };
+                    table.tell_losses(None);
                     pattern.disconnected(pipe, afterwards, table);
                     pattern.readable(pipe, table);
                     look_for_room(pattern, table, pipe);
@@ -147,7 +152,7 @@ impl Core {
 
     /// Turns a peer away.
     fn refuse(&self, state: &mut State, pipe: PipeId, refusal: AdmissionRefusal) {
-        state.table.turn_away(pipe, cause_of(refusal));
+        state.table.refuse(pipe, cause_of(refusal));
     }
 
     /// What the pattern has closed within the process ends now.
@@ -159,13 +164,16 @@ impl Core {
         }
     }
 
-    /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read.
+    /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read. Looks at
+    /// those found empty, and at a few others in turn: ten thousand that end are not looked at each time that one does.
     pub(super) fn sweep(&self, state: &mut State) {
         if !state.table.has_ending() && state.retiring.is_none() || !self.is_here() {
             return;
         }
-        for pipe in state.table.ended() {
-            if state.pattern.looked_at() != Some(pipe) {
+        for pipe in state.table.take_ended() {
+            if state.pattern.looked_at() == Some(pipe) {
+                state.table.keep_ended(pipe);
+            } else {
                 self.forget(state, pipe);
             }
         }
@@ -265,6 +273,10 @@ impl SocketSide for Core {
 
     fn lending(&self) -> &Lending {
         &self.lending
+    }
+
+    fn is_behind(&self) -> bool {
+        self.room.mail_waiting() >= MOST_MAIL
     }
 
     fn return_readers(&self) -> bool {

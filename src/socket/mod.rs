@@ -156,7 +156,12 @@ impl Core {
             kind,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
-                table: Table::new(kind, Arc::clone(&telemetry), hub.io_threads()),
+                table: Table::new(
+                    kind,
+                    Arc::clone(&telemetry),
+                    hub.io_threads(),
+                    options.departed_bytes,
+                ),
                 options,
                 pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),

@@ -4,6 +4,8 @@
 //! Always true: it is only touched under the socket's lock.
 //! Must not know: the other pipes.
 
+mod report;
+
 use std::sync::Arc;
 
 use highwater_patterns::{Message, PipeId, Received};
@@ -13,8 +15,9 @@ use crate::peer::PeerInfo;
 use crate::pipe::{
     Batch, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire,
 };
-use crate::stats::{Dropped, PeerStats};
+use crate::stats::Dropped;
 use crate::zmtp::{self, Version};
+pub(super) use report::Counts;
 
 /// The socket's end of one pipe.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ pub(super) struct Slot {
     peer: Option<Arc<PeerInfo>>,
     /// Nothing can be written any more; it goes as soon as everything is read.
     ending: bool,
+    /// For the [list](super::table) of those that are ending.
+    pub(super) leaving: Leaving,
+    /// The pattern has not taken the peer, and nobody will ask for its messages.
+    refused: bool,
     /// The pattern does not know of it yet.
     unannounced: bool,
     /// The pattern knows already who the peer is, of which the handshake is not quite done.
@@ -46,6 +53,17 @@ pub(super) struct Slot {
     missing_since: Option<u64>,
 }
 
+/// Where a pipe stands among those that are ending.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Leaving {
+    /// It is looked at in its turn.
+    pub(super) in_turns: bool,
+    /// It is looked at next.
+    pub(super) is_next: bool,
+    /// What is charged for its unread messages.
+    pub(super) charge: usize,
+}
+
 /// What lies behind a pipe.
 #[derive(Debug)]
 enum Way {
@@ -56,17 +74,6 @@ enum Way {
         version: Version,
     },
     Inproc(InprocEnd),
-}
-
-/// What has gone through a pipe.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
-    pub(super) sent: u64,
-    pub(super) received: u64,
-    pub(super) bytes_sent: u64,
-    pub(super) replaced: u64,
-    pub(super) queued_to_send: usize,
-    pub(super) queued_to_receive: usize,
 }
 
 impl Slot {
@@ -106,6 +113,8 @@ impl Slot {
             way,
             peer: None,
             ending: false,
+            leaving: Leaving::default(),
+            refused: false,
             unannounced: false,
             admitted: false,
             handed_over: false,
@@ -136,8 +145,8 @@ impl Slot {
         }
     }
 
-    /// A connection is there.
-    pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>) {
+    /// A connection is there; it is not read before [`let_in`](Self::let_in) if it is `held_back`.
+    pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>, held_back: bool) {
         if let Way::Wire {
             intake, version, ..
         } = &mut self.way
@@ -151,11 +160,18 @@ impl Slot {
                 // The handshake was under way when it was told to end.
                 wire.duty(Duty::Flush);
             }
-            intake.connected(Arc::clone(&wire));
+            intake.connected(Arc::clone(&wire), held_back);
             if self.handed_over {
                 wire.duty(Duty::HandOver);
             }
             self.peer = Some(peer);
+        }
+    }
+
+    /// The connection is to be read now.
+    pub(super) fn let_in(&mut self) {
+        if let Way::Wire { intake, .. } = &mut self.way {
+            intake.let_in();
         }
     }
 
@@ -167,16 +183,38 @@ impl Slot {
         self.peer = Some(peer);
     }
 
-    /// The connection is lost.
-    pub(super) fn disconnect(&mut self, ends: bool) {
+    /// The connection is lost: how many messages that takes along, which were unread.
+    pub(super) fn disconnect(&mut self, ends: bool) -> usize {
+        let mut unread = 0;
         match &mut self.way {
-            Way::Wire { intake, .. } => intake.disconnected(),
+            Way::Wire { intake, .. } => {
+                intake.disconnected();
+                if self.refused {
+                    unread = intake.forget_unread();
+                }
+            }
             // The other side may be waiting to hear that nothing more comes.
             Way::Inproc(end) if ends => end.end_output(),
             Way::Inproc(_) => {}
         }
         self.peer = None;
         self.ending |= ends;
+        // The next connection of a session is another matter.
+        self.refused &= self.ending;
+        unread
+    }
+
+    /// The pattern has not taken the peer.
+    pub(super) fn refuse(&mut self) {
+        self.refused = true;
+    }
+
+    /// Bytes of messages that came over a wire and are unread.
+    pub(super) fn unread_bytes(&self) -> usize {
+        match &self.way {
+            Way::Wire { intake, .. } => intake.unread_bytes(),
+            Way::Inproc(_) => 0,
+        }
     }
 
     /// Keeps to these marks from now on; true if the pipe was found full and has room now.
@@ -283,10 +321,11 @@ impl Slot {
         self.ending
     }
 
-    /// It is ending, and has been read to the end.
+    /// It is ending, and has been read to the end, or never will be.
     pub(super) fn has_ended(&self) -> bool {
         self.ending
             && (self.deaf
+                || self.refused
                 || match &self.way {
                     Way::Wire { intake, .. } => intake.is_drained(),
                     Way::Inproc(end) => end.is_drained(),
@@ -536,63 +575,5 @@ impl Slot {
             Way::Wire { .. } => None,
             Way::Inproc(end) => Some(end),
         }
-    }
-
-    /// What has gone through, of a pipe that is settled.
-    pub(super) fn counts(&self) -> Counts {
-        match &self.way {
-            Way::Wire { pipe, intake, .. } => {
-                let out = pipe.outgoing.counts();
-                Counts {
-                    sent: out.messages,
-                    received: intake.messages(),
-                    bytes_sent: out.bytes,
-                    replaced: out.replaced,
-                    queued_to_send: pipe.outgoing.queued(),
-                    queued_to_receive: pipe.incoming.queued(),
-                }
-            }
-            Way::Inproc(end) => {
-                let counts = end.counts();
-                Counts {
-                    sent: counts.sent,
-                    received: counts.received,
-                    bytes_sent: 0,
-                    replaced: counts.replaced,
-                    queued_to_send: counts.queued_out,
-                    queued_to_receive: counts.queued_in,
-                }
-            }
-        }
-    }
-
-    pub(super) fn stats(&self) -> Option<PeerStats> {
-        let peer = self.peer.as_ref()?;
-        let counts = self.counts();
-        let (bytes_received, reconnects, time_muted, round_trip) = match &self.way {
-            Way::Wire { pipe, .. } => (
-                pipe.bytes_received(),
-                pipe.reconnects(),
-                pipe.outgoing.time_full(),
-                pipe.round_trip(),
-            ),
-            Way::Inproc(end) => (0, 0, end.time_full(), None),
-        };
-        Some(PeerStats {
-            peer: PeerInfo::clone(peer),
-            messages_sent: counts.sent,
-            messages_received: counts.received,
-            bytes_sent: counts.bytes_sent,
-            bytes_received,
-            queued_to_send: counts.queued_to_send,
-            queued_to_receive: counts.queued_to_receive,
-            dropped: Dropped {
-                conflated: counts.replaced,
-                ..self.dropped.as_deref().copied().unwrap_or_default()
-            },
-            reconnects,
-            time_muted,
-            round_trip,
-        })
     }
 }

@@ -5,6 +5,7 @@
 //! Must not know: which pipe a message should take.
 
 mod drops;
+mod ending;
 mod full;
 mod news;
 mod waiting;
@@ -23,6 +24,7 @@ use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
 use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
+use ending::Ending;
 
 /// The pipes of one socket.
 #[derive(Debug)]
@@ -51,8 +53,7 @@ pub(crate) struct Table {
     past: Counts,
     /// Pipes within the process.
     lanes: usize,
-    /// Pipes that are ending.
-    ending: usize,
+    ending: Ending,
     /// Messages that pipes within the process took along when they went.
     unsent_within: usize,
     /// What has gone with pipes and is not counted and told yet.
@@ -72,7 +73,12 @@ struct Losses {
 }
 
 impl Table {
-    pub(super) fn new(kind: SocketType, telemetry: Arc<Telemetry>, io_threads: usize) -> Self {
+    pub(super) fn new(
+        kind: SocketType,
+        telemetry: Arc<Telemetry>,
+        io_threads: usize,
+        departed_bytes: Option<usize>,
+    ) -> Self {
         Self {
             pipes: PipeMap::default(),
             telemetry,
@@ -89,7 +95,7 @@ impl Table {
             dropped: Dropped::default(),
             past: Counts::default(),
             lanes: 0,
-            ending: 0,
+            ending: Ending::new(departed_bytes),
             unsent_within: 0,
             losses: Losses::default(),
             drops: drops::Drops::default(),
@@ -140,7 +146,12 @@ impl Table {
             wire.duty(Duty::Resume);
             return false;
         };
-        slot.connect(wire, peer);
+        // The pipe of an endpoint outlives its connections: there is only one for all of them.
+        let held_back = self.ending.is_much() && slot.through().is_some();
+        slot.connect(wire, peer, held_back);
+        if held_back {
+            self.ending.hold_back(pipe);
+        }
         true
     }
 
@@ -188,8 +199,11 @@ impl Table {
             tell_of_end(slot, &self.telemetry, cause);
         }
         let already = slot.is_ending();
-        slot.disconnect(ends);
-        self.ending += usize::from(slot.is_ending() && !already);
+        let unread = slot.disconnect(ends);
+        self.losses.unread += unread;
+        if slot.is_ending() && !already {
+            self.begin_ending(pipe);
+        }
         true
     }
 
@@ -204,7 +218,7 @@ impl Table {
         self.losses.unread += unread;
         self.pace.set_pipes(self.pipes.len());
         self.lanes -= usize::from(slot.lane().is_some());
-        self.ending -= usize::from(slot.is_ending());
+        self.forget_ending(&slot);
         let counts = slot.counts();
         self.past.sent += counts.sent;
         self.past.received += counts.received;
@@ -306,20 +320,6 @@ impl Table {
         }
     }
 
-    /// Pipes that are ending and have been read to the end.
-    pub(super) fn ended(&self) -> Vec<PipeId> {
-        self.pipes
-            .values()
-            .filter(|slot| slot.has_ended())
-            .map(Slot::id)
-            .collect()
-    }
-
-    /// Whether some pipe is ending, so that [`ended`](Self::ended) is worth asking.
-    pub(super) fn has_ending(&self) -> bool {
-        self.ending > 0
-    }
-
     /// Pipes within the process that the pattern has closed since the last call.
     pub(super) fn take_closed(&mut self) -> Vec<PipeId> {
         std::mem::take(&mut self.closed)
@@ -388,10 +388,18 @@ impl Table {
             && slot.close(cause.clone())
         {
             tell_of_end(slot, &self.telemetry, cause);
-            self.ending += 1;
+            self.begin_ending(pipe);
             self.closed.push(pipe);
             self.news = true;
         }
+    }
+
+    /// Likewise, of a peer that the pattern has not taken and whose messages nobody will ask for.
+    pub(super) fn refuse(&mut self, pipe: PipeId, cause: LinkError) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.refuse();
+        }
+        self.turn_away(pipe, cause);
     }
 
     /// Whether [`take_closed`](Self::take_closed) would give any.
@@ -493,6 +501,9 @@ impl Pipes for Table {
             let received = slot.next();
             let tell = received.is_none() && unasked;
             if !tell || !slot.lane().is_some_and(InprocEnd::wait_for_news) {
+                if received.is_none() && slot.is_ending() {
+                    self.found_empty(pipe);
+                }
                 return received;
             }
         }

@@ -3,6 +3,8 @@
 //! Owns: the state, the mail for it, and the promise that mail is never left lying.
 //! Always true: mail is applied in the order in which it was posted; after `post` returns, it has been applied, or the
 //! lock is held by a thread that will apply it before, or just after, letting go.
+//! No thread waits for the lock while others take it again and again just to apply mail: after some turns they leave the
+//! mail to the one that waits.
 //! Must not know: what the mail says.
 //!
 //! ```text
@@ -13,7 +15,7 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
-use super::{AtomicBool, Mutex, MutexGuard, Ordering, fence};
+use super::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 
 /// Who owns a [`Room`].
@@ -42,7 +44,14 @@ pub(crate) struct Room<S, M> {
     mail: Mutex<VecDeque<M>>,
     /// There is mail. Changes under the lock of `mail`, and is looked at without.
     pending: AtomicBool,
+    /// So many threads wait for the lock of `state`; each clears its mark once it has that, before it looks for mail.
+    waiting: AtomicU32,
+    /// How often the lock was taken for mail alone since one of them got it.
+    passed: AtomicU32,
 }
+
+/// How often those who wait for the lock are passed by those who have mail.
+const MOST_PASSED: u32 = 16;
 
 impl<S, M> Room<S, M> {
     pub(crate) fn new(state: S) -> Self {
@@ -50,6 +59,8 @@ impl<S, M> Room<S, M> {
             state: Mutex::new(state),
             mail: Mutex::new(VecDeque::new()),
             pending: AtomicBool::new(false),
+            waiting: AtomicU32::new(0),
+            passed: AtomicU32::new(0),
         }
     }
 
@@ -59,7 +70,8 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        self.locked(owner, self.state.lock())
+        let state = self.state.try_lock().unwrap_or_else(|| self.wait());
+        self.locked(owner, state)
     }
 
     /// As [`lock`](Self::lock), but `None` instead of waiting for a thread that does not exist in this process.
@@ -68,8 +80,40 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        let state = self.state.lock_here(|| owner.is_here())?;
+        // No guard comes out of the rare case: it would come through memory, and so would that of the usual one.
+        let state = self
+            .state
+            .try_lock()
+            .or_else(|| self.state.may_wait(|| owner.is_here()).then(|| self.wait()))?;
         Some(self.locked(owner, state))
+    }
+
+    /// Waits for the lock, and has those who only have mail see that.
+    #[cold]
+    fn wait(&self) -> MutexGuard<'_, S> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let state = self.state.lock();
+        self.passed.store(0, Ordering::Relaxed);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        state
+    }
+
+    /// Whether the mail is to be left to a thread that waits for the lock, and was passed often enough: the locks of the
+    /// system go to whoever asks at the right moment, which is hardly ever a thread that has to be woken first.
+    ///
+    /// After a full fence. That thread has not looked for mail yet, or it would not be seen waiting.
+    fn leaves_mail(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+            && self.passed.fetch_add(1, Ordering::Relaxed) >= MOST_PASSED
+    }
+
+    /// How many pieces of mail nobody has applied yet.
+    pub(crate) fn mail_waiting(&self) -> usize {
+        if self.pending.load(Ordering::Relaxed) {
+            self.mail.lock().len()
+        } else {
+            0
+        }
     }
 
     #[inline]
@@ -118,7 +162,9 @@ impl<S, M> Room<S, M> {
         drop(all);
         // Pairs with the fence in `LateMail::drop`: either we see the lock free, or its holder sees `pending`.
         fence(Ordering::SeqCst);
-        drop(self.try_lock(owner));
+        if !self.leaves_mail() {
+            drop(self.try_lock(owner));
+        }
     }
 
     /// The state as it is, with mail left unread.
@@ -185,7 +231,8 @@ impl<C: Combine> Locked<'_, C> {
         self.leave();
         something();
         let room = owner.room();
-        room.locked(owner, room.state.lock())
+        let state = room.state.try_lock().unwrap_or_else(|| room.wait());
+        room.locked(owner, state)
     }
 
     /// Lets go, as dropping it does, in the midst of the caller's code: for calls of which each instruction counts.
@@ -202,6 +249,9 @@ impl<C: Combine> LateMail<'_, C> {
     fn read(&self) {
         let room = self.owner.room();
         while room.pending.load(Ordering::Relaxed) && self.owner.is_here() {
+            if room.leaves_mail() {
+                return;
+            }
             // If another thread has the lock, it has the mail, too.
             let Some(mut state) = room.state.try_lock() else {
                 return;
@@ -221,5 +271,70 @@ impl<C: Combine> Drop for LateMail<'_, C> {
         if self.owner.room().pending.load(Ordering::Relaxed) {
             self.read();
         }
+    }
+}
+
+#[cfg(all(test, not(highwater_model)))]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    struct Counter(Room<u32, ()>);
+
+    impl Combine for Counter {
+        type State = u32;
+        type Mail = ();
+
+        fn room(&self) -> &Room<u32, ()> {
+            &self.0
+        }
+
+        fn apply(&self, state: &mut u32, (): ()) {
+            *state += 1;
+        }
+    }
+
+    #[test]
+    fn who_waits_for_the_lock_is_passed_a_few_times_and_then_gets_the_mail_to_apply() {
+        let counter = Arc::new(Counter(Room::new(0)));
+        let held = counter.0.lock(&*counter, Here::in_test());
+        let waiter = std::thread::spawn({
+            let counter = Arc::clone(&counter);
+            move || *counter.0.lock(&*counter, Here::in_test())
+        });
+        let begun = Instant::now();
+        while counter.0.waiting.load(Ordering::SeqCst) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never waits");
+            std::thread::yield_now();
+        }
+        // The lock is free for those who post, as it is between two events, and the waiter has not been woken yet.
+        for _ in 0..MOST_PASSED + 5 {
+            counter.0.post(&*counter, ());
+        }
+        assert_eq!(counter.0.mail_waiting(), MOST_PASSED as usize + 5);
+        assert!(counter.0.leaves_mail(), "it was passed often enough");
+        drop(held);
+        assert_eq!(waiter.join().expect("it has the lock"), MOST_PASSED + 5);
+        assert_eq!(counter.0.waiting.load(Ordering::SeqCst), 0);
+        counter.0.post(&*counter, ());
+        assert_eq!(
+            *counter.0.lock(&*counter, Here::in_test()),
+            MOST_PASSED + 6,
+            "as ever"
+        );
+    }
+
+    #[test]
+    fn mail_that_is_left_to_a_waiter_is_bounded_by_its_turns() {
+        let counter = Counter(Room::new(0));
+        counter.0.waiting.store(1, Ordering::SeqCst);
+        for _ in 0..MOST_PASSED + 5 {
+            counter.0.post(&counter, ());
+        }
+        assert_eq!(counter.0.peek(|state| *state), MOST_PASSED);
+        counter.0.waiting.store(0, Ordering::SeqCst);
+        assert_eq!(*counter.0.lock(&counter, Here::in_test()), MOST_PASSED + 5);
     }
 }

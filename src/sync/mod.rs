@@ -63,7 +63,7 @@ impl<T> Mutex<T> {
 
     /// Whether the lock, found taken, is free meanwhile or held by a thread that exists.
     #[cold]
-    fn may_wait(&self, is_here: impl FnOnce() -> bool) -> bool {
+    pub(super) fn may_wait(&self, is_here: impl FnOnce() -> bool) -> bool {
         // Most of our locks are free again sooner than the system answers.
         #[cfg(not(highwater_model))]
         for _ in 0..LOOKS {

@@ -24,7 +24,7 @@ fn connected() -> (Arc<Pipe>, Arc<MemoryWire>, Intake) {
     wire.place_reader(Reader::new(None, Arc::default(), Arc::default()));
     pipe.outgoing.attach(wire.clone());
     let mut intake = Intake::new(Arc::clone(&pipe), false);
-    intake.connected(wire.clone());
+    intake.connected(wire.clone(), false);
     (pipe, wire, intake)
 }
 
@@ -63,7 +63,7 @@ fn what_a_borrowed_reader_has_read_outlives_the_connection_and_comes_before_the_
     intake.disconnected();
     assert!(pipe.incoming.is_paused());
     let next = Arc::new(MemoryWire::taking(usize::MAX));
-    intake.connected(next.clone());
+    intake.connected(next.clone(), false);
     assert!(matches!(*next.take_duties(), [Duty::Resume]));
     assert!(!pipe.incoming.is_paused());
     deliver(&pipe, &["3"]);
@@ -101,7 +101,7 @@ fn half_a_message_of_one_connection_is_not_joined_with_the_next() {
             intake.disconnected();
             let next = Arc::new(MemoryWire::taking(usize::MAX));
             next.place_reader(Reader::new(None, Arc::default(), Arc::default()));
-            intake.connected(next.clone());
+            intake.connected(next.clone(), false);
             deliver(&pipe, &["3"]);
             next.feed(&encoded(&["4"]));
             assert!(intake.borrow_reader() && intake.fill());

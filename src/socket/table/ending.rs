@@ -1,0 +1,165 @@
+//! Pipes whose peers have gone and whose messages are unread.
+//!
+//! Owns: which of them may have been read to the end, and what all of them together hold.
+//! Always true: each pipe that is ending is in `turns`, in `next` or in both, and each once, as its slot says; `bytes` is
+//! the sum of what the slots are charged.
+//! Must not know: what becomes of a pipe that is let go.
+
+use std::collections::VecDeque;
+
+use highwater_patterns::PipeId;
+
+use super::Table;
+use crate::socket::slot::Slot;
+
+/// How many pipes each sweep looks at that nobody has found empty.
+const IN_TURN: usize = 8;
+
+/// What a pipe costs beyond the bytes of its messages, about.
+const PIPE_OVERHEAD: usize = 1024;
+
+/// The pipes that are ending.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pipes: usize,
+    /// In turn; also some that are gone, until it is their turn.
+    turns: VecDeque<PipeId>,
+    /// They have just begun to end, or a read of them gave nothing.
+    next: Vec<PipeId>,
+    /// What unread messages of all of them take.
+    bytes: usize,
+    /// The most of it before connections that come are held back.
+    limit: usize,
+    /// Connections that are not read until that is less.
+    held_back: Vec<PipeId>,
+}
+
+impl Ending {
+    /// `limit`: how many bytes may be unread before connections that come are held back.
+    pub(super) fn new(limit: Option<usize>) -> Self {
+        Self {
+            pipes: 0,
+            turns: VecDeque::new(),
+            next: Vec::new(),
+            bytes: 0,
+            limit: limit.unwrap_or(usize::MAX),
+            held_back: Vec::new(),
+        }
+    }
+
+    /// Whether so much is unread that further connections are not read yet.
+    pub(super) fn is_much(&self) -> bool {
+        self.bytes >= self.limit
+    }
+
+    /// The connection behind `pipe` is not read until less is unread.
+    pub(super) fn hold_back(&mut self, pipe: PipeId) {
+        self.held_back.push(pipe);
+    }
+}
+
+impl Table {
+    /// Whether some pipe is ending, so that [`take_ended`](Self::take_ended) is worth asking.
+    pub(in crate::socket) fn has_ending(&self) -> bool {
+        self.ending.pipes > 0
+    }
+
+    /// Pipes that are ending and have been read to the end: of those found empty, and of a few others in turn.
+    pub(in crate::socket) fn take_ended(&mut self) -> Vec<PipeId> {
+        let mut candidates = std::mem::take(&mut self.ending.next);
+        for _ in 0..IN_TURN.min(self.ending.turns.len()) {
+            let Some(pipe) = self.ending.turns.pop_front() else {
+                break;
+            };
+            if let Some(slot) = self.pipes.get_mut(pipe) {
+                slot.leaving.in_turns = false;
+                candidates.push(pipe);
+            }
+        }
+        candidates.retain(|&pipe| {
+            self.measure(pipe);
+            let Some(slot) = self.pipes.get_mut(pipe) else {
+                return false;
+            };
+            slot.leaving.is_next = false;
+            if slot.has_ended() {
+                return true;
+            }
+            if !std::mem::replace(&mut slot.leaving.in_turns, true) {
+                self.ending.turns.push_back(pipe);
+            }
+            false
+        });
+        candidates
+    }
+
+    /// One of these is not let go of yet.
+    pub(in crate::socket) fn keep_ended(&mut self, pipe: PipeId) {
+        self.look_next(pipe);
+    }
+
+    /// Nothing is written to `pipe` any more.
+    pub(super) fn begin_ending(&mut self, pipe: PipeId) {
+        self.ending.pipes += 1;
+        self.look_next(pipe);
+    }
+
+    /// A pipe that is ending was read, and had nothing.
+    #[cold]
+    pub(super) fn found_empty(&mut self, pipe: PipeId) {
+        self.look_next(pipe);
+        self.measure(pipe);
+    }
+
+    fn look_next(&mut self, pipe: PipeId) {
+        if let Some(slot) = self.pipes.get_mut(pipe)
+            && !std::mem::replace(&mut slot.leaving.is_next, true)
+        {
+            self.ending.next.push(pipe);
+        }
+    }
+
+    /// Changes how much may be unread of those who have gone, at once.
+    pub(in crate::socket) fn limit_departed(&mut self, bytes: Option<usize>) {
+        self.ending.limit = bytes.unwrap_or(usize::MAX);
+        self.let_in();
+    }
+
+    /// A pipe is gone.
+    pub(super) fn forget_ending(&mut self, slot: &Slot) {
+        if slot.is_ending() {
+            self.ending.pipes -= 1;
+            self.ending.bytes -= slot.leaving.charge;
+            self.let_in();
+        }
+    }
+
+    /// Once little enough is unread, those that were held back are read.
+    fn let_in(&mut self) {
+        if self.ending.bytes <= self.ending.limit / 2 {
+            for pipe in std::mem::take(&mut self.ending.held_back) {
+                if let Some(slot) = self.pipes.get_mut(pipe) {
+                    slot.let_in();
+                }
+            }
+        }
+    }
+
+    /// Charges `pipe` what it holds now.
+    fn measure(&mut self, pipe: PipeId) {
+        if let Some(slot) = self.pipes.get_mut(pipe)
+            && slot.is_ending()
+        {
+            let charge = match slot.unread_bytes() {
+                0 => 0,
+                bytes => bytes + PIPE_OVERHEAD,
+            };
+            self.ending.bytes += charge;
+            self.ending.bytes -= std::mem::replace(&mut slot.leaving.charge, charge);
+            self.let_in();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
