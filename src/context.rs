@@ -4,6 +4,7 @@
 //! Always true: the I/O threads end once no context, no socket and no lingering message is left; whichever owner goes
 //! last, a handle of the context or a socket, waits for what lingers.
 
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -76,20 +77,18 @@ const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 /// assert_eq!(pull.recv()?, "hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Context {
     handle: Arc<Handle>,
 }
 
 /// Dropped with the last owner, a [`Context`] or a socket. A socket lets go of it when its handle is dropped: what else
 /// keeps its core alive, a request or an I/O thread, is not waited for, nor would it be the right one to wait.
-#[derive(Debug)]
 struct Handle {
     hub: Arc<Hub>,
 }
 
 /// What contexts and sockets hold on to.
-#[derive(Debug)]
 pub(crate) struct Hub {
     settings: Settings,
     origin: Origin,
@@ -188,6 +187,29 @@ impl Context {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.handle.hub
+    }
+}
+
+/// One line: the number of I/O threads, and of sockets if that can be had without waiting.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hub().fmt(f)
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = f.debug_struct("Context");
+        line.field("io_threads", &self.settings.io_threads);
+        let sockets = self.origin.is_here().then(|| self.sockets.try_lock());
+        let sockets = sockets.flatten().map(|sockets| {
+            let exists = |socket: &&Weak<Core>| socket.strong_count() > 0;
+            sockets.iter().filter(exists).count()
+        });
+        match sockets {
+            Some(count) => line.field("sockets", &count).finish(),
+            None => line.finish_non_exhaustive(),
+        }
     }
 }
 

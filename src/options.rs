@@ -70,6 +70,14 @@ macro_rules! options {
                 }
             }
 
+            /// The names of those that have another value than they begin with.
+            pub(crate) fn changed(&self) -> Vec<&'static str> {
+                let initially = Self::default();
+                let changed = [$((stringify!($name), self.$name != initially.$name)),+];
+                let changed = changed.into_iter().filter(|(_, is_so)| *is_so);
+                changed.map(|(name, _)| name).collect()
+            }
+
             /// The value of the option `name` as text, such as `set` takes it.
             pub(crate) fn get(&self, name: &str) -> Result<String, OptionError> {
                 match name {

@@ -6,6 +6,7 @@
 //! Must not know: what is done with a source that is ready.
 //! Source: as libzmq's zmq_poller.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -49,7 +50,6 @@ use crate::wake::{WakePipe, timespec};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Poll<'fd> {
     sources: Vec<(Token, Source<'fd>)>,
     next_token: usize,
@@ -106,6 +106,18 @@ impl Wake for Interrupt {
     fn wake(self: Arc<Self>) {
         self.asked.store(true, Ordering::Release);
         self.pipe.wake();
+    }
+}
+
+/// One line: how many sources of each kind it has.
+impl fmt::Debug for Poll<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_socket = |(_, source): &&(Token, Source<'_>)| matches!(source, Source::Socket(_));
+        let sockets = self.sources.iter().filter(is_socket).count();
+        f.debug_struct("Poll")
+            .field("sockets", &sockets)
+            .field("descriptors", &(self.sources.len() - sockets))
+            .finish()
     }
 }
 

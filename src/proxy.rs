@@ -6,6 +6,7 @@
 //! Must not know: socket types. Messages pass as the untyped core has them: a ROUTER puts the routing id in front.
 //! Source: as libzmq's zmq_proxy_steerable.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -107,7 +108,7 @@ pub struct ProxySide {
 }
 
 /// What the proxy and those who steer it share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Switch {
     paused: AtomicBool,
     stopped: AtomicBool,
@@ -117,6 +118,15 @@ struct Switch {
     /// The proxy's thread, while it runs.
     runner: Mutex<Option<Waker>>,
     origin: Origin,
+}
+
+impl fmt::Debug for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switch")
+            .field("paused", &self.paused)
+            .field("stopped", &self.stopped)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What went in one direction.

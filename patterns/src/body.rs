@@ -4,6 +4,8 @@
 //! Always true: what becomes of a body is what would become of the message made of it.
 //! Must not know: which pipe it takes.
 
+use std::fmt;
+
 use highwater_buffers::LEAST_REUSED;
 
 use crate::frame::copy_ends;
@@ -12,7 +14,7 @@ use crate::{INLINE_CAPACITY, Message};
 /// A message of one frame of which there is only the body, in the hands of somebody else.
 ///
 /// Where its bytes are copied to the wire at once, no message need be made of it, nor memory be found for that.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Body<'a>(&'a [u8]);
 
 impl<'a> Body<'a> {
@@ -49,6 +51,13 @@ impl<'a> Body<'a> {
             _ => body.iter().zip(to).for_each(|(from, to)| *to = *from),
         }
         Some(body.len())
+    }
+}
+
+/// Its size, as that of a message.
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.0.len())
     }
 }
 

@@ -301,22 +301,64 @@ impl<const N: usize> PartialEq<&[u8; N]> for Message {
     }
 }
 
-/// A message equals an array if it has just these frames.
-impl<T: AsRef<[u8]>, const N: usize> PartialEq<[T; N]> for Message {
-    fn eq(&self, other: &[T; N]) -> bool {
-        self.frame_count() == N
+impl Message {
+    fn has_frames(&self, bodies: &[impl AsRef<[u8]>]) -> bool {
+        self.frame_count() == bodies.len()
             && self
                 .frames()
                 .iter()
-                .zip(other)
+                .zip(bodies)
                 .all(|(frame, body)| frame == body)
     }
 }
 
+/// A message equals an array if it has just these frames.
+impl<T: AsRef<[u8]>, const N: usize> PartialEq<[T; N]> for Message {
+    fn eq(&self, other: &[T; N]) -> bool {
+        self.has_frames(other)
+    }
+}
+
+/// A message equals a slice or a list of frames if it has just these.
+macro_rules! equals_frames {
+    ($($body:ty),+ $(,)?) => {$(
+        impl PartialEq<[$body]> for Message {
+            fn eq(&self, other: &[$body]) -> bool {
+                self.has_frames(other)
+            }
+        }
+
+        impl PartialEq<&[$body]> for Message {
+            fn eq(&self, other: &&[$body]) -> bool {
+                self.has_frames(other)
+            }
+        }
+
+        impl PartialEq<Vec<$body>> for Message {
+            fn eq(&self, other: &Vec<$body>) -> bool {
+                self.has_frames(other)
+            }
+        }
+    )+};
+}
+
+equals_frames!(Frame, Bytes, Vec<u8>, String, &str, &[u8]);
+
+/// The sizes of its frames, or of all together if they are many: what is in them is for the peers alone, and not for logs.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Message")?;
-        f.debug_list().entries(self.frames()).finish()
+        const SHOWN: usize = 8;
+        let frames = self.frames();
+        match frames {
+            [frame] => write!(f, "Message({} bytes)", frame.len()),
+            [first, rest @ ..] if frames.len() <= SHOWN => {
+                write!(f, "Message({} frames: {}", frames.len(), first.len())?;
+                rest.iter()
+                    .try_for_each(|frame| write!(f, ", {}", frame.len()))?;
+                f.write_str(" bytes)")
+            }
+            _ => write!(f, "Message({} frames: {} bytes)", frames.len(), self.size()),
+        }
     }
 }
 
@@ -366,6 +408,32 @@ mod tests {
             message.set_window(&[7; INLINE_CAPACITY], 2);
             assert_eq!(message, [7, 7].as_slice());
         }
+    }
+
+    #[test]
+    fn a_message_compares_with_lists_of_frames() {
+        let message = Message::from(["a", "b"]);
+        let frames = message.clone().into_frames();
+        assert!(message == frames && message == frames[..] && message == *frames.as_slice());
+        assert!(message != frames[..1] && message != frames[1..]);
+        assert_eq!(message, vec!["a", "b"]);
+        assert_eq!(message, [b"a".to_vec(), b"b".to_vec()][..]);
+        assert_eq!(message, &["a".to_owned(), "b".to_owned()][..]);
+        assert_ne!(message, [&b"a"[..], b"c"][..]);
+        assert_eq!(Message::from("a"), vec![Bytes::from("a")]);
+    }
+
+    #[test]
+    fn debug_tells_sizes_and_no_contents() {
+        let debug = |message: Message| format!("{message:?}");
+        assert_eq!(debug("secret".into()), "Message(6 bytes)");
+        assert_eq!(
+            debug(["secret", "", "x"].into()),
+            "Message(3 frames: 6, 0, 1 bytes)"
+        );
+        let many = debug(vec![Frame::from("secret"); 1000].into());
+        assert_eq!(many, "Message(1000 frames: 6000 bytes)");
+        assert_eq!(format!("{:?}", Frame::from("secret")), "Frame(6 bytes)");
     }
 
     #[test]

@@ -61,39 +61,38 @@ mod tests {
     fn parts(frames: &[&[u8]], only_first: bool) -> Vec<String> {
         let mut parts = Vec::new();
         let message = frames.iter().map(|frame| Frame::from(*frame)).collect();
-        split(message, only_first, |part| parts.push(format!("{part:?}")));
+        split(message, only_first, |part| {
+            parts.push(match part {
+                Received::Subscribe(topic) => format!("+{}", topic.escape_ascii()),
+                Received::Cancel(topic) => format!("-{}", topic.escape_ascii()),
+                Received::Message(message) => {
+                    let frames = message.frames().iter();
+                    let frames: Vec<_> = frames
+                        .map(|frame| frame.escape_ascii().to_string())
+                        .collect();
+                    frames.join("|")
+                }
+            });
+        });
         parts
     }
 
     #[test]
     fn every_frame_may_be_a_subscription() {
         let frames: [&[u8]; 4] = [b"x", b"\x01a", b"\x00b", b"y"];
-        assert_eq!(
-            parts(&frames, false),
-            [
-                r#"Subscribe(b"a")"#,
-                r#"Cancel(b"b")"#,
-                r#"Message(Message["x", "y"])"#
-            ]
-        );
+        assert_eq!(parts(&frames, false), ["+a", "-b", "x|y"]);
     }
 
     #[test]
     fn if_only_the_first_may_be_one_the_later_follow_it() {
         let ordinary: [&[u8]; 2] = [b"x", b"\x01a"];
-        assert_eq!(
-            parts(&ordinary, true),
-            [r#"Message(Message["x", "\x01a"])"#]
-        );
+        assert_eq!(parts(&ordinary, true), [r"x|\x01a"]);
         let commands: [&[u8]; 2] = [b"\x01a", b"\x01b"];
-        assert_eq!(
-            parts(&commands, true),
-            [r#"Subscribe(b"a")"#, r#"Subscribe(b"b")"#]
-        );
+        assert_eq!(parts(&commands, true), ["+a", "+b"]);
     }
 
     #[test]
     fn an_empty_frame_is_ordinary() {
-        assert_eq!(parts(&[b""], false), [r#"Message(Message[""])"#]);
+        assert_eq!(parts(&[b""], false), [""]);
     }
 }

@@ -103,10 +103,12 @@ fn seed() -> u32 {
     SysRng.try_next_u32().unwrap_or_else(|_| rand::random())
 }
 
+/// One line: the type of the socket, and which options have another value than they begin with.
 impl<S> fmt::Debug for Builder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("options", &self.options)
+            .field("socket_type", &self.kind)
+            .field("changed", &self.options.changed())
             .finish_non_exhaustive()
     }
 }

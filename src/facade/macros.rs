@@ -7,7 +7,6 @@
 macro_rules! socket {
     ($(#[$doc:meta])* $name:ident, $kind:expr) => {
         $(#[$doc])*
-        #[derive(Debug)]
         pub struct $name {
             core: std::sync::Arc<crate::socket::Core>,
             /// Dropped once the socket is closed: the last one waits for what lingers.
@@ -164,6 +163,13 @@ macro_rules! socket {
         }
 
         crate::facade::endpoints::manages_endpoints!($name);
+
+        /// One line: the endpoints and the number of peers, as far as they can be had without waiting.
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.core.outline(stringify!($name), f)
+            }
+        }
 
         impl crate::facade::AsSocket for $name {
             fn as_socket(&self) -> crate::SocketRef {

@@ -211,7 +211,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("message", &self.message)
-            .field("peer", &self.peer)
+            .field("peer", &self.peer.as_ref().map(|peer| &peer.address))
             .finish_non_exhaustive()
     }
 }

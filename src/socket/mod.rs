@@ -21,6 +21,7 @@ mod idle_check;
 mod leader;
 pub(crate) mod left;
 mod lookout;
+mod outline;
 mod retire;
 mod slot;
 mod spin;
@@ -62,7 +63,6 @@ use retire::Retiring;
 use spin::Spin;
 
 /// A socket of any type.
-#[derive(Debug)]
 pub(crate) struct Core {
     hub: Arc<Hub>,
     kind: SocketType,

@@ -12,6 +12,7 @@
 //!           the end, forgotten --> no pipe left: the socket ends
 //! ```
 
+use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -28,10 +29,19 @@ use crate::pipe::SocketSide;
 /// A socket that retires: how its connections come to their end.
 ///
 /// Given by [`retire`](crate::Pull::retire) of a socket, and independent of it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Retirement {
     drain: Arc<Drain>,
     origin: Origin,
+}
+
+/// One line: whether it is over.
+impl fmt::Debug for Retirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retirement")
+            .field("is_over", &self.is_over())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Retirement {

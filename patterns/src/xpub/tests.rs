@@ -45,7 +45,13 @@ fn seen(bench: &mut Bench) -> Vec<String> {
         seen.push(match (message.first().first(), message.frame_count()) {
             (Some(1), 1) => format!("+{}", message[0][1..].escape_ascii()),
             (Some(0), 1) => format!("-{}", message[0][1..].escape_ascii()),
-            _ => format!("{:?}", message.frames()),
+            _ => {
+                let frames = message.frames().iter();
+                let texts: Vec<_> = frames
+                    .map(|frame| format!("\"{}\"", frame.escape_ascii()))
+                    .collect();
+                format!("[{}]", texts.join(", "))
+            }
         });
     }
     seen
