@@ -185,8 +185,6 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
-    /// This transport cannot be bound.
-    Unsupported(Endpoint),
     /// The descriptor that was handed in is no socket that listens, of TCP or Unix.
     Descriptor(io::Error),
     /// The builder of the socket, or of its context, was given a value that the option does not take.
@@ -205,8 +203,6 @@ pub enum BindError {
 pub enum ConnectError {
     /// It does not read as an endpoint.
     Invalid(InvalidEndpoint),
-    /// It cannot be connected to: a wildcard, or a transport that is only bound.
-    Unsupported(Endpoint),
     /// The system refused what the I/O threads need: a thread, or a file descriptor.
     Io {
         /// Where the socket should have connected to.
@@ -386,7 +382,6 @@ impl fmt::Display for BindError {
         match self {
             Self::Invalid(error) => write!(f, "{error}"),
             Self::Io { endpoint, source } => write!(f, "cannot bind {endpoint}: {source}"),
-            Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be bound"),
             Self::Descriptor(error) => write!(f, "cannot listen on this descriptor: {error}"),
             Self::Option(error) => write!(f, "{error}"),
             Self::Closed => f.write_str("the socket is closed"),
@@ -409,7 +404,6 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(error) => write!(f, "{error}"),
-            Self::Unsupported(endpoint) => write!(f, "{endpoint} cannot be connected to"),
             Self::Descriptor(error) => write!(f, "cannot use this descriptor: {error}"),
             Self::Option(error) => write!(f, "{error}"),
             Self::Io { endpoint, source } => write!(f, "cannot connect to {endpoint}: {source}"),

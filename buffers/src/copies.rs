@@ -16,12 +16,11 @@
 //! heap, so that one buffer may hold all that a burst has left behind it. Hence the leases.
 
 use std::ops::Deref;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use bytes::Bytes;
 
 use crate::Shelf;
+use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 
 /// From this length on, in bytes, memory is used again: for less, an allocator is as quick.
 pub const LEAST_REUSED: usize = 8 * 1024;
@@ -32,7 +31,13 @@ const MOST: usize = 256 * 1024;
 /// The most memory that lies here: what is still in the processor's cache.
 const MOST_BYTES: usize = 1024 * 1024;
 
+#[cfg(not(highwater_model))]
 static COPIES: Copies = Copies::new();
+
+#[cfg(highwater_model)]
+loom::lazy_static! {
+    static ref COPIES: Copies = Copies::new();
+}
 
 /// A body of 8 ([`LEAST_REUSED`]) to 256 KiB in this is of use again when it is dropped, if nobody else uses it then: a
 /// process keeps at most 1 MiB of such memory for [`copies`](Self::copied) to come, and nothing while there is no
@@ -123,9 +128,7 @@ impl Default for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.0.leases.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.clear();
-        }
+        self.0.end_lease();
     }
 }
 
@@ -137,6 +140,7 @@ struct Copies {
 }
 
 impl Copies {
+    #[cfg(not(highwater_model))]
     const fn new() -> Self {
         Self {
             shelf: Mutex::new(Shelf::new()),
@@ -144,9 +148,28 @@ impl Copies {
         }
     }
 
+    /// As above; what loom watches is not made before the model runs.
+    #[cfg(highwater_model)]
+    fn new() -> Self {
+        Self {
+            shelf: Mutex::new(Shelf::new()),
+            leases: AtomicUsize::new(0),
+        }
+    }
+
     fn lease(&'static self) -> Lease {
-        self.leases.fetch_add(1, Ordering::SeqCst);
+        self.begin_lease();
         Lease(self)
+    }
+
+    fn begin_lease(&self) {
+        self.leases.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn end_lease(&self) {
+        if self.leases.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.clear();
+        }
     }
 
     fn copy(&self, bytes: &[u8]) -> Bytes {
@@ -205,7 +228,10 @@ impl Copies {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, highwater_model))]
+mod models;
+
+#[cfg(all(test, not(highwater_model)))]
 mod tests {
     use proptest::prelude::*;
 

@@ -9,6 +9,7 @@
 mod body;
 mod copies;
 mod shelf;
+mod sync;
 
 pub use body::body;
 pub use copies::{LEAST_REUSED, Lease, Reused};

@@ -7,19 +7,17 @@
 //! Must not know: what the sockets do with it.
 
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
-use crossbeam_queue::SegQueue;
 use highwater_patterns::{PipeId, Received};
 
 use super::{PipeEvent, SocketSide};
 use crate::origin::Origin;
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence};
 
 /// One direction of a pipe within the process.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    queue: SegQueue<Parcel>,
+    queue: Queue<Parcel>,
     /// Buffers of bodies that were received, for bodies to come.
     spares: Mutex<Vec<Vec<u8>>>,
     /// Messages ever written.
@@ -113,7 +111,7 @@ impl Lane {
     /// A lane on which `writer` may queue `limit` messages; its reader may come later.
     pub(crate) fn new(writer: Party, limit: Option<usize>, conflate: bool) -> Self {
         Self {
-            queue: SegQueue::new(),
+            queue: Queue::new(),
             spares: Mutex::new(Vec::new()),
             sent: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
@@ -346,5 +344,7 @@ impl Lane {
     }
 }
 
+#[cfg(all(test, highwater_model))]
+mod models;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Locks and atomics: those of std, or loom's where a protocol between threads is model-checked.
+//! Locks, atomics and the queue between threads: those of std and crossbeam, or loom's where a protocol between threads is
+//! model-checked.
 //!
 //! Owns: the choice between the two; the lock whose holder does what others leave for it; facts learnt once.
 //! Always true: a lock whose holder panicked is taken all the same. The state machines behind our locks change in steps
@@ -10,21 +11,27 @@ mod fact;
 mod meetings;
 #[cfg(all(test, highwater_model))]
 mod models;
+#[cfg(highwater_model)]
+mod queue;
 
 use std::sync::{PoisonError, TryLockError};
 
 pub(crate) use combine::{Combine, Locked, Room};
+#[cfg(not(highwater_model))]
+pub(crate) use crossbeam_queue::SegQueue as Queue;
 pub(crate) use fact::Fact;
+#[cfg(highwater_model)]
+pub(crate) use queue::Queue;
 #[cfg(not(highwater_model))]
 pub(crate) use std::sync::{
     MutexGuard,
-    atomic::{AtomicBool, AtomicU32, Ordering, fence},
+    atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(highwater_model)]
 pub(crate) use loom::sync::{
     MutexGuard,
-    atomic::{AtomicBool, AtomicU32, Ordering, fence},
+    atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(highwater_model)]
