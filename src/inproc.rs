@@ -258,8 +258,13 @@ fn join(
     let back = Arc::new(Lane::new(
         here.clone(),
         binder.options.send_high_water_mark,
-        binder.options.conflate,
+        binder.options.conflation(binder.socket_type).sent,
     ));
+    for (lane, reader) in [(&outgoing, binder), (&back, &applicant)] {
+        if reader.options.conflation(reader.socket_type).received {
+            lane.conflate_for_reader();
+        }
+    }
     let is_joined = outgoing.join(here.clone(), binder.options.receive_high_water_mark)
         && back.join(there, applicant.options.receive_high_water_mark);
     if !is_joined {

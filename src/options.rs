@@ -17,7 +17,7 @@ mod value;
 use std::time::Duration;
 
 use bytes::Bytes;
-use highwater_patterns::RoutingId;
+use highwater_patterns::{RoutingId, SocketType};
 
 pub use accept::AcceptFilter;
 use bounds::Bounds;
@@ -118,10 +118,12 @@ macro_rules! options {
     };
     // Its setter is written by hand.
     (@setter $docs:tt $name:ident $type:ty {}, live, by_hand) => {};
+    (@setter $docs:tt $name:ident $type:ty {}, by_hand) => {};
     (@bounds $type:ty) => { Bounds::<$type>::NONE };
     (@bounds $type:ty, $bounds:path) => { $bounds };
     (@live) => { false };
     (@live live $($setter:ident)?) => { true };
+    (@live by_hand) => { false };
 }
 
 options! {
@@ -246,10 +248,8 @@ options! {
     /// `ZMQ_IMMEDIATE`.
     immediate: bool = false, live;
 
-    /// Keep only the latest message, for each peer. Default: `false`. Takes effect on later binds and connects.
-    ///
-    /// High-water marks do not apply then. Unlike libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.
-    conflate: bool = false;
+    /// Keep only the latest message, for each peer.
+    conflate: bool = false, by_hand;
 
     /// The name by which a ROUTER peer knows this socket; `None` to be given one (default). REQ, DEALER, ROUTER.
     ///
@@ -360,6 +360,24 @@ options! {
 }
 
 impl<S> crate::facade::Builder<S> {
+    /// Keep only the latest message, for each peer. Default: `false`. Takes effect on later binds and connects, and cannot
+    /// be changed once the socket is built.
+    ///
+    /// A socket that sends keeps the latest for each peer that cannot keep up, one that receives the latest from each peer,
+    /// over each transport; what makes way is counted in [`Dropped::conflated`](crate::Dropped::conflated).
+    /// High-water marks do not apply then. PUSH and PULL, PUB and SUB, XPUB and XSUB obey in the direction in which their
+    /// messages go, never subscriptions; DEALER, ROUTER and PAIR in both. REQ and REP, of which each message is answered,
+    /// refuse it: see [`try_build`](Self::try_build). A SUB keeps what arrives last, whether or not it is still subscribed to
+    /// that. Unlike libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.
+    #[must_use]
+    pub fn conflate(mut self, value: impl Into<bool>) -> Self {
+        self.options.conflate = value.into();
+        if let Err(refused) = self.options.check_conflate(self.kind) {
+            self.options.refuse(refused);
+        }
+        self
+    }
+
     /// Tells peers the property `name` in the handshake; they find it in
     /// [`PeerInfo::metadata`](crate::PeerInfo::metadata). Default: none.
     ///
@@ -380,6 +398,13 @@ impl<S> crate::facade::Builder<S> {
             })
         }
     }
+}
+
+/// In which directions a socket keeps only the latest message of each peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Conflation {
+    pub(crate) sent: bool,
+    pub(crate) received: bool,
 }
 
 /// How connections are set up.
@@ -455,6 +480,38 @@ impl Options {
     /// The first value that a builder was given in vain, as long as its option has not got another.
     pub(crate) fn refused(&self) -> Option<&OptionError> {
         self.refused.as_ref()
+    }
+
+    /// Whether a socket of this type can keep only the latest message, if it is to; it is not, if it cannot.
+    pub(crate) fn check_conflate(&mut self, kind: SocketType) -> Result<(), OptionError> {
+        let answers = matches!(kind, SocketType::Req | SocketType::Rep);
+        if answers && std::mem::take(&mut self.conflate) {
+            return Err(OptionError::Invalid {
+                name: "conflate",
+                expected: "false for REQ and REP, of which each message is answered",
+            });
+        }
+        self.is_settled("conflate");
+        Ok(())
+    }
+
+    /// A builder was given a value that its option does not take.
+    fn refuse(&mut self, refused: OptionError) {
+        self.refused.get_or_insert(refused);
+    }
+
+    /// Of which messages a socket of this type keeps only the latest.
+    pub(crate) fn conflation(&self, kind: SocketType) -> Conflation {
+        let (sent, received) = match kind {
+            SocketType::Push | SocketType::Pub | SocketType::XPub => (true, false),
+            SocketType::Pull | SocketType::Sub | SocketType::XSub => (false, true),
+            SocketType::Dealer | SocketType::Router | SocketType::Pair => (true, true),
+            _ => (false, false),
+        };
+        Conflation {
+            sent: sent && self.conflate,
+            received: received && self.conflate,
+        }
     }
 
     pub(crate) fn send_limit(&self) -> HighWater {

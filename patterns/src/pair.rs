@@ -113,8 +113,14 @@ impl Rules for Pair {
                 .peer
                 .is_some_and(|peer| pipes.try_read_into(peer, into));
         }
-        let next = self.ahead.take().or_else(|| self.next(pipes));
-        next.map(|message| *into = message).is_some()
+        if let Some(ahead) = self.ahead.take() {
+            *into = ahead;
+            if let Some(source) = self.source {
+                pipes.replace(source, into);
+            }
+            return true;
+        }
+        self.next(pipes).map(|message| *into = message).is_some()
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {

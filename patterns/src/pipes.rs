@@ -95,6 +95,12 @@ pub trait Pipes {
     /// A pattern may read until `None`, so what arrives in the meantime should wait for the next `readable`.
     fn try_read(&mut self, pipe: PipeId) -> Option<Received>;
 
+    /// Puts the latest message of `pipe` in the place of `message`, which was read from it before and not given to anybody,
+    /// if the pipe is one of which only the latest counts, and has one.
+    fn replace(&mut self, pipe: PipeId, message: &mut Message) {
+        let _ = (pipe, message);
+    }
+
     /// As [`Pipes::try_read`], for the socket types to which nobody subscribes: anything but a message is dropped, and
     /// a message replaces what is in `into`. False if there is none now.
     ///

@@ -115,11 +115,12 @@ impl Loop {
 
 /// A pipe for a connection that has none yet.
 pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
+    let conflation = config.options.conflation(config.socket_type);
     Arc::new(Pipe::new(
         config.side.next_pipe_id(),
         Some(owner),
-        Outgoing::new(config.options.send_limit(), config.options.conflate),
-        Incoming::new(config.options.receive_limit()),
+        Outgoing::new(config.options.send_limit(), conflation.sent),
+        Incoming::new(config.options.receive_limit()).conflating(conflation.received),
     ))
 }
 

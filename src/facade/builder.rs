@@ -28,7 +28,7 @@ pub struct Builder<S> {
     context: Context,
     pub(crate) options: Options,
     pub(crate) pattern: PatternOptions,
-    kind: SocketType,
+    pub(crate) kind: SocketType,
     make: fn(Arc<Core>, Context) -> S,
 }
 
@@ -62,6 +62,9 @@ impl<S> Builder<S> {
                 self.options.is_settled(name);
             }
             settled => settled?,
+        }
+        if name == "conflate" {
+            self.options.check_conflate(self.kind)?;
         }
         Ok(self)
     }

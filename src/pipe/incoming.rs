@@ -37,6 +37,10 @@ struct State {
     /// A chunk's buffer, to be filled again.
     spare: Option<Vec<u8>>,
     closed: bool,
+    /// Only the latest message counts: what is handed over takes the place of what is here, and no mark applies.
+    conflates: bool,
+    /// Messages that made way for later ones.
+    replaced: u64,
 }
 
 /// What the I/O thread hands over in one piece.
@@ -90,8 +94,27 @@ impl Incoming {
                 hungry: true,
                 spare: None,
                 closed: false,
+                conflates: false,
+                replaced: 0,
             }),
         }
+    }
+
+    /// Whether only the latest message counts.
+    pub(crate) fn conflating(self, conflates: bool) -> Self {
+        self.state.lock().conflates = conflates;
+        self
+    }
+
+    /// Likewise.
+    pub(super) fn conflates(&self) -> bool {
+        self.state.lock().conflates
+    }
+
+    /// Messages that made way for later ones; those in what is still here, too.
+    pub(crate) fn replaced(&self) -> u64 {
+        let state = self.state.lock();
+        state.replaced + state.stale() as u64
     }
 
     /// A connection begins: it is not read before the socket [knows](Self::connection_known) of it. Until then the
@@ -115,6 +138,9 @@ impl Incoming {
     pub(crate) fn deliver(&self, delivery: Delivery) -> Delivered {
         let mut state = self.state.lock();
         if !state.closed {
+            if state.conflates && delivery.messages() > 0 {
+                state.make_way();
+            }
             state.messages += delivery.messages();
             state.bytes += delivery.bytes();
             state.queue.push_back(delivery);
@@ -155,7 +181,8 @@ impl Incoming {
 
     /// Messages handed over and not yet taken up by the socket.
     pub(crate) fn queued(&self) -> usize {
-        self.state.lock().messages
+        let state = self.state.lock();
+        state.messages - state.stale()
     }
 
     /// Whether the socket has taken everything.
@@ -179,9 +206,11 @@ impl Incoming {
         let mut state = self.state.lock();
         state.closed = true;
         state.unknown = false;
+        let stale = state.stale();
+        state.replaced += stale as u64;
         state.queue.clear();
         state.bytes = 0;
-        std::mem::take(&mut state.messages)
+        std::mem::take(&mut state.messages) - stale
     }
 
     /// Forgets what the socket has not taken: how many messages, and whether the I/O thread must be told to resume. The
@@ -206,7 +235,33 @@ impl Incoming {
 }
 
 impl State {
+    /// Messages that are here and not the latest, where only that counts.
+    fn stale(&self) -> usize {
+        if self.conflates {
+            self.messages.saturating_sub(1)
+        } else {
+            0
+        }
+    }
+
+    /// What is here is replaced by what comes now.
+    fn make_way(&mut self) {
+        self.replaced += self.messages as u64;
+        self.messages = 0;
+        self.bytes = 0;
+        for delivery in self.queue.drain(..) {
+            if let Delivery::Chunk { mut bytes, .. } = delivery {
+                bytes.clear();
+                self.spare = Some(bytes);
+            }
+        }
+    }
+
     fn is_full(&self) -> bool {
+        !self.conflates && self.is_at_mark()
+    }
+
+    fn is_at_mark(&self) -> bool {
         self.limit
             .messages
             .is_some_and(|most| self.messages >= most)
@@ -299,6 +354,25 @@ mod tests {
         assert!(pipe.is_empty() && !pipe.is_paused());
         assert!(pipe.deliver(chunk(1)).tell);
         assert_eq!(pipe.forget(), (1, false));
+    }
+
+    #[test]
+    fn where_only_the_latest_counts_nothing_pauses_and_what_comes_takes_the_place_of_what_was() {
+        let pipe = incoming(2).conflating(true);
+        for messages in [1, 5, 3] {
+            assert!(!pipe.deliver(chunk(messages)).pause);
+        }
+        assert_eq!((pipe.queued(), pipe.replaced()), (1, 8));
+        assert!(pipe.spare().is_some(), "its buffer is used again");
+        assert!(!pipe.deliver(chunk(0)).pause, "commands take no place");
+        assert_eq!((pipe.queued(), pipe.replaced()), (1, 8));
+        let (Some(Delivery::Chunk { messages: 3, .. }), false) = pipe.take(None) else {
+            panic!("the last three are here");
+        };
+        assert_eq!((pipe.queued(), pipe.replaced()), (0, 6), "who takes counts");
+        pipe.deliver(chunk(4));
+        assert_eq!(pipe.close(), 1);
+        assert_eq!(pipe.replaced(), 9);
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl InprocEnd {
         let Some(parcel) = self.incoming.as_ref().and_then(|lane| lane.pop()) else {
             return false;
         };
+        let parcel = self.latest_of(parcel);
         match parcel {
             Parcel::Whole(Received::Message(message)) => *into = message,
             Parcel::Copied(buffer) => {
@@ -193,6 +194,44 @@ impl InprocEnd {
         }
         self.received += 1;
         true
+    }
+
+    /// The last of what waits behind `parcel`, if only that counts.
+    #[inline]
+    fn latest_of(&mut self, parcel: Parcel) -> Parcel {
+        match &self.incoming {
+            Some(lane) if lane.conflates_for_reader() => self.latest(parcel),
+            _ => parcel,
+        }
+    }
+
+    /// The writer may be at work: what it adds meanwhile is left for the next time.
+    #[cold]
+    fn latest(&mut self, mut latest: Parcel) -> Parcel {
+        let Some(lane) = self.incoming.clone() else {
+            return latest;
+        };
+        let mut replaced = 0;
+        for _ in 0..lane.queued() {
+            let Some(parcel) = lane.pop() else { break };
+            if let Parcel::Copied(buffer) = std::mem::replace(&mut latest, parcel) {
+                self.spend(buffer);
+            }
+            replaced += 1;
+        }
+        lane.replaced(replaced);
+        latest
+    }
+
+    /// Gives the latest message instead of `message`, which was read before, if only that counts and there is one.
+    pub(crate) fn replace(&mut self, message: &mut Message) {
+        if let Some(lane) = self.incoming.clone()
+            && lane.conflates_for_reader()
+            && self.pop_message(message)
+        {
+            self.received -= 1;
+            lane.replaced(1);
+        }
     }
 
     /// Sees to it that `buffer` goes back.
@@ -243,10 +282,14 @@ impl InprocEnd {
 
     /// Messages sent, received, replaced by newer ones; and those that wait, out and in.
     pub(crate) fn counts(&self) -> InprocCounts {
+        let replaced = self
+            .incoming
+            .as_ref()
+            .map_or(0, |lane| lane.replaced_for_reader());
         InprocCounts {
             sent: self.outgoing.sent(),
-            received: self.received,
-            replaced: self.replaced,
+            received: self.received + replaced,
+            replaced: self.replaced + replaced,
             queued_out: self.outgoing.queued(),
             queued_in: self.incoming.as_ref().map_or(0, |lane| lane.queued()),
         }

@@ -32,7 +32,11 @@ pub(crate) struct Intake {
     idle: bool,
     /// Messages that are subscriptions are given as such (PUB, XPUB).
     translate: bool,
+    /// Only the latest message is given.
+    conflates: bool,
     messages: u64,
+    /// Messages that were here with a later one.
+    replaced: u64,
     origin: Origin,
 }
 
@@ -40,6 +44,7 @@ impl Intake {
     pub(crate) fn new(pipe: Arc<Pipe>, translate: bool) -> Self {
         Self {
             origin: pipe.incoming.origin(),
+            conflates: pipe.incoming.conflates(),
             pipe,
             wire: None,
             chunk: Vec::new(),
@@ -51,6 +56,7 @@ impl Intake {
             idle: false,
             translate,
             messages: 0,
+            replaced: 0,
         }
     }
 
@@ -148,7 +154,7 @@ impl Intake {
     /// Apart, so that nothing of it is in the way of a short message that has been read here.
     #[inline(never)]
     fn next_single_anywhere(&mut self, into: &mut Message) -> bool {
-        if self.translate {
+        if self.translate || self.conflates {
             return false;
         }
         let there = match &mut self.lent {
@@ -159,8 +165,50 @@ impl Intake {
         there
     }
 
+    /// Messages that made way for later ones.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.replaced + self.pipe.incoming.replaced()
+    }
+
+    /// Gives the latest message instead of `message`, which was read before, if there is a later one.
+    pub(crate) fn replace(&mut self, message: &mut Message) {
+        if self.conflates
+            && let Some(Received::Message(latest)) = self.next()
+        {
+            *message = latest;
+            self.replaced += 1;
+        }
+    }
+
     /// The next message or subscription.
     pub(crate) fn next(&mut self) -> Option<Received> {
+        if self.conflates {
+            return self.latest();
+        }
+        self.next_in_turn()
+    }
+
+    /// The last message of what was handed over at once; all before it made way for it, or did so there.
+    #[cold]
+    fn latest(&mut self) -> Option<Received> {
+        let mut latest = None;
+        loop {
+            match self.next_in_turn() {
+                Some(message @ Received::Message(_)) => {
+                    self.replaced += u64::from(latest.is_some());
+                    latest = Some(message);
+                }
+                // Nobody subscribes to a socket that conflates what it receives.
+                Some(other) => return Some(latest.unwrap_or(other)),
+                None => return latest,
+            }
+            if self.at == self.chunk.len() {
+                return latest;
+            }
+        }
+    }
+
+    fn next_in_turn(&mut self) -> Option<Received> {
         loop {
             let item = if self.lent.is_some() && !self.behind {
                 self.next_read()?

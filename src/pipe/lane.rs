@@ -27,8 +27,12 @@ pub(crate) struct Lane {
     marks: Mutex<Marks>,
     /// The most messages that may wait, of both marks together; `usize::MAX` for no limit.
     limit: AtomicUsize,
-    /// Only the latest message is kept.
-    conflate: bool,
+    /// Only the latest message is kept: so the writer wants it, or the reader.
+    conflate: AtomicBool,
+    /// It is the reader, who counts then.
+    for_reader: AtomicBool,
+    /// Messages that made way for later ones, as the reader wants it.
+    replaced: AtomicUsize,
     /// The reader found nothing and waits to be told.
     hungry: AtomicBool,
     /// The writer found no room and waits to be told.
@@ -120,7 +124,9 @@ impl Lane {
                 reader: Some(0),
             }),
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
-            conflate,
+            conflate: AtomicBool::new(conflate),
+            for_reader: AtomicBool::new(false),
+            replaced: AtomicUsize::new(0),
             hungry: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -141,6 +147,34 @@ impl Lane {
         drop(state);
         self.set_reader_limit(limit);
         true
+    }
+
+    /// The reader wants only the latest message. Where the writer does as well, it is the one that counts.
+    pub(crate) fn conflate_for_reader(&self) {
+        if !self.conflate.swap(true, Ordering::Relaxed) {
+            self.for_reader.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the reader takes only the latest of what waits.
+    #[inline]
+    pub(crate) fn conflates_for_reader(&self) -> bool {
+        self.for_reader.load(Ordering::Relaxed)
+    }
+
+    /// Messages that made way for later ones, as the reader wants it.
+    pub(crate) fn replaced_for_reader(&self) -> u64 {
+        self.replaced.load(Ordering::Relaxed) as u64
+    }
+
+    /// Messages made way for later ones; how many of them the writer counts.
+    #[cold]
+    pub(crate) fn replaced(&self, count: usize) -> usize {
+        if self.conflates_for_reader() {
+            self.replaced.fetch_add(count, Ordering::Relaxed);
+            return 0;
+        }
+        count
     }
 
     /// The writer's mark, from now on.
@@ -169,7 +203,8 @@ impl Lane {
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         !self.closed.load(Ordering::Relaxed)
-            && (self.conflate || self.queued() < self.limit.load(Ordering::Relaxed))
+            && (self.conflate.load(Ordering::Relaxed)
+                || self.queued() < self.limit.load(Ordering::Relaxed))
     }
 
     /// As [`has_room`](Self::has_room); if there is none, the writer will be told.
@@ -200,11 +235,12 @@ impl Lane {
     #[inline]
     pub(crate) fn push(&self, message: Parcel) -> usize {
         let mut replaced = 0;
-        if self.conflate {
+        if self.conflate.load(Ordering::Relaxed) {
             while self.queue.pop().is_some() {
                 self.taken.fetch_add(1, Ordering::AcqRel);
                 replaced += 1;
             }
+            replaced = self.replaced(replaced);
         }
         self.sent
             .store(self.sent.load(Ordering::Relaxed) + 1, Ordering::Release);

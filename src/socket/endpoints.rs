@@ -232,12 +232,13 @@ impl Core {
         if state.endpoints.connected_to(endpoint).is_some() && self.connects_once() {
             return Ok(());
         }
+        let conflation = options.conflation(self.kind);
         let pipe = (!options.immediate).then(|| {
             Arc::new(Pipe::new(
                 self.next_pipe_id(),
                 None,
-                Outgoing::new(options.send_limit(), options.conflate),
-                Incoming::new(options.receive_limit()),
+                Outgoing::new(options.send_limit(), conflation.sent),
+                Incoming::new(options.receive_limit()).conflating(conflation.received),
             ))
         });
         let id = pipe.as_ref().map(|pipe| pipe.id);
@@ -278,7 +279,7 @@ impl Core {
         let outgoing = Arc::new(Lane::new(
             party,
             options.send_high_water_mark,
-            options.conflate,
+            options.conflation(self.kind).sent,
         ));
         let end = InprocEnd::new(pipe, Arc::clone(&outgoing), None);
         if options.immediate {

@@ -151,17 +151,21 @@ impl Core {
         pattern: &PatternOptions,
     ) -> Arc<Self> {
         let telemetry = Arc::new(Telemetry::default());
+        let mut table = Table::new(
+            kind,
+            Arc::clone(&telemetry),
+            hub.io_threads(),
+            options.departed_bytes,
+        );
+        if options.conflation(kind).received {
+            table.lend_nothing();
+        }
         let core = Arc::new_cyclic(|this| Self {
             hub: Arc::clone(hub),
             kind,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
-                table: Table::new(
-                    kind,
-                    Arc::clone(&telemetry),
-                    hub.io_threads(),
-                    options.departed_bytes,
-                ),
+                table,
                 options,
                 pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),

@@ -518,6 +518,12 @@ impl Pipes for Table {
         single || self.read_any_message(pipe, into)
     }
 
+    fn replace(&mut self, pipe: PipeId, message: &mut Message) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.replace(message);
+        }
+    }
+
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {
         if let Some(slot) = self.pipes.get(pipe) {
             slot.subscribe(topic);

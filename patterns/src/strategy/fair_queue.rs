@@ -47,6 +47,7 @@ impl FairQueue {
     fn recv_elsewhere(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         if let Some(ahead) = self.ahead.take() {
             *into = ahead;
+            pipes.replace(self.source, into);
             return true;
         }
         while self.rotation.current().is_some() {

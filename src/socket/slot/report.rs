@@ -26,9 +26,9 @@ impl Slot {
                 let out = pipe.outgoing.counts();
                 Counts {
                     sent: out.messages,
-                    received: intake.messages(),
+                    received: intake.messages() + pipe.incoming.replaced(),
                     bytes_sent: out.bytes,
-                    replaced: out.replaced,
+                    replaced: out.replaced + intake.replaced(),
                     queued_to_send: pipe.outgoing.queued(),
                     queued_to_receive: pipe.incoming.queued(),
                 }

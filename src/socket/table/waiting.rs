@@ -94,6 +94,11 @@ impl Table {
         true
     }
 
+    /// Only the latest messages are received: links are not lent, as the I/O thread goes on reading them meanwhile.
+    pub(in crate::socket) fn lend_nothing(&mut self) {
+        self.most_lent = 0;
+    }
+
     /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
     /// nothing else to wait for.
     pub(in crate::socket) fn is_lendable(&self) -> bool {
