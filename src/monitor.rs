@@ -79,6 +79,14 @@ pub enum EventKind {
         /// How many.
         lost: u64,
     },
+    /// A message is given up since the peer has ended one connection after the other in its midst: it may be too large for the
+    /// peer, or have too many frames. Those behind it go on. See [`send_attempts`](crate::Builder::send_attempts).
+    MessageGivenUp {
+        /// Why the last of these connections ended.
+        cause: LinkError,
+        /// How long the message is, framing included.
+        bytes: usize,
+    },
     /// Messages that had been received went unread with their socket, endpoint or connection.
     Unread {
         /// How many.
@@ -148,6 +156,9 @@ impl EventKind {
             Self::Disconnected { lost: 0, .. } => "disconnected",
             Self::Disconnected { .. } => "disconnected, unsent messages lost",
             Self::Unsent { .. } => "unsent messages lost",
+            Self::MessageGivenUp { .. } => {
+                "unsent message lost, which the peer has cut off again and again"
+            }
             Self::Unread { .. } => "received messages lost unread",
             Self::Muted => "muted: no peer has room",
             Self::Unmuted => "unmuted",
@@ -169,6 +180,9 @@ impl fmt::Display for EventKind {
             Self::Disconnected { cause, lost: 0 } => write!(f, "disconnected: {cause}"),
             Self::Disconnected { cause, lost } => {
                 write!(f, "disconnected: {cause}; {lost} unsent messages lost")
+            }
+            Self::MessageGivenUp { cause, bytes } => {
+                write!(f, "{}, of {bytes} bytes: {cause}", self.name())
             }
             Self::Unsent { lost } | Self::Unread { lost } => write!(f, "{lost} {}", self.name()),
             Self::DroppingStopped { missed } => {

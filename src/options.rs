@@ -197,6 +197,19 @@ options! {
     /// attempts at once in any case, as it does in libzmq.
     reconnect_attempts: Option<usize> = None, live;
 
+    /// How often a peer may cut one message off before that is given up, at least 1; `None` for no limit. Default: 3.
+    ///
+    /// A peer that does not take a message, since it is too large for it or has too many frames, ends the connection in its
+    /// midst; sent again on the next one, as what was cut off is, it would end that as well, and nothing behind it would ever
+    /// arrive. It counts when the peer closes or resets the connection, or says why it ends it, while a part of the message
+    /// was sent, and no other message went out whole on it; an end by silence or by the network does not. What is given up is
+    /// counted in [`Dropped::unsent`](crate::Dropped::unsent) and told with the cause by
+    /// [`MessageGivenUp`](crate::EventKind::MessageGivenUp).
+    ///
+    /// Takes effect on later connects: what waits for a peer that connected goes with its connection in any case. Without
+    /// effect within the process. libzmq never sends such a message again, nor those behind it that were on their way.
+    send_attempts: Option<usize> = Some(3), live => bounds::ATTEMPTS;
+
     /// How long one attempt to connect may take, at least 1 ms; `None` for as long as the system lets it. Default: 30 s.
     ///
     /// Takes effect on later connects. Without effect within the process, where nothing is attempted. libzmq leaves it to

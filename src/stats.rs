@@ -53,7 +53,8 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// Queued for a peer that went, or for a socket that closed before they were sent.
+    /// Queued for a peer that went, or for a socket that closed before they were sent; or cut off by the peer again and again
+    /// (the `send_attempts` option).
     pub unsent: u64,
     /// Received, and not read before the socket or endpoint was closed; also requests that came to a REP that retired.
     pub unread: u64,

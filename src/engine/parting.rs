@@ -283,7 +283,8 @@ impl Loop {
         drop(entry.seat.take());
         self.timers.set(key, None);
         entry.link.end();
-        let telemetry = &entry.config.telemetry;
+        let config = Arc::clone(&entry.config);
+        let telemetry = &config.telemetry;
         let Some(pipe) = &entry.pipe else {
             entry.withdraw();
             if cause != LinkError::ClosedHere {
@@ -317,7 +318,17 @@ impl Loop {
             telemetry.disconnects.add(1);
         }
         if !entry.handed_over || lost > 0 {
-            entry.emit(EventKind::Disconnected { cause, lost });
+            entry.emit(EventKind::Disconnected {
+                cause: cause.clone(),
+                lost,
+            });
+        }
+        if kept
+            && cause.is_cut_off()
+            && let Some(bytes) = pipe.outgoing.cut_by_peer(config.options.send_attempts)
+        {
+            telemetry.unsent.add(1);
+            entry.emit(EventKind::MessageGivenUp { cause, bytes });
         }
         entry.config.side.happened(PipeEvent::Disconnected {
             pipe: pipe.id,

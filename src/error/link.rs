@@ -139,6 +139,21 @@ impl LinkError {
         )
     }
 
+    /// Whether it is the peer that ends a connection on which something is under way to it, and no failure of what is
+    /// between the two.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        match self {
+            // It thinks that we are silent, or slow.
+            Self::Refused { reason } => {
+                let of_the_network = [Self::HeartbeatTimeout, Self::Evicted];
+                !of_the_network
+                    .iter()
+                    .any(|cause| *reason == cause.to_string())
+            }
+            other => other.is_hang_up(),
+        }
+    }
+
     /// Whether nobody listens there: a port that refuses, or an `ipc://` path that does not exist.
     pub(crate) fn is_refused(&self) -> bool {
         matches!(

@@ -90,7 +90,7 @@ impl Class {
             EventKind::HandshakeFailed(_) => Self::HandshakeFailed,
             EventKind::AcceptFailed(_) => Self::AcceptFailed,
             EventKind::Disconnected { lost: 1.., .. } => Self::Disconnected,
-            EventKind::Unsent { .. } => Self::Unsent,
+            EventKind::Unsent { .. } | EventKind::MessageGivenUp { .. } => Self::Unsent,
             EventKind::Unread { .. } => Self::Unread,
             EventKind::DroppingStarted => Self::DroppingStarted,
             EventKind::DroppingStopped { .. } => Self::DroppingStopped,
@@ -146,6 +146,7 @@ impl Log {
             | EventKind::HandshakeFailed(cause)
             | EventKind::AcceptFailed(cause) => (Some(cause), None, 0),
             EventKind::Retrying { delay, cause } => (Some(cause), Some(*delay), 0),
+            EventKind::MessageGivenUp { cause, .. } => (Some(cause), None, 1),
             EventKind::Disconnected { cause, lost } => (Some(cause), None, *lost as u64),
             EventKind::Unsent { lost } | EventKind::Unread { lost } => (None, None, *lost),
             EventKind::DroppingStopped { missed } => (None, None, *missed),

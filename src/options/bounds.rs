@@ -51,6 +51,11 @@ pub(super) const MESSAGES: Bounds<Option<usize>> = Bounds {
     expected: "a number of messages from 1, or none (None) for no limit",
 };
 
+pub(super) const ATTEMPTS: Bounds<Option<usize>> = Bounds {
+    holds: |attempts| *attempts != Some(0),
+    expected: "a number of attempts from 1, or none (None) for no limit",
+};
+
 pub(super) const BYTES: Bounds<Option<usize>> = Bounds {
     holds: |bytes| *bytes != Some(0),
     expected: "a number of bytes from 1, or none (None) for no limit",

@@ -30,6 +30,15 @@ pub(crate) struct Batch {
     messages: usize,
 }
 
+/// What a connection that broke had delivered of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Rewound {
+    /// Messages that went whole.
+    pub(crate) delivered: usize,
+    /// Of the next one, a part went.
+    pub(crate) is_cut: bool,
+}
+
 /// More than a batch gathers of messages that are written together.
 pub(super) const LARGE: usize = 2 * MOST_BATCH_BYTES;
 
@@ -198,10 +207,11 @@ impl Batch {
 
     /// What a connection that broke after `written` bytes has not delivered: every message of which the peer did not
     /// get all bytes, whole. Commands are left out, since they spoke of the connection that is gone.
-    pub(crate) fn rewind(&mut self, written: usize) {
+    pub(crate) fn rewind(&mut self, written: usize) -> Rewound {
+        let mut rewound = Rewound::default();
         let mut kept = Self::default();
         let mut shared = std::mem::take(&mut self.shared).into_iter().peekable();
-        let (mut at, mut on_wire) = (0, 0);
+        let (mut at, mut on_wire, mut began) = (0, 0, 0);
         let mut message_start = (0, Vec::new());
         let bytes = self.bytes.as_slice();
         while let Ok(Some((header, header_len))) = FrameHeader::decode(&bytes[at..]) {
@@ -221,6 +231,11 @@ impl Batch {
                 continue;
             }
             let (start, bodies) = std::mem::replace(&mut message_start, (at, Vec::new()));
+            let began = std::mem::replace(&mut began, on_wire);
+            if !header.command {
+                rewound.delivered += usize::from(on_wire <= written);
+                rewound.is_cut |= began < written && written < on_wire;
+            }
             if on_wire > written && !header.command {
                 let base = kept.bytes.len();
                 kept.bytes.append(&bytes[start..at]);
@@ -231,6 +246,28 @@ impl Batch {
             }
         }
         *self = kept;
+        rewound
+    }
+
+    /// Takes out the first message, of a batch without commands; how many bytes it has on the wire.
+    pub(crate) fn drop_first(&mut self) -> usize {
+        let before = self.len();
+        let mut shared = self.shared.iter().peekable();
+        let (mut at, mut on_wire) = (0, 0);
+        while let Ok(Some((header, header_len))) = FrameHeader::decode(&self.bytes.as_slice()[at..])
+        {
+            debug_assert!(!header.command, "commands go with their connection");
+            at += header_len;
+            on_wire += header_len + header.body_len as usize;
+            if shared.next_if(|(position, _)| *position == at).is_none() {
+                at += header.body_len as usize;
+            }
+            if !header.more {
+                break;
+            }
+        }
+        self.rewind(on_wire);
+        before - self.len()
     }
 }
 
@@ -317,8 +354,10 @@ mod tests {
             .collect();
         for written in 0..=*ends.last().expect("there are samples") {
             let mut rest = batch(&messages);
-            rest.rewind(written);
+            let rewound = rest.rewind(written);
             let delivered = ends.iter().filter(|end| **end <= written).count();
+            let is_cut = written > 0 && !ends.contains(&written);
+            assert_eq!(rewound, Rewound { delivered, is_cut }, "after {written}");
             assert_eq!(
                 rest.messages(),
                 messages.len() - delivered,
@@ -331,6 +370,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_message_is_taken_out_whole() {
+        let messages = samples();
+        let mut all = batch(&messages);
+        for count in 1..=messages.len() {
+            let first = batch(&messages[count - 1..count]).len();
+            assert_eq!(all.drop_first(), first);
+            assert_eq!(on_wire(&all), on_wire(&batch(&messages[count..])));
+            assert_eq!(all.messages(), messages.len() - count);
+        }
+        assert_eq!(all.drop_first(), 0);
+    }
+
+    #[test]
     fn commands_go_first_and_do_not_outlive_their_connection() {
         let mut all = batch(&samples());
         let mut commands = Vec::new();
@@ -338,7 +390,7 @@ mod tests {
         let command_len = commands.len();
         all.prepend(&mut commands);
         assert_eq!(on_wire(&all)[command_len..], on_wire(&batch(&samples())));
-        all.rewind(0);
+        assert_eq!(all.rewind(command_len - 1), Rewound::default());
         assert_eq!(on_wire(&all), on_wire(&batch(&samples())));
     }
 

@@ -68,6 +68,12 @@ struct State {
     flying_commands: usize,
     /// Messages that the kernel has whole.
     gone: u64,
+    /// What `gone` was when the connection began.
+    gone_before: u64,
+    /// The connection before has ended in the midst of the first message here.
+    is_cut: bool,
+    /// So often has a peer cut the first message off.
+    cuts: usize,
     /// The kernel was full when last written to.
     was_full: bool,
     /// How often it has taken something after it had been full.
@@ -128,6 +134,9 @@ impl Outgoing {
                 flying_bytes: 0,
                 flying_commands: 0,
                 gone: 0,
+                gone_before: 0,
+                is_cut: false,
+                cuts: 0,
                 was_full: false,
                 resumed: 0,
                 last_batch: 0,

@@ -16,6 +16,7 @@ impl Outgoing {
         state.wire = Some(wire);
         state.blocked.clear();
         state.was_full = false;
+        state.gone_before = state.gone;
         state.broken = false;
         state.ended = false;
         state.scheduled = false;
@@ -34,7 +35,12 @@ impl Outgoing {
         state.wire = None;
         state.commands.clear();
         let written = std::mem::take(&mut state.written);
-        state.front.rewind(written);
+        let rewound = state.front.rewind(written);
+        state.gone += rewound.delivered as u64;
+        state.is_cut = rewound.is_cut;
+        if state.gone != state.gone_before {
+            state.cuts = 0;
+        }
         if state.front.messages() > 0 {
             let newer = std::mem::take(&mut state.back);
             let mut older = std::mem::take(&mut state.front);
@@ -62,6 +68,24 @@ impl Outgoing {
             // It may be that nobody is there any more to read it.
             let _ = wire.write(&[IoSlice::new(&words)]);
         }
+    }
+
+    /// The connection that is gone was ended by the peer. If that cut a message off, and it is the `most`-th time with no
+    /// other message delivered meanwhile, it is given up: there are messages that a peer will not have, however often they
+    /// are sent. Gives its length in bytes, framing included.
+    pub(crate) fn cut_by_peer(&self, most: Option<usize>) -> Option<usize> {
+        let mut state = self.lock();
+        if !std::mem::take(&mut state.is_cut) {
+            return None;
+        }
+        state.cuts += 1;
+        if most.is_none_or(|most| state.cuts < most) {
+            return None;
+        }
+        state.cuts = 0;
+        let bytes = state.back.drop_first();
+        state.look_for_room();
+        (bytes > 0).then_some(bytes)
     }
 
     /// Takes no more messages. Those in here still go out, if a connection lets them.

@@ -251,6 +251,59 @@ fn a_lost_connection_keeps_what_it_did_not_deliver_whole() {
     assert_eq!(next.written(), framed(3, 11));
 }
 
+/// Connects, lets the kernel take so many bytes, and loses the connection.
+fn lose_after(pipe: &Outgoing, bytes: usize) {
+    let wire = Arc::new(MemoryWire::taking(usize::MAX));
+    wire.set_room(bytes);
+    pipe.attach(wire);
+    pump(pipe);
+    pipe.detach();
+}
+
+#[test]
+fn a_message_that_its_peer_cuts_off_again_and_again_is_given_up() {
+    let pipe = outgoing(10);
+    fill(&pipe, 0);
+    for _ in 0..2 {
+        lose_after(&pipe, 2);
+        assert_eq!(pipe.cut_by_peer(Some(3)), None);
+    }
+    lose_after(&pipe, 1);
+    assert_eq!(pipe.cut_by_peer(Some(3)), Some(3));
+    assert_eq!(pipe.cut_by_peer(Some(3)), None, "told once");
+    assert_eq!(pipe.queued(), 9);
+    let next = Arc::new(MemoryWire::taking(usize::MAX));
+    pipe.attach(next.clone());
+    pump(&pipe);
+    assert_eq!(next.written(), framed(1, 10));
+}
+
+#[test]
+fn it_counts_only_what_a_peer_has_cut_and_only_of_one_message() {
+    let pipe = outgoing(10);
+    fill(&pipe, 0);
+    for _ in 0..100 {
+        // Between two messages, where nothing is cut; of a network that fails nobody asks.
+        lose_after(&pipe, 0);
+        assert_eq!(pipe.cut_by_peer(Some(1)), None);
+        lose_after(&pipe, 2);
+    }
+    for _ in 0..4 {
+        lose_after(&pipe, 2);
+        assert_eq!(pipe.cut_by_peer(Some(2)), None);
+        // The next one is cut: another count.
+        lose_after(&pipe, 4);
+        assert_eq!(pipe.cut_by_peer(Some(2)), None);
+        lose_after(&pipe, 3);
+        assert_eq!(pipe.cut_by_peer(Some(2)), None);
+    }
+    assert_eq!(pipe.queued(), 2);
+    for _ in 0..100 {
+        lose_after(&pipe, 2);
+        assert_eq!(pipe.cut_by_peer(None), None, "for ever");
+    }
+}
+
 #[test]
 fn commands_pass_the_messages_and_do_not_count() {
     let pipe = outgoing(2);

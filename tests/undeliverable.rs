@@ -1,0 +1,171 @@
+//! Messages that a peer will not have, however often they are sent: those behind them arrive all the same.
+
+mod support;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use highwater::{
+    Builder, Context, Dealer, Event, EventKind, Frame, LinkError, Message, Pair, Pull, Push, Router,
+};
+use support::{PATIENCE, Place, RawPeer, number, over_each_transport, wait_for_event, wait_until};
+
+over_each_transport!(
+    a_message_that_is_too_large_is_given_up_and_those_behind_it_arrive,
+    it_is_the_same_with_frames_that_are_too_large_together,
+    each_message_that_is_too_large_is_given_up_by_itself,
+    whoever_connects_gives_it_up,
+);
+
+const LIMIT: usize = 100_000;
+/// More than the kernels take before the receiver has seen how long it is.
+const TOO_LARGE: usize = 30_000_000;
+
+fn quick<S>(builder: Builder<S>) -> Builder<S> {
+    builder
+        .reconnect_interval(Duration::from_millis(5))
+        .reconnect_interval_max(Duration::from_millis(20))
+}
+
+fn gave_up(events: &crossbeam_channel::Receiver<Event>) -> (LinkError, usize) {
+    let event = wait_for_event(events, "of the message", |kind| {
+        matches!(kind, EventKind::MessageGivenUp { .. })
+    });
+    match event.kind {
+        EventKind::MessageGivenUp { cause, bytes } => (cause, bytes),
+        other => unreachable!("{other:?} was not asked for"),
+    }
+}
+
+/// A PULL that is bound, and a PUSH that has connected to it.
+fn pipeline(place: &Place, context: &Context) -> (Push, Pull) {
+    let pull = Pull::builder(context).max_message_size(LIMIT).build();
+    let push = quick(Push::builder(context)).build();
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connects");
+    push.wait_for_peers(1, PATIENCE).expect("there");
+    (push, pull)
+}
+
+fn given_up_and_gone_on(push: &Push, pull: &Pull, too_large: Message) {
+    let events = push.monitor();
+    let size = too_large.size();
+    push.send(too_large).expect("sent");
+    for n in 0..5 {
+        push.send(n.to_string()).expect("sent");
+    }
+    for n in 0..5 {
+        let message = pull.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(number(&message), n);
+    }
+    let (cause, bytes) = gave_up(&events);
+    // The peer's last words may have been lost with the connection.
+    if let LinkError::Refused { reason } = &cause {
+        assert!(reason.contains("over the limit of 100000"), "{reason}");
+    }
+    assert!(bytes > size, "{bytes}, framing included");
+}
+
+fn a_message_that_is_too_large_is_given_up_and_those_behind_it_arrive(place: &Place) {
+    let context = Context::new();
+    let (push, pull) = pipeline(place, &context);
+    push.send("0").expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "0");
+    given_up_and_gone_on(&push, &pull, vec![1; TOO_LARGE].into());
+    let stats = push.stats();
+    assert_eq!((stats.dropped.unsent, stats.disconnects), (1, 3));
+    assert_eq!(stats.messages_sent, 7);
+    wait_until("the rest is sent", || push.stats().queued_to_send == 0);
+    assert_eq!(pull.stats().messages_received, 6);
+}
+
+fn it_is_the_same_with_frames_that_are_too_large_together(place: &Place) {
+    let context = Context::new();
+    let (push, pull) = pipeline(place, &context);
+    // Each of them is small enough, and they are no large bodies.
+    let frames = vec![vec![1; 5000]; TOO_LARGE / 5000];
+    let frames = frames.into_iter().map(Frame::from).collect();
+    let message = Message::from_frames(frames).expect("many");
+    given_up_and_gone_on(&push, &pull, message);
+    assert_eq!(push.stats().dropped.unsent, 1);
+}
+
+fn each_message_that_is_too_large_is_given_up_by_itself(place: &Place) {
+    let context = Context::new();
+    let (push, pull) = pipeline(place, &context);
+    for _ in 0..2 {
+        given_up_and_gone_on(&push, &pull, vec![1; TOO_LARGE].into());
+    }
+    let large = vec![2; TOO_LARGE];
+    push.send(large.as_slice()).expect("sent");
+    given_up_and_gone_on(&push, &pull, large.into());
+    wait_until("all is counted", || push.stats().dropped.unsent == 4);
+    assert_eq!(push.stats().disconnects, 12);
+}
+
+fn whoever_connects_gives_it_up(place: &Place) {
+    let context = Context::new();
+    let router = Router::builder(&context).max_message_size(LIMIT).build();
+    let dealer = quick(Dealer::builder(&context)).build();
+    dealer
+        .connect(router.bind(place.any()).expect("bound"))
+        .expect("connects");
+    let events = dealer.monitor();
+    dealer.send(vec![1; TOO_LARGE]).expect("sent");
+    dealer.send("next").expect("sent");
+    let (_, message) = router.recv_timeout(PATIENCE).expect("received");
+    assert_eq!(message, "next");
+    gave_up(&events);
+
+    let there = Pair::builder(&context).max_message_size(LIMIT).build();
+    let here = quick(Pair::builder(&context)).build();
+    here.connect(there.bind(place.any()).expect("bound"))
+        .expect("connects");
+    let events = here.monitor();
+    here.send(vec![1; TOO_LARGE]).expect("sent");
+    here.send("next").expect("sent");
+    assert_eq!(there.recv_timeout(PATIENCE).expect("received"), "next");
+    gave_up(&events);
+    assert_eq!(here.stats().dropped.unsent, 1);
+}
+
+/// A peer without words that reads so much and closes: as libzmq with a limit of its own.
+fn cut(listener: &TcpListener, kind: &str) {
+    let mut peer = RawPeer::from(listener.accept().expect("it comes").0);
+    peer.shake_hands(kind);
+    while peer.read_frame().0 & 4 != 0 {}
+}
+
+/// How long each message is tried is for its sender to say.
+#[test]
+fn a_message_is_tried_as_often_as_the_option_says() {
+    for attempts in [Some(1), Some(5), None] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let at = listener.local_addr().expect("bound");
+        let push = quick(Push::builder(&Context::new()))
+            .send_attempts(attempts)
+            .build();
+        let events = push.monitor();
+        push.connect(format!("tcp://{at}")).expect("connects");
+        push.send([vec![0], vec![1; TOO_LARGE]]).expect("sent");
+        push.send("next").expect("sent");
+        // The first frame is read, not the second.
+        for _ in 0..attempts.unwrap_or(7) {
+            cut(&listener, "PULL");
+        }
+        let mut peer = RawPeer::from(listener.accept().expect("it comes").0);
+        peer.shake_hands("PULL");
+        if attempts.is_none() {
+            assert_eq!(peer.read_frame(), (1, vec![0]));
+            assert_eq!(peer.read_frame().1.len(), TOO_LARGE);
+        } else {
+            let (cause, _) = gave_up(&events);
+            assert!(!matches!(cause, LinkError::Refused { .. }), "{cause}");
+        }
+        assert_eq!(peer.read_frame(), (0, b"next".to_vec()));
+        let given_up = u64::from(attempts.is_some());
+        assert_eq!(push.stats().dropped.unsent, given_up);
+    }
+    let refused = Push::builder(&Context::new()).send_attempts(0).try_build();
+    assert!(refused.is_err());
+}
