@@ -237,8 +237,9 @@ options! {
     /// Counts from when the PING has left this process, until anything comes. Only peers that have answered one are given
     /// up; others are pinged and otherwise left alone. A peer that may be unable to answer, since it has messages of ours
     /// before it that it does not read (a libzmq peer at its receive high-water mark), or since the kernel takes no more, has
-    /// ten times as long, 15 s at least, from when the kernel last took something. libzmq counts from when the PING was
-    /// queued, and gives up live peers that way.
+    /// ten times as long, 15 s at least, from when the kernel last took something; but over tcp, on Linux, no longer than the
+    /// timeout if its system leaves unanswered what is sent to it, which a system at whose other end a process only rests
+    /// does not. libzmq counts from when the PING was queued, and gives up live peers that way.
     heartbeat_timeout: Duration = Duration::from_secs(30), live => bounds::PAUSE;
 
     /// How long the peer is asked to wait for our next sign of life before it gives us up, 1 ms to 6553.5 s; `None`

@@ -430,6 +430,15 @@ fn is_given_up(
                 pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
                 silence = Silence::Real;
             }
+            HeartbeatAction::Doubt => {
+                silence = Silence::Real;
+                let stream = link.stream();
+                if stream.has_stopped_answering(heartbeat.timeout())
+                    && link.long_silence(is_unread) == Silence::Real
+                {
+                    return true;
+                }
+            }
             HeartbeatAction::GiveUp => {
                 silence = link.long_silence(is_unread);
                 if silence == Silence::Real {

@@ -8,6 +8,8 @@
 //! Source: zmq_tcp(7), zmq_ipc(7); tcp(7), unix(7); RFC 1928 and RFC 1929 for SOCKS.
 
 mod address;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod answering;
 mod connect;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod interface;

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
@@ -127,6 +128,22 @@ impl Stream {
         uninterrupted(|| {
             rustix::net::sendmsg(self, pieces, &mut SendAncillaryBuffer::default(), NO_SIGNAL)
         })
+    }
+
+    /// Whether the system at the other end has left unanswered what was sent to it for at least so long, though that was
+    /// repeated. False where this system cannot tell, and of Unix connections, whose other end is this system.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn has_stopped_answering(&self, silence: Duration) -> bool {
+        match self {
+            Self::Tcp(stream) => super::answering::has_stopped(stream, silence),
+            Self::Unix(_) => false,
+        }
+    }
+
+    /// Not known on this system.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn has_stopped_answering(&self, _: Duration) -> bool {
+        false
     }
 
     /// From now on the stream is writable only while nothing that was written is unsent: while the peer's system has room

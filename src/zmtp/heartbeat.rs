@@ -67,6 +67,9 @@ pub(crate) enum HeartbeatAction {
         /// 0 for none.
         ttl: u16,
     },
+    /// The peer has been silent for longer than the timeout, but may be held up: it is gone if its system does not answer
+    /// either. Then ask again.
+    Doubt,
     /// The peer is gone: close the connection.
     GiveUp,
 }
@@ -110,6 +113,8 @@ struct Asked {
     since: Instant,
     has_left: bool,
     patience: Duration,
+    /// When it is worth asking whether the peer's system answers; `None` where that makes no difference.
+    doubt: Option<Instant>,
 }
 
 /// A time without input and how long the peer wants it to last at most, in tenths of a second.
@@ -166,6 +171,7 @@ impl Heartbeat {
             .filter(|asked| !asked.patience.is_zero());
         if let Some(asked) = &mut self.after_our_ping {
             asked.since = now;
+            asked.doubt = None;
         }
         if let Some(silence) = &mut self.after_its_ping {
             silence.since = now;
@@ -235,6 +241,12 @@ impl Heartbeat {
         if has_come(self.end_of_patience()) {
             return HeartbeatAction::GiveUp;
         }
+        if let Some(asked) = &mut self.after_our_ping
+            && has_come(asked.doubt)
+        {
+            asked.doubt = now.checked_add(self.config.timeout.max(SHORTEST_DOUBT));
+            return HeartbeatAction::Doubt;
+        }
         if has_come(self.next_ping) {
             self.plan_ping(now);
             if self.answers && self.after_our_ping.is_none() {
@@ -242,6 +254,7 @@ impl Heartbeat {
                     since: now,
                     has_left: false,
                     patience: self.patience(true),
+                    doubt: None,
                 });
             }
             self.measured.get_or_insert((now, self.unanswered));
@@ -260,7 +273,8 @@ impl Heartbeat {
     /// When `poll` will have something to do, if nothing comes from the peer before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let ping = earlier(self.next_ping, self.next_greeting);
-        earlier(ping, self.end_of_patience())
+        let doubt = self.after_our_ping.and_then(|asked| asked.doubt);
+        earlier(earlier(ping, doubt), self.end_of_patience())
     }
 
     /// Sees whether our PING has left, and whether the peer's system takes what we send.
@@ -272,10 +286,25 @@ impl Heartbeat {
         };
         if resumed || output.pings_left && !asked.has_left {
             asked.since = now;
+            asked.doubt = None;
         }
         asked.has_left |= output.pings_left;
-        asked.patience = self.patience(has_unread || !asked.has_left);
+        let held_up = has_unread || !asked.has_left;
+        asked.patience = self.patience(held_up);
+        asked.doubt = match asked.doubt {
+            _ if !held_up => None,
+            None => {
+                let timeout = self.config.timeout.max(SHORTEST_DOUBT);
+                asked.since.checked_add(timeout)
+            }
+            known => known,
+        };
         self.after_our_ping = Some(asked);
+    }
+
+    /// How long a peer may be silent before its system is asked.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.config.timeout
     }
 
     /// How long a silence may last; longer for a peer that may be unable to answer since it is `held_up`.
@@ -324,6 +353,9 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 /// A peer that may be held up has so many times the timeout, and [`HELD_UP_AT_LEAST`] in any case.
 const HELD_UP: u32 = 10;
 const HELD_UP_AT_LEAST: Duration = Duration::from_secs(15);
+
+/// The least time between two questions whether its system answers.
+const SHORTEST_DOUBT: Duration = Duration::from_millis(100);
 
 /// PINGs that follow each other faster had waited somewhere and say nothing of the peer's interval.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);

@@ -211,7 +211,21 @@ fn a_peer_that_takes_nothing_more_is_given_up_in_the_end() {
     let queued = answered + INTERVAL;
     assert_eq!(heartbeat.poll(queued, stuck), PING);
     let end = queued + TIMEOUT * HELD_UP;
-    heartbeat.poll(end - seconds(1), stuck);
+    let mut doubts = Vec::new();
+    let mut now = queued;
+    while now < end - seconds(1) {
+        now = heartbeat
+            .deadline()
+            .expect("there is more to do")
+            .min(end - seconds(1));
+        while let action @ (HeartbeatAction::Doubt | PING) = heartbeat.poll(now, stuck) {
+            if action == HeartbeatAction::Doubt {
+                doubts.push(now - queued);
+            }
+        }
+    }
+    let each_timeout: Vec<_> = (1..HELD_UP).map(|turn| TIMEOUT * turn).collect();
+    assert_eq!(doubts, each_timeout, "its system is asked then");
     assert_eq!(heartbeat.poll(end, stuck), HeartbeatAction::GiveUp);
 }
 

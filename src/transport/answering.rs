@@ -1,0 +1,182 @@
+//! Whether the system at the other end of a TCP connection still answers.
+//!
+//! Owns: the question to the kernel, and what of its answer counts. Rare: asked of a peer that has been silent for long.
+//! Must not know: what follows.
+//! Source: sock_diag(7), and `struct tcp_info` in Linux's `tcp.h`. There is no safe call for the option `TCP_INFO`, which
+//! would tell the same.
+
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+};
+
+/// Whether what was sent on `stream`, or a question whether the peer has room, has had to be repeated, and nothing at all
+/// has come back for at least so long. False as well if that cannot be found out.
+pub(super) fn has_stopped(stream: &TcpStream, silence: Duration) -> bool {
+    tcp_info(stream).is_some_and(|info| {
+        let retried = info.retransmits.max(info.probes) >= AGAIN;
+        retried && Duration::from_millis(info.last_ack_received.into()) >= silence
+    })
+}
+
+/// One that has just been sent may be on its way.
+const AGAIN: u8 = 2;
+
+/// A part of `struct tcp_info`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct TcpInfo {
+    retransmits: u8,
+    probes: u8,
+    /// In milliseconds, ago.
+    last_ack_received: u32,
+}
+
+impl TcpInfo {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let last_ack_received = bytes.get(LAST_ACK_RECEIVED..)?.first_chunk()?;
+        Some(Self {
+            retransmits: bytes[2],
+            probes: bytes[3],
+            last_ack_received: u32::from_ne_bytes(*last_ack_received),
+        })
+    }
+}
+
+/// Seven bytes, one of padding and thirteen numbers of 32 bits come before it.
+const LAST_ACK_RECEIVED: usize = 8 + 12 * 4;
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST: u16 = 1;
+const IPPROTO_TCP: u8 = 6;
+const INET_DIAG_INFO: u16 = 2;
+/// Of `struct nlmsghdr`, and of that with `struct inet_diag_msg`.
+const HEADER: usize = 16;
+const MESSAGE: usize = HEADER + 72;
+
+fn tcp_info(stream: &TcpStream) -> Option<TcpInfo> {
+    let question = question(stream.local_addr().ok()?, stream.peer_addr().ok()?)?;
+    let socket: OwnedFd = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        Some(netlink::SOCK_DIAG),
+    )
+    .ok()?;
+    // The kernel answers before this returns.
+    send(&socket, &question, SendFlags::empty()).ok()?;
+    let mut answer = [0; 4096];
+    let (len, _) = recv(&socket, &mut answer, RecvFlags::DONTWAIT).ok()?;
+    read_answer(&answer[..len])
+}
+
+fn question(local: SocketAddr, peer: SocketAddr) -> Option<Vec<u8>> {
+    let family: u8 = match (local, peer) {
+        (SocketAddr::V4(_), SocketAddr::V4(_)) => 2,
+        (SocketAddr::V6(_), SocketAddr::V6(_)) => 10,
+        _ => return None,
+    };
+    let mut out = Vec::with_capacity(72);
+    out.extend_from_slice(&72u32.to_ne_bytes());
+    out.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    out.extend_from_slice(&NLM_F_REQUEST.to_ne_bytes());
+    out.extend_from_slice(&[0; 8]); // sequence and sender
+    out.extend_from_slice(&[family, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0]);
+    out.extend_from_slice(&u32::MAX.to_ne_bytes()); // in any state
+    out.extend_from_slice(&local.port().to_be_bytes());
+    out.extend_from_slice(&peer.port().to_be_bytes());
+    for address in [local.ip(), peer.ip()] {
+        let mut bytes = [0; 16];
+        match address {
+            IpAddr::V4(address) => bytes[..4].copy_from_slice(&address.octets()),
+            IpAddr::V6(address) => bytes = address.octets(),
+        }
+        out.extend_from_slice(&bytes);
+    }
+    let interface = match local {
+        SocketAddr::V6(local) => local.scope_id(),
+        SocketAddr::V4(_) => 0,
+    };
+    out.extend_from_slice(&interface.to_ne_bytes());
+    out.extend_from_slice(&[0xFF; 8]); // no cookie is known
+    Some(out)
+}
+
+fn read_answer(answer: &[u8]) -> Option<TcpInfo> {
+    let kind = answer.get(4..6)?;
+    if kind != SOCK_DIAG_BY_FAMILY.to_ne_bytes() {
+        return None;
+    }
+    let mut attributes = answer.get(MESSAGE..)?;
+    loop {
+        let [a, b, c, d] = *attributes.first_chunk()?;
+        let (len, kind) = (u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d]));
+        let body = attributes.get(4..usize::from(len))?;
+        if kind == INET_DIAG_INFO {
+            return TcpInfo::parse(body);
+        }
+        attributes = attributes.get(usize::from(len).next_multiple_of(4)..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_peer_whose_system_acknowledges_has_not_stopped_whatever_its_process_does() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(address) else {
+                continue; // no IPv6 here
+            };
+            let at = listener.local_addr().expect("bound");
+            let mut stream = TcpStream::connect(at).expect("connected");
+            stream.set_nonblocking(true).expect("a live descriptor");
+            let _peer = listener.accept().expect("it is there");
+            // Until neither kernel takes any more.
+            while stream.write(&[0; 100_000]).is_ok() {}
+            assert!(!has_stopped(&stream, Duration::ZERO));
+            if let Some(info) = tcp_info(&stream) {
+                assert!(info.last_ack_received < 60_000, "{info:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_says_is_read_where_it_stands() {
+        let mut answer = vec![0; MESSAGE];
+        answer[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+        let mut attribute = |kind: u16, body: &[u8]| {
+            let len = 4 + body.len() as u16;
+            answer.extend_from_slice(&len.to_ne_bytes());
+            answer.extend_from_slice(&kind.to_ne_bytes());
+            answer.extend_from_slice(body);
+            answer.resize(answer.len().next_multiple_of(4), 0);
+        };
+        attribute(8, b"\x07");
+        let mut info = [0; 100];
+        (info[2], info[3]) = (4, 5);
+        info[LAST_ACK_RECEIVED..][..4].copy_from_slice(&7000u32.to_ne_bytes());
+        attribute(INET_DIAG_INFO, &info);
+        let expected = TcpInfo {
+            retransmits: 4,
+            probes: 5,
+            last_ack_received: 7000,
+        };
+        assert_eq!(read_answer(&answer), Some(expected));
+        for end in 0..MESSAGE + 8 + LAST_ACK_RECEIVED + 8 {
+            assert_eq!(read_answer(&answer[..end]), None);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_no_is_none() {
+        assert_eq!(read_answer(&[0; 36]), None);
+        assert_eq!(read_answer(&[]), None);
+    }
+}
