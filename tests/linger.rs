@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::TryRecvError;
-use highwater::{Context, EventKind, Linger, Pull, Push};
+use highwater::{Context, Dealer, EventKind, Linger, Pull, Push};
 use socket2::{Domain, Socket, Type};
 use support::{
-    MOMENT, PATIENCE, Place, RawPeer, command, joined_soon, must_end, number, over_each_transport,
-    wait_for_event, wait_until,
+    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined_soon, must_end, number,
+    over_each_transport, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -29,6 +29,7 @@ over_each_transport!(
     linger_ends_after_its_time,
     lingering_is_not_over_between_two_endpoints,
     a_large_message_that_is_half_out_is_finished,
+    a_peer_that_goes_ends_what_lingers_for_it,
 );
 
 /// Longer than any grace that is given beside what the caller says.
@@ -310,6 +311,33 @@ fn a_large_message_that_is_half_out_is_finished(place: &Place) {
     raw.wait_for_end();
     drop(raw);
     assert!(context.wait_for_lingering(PATIENCE));
+}
+
+/// Also that of a socket that did not read the peer any more, since it was at its mark.
+fn a_peer_that_goes_ends_what_lingers_for_it(place: &Place) {
+    for peer_goes_first in [true, false] {
+        let context = Context::new();
+        let dealer = Dealer::builder(&context)
+            .linger(Linger::Forever)
+            .receive_high_water_mark(1)
+            .build();
+        let at = dealer.bind(place.any()).expect("bound");
+        let mut raw = RawPeer::connect_as("DEALER", &at);
+        dealer.wait_for_peers(1, PATIENCE).expect("connected");
+        raw.write_within(MOMENT);
+        while raw.send(&frame(BODY, false)) {}
+        while dealer.send_timeout(BODY, MOMENT).is_ok() {}
+        if peer_goes_first {
+            drop(raw);
+            drop(dealer);
+        } else {
+            drop(dealer);
+            drop(raw);
+        }
+        assert!(context.wait_for_lingering(PATIENCE));
+        // If it had gone before, that may have been noticed, and what was for it given up.
+        assert!(peer_goes_first || context.lingered().lost > 0);
+    }
 }
 
 /// A PUSH whose only message has left it, and the peer that has room for a small part of it; the rest is in our kernel.

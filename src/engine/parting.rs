@@ -201,6 +201,8 @@ impl Loop {
                     self.link_drained(key);
                 } else {
                     self.set_link_timer(key);
+                    // It may not have been read, since the socket was at its mark: the peer may be gone.
+                    self.read_link(key);
                 }
             }
             None if closing.delivers && !overdue => self.set_link_timer(key),

@@ -333,8 +333,13 @@ impl Loop {
                 _ => return self.end_session(key),
             }
         }
-        if self.session(key).is_some() {
+        if let Some(session) = self.session(key) {
+            let phase = session.phase;
             self.timers.bring_forward(key, closing.deadline);
+            if let Phase::Linked(link) = phase {
+                // It may not have been read, since the socket was at its mark: the peer may be gone.
+                self.read_link(link);
+            }
         }
     }
 

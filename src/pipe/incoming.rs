@@ -206,6 +206,8 @@ impl Incoming {
         let mut state = self.state.lock();
         state.closed = true;
         state.unknown = false;
+        // What comes takes no room any more, and the end of the connection is still to be noticed.
+        state.paused = false;
         let stale = state.stale();
         state.replaced += stale as u64;
         state.queue.clear();
@@ -217,11 +219,13 @@ impl Incoming {
     /// socket will be told of the next delivery.
     pub(crate) fn forget(&self) -> (usize, bool) {
         let mut state = self.state.lock();
+        let stale = state.stale();
+        state.replaced += stale as u64;
         state.queue.clear();
         state.bytes = 0;
         state.hungry = true;
         let resume = std::mem::take(&mut state.paused);
-        (std::mem::take(&mut state.messages), resume)
+        (std::mem::take(&mut state.messages) - stale, resume)
     }
 
     /// Changes the high-water mark, at once; true if the I/O thread must be told to resume.
@@ -379,7 +383,9 @@ mod tests {
     fn what_nobody_will_read_is_counted_and_freed() {
         let pipe = incoming(4);
         pipe.deliver(chunk(3));
-        assert_eq!(pipe.close(), 3);
+        assert!(pipe.deliver(chunk(1)).pause);
+        assert_eq!(pipe.close(), 4);
+        assert!(!pipe.is_paused(), "its end is to be noticed");
         pipe.deliver(chunk(3));
         assert!(pipe.is_empty());
     }

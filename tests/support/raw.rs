@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use highwater::Endpoint;
 
@@ -29,6 +30,38 @@ impl RawPeer {
                 let port = endpoint.port().expect("a port");
                 Self::from(TcpStream::connect((ip, port)).expect("somebody listens"))
             }
+        }
+    }
+
+    /// As [`connect`](Self::connect), if somebody listens.
+    pub(crate) fn try_connect(endpoint: &Endpoint) -> Option<Self> {
+        Some(match endpoint.path() {
+            Some(path) => {
+                let stream = UnixStream::connect(path).ok()?;
+                stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+                Self::Unix(stream)
+            }
+            None => {
+                let address = (endpoint.ip()?, endpoint.port()?);
+                Self::from(TcpStream::connect(address).ok()?)
+            }
+        })
+    }
+
+    /// Gives up sending after this time.
+    pub(crate) fn write_within(&self, timeout: Duration) {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
+            Self::Unix(stream) => stream.set_write_timeout(Some(timeout)),
+        }
+        .expect("not zero");
+    }
+
+    /// Has its end be a reset, over tcp.
+    pub(crate) fn reset(&self) {
+        if let Self::Tcp(stream) = self {
+            let lingers = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            lingers.expect("a live descriptor");
         }
     }
 
