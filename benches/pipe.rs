@@ -148,7 +148,7 @@ fn incoming(criterion: &mut Criterion) {
                 pipe.incoming.deliver(Delivery::Chunk { bytes, messages });
                 // The general way finds the chunk, the short one what follows in it.
                 let mut taken = 0;
-                while let Some(first) = intake.next() {
+                while let Some(first) = intake.next(&mut pipe::Budget::default()) {
                     black_box(first);
                     taken += 1;
                     let mut message = Message::EMPTY;

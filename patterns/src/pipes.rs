@@ -92,7 +92,8 @@ pub trait Pipes {
 
     /// The next thing that arrived on `pipe`, or `None` if there is nothing now.
     ///
-    /// A pattern may read until `None`, so what arrives in the meantime should wait for the next `readable`.
+    /// A pattern may read until `None`, so what arrives in the meantime should wait for the next `readable`. `None` says
+    /// nothing about the pipe once the call [has looked enough](Pipes::has_looked_enough).
     fn try_read(&mut self, pipe: PipeId) -> Option<Received>;
 
     /// Puts the latest message of `pipe` in the place of `message`, which was read from it before and not given to anybody,
@@ -118,6 +119,25 @@ pub trait Pipes {
                 None => return false,
             }
         }
+    }
+
+    /// Whether this call has looked at as much as one call may that it gives to nobody. What [`Pipes::try_read`] did not
+    /// give may be there all the same: a pattern stops to look then, and takes no pipe for empty, since `readable` follows
+    /// for none. With the next call it goes on.
+    ///
+    /// Without it a peer that sends without end what no call gives would keep the call, and with it the socket.
+    #[inline]
+    fn has_looked_enough(&self) -> bool {
+        false
+    }
+
+    /// Throws away what has arrived on `pipe` and was not read, however much it is; how many messages that were.
+    fn discard(&mut self, pipe: PipeId) -> usize {
+        let mut messages = 0;
+        while let Some(received) = self.try_read(pipe) {
+            messages += usize::from(matches!(received, Received::Message(_)));
+        }
+        messages
     }
 
     /// Tells the peer that messages with this prefix are wanted; never subject to a high-water mark.

@@ -67,8 +67,10 @@ impl Rules for Pub {
     }
 
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
-        // What a connection has left behind must not act on the next.
-        self.readable(pipe, pipes);
+        // What a connection has left behind must not act on the next; what it asked for would end now anyway.
+        for _ in 0..pipes.discard(pipe) {
+            pipes.dropped(Some(pipe), DropCause::Unexpected);
+        }
         self.publisher.disconnected(pipe, |_, _| {});
         if afterwards == Afterlife::Ends {
             self.publisher.ended(pipe);

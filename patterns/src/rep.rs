@@ -63,6 +63,9 @@ impl Rep {
                 }
                 Err(_) => pipes.dropped(Some(pipe), DropCause::Malformed),
             }
+            if pipes.has_looked_enough() {
+                break;
+            }
         }
         None
     }
@@ -173,6 +176,9 @@ impl Rules for Rep {
                 return true;
             }
             pipes.dropped(Some(self.incoming.source()), DropCause::Malformed);
+            if pipes.has_looked_enough() {
+                break;
+            }
         }
         false
     }

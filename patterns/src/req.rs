@@ -172,20 +172,28 @@ impl Req {
                 return;
             };
             let from = self.incoming.source();
-            if from != *pipe {
-                pipes.dropped(Some(from), DropCause::LateReply);
-                continue;
-            }
-            match open_reply(number.as_ref(), message) {
+            let reply = if from == *pipe {
+                open_reply(number.as_ref(), message)
+            } else {
+                Err(DropCause::LateReply)
+            };
+            match reply {
                 Ok(reply) => self.turn = Turn::Answered(reply),
                 Err(cause) => pipes.dropped(Some(from), cause),
+            }
+            if pipes.has_looked_enough() {
+                return;
             }
         }
     }
 
+    /// As many as a call may look at: a peer that has sent more of them unasked answers for what it gets.
     fn drop_late_replies(&mut self, pipes: &mut impl Pipes) {
         while self.incoming.recv(pipes).is_some() {
             pipes.dropped(Some(self.incoming.source()), DropCause::LateReply);
+            if pipes.has_looked_enough() {
+                break;
+            }
         }
     }
 

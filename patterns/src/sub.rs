@@ -88,6 +88,9 @@ impl Rules for Sub {
                 return true;
             }
             pipes.dropped(Some(self.incoming.source()), DropCause::Unwanted);
+            if pipes.has_looked_enough() {
+                break;
+            }
         }
         false
     }

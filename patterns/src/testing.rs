@@ -25,6 +25,8 @@ pub(crate) struct TestPipe {
 pub(crate) struct TestPipes {
     pub(crate) pipes: BTreeMap<PipeId, TestPipe>,
     pub(crate) dropped: Vec<(Option<PipeId>, DropCause)>,
+    /// How many things may still be read before the call has looked enough; `None` for any number.
+    pub(crate) looks: Option<usize>,
 }
 
 impl TestPipes {
@@ -88,7 +90,16 @@ impl Pipes for TestPipes {
     }
 
     fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
-        self.pipes.get_mut(&pipe)?.arrived.pop_front()
+        if self.has_looked_enough() {
+            return None;
+        }
+        let received = self.pipes.get_mut(&pipe)?.arrived.pop_front()?;
+        self.looks = self.looks.map(|looks| looks - 1);
+        Some(received)
+    }
+
+    fn has_looked_enough(&self) -> bool {
+        self.looks == Some(0)
     }
 
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {

@@ -319,6 +319,9 @@ impl Rules for XPub {
                 pipes.dropped(Some(pipe), DropCause::NoRoom);
             }
         }
+        for _ in 0..pipes.discard(pipe) {
+            pipes.dropped(Some(pipe), DropCause::NoRoom);
+        }
         match afterwards {
             Afterlife::Reconnects => self.end_subscriptions(pipe),
             Afterlife::Ends => self.forget(pipe),

@@ -231,6 +231,14 @@ impl Loop {
             Request::Resolved { key, outcome } => self.resolved(key, outcome),
             Request::Duty(key, Duty::Flush) => self.flushing.push(key),
             Request::Duty(key, duty) => self.do_duty(key, duty),
+            Request::Tell { side, event } => {
+                if let Some(side) = side.upgrade() {
+                    match event {
+                        Some(event) => side.happened(event),
+                        None => side.read_mail(),
+                    }
+                }
+            }
             Request::Stop => self.stopping = true,
         }
     }

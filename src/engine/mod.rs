@@ -32,8 +32,8 @@ mod traffic;
 
 use std::cell::Cell;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use event_listener::{Event, Listener as _};
@@ -51,7 +51,7 @@ use crate::error::LinkError;
 use crate::options::Options;
 use crate::origin::{Here, Origin};
 pub(crate) use crate::pipe::Key;
-use crate::pipe::{Duty, Pipe, SocketSide};
+use crate::pipe::{Duty, Pipe, PipeEvent, SocketSide};
 use crate::stats::Telemetry;
 use crate::sync::Mutex;
 use crate::transport::{Listener, Stream, Target};
@@ -127,6 +127,11 @@ enum Request {
     },
     /// Work on one link.
     Duty(Key, Duty),
+    /// Tell a socket what it has told itself, or have it read what it was told.
+    Tell {
+        side: Weak<dyn SocketSide>,
+        event: Option<PipeEvent>,
+    },
     /// End, once nothing is left.
     Stop,
 }
@@ -140,6 +145,7 @@ impl Request {
             | Self::Accept { .. }
             | Self::StopListening { .. }
             | Self::Duty(..)
+            | Self::Tell { .. }
             | Self::Close {
                 closed: Some(_), ..
             } => true,
@@ -378,6 +384,11 @@ impl Engine {
             closing: closing.clone(),
             closed: None,
         });
+    }
+
+    /// Has an I/O thread tell `side` of `event`; without one, has it read what it was told and has left unread.
+    pub(crate) fn tell(&self, side: Weak<dyn SocketSide>, event: Option<PipeEvent>) {
+        self.threads[0].send(Request::Tell { side, event });
     }
 
     /// Lets the threads end by themselves once nothing is left to do.

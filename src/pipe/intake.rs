@@ -9,11 +9,19 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Received};
 
+use super::budget::{Budget, READ};
 use super::reader::next_single;
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
 use crate::origin::Origin;
 use crate::zmtp::{self, Command, Decoder, Item, OwnedCommand, ProtocolError, Stop};
+
+/// With more bytes than these a decoder can always go on: a body that is longer goes into a buffer of its own.
+const ENOUGH_TO_DECODE: usize = 16 * 1024;
+
+/// So many heartbeats of one read are passed on to the I/O thread. It learns from them that the peer lives; to be told of
+/// each would keep it from everything else.
+const MOST_PASSED_ON: u8 = 8;
 
 /// The reading end of one pipe, in the hands of its socket.
 #[derive(Debug)]
@@ -37,6 +45,8 @@ pub(crate) struct Intake {
     messages: u64,
     /// Messages that were here with a later one.
     replaced: u64,
+    /// Heartbeats of the last read that the I/O thread was told of.
+    passed_on: u8,
     origin: Origin,
 }
 
@@ -57,6 +67,7 @@ impl Intake {
             translate,
             messages: 0,
             replaced: 0,
+            passed_on: 0,
         }
     }
 
@@ -173,27 +184,27 @@ impl Intake {
     /// Gives the latest message instead of `message`, which was read before, if there is a later one.
     pub(crate) fn replace(&mut self, message: &mut Message) {
         if self.conflates
-            && let Some(Received::Message(latest)) = self.next()
+            && let Some(Received::Message(latest)) = self.next(&mut Budget::default())
         {
             *message = latest;
             self.replaced += 1;
         }
     }
 
-    /// The next message or subscription.
-    pub(crate) fn next(&mut self) -> Option<Received> {
+    /// The next message or subscription; none, too, once `budget` is spent.
+    pub(crate) fn next(&mut self, budget: &mut Budget) -> Option<Received> {
         if self.conflates {
-            return self.latest();
+            return self.latest(budget);
         }
-        self.next_in_turn()
+        self.next_in_turn(budget)
     }
 
     /// The last message of what was handed over at once; all before it made way for it, or did so there.
     #[cold]
-    fn latest(&mut self) -> Option<Received> {
+    fn latest(&mut self, budget: &mut Budget) -> Option<Received> {
         let mut latest = None;
         loop {
-            match self.next_in_turn() {
+            match self.next_in_turn(budget) {
                 Some(message @ Received::Message(_)) => {
                     self.replaced += u64::from(latest.is_some());
                     latest = Some(message);
@@ -208,12 +219,12 @@ impl Intake {
         }
     }
 
-    fn next_in_turn(&mut self) -> Option<Received> {
-        loop {
+    fn next_in_turn(&mut self, budget: &mut Budget) -> Option<Received> {
+        while !budget.is_spent() {
             let item = if self.lent.is_some() && !self.behind {
-                self.next_read()?
+                self.next_read(budget)?
             } else {
-                self.next_delivered()?
+                self.next_delivered(budget)?
             };
             match item {
                 Item::Message(message) => {
@@ -232,13 +243,16 @@ impl Intake {
                 // Of a delivered chunk, the I/O thread has answered these already.
                 Item::Command(
                     OwnedCommand::Ping { .. } | OwnedCommand::Pong { .. } | OwnedCommand::Error(_),
-                ) => {}
+                ) => {
+                    budget.spend(1);
+                }
             }
         }
+        None
     }
 
     /// From what the I/O thread has delivered.
-    fn next_delivered(&mut self) -> Option<Item> {
+    fn next_delivered(&mut self, budget: &mut Budget) -> Option<Item> {
         loop {
             if self.at < self.chunk.len() {
                 let (taken, item) =
@@ -275,7 +289,7 @@ impl Intake {
                 None => {
                     self.behind = false;
                     return if self.lent.is_some() {
-                        self.next_read()
+                        self.next_read(budget)
                     } else {
                         None
                     };
@@ -284,16 +298,21 @@ impl Intake {
         }
     }
 
-    /// From the lent reader; reads on its own if the last read brought much.
+    /// From the lent reader; reads on its own if the last read brought much, until `budget` is spent.
     #[inline]
-    fn next_read(&mut self) -> Option<Item> {
+    fn next_read(&mut self, budget: &mut Budget) -> Option<Item> {
         loop {
             let reader = self.lent.as_mut()?;
             match reader.next() {
                 Ok(Some(Item::Command(command))) => match command {
                     OwnedCommand::Ping { .. }
                     | OwnedCommand::Pong { .. }
-                    | OwnedCommand::Error(_) => self.answer(command),
+                    | OwnedCommand::Error(_) => {
+                        self.answer(command);
+                        if !budget.spend(1) {
+                            return None;
+                        }
+                    }
                     subscription => return Some(Item::Command(subscription)),
                 },
                 Ok(Some(item)) => return Some(item),
@@ -304,7 +323,7 @@ impl Intake {
                     }
                     // Before more is taken from the peer, it shall have something to do.
                     self.pipe.outgoing.flush_much();
-                    if !self.fill() {
+                    if !budget.spend(READ) || !self.fill() {
                         return None;
                     }
                 }
@@ -320,28 +339,36 @@ impl Intake {
     #[cold]
     fn answer(&mut self, command: OwnedCommand) {
         let Some(wire) = &self.wire else { return };
+        if let OwnedCommand::Ping { context, .. } = command {
+            self.pipe
+                .outgoing
+                .heartbeat(|out| zmtp::encode_pong(context, out));
+        }
+        let says_more = !matches!(command, OwnedCommand::Ping { ttl: 0, .. });
+        if !says_more || self.passed_on >= MOST_PASSED_ON {
+            return;
+        }
+        self.passed_on += 1;
         match command {
-            OwnedCommand::Ping { ttl, context } => {
-                self.pipe
-                    .outgoing
-                    .heartbeat(|out| zmtp::encode_pong(context, out));
-                if ttl > 0 {
-                    wire.duty(Duty::Ping(ttl));
-                }
-            }
+            OwnedCommand::Ping { ttl, .. } => wire.duty(Duty::Ping(ttl)),
             OwnedCommand::Error(reason) => wire.duty(Duty::Told(reason)),
             _ => wire.duty(Duty::Pong),
         }
     }
 
-    /// Reads once into the lent reader; true if bytes came.
+    /// Reads once into the lent reader, unless what it holds is enough to go on with; true if bytes are there.
     pub(crate) fn fill(&mut self) -> bool {
         let (Some(reader), Some(wire)) = (&mut self.lent, &self.wire) else {
             return false;
         };
+        if reader.len() > ENOUGH_TO_DECODE {
+            // Nobody has looked at what is here yet.
+            return true;
+        }
         match reader.fill(&**wire) {
             Ok(Fill::Bytes(read)) => {
                 self.idle = false;
+                self.passed_on = 0;
                 self.pipe.has_read(read);
                 true
             }

@@ -7,6 +7,7 @@
 
 mod batch;
 mod batch_size;
+mod budget;
 mod buffer_pool;
 mod eagerness;
 mod encode;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use highwater_patterns::PipeId;
 
 pub(crate) use batch::Batch;
+pub(crate) use budget::{Budget, cost_of_topic};
 pub(crate) use buffer_pool::BufferPool;
 pub(crate) use encode::Encode;
 pub(crate) use high_water::HighWater;
@@ -229,6 +231,9 @@ pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
 
     /// Tells what happened.
     fn happened(&self, event: PipeEvent);
+
+    /// Applies what was told and lies unread, unless somebody is about to.
+    fn read_mail(&self);
 
     /// The state of lending, read by the I/O thread.
     fn lending(&self) -> &Lending;

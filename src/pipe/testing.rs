@@ -190,6 +190,8 @@ impl SocketSide for Told {
         self.events.lock().push(event);
     }
 
+    fn read_mail(&self) {}
+
     fn lending(&self) -> &Lending {
         &self.lending
     }

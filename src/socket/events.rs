@@ -5,8 +5,8 @@
 //! ends before the next.
 //! Must not know: who posts an event, and why.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use highwater_patterns::{
     Admission, AdmissionRefusal, Afterlife, Pattern, Peer, PipeId, Pipes, SocketType,
@@ -80,6 +80,8 @@ impl Core {
             }
             PipeEvent::Disconnected { pipe, ends } => {
                 if table.disconnect(pipe, ends, LinkError::PeerClosed) {
+                    // What it left behind may be the answer to a request, whatever others have sent.
+                    table.look_anew();
                     let afterwards = if ends {
                         Afterlife::Ends
                     } else {
@@ -257,6 +259,28 @@ impl Combine for Core {
         self.settle_closed(state);
     }
 
+    fn begins(&self, state: &mut State) {
+        state.table.look_anew();
+    }
+
+    fn hand_over(&self) -> bool {
+        let Ok(here) = self.here() else {
+            return true;
+        };
+        if !self.asked.ask() {
+            return true;
+        }
+        let socket = Weak::clone(&self.this) as Weak<dyn SocketSide>;
+        let told = self
+            .hub
+            .engine(here)
+            .map(|engine| engine.tell(socket, None));
+        if told.is_err() {
+            self.asked.begins();
+        }
+        told.is_ok()
+    }
+
     fn is_here(&self) -> bool {
         self.origin().is_here()
     }
@@ -269,6 +293,11 @@ impl SocketSide for Core {
 
     fn happened(&self, event: PipeEvent) {
         self.room.post(self, event);
+    }
+
+    fn read_mail(&self) {
+        self.asked.begins();
+        drop(self.room.try_lock(self));
     }
 
     fn lending(&self) -> &Lending {

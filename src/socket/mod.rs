@@ -18,6 +18,7 @@ mod endpoints;
 mod events;
 mod full;
 mod idle_check;
+mod later;
 mod leader;
 pub(crate) mod left;
 mod lookout;
@@ -57,6 +58,7 @@ use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Room};
 use endpoints::Endpoints;
 use idle_check::IdleCheck;
+use later::{Asked, Later};
 use leader::LeaderWake;
 use lookout::Lookout;
 use retire::Retiring;
@@ -84,6 +86,8 @@ pub(crate) struct Core {
     token: u64,
     /// `State::retiring` is set, or is about to be.
     retires: AtomicBool,
+    /// An I/O thread is about to apply what was posted.
+    asked: Asked,
     this: Weak<Self>,
 }
 
@@ -165,7 +169,7 @@ impl Core {
             kind,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
-                table,
+                table: table.with_later(Later::new(Arc::clone(hub), this.clone())),
                 options,
                 pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),
@@ -190,6 +194,7 @@ impl Core {
             next_pipe: AtomicU32::new(1),
             token: rand::random(),
             retires: AtomicBool::new(false),
+            asked: Asked::default(),
             this: this.clone(),
         });
         hub.register(&core);

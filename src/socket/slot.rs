@@ -13,7 +13,7 @@ use highwater_patterns::{Message, PipeId, Received};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Batch, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire,
+    Batch, Budget, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire,
 };
 use crate::stats::Dropped;
 use crate::zmtp::{self, Version};
@@ -450,9 +450,10 @@ impl Slot {
         }
     }
 
-    pub(super) fn next(&mut self) -> Option<Received> {
+    /// The next thing that has come; over a wire none, too, once `budget` is spent.
+    pub(super) fn next(&mut self, budget: &mut Budget) -> Option<Received> {
         match &mut self.way {
-            Way::Wire { intake, .. } => intake.next(),
+            Way::Wire { intake, .. } => intake.next(budget),
             Way::Inproc(end) => end.pop(),
         }
     }

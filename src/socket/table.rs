@@ -8,6 +8,7 @@ mod drops;
 mod ending;
 mod full;
 mod news;
+mod reading;
 mod waiting;
 mod writing;
 #[cfg(test)]
@@ -17,12 +18,13 @@ use std::sync::Arc;
 
 use highwater_patterns::{Body, DropCause, Message, PipeId, PipeMap, Pipes, Received, SocketType};
 
+use super::later::Later;
 use super::slot::{Counts, Slot};
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Budget, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 use ending::Ending;
 
@@ -63,6 +65,10 @@ pub(crate) struct Table {
     closed: Vec<PipeId>,
     /// In a forked child: what was to be sent when that was noticed.
     stranded: Option<Message>,
+    /// What this hold of the lock may still look at.
+    budget: Budget,
+    /// Who reads on later what this socket reads without being asked.
+    later: Option<Later>,
 }
 
 /// Messages that were lost with pipes.
@@ -80,6 +86,8 @@ impl Table {
         departed_bytes: Option<usize>,
     ) -> Self {
         Self {
+            budget: Budget::default(),
+            later: None,
             pipes: PipeMap::default(),
             telemetry,
             kind,
@@ -435,29 +443,6 @@ impl Table {
     pub(super) fn waited(&mut self) {
         self.pace.waited();
     }
-
-    /// The next message of any size; subscriptions that nobody asked for are dropped.
-    #[inline(never)]
-    fn read_any_message(&mut self, pipe: PipeId, into: &mut Message) -> bool {
-        loop {
-            match self.try_read(pipe) {
-                Some(Received::Message(message)) => {
-                    *into = message;
-                    return true;
-                }
-                Some(_) => self.dropped(Some(pipe), DropCause::Unexpected),
-                None => return false,
-            }
-        }
-    }
-
-    /// Whether this socket reads on its own account, without a call of the application.
-    fn reads_unasked(&self) -> bool {
-        matches!(
-            self.kind,
-            SocketType::Pub | SocketType::XPub | SocketType::Push
-        )
-    }
 }
 
 impl Pipes for Table {
@@ -495,18 +480,15 @@ impl Pipes for Table {
     }
 
     fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
-        let unasked = self.reads_unasked();
-        let slot = self.pipes.get_mut(pipe)?;
-        loop {
-            let received = slot.next();
-            let tell = received.is_none() && unasked;
-            if !tell || !slot.lane().is_some_and(InprocEnd::wait_for_news) {
-                if received.is_none() && slot.is_ending() {
-                    self.found_empty(pipe);
-                }
-                return received;
-            }
-        }
+        self.read_from(pipe)
+    }
+
+    fn has_looked_enough(&self) -> bool {
+        self.budget.is_spent()
+    }
+
+    fn discard(&mut self, pipe: PipeId) -> usize {
+        self.discard_from(pipe)
     }
 
     #[inline(always)]
@@ -549,6 +531,7 @@ impl Pipes for Table {
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {
         count(&mut self.dropped, cause);
+        self.budget.spend(1);
         if let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {
             count(slot.dropped(), cause);
         }

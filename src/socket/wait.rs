@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_listener::{EventListener, Listener};
-use highwater_patterns::{Message, Outbound, Pattern, PipeId, Refusal};
+use highwater_patterns::{Message, Outbound, Pattern, PipeId, Pipes, Refusal};
 
 use super::full::WaitForRoom;
 use super::spin;
@@ -21,6 +21,9 @@ use crate::pipe::Lane;
 /// After so many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
 /// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
 const ASK_EVERY: u32 = 512;
+
+/// After so many turns without a message, a receive leaves the lock to others for a moment.
+const TURNS_IN_VAIN: u32 = 8;
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +142,10 @@ struct WaitForInput {
     has_spun: bool,
     /// Once it has asked whether this is the socket's own process.
     here: Option<Here>,
+    /// It has let others have the lock, having looked at as much as one may.
+    has_let_others: bool,
+    /// How often it has found no message.
+    turns: u32,
 }
 
 impl WaitForInput {
@@ -149,6 +156,8 @@ impl WaitForInput {
             has_waited: false,
             has_spun: false,
             here: None,
+            has_let_others: false,
+            turns: 0,
         }
     }
 }
@@ -292,6 +301,7 @@ impl Core {
             return Err(RecvFailure::Ended(ended));
         }
         let mut waiting = None;
+        state.table.look_anew();
         loop {
             let State { pattern, table, .. } = &mut *state;
             if let Some(taken) = read(pattern, table) {
@@ -319,6 +329,10 @@ impl Core {
         let begins = waiting.is_none();
         let waiting = waiting.get_or_insert_with(|| WaitForInput::begin(&mut state, wait));
         let deadline = waiting.deadline;
+        waiting.turns += 1;
+        if state.table.has_looked_enough() || waiting.turns.is_multiple_of(TURNS_IN_VAIN) {
+            return self.let_others(state, waiting);
+        }
         if begins && !matches!(deadline, Deadline::Passed) && left::is_left_elsewhere(self) {
             state = state.unlocked(left::flush);
             return state.unless_ended();
@@ -368,6 +382,32 @@ impl Core {
             } else {
                 self.readable_within(&mut state, &news);
             }
+        }
+        state.unless_ended()
+    }
+
+    /// A receive has looked at as much as one may under one hold of the lock, or time and again in vain: others have their
+    /// turn, and it begins anew if there is time. A call that may not wait does so once.
+    #[cold]
+    fn let_others<'a>(
+        &'a self,
+        state: Locked<'a>,
+        waiting: &mut WaitForInput,
+    ) -> Result<Locked<'a>, RecvFailure> {
+        let again = waiting.has_let_others || !matches!(waiting.deadline, Deadline::Passed);
+        waiting.has_let_others = true;
+        if again && waiting.deadline.has_passed() {
+            self.readable.notify(1);
+            return Err(RecvFailure::Timeout);
+        }
+        let mut state = state.unlocked(|| {
+            left::flush();
+            self.room.give_way();
+        });
+        state.table.look_anew();
+        // Else whoever is always found with something keeps all other lent links unread.
+        if self.is_here() {
+            self.read_lent(&mut state);
         }
         state.unless_ended()
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use event_listener::EventListener;
-use highwater_patterns::Refusal;
+use highwater_patterns::{Pipes, Refusal};
 
 use super::{Core, State};
 use crate::origin::Here;
@@ -56,6 +56,8 @@ pub(crate) struct Watch {
     interest: Interest,
     /// Between a look that found nothing and the next [`rest`](Self::rest).
     waiting: bool,
+    /// The last look has seen as much as one may, and found nothing: there may be something all the same.
+    again: bool,
     /// While waiting, and not used up.
     listeners: Vec<EventListener>,
     ended: bool,
@@ -70,6 +72,7 @@ impl Watch {
             core: Arc::clone(core),
             interest,
             waiting: false,
+            again: false,
             listeners: Vec::new(),
             ended: false,
             here: core.origin().ask(),
@@ -101,8 +104,12 @@ impl Watch {
         // this one, without end.
         self.arm(Waker::noop());
         self.rest();
+        if std::mem::take(&mut self.again) {
+            self.core.room.give_way();
+        }
         let mut state = self.core.lock(here);
         let mut found = Interest::default();
+        state.table.look_anew();
         if state.ended.is_none() {
             found = self.core.readiness(&mut state, self.interest);
         }
@@ -124,6 +131,7 @@ impl Watch {
             }
             state.polls += 1;
             self.waiting = true;
+            self.again = state.table.has_looked_enough();
             if !self.interest.is_any() {
                 self.listeners.push(self.core.changed.listen());
             }
@@ -143,7 +151,7 @@ impl Watch {
         let before = self.listeners.len();
         self.listeners
             .retain_mut(|listener| Future::poll(Pin::new(listener), &mut context).is_pending());
-        self.listeners.len() == before
+        self.listeners.len() == before && !self.again
     }
 
     /// Waits no more.
@@ -182,6 +190,9 @@ impl Core {
             let State { pattern, table, .. } = &mut *state;
             if pattern.can_recv(table) {
                 return true;
+            }
+            if table.has_looked_enough() {
+                return false;
             }
             if self.read_lent(state) {
                 continue;

@@ -4,7 +4,8 @@
 //! Always true: mail is applied in the order in which it was posted; after `post` returns, it has been applied, or the
 //! lock is held by a thread that will apply it before, or just after, letting go.
 //! No thread waits for the lock while others take it again and again just to apply mail: after some turns they leave the
-//! mail to the one that waits.
+//! mail to the one that waits. Mail that goes on coming keeps nobody who has something else to do: another thread is asked
+//! to look at the rest.
 //! Must not know: what the mail says.
 //!
 //! ```text
@@ -18,6 +19,12 @@ use std::ops::{Deref, DerefMut};
 use super::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 
+/// How often mail is looked for again under one hold of the lock, since it may be posted as fast as it is applied.
+const MOST_LOOKS: usize = 4;
+
+/// How often who has let go of the lock goes back to the mail that came meanwhile, before another thread is asked to.
+const MOST_RETURNS: usize = 2;
+
 /// Who owns a [`Room`].
 pub(crate) trait Combine {
     /// What the lock protects.
@@ -30,6 +37,15 @@ pub(crate) trait Combine {
 
     /// Does what `mail` says.
     fn apply(&self, state: &mut Self::State, mail: Self::Mail);
+
+    /// Mail is about to be applied.
+    fn begins(&self, _: &mut Self::State) {}
+
+    /// Mail goes on coming while it is applied, on a thread that has something else to do: has another look at it by
+    /// [`Room::try_lock`]. False if there is none.
+    fn hand_over(&self) -> bool {
+        false
+    }
 
     /// Whether this is the process of all those who hold its locks. In a forked child, mail is left unread.
     fn is_here(&self) -> bool {
@@ -96,6 +112,17 @@ impl<S, M> Room<S, M> {
         self.passed.store(0, Ordering::Relaxed);
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         state
+    }
+
+    /// Gives those who wait for the lock, which the caller does not hold, some time to get it: one that is let go of and
+    /// taken again at once is never had by a thread that sleeps.
+    pub(crate) fn give_way(&self) {
+        for turn in 0..MOST_TURNS {
+            if self.waiting.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            give_turn(turn);
+        }
     }
 
     /// Whether the mail is to be left to a thread that waits for the lock, and was passed often enough: the locks of the
@@ -178,7 +205,8 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        loop {
+        owner.begins(state);
+        for _ in 0..MOST_LOOKS {
             let mut all = self.mail.lock();
             let mail = std::mem::take(&mut *all);
             self.pending.store(false, Ordering::Relaxed);
@@ -244,14 +272,35 @@ impl<C: Combine> Locked<'_, C> {
     }
 }
 
+/// How often a thread gives way to those who wait for a lock, and how often by a mere yield.
+const MOST_TURNS: u32 = 40;
+const YIELDS: u32 = 10;
+
+#[cfg(not(highwater_model))]
+fn give_turn(turn: u32) {
+    if turn < YIELDS {
+        std::thread::yield_now();
+    } else {
+        // To be woken takes some 50 us, more where others have the processors.
+        std::thread::sleep(std::time::Duration::from_micros(50));
+    }
+}
+
+#[cfg(highwater_model)]
+fn give_turn(_: u32) {
+    loom::thread::yield_now();
+}
+
 impl<C: Combine> LateMail<'_, C> {
     #[cold]
     fn read(&self) {
         let room = self.owner.room();
+        let mut returns = 0;
         while room.pending.load(Ordering::Relaxed) && self.owner.is_here() {
-            if room.leaves_mail() {
+            if room.leaves_mail() || returns >= MOST_RETURNS && self.owner.hand_over() {
                 return;
             }
+            returns += 1;
             // If another thread has the lock, it has the mail, too.
             let Some(mut state) = room.state.try_lock() else {
                 return;
@@ -336,5 +385,47 @@ mod tests {
         assert_eq!(counter.0.peek(|state| *state), MOST_PASSED);
         counter.0.waiting.store(0, Ordering::SeqCst);
         assert_eq!(*counter.0.lock(&counter, Here::in_test()), MOST_PASSED + 5);
+    }
+
+    /// Whose mail brings more mail, as that of a peer does which sends faster than it is applied.
+    #[derive(Default)]
+    struct Endless {
+        room: Option<Room<u32, ()>>,
+        handed_over: AtomicU32,
+    }
+
+    impl Combine for Endless {
+        type State = u32;
+        type Mail = ();
+
+        fn room(&self) -> &Room<u32, ()> {
+            self.room.as_ref().expect("it has one")
+        }
+
+        fn apply(&self, state: &mut u32, (): ()) {
+            *state += 1;
+            self.room().post(self, ());
+        }
+
+        fn hand_over(&self) -> bool {
+            self.handed_over.fetch_add(1, Ordering::SeqCst);
+            true
+        }
+    }
+
+    #[test]
+    fn mail_that_goes_on_coming_is_handed_over_and_not_lost() {
+        let endless = Endless {
+            room: Some(Room::new(0)),
+            ..Endless::default()
+        };
+        endless.room().post(&endless, ());
+        let handed_over = endless.handed_over.load(Ordering::SeqCst);
+        assert!(handed_over > 0, "who has posted gets away");
+        assert_eq!(endless.room().mail_waiting(), 1, "and nothing is lost");
+        drop(endless.room().try_lock(&endless));
+        assert!(endless.handed_over.load(Ordering::SeqCst) > handed_over);
+        let applied = endless.room().peek(|state| *state);
+        assert!(applied as usize >= 2 * MOST_LOOKS);
     }
 }

@@ -234,3 +234,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_call_that_has_looked_enough_finds_nothing_and_the_next_goes_on_there() {
+    let mut bench = Bench::new(Pattern::new(SocketType::Rep, &PatternOptions::default()));
+    let peer = bench.accept(1);
+    for _ in 0..10 {
+        bench.arrive(peer, "no envelope");
+    }
+    bench.arrive(peer, ["", "request"]);
+    for _ in 0..2 {
+        bench.pipes.looks = Some(3);
+        assert!(bench.recv().is_none());
+        bench.pipes.looks = Some(2);
+        assert!(!bench.can_recv());
+    }
+    bench.pipes.looks = Some(3);
+    assert_eq!(bench.recv(), Some("request".into()));
+    assert_eq!(bench.pipes.drops(DropCause::Malformed), 10);
+}

@@ -327,3 +327,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_call_that_has_looked_enough_finds_no_reply_and_the_next_goes_on_there() {
+    let mut bench = Bench::new(Pattern::new(SocketType::Req, &PatternOptions::default()));
+    let asked = bench.accept(1);
+    bench.send("?").expect("sent");
+    for _ in 0..10 {
+        bench.arrive(asked, "malformed");
+    }
+    bench.arrive(asked, ["", "reply"]);
+    let mut calls = 0;
+    let reply = loop {
+        calls += 1;
+        bench.pipes.looks = Some(3);
+        if let Some(reply) = bench.recv() {
+            break reply;
+        }
+    };
+    assert_eq!(reply, "reply");
+    assert_eq!(calls, 4);
+}

@@ -50,8 +50,17 @@ impl FairQueue {
             pipes.replace(self.source, into);
             return true;
         }
+        let mut turns = self.rotation.usable().len();
         while self.rotation.current().is_some() {
-            self.rotation.rest_current();
+            if !pipes.has_looked_enough() {
+                self.rotation.rest_current();
+            } else if turns > 1 {
+                // It may hold something, so it keeps its place. What stands ready at the others is given.
+                turns -= 1;
+                self.rotation.advance();
+            } else {
+                return false;
+            }
             if let Some(pipe) = self.rotation.current()
                 && pipes.try_read_into(pipe, into)
             {

@@ -152,3 +152,25 @@ fn with_inverted_matching_what_does_not_match_is_delivered() {
     assert_eq!(sub.recv().expect("unmatched"), "ba");
     assert_eq!(sub.recv(), None);
 }
+
+#[test]
+fn a_call_that_has_looked_enough_finds_nothing_and_the_next_goes_on_there() {
+    let mut bench = Bench::new(Pattern::new(SocketType::Sub, &PatternOptions::default()));
+    let (busy, idle) = (bench.accept(1), bench.accept(2));
+    if let Pattern::Sub(sub) = &mut bench.pattern {
+        sub.subscribe(b"wanted", &mut bench.pipes).expect("short");
+    }
+    for _ in 0..10 {
+        bench.arrive(busy, "unwanted");
+    }
+    bench.arrive(busy, "wanted 1");
+    bench.arrive(idle, "wanted 2");
+    let mut received = Vec::new();
+    // No pipe is said to be readable again: none was taken for empty.
+    for _ in 0..8 {
+        bench.pipes.looks = Some(2);
+        received.extend(bench.recv());
+    }
+    assert_eq!(received, ["wanted 2", "wanted 1"]);
+    assert_eq!(bench.pipes.drops(DropCause::Unwanted), 10);
+}

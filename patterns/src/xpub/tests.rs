@@ -400,3 +400,20 @@ fn a_topic_that_is_too_long_is_counted_and_not_seen() {
         assert_eq!(seen(&mut xpub).len(), 1);
     }
 }
+
+#[test]
+fn what_a_connection_has_left_behind_goes_with_it_however_much_it_is() {
+    for kind in [SocketType::Pub, SocketType::XPub] {
+        let mut bench = Bench::new(Pattern::new(kind, &PatternOptions::default()));
+        let peer = bench.accept(1);
+        bench.pipes.looks = Some(2);
+        for n in 0..10 {
+            bench.arrive_subscribe(peer, &n.to_string());
+        }
+        bench.arrive(peer, "upstream");
+        bench.pipes.looks = Some(5);
+        bench.disconnect(peer, Afterlife::Reconnects);
+        bench.pipes.looks = None;
+        assert_eq!(bench.send("9").expect("sent").sent, 0);
+    }
+}

@@ -28,6 +28,11 @@ fn connected() -> (Arc<Pipe>, Arc<MemoryWire>, Intake) {
     (pipe, wire, intake)
 }
 
+/// The next thing, for a call that has looked at nothing yet.
+fn next(intake: &mut Intake) -> Option<Received> {
+    intake.next(&mut Budget::default())
+}
+
 fn deliver(pipe: &Pipe, texts: &[&str]) {
     pipe.incoming.deliver(Delivery::Chunk {
         bytes: encoded(texts),
@@ -36,7 +41,7 @@ fn deliver(pipe: &Pipe, texts: &[&str]) {
 }
 
 fn texts(intake: &mut Intake) -> Vec<String> {
-    std::iter::from_fn(|| match intake.next()? {
+    std::iter::from_fn(|| match next(intake)? {
         Received::Message(message) => Some(message.to_str().expect("text").to_owned()),
         other => panic!("only messages were sent: {other:?}"),
     })
@@ -145,14 +150,14 @@ fn who_reads_more_from_a_peer_has_written_what_that_is_to_have() {
         wire.feed(&encoded(&burst));
         assert!(intake.borrow_reader() && intake.fill());
         for _ in 1..burst.len() {
-            assert!(intake.next().is_some());
+            assert!(next(&mut intake).is_some());
         }
         let answer = Message::from(&[b'.'; 60]);
         for _ in 0..answers {
             assert!(push(&pipe.outgoing, &answer, &mut Pace::of_a_stream()));
         }
-        assert!(intake.next().is_some() && wire.written().is_empty());
-        assert!(intake.next().is_none(), "it has tried to read");
+        assert!(next(&mut intake).is_some() && wire.written().is_empty());
+        assert!(next(&mut intake).is_none(), "it has tried to read");
         assert_eq!(wire.written().len(), written * 62, "a few bytes can wait");
     }
 }
@@ -161,7 +166,7 @@ fn who_reads_more_from_a_peer_has_written_what_that_is_to_have() {
 fn what_is_given_up_is_counted_wherever_it_is() {
     let (pipe, wire, mut intake) = connected();
     deliver(&pipe, &["1", "2", "3"]);
-    assert!(intake.next().is_some());
+    assert!(next(&mut intake).is_some());
     deliver(&pipe, &["4"]);
     wire.feed(&encoded(&["5", "6"]));
     assert!(intake.borrow_reader() && intake.fill());
@@ -175,7 +180,7 @@ fn a_leader_answers_a_ping() {
     zmtp::encode_ping(7, &mut ping);
     wire.feed(&ping);
     assert!(intake.borrow_reader() && intake.fill());
-    assert!(intake.next().is_none());
+    assert!(next(&mut intake).is_none());
     assert!(
         wire.written().ends_with(b"\x04PONG"),
         "{:?}",
@@ -194,7 +199,7 @@ fn garbage_in_the_hands_of_a_leader_ends_the_connection() {
     let (_, wire, mut intake) = connected();
     wire.feed(&[0xff; 64]);
     assert!(intake.borrow_reader() && intake.fill());
-    assert!(intake.next().is_none() && !intake.is_lent());
+    assert!(next(&mut intake).is_none() && !intake.is_lent());
     assert!(
         wire.take_duties()
             .iter()
@@ -227,4 +232,51 @@ fn why_the_peer_closes_is_passed_on_before_the_end() {
             assert_eq!(texts(&mut intake), ["1"]);
         }
     }
+}
+
+/// PINGs as fast as they can be read, and a message behind them.
+#[test]
+fn one_call_looks_at_so_much_and_the_next_goes_on_there() {
+    let (_, wire, mut intake) = connected();
+    let mut pings = Vec::new();
+    for _ in 0..20_000 {
+        zmtp::encode_ping(7, &mut pings);
+    }
+    wire.feed(&pings);
+    wire.feed(&encoded(&["behind them"]));
+    assert!(intake.borrow_reader() && intake.fill());
+    let (mut calls, mut budget) = (0, Budget::default());
+    let found = loop {
+        calls += 1;
+        match intake.next(&mut budget) {
+            Some(found) => break found,
+            None if budget.is_spent() => budget.refill(),
+            None => assert!(intake.fill(), "lost among the PINGs"),
+        }
+    };
+    assert_eq!(found, Received::Message("behind them".into()));
+    assert!(calls >= 5, "{calls} calls for 20,000 PINGs");
+    assert!(next(&mut intake).is_none());
+}
+
+/// A large body that comes as fast as it is read: not all of it under one hold of the lock.
+#[test]
+fn one_call_reads_a_few_times() {
+    let (_, wire, mut intake) = connected();
+    let body = vec![7; 64 << 20];
+    let mut bytes = Vec::new();
+    zmtp::encode_message(&Message::from(&body), &mut bytes);
+    wire.feed(&bytes);
+    assert!(intake.borrow_reader() && intake.fill());
+    let (mut calls, mut budget) = (0, Budget::default());
+    let found = loop {
+        calls += 1;
+        match intake.next(&mut budget) {
+            Some(found) => break found,
+            None if budget.is_spent() => budget.refill(),
+            None => assert!(intake.fill(), "there is more"),
+        }
+    };
+    assert_eq!(found, Received::Message(body.into()));
+    assert!(calls > 1);
 }

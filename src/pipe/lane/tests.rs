@@ -128,6 +128,8 @@ fn two_threads_that_wait_for_each_other_always_wake() {
         fn happened(&self, _: PipeEvent) {
             self.0.unpark();
         }
+        fn read_mail(&self) {}
+
         fn lending(&self) -> &Lending {
             &self.1
         }

@@ -162,6 +162,8 @@ impl Table {
 
     /// Reads once from a lent link; true if bytes came.
     pub(in crate::socket) fn fill(&mut self, pipe: PipeId) -> bool {
+        // Little at a time can be read without end, too.
+        self.budget.spend(8);
         self.pipes
             .get_mut(pipe)
             .and_then(Slot::intake)
