@@ -2,7 +2,8 @@
 //!
 //! Owns: which names are bound, and who waits for a name to be bound.
 //! Always true: a name is bound once at a time; a connection made before its name is bound waits, with what it has
-//! been given to send. A joined pair stays joined until one of the two lets go; there is no reconnecting.
+//! been given to send; so does one that the socket behind the name refuses for now, until that has a seat for it. A joined
+//! pair stays joined until one of the two lets go; there is no reconnecting.
 //! Must not know: patterns, the wire.
 //! Source: zmq_inproc(7).
 
@@ -17,15 +18,15 @@ use crate::monitor::EventKind;
 use crate::options::Options;
 use crate::origin::Here;
 use crate::peer::PeerInfo;
-use crate::pipe::{InprocEnd, Lane, Party, PipeEvent, SocketSide};
+use crate::pipe::{Candidate, InprocEnd, Lane, Party, PipeEvent, SocketSide};
 use crate::stats::Telemetry;
 use crate::sync::Mutex;
 use crate::zmtp::ProtocolError;
 
 /// The names of one context.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +50,8 @@ pub(crate) struct Applicant {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) socket_type: SocketType,
     pub(crate) options: Options,
+    /// Names the socket to its peers.
+    pub(crate) token: u64,
 }
 
 /// A connection that waits for its name.
@@ -57,6 +60,17 @@ struct Waiting {
     pipe: PipeId,
     applicant: Applicant,
     outgoing: Arc<Lane>,
+    /// Both ends have been told that it is refused for now.
+    told: bool,
+}
+
+/// A connection about which the socket that has bound its name is being asked.
+#[derive(Debug)]
+struct Asking {
+    names: Names,
+    name: Endpoint,
+    binder: Applicant,
+    connection: Waiting,
 }
 
 impl Names {
@@ -150,6 +164,7 @@ impl Names {
             pipe,
             applicant,
             outgoing,
+            told: false,
         };
         self.join_or_wait(name, connection);
     }
@@ -201,6 +216,16 @@ impl Names {
         let Some(bound_side) = binder.side.upgrade() else {
             return self.join_or_wait(name, connection);
         };
+        if asks(binder, &connection.applicant) {
+            let peer = Arc::new(introduce(name, &connection.applicant, false));
+            let candidate = Box::new(Asking {
+                names: self.clone(),
+                name: name.clone(),
+                binder: binder.clone(),
+                connection,
+            });
+            return bound_side.happened(PipeEvent::AppliesWithin { peer, candidate });
+        }
         let Some(joint) = join(name, binder, bound_side, connection) else {
             return;
         };
@@ -221,6 +246,111 @@ impl Names {
     }
 }
 
+impl Names {
+    /// `side` has a seat again, or may see a connection with other eyes: those that wait at its names ask once more.
+    pub(crate) fn ask_again(&self, side: &Weak<dyn SocketSide>) {
+        let mut state = self.state.lock();
+        let State { bound, waiting } = &mut *state;
+        let mut asking = Vec::new();
+        for (name, bound) in bound {
+            if bound.binder.side.ptr_eq(side)
+                && !bound.paused
+                && let Some(connections) = waiting.remove(name)
+            {
+                asking.push((name.clone(), bound.binder.clone(), connections));
+            }
+        }
+        drop(state);
+        for (name, binder, connections) in asking {
+            for connection in connections {
+                self.join(&name, &binder, connection);
+            }
+        }
+    }
+}
+
+impl Asking {
+    /// Lets the connection wait at its name, unless that is another socket's now.
+    fn wait(self) {
+        let Self {
+            names,
+            name,
+            binder,
+            connection,
+        } = self;
+        // Who has let go is in no list from then on.
+        if connection.outgoing.is_closed() {
+            return;
+        }
+        let mut state = names.state.lock();
+        let other = state
+            .bound
+            .get(&name)
+            .is_some_and(|bound| !bound.binder.side.ptr_eq(&binder.side));
+        if other {
+            drop(state);
+            names.join_or_wait(&name, connection);
+        } else {
+            state.waiting.entry(name).or_default().push(connection);
+        }
+    }
+}
+
+impl Candidate for Asking {
+    fn admitted(self: Box<Self>) -> Option<InprocEnd> {
+        let is_bound = self
+            .names
+            .state
+            .lock()
+            .bound
+            .get(&self.name)
+            .is_some_and(|bound| bound.binder.side.ptr_eq(&self.binder.side));
+        if !is_bound {
+            self.wait();
+            return None;
+        }
+        let bound_side = self.binder.side.upgrade()?;
+        let (_, end) = link(&self.name, &self.binder, &*bound_side, self.connection)?;
+        Some(end)
+    }
+
+    fn refused(mut self: Box<Self>, cause: LinkError) {
+        let Waiting {
+            pipe,
+            applicant,
+            told,
+            ..
+        } = &mut self.connection;
+        if !std::mem::replace(told, true) {
+            for party in [&self.binder, applicant] {
+                party.telemetry.handshakes_failed.add(1);
+                let kind = EventKind::HandshakeFailed(cause.clone());
+                let (name, address) = (Some(&self.name), Some(ADDRESS));
+                party.telemetry.monitor.emit(kind, name, address);
+            }
+        }
+        let leads_to = PipeEvent::LeadsTo {
+            pipe: *pipe,
+            token: self.binder.token,
+        };
+        let connecting_side = applicant.side.upgrade();
+        self.wait();
+        if let Some(connecting_side) = connecting_side {
+            connecting_side.happened(leads_to);
+        }
+    }
+
+    fn later(self: Box<Self>) {
+        self.wait();
+    }
+}
+
+/// Whether the socket that has bound a name may refuse one that fits, and so is asked.
+fn asks(binder: &Applicant, applicant: &Applicant) -> bool {
+    matches!(binder.socket_type, SocketType::Pair | SocketType::Router)
+        && binder.socket_type.is_compatible(applicant.socket_type)
+}
+
 /// A pipe of the socket that has bound a name, and the lane on which the one that connected sends to it.
 #[derive(Debug)]
 struct Joint {
@@ -236,10 +366,34 @@ fn join(
     bound_side: Arc<dyn SocketSide>,
     connection: Waiting,
 ) -> Option<Joint> {
+    let peer = Arc::new(introduce(name, &connection.applicant, false));
+    let (outgoing, end) = link(name, binder, &*bound_side, connection)?;
+    let pipe = end.id();
+    bound_side.happened(PipeEvent::AttachedInproc(end));
+    bound_side.happened(PipeEvent::Joined {
+        pipe,
+        incoming: None,
+        peer,
+    });
+    Some(Joint {
+        bound_side,
+        pipe,
+        outgoing,
+    })
+}
+
+/// Makes the lane back and tells the end that connects; the lane there, and the pipe of the other end.
+fn link(
+    name: &Endpoint,
+    binder: &Applicant,
+    bound_side: &dyn SocketSide,
+    connection: Waiting,
+) -> Option<(Arc<Lane>, InprocEnd)> {
     let Waiting {
         pipe,
         applicant,
         outgoing,
+        ..
     } = connection;
     let connecting_side = applicant.side.upgrade()?;
     if !binder.socket_type.is_compatible(applicant.socket_type) {
@@ -290,21 +444,8 @@ fn join(
         incoming: Some(Arc::clone(&back)),
         peer: Arc::new(introduce(name, binder, true)),
     });
-    bound_side.happened(PipeEvent::AttachedInproc(InprocEnd::new(
-        here.pipe,
-        back,
-        Some(Arc::clone(&outgoing)),
-    )));
-    bound_side.happened(PipeEvent::Joined {
-        pipe: here.pipe,
-        incoming: None,
-        peer: Arc::new(introduce(name, &applicant, false)),
-    });
-    Some(Joint {
-        bound_side,
-        pipe: here.pipe,
-        outgoing,
-    })
+    let end = InprocEnd::new(here.pipe, back, Some(Arc::clone(&outgoing)));
+    Some((outgoing, end))
 }
 
 fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {
@@ -335,6 +476,7 @@ fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) -> PeerInfo
         version: (0, 0),
         metadata: who.options.metadata.properties().into(),
         credentials: None,
+        token: Some(who.token),
     }
 }
 
@@ -353,6 +495,7 @@ mod tests {
             telemetry: Arc::default(),
             socket_type,
             options: Options::default(),
+            token: 0,
         }
     }
 
@@ -374,6 +517,7 @@ mod tests {
                 None,
                 false,
             )),
+            told: false,
         };
         // Whoever connects has looked the name up, and then:
         drop(gone);

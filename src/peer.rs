@@ -31,6 +31,8 @@ pub struct PeerInfo {
     pub metadata: Arc<[(String, Bytes)]>,
     /// User, group and process of the peer, where the transport knows them (ipc).
     pub credentials: Option<Credentials>,
+    /// Names its socket, if that is one of this library.
+    pub(crate) token: Option<u64>,
 }
 
 /// Who the peer process is, as the kernel reports it.

@@ -135,7 +135,7 @@ fn within_the_process_a_second_peer_is_refused_and_that_is_told() {
     wait_for_event(
         &events,
         "of the refusal",
-        |kind| matches!(kind, EventKind::Disconnected { cause, .. } if *cause == refused),
+        |kind| matches!(kind, EventKind::HandshakeFailed(cause) if *cause == refused),
     );
     first.send("from the first").expect("sent");
     let message = here.recv_timeout(PATIENCE).expect("received");

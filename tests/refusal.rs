@@ -8,11 +8,12 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use highwater::{
     Context, Dealer, DuplicateId, Endpoint, Event, EventKind, Linger, LinkError, Pair, Pull, Push,
-    Router, RoutingId,
+    Router, RoutingId, Transport,
 };
 
 use support::{
-    PATIENCE, Place, Python, joined, number, over_each_transport, wait_for_event, wait_until,
+    PATIENCE, Place, Python, joined, number, over_each_transport, over_every_transport,
+    wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -20,9 +21,12 @@ over_each_transport!(
     who_is_refused_is_told_keeps_its_messages_and_is_let_in_later,
     who_is_refused_comes_back_ever_more_slowly,
     of_many_that_ask_for_one_id_each_has_its_turn,
+    libzmq_is_refused_without_a_word_and_let_in_later,
+);
+
+over_every_transport!(
     what_was_sent_before_an_id_was_handed_over_can_still_be_read,
     who_connects_again_at_once_is_heard,
-    libzmq_is_refused_without_a_word_and_let_in_later,
 );
 
 fn id(name: &str) -> RoutingId {
@@ -251,6 +255,10 @@ fn of_many_that_ask_for_one_id_each_has_its_turn(place: &Place) {
 fn what_was_sent_before_an_id_was_handed_over_can_still_be_read(place: &Place) {
     for context in contexts() {
         for policy in [DuplicateId::Refuse, DuplicateId::HandOver] {
+            if policy == DuplicateId::Refuse && place.transport() == Transport::Inproc {
+                // Nothing lingers there for a peer that has not taken it.
+                continue;
+            }
             let router = Router::builder(&context).duplicate_id(policy).build();
             let at = router.bind(place.any()).expect("bound");
             for round in 0..20 {
@@ -353,5 +361,100 @@ fn libzmq_is_refused_without_a_word_and_let_in_later(place: &Place) {
                 count
             );
         }
+    }
+}
+
+/// There are no pauses there: who is refused waits at the name.
+#[test]
+fn within_the_process_who_is_refused_is_told_once_and_let_in_when_there_is_room() {
+    let context = Context::new();
+    let router = Router::new(&context);
+    let events = router.monitor();
+    let at = router.bind("inproc://router").expect("bound");
+    let first = dealer(&context, "sensor");
+    first.connect(&at).expect("connects");
+    router.wait_for_peers(1, PATIENCE).expect("it is there");
+    let others = [0, 1].map(|other| {
+        let second = dealer(&context, "sensor");
+        let told = second.monitor();
+        second.connect(&at).expect("connects");
+        for count in 0..50 {
+            second
+                .send((50 * other + count).to_string())
+                .expect("queued");
+        }
+        wait_for_refusal(&told, &LinkError::DuplicateRoutingId);
+        wait_for_refusal(&events, &LinkError::DuplicateRoutingId);
+        assert!(second.wait_for_peers(1, Duration::ZERO).is_err());
+        second
+    });
+    first.send("still here").expect("sent");
+    let (_, message) = router.recv_timeout(PATIENCE).expect("received");
+    assert_eq!(message, "still here");
+    drop(first);
+    for (other, second) in others.into_iter().enumerate() {
+        for count in 0..50 {
+            let (from, message) = router.recv_timeout(PATIENCE).expect("received");
+            assert_eq!((from, number(&message)), (id("sensor"), 50 * other + count));
+        }
+        router.send_to(&id("sensor"), "welcome").expect("a route");
+        assert_eq!(second.recv_timeout(PATIENCE).expect("received"), "welcome");
+        let stats = second.stats();
+        assert_eq!((stats.handshakes, stats.handshakes_failed), (1, 1));
+        assert_eq!(stats.dropped, Default::default());
+    }
+    assert_eq!(router.stats().dropped, Default::default());
+
+    let here = Pair::new(&context);
+    let at = here.bind("inproc://pair").expect("bound");
+    let first = pair(&context);
+    first.connect(&at).expect("connects");
+    here.wait_for_peers(1, PATIENCE).expect("it is there");
+    let second = pair(&context);
+    let told = second.monitor();
+    second.connect(&at).expect("connects");
+    second.send("from the second").expect("queued");
+    wait_for_refusal(&told, &LinkError::AlreadyPaired);
+    let third = pair(&context);
+    third.connect(&at).expect("connects");
+    third.send("from the third").expect("queued");
+    third.disconnect(&at).expect("it waits");
+    drop(first);
+    assert_eq!(
+        here.recv_timeout(PATIENCE).expect("received"),
+        "from the second"
+    );
+    here.send("welcome").expect("sent");
+    assert_eq!(second.recv_timeout(PATIENCE).expect("received"), "welcome");
+    assert_eq!(third.stats().dropped.unsent, 1);
+    assert_eq!(here.stats().dropped, Default::default());
+}
+
+/// What waits for a seat waits for the next owner of the name as well.
+#[test]
+fn within_the_process_who_is_refused_meets_the_next_owner_of_the_name() {
+    let context = Context::new();
+    for closes in [false, true] {
+        let here = pair(&context);
+        here.bind("inproc://name").expect("bound");
+        let first = pair(&context);
+        first.connect("inproc://name").expect("connects");
+        here.wait_for_peers(1, PATIENCE).expect("it is there");
+        let second = pair(&context);
+        let told = second.monitor();
+        second.connect("inproc://name").expect("connects");
+        second.send("hello").expect("queued");
+        wait_for_refusal(&told, &LinkError::AlreadyPaired);
+        let kept = if closes {
+            drop(here);
+            None
+        } else {
+            here.unbind("inproc://name").expect("it is bound");
+            Some(here)
+        };
+        let next = pair(&context);
+        next.bind("inproc://name").expect("it is free");
+        assert_eq!(next.recv_timeout(PATIENCE).expect("received"), "hello");
+        drop((kept, next, first));
     }
 }

@@ -55,7 +55,7 @@ pub use outbound::Outbound;
 pub use outcome::{Admission, AdmissionRefusal, Refusal, Refused, Sent};
 pub use pair::Pair;
 pub use pattern::Pattern;
-pub use peer::{Afterlife, Peer};
+pub use peer::{Afterlife, Peer, Twin};
 pub use pipe_map::PipeMap;
 pub use pipes::{DropCause, PipeId, Pipes, Received};
 pub use publish::Pub;

@@ -59,6 +59,19 @@ impl Rules for Pair {
         Admission::Accepted
     }
 
+    fn admits(&self, peer: &Peer<'_>) -> Admission {
+        let twin = peer.twin.filter(|twin| twin.gives_way);
+        let is_free = match self.peer {
+            None => self.former.len() < FORMER_LIMIT,
+            holder => twin.is_some_and(|twin| Some(twin.pipe) == holder),
+        };
+        if is_free {
+            Admission::Accepted
+        } else {
+            Admission::Refused(AdmissionRefusal::AlreadyPaired)
+        }
+    }
+
     fn may_connect(&self, pipe: PipeId) -> Admission {
         if self.peer == Some(pipe) {
             Admission::Accepted
@@ -67,7 +80,17 @@ impl Rules for Pair {
         }
     }
 
-    fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, _: &mut impl Pipes) -> Admission {
+    /// Where two connect to each other, either holds its place for the other, and one lets it go: its pipe is the next to
+    /// have the place.
+    fn connected(&mut self, pipe: PipeId, peer: &Peer<'_>, _: &mut impl Pipes) -> Admission {
+        if let Some(twin) = peer.twin
+            && twin.gives_way
+            && self.peer == Some(twin.pipe)
+        {
+            self.waiting.retain(|&waiting| waiting != pipe);
+            self.waiting.push_front(twin.pipe);
+            self.peer = Some(pipe);
+        }
         self.may_connect(pipe)
     }
 

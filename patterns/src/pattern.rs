@@ -150,6 +150,11 @@ impl Pattern {
         each!(self, rules => rules.attached(pipe, pipes))
     }
 
+    /// Whether `peer` would be taken if a pipe to it were attached and connected now.
+    pub fn admits(&self, peer: &Peer<'_>) -> Admission {
+        each!(self, rules => rules.admits(peer))
+    }
+
     /// Whether a connection behind the attached `pipe`, which this end is about to make, would be taken, whoever is at its
     /// other end.
     pub fn may_connect(&self, pipe: PipeId) -> Admission {

@@ -10,7 +10,7 @@ use crate::rules::Rules;
 use crate::strategy::{FairQueue, RoutingTable};
 use crate::{
     Admission, AdmissionRefusal, Afterlife, DropCause, DuplicateId, Message, Outbound,
-    PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, RoutingId, Sent, Undeliverable,
+    PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, RoutingId, Sent, Twin, Undeliverable,
 };
 
 /// The rules of a ROUTER socket.
@@ -122,19 +122,41 @@ impl Router {
         }
     }
 
-    /// Under which id a peer that has just connected will be known.
-    fn name(&mut self, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Option<RoutingId> {
+    /// Under which id a peer that has just connected will be known; and whether messages for the id go there.
+    fn name(&mut self, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Option<(RoutingId, bool)> {
         let Some(wanted) = peer.assigned_id.or(peer.routing_id) else {
-            return Some(self.table.generate());
+            return Some((self.table.generate(), true));
         };
         if let Some(older) = self.table.route(wanted.as_bytes()) {
+            if let Some(twin) = peer.twin.filter(|twin| twin.pipe == older) {
+                return self.settle(wanted, twin, peer.connected_here, pipes);
+            }
             if peer.assigned_id.is_some() || self.duplicate_id == DuplicateId::Refuse {
                 return None;
             }
             self.table.retire(older);
             pipes.close(older);
         }
-        Some(wanted.clone())
+        Some((wanted.clone(), true))
+    }
+
+    /// Each of two has connected to the other, and what they sent may be on its way on either connection. The one that gives
+    /// way is read to its end under the same id; the end that made the other closes it.
+    fn settle(
+        &mut self,
+        id: &RoutingId,
+        twin: Twin,
+        connected_here: bool,
+        pipes: &mut impl Pipes,
+    ) -> Option<(RoutingId, bool)> {
+        if twin.gives_way {
+            self.table.close_route(twin.pipe);
+            pipes.close(twin.pipe);
+        } else if !connected_here {
+            // Nothing has been sent on it.
+            return None;
+        }
+        Some((id.clone(), twin.gives_way))
     }
 }
 
@@ -145,6 +167,20 @@ impl Rules for Router {
         self.duplicate_id = options.duplicate_id;
     }
 
+    fn admits(&self, peer: &Peer<'_>) -> Admission {
+        let wanted = peer.assigned_id.or(peer.routing_id);
+        let older = wanted.and_then(|id| self.table.route(id.as_bytes()));
+        let gives_way = |older| match peer.twin.filter(|twin| twin.pipe == older) {
+            Some(twin) => twin.gives_way || peer.connected_here,
+            None => peer.assigned_id.is_none() && self.duplicate_id == DuplicateId::HandOver,
+        };
+        if older.is_none_or(gives_way) {
+            Admission::Accepted
+        } else {
+            Admission::Refused(AdmissionRefusal::DuplicateRoutingId)
+        }
+    }
+
     fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission {
         self.probe.attached(pipe, pipes);
         Admission::Accepted
@@ -152,10 +188,14 @@ impl Rules for Router {
 
     fn connected(&mut self, pipe: PipeId, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
         if self.table.id_of(pipe).is_none() {
-            let Some(id) = self.name(peer, pipes) else {
+            let Some((id, routed)) = self.name(peer, pipes) else {
                 return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
             };
-            self.table.insert(pipe, id);
+            if routed {
+                self.table.insert(pipe, id);
+            } else {
+                self.table.insert_beside(pipe, id);
+            }
             self.incoming.attach(pipe);
         } else if !self.table.is_routed(pipe) {
             return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);

@@ -15,6 +15,10 @@ pub(crate) trait Rules {
 
     fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission;
 
+    fn admits(&self, _: &Peer<'_>) -> Admission {
+        Admission::Accepted
+    }
+
     fn may_connect(&self, _: PipeId) -> Admission {
         Admission::Accepted
     }

@@ -157,7 +157,7 @@ impl Bench {
         let announced = RoutingId::new(routing_id).expect("a valid id");
         let peer = Peer {
             routing_id: Some(&announced),
-            assigned_id: None,
+            ..Peer::default()
         };
         let admission = self.pattern.connected(pipe, &peer, &mut self.pipes);
         (pipe, admission)

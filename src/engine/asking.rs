@@ -103,7 +103,11 @@ impl Loop {
             Err(cause) => {
                 *applied = None;
                 let understands = handshake.held().is_some_and(|peer| peer.token.is_some());
-                if let Some(words) = cause.last_words().filter(|_| understands) {
+                let words = match cause {
+                    LinkError::AlreadyPaired => cause.last_words_of(entry.config.token),
+                    _ => cause.last_words(),
+                };
+                if let Some(words) = words.filter(|_| understands) {
                     handshake.refuse(&words);
                     self.say(key);
                 }
@@ -154,6 +158,7 @@ impl LinkEntry {
                     gid: known.group,
                     pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
                 }),
+            token: peer.token,
         });
         self.other_end = OtherEnd::Peer(Arc::clone(&info));
         info

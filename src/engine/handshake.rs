@@ -17,7 +17,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{PipeEvent, READ_BYTES, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat};
+use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat, ProtocolError};
 
 impl Loop {
     /// Looks after a stream that is being connected; if it is already, call
@@ -180,7 +180,10 @@ impl Loop {
             return;
         };
         let Phase::Handshaking {
-            handshake, unsent, ..
+            handshake,
+            unsent,
+            applied,
+            ..
         } = &mut entry.phase
         else {
             return;
@@ -198,7 +201,17 @@ impl Loop {
                         rest = taken..read;
                         Ok(())
                     }
-                    Err(error) => Err(error.into()),
+                    Err(error) => {
+                        if let (Some(pipe), ProtocolError::PeerError { reason }) =
+                            (&applied, &error)
+                            && let (_, Some(token)) = LinkError::speaker(reason)
+                        {
+                            let pipe = pipe.id;
+                            let leads_to = PipeEvent::LeadsTo { pipe, token };
+                            entry.config.side.happened(leads_to);
+                        }
+                        Err(error.into())
+                    }
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
                 Err(error) => Err(error.into()),

@@ -99,6 +99,26 @@ impl LinkError {
         tells.then(|| format!("{NOT_FINAL}{self}"))
     }
 
+    /// As [`last_words`](Self::last_words), and that it is the socket `token` that says so.
+    pub(crate) fn last_words_of(&self, token: u64) -> Option<String> {
+        self.last_words()
+            .map(|words| format!("{words} [{token:016x}]"))
+    }
+
+    /// The words of a peer, and the socket that says so, if it tells that.
+    pub(crate) fn speaker(words: &str) -> (&str, Option<u64>) {
+        let parts = words
+            .strip_suffix(']')
+            .and_then(|words| words.rsplit_once(" ["));
+        match parts {
+            Some((said, token)) if token.len() == 16 => match u64::from_str_radix(token, 16) {
+                Ok(token) => (said, Some(token)),
+                Err(_) => (words, None),
+            },
+            _ => (words, None),
+        }
+    }
+
     /// What to tell a peer whose routing id another one has taken. Not in the words of a refusal: what it had sent is read.
     pub(crate) fn handed_over() -> String {
         format!("{NOT_FINAL}another peer has taken over the routing id")
@@ -111,6 +131,7 @@ impl LinkError {
 
     /// What the `reason` in a peer's ERROR amounts to, where that is not final.
     pub(crate) fn told(reason: &str) -> Self {
+        let (reason, _) = Self::speaker(reason);
         let reason = reason.strip_prefix(NOT_FINAL).unwrap_or(reason);
         for known in [Self::AlreadyPaired, Self::DuplicateRoutingId] {
             if reason == known.to_string() {
@@ -204,6 +225,12 @@ mod tests {
         for cause in [LinkError::AlreadyPaired, LinkError::DuplicateRoutingId] {
             let words = cause.last_words().expect("it is told");
             assert_eq!(LinkError::told(&words), cause);
+            for token in [0, 7, u64::MAX] {
+                let words = cause.last_words_of(token).expect("it is told");
+                assert_eq!(LinkError::told(&words), cause);
+                assert_eq!(LinkError::speaker(&words).1, Some(token));
+            }
+            assert_eq!(LinkError::speaker(&words), (words.as_str(), None));
             let in_handshake = LinkError::from(ProtocolError::PeerError { reason: words });
             assert_eq!(in_handshake, cause);
         }

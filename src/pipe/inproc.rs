@@ -154,6 +154,15 @@ impl InprocEnd {
         self.outgoing.push_control(control);
     }
 
+    /// Has what waits here go to the other side of `other`, unless this one has another side.
+    pub(crate) fn move_unsent(&self, other: &Self) {
+        if self.incoming.is_none() {
+            while let Some(parcel) = self.outgoing.pop() {
+                other.outgoing.push(parcel);
+            }
+        }
+    }
+
     /// Whether a message would be taken; if not, room will be told of.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {

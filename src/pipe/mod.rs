@@ -204,6 +204,13 @@ pub(crate) enum PipeEvent {
         /// `None` where we connect.
         peer: Option<Arc<PeerInfo>>,
     },
+    /// Likewise within the process: the candidate has the answer, and makes the pipe.
+    AppliesWithin {
+        peer: Arc<PeerInfo>,
+        candidate: Box<dyn Candidate>,
+    },
+    /// The peer that the session of `pipe` has found refuses it, and is the socket `token`.
+    LeadsTo { pipe: PipeId, token: u64 },
     /// A connection is ready for traffic.
     Connected {
         pipe: PipeId,
@@ -222,6 +229,18 @@ pub(crate) enum PipeEvent {
     Gone(PipeId),
     /// An endpoint that the socket has connected to is in another state.
     EndpointChanged,
+}
+
+/// A connection within the process that asks to be joined; it hears the answer under the lock of the socket that it asks.
+pub(crate) trait Candidate: fmt::Debug + Send {
+    /// There is a seat for it. Its pipe, which is to be attached now; `None` if either end has let go.
+    fn admitted(self: Box<Self>) -> Option<InprocEnd>;
+
+    /// There is none, for now: both ends are told, and it asks again when there is.
+    fn refused(self: Box<Self>, cause: LinkError);
+
+    /// Nobody can answer any more: it waits as if its name were not bound.
+    fn later(self: Box<Self>);
 }
 
 /// The socket, as the I/O thread sees it. None of these calls blocks.

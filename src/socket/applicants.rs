@@ -5,15 +5,15 @@
 //! at a time one gets it; it is free again when the pipe goes.
 //! Must not know: how the peer is told.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use highwater_patterns::Admission;
+use highwater_patterns::{Admission, Pattern, Peer, PipeId, Twin};
 
-use super::events::{cause_of, introduce};
+use super::events::cause_of;
 use super::{Core, State};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::Pipe;
+use crate::pipe::{Candidate, Pipe, PipeEvent, SocketSide};
 
 impl Core {
     /// Whether there is a seat for the `peer` behind `pipe`, or for whoever will be found there.
@@ -21,7 +21,7 @@ impl Core {
         &self,
         state: &mut State,
         pipe: Arc<Pipe>,
-        peer: Option<&PeerInfo>,
+        peer: Option<&Arc<PeerInfo>>,
     ) -> Result<(), LinkError> {
         let id = pipe.id;
         let Some(through) = pipe.through else {
@@ -47,18 +47,119 @@ impl Core {
         let mut admission = pattern.attached(id, table);
         if admission == Admission::Accepted {
             admission = match peer {
-                Some(peer) => introduce(state, id, peer),
+                Some(peer) => self.introduce(state, id, peer),
                 None => pattern.may_connect(id),
             };
         }
-        if peer.is_some() {
-            state.table.set_admitted(id);
+        if let Some(peer) = peer {
+            state.table.set_admitted(id, Arc::clone(peer));
         }
         if let Admission::Refused(refusal) = admission {
             self.remove(state, id);
             return Err(cause_of(refusal));
         }
+        // With one pipe more the socket may have too many links to read them itself.
+        self.give_back_readers(state);
         self.has_room(state);
         Ok(())
+    }
+
+    /// As [`applies`](Self::applies), for a connection within the process.
+    pub(super) fn applies_within(
+        &self,
+        state: &mut State,
+        peer: Arc<PeerInfo>,
+        candidate: Box<dyn Candidate>,
+    ) {
+        if state.ended().is_some() {
+            return candidate.later();
+        }
+        let introduced = Peer {
+            routing_id: peer.routing_id.as_ref(),
+            assigned_id: None,
+            connected_here: false,
+            twin: self.twin(state, &peer),
+        };
+        if let Admission::Refused(refusal) = state.pattern.admits(&introduced) {
+            state.refused_within = true;
+            return candidate.refused(cause_of(refusal));
+        }
+        let Some(end) = candidate.admitted() else {
+            return;
+        };
+        let pipe = end.id();
+        let has_let_go = end.incoming().is_some_and(|lane| lane.is_closed());
+        self.happen(state, PipeEvent::AttachedInproc(end));
+        let incoming = None;
+        self.happen(
+            state,
+            PipeEvent::Joined {
+                pipe,
+                incoming,
+                peer,
+            },
+        );
+        if has_let_go {
+            self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
+        }
+    }
+
+    /// Those that were refused within the process ask again, if there are any.
+    pub(super) fn ask_again(&self, state: &mut State) {
+        if std::mem::take(&mut state.refused_within) {
+            let side: Weak<dyn SocketSide> = self.this.clone();
+            self.hub.names().ask_again(&side);
+        }
+    }
+
+    /// Tells the pattern who is behind `pipe`.
+    pub(super) fn introduce(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) -> Admission {
+        let twin = self.twin(state, peer);
+        let State {
+            pattern,
+            table,
+            endpoints,
+            ..
+        } = state;
+        let introduced = Peer {
+            routing_id: peer.routing_id.as_ref(),
+            assigned_id: endpoints.assigned_id(pipe, peer),
+            connected_here: peer.connected_here,
+            twin,
+        };
+        let admission = pattern.connected(pipe, &introduced, table);
+        if let (Pattern::Pair(_), Admission::Accepted, Some(twin)) = (&*pattern, admission, twin)
+            && twin.gives_way
+        {
+            // What waits there would wait as long as this connection lasts.
+            table.move_unsent(twin.pipe, pipe);
+        }
+        admission
+    }
+
+    /// Where two sockets connect to each other: the other pipe between them, and which of the two stays. Both ends decide
+    /// alike: it is the one that the socket with the smaller token has made. But what is settled stays settled.
+    fn twin(&self, state: &State, peer: &PeerInfo) -> Option<Twin> {
+        let theirs = peer.token?;
+        if !state.endpoints.binds_and_connects() {
+            return None;
+        }
+        let is_pair = matches!(state.pattern, Pattern::Pair(_));
+        let pipe = if is_pair {
+            // Its place is taken by the endpoint, whether that is connected or not.
+            let known = state.endpoints.leading_to(theirs)?;
+            (!peer.connected_here && state.table.peer(known).is_none()).then_some(known)
+        } else {
+            state.table.twin(theirs, !peer.connected_here)
+        }?;
+        let this_stays = if peer.connected_here {
+            self.token < theirs
+        } else {
+            is_pair && theirs < self.token
+        };
+        Some(Twin {
+            pipe,
+            gives_way: this_stays,
+        })
     }
 }

@@ -51,6 +51,8 @@ pub(super) struct Connected {
     /// `None` if each connection has a pipe of its own.
     pub(super) pipe: Option<PipeId>,
     assigned_id: Option<RoutingId>,
+    /// The socket that was found there last, and has refused us.
+    leads_to: Option<u64>,
 }
 
 impl Endpoints {
@@ -91,6 +93,26 @@ impl Endpoints {
         let connected = &self.connected;
         let exactly = connected.iter().position(|known| known.endpoint == *named);
         exactly.or_else(|| connected.iter().position(|known| known.asked == *named))
+    }
+
+    /// Whether it may be that a peer connects here to which we connect as well.
+    pub(super) fn binds_and_connects(&self) -> bool {
+        !self.bound.is_empty() && !self.connected.is_empty()
+    }
+
+    /// The session of `pipe` has found the socket `token`; false if that was known.
+    pub(super) fn leads_to(&mut self, pipe: PipeId, token: u64) -> bool {
+        let mut connected = self.connected.iter_mut();
+        let known = connected.find(|known| known.pipe == Some(pipe));
+        known.is_some_and(|known| known.leads_to.replace(token) != Some(token))
+    }
+
+    /// The pipe whose session has found the socket `token`.
+    pub(super) fn leading_to(&self, token: u64) -> Option<PipeId> {
+        let mut connected = self.connected.iter();
+        connected
+            .find(|known| known.leads_to == Some(token))
+            .and_then(|known| known.pipe)
     }
 
     /// The routing id that this side has given to `peer`, which is behind `pipe`.
@@ -195,6 +217,7 @@ impl Core {
             telemetry: Arc::clone(&self.telemetry),
             socket_type: self.kind,
             options,
+            token: self.token,
         }
     }
 
@@ -256,6 +279,7 @@ impl Core {
             status: Some(status),
             pipe: id,
             assigned_id,
+            leads_to: None,
         });
         Ok(())
     }
@@ -295,6 +319,7 @@ impl Core {
             status: None,
             pipe: Some(pipe),
             assigned_id,
+            leads_to: None,
         });
         self.hub
             .names()

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use highwater_patterns::{
-    Admission, AdmissionRefusal, Afterlife, Pattern, Peer, PipeId, Pipes, SocketType,
+    Admission, AdmissionRefusal, Afterlife, Pattern, PipeId, Pipes, SocketType,
 };
 
 use super::{Core, State, Table};
@@ -56,8 +56,16 @@ impl Core {
                 self.attached(state, id);
             }
             PipeEvent::Applies { pipe, wire, peer } => {
-                let answer = self.applies(state, pipe, peer.as_deref());
+                let answer = self.applies(state, pipe, peer.as_ref());
                 wire.duty(Duty::Answered(answer));
+            }
+            PipeEvent::AppliesWithin { peer, candidate } => {
+                self.applies_within(state, peer, candidate);
+            }
+            PipeEvent::LeadsTo { pipe, token } => {
+                if endpoints.leads_to(pipe, token) {
+                    self.ask_again(state);
+                }
             }
             PipeEvent::Connected { pipe, wire, peer } => {
                 if table.connect(pipe, wire, Arc::clone(&peer)) {
@@ -95,6 +103,9 @@ impl Core {
                     self.wake_reader(state);
                     // Who waited for room at this very peer waits in vain.
                     self.writable.notify(usize::MAX);
+                    if ends {
+                        self.ask_again(state);
+                    }
                     self.sweep(state);
                 }
             }
@@ -136,7 +147,7 @@ impl Core {
 
     fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) {
         if !state.table.take_admitted(pipe)
-            && let Admission::Refused(refusal) = introduce(state, pipe, peer)
+            && let Admission::Refused(refusal) = self.introduce(state, pipe, peer)
         {
             return self.refuse(state, pipe, refusal);
         }
@@ -203,6 +214,7 @@ impl Core {
                 // It may be that another pipe has its place now.
                 self.has_room(state);
             }
+            self.ask_again(state);
         }
         is_there
     }
@@ -214,21 +226,6 @@ impl Core {
             self.leader.wake();
         }
     }
-}
-
-/// Tells the pattern who is behind `pipe`.
-pub(super) fn introduce(state: &mut State, pipe: PipeId, peer: &PeerInfo) -> Admission {
-    let State {
-        pattern,
-        table,
-        endpoints,
-        ..
-    } = state;
-    let introduced = Peer {
-        routing_id: peer.routing_id.as_ref(),
-        assigned_id: endpoints.assigned_id(pipe, peer),
-    };
-    pattern.connected(pipe, &introduced, table)
 }
 
 pub(super) fn cause_of(refusal: AdmissionRefusal) -> LinkError {

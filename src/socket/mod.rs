@@ -117,6 +117,8 @@ pub(crate) struct State {
     retiring: Option<Retiring>,
     muted_since: Option<Instant>,
     time_muted: Duration,
+    /// Connections within the process wait at our names for a seat.
+    refused_within: bool,
 }
 
 impl State {
@@ -183,6 +185,7 @@ impl Core {
                 retiring: None,
                 muted_since: None,
                 time_muted: Duration::ZERO,
+                refused_within: false,
             }),
             readable: Event::new(),
             writable: Event::new(),

@@ -34,7 +34,7 @@ pub(super) struct Slot {
     /// The pattern does not know of it yet.
     unannounced: bool,
     /// The pattern knows already who the peer is, of which the handshake is not quite done.
-    admitted: bool,
+    admitted: Option<Arc<PeerInfo>>,
     /// Its peer's routing id is another's.
     handed_over: bool,
     /// Nothing more is written; it goes when the peer has closed in its turn.
@@ -116,7 +116,7 @@ impl Slot {
             leaving: Leaving::default(),
             refused: false,
             unannounced: false,
-            admitted: false,
+            admitted: None,
             handed_over: false,
             retired: false,
             unanswered: 0,
@@ -487,13 +487,32 @@ impl Slot {
     }
 
     /// See [`Table::set_admitted`](super::Table::set_admitted).
-    pub(super) fn set_admitted(&mut self) {
-        self.admitted = true;
+    pub(super) fn set_admitted(&mut self, peer: Arc<PeerInfo>) {
+        self.admitted = Some(peer);
+    }
+
+    /// Who is at the other end, or is about to be.
+    pub(super) fn known_peer(&self) -> Option<&Arc<PeerInfo>> {
+        self.peer.as_ref().or(self.admitted.as_ref())
+    }
+
+    /// Has what waits here go out by `other`, unless there is a connection.
+    pub(super) fn move_unsent(&self, other: &Self) {
+        match (&self.way, &other.way) {
+            (Way::Wire { pipe: from, .. }, Way::Wire { pipe: to, .. }) => {
+                if let Some(batch) = from.outgoing.give_up() {
+                    to.outgoing.take_over(&batch);
+                }
+            }
+            (Way::Inproc(from), Way::Inproc(to)) => from.move_unsent(to),
+            // One end of two sockets is a wire and the other a lane: they meet at two places.
+            (Way::Wire { .. }, Way::Inproc(_)) | (Way::Inproc(_), Way::Wire { .. }) => {}
+        }
     }
 
     /// See [`Table::take_admitted`](super::Table::take_admitted).
     pub(super) fn take_admitted(&mut self) -> bool {
-        std::mem::take(&mut self.admitted)
+        self.admitted.take().is_some()
     }
 
     /// Its peer's routing id is another's now: what it has sent is still read. False if this cannot be had, since the
@@ -503,7 +522,7 @@ impl Slot {
             return false;
         };
         let wire = intake.wire().cloned();
-        if pipe.through.is_none() || wire.is_none() && !self.admitted {
+        if pipe.through.is_none() || wire.is_none() && self.admitted.is_none() {
             return false;
         }
         self.handed_over = true;

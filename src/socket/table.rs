@@ -169,9 +169,27 @@ impl Table {
     }
 
     /// The pattern knows who will be behind `pipe` before the connection is there.
-    pub(super) fn set_admitted(&mut self, pipe: PipeId) {
+    pub(super) fn set_admitted(&mut self, pipe: PipeId, peer: Arc<PeerInfo>) {
         if let Some(slot) = self.pipes.get_mut(pipe) {
-            slot.set_admitted();
+            slot.set_admitted(peer);
+        }
+    }
+
+    /// The pipe to the socket `token`, if there is one that was connected from the end asked for.
+    pub(super) fn twin(&self, token: u64, connected_here: bool) -> Option<PipeId> {
+        let is_twin = |peer: &Arc<PeerInfo>| {
+            peer.token == Some(token) && peer.connected_here == connected_here
+        };
+        let mut slots = self.pipes.values();
+        slots
+            .find(|slot| !slot.is_ending() && slot.known_peer().is_some_and(is_twin))
+            .map(Slot::id)
+    }
+
+    /// What waits in one pipe is to go out by another, to the same peer.
+    pub(super) fn move_unsent(&mut self, from: PipeId, to: PipeId) {
+        if let (Some(from), Some(to)) = (self.pipes.get(from), self.pipes.get(to)) {
+            from.move_unsent(to);
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::testing::Bench;
 use crate::{
-    Admission, AdmissionRefusal, Afterlife, Message, Pattern, PatternOptions, PipeId, Refusal,
-    SocketType,
+    Admission, AdmissionRefusal, Afterlife, Message, Pattern, PatternOptions, Peer, PipeId,
+    Refusal, SocketType, Twin,
 };
 
 const REFUSED: Admission = Admission::Refused(AdmissionRefusal::AlreadyPaired);
@@ -151,4 +151,36 @@ fn what_was_looked_at_goes_with_its_pipe() {
     pair.detach(pipe);
     assert_eq!(pair.recv(), None);
     assert!(!pair.can_send());
+}
+
+/// Each of two PAIRs holds its place for the other.
+#[test]
+fn a_place_that_is_held_for_a_peer_is_given_to_it_when_it_comes_by_another_way() {
+    let mut pair = pair();
+    let held = pair.attach(1);
+    for gives_way in [false, true] {
+        let came = pair.attach(2);
+        let twin = Twin {
+            pipe: held,
+            gives_way,
+        };
+        let peer = Peer {
+            twin: Some(twin),
+            ..Peer::default()
+        };
+        let admission = pair.pattern.connected(came, &peer, &mut pair.pipes);
+        if !gives_way {
+            assert_eq!(admission, REFUSED);
+            pair.detach(came);
+            continue;
+        }
+        assert_eq!(admission, Admission::Accepted);
+        assert_eq!(pair.pattern.may_connect(held), REFUSED);
+        pair.send("by its way").expect("there is room");
+        assert_eq!(pair.pipes.take(came), ["by its way"]);
+        pair.disconnect(came, Afterlife::Ends);
+        assert_eq!(pair.pattern.may_connect(held), Admission::Accepted);
+        pair.send("by ours").expect("there is room");
+        assert_eq!(pair.pipes.take(held), ["by ours"]);
+    }
 }

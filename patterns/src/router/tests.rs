@@ -3,7 +3,8 @@
 use crate::testing::Bench;
 use crate::{
     Admission, AdmissionRefusal, Afterlife, DropCause, DuplicateId, Message, Pattern,
-    PatternOptions, Peer, PipeId, Refusal, Router, RoutingId, Sent, SocketType, Undeliverable,
+    PatternOptions, Peer, PipeId, Refusal, Router, RoutingId, Sent, SocketType, Twin,
+    Undeliverable,
 };
 
 const DUPLICATE: Admission = Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
@@ -168,6 +169,7 @@ fn before_its_peer_is_identified_a_pipe_has_no_id() {
     let peer = Peer {
         routing_id: Some(&announced),
         assigned_id: None,
+        ..Peer::default()
     };
     let admission = router.pattern.connected(pipe, &peer, &mut router.pipes);
     assert_eq!(admission, Admission::Accepted);
@@ -185,6 +187,7 @@ fn a_peer_keeps_its_id_across_reconnects() {
     let peer = Peer {
         routing_id: Some(&changed),
         assigned_id: None,
+        ..Peer::default()
     };
     let admission = router.pattern.connected(pipe, &peer, &mut router.pipes);
     assert_eq!(admission, Admission::Accepted);
@@ -263,6 +266,7 @@ fn an_assigned_id_prevails_and_may_be_used_before_the_connection() {
     let peer = Peer {
         routing_id: Some(&announced),
         assigned_id: Some(&given),
+        ..Peer::default()
     };
     let admission = router.pattern.connected(pipe, &peer, &mut router.pipes);
     assert_eq!(admission, Admission::Accepted);
@@ -283,6 +287,7 @@ fn an_assigned_id_must_be_free_even_if_duplicates_are_handed_over() {
     let peer = Peer {
         routing_id: None,
         assigned_id: Some(&taken),
+        ..Peer::default()
     };
     let admission = router.pattern.connected(pipe, &peer, &mut router.pipes);
     assert_eq!(admission, DUPLICATE);
@@ -297,6 +302,7 @@ fn a_generated_id_passes_over_one_that_a_peer_has_chosen() {
     let peer = Peer {
         routing_id: Some(&chosen),
         assigned_id: None,
+        ..Peer::default()
     };
     let admission = router.pattern.connected(pipe, &peer, &mut router.pipes);
     assert_eq!(admission, Admission::Accepted);
@@ -335,4 +341,67 @@ fn options_can_be_changed_later() {
             dropped: 1
         })
     );
+}
+
+/// Each of two ROUTERs has connected to the other. The connection that gives way may have messages on it.
+#[test]
+fn of_two_connections_to_one_peer_one_is_addressed_and_both_are_read() {
+    for duplicate_id in [DuplicateId::Refuse, DuplicateId::HandOver] {
+        for gives_way in [false, true] {
+            let mut router = router_with(PatternOptions {
+                duplicate_id,
+                ..PatternOptions::default()
+            });
+            let (theirs, _) = router.accept_as(1, "peer");
+            let ours = router.attach(2);
+            let announced = id("peer");
+            let twin = |pipe| Twin { pipe, gives_way };
+            let peer = Peer {
+                routing_id: Some(&announced),
+                connected_here: true,
+                twin: Some(twin(theirs)),
+                ..Peer::default()
+            };
+            let admission = router.pattern.connected(ours, &peer, &mut router.pipes);
+            assert_eq!(admission, Admission::Accepted);
+            assert_eq!(router.pipes.pipe(theirs).closed, gives_way);
+            router.arrive(theirs, "by theirs");
+            router.arrive(ours, "by ours");
+            assert_eq!(router.recv(), Some(["peer", "by theirs"].into()));
+            assert_eq!(router.recv(), Some(["peer", "by ours"].into()));
+            router.send(["peer", "x"]).expect("there is room");
+            let (stays, goes) = if gives_way {
+                (ours, theirs)
+            } else {
+                (theirs, ours)
+            };
+            assert_eq!(router.pipes.take(stays), ["x"]);
+            router.disconnect(goes, Afterlife::Ends);
+            router.detach(goes);
+            router.send(["peer", "y"]).expect("there is room");
+            assert_eq!(router.pipes.take(stays), ["y"]);
+        }
+    }
+}
+
+#[test]
+fn who_connects_to_us_when_we_have_a_connection_to_it_is_refused_whatever_the_policy() {
+    let mut router = router_with(PatternOptions {
+        duplicate_id: DuplicateId::HandOver,
+        ..PatternOptions::default()
+    });
+    let (ours, _) = router.accept_as(1, "peer");
+    let theirs = router.attach(2);
+    let announced = id("peer");
+    let peer = Peer {
+        routing_id: Some(&announced),
+        twin: Some(Twin {
+            pipe: ours,
+            gives_way: false,
+        }),
+        ..Peer::default()
+    };
+    let admission = router.pattern.connected(theirs, &peer, &mut router.pipes);
+    assert_eq!(admission, DUPLICATE);
+    assert!(!router.pipes.pipe(ours).closed);
 }

@@ -83,6 +83,12 @@ impl RoutingTable {
         debug_assert!(before.is_none(), "{pipe:?} has an id already");
     }
 
+    /// The peer behind `pipe` is known as `id`, to which messages go by another pipe.
+    pub(crate) fn insert_beside(&mut self, pipe: PipeId, id: RoutingId) {
+        let before = self.names.insert(pipe, Name { id, routed: false });
+        debug_assert!(before.is_none(), "{pipe:?} has an id already");
+    }
+
     /// An id that no peer has.
     pub(crate) fn generate(&mut self) -> RoutingId {
         loop {

@@ -7,7 +7,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::{Outgoing, Wire};
+use super::{Batch, Outgoing, Wire};
 
 impl Outgoing {
     /// A connection is there: what waits will be written to it.
@@ -60,7 +60,7 @@ impl Outgoing {
     pub(crate) fn last_words(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let state = self.lock();
         if let Some(wire) = &state.wire
-            && !(state.busy || state.broken || state.ended)
+            && !(state.busy || state.broken)
             && state.written == 0
         {
             let mut words = Vec::new();
@@ -86,6 +86,22 @@ impl Outgoing {
         let bytes = state.back.drop_first();
         state.look_for_room();
         (bytes > 0).then_some(bytes)
+    }
+
+    /// Takes out what waits, for another way to the same peer, unless there is a connection.
+    pub(crate) fn give_up(&self) -> Option<Batch> {
+        let mut state = self.lock();
+        let is_idle = state.wire.is_none() && !state.lent && state.front.is_empty();
+        let batch = is_idle.then(|| std::mem::take(&mut state.back))?;
+        state.counts.messages -= batch.messages() as u64;
+        Some(batch)
+    }
+
+    /// Takes over what another way to the same peer has [given up](Self::give_up), behind what it holds.
+    pub(crate) fn take_over(&self, batch: &Batch) {
+        let mut state = self.lock();
+        state.back.extend_from(batch);
+        state.counts.messages += batch.messages() as u64;
     }
 
     /// Takes no more messages. Those in here still go out, if a connection lets them.

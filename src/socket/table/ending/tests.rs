@@ -38,6 +38,7 @@ fn comes(core: &Core, pipe: &Arc<Pipe>, name: &[u8], messages: usize) -> Arc<Mem
         version: (3, 1),
         metadata: Arc::default(),
         credentials: None,
+        token: None,
     });
     core.happened(PipeEvent::Attached(Arc::clone(pipe)));
     pipe.incoming.connection_begins();
