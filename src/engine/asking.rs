@@ -174,7 +174,8 @@ impl LinkEntry {
         {
             let config = &self.config;
             config.side.happened(PipeEvent::Wanted);
-            config.telemetry.unsent.add(pipe.outgoing.discard());
+            let lost = pipe.outgoing.discard();
+            config.telemetry.lose_unsent(lost, Some(&config.endpoint));
             config.side.happened(PipeEvent::Gone(pipe.id));
         }
     }

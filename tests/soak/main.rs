@@ -17,6 +17,7 @@ mod pair;
 mod pipeline;
 mod processes;
 mod pub_sub;
+mod refused;
 mod req_rep;
 mod shares;
 #[path = "../support/mod.rs"]
@@ -51,7 +52,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// A kind of traffic: runs until the world is calm, and gives what is to be checked once nothing lingers.
 type Traffic = fn(&World, StdRng) -> Checks;
 
-const TRAFFIC: [Traffic; 9] = [
+const TRAFFIC: [Traffic; 10] = [
     pipeline::run,
     dealer_router::run,
     pub_sub::run,
@@ -61,6 +62,7 @@ const TRAFFIC: [Traffic; 9] = [
     context_first::run,
     hostile::run,
     shares::run,
+    refused::run,
 ];
 
 #[test]
