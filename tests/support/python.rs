@@ -23,11 +23,16 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// Starts one; `None`, and a loud word, where pyzmq cannot be had. Under continuous integration (`CI` is set)
-    /// that is a failure.
+    /// Starts one, if there is [pyzmq](Self::command).
     pub(crate) fn start() -> Option<Self> {
+        Self::command().map(Self::start_with)
+    }
+
+    /// A python that has pyzmq; `None`, and a loud word, where that cannot be had. Under continuous integration (`CI` is
+    /// set) that is a failure.
+    pub(crate) fn command() -> Option<Command> {
         match pyzmq() {
-            Ok(path) => Some(Self::start_with(path)),
+            Ok(path) => Some(python(path)),
             Err(reason) => {
                 assert!(std::env::var_os("CI").is_none(), "no pyzmq: {reason}");
                 println!("skipped: NO INTEROP TEST WITH LIBZMQ, since there is no pyzmq: {reason}");
@@ -36,9 +41,9 @@ impl Python {
         }
     }
 
-    fn start_with(path: &Path) -> Self {
+    fn start_with(mut python: Command) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/peer.py");
-        let mut process = python(path)
+        let mut process = python
             .arg(script)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
