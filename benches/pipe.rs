@@ -145,7 +145,11 @@ fn incoming(criterion: &mut Criterion) {
                 let mut bytes = pipe.incoming.spare().unwrap_or_default();
                 bytes.extend_from_slice(black_box(&read));
                 let messages = surveyor.survey(&bytes, usize::MAX, |_| {}).messages;
-                pipe.incoming.deliver(Delivery::Chunk { bytes, messages });
+                pipe.incoming.deliver(Delivery::Chunk {
+                    bytes,
+                    messages,
+                    commands: 0,
+                });
                 // The general way finds the chunk, the short one what follows in it.
                 let mut taken = 0;
                 while let Some(first) = intake.next(&mut pipe::Budget::default()) {

@@ -156,7 +156,9 @@ options! {
     /// Bytes that may wait to be received, for each peer, beside the mark in messages, at least 1; `None` for no limit
     /// (default).
     ///
-    /// One message always fits, whatever its size. A change acts at once on all peers. Without effect within the process,
+    /// One message always fits, whatever its size. Of a message of more than 16 frames, each further frame counts 72 bytes
+    /// beside its body, which is what it takes. Commands (SUBSCRIBE, CANCEL) count, too, and whatever this option says no
+    /// more than 1 MiB of them waits for each peer. A change acts at once on all peers. Without effect within the process,
     /// as [`send_high_water_bytes`](Self::send_high_water_bytes). libzmq has no such option.
     receive_high_water_bytes: Option<usize> = None, live => bounds::BYTES;
 
@@ -250,6 +252,7 @@ options! {
     /// The largest message that a peer may send, in bytes, all frames together, at least 1; `None` for no limit. Default:
     /// 1 GiB.
     ///
+    /// Each frame beyond the sixteenth counts 72 bytes beside its body: a frame takes memory, be it empty.
     /// A larger one ends the connection before its body is read. Takes effect on later binds and connects. Without effect
     /// within the process, where a message takes no more memory by being received. libzmq counts each frame alone and has
     /// no limit by default.

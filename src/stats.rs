@@ -70,7 +70,7 @@ pub struct Dropped {
     pub malformed: u64,
     /// Replies to a request that had been given up.
     pub late_reply: u64,
-    /// Data from a peer that has none to send, such as a subscriber.
+    /// Data from a peer that has none to send, such as a subscriber, and subscriptions to what is no publisher.
     pub unexpected: u64,
     /// What a SUB has received though it is not, or no longer, subscribed to it.
     pub unwanted: u64,
@@ -139,6 +139,7 @@ pub(crate) struct Telemetry {
     pub(crate) bytes_received: Counter,
     pub(crate) unsent: Counter,
     pub(crate) unread: Counter,
+    pub(crate) unexpected: Counter,
 }
 
 impl Telemetry {

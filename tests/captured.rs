@@ -13,11 +13,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use highwater::{
-    AsSocket, Context, Dealer, Endpoint, Interest, Pair, Poll, Pub, Pull, Push, RecvError, Rep,
-    Req, RequestError, Router, Stats, Sub, TryRecvError, XPub, XSub,
+    AsSocket, Context, Dealer, Endpoint, EventKind, FrameError, Interest, LinkError, Pair, Poll,
+    ProtocolError, Pub, Pull, Push, RecvError, Rep, Req, RequestError, Router, Stats, Sub,
+    TryRecvError, XPub, XSub,
 };
 use support::{
-    PATIENCE, Place, RawPeer, command, frame, joined, joined_soon, over_each_transport, wait_until,
+    MOMENT, PATIENCE, Place, RawPeer, command, frame, greeting, joined, joined_soon,
+    over_each_transport, ready, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -28,6 +30,10 @@ over_each_transport!(
     a_publisher_sends_while_subscriptions_come_and_go_without_end,
     topics_that_are_deep_and_asked_for_again_and_again_do_not_hold_a_publisher_up,
     a_publisher_that_does_nothing_applies_what_comes,
+    subscriptions_to_what_is_no_publisher_are_dropped_and_counted,
+    subscriptions_that_nobody_reads_are_left_with_the_peer,
+    what_stands_behind_the_handshake_waits_with_the_peer,
+    frames_count_as_the_memory_that_they_take,
 );
 
 /// How long a call may wait in these tests.
@@ -381,4 +387,126 @@ fn a_publisher_that_does_nothing_applies_what_comes(place: &Place) {
     assert_eq!(publisher.topic_count(), TOPICS as usize + 1);
     drop(joined(sends));
     wait_until("the end of all of them", || publisher.topic_count() == 0);
+}
+
+fn subscriptions_to_what_is_no_publisher_are_dropped_and_counted(place: &Place) {
+    const MANY: u64 = 300_000;
+    let context = Context::new();
+    let kinds = victims(&context, place);
+    for (victim, at, peer, _) in kinds {
+        let mut raw = RawPeer::connect_as(peer, &at);
+        raw.send(&frame(b"", true));
+        raw.send(&frame(b"wanted", false));
+        let _flood = Flood::of(raw, &command("SUBSCRIBE", &[7; 100]));
+        // Nobody receives: what is kept would be for ever.
+        wait_until("they are dropped", || {
+            victim.stats().dropped.unexpected > MANY
+        });
+        let stats = victim.stats();
+        assert!(stats.peers[0].dropped.unexpected > MANY);
+        assert!(stats.queued_to_receive <= 1);
+    }
+}
+
+/// How many bytes `peer` gets rid of before nobody takes any for a while, `most` at the most.
+fn taken(peer: &mut RawPeer, block: &[u8], most: usize) -> usize {
+    match peer {
+        RawPeer::Tcp(stream) => stream.set_write_timeout(Some(4 * MOMENT)),
+        RawPeer::Unix(stream) => stream.set_write_timeout(Some(4 * MOMENT)),
+    }
+    .expect("not zero");
+    let (mut taken, mut at) = (0, 0);
+    while taken < most {
+        let Ok(written) = peer.write(&block[at..]) else {
+            break;
+        };
+        taken += written;
+        at = (at + written) % block.len();
+    }
+    taken
+}
+
+/// Far more than the kernel and a few reads hold.
+const TOO_MUCH: usize = 96 << 20;
+
+fn subscriptions_that_nobody_reads_are_left_with_the_peer(place: &Place) {
+    let context = Context::new();
+    let xpub = XPub::builder(&context)
+        .upstream_backlog_bytes(1_usize << 20)
+        .build();
+    let at = xpub.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("SUB", &at);
+    let block = subscriptions();
+    let taken = taken(&mut peer, &block, TOO_MUCH);
+    assert!(taken < TOO_MUCH);
+    // Once somebody reads, all of it comes: 4000 in a block, of which the last may be cut anywhere.
+    for _ in 0..taken / block.len() * 4000 {
+        xpub.recv_timeout(PATIENCE).expect("a subscription");
+    }
+    assert_eq!(xpub.peers().len(), 1);
+}
+
+/// A peer that has said all and hears nothing: our greeting does not fit into its kernel's room and ours.
+fn what_stands_behind_the_handshake_waits_with_the_peer(place: &Place) {
+    let context = Context::new();
+    let pull = Pull::builder(&context)
+        .send_buffer(4096)
+        .receive_high_water_mark(None)
+        .metadata("X-Long", vec![b'x'; 16_000])
+        .expect("valid")
+        .build();
+    let at = pull.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect(&at);
+    peer.send(&greeting());
+    peer.send(&ready("PUSH"));
+    let messages = frame(&[b'm'; 200], false).repeat(1000);
+    let most = match place.transport() {
+        // The kernel takes it all, so that there is nothing to wait for.
+        highwater::Transport::Tcp => 8 << 20,
+        _ => TOO_MUCH,
+    };
+    let taken = taken(&mut peer, &messages, most);
+    assert!(taken < TOO_MUCH);
+    let mut theirs = [0; 64];
+    peer.read_exact(&mut theirs).expect("a greeting");
+    peer.read_frame();
+    for _ in 0..taken / 202 {
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received").size(), 200);
+    }
+}
+
+fn frames_count_as_the_memory_that_they_take(place: &Place) {
+    let context = Context::new();
+    let pull = Pull::builder(&context).max_message_size(1000).build();
+    let at = pull.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("PUSH", &at);
+    // An envelope, and a body as long as allowed.
+    peer.send(&frame(b"", true).repeat(15));
+    peer.send(&frame(&[b'b'; 1000], false));
+    let received = pull.recv_timeout(PATIENCE).expect("received");
+    assert_eq!((received.frame_count(), received.size()), (16, 1000));
+    let events = pull.monitor();
+    peer.send(&frame(b"", true).repeat(65_535));
+    let end = wait_for_event(&events, "of the end", |kind| {
+        matches!(kind, EventKind::Disconnected { .. })
+    });
+    let EventKind::Disconnected { cause, .. } = end.kind else {
+        unreachable!("it was asked for");
+    };
+    let too_large = FrameError::MessageTooLarge {
+        size: 14 * 72,
+        max: 1000,
+    };
+    assert_eq!(cause, LinkError::Protocol(ProtocolError::Frame(too_large)));
+
+    let pull = Pull::builder(&context)
+        .receive_high_water_mark(None)
+        .receive_high_water_bytes(1_000_000)
+        .build();
+    let at = pull.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("PUSH", &at);
+    let message = [frame(b"", true).repeat(65_534), frame(b"", false)].concat();
+    assert!(taken(&mut peer, &message, TOO_MUCH) < TOO_MUCH);
+    let received = pull.recv_timeout(PATIENCE).expect("one always fits");
+    assert_eq!(received.frame_count(), 65_535);
 }

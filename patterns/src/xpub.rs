@@ -15,8 +15,8 @@ use crate::publisher::Publisher;
 use crate::rules::Rules;
 use crate::subscriptions::{Added, Removed, Subscriptions};
 use crate::{
-    Admission, Afterlife, DropCause, MAX_TOPIC, Message, Notices, Outbound, PatternOptions, Peer,
-    PipeId, Pipes, Received, Refusal, Sent, upstream,
+    Admission, Afterlife, DropCause, Frame, MAX_TOPIC, Message, Notices, Outbound, PatternOptions,
+    Peer, PipeId, Pipes, Received, Refusal, Sent, upstream,
 };
 
 /// What something that waits costs beyond its bytes, about.
@@ -377,7 +377,9 @@ impl Rules for XPub {
 
 fn cost(received: &Received) -> usize {
     let bytes = match received {
-        Received::Message(message) => message.size(),
+        Received::Message(message) => {
+            message.size() + (message.frame_count() - 1) * size_of::<Frame>()
+        }
         Received::Subscribe(topic) | Received::Cancel(topic) => topic.len(),
     };
     bytes + WAITING_OVERHEAD

@@ -22,7 +22,7 @@ use super::traffic::{LinkEntry, OtherEnd, Phase};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::peer::{Credentials, PeerInfo};
-use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Wire};
+use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Wire, takes_subscriptions};
 use crate::zmtp::{self, Version};
 
 /// Whether READY is held back until the socket has answered.
@@ -124,7 +124,9 @@ pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
         config.side.next_pipe_id(),
         Some(owner),
         Outgoing::new(config.options.send_limit(), conflation.sent),
-        Incoming::new(config.options.receive_limit()).conflating(conflation.received),
+        Incoming::new(config.options.receive_limit())
+            .conflating(conflation.received)
+            .with_subscriptions(takes_subscriptions(config.socket_type)),
     ))
 }
 

@@ -191,7 +191,7 @@ impl Loop {
         let wire = &*entry.link;
         let mut outcome = Ok(());
         let mut rest = 0..0;
-        if readable {
+        if readable && !has_all(handshake, wire) {
             scratch.clear();
             scratch.reserve(READ_BYTES);
             outcome = match wire.stream().read_into_spare(scratch, READ_BYTES) {
@@ -237,6 +237,7 @@ impl Loop {
                 }
                 let waits = !unsent.is_empty();
                 entry.link.want_output(waits);
+                entry.link.want_input(!has_all(handshake, wire));
                 self.ask(key);
             }
         }
@@ -315,6 +316,12 @@ impl Loop {
         self.session_ready(owner);
         self.set_link_timer(key);
     }
+}
+
+/// Whether the peer has said all that belongs to the handshake: what comes behind it waits in the kernel until our end has
+/// said all, too.
+fn has_all(handshake: &Handshake, wire: &Link) -> bool {
+    handshake.is_done() || matches!(&*wire.reader(), Slot::Here(reader) if reader.has_bytes())
 }
 
 /// Writes what the handshake has to say; `ahead` of messages, if they are to follow at once.

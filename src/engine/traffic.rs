@@ -116,7 +116,12 @@ impl Loop {
                 Ok(Some(error)) | Err(error) => self.link_failed(key, error.into()),
             },
             Phase::Proxying { .. } => self.proxy_event(key),
-            Phase::Handshaking { .. } => self.handshake_event(key, readable),
+            Phase::Handshaking { .. } => {
+                self.handshake_event(key, readable);
+                if let Some(link) = self.link(key) {
+                    link.rearm();
+                }
+            }
             Phase::Traffic { .. } => {
                 if writable {
                     self.writable(key);
@@ -471,9 +476,13 @@ impl Reading<'_> {
     /// Gives the socket everything that the reader holds; true if the socket takes more.
     fn hand_over(&mut self, reader: &mut Reader) -> Result<bool, LinkError> {
         loop {
+            let takes = self.pipe.incoming.takes_subscriptions();
+            let mut subscriptions = 0;
             let (chunk, stop) = reader.cut(
+                takes,
                 || self.pipe.incoming.spare(),
                 |command| match command {
+                    Command::Subscribe(_) | Command::Cancel(_) => subscriptions += 1,
                     Command::Ping { ttl, context } => self.pinged(ttl, context),
                     Command::Pong { .. } => self.ponged(),
                     Command::Error(data) => {
@@ -482,6 +491,9 @@ impl Reading<'_> {
                     _ => {}
                 },
             );
+            if chunk.is_none() && subscriptions > 0 {
+                self.unexpected(subscriptions);
+            }
             let mut go_on = chunk.is_none_or(|chunk| self.deliver(chunk));
             match stop {
                 Stop::NeedMore | Stop::Limit => return Ok(go_on),
@@ -501,7 +513,11 @@ impl Reading<'_> {
                     return Ok(go_on);
                 };
                 let whole = matches!(received, Received::Message(_));
-                go_on &= self.deliver(Delivery::One(received));
+                if whole || takes {
+                    go_on &= self.deliver(Delivery::One(received));
+                } else {
+                    self.unexpected(1);
+                }
                 if whole {
                     break;
                 }
@@ -528,6 +544,12 @@ impl Reading<'_> {
         self.heartbeat.received(now);
         answered(self.heartbeat, Some(self.pipe), now);
         self.pings = true;
+    }
+
+    /// So many subscriptions are dropped, for which the socket has no use.
+    fn unexpected(&self, count: usize) {
+        self.pipe.has_dropped(count);
+        self.config.telemetry.unexpected.add(count);
     }
 
     fn deliver(&self, delivery: Delivery) -> bool {

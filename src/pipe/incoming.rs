@@ -14,12 +14,14 @@ use highwater_patterns::Received;
 use super::HighWater;
 use crate::origin::Origin;
 use crate::sync::Mutex;
+use crate::zmtp;
 
 /// The incoming half of a pipe.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     state: Mutex<State>,
     origin: Origin,
+    takes_subscriptions: bool,
 }
 
 #[derive(Debug)]
@@ -27,6 +29,8 @@ struct State {
     queue: VecDeque<Delivery>,
     messages: usize,
     bytes: usize,
+    /// Bytes of commands among them.
+    commands: usize,
     limit: HighWater,
     /// The I/O thread has stopped reading, at the high-water mark.
     paused: bool,
@@ -46,8 +50,13 @@ struct State {
 /// What the I/O thread hands over in one piece.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// Whole frames of whole messages, as they came, with the number of messages.
-    Chunk { bytes: Vec<u8>, messages: usize },
+    /// Whole frames of whole messages, as they came, with the number of messages, and how many of the bytes are commands
+    /// beside these.
+    Chunk {
+        bytes: Vec<u8>,
+        messages: usize,
+        commands: usize,
+    },
     /// What had to be decoded on the way: a message with a large body, which was read straight into its buffer, or
     /// what came with it.
     One(Received),
@@ -64,8 +73,19 @@ impl Delivery {
     fn bytes(&self) -> usize {
         match self {
             Self::Chunk { bytes, .. } => bytes.len(),
-            Self::One(Received::Message(message)) => message.size(),
-            Self::One(Received::Subscribe(topic) | Received::Cancel(topic)) => topic.len(),
+            Self::One(Received::Message(message)) => {
+                message.size() + zmtp::cost_of_frames(message.frame_count())
+            }
+            Self::One(_) => self.commands(),
+        }
+    }
+
+    fn commands(&self) -> usize {
+        match self {
+            Self::Chunk { commands, .. } => *commands,
+            Self::One(Received::Subscribe(topic) | Received::Cancel(topic)) => {
+                topic.len() + COMMAND_OVERHEAD
+            }
             Self::One(_) => 0,
         }
     }
@@ -80,14 +100,23 @@ pub(crate) struct Delivered {
     pub(crate) pause: bool,
 }
 
+/// Bytes of commands that may wait for the socket, for each peer: a connection with more is left unread. What counts are
+/// SUBSCRIBE and CANCEL to a publisher, which no mark in messages holds up, and what else stands between messages.
+const MOST_COMMANDS: usize = 1 << 20;
+
+/// What a decoded command takes beyond its topic.
+const COMMAND_OVERHEAD: usize = 64;
+
 impl Incoming {
     pub(crate) fn new(limit: HighWater) -> Self {
         Self {
             origin: Origin::here(),
+            takes_subscriptions: false,
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 messages: 0,
                 bytes: 0,
+                commands: 0,
                 limit,
                 paused: false,
                 unknown: false,
@@ -117,6 +146,19 @@ impl Incoming {
         state.replaced + state.stale() as u64
     }
 
+    /// Whether the socket has a use for SUBSCRIBE and CANCEL. Else the I/O thread drops them, with no message beside them.
+    pub(crate) fn with_subscriptions(self, takes_subscriptions: bool) -> Self {
+        Self {
+            takes_subscriptions,
+            ..self
+        }
+    }
+
+    /// Whether that is so.
+    pub(crate) fn takes_subscriptions(&self) -> bool {
+        self.takes_subscriptions
+    }
+
     /// A connection begins: it is not read before the socket [knows](Self::connection_known) of it. Until then the
     /// socket may hold the reader of the connection before, and what that one has read comes first.
     pub(crate) fn connection_begins(&self) {
@@ -143,6 +185,7 @@ impl Incoming {
             }
             state.messages += delivery.messages();
             state.bytes += delivery.bytes();
+            state.commands += delivery.commands();
             state.queue.push_back(delivery);
         }
         state.paused = state.is_full();
@@ -169,6 +212,7 @@ impl Incoming {
         };
         state.messages -= delivery.messages();
         state.bytes -= delivery.bytes();
+        state.commands -= delivery.commands();
         let resume = state.paused && state.is_low();
         state.paused &= !resume;
         (Some(delivery), resume)
@@ -212,6 +256,7 @@ impl Incoming {
         state.replaced += stale as u64;
         state.queue.clear();
         state.bytes = 0;
+        state.commands = 0;
         std::mem::take(&mut state.messages) - stale
     }
 
@@ -223,6 +268,7 @@ impl Incoming {
         state.replaced += stale as u64;
         state.queue.clear();
         state.bytes = 0;
+        state.commands = 0;
         state.hungry = true;
         let resume = std::mem::take(&mut state.paused);
         (std::mem::take(&mut state.messages) - stale, resume)
@@ -253,6 +299,7 @@ impl State {
         self.replaced += self.messages as u64;
         self.messages = 0;
         self.bytes = 0;
+        self.commands = 0;
         for delivery in self.queue.drain(..) {
             if let Delivery::Chunk { mut bytes, .. } = delivery {
                 bytes.clear();
@@ -270,15 +317,18 @@ impl State {
             .messages
             .is_some_and(|most| self.messages >= most)
             || self.limit.bytes.is_some_and(|most| self.bytes >= most)
+            || self.commands >= MOST_COMMANDS
     }
 
     fn is_low(&self) -> bool {
-        self.limit.is_far_above(self.messages, self.bytes)
+        self.limit.is_far_above(self.messages, self.bytes) && self.commands <= MOST_COMMANDS / 2
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use highwater_patterns::{Frame, Message};
+
     use super::*;
 
     fn incoming(messages: usize) -> Incoming {
@@ -292,7 +342,40 @@ mod tests {
         Delivery::Chunk {
             bytes: vec![0; messages],
             messages,
+            commands: 0,
         }
+    }
+
+    #[test]
+    fn commands_are_bounded_whatever_the_marks() {
+        let pipe = Incoming::new(HighWater {
+            messages: None,
+            bytes: None,
+        });
+        let commands = |bytes| Delivery::Chunk {
+            bytes: vec![0; bytes],
+            messages: 0,
+            commands: bytes,
+        };
+        let topic = vec![0; MOST_COMMANDS / 4 - COMMAND_OVERHEAD];
+        let one = || Delivery::One(Received::Subscribe(topic.clone().into()));
+        assert!(!pipe.deliver(commands(MOST_COMMANDS / 2)).pause);
+        assert!(!pipe.deliver(one()).pause);
+        assert!(pipe.deliver(one()).pause && pipe.is_paused());
+        assert_eq!(pipe.queued(), 0, "they are no messages");
+        assert!(pipe.take(None).1, "half of it is left");
+        assert!(!pipe.is_paused());
+    }
+
+    #[test]
+    fn the_frames_of_a_message_count_as_the_memory_that_they_take() {
+        let pipe = Incoming::new(HighWater {
+            messages: None,
+            bytes: Some(1 << 20),
+        });
+        let frames: Message = (0..20_000).map(|_| Frame::EMPTY).collect();
+        let one = Delivery::One(Received::Message(frames));
+        assert!(pipe.deliver(one).pause);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Intake {
                 Command::Pong { context } => on_command(OwnedCommand::Pong { context }),
                 _ => {}
             };
-            let (rest, stop) = reader.cut(|| None, show);
+            let (rest, stop) = reader.cut(true, || None, show);
             if let Some(rest) = rest {
                 self.pipe.incoming.deliver(rest);
             }

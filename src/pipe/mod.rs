@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use highwater_patterns::PipeId;
+use highwater_patterns::{PipeId, SocketType};
 
 pub(crate) use batch::Batch;
 pub(crate) use budget::{Budget, cost_of_topic};
@@ -63,6 +63,8 @@ pub(crate) struct Pipe {
     pub(crate) through: Option<Key>,
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
+    /// Subscriptions that the I/O thread has dropped, since the socket has no use for them.
+    unexpected: AtomicU64,
     round_trip: AtomicU32,
     bytes_received: AtomicU64,
     reconnects: AtomicU32,
@@ -80,6 +82,7 @@ impl Pipe {
             through,
             outgoing,
             incoming,
+            unexpected: AtomicU64::new(0),
             round_trip: AtomicU32::new(0),
             bytes_received: AtomicU64::new(0),
             reconnects: AtomicU32::new(0),
@@ -96,6 +99,16 @@ impl Pipe {
     pub(crate) fn has_read(&self, bytes: usize) {
         self.bytes_received
             .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// So many subscriptions were dropped, for which the socket has no use.
+    pub(crate) fn has_dropped(&self, count: usize) {
+        self.unexpected.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// How many that were so far.
+    pub(crate) fn unexpected(&self) -> u64 {
+        self.unexpected.load(Ordering::Relaxed)
     }
 
     /// Bytes read so far, over all connections.
@@ -121,6 +134,11 @@ impl Pipe {
             micros => Some(Duration::from_micros(micros.into())),
         }
     }
+}
+
+/// Whether a socket of this type has a use for SUBSCRIBE and CANCEL.
+pub(crate) fn takes_subscriptions(kind: SocketType) -> bool {
+    matches!(kind, SocketType::Pub | SocketType::XPub)
 }
 
 /// One live connection, as a pipe sees it.

@@ -215,9 +215,10 @@ impl Reader {
     }
 
     /// Cuts off what can be handed to the socket undecoded, showing each command in it; the reason says why there is
-    /// not more. `spare` is a buffer to go on with.
+    /// not more. Subscriptions by themselves are worth it only if the socket takes them. `spare` is a buffer to go on with.
     pub(crate) fn cut(
         &mut self,
+        takes_subscriptions: bool,
         spare: impl FnOnce() -> Option<Vec<u8>>,
         on_command: impl FnMut(Command<'_>),
     ) -> (Option<Delivery>, Stop) {
@@ -225,7 +226,8 @@ impl Reader {
             .decoder
             .survey(&self.buffer[self.start..], usize::MAX, on_command);
         let end = self.start + survey.octets;
-        let cut = if survey.messages == 0 && survey.subscriptions == 0 {
+        let nothing = survey.subscriptions == 0 || !takes_subscriptions;
+        let cut = if survey.messages == 0 && nothing {
             self.start = end;
             None
         } else if self.start == 0 && survey.octets >= self.buffer.capacity() / MOST_SLACK {
@@ -243,6 +245,7 @@ impl Reader {
         let delivery = cut.map(|bytes| Delivery::Chunk {
             bytes,
             messages: survey.messages,
+            commands: survey.commands,
         });
         (delivery, survey.stop)
     }

@@ -17,7 +17,9 @@ use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
 use crate::origin::Here;
 use crate::peer::PeerInfo;
-use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide};
+use crate::pipe::{
+    Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide, takes_subscriptions,
+};
 use crate::transport::{self, ListenFailure, ListenOptions, Listener, Stream};
 use crate::zmtp::HeartbeatConfig;
 
@@ -261,7 +263,9 @@ impl Core {
                 self.next_pipe_id(),
                 None,
                 Outgoing::new(options.send_limit(), conflation.sent),
-                Incoming::new(options.receive_limit()).conflating(conflation.received),
+                Incoming::new(options.receive_limit())
+                    .conflating(conflation.received)
+                    .with_subscriptions(takes_subscriptions(self.kind)),
             ))
         });
         let id = pipe.as_ref().map(|pipe| pipe.id);

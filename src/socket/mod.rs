@@ -355,6 +355,7 @@ impl Core {
         dropped.conflated += totals.replaced;
         dropped.unsent = told.unsent.get();
         dropped.unread = told.unread.get();
+        dropped.unexpected += told.unexpected.get();
         Stats {
             messages_sent: totals.sent,
             messages_received: totals.received,

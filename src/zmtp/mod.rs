@@ -33,7 +33,7 @@ pub(crate) use command::{
     Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_error, encode_ping,
     encode_pong, encode_subscribe, error_reason,
 };
-pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop};
+pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop, cost_of_frames};
 
 pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{

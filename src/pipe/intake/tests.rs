@@ -37,6 +37,7 @@ fn deliver(pipe: &Pipe, texts: &[&str]) {
     pipe.incoming.deliver(Delivery::Chunk {
         bytes: encoded(texts),
         messages: texts.len(),
+        commands: 0,
     });
 }
 

@@ -50,14 +50,16 @@ impl Slot {
     pub(in crate::socket) fn stats(&self) -> Option<PeerStats> {
         let peer = self.peer.as_ref()?;
         let counts = self.counts();
-        let (bytes_received, reconnects, time_muted, round_trip) = match &self.way {
+        let dropped = self.dropped.as_deref().copied().unwrap_or_default();
+        let (unexpected, bytes_received, reconnects, time_muted, round_trip) = match &self.way {
             Way::Wire { pipe, .. } => (
+                pipe.unexpected(),
                 pipe.bytes_received(),
                 pipe.reconnects(),
                 pipe.outgoing.time_full(),
                 pipe.round_trip(),
             ),
-            Way::Inproc(end) => (0, 0, end.time_full(), None),
+            Way::Inproc(end) => (0, 0, 0, end.time_full(), None),
         };
         Some(PeerStats {
             peer: PeerInfo::clone(peer),
@@ -69,7 +71,8 @@ impl Slot {
             queued_to_receive: counts.queued_to_receive,
             dropped: Dropped {
                 conflated: counts.replaced,
-                ..self.dropped.as_deref().copied().unwrap_or_default()
+                unexpected: dropped.unexpected + unexpected,
+                ..dropped
             },
             reconnects,
             time_muted,

@@ -27,6 +27,18 @@ use large::LargeBody;
 /// The most frames of one message.
 pub(crate) const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
+/// What a frame takes in memory beside its body, in bytes.
+const FRAME_COST: usize = 72;
+
+/// So many frames of a message take nothing of what a message may: envelopes are short, and a body as long as allowed has
+/// room beside one.
+const FREE_FRAMES: usize = 16;
+
+/// What so many frames of one message count beside their bodies: 72 bytes for each beyond the sixteenth.
+pub(crate) fn cost_of_frames(count: usize) -> usize {
+    count.saturating_sub(FREE_FRAMES) * FRAME_COST
+}
+
 /// The longest body of a command, in bytes. Of a longer SUBSCRIBE or CANCEL, the rest is passed over.
 pub(crate) const MAX_COMMAND: usize = 64 * 1024;
 
@@ -60,8 +72,8 @@ pub(crate) enum Item {
 impl Decoder {
     /// A decoder at the beginning of traffic.
     ///
-    /// `max_message_size` bounds the bytes in the bodies of one message, all frames together, so that it bounds
-    /// memory; libzmq compares each frame alone. Commands are bounded by [`MAX_COMMAND`] instead.
+    /// `max_message_size` bounds the bytes in the bodies of one message, all frames together and with [what these
+    /// cost](cost_of_frames), so that it bounds memory; libzmq compares each frame alone. Commands are bounded by [`MAX_COMMAND`] instead.
     pub(crate) fn new(max_message_size: Option<usize>) -> Self {
         // A vector cannot hold more than this.
         const MOST: usize = isize::MAX as usize;
@@ -244,9 +256,9 @@ impl Decoder {
         if frames >= MAX_FRAMES {
             return Err(FrameError::TooManyFrames);
         }
-        let room = self.max_message_size - size;
+        let size = size + cost_of_frames(frames + 1);
         match usize::try_from(len) {
-            Ok(body_len) if body_len <= room => Ok(body_len),
+            Ok(body_len) if size.saturating_add(body_len) <= self.max_message_size => Ok(body_len),
             _ => Err(FrameError::MessageTooLarge {
                 size: len.saturating_add(size as u64),
                 max: self.max_message_size,

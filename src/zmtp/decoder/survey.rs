@@ -19,6 +19,8 @@ pub(crate) struct Survey {
     pub(crate) messages: usize,
     /// How many SUBSCRIBE and CANCEL commands are among them.
     pub(crate) subscriptions: usize,
+    /// How many of the bytes are commands that stand between messages.
+    pub(crate) commands: usize,
     /// Why the survey went no further.
     pub(crate) stop: Stop,
 }
@@ -53,6 +55,7 @@ impl Decoder {
             octets: 0,
             messages: 0,
             subscriptions: 0,
+            commands: 0,
             stop: Stop::Decode,
         };
         if !self.is_between_messages() {
@@ -83,6 +86,9 @@ impl Decoder {
             }
             survey.octets += span.octets;
             survey.messages += usize::from(span.is_message);
+            if !span.is_message {
+                survey.commands += span.octets;
+            }
         }
     }
 

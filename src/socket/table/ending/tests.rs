@@ -51,6 +51,7 @@ fn comes(core: &Core, pipe: &Arc<Pipe>, name: &[u8], messages: usize) -> Arc<Mem
         pipe.incoming.deliver(Delivery::Chunk {
             bytes: framed(0, messages),
             messages,
+            commands: 0,
         });
         core.happened(PipeEvent::Readable(pipe.id));
     }
