@@ -236,12 +236,19 @@ macro_rules! sends {
                     .send(crate::socket::Wait::AtMost(timeout), message)
             }
 
-            /// Sends every message of `messages`, each as [`send`](Self::send) does, taking the socket's lock once
-            /// while there is room; says how many that were.
+            /// Sends every message of `messages`, each as [`send`](Self::send) does, taking the socket's lock once for
+            /// many of them; says how many that were.
+            ///
+            /// The iterator runs without the lock: it may wait, as that of a channel does, or use the socket. Where its
+            /// `size_hint` says that more is to come, up to 256 messages or 128 KiB are taken from it before they are sent,
+            /// as far as there is room for them; else, and while it is slow, each is sent before the next is taken.
             ///
             /// # Errors
             ///
-            /// [`SendError`](crate::SendError), with the first message that was not sent; the ones before it were.
+            /// [`SendError`](crate::SendError), with the first message that was not sent; the ones before it were, and
+            /// the ones behind it are still in the iterator (pass it as `by_ref` to have them). Only if the socket ends, or
+            /// others take the room meanwhile, may a few have been taken from it: these count as
+            /// [`unsent`](crate::Dropped::unsent).
             pub fn send_many<I>(&self, messages: I) -> Result<usize, crate::SendError>
             where
                 I: IntoIterator,

@@ -163,6 +163,11 @@ impl InprocEnd {
         }
     }
 
+    /// How many messages are sure to find room.
+    pub(crate) fn room(&self) -> usize {
+        self.outgoing.room()
+    }
+
     /// Whether a message would be taken; if not, room will be told of.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {

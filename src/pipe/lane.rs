@@ -207,6 +207,15 @@ impl Lane {
                 || self.queued() < self.limit.load(Ordering::Relaxed))
     }
 
+    /// How many messages would be.
+    pub(crate) fn room(&self) -> usize {
+        if self.closed.load(Ordering::Relaxed) {
+            return 0;
+        }
+        let limit = self.limit.load(Ordering::Relaxed);
+        limit.saturating_sub(self.queued())
+    }
+
     /// As [`has_room`](Self::has_room); if there is none, the writer will be told.
     pub(crate) fn wait_for_room(&self) -> bool {
         self.wanted.store(true, Ordering::Relaxed);

@@ -239,6 +239,17 @@ impl Outgoing {
         room
     }
 
+    /// How many messages of any size are sure to find room.
+    pub(crate) fn room(&self) -> usize {
+        self.lock_here().map_or(0, |state| {
+            if state.closed {
+                0
+            } else {
+                state.limit.room(state.queued())
+            }
+        })
+    }
+
     /// Queues a command: `encode` appends it, framed. It goes out before the messages that wait, and is dropped
     /// where no connection exists, since commands speak of the connection they travel on.
     pub(crate) fn command(&self, encode: impl FnOnce(&mut Vec<u8>)) {

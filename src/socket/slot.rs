@@ -4,6 +4,7 @@
 //! Always true: it is only touched under the socket's lock.
 //! Must not know: the other pipes.
 
+mod full;
 mod report;
 
 use std::sync::Arc;
@@ -374,37 +375,6 @@ impl Slot {
                 pipe.outgoing.push_framed(framed, pace)
             }
             Way::Inproc(end) => message.clone().push_within(end),
-        }
-    }
-
-    /// Asks to be told when the pipe is less heavy; false if it is not, or is of another kind.
-    pub(super) fn ask_for_ease(&self) -> bool {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.ask_for_ease(),
-            Way::Inproc(_) => false,
-        }
-    }
-
-    /// See [`Outgoing::wait_here`](crate::pipe::Outgoing::wait_here).
-    pub(super) fn wait_here(&self) -> Option<Arc<dyn Wire>> {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.wait_here(),
-            Way::Inproc(_) => None,
-        }
-    }
-
-    /// See [`Outgoing::write_again`](crate::pipe::Outgoing::write_again).
-    pub(super) fn write_again(&self) -> bool {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.write_again(),
-            Way::Inproc(_) => false,
-        }
-    }
-
-    /// The sender has waited for that in vain.
-    pub(super) fn has_stalled(&self) {
-        if let Way::Wire { pipe, .. } = &self.way {
-            pipe.outgoing.has_stalled();
         }
     }
 

@@ -13,6 +13,19 @@ use crate::pipe::Wire;
 use crate::socket::slot::Slot;
 
 impl Table {
+    /// How many messages are sure to find room in any of the pipes, `most` at the most.
+    pub(crate) fn room(&self, most: usize) -> usize {
+        let mut room: usize = 0;
+        let live = |slot: &&Slot| !slot.is_ending() && !slot.has_retired();
+        for slot in self.pipes.values().filter(live) {
+            if room >= most {
+                break;
+            }
+            room = room.saturating_add(slot.room());
+        }
+        room.min(most)
+    }
+
     /// Whether a blocking send should now wait a little: its only peer is far behind, in bytes, and catching up.
     pub(in crate::socket) fn take_heavy(&mut self) -> bool {
         self.pace.take_heavy() && self.pipes.len() == 1
