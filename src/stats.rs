@@ -54,7 +54,7 @@ pub struct Stats {
 #[non_exhaustive]
 pub struct Dropped {
     /// Queued for a peer that went, or for a socket that closed before they were sent; or cut off by the peer again and again
-    /// (the `send_attempts` option).
+    /// (the `send_attempts` option); or requests that were given up before they had left.
     pub unsent: u64,
     /// Received, and not read before the socket or endpoint was closed; also requests that came to a REP that retired.
     pub unread: u64,

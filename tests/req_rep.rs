@@ -139,11 +139,10 @@ fn a_pool_of_threads_shares_one_socket(place: &Place) {
 fn a_late_reply_is_dropped_and_counted_and_not_taken_for_the_next(place: &Place) {
     let context = Context::new();
     let (mut req, rep) = pair(place, &context);
-    let expired = req.request_timeout("first", MOMENT);
+    let pending = req.send("first").expect("the socket is free");
+    let first = rep.recv_timeout(PATIENCE).expect("a request");
+    let expired = pending.recv_timeout(MOMENT);
     assert_eq!(expired, Err(RequestError::Timeout));
-    let first = rep
-        .recv_timeout(PATIENCE)
-        .expect("it was sent all the same");
 
     let pending = req.send("second").expect("the socket is free");
     let second = rep.recv_timeout(PATIENCE).expect("a request");
@@ -157,11 +156,10 @@ fn a_late_reply_is_dropped_and_counted_and_not_taken_for_the_next(place: &Place)
 fn dropping_the_pending_gives_the_request_up(place: &Place) {
     let context = Context::new();
     let (mut req, rep) = pair(place, &context);
-    drop(req.send("never mind").expect("sent"));
-    rep.recv_timeout(PATIENCE)
-        .expect("it was sent all the same")
-        .reply("late")
-        .expect("nobody told the service");
+    let pending = req.send("never mind").expect("sent");
+    let request = rep.recv_timeout(PATIENCE).expect("a request");
+    drop(pending);
+    request.reply("late").expect("nobody told the service");
     let pending = req.send("again").expect("the socket is free");
     let request = rep.recv_timeout(PATIENCE).expect("a request");
     request.reply("here").expect("the peer waits");
@@ -268,8 +266,9 @@ fn a_request_dropped_unanswered_is_counted(place: &Place) {
 fn a_reply_to_a_peer_that_has_gone_comes_back(place: &Place) {
     let context = Context::new();
     let (mut req, rep) = pair(place, &context);
-    drop(req.send("quick").expect("sent"));
+    let pending = req.send("quick").expect("sent");
     let request = rep.recv_timeout(PATIENCE).expect("a request");
+    drop(pending);
     drop(req);
     wait_until("the peer is gone", || rep.peers().is_empty());
     let refused = request.reply("slow");
@@ -280,8 +279,9 @@ fn a_reply_to_a_peer_that_has_gone_comes_back(place: &Place) {
 fn a_reply_through_a_closed_socket_comes_back(place: &Place) {
     let context = Context::new();
     let (mut req, rep) = pair(place, &context);
-    drop(req.send("quick").expect("sent"));
+    let pending = req.send("quick").expect("sent");
     let request = rep.recv_timeout(PATIENCE).expect("a request");
+    drop(pending);
     drop(rep);
     let refused = request.reply("slow");
     assert_eq!(refused, Err(ReplyError::Closed("slow".into())));

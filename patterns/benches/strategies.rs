@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use highwater_patterns::{
-    Admission, Afterlife, DropCause, Message, Outbound, Pattern, Peer, PipeId, Pipes, Received,
-    Refusal, Refused, RoutingId, Sent, SlowSubscriber,
+    Admission, Afterlife, DropCause, Message, Outbound, Pattern, Peer, PipeId, Pipes, Recall,
+    Recalled, Received, Refusal, Refused, RoutingId, Sent, SlowSubscriber,
 };
 
 #[expect(
@@ -122,6 +122,16 @@ impl Pipes for FreePipes {
     fn cancel(&mut self, _pipe: PipeId, _topic: &[u8]) {}
 
     fn close(&mut self, _pipe: PipeId) {}
+
+    fn recall(&mut self, _pipe: PipeId, _recall: Recall) -> Recalled {
+        Recalled::Out
+    }
+
+    fn drop_waiting(&mut self, _pipe: PipeId) {}
+
+    fn unread(&mut self, _pipe: PipeId) -> usize {
+        0
+    }
 
     fn dropped(&mut self, _pipe: Option<PipeId>, _cause: DropCause) {}
 }

@@ -18,7 +18,7 @@ use crate::{
 /// connected in one go. The variants are open, for the calls that only one type has.
 ///
 /// ```
-/// # use highwater_patterns::{DropCause, Message, Received};
+/// # use highwater_patterns::{DropCause, Message, Recall, Recalled, Received};
 /// use highwater_patterns::{Pattern, PatternOptions, PipeId, Pipes, Refusal, SocketType};
 ///
 /// /// Any number of pipes, each of which takes one message.
@@ -44,6 +44,9 @@ use crate::{
 /// #   fn subscribe(&mut self, _: PipeId, _: &[u8]) {}
 /// #   fn cancel(&mut self, _: PipeId, _: &[u8]) {}
 /// #   fn close(&mut self, _: PipeId) {}
+/// #   fn recall(&mut self, _: PipeId, _: Recall) -> Recalled { Recalled::Out }
+/// #   fn drop_waiting(&mut self, _: PipeId) {}
+/// #   fn unread(&mut self, _: PipeId) -> usize { 0 }
 /// #   fn dropped(&mut self, _: Option<PipeId>, _: DropCause) {}
 /// }
 ///

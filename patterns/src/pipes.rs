@@ -48,6 +48,32 @@ pub enum DropCause {
     TooManyTopics,
 }
 
+/// What a pattern wants of a request that is over, the last message that was written to its pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recall {
+    /// It shall go elsewhere: taken back if nothing of it has left this process.
+    Move,
+    /// It is given up: likewise, and what was taken back counts as lost.
+    GiveUp,
+    /// It is given up, and nothing that it brings about may come back: likewise, and if something of it has left, the
+    /// connection on which it is out is replaced by another.
+    Replace,
+}
+
+/// Where a request was that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recalled {
+    /// In the pipe, and nothing of it had left: now it is nowhere.
+    Here,
+    /// With the peer, at least in part, and left there.
+    Out,
+    /// With the peer, at least in part: its connection ends, and nothing is read or written on it any more. The pipe goes on
+    /// with another, if it is one that outlives its connections; `disconnected` or, within the process, `connected` follows.
+    Cut,
+    /// With a connection that is gone; `disconnected` follows.
+    Gone,
+}
+
 /// The pipes a pattern may touch; the socket lends them for the length of one call.
 ///
 /// A pipe that refused a message is *full*; the socket calls the pattern's `writable` when it has room again. A pipe
@@ -148,6 +174,16 @@ pub trait Pipes {
 
     /// Ends the connection behind `pipe`: `detached` will follow. May be said more than once.
     fn close(&mut self, pipe: PipeId);
+
+    /// Has the last message written to `pipe` not be sent, as far as that is still possible.
+    fn recall(&mut self, pipe: PipeId, recall: Recall) -> Recalled;
+
+    /// Drops what waits in `pipe` to be sent, and counts it: it is not meant for whoever is there next.
+    fn drop_waiting(&mut self, pipe: PipeId);
+
+    /// How many messages have come on `pipe` and were not read. Exact while no connection is behind it, so in
+    /// `disconnected`.
+    fn unread(&mut self, pipe: PipeId) -> usize;
 
     /// Takes note that something on its way to or from `pipe` was dropped; `None` if no pipe can be blamed.
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause);

@@ -28,6 +28,12 @@ impl Probe {
         }
     }
 
+    /// The connection behind `pipe` is over, and what is written from now on is for the next one, whose hello comes first;
+    /// instead of [`connected`](Self::connected) and [`disconnected`](Self::disconnected).
+    pub(crate) fn over(&self, pipe: PipeId, pipes: &mut impl Pipes) {
+        self.attached(pipe, pipes);
+    }
+
     pub(crate) fn connected(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         if self.forget(pipe) && self.enabled {
             pipes.write_always(pipe, Message::EMPTY);

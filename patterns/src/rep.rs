@@ -17,10 +17,19 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Rep {
     incoming: FairQueue,
-    /// The pipes that can be written to, and how many connections each has lost.
-    peers: PipeMap<u32>,
+    /// The pipes that can be written to.
+    peers: PipeMap<Requester>,
     /// Of the request read by [`Pattern::recv`](crate::Pattern::recv) and not answered yet.
     current: Option<ReturnPath>,
+}
+
+/// Who is behind a pipe, one after another.
+#[derive(Debug, Default)]
+struct Requester {
+    /// Connections that the pipe has lost.
+    lost: u32,
+    /// So many requests were not read yet that came on one of those: nobody waits for an answer.
+    orphans: usize,
 }
 
 /// The way back of one request: its pipe, the connection at the time, and the addresses of its envelope.
@@ -50,10 +59,9 @@ impl Rep {
     /// A message without an envelope is dropped and counted.
     pub fn recv_request(&mut self, pipes: &mut impl Pipes) -> Option<(ReturnPath, Message)> {
         while let Some(message) = self.incoming.recv(pipes) {
-            let pipe = self.incoming.source();
+            let (pipe, connection) = self.taken();
             match envelope::open(message) {
                 Ok((addresses, body)) => {
-                    let connection = self.peers.get(pipe).copied();
                     let path = ReturnPath {
                         pipe,
                         connection,
@@ -70,6 +78,22 @@ impl Rep {
         None
     }
 
+    /// A message was taken from the queue: its pipe, and the connection on which it came, unless that is gone.
+    fn taken(&mut self) -> (PipeId, Option<u32>) {
+        let pipe = self.incoming.source();
+        let connection = self.peers.get_mut(pipe).and_then(|from| {
+            let orphans = from.orphans;
+            from.orphans = orphans.saturating_sub(1);
+            (orphans == 0).then_some(from.lost)
+        });
+        (pipe, connection)
+    }
+
+    /// The connection that `pipe` has now.
+    fn connection(&self, pipe: PipeId) -> Option<u32> {
+        self.peers.get(pipe).map(|requester| requester.lost)
+    }
+
     /// Sends `message` back along `path`. Whether a path is used once is for the caller to see to.
     ///
     /// # Errors
@@ -81,7 +105,7 @@ impl Rep {
         message: Message,
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refused> {
-        let connection = self.peers.get(path.pipe).copied();
+        let connection = self.connection(path.pipe);
         if connection.is_none() || connection != path.connection {
             return Err(Refusal::PeerGone.give_back(message));
         }
@@ -95,7 +119,7 @@ impl Rep {
 
     /// Whether a reply along `path` would be taken now; `None` if the requester is gone.
     pub fn can_reply(&self, path: &ReturnPath, pipes: &mut impl Pipes) -> Option<bool> {
-        let connection = self.peers.get(path.pipe).copied()?;
+        let connection = self.connection(path.pipe)?;
         (Some(connection) == path.connection).then(|| pipes.has_room(path.pipe))
     }
 
@@ -113,20 +137,20 @@ impl Rep {
 impl Rules for Rep {
     fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
         self.incoming.attach(pipe);
-        self.peers.insert(pipe, 0);
+        self.peers.insert(pipe, Requester::default());
         Admission::Accepted
     }
 
-    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
-        match afterwards {
-            Afterlife::Ends => {
-                self.peers.remove(pipe);
-            }
-            Afterlife::Reconnects => {
-                if let Some(lost) = self.peers.get_mut(pipe) {
-                    *lost = lost.wrapping_add(1);
-                }
-            }
+    /// Whoever comes next on the pipe has not asked what was asked before.
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
+        if afterwards == Afterlife::Ends {
+            self.peers.remove(pipe);
+        }
+        let looked_at = self.incoming.looked_at() == Some(pipe);
+        if let Some(requester) = self.peers.get_mut(pipe) {
+            requester.lost = requester.lost.wrapping_add(1);
+            requester.orphans = pipes.unread(pipe) + usize::from(looked_at);
+            pipes.drop_waiting(pipe);
         }
     }
 
@@ -175,7 +199,8 @@ impl Rules for Rep {
                 self.incoming.unread(message);
                 return true;
             }
-            pipes.dropped(Some(self.incoming.source()), DropCause::Malformed);
+            let (pipe, _) = self.taken();
+            pipes.dropped(Some(pipe), DropCause::Malformed);
             if pipes.has_looked_enough() {
                 break;
             }

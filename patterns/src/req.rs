@@ -1,7 +1,10 @@
 //! REQ: one request at a time, and its reply.
 //!
 //! Owns: whose turn it is, and which request is out.
-//! Always true: a reply is taken only from the pipe that has the request, and with the request's number if numbered.
+//! Always true: a reply is taken only from the pipe that has the request, and with the request's number if numbered; on a
+//! connection on which an unnumbered request was given up nothing is asked any more, nor any answer taken. Nobody gets a
+//! request that is over, unless it had left before. With somebody at the end of any pipe, no request goes to one at whose
+//! end nobody is.
 //! Must not know: how long anybody waits; giving up is [`Req::abandon`], and the caller's decision.
 //! Source: RFC 28/REQREP, "The REQ Socket Type".
 //!
@@ -20,13 +23,18 @@ use crate::rules::Rules;
 use crate::strategy::{FairQueue, LoadBalance};
 use crate::{
     Admission, Afterlife, DropCause, Frame, LostPeer, Message, PatternOptions, Peer, PipeId, Pipes,
-    Refusal, Refused, Sent,
+    Recall, Recalled, Refusal, Refused, Sent,
 };
 
 /// The rules of a REQ socket.
 #[derive(Debug)]
 pub struct Req {
-    outgoing: LoadBalance,
+    /// Pipes with somebody at the other end.
+    present: LoadBalance,
+    /// Pipes at whose end nobody is, not yet or not any more.
+    absent: LoadBalance,
+    /// Pipes whose connection ends since a request on it was given up: what still comes on it answers nothing.
+    cut: Vec<PipeId>,
     incoming: FairQueue,
     probe: Probe,
     turn: Turn,
@@ -48,6 +56,8 @@ enum Turn {
         number: Option<Frame>,
         /// The request, envelope and all, if it may have to be sent again.
         again: Option<Message>,
+        /// Likewise, while nobody is at the end of the pipe: it goes to the first who comes.
+        for_anybody: Option<Message>,
     },
     /// Its peer went, and no other has room; left when one has, or by abandoning.
     Unsent {
@@ -81,7 +91,9 @@ impl std::error::Error for RequestFailed {}
 impl Req {
     pub(crate) fn new(options: &PatternOptions) -> Self {
         let mut req = Self {
-            outgoing: LoadBalance::default(),
+            present: LoadBalance::default(),
+            absent: LoadBalance::default(),
+            cut: Vec::new(),
             incoming: FairQueue::default(),
             probe: Probe::new(options.probe),
             turn: Turn::Idle,
@@ -111,22 +123,42 @@ impl Req {
         // Nothing that is here now can be the reply to what has not been sent yet.
         self.drop_late_replies(pipes);
         let number = self.correlated.then(|| self.next_number());
-        let mut request = seal(number.as_ref(), message);
+        let request = seal(number.as_ref(), message);
         let again = (self.lost_peer == LostPeer::SendAgain).then(|| request.clone());
-        match self.outgoing.send(&mut request, pipes) {
-            Some(pipe) => {
-                self.turn = Turn::Waiting {
-                    pipe,
-                    number,
-                    again,
-                };
-                Ok(Sent::ONE)
-            }
-            None => {
-                self.turn = Turn::Idle;
+        self.turn = Turn::Idle;
+        match self.ask(number, request, again, pipes) {
+            None => Ok(Sent::ONE),
+            Some((number, request)) => {
                 Err(Refusal::Full.give_back(unseal(number.as_ref(), request)))
             }
         }
+    }
+
+    /// Hands `request` to the next pipe with room: to one with somebody at its end, if there is any. Gives number and
+    /// request back if there is no room.
+    fn ask(
+        &mut self,
+        number: Option<Frame>,
+        mut request: Message,
+        again: Option<Message>,
+        pipes: &mut impl Pipes,
+    ) -> Option<(Option<Frame>, Message)> {
+        let (sent, for_anybody) = if self.present.is_empty() {
+            let kept = request.clone();
+            (self.absent.send(&mut request, pipes), Some(kept))
+        } else {
+            (self.present.send(&mut request, pipes), None)
+        };
+        let Some(pipe) = sent else {
+            return Some((number, request));
+        };
+        self.turn = Turn::Waiting {
+            pipe,
+            number,
+            again,
+            for_anybody,
+        };
+        None
     }
 
     /// The reply to the request that is out, or that there will be none; `None` as long as neither is known.
@@ -142,13 +174,78 @@ impl Req {
         }
     }
 
-    /// Gives the request up that is out, if any: the socket may send again, and a late reply is dropped and counted.
+    /// Gives the request up that is out, if any: the socket may send again, and a late reply is dropped and counted. If it
+    /// has not left, nobody will see it; if it has, and has no number, its connection is replaced, so that no late reply
+    /// can be taken for the next one.
     pub fn abandon(&mut self, pipes: &mut impl Pipes) {
-        if let Turn::Answered(_) = self.turn {
-            pipes.dropped(None, DropCause::LateReply);
+        if let Turn::Waiting { .. } = self.turn {
+            // It may be answered already.
+            self.look_for_reply(pipes);
         }
-        self.turn = Turn::Idle;
+        match std::mem::replace(&mut self.turn, Turn::Idle) {
+            Turn::Answered(_) => pipes.dropped(None, DropCause::LateReply),
+            Turn::Waiting { pipe, number, .. } => self.recall(pipe, number.is_some(), pipes),
+            Turn::Idle | Turn::Unsent { .. } | Turn::Failed(_) => {}
+        }
         self.drop_late_replies(pipes);
+    }
+
+    /// The request that was written to `pipe` last is given up.
+    fn recall(&mut self, pipe: PipeId, is_numbered: bool, pipes: &mut impl Pipes) {
+        let recall = if is_numbered {
+            Recall::GiveUp
+        } else {
+            Recall::Replace
+        };
+        match pipes.recall(pipe, recall) {
+            Recalled::Here => {
+                self.present.writable(pipe);
+                self.absent.writable(pipe);
+            }
+            Recalled::Out => {}
+            Recalled::Cut | Recalled::Gone => {
+                if !self.cut.contains(&pipe) {
+                    self.cut.push(pipe);
+                }
+                self.is_absent(pipe);
+                self.probe.over(pipe, pipes);
+            }
+        }
+    }
+
+    /// Nobody is at the end of `pipe` any more.
+    fn is_absent(&mut self, pipe: PipeId) {
+        self.present.detach(pipe);
+        self.absent.detach(pipe);
+        self.absent.attach(pipe);
+    }
+
+    /// Somebody has come, to the end of `pipe`: if the request waits for anybody, it is for them.
+    fn ask_who_came(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        let Turn::Waiting {
+            pipe: asked,
+            number,
+            again,
+            for_anybody,
+        } = &mut self.turn
+        else {
+            return;
+        };
+        let Some(request) = for_anybody.take() else {
+            return;
+        };
+        let asked = *asked;
+        if asked == pipe {
+            return;
+        }
+        let (number, again) = (number.clone(), again.clone());
+        if pipes.recall(asked, Recall::Move) != Recalled::Here {
+            return;
+        }
+        self.absent.writable(asked);
+        if let Some((number, request)) = self.ask(number, request, again, pipes) {
+            self.turn = Turn::Unsent { number, request };
+        }
     }
 
     /// Whether a request is out, or its outcome not yet read.
@@ -172,7 +269,7 @@ impl Req {
                 return;
             };
             let from = self.incoming.source();
-            let reply = if from == *pipe {
+            let reply = if from == *pipe && !self.cut.contains(&from) {
                 open_reply(number.as_ref(), message)
             } else {
                 Err(DropCause::LateReply)
@@ -197,6 +294,14 @@ impl Req {
         }
     }
 
+    /// What is left on `pipe` came on a connection that is gone, and was not taken for a reply when it ended.
+    fn drop_late_replies_on(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        let mut late = Message::EMPTY;
+        while pipes.try_read_into(pipe, &mut late) {
+            pipes.dropped(Some(pipe), DropCause::LateReply);
+        }
+    }
+
     /// The peer behind `pipe` will not reply any more, unless it already has.
     fn peer_lost(&mut self, lost: PipeId, pipes: &mut impl Pipes) {
         if !self.waits_for(lost) {
@@ -208,11 +313,15 @@ impl Req {
             return;
         }
         if let Turn::Waiting { number, again, .. } = std::mem::replace(&mut self.turn, Turn::Idle) {
+            // It may have been written after the connection was lost, and before that was told.
+            if pipes.recall(lost, Recall::GiveUp) == Recalled::Here {
+                self.present.writable(lost);
+                self.absent.writable(lost);
+            }
             self.turn = match again {
                 Some(request) => Turn::Unsent { number, request },
                 None => Turn::Failed(RequestFailed::PeerLost),
             };
-            self.send_again(pipes);
         }
     }
 
@@ -225,14 +334,19 @@ impl Req {
             return;
         }
         if let Turn::Unsent { number, request } = std::mem::replace(&mut self.turn, Turn::Idle) {
-            self.turn = match self.outgoing.send(&mut request.clone(), pipes) {
-                Some(pipe) => Turn::Waiting {
-                    pipe,
-                    number,
-                    again: Some(request),
-                },
-                None => Turn::Unsent { number, request },
-            };
+            let again = Some(request.clone());
+            if let Some((number, request)) = self.ask(number, request, again, pipes) {
+                self.turn = Turn::Unsent { number, request };
+            }
+        }
+    }
+
+    /// The pipes among which a request finds its own.
+    fn candidates(&self) -> &LoadBalance {
+        if self.present.is_empty() {
+            &self.absent
+        } else {
+            &self.present
         }
     }
 }
@@ -248,30 +362,50 @@ impl Rules for Req {
 
     fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission {
         self.probe.attached(pipe, pipes);
-        self.outgoing.attach(pipe);
+        self.absent.attach(pipe);
         self.incoming.attach(pipe);
         self.send_again(pipes);
         Admission::Accepted
     }
 
     fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
-        self.probe.connected(pipe, pipes);
+        self.cut.retain(|&cut| cut != pipe);
+        self.absent.detach(pipe);
+        self.present.detach(pipe);
+        self.present.attach(pipe);
+        self.ask_who_came(pipe, pipes);
+        self.send_again(pipes);
         Admission::Accepted
     }
 
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
-        self.probe.disconnected(pipe, afterwards);
-        if afterwards == Afterlife::Ends {
-            self.outgoing.detach(pipe);
+        let was_cut = self.cut.contains(&pipe);
+        self.cut.retain(|&cut| cut != pipe);
+        match afterwards {
+            Afterlife::Ends => {
+                self.present.detach(pipe);
+                self.absent.detach(pipe);
+                self.peer_lost(pipe, pipes);
+            }
+            // What has been asked since then waits for the next connection.
+            Afterlife::Reconnects if was_cut => {}
+            Afterlife::Reconnects => {
+                self.is_absent(pipe);
+                self.peer_lost(pipe, pipes);
+                self.probe.over(pipe, pipes);
+            }
         }
-        self.peer_lost(pipe, pipes);
+        self.drop_late_replies_on(pipe, pipes);
+        self.send_again(pipes);
     }
 
     fn detached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        self.probe.detached(pipe);
-        self.outgoing.detach(pipe);
-        self.incoming.detach(pipe);
+        self.cut.retain(|&cut| cut != pipe);
+        self.present.detach(pipe);
+        self.absent.detach(pipe);
         self.peer_lost(pipe, pipes);
+        self.incoming.detach(pipe);
+        self.send_again(pipes);
     }
 
     fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
@@ -282,7 +416,8 @@ impl Rules for Req {
     }
 
     fn writable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        self.outgoing.writable(pipe);
+        self.present.writable(pipe);
+        self.absent.writable(pipe);
         self.send_again(pipes);
     }
 
@@ -303,7 +438,7 @@ impl Rules for Req {
     }
 
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
-        (self.relaxed || !self.is_out()) && self.outgoing.has_room(pipes)
+        (self.relaxed || !self.is_out()) && self.candidates().has_room(pipes)
     }
 
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {

@@ -1,10 +1,14 @@
 //! ROUTER: talks to each peer by its routing id.
 //!
 //! Owns: the routing table, and what becomes of duplicates and of messages for nobody.
-//! Always true: a pipe is read and written only once its peer is identified; one id, one peer.
+//! Always true: a pipe is read and written only once its peer is identified; one id, one peer: what was sent by a peer is
+//! given under its own id, and what was sent to one never goes to the next on its pipe, if that has another id.
 //! Must not know: what an id means to the application.
 //! Source: RFC 28/REQREP, "The ROUTER Socket Type".
 
+use std::collections::VecDeque;
+
+use crate::pipe_map::PipeMap;
 use crate::probe::Probe;
 use crate::rules::Rules;
 use crate::strategy::{FairQueue, RoutingTable};
@@ -19,6 +23,8 @@ pub struct Router {
     table: RoutingTable,
     /// Holds the identified pipes alone.
     incoming: FairQueue,
+    /// Of pipes that have had a connection before: what was not read of those, and by whom it was sent, oldest first.
+    former: PipeMap<VecDeque<(usize, RoutingId)>>,
     probe: Probe,
     undeliverable: Undeliverable,
     duplicate_id: DuplicateId,
@@ -29,6 +35,7 @@ impl Router {
         Self {
             table: RoutingTable::new(options.seed),
             incoming: FairQueue::default(),
+            former: PipeMap::default(),
             probe: Probe::new(options.probe),
             undeliverable: options.undeliverable,
             duplicate_id: options.duplicate_id,
@@ -37,7 +44,7 @@ impl Router {
 
     /// Names the peer behind an attached `pipe` before it is connected, so that messages for it can be queued.
     ///
-    /// Whatever the peer announces later is ignored. Refused if another peer has the id, whatever the policy about
+    /// It keeps that name, whatever the peers announce that come one after another. Refused if another peer has the id, whatever the policy about
     /// duplicates: it is for peers that announce one.
     pub fn assign(&mut self, pipe: PipeId, id: &RoutingId) -> Admission {
         if self.table.route(id.as_bytes()).is_some() || self.table.id_of(pipe).is_some() {
@@ -68,8 +75,68 @@ impl Router {
         if !self.incoming.recv_into(pipes, message) {
             return false;
         }
-        let sender = self.table.sender(self.incoming.source());
+        let pipe = self.incoming.source();
+        if !self.former.is_empty()
+            && let Some(former) = self.sent_formerly(pipe)
+        {
+            *id = former;
+            return true;
+        }
+        let sender = self.table.sender(pipe);
         id.clone_from(sender.expect("only identified pipes are in the fair queue"));
+        true
+    }
+
+    /// Who sent the message that has just been read from `pipe`, if that came on an earlier connection.
+    #[cold]
+    fn sent_formerly(&mut self, pipe: PipeId) -> Option<RoutingId> {
+        let former = self.former.get_mut(pipe)?;
+        let (left, id) = former.front_mut()?;
+        let id = id.clone();
+        *left -= 1;
+        if *left == 0 {
+            former.pop_front();
+        }
+        if former.is_empty() {
+            self.former.remove(pipe);
+        }
+        Some(id)
+    }
+
+    /// The connection of `pipe` is gone: what came on it and was not read is known as sent by the peer it had.
+    fn remember_sender(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        let looked_at = self.incoming.looked_at() == Some(pipe);
+        let unread = pipes.unread(pipe) + usize::from(looked_at);
+        let known = self.former.get(pipe);
+        let known = known.map_or(0, |former| former.iter().map(|(left, _)| left).sum());
+        let Some(id) = self.table.id_of(pipe).filter(|_| unread > known) else {
+            return;
+        };
+        let newer = (unread - known, id.clone());
+        match self.former.get_mut(pipe) {
+            Some(former) => former.push_back(newer),
+            None => {
+                self.former.insert(pipe, VecDeque::from([newer]));
+            }
+        }
+    }
+
+    /// There is a connection behind `pipe`, which had one before or was named by [`assign`](Self::assign): the peer may be
+    /// another one. False if it is to be refused.
+    fn rename(&mut self, pipe: PipeId, peer: &Peer<'_>, pipes: &mut impl Pipes) -> bool {
+        let is_routed = self.table.is_routed(pipe);
+        let wanted = peer.assigned_id.or(peer.routing_id);
+        if is_routed && wanted.is_some() && wanted == self.table.id_of(pipe) {
+            return true;
+        }
+        if !is_routed && wanted.is_some_and(|id| self.table.route(id.as_bytes()).is_some()) {
+            return false;
+        }
+        let Some((id, routed)) = self.name(peer, pipes) else {
+            return false;
+        };
+        pipes.drop_waiting(pipe);
+        self.table.rename(pipe, id, routed);
         true
     }
 
@@ -197,22 +264,24 @@ impl Rules for Router {
                 self.table.insert_beside(pipe, id);
             }
             self.incoming.attach(pipe);
-        } else if !self.table.is_routed(pipe) {
+        } else if !self.rename(pipe, peer, pipes) {
             return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
         }
         self.probe.connected(pipe, pipes);
         Admission::Accepted
     }
 
-    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
+    fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
         self.probe.disconnected(pipe, afterwards);
-        if afterwards == Afterlife::Ends {
-            self.table.close_route(pipe);
+        match afterwards {
+            Afterlife::Ends => self.table.close_route(pipe),
+            Afterlife::Reconnects => self.remember_sender(pipe, pipes),
         }
     }
 
     fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
         self.probe.detached(pipe);
+        self.former.remove(pipe);
         self.table.remove(pipe);
         self.incoming.detach(pipe);
     }

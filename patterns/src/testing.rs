@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::{
-    Admission, Afterlife, DropCause, Message, Pattern, Peer, PipeId, Pipes, Received, RoutingId,
+    Admission, Afterlife, DropCause, Message, Pattern, Peer, PipeId, Pipes, Recall, Recalled,
+    Received, RoutingId,
 };
 
 /// One pipe: what the socket wrote, and what its peer sent.
@@ -18,6 +19,11 @@ pub(crate) struct TestPipe {
     /// Subscriptions and cancels sent to the peer: `+topic`, `-topic`.
     pub(crate) told: Vec<String>,
     pub(crate) closed: bool,
+    /// What was written has left; so a request that is over cannot be taken back.
+    pub(crate) sends_at_once: bool,
+    /// How its connection was replaced, and how often what waited was discarded.
+    pub(crate) cuts: usize,
+    pub(crate) discards: usize,
 }
 
 /// The pipes of one socket.
@@ -114,6 +120,30 @@ impl Pipes for TestPipes {
 
     fn close(&mut self, pipe: PipeId) {
         self.pipe(pipe).closed = true;
+    }
+
+    fn recall(&mut self, pipe: PipeId, recall: Recall) -> Recalled {
+        let Some(pipe) = self.pipes.get_mut(&pipe) else {
+            return Recalled::Gone;
+        };
+        if !pipe.sends_at_once && pipe.written.pop_back().is_some() {
+            return Recalled::Here;
+        }
+        if recall != Recall::Replace {
+            return Recalled::Out;
+        }
+        pipe.cuts += 1;
+        Recalled::Cut
+    }
+
+    fn drop_waiting(&mut self, pipe: PipeId) {
+        let pipe = self.pipe(pipe);
+        pipe.written.clear();
+        pipe.discards += 1;
+    }
+
+    fn unread(&mut self, pipe: PipeId) -> usize {
+        self.pipes.get(&pipe).map_or(0, |pipe| pipe.arrived.len())
     }
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {

@@ -22,7 +22,7 @@ use super::traffic::{LinkEntry, OtherEnd, Phase};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::peer::{Credentials, PeerInfo};
-use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Wire, takes_subscriptions};
+use crate::pipe::{Fate, Incoming, Outgoing, Pipe, PipeEvent, Wire, takes_subscriptions};
 use crate::zmtp::{self, Version};
 
 /// Whether READY is held back until the socket has answered.
@@ -123,7 +123,8 @@ pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
     Arc::new(Pipe::new(
         config.side.next_pipe_id(),
         Some(owner),
-        Outgoing::new(config.options.send_limit(), conflation.sent),
+        Outgoing::new(config.options.send_limit(), conflation.sent)
+            .with_fate(Fate::of(config.socket_type)),
         Incoming::new(config.options.receive_limit())
             .conflating(conflation.received)
             .with_subscriptions(takes_subscriptions(config.socket_type)),

@@ -285,11 +285,14 @@ impl Loop {
 
         let owner = entry.owner;
         let mut before = 0;
+        let mut is_another = false;
         let kept = match self.entries.get_mut(&owner) {
             Some(Entry::Session(session)) => {
                 session.is_connected();
                 before = session.connections;
                 session.connections += 1;
+                let former = std::mem::replace(&mut session.routing_id, info.routing_id.clone());
+                is_another = before > 0 && (former.is_none() || former != info.routing_id);
                 session.pipe.clone()
             }
             _ => None,
@@ -305,6 +308,10 @@ impl Loop {
         pipe.has_read(preloaded);
         pipe.set_reconnects(before);
         config.telemetry.reconnects.add(usize::from(before > 0));
+        if is_another {
+            let lost = pipe.outgoing.has_another_peer();
+            config.telemetry.unsent.add(lost);
+        }
         pipe.outgoing.attach(Arc::clone(&wire));
         // The socket, once it knows of the connection, has it read.
         pipe.incoming.connection_begins();

@@ -265,8 +265,19 @@ impl Loop {
         self.session_link_ended(owner, cause, reached);
     }
 
-    /// Removes a link. The messages of a session's pipe stay for its next link; those of an accepted one are lost,
-    /// and counted; says how many those were.
+    /// A request on this link was given up, and its answer must not come: the link ends, and a session makes another at once,
+    /// since the peer has done nothing wrong.
+    pub(super) fn replace_link(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let owner = entry.owner;
+        self.drop_link(key, LinkError::RequestGivenUp);
+        self.session_link_replaced(owner);
+    }
+
+    /// Removes a link. The messages of a session's pipe stay for its next link, unless they end with the connection; those
+    /// that do, and those of an accepted link, are lost, and counted; says how many those were.
     pub(super) fn drop_link(&mut self, key: Key, cause: LinkError) -> usize {
         let retiring: Vec<Arc<Drain>> = match self.closing(key) {
             Some(closing) if closing.delivers => closing.drains.clone(),
@@ -301,12 +312,14 @@ impl Loop {
         };
         // What a sender has in its hands is among what is kept or lost.
         entry.config.side.happened(PipeEvent::Wanted);
-        pipe.outgoing.detach();
+        let mut lost = pipe.outgoing.detach();
         let kept = match self.entries.get(&entry.owner) {
             Some(Entry::Session(session)) => session.pipe.is_some(),
             _ => false,
         };
-        let mut lost = if kept { 0 } else { pipe.outgoing.discard() };
+        if !kept {
+            lost += pipe.outgoing.discard();
+        }
         if !kept && refused_after_all {
             // All that it was sent before we heard of it is lost as well.
             lost = usize::try_from(pipe.outgoing.counts().messages).unwrap_or(lost);

@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use highwater_patterns::RoutingId;
+
 use super::backoff::Backoff;
 use super::event_loop::{Entry, Loop};
 use super::{Closing, EndpointConfig, Key, Status};
@@ -34,6 +36,8 @@ pub(super) struct SessionEntry {
     pub(super) connections: usize,
     /// Since when there is a connection.
     connected: Option<Instant>,
+    /// Of the peer there was last.
+    pub(super) routing_id: Option<RoutingId>,
     status: Status,
     /// The connection was handed in, so that there is no other after it.
     handed_in: bool,
@@ -76,6 +80,7 @@ impl Loop {
             backoff,
             connections: 0,
             connected: None,
+            routing_id: None,
             status,
             handed_in: stream.is_some(),
             phase: Phase::Waiting,
@@ -221,6 +226,22 @@ impl Loop {
         } else {
             self.try_next(key, cause, reached);
         }
+    }
+
+    /// The link of this session was dropped since another shall take its place: no pause, as nothing has failed.
+    pub(super) fn session_link_replaced(&mut self, key: Key) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        session.targets.clear();
+        if let Some(since) = session.connected.take() {
+            session.backoff.lived(since.elapsed());
+        }
+        if session.handed_in || session.closing.is_some() {
+            return self.attempt_failed(key, LinkError::RequestGivenUp, Reached::Traffic);
+        }
+        session.config.telemetry.retries.add(1);
+        self.attempt(key);
     }
 
     /// All addresses have failed, or the connection was lost: wait, or give up.

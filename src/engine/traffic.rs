@@ -292,6 +292,7 @@ impl Loop {
             },
             Duty::OutputLost(cause) => self.output_lost(key, cause),
             Duty::Failed(cause) | Duty::Close(cause) => self.link_failed(key, cause),
+            Duty::Replace => self.replace_link(key),
             Duty::Ping(_) | Duty::Pong => {
                 if let Phase::Traffic { heartbeat } = &mut entry.phase {
                     let now = Instant::now();

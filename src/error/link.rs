@@ -57,6 +57,8 @@ pub enum LinkError {
         /// The peer's words, at most 255 characters.
         reason: String,
     },
+    /// A request on it was given up after it had left (REQ): its late answer would be taken for that of the next.
+    RequestGivenUp,
     /// This end closed the connection: the socket, or this endpoint, was closed.
     ClosedHere,
 }
@@ -208,6 +210,7 @@ impl fmt::Display for LinkError {
             Self::TooManyConnections => f.write_str("the connection limit is reached"),
             Self::NotAccepted => f.write_str("the peer is not on the accept list"),
             Self::Refused { reason } => write!(f, "the peer closed the connection: {reason}"),
+            Self::RequestGivenUp => f.write_str("replaced, as a request on it was given up"),
             Self::ClosedHere => f.write_str("closed by this end"),
         }
     }

@@ -7,7 +7,8 @@ super::socket! {
     ///
     /// The asynchronous half of request and reply: any number of requests may be under way. Messages pass unchanged.
     /// To speak with a [`Rep`](crate::Rep), put an empty frame first, which is what ends the envelope; its replies
-    /// begin with one, too. Mute, it waits like [`Push`](crate::Push).
+    /// begin with one, too. Mute, it waits like [`Push`](crate::Push); and as there, endpoints where nobody is yet take
+    /// their turns unless [`immediate`](crate::Builder::immediate) says no.
     ///
     /// Source: RFC 28/REQREP, "The DEALER Socket Type".
     ///

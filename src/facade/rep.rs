@@ -19,6 +19,10 @@ super::socket! {
     /// any thread, so that a pool of threads can share one socket. That a request is answered at most once, and never
     /// before it is received, is in the types: see [`Request`].
     ///
+    /// A reply goes to the connection on which its request came, or to nobody: what waits for a requester when its
+    /// connection goes is dropped, and counted in [`Dropped::unsent`](crate::Dropped::unsent), whoever had connected. So no
+    /// requester gets what another one has asked for.
+    ///
     /// Source: RFC 28/REQREP, "The REP Socket Type". libzmq's REP has one request at a time.
     ///
     /// ```

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{IntoMessage, Message, Pattern, RequestFailed, SocketType};
+use highwater_patterns::{IntoMessage, Message, Pattern, Refusal, RequestFailed, SocketType};
 
 use super::AsSocket;
 use crate::error::{RequestError, SendError};
 use crate::facade::calls::{by_value, too_many_frames};
-use crate::socket::{RecvFailure, SendFailure, Wait};
+use crate::socket::{Ended, RecvFailure, SendFailure, State, Unsent, Wait};
 
 super::socket! {
     /// Sends requests, one at a time, to one of its peers in turn, and receives the reply to each.
@@ -25,11 +25,21 @@ super::socket! {
     /// ```
     ///
     /// A request that is given up, by a timeout or by dropping its `Pending`, frees the socket at once, as
-    /// libzmq's `ZMQ_REQ_RELAXED` does; its late reply is dropped, and counted in
-    /// [`Dropped::late_reply`](crate::Dropped::late_reply). To tell it from the reply to the next request to the same
-    /// peer takes numbers: set [`correlated`](crate::Builder::correlated) where requests may be given up. If the peer
-    /// goes before it has replied, the request fails, or is sent again to another peer: see
-    /// [`lost_peer`](crate::Builder::lost_peer).
+    /// libzmq's `ZMQ_REQ_RELAXED` does. If nothing of it has left this process, nobody sees it any more; it counts in
+    /// [`Dropped::unsent`](crate::Dropped::unsent). If some of it has, its connection is replaced by another, at once, so that
+    /// its late reply cannot be taken for the reply to the next request: the peer sees a connection that ends and one that
+    /// begins (if the peer has connected, it connects again in its own time). Where that is too dear, number the requests:
+    /// with [`correlated`](crate::Builder::correlated) the connection stays, and the late reply is dropped, and counted in
+    /// [`Dropped::late_reply`](crate::Dropped::late_reply). That is necessary, too, if a REP or ROUTER *of libzmq* connects
+    /// to this socket: what such a one answers late, it sends on its next connection.
+    ///
+    /// If the peer goes before it has replied, the request fails, or is sent again to another peer: see
+    /// [`lost_peer`](crate::Builder::lost_peer). A request that has failed is not sent to anybody later.
+    ///
+    /// A request goes to peers that are connected, as long as there is one, and waits for the others only if there is none;
+    /// it then goes to the first that comes. libzmq, and here [`Push`](crate::Push) and [`Dealer`](crate::Dealer), have
+    /// endpoints take their turns where nobody is yet; there [`immediate`](crate::Builder::immediate) says not to. Here it
+    /// says that a request waits in `send` until somebody is there.
     ///
     /// Source: RFC 28/REQREP, "The REQ Socket Type".
     ///
@@ -109,16 +119,21 @@ impl Req {
             wait,
             &mut message,
             |pattern, table, message| match pattern {
-                Pattern::Req(rules) => {
-                    // Only a `Pending` that was forgotten rather than dropped leaves a request out.
-                    if rules.is_out() {
-                        rules.abandon(table);
-                    }
-                    by_value(message, |message| rules.start(message, table))
-                }
+                // Only a `Pending` that was forgotten rather than dropped leaves a request out.
+                Pattern::Req(rules) if rules.is_out() => Err(Refusal::OutOfTurn),
+                Pattern::Req(rules) => by_value(message, |message| rules.start(message, table)),
                 other => other.offer(message, table),
             },
         );
+        let sent = match sent {
+            Err(Unsent::Refused(Refusal::OutOfTurn)) => {
+                return match self.give_up() {
+                    Ok(()) => self.start(wait, message),
+                    Err(ended) => Err(SendFailure::Ended(message, ended)),
+                };
+            }
+            other => other,
+        };
         match sent {
             Ok(_) => Ok(Pending {
                 req: self,
@@ -129,7 +144,22 @@ impl Req {
     }
 }
 
-/// A request that is under way. Dropping it gives the request up; a late reply is dropped, and counted.
+impl Req {
+    /// Gives up the request that is out, if there is one.
+    fn give_up(&mut self) -> Result<(), Ended> {
+        let mut state = self.core.enter()?;
+        let State { pattern, table, .. } = &mut *state;
+        if let Pattern::Req(rules) = pattern
+            && rules.is_out()
+        {
+            rules.abandon(table);
+        }
+        self.core.settle_closed(&mut state);
+        Ok(())
+    }
+}
+
+/// A request that is under way. Dropping it gives the request up: see [`Req`].
 #[derive(Debug)]
 #[must_use = "dropping it gives the request up"]
 pub struct Pending<'a> {
@@ -195,15 +225,8 @@ impl Drop for Pending<'_> {
         if !self.is_out {
             return;
         }
-        let Ok(mut state) = self.req.core.enter() else {
-            return;
-        };
-        let crate::socket::State { pattern, table, .. } = &mut *state;
-        if let Pattern::Req(rules) = pattern
-            && rules.is_out()
-        {
-            rules.abandon(table);
-        }
+        // In a forked child there is nothing to give up: the request is the parent's.
+        let _ = self.req.give_up();
     }
 }
 

@@ -13,8 +13,10 @@ super::socket! {
     /// Talks to any number of peers, each by its [`RoutingId`].
     ///
     /// A peer has the id that it announces (the `routing_id` option of a REQ, DEALER or ROUTER), or that this end has
-    /// given it with [`connect_as`](Self::connect_as); otherwise one is generated. A message for a peer that is not
-    /// there, or has no room, comes back: see [`send_to`](Self::send_to). Receiving is fair among the peers.
+    /// given it with [`connect_as`](Self::connect_as); otherwise one is generated. Where this end has
+    /// connected, that is so for each peer that comes to the endpoint, one after another: the id of the one before has no
+    /// route any more, and what waited for it is dropped, counted in [`Dropped::unsent`](crate::Dropped::unsent), unless the
+    /// same peer comes back; an id of `connect_as` stays with the endpoint. A message for a peer that is not there, or has no room, comes back: see [`send_to`](Self::send_to). Receiving is fair among the peers.
     ///
     /// Frames pass unchanged. From a REQ, a message begins with an empty frame (before that with a number, if its
     /// requests are numbered), and a reply has to begin with the same.

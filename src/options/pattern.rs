@@ -103,10 +103,12 @@ pattern_options! {
     {
         /// Number the requests, and take only the reply that bears the number. Default: `false`.
         ///
-        /// Turn it on where requests may be given up: without numbers, a late reply from the peer that gets the next
-        /// request too is taken for the reply to that one. REP sockets everywhere return the number by themselves; a
-        /// service that reads requests with a ROUTER sees one more frame. Wire-compatible with libzmq's
-        /// `ZMQ_REQ_CORRELATE`. Takes effect with the next request.
+        /// Without numbers, the connection on which a request is out is replaced when that is given up, as its late reply
+        /// could be taken for that to the next. With them it stays: turn them on where requests are given up often, where
+        /// the connection cannot be made again ([`connect_fd`](crate::Req::connect_fd)), and where services of libzmq
+        /// connect to this socket, since those send their late replies on the next connection, too. REP sockets
+        /// everywhere return the number by themselves; a service that reads requests with a ROUTER sees one more frame.
+        /// Wire-compatible with libzmq's `ZMQ_REQ_CORRELATE`. Takes effect with the next request.
     }
     correlated: bool, of Req;
 

@@ -271,6 +271,50 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// Takes the last message out; false if some of it is among the first `written` bytes, or there is none.
+    pub(super) fn take_back_last(&mut self, written: usize) -> bool {
+        let mut shared = self.shared.iter().peekable();
+        let (mut at, mut on_wire, mut bodies) = (0, 0, 0);
+        let mut start = (0, 0, 0);
+        let mut last = None;
+        let bytes = self.bytes.as_slice();
+        while let Ok(Some((header, header_len))) = FrameHeader::decode(&bytes[at..]) {
+            at += header_len;
+            on_wire += header_len;
+            match shared.next_if(|(position, _)| *position == at) {
+                Some((_, body)) => {
+                    on_wire += body.len();
+                    bodies += 1;
+                }
+                None => {
+                    at += header.body_len as usize;
+                    on_wire += header.body_len as usize;
+                }
+            }
+            if header.more && !header.command {
+                continue;
+            }
+            if !header.command {
+                last = Some(start);
+            }
+            start = (at, on_wire, bodies);
+        }
+        let Some((at, _, bodies)) = last.filter(|(_, on_wire, _)| *on_wire >= written) else {
+            return false;
+        };
+        self.bytes.truncate(at);
+        let kept: Vec<_> = self.shared.drain(..).take(bodies).collect();
+        self.shared_len = 0;
+        self.shared_weight = 0;
+        for (position, body) in kept {
+            self.put(position, body);
+        }
+        self.messages -= 1;
+        true
+    }
+}
+
 impl FrameSink for Batch {
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
@@ -380,6 +424,28 @@ mod tests {
             assert_eq!(all.messages(), messages.len() - count);
         }
         assert_eq!(all.drop_first(), 0);
+    }
+
+    #[test]
+    fn the_last_message_is_taken_out_if_none_of_it_was_written() {
+        let messages = samples();
+        for count in 1..=messages.len() {
+            let before = on_wire(&batch(&messages[..count - 1]));
+            for written in [0, before.len(), before.len() + 1] {
+                let mut all = batch(&messages[..count]);
+                let mut commands = Vec::new();
+                crate::zmtp::encode_ping(0, &mut commands);
+                let ahead = commands.len();
+                all.prepend(&mut commands);
+                let taken = all.take_back_last(ahead + written);
+                assert_eq!(taken, written <= before.len());
+                let left = if taken { count - 1 } else { count };
+                assert_eq!(all.messages(), left);
+                assert_eq!(on_wire(&all)[ahead..], on_wire(&batch(&messages[..left])));
+                assert_eq!(all.len(), on_wire(&all).len());
+            }
+        }
+        assert!(!Batch::default().take_back_last(0));
     }
 
     #[test]

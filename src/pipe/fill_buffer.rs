@@ -80,6 +80,11 @@ impl FillBuffer {
         self.bytes[..self.filled].rotate_right(bytes.len());
     }
 
+    /// Forgets what is in it behind the first `len` bytes.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.filled = self.filled.min(len);
+    }
+
     /// Forgets what is in it, and keeps the space.
     #[inline]
     pub(super) fn clear(&mut self) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Body, INLINE_CAPACITY, Message, PipeId, Received};
+use highwater_patterns::{Body, INLINE_CAPACITY, Message, PipeId, Recall, Recalled, Received};
 
 use super::lane::{Lane, Parcel};
 
@@ -20,6 +20,8 @@ pub(crate) struct InprocEnd {
     outgoing: Arc<Lane>,
     /// `None` until the other side is there.
     incoming: Option<Arc<Lane>>,
+    /// Messages sent on connections that are gone.
+    past_sent: u64,
     received: u64,
     replaced: u64,
     /// Buffers for bodies that go out.
@@ -41,6 +43,7 @@ impl InprocEnd {
             pipe,
             outgoing,
             incoming,
+            past_sent: 0,
             received: 0,
             replaced: 0,
             spares: Vec::new(),
@@ -294,6 +297,52 @@ impl InprocEnd {
         (unsent, unread)
     }
 
+    /// The lane to write.
+    pub(crate) fn outgoing(&self) -> &Arc<Lane> {
+        &self.outgoing
+    }
+
+    /// Has the message sent last not be read, if it was not; how many messages are lost with that. One that is out leaves
+    /// the pipe as it is: whoever asks cuts it.
+    pub(crate) fn recall(&mut self, recall: Recall) -> (Recalled, usize) {
+        if self.outgoing.take_back_last() {
+            let is_lost = recall != Recall::Move;
+            return (Recalled::Here, usize::from(is_lost));
+        }
+        if self.outgoing.is_closed() {
+            return (Recalled::Gone, 0);
+        }
+        match recall {
+            Recall::Replace => (Recalled::Cut, 0),
+            Recall::Move | Recall::GiveUp => (Recalled::Out, 0),
+        }
+    }
+
+    /// Ends the connection: the other side, which has connected, is to do so again. How many messages from it were not read.
+    pub(crate) fn cut(&mut self) -> usize {
+        self.unsent += self.outgoing.cut_by_writer();
+        let unread = self.incoming.take().map(|lane| lane.end_by_reader());
+        self.ahead = None;
+        unread.unwrap_or(0)
+    }
+
+    /// Ends the connection, and begins as if it had never been there: messages sent that nobody will get, and messages that
+    /// came and were not read.
+    pub(crate) fn renew(&mut self) -> (usize, usize) {
+        let fresh = Arc::new(self.outgoing.another());
+        if let Some(incoming) = &self.incoming {
+            // The other side ends its half as soon as it hears of the end of this one.
+            incoming.forget_reader();
+        }
+        self.end_output();
+        let unsent = std::mem::take(&mut self.unsent);
+        self.past_sent += self.outgoing.sent();
+        let unread = self.incoming.take().map(|lane| lane.end_by_reader());
+        self.outgoing = fresh;
+        self.ahead = None;
+        (unsent, unread.unwrap_or(0))
+    }
+
     /// Messages sent, received, replaced by newer ones; and those that wait, out and in.
     pub(crate) fn counts(&self) -> InprocCounts {
         let replaced = self
@@ -301,7 +350,7 @@ impl InprocEnd {
             .as_ref()
             .map_or(0, |lane| lane.replaced_for_reader());
         InprocCounts {
-            sent: self.outgoing.sent(),
+            sent: self.past_sent + self.outgoing.sent(),
             received: self.received + replaced,
             replaced: self.replaced + replaced,
             queued_out: self.outgoing.queued(),

@@ -138,6 +138,11 @@ impl Intake {
         }
     }
 
+    /// Messages that have come whole and were not given, while no connection is there.
+    pub(crate) fn unread(&self) -> usize {
+        self.pipe.incoming.queued() + self.left_of_chunk()
+    }
+
     /// The live connection.
     pub(crate) fn wire(&self) -> Option<&Arc<dyn Wire>> {
         self.wire.as_ref()

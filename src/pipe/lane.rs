@@ -366,6 +366,49 @@ impl Lane {
         self.clear()
     }
 
+    /// As [`end_by_writer`](Self::end_by_writer), and the reader is to connect again: what it has not read is forgotten, and
+    /// counted here.
+    pub(crate) fn cut_by_writer(&self) -> usize {
+        if !self.closed.swap(true, Ordering::SeqCst) {
+            self.tell_reader(|pipe| PipeEvent::Disconnected { pipe, ends: false });
+        }
+        *self.reader.lock() = Reader::Gone;
+        self.clear()
+    }
+
+    /// The reader is not to hear of anything any more, though it has not gone yet.
+    pub(crate) fn forget_reader(&self) {
+        *self.reader.lock() = Reader::Gone;
+    }
+
+    /// One like it, with the same writer and its mark, whose reader is still to come.
+    pub(crate) fn another(&self) -> Self {
+        let limit = self.marks.lock().writer;
+        let conflate = self.conflate.load(Ordering::Relaxed) && !self.conflates_for_reader();
+        Self::new(self.writer.clone(), limit, conflate)
+    }
+
+    /// The writer takes back the request it has written last; false if that has been read. What else waits, single frames,
+    /// stays.
+    pub(crate) fn take_back_last(&self) -> bool {
+        let mut waiting: Vec<Parcel> = std::iter::from_fn(|| self.queue.pop()).collect();
+        let is_request = |parcel: &mut Parcel| match parcel {
+            Parcel::Whole(Received::Message(message)) => message.frame_count() > 1,
+            _ => false,
+        };
+        let is_back = waiting.pop_if(is_request).is_some();
+        if is_back {
+            self.taken.fetch_add(1, Ordering::AcqRel);
+        }
+        if !waiting.is_empty() {
+            waiting
+                .into_iter()
+                .for_each(|parcel| self.queue.push(parcel));
+            self.look_for_reader();
+        }
+        is_back
+    }
+
     /// Whether either side has let go.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)

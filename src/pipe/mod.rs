@@ -42,7 +42,7 @@ pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
-pub(crate) use outgoing::{Draft, Outgoing, Pumped};
+pub(crate) use outgoing::{Draft, Fate, Outgoing, Pumped};
 pub(crate) use pace::Pace;
 pub(crate) use read_size::{Crowd, READ_BYTES};
 pub(crate) use reader::{Fill, Reader};
@@ -193,6 +193,9 @@ pub(crate) enum Duty {
     Lent,
     /// The reader came back and may hold messages.
     Returned,
+    /// A request on it was given up whose answer must not come any more: it ends, and if it was made from here, another is
+    /// made at once.
+    Replace,
     /// The socket refuses this peer.
     Close(LinkError),
     /// The answer to [`PipeEvent::Applies`].

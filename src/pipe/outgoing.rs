@@ -30,12 +30,14 @@ mod life;
 mod looks;
 mod meetings;
 mod pump;
+mod recall;
 mod report;
 
 use blocked::Blocked;
 pub(crate) use draft::Draft;
 use looks::Looks;
 use meetings::Meetings;
+pub(crate) use recall::Fate;
 pub(crate) use report::{OutgoingCounts, Pumped};
 
 /// With so many bytes of commands unwritten, no more heartbeats are added.
@@ -110,6 +112,13 @@ struct State {
     /// Nothing else either: the stream is closed on our side.
     ended: bool,
     wire: Option<Arc<dyn Wire>>,
+    fate: Fate,
+    /// A connection on which nothing is written before the socket knows who is behind it.
+    coming: Option<Arc<dyn Wire>>,
+    /// It is known that this is not the peer there was before.
+    another_peer: bool,
+    /// What the I/O thread has taken along was to go to a connection that has been cut meanwhile.
+    cut_while_busy: bool,
     looks: Looks,
     /// The socket knows that something waits here, and will flush it before it waits for input.
     left: bool,
@@ -157,6 +166,10 @@ impl Outgoing {
                 origin,
                 ended: false,
                 wire: None,
+                fate: Fate::default(),
+                coming: None,
+                another_peer: false,
+                cut_while_busy: false,
                 looks: Looks::default(),
                 left: false,
                 flushed: false,

@@ -18,7 +18,8 @@ use crate::options::{Linger, Options};
 use crate::origin::Here;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide, takes_subscriptions,
+    Fate, Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide,
+    takes_subscriptions,
 };
 use crate::transport::{self, ListenFailure, ListenOptions, Listener, Stream};
 use crate::zmtp::HeartbeatConfig;
@@ -213,7 +214,7 @@ impl Core {
     }
 
     /// This socket, as others in the process get to know it.
-    fn applicant(&self, options: Options) -> Applicant {
+    pub(super) fn applicant(&self, options: Options) -> Applicant {
         Applicant {
             side: self.this.clone(),
             telemetry: Arc::clone(&self.telemetry),
@@ -258,11 +259,12 @@ impl Core {
             return Ok(());
         }
         let conflation = options.conflation(self.kind);
+        let fate = Fate::to_named(self.kind, assigned_id.is_some());
         let pipe = (!options.immediate).then(|| {
             Arc::new(Pipe::new(
                 self.next_pipe_id(),
                 None,
-                Outgoing::new(options.send_limit(), conflation.sent),
+                Outgoing::new(options.send_limit(), conflation.sent).with_fate(fate),
                 Incoming::new(options.receive_limit())
                     .conflating(conflation.received)
                     .with_subscriptions(takes_subscriptions(self.kind)),

@@ -68,8 +68,10 @@ impl Core {
                 }
             }
             PipeEvent::Connected { pipe, wire, peer } => {
-                if table.connect(pipe, wire, Arc::clone(&peer)) {
-                    self.connected(state, pipe, &peer);
+                if table.connect(pipe, Arc::clone(&wire), Arc::clone(&peer)) {
+                    if self.connected(state, pipe, &peer) {
+                        state.table.open(pipe, &wire);
+                    }
                     self.sweep(state);
                 }
             }
@@ -85,6 +87,12 @@ impl Core {
                     }
                     self.connected(state, pipe, &peer);
                 }
+            }
+            PipeEvent::Disconnected { pipe, ends: false } if table.was_cut(pipe) => {
+                pattern.disconnected(pipe, Afterlife::Reconnects, table);
+                self.changed.notify(usize::MAX);
+                self.wake_reader(state);
+                self.writable.notify(usize::MAX);
             }
             PipeEvent::Disconnected { pipe, ends } => {
                 if table.disconnect(pipe, ends, LinkError::PeerClosed) {
@@ -145,11 +153,13 @@ impl Core {
         self.has_room(state);
     }
 
-    fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) {
+    /// Somebody is behind `pipe`; false if they are turned away.
+    fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) -> bool {
         if !state.table.take_admitted(pipe)
             && let Admission::Refused(refusal) = self.introduce(state, pipe, peer)
         {
-            return self.refuse(state, pipe, refusal);
+            self.refuse(state, pipe, refusal);
+            return false;
         }
         let State { pattern, table, .. } = state;
         pattern.readable(pipe, table);
@@ -161,6 +171,7 @@ impl Core {
         if state.leading || state.table.is_lendable() || state.table.has_lanes() {
             self.wake_reader(state);
         }
+        true
     }
 
     /// Turns a peer away.
@@ -168,11 +179,14 @@ impl Core {
         state.table.refuse(pipe, cause_of(refusal));
     }
 
-    /// What the pattern has closed within the process ends now.
-    pub(super) fn settle_closed(&self, state: &mut State) {
+    /// What the pattern has closed within the process ends now, and what has lost its peer there is joined again.
+    pub(crate) fn settle_closed(&self, state: &mut State) {
         while state.table.has_closed() {
             for pipe in state.table.take_closed() {
                 self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
+            }
+            for (pipe, outgoing) in state.table.take_unjoined() {
+                self.join_again(state, pipe, outgoing);
             }
         }
     }

@@ -18,6 +18,7 @@ mod endpoints;
 mod events;
 mod full;
 mod idle_check;
+mod joining;
 mod later;
 mod leader;
 pub(crate) mod left;

@@ -5,6 +5,7 @@
 //! Must not know: the other pipes.
 
 mod full;
+mod replacing;
 mod report;
 
 use std::sync::Arc;
@@ -337,10 +338,7 @@ impl Slot {
     /// to the I/O thread, which counts it.
     pub(super) fn let_go(&mut self) -> (usize, usize) {
         match &mut self.way {
-            Way::Wire { pipe, intake, .. } => {
-                pipe.outgoing.close();
-                (0, intake.discard())
-            }
+            Way::Wire { pipe, intake, .. } => (pipe.outgoing.let_go(), intake.discard()),
             Way::Inproc(end) => end.end(),
         }
     }
@@ -483,24 +481,6 @@ impl Slot {
     /// See [`Table::take_admitted`](super::Table::take_admitted).
     pub(super) fn take_admitted(&mut self) -> bool {
         self.admitted.take().is_some()
-    }
-
-    /// Its peer's routing id is another's now: what it has sent is still read. False if this cannot be had, since the
-    /// pipe is to stay, or is within the process.
-    pub(super) fn hand_over(&mut self) -> bool {
-        let Way::Wire { pipe, intake, .. } = &self.way else {
-            return false;
-        };
-        let wire = intake.wire().cloned();
-        if pipe.through.is_none() || wire.is_none() && self.admitted.is_none() {
-            return false;
-        }
-        self.handed_over = true;
-        self.retire();
-        if let Some(wire) = wire {
-            wire.duty(Duty::HandOver);
-        }
-        true
     }
 
     /// Ends the connection; true if the pipe ended with it, which nobody else will tell.

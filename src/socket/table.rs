@@ -9,6 +9,7 @@ mod ending;
 mod full;
 mod news;
 mod reading;
+mod replacing;
 mod waiting;
 mod writing;
 #[cfg(test)]
@@ -16,7 +17,9 @@ pub(super) use waiting::BURST;
 
 use std::sync::Arc;
 
-use highwater_patterns::{Body, DropCause, Message, PipeId, PipeMap, Pipes, Received, SocketType};
+use highwater_patterns::{
+    Body, DropCause, Message, PipeId, PipeMap, Pipes, Recall, Recalled, Received, SocketType,
+};
 
 use super::later::Later;
 use super::slot::{Counts, Slot};
@@ -63,6 +66,8 @@ pub(crate) struct Table {
     drops: drops::Drops,
     /// Pipes that this end has closed and nobody else will tell of.
     closed: Vec<PipeId>,
+    /// Pipes within the process that have lost their peer and are to be joined with one again.
+    unjoined: Vec<PipeId>,
     /// In a forked child: what was to be sent when that was noticed.
     stranded: Option<Message>,
     /// What this hold of the lock may still look at.
@@ -108,6 +113,7 @@ impl Table {
             losses: Losses::default(),
             drops: drops::Drops::default(),
             closed: Vec::new(),
+            unjoined: Vec::new(),
             stranded: None,
         }
     }
@@ -346,11 +352,6 @@ impl Table {
         }
     }
 
-    /// Pipes within the process that the pattern has closed since the last call.
-    pub(super) fn take_closed(&mut self) -> Vec<PipeId> {
-        std::mem::take(&mut self.closed)
-    }
-
     /// The pipe has room again.
     pub(super) fn writable(&mut self, pipe: PipeId) {
         if let Some(slot) = self.pipes.get_mut(pipe)
@@ -369,13 +370,6 @@ impl Table {
         self.pipes
             .get(pipe)
             .is_some_and(|slot| slot.set_limits(send, receive))
-    }
-
-    /// Whether nobody is at the other end of `pipe`, and somebody may come.
-    pub(super) fn is_waiting(&self, pipe: PipeId) -> bool {
-        self.pipes
-            .get(pipe)
-            .is_some_and(|slot| slot.peer().is_none() && !slot.is_ending())
     }
 
     /// All pipes.
@@ -426,11 +420,6 @@ impl Table {
             slot.refuse();
         }
         self.turn_away(pipe, cause);
-    }
-
-    /// Whether [`take_closed`](Self::take_closed) would give any.
-    pub(super) fn has_closed(&self) -> bool {
-        !self.closed.is_empty()
     }
 
     pub(super) fn peer_stats(&self) -> Vec<PeerStats> {
@@ -545,6 +534,19 @@ impl Pipes for Table {
         if !handed_over {
             self.turn_away(pipe, LinkError::DuplicateRoutingId);
         }
+    }
+
+    fn recall(&mut self, pipe: PipeId, recall: Recall) -> Recalled {
+        self.take_back(pipe, recall)
+    }
+
+    fn drop_waiting(&mut self, pipe: PipeId) {
+        let lost = self.pipes.get_mut(pipe).map_or(0, Slot::drop_waiting);
+        self.telemetry.unsent.add(lost);
+    }
+
+    fn unread(&mut self, pipe: PipeId) -> usize {
+        self.pipes.get(pipe).map_or(0, Slot::unread)
     }
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {

@@ -151,6 +151,46 @@ fn a_reply_never_goes_to_a_later_connection() {
     assert_eq!(reply(&mut rep, &path, "answer"), Ok(Sent::ONE));
 }
 
+#[test]
+fn replies_that_wait_when_the_connection_goes_are_for_nobody() {
+    let mut rep = rep();
+    let pipe = rep.accept(1);
+    rep.arrive(pipe, ["", "question"]);
+    let (path, _) = recv_request(&mut rep).expect("arrived");
+    assert_eq!(reply(&mut rep, &path, "answer"), Ok(Sent::ONE));
+    rep.disconnect(pipe, Afterlife::Reconnects);
+    assert_eq!(rep.connect(pipe), crate::Admission::Accepted);
+    assert_eq!(rep.pipes.take(pipe), [] as [Message; 0]);
+    assert_eq!(rep.pipes.pipe(pipe).discards, 1);
+}
+
+/// They came from one who has gone, though they are read when another is there.
+#[test]
+fn requests_that_were_not_read_before_the_connection_went_cannot_be_answered() {
+    let mut rep = rep();
+    let pipe = rep.accept(1);
+    for request in ["looked at", "1", "2"] {
+        rep.arrive(pipe, ["", request]);
+    }
+    rep.arrive(pipe, "malformed");
+    assert!(rep.can_recv());
+    rep.disconnect(pipe, Afterlife::Reconnects);
+    let (path, _) = recv_request(&mut rep).expect("arrived");
+    let refused = reply(&mut rep, &path, "answer").expect_err("gone");
+    assert_eq!(refused.reason, Refusal::PeerGone);
+    assert_eq!(rep.connect(pipe), crate::Admission::Accepted);
+    rep.arrive(pipe, ["", "of the next"]);
+    for _ in 0..2 {
+        let (path, _) = recv_request(&mut rep).expect("arrived");
+        let refused = reply(&mut rep, &path, "answer").expect_err("gone");
+        assert_eq!(refused.reason, Refusal::PeerGone);
+    }
+    assert!(rep.can_recv(), "behind a malformed one");
+    let (path, request) = recv_request(&mut rep).expect("arrived");
+    assert_eq!(request, "of the next");
+    assert_eq!(reply(&mut rep, &path, "answer"), Ok(Sent::ONE));
+}
+
 /// "SHALL not block on sending": the typed call gives the reply back, the untyped one drops it, counted.
 #[test]
 fn a_reply_that_finds_no_room_is_refused_or_dropped() {

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use crate::testing::Bench;
 use crate::{
-    Afterlife, DropCause, LostPeer, Message, Pattern, PatternOptions, Refusal, Req, RequestFailed,
-    Sent, SocketType,
+    Admission, Afterlife, DropCause, LostPeer, Message, Pattern, PatternOptions, PipeId, Refusal,
+    Req, RequestFailed, Sent, SocketType,
 };
 
 fn req_with(options: PatternOptions) -> Bench {
@@ -149,6 +149,157 @@ fn an_abandoned_request_frees_the_socket_and_its_late_reply_is_counted() {
     assert_eq!(reply(&mut req), None);
     req.arrive(pipe, ["", "two"]);
     assert_eq!(reply(&mut req), Some(Ok("two".into())));
+}
+
+fn connect(bench: &mut Bench, pipe: PipeId) {
+    assert_eq!(bench.connect(pipe), Admission::Accepted);
+}
+
+fn abandon(bench: &mut Bench) {
+    let (rules, pipes) = rules(bench);
+    rules.abandon(pipes);
+}
+
+#[test]
+fn a_request_that_has_not_left_is_taken_back_when_it_is_given_up() {
+    for mut req in [req(), correlated(), sending_again()] {
+        let pipe = req.accept(1);
+        req.send("1").expect("its turn");
+        abandon(&mut req);
+        assert_eq!(req.pipes.take(pipe), [] as [Message; 0]);
+        assert_eq!(req.pipes.pipe(pipe).cuts, 0);
+    }
+}
+
+#[test]
+fn a_request_that_has_left_has_its_connection_replaced_unless_it_is_numbered() {
+    let mut req = req();
+    let (pipe, other) = (req.accept(1), req.accept(2));
+    req.send("1").expect("its turn");
+    req.pipes.take(pipe);
+    abandon(&mut req);
+    assert_eq!(req.pipes.pipe(pipe).cuts, 1);
+    assert_eq!(req.pipes.pipe(other).cuts, 0);
+    req.send("2").expect("its turn");
+    req.arrive(other, ["", "two"]);
+    assert_eq!(reply(&mut req), Some(Ok("two".into())));
+    // Of its present peers there is one, so all go there.
+    req.send("3").expect("its turn");
+    req.arrive(other, ["", "three"]);
+    assert_eq!(reply(&mut req), Some(Ok("three".into())));
+
+    let mut req = correlated();
+    let pipe = req.accept(1);
+    req.send("1").expect("its turn");
+    req.pipes.take(pipe);
+    abandon(&mut req);
+    assert_eq!(req.pipes.pipe(pipe).cuts, 0);
+}
+
+#[test]
+fn what_still_comes_on_a_connection_that_is_replaced_is_no_answer() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send("1").expect("its turn");
+    req.pipes.take(pipe);
+    abandon(&mut req);
+    req.send("2").expect("for the next connection");
+    req.arrive(pipe, ["", "one"]);
+    assert_eq!(reply(&mut req), None);
+    assert_eq!(req.pipes.drops(DropCause::LateReply), 1);
+    req.pipes
+        .pipe(pipe)
+        .arrived
+        .push_back(crate::Received::Message(["", "one, again"].into()));
+    req.disconnect(pipe, Afterlife::Reconnects);
+    assert_eq!(reply(&mut req), None, "it has not failed: it has not left");
+    assert_eq!(req.pipes.drops(DropCause::LateReply), 2);
+    connect(&mut req, pipe);
+    assert_eq!(req.pipes.take(pipe), [Message::from(["", "2"])]);
+    req.arrive(pipe, ["", "two"]);
+    assert_eq!(reply(&mut req), Some(Ok("two".into())));
+}
+
+#[test]
+fn a_request_that_waits_for_a_connection_that_never_comes_fails() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send("1").expect("its turn");
+    req.pipes.take(pipe);
+    abandon(&mut req);
+    req.send("2").expect("for the next connection");
+    req.disconnect(pipe, Afterlife::Ends);
+    assert_eq!(reply(&mut req), Some(Err(RequestFailed::PeerLost)));
+    assert_eq!(req.pipes.take(pipe), [] as [Message; 0]);
+}
+
+#[test]
+fn a_request_whose_answer_is_there_is_given_up_without_more_ado() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send("1").expect("its turn");
+    req.pipes.take(pipe);
+    req.arrive(pipe, ["", "one"]);
+    abandon(&mut req);
+    assert_eq!(req.pipes.pipe(pipe).cuts, 0);
+    assert_eq!(req.pipes.drops(DropCause::LateReply), 1);
+}
+
+#[test]
+fn a_request_that_failed_goes_nowhere_any_more() {
+    let mut req = req();
+    let pipe = req.accept(1);
+    req.send("transfer").expect("its turn");
+    req.disconnect(pipe, Afterlife::Reconnects);
+    assert_eq!(reply(&mut req), Some(Err(RequestFailed::PeerLost)));
+    connect(&mut req, pipe);
+    assert_eq!(req.pipes.take(pipe), [] as [Message; 0]);
+}
+
+#[test]
+fn a_request_that_is_sent_again_and_given_up_is_seen_by_nobody_else() {
+    let mut req = sending_again();
+    let pipe = req.accept(1);
+    req.send("transfer").expect("its turn");
+    req.pipes.take(pipe);
+    req.disconnect(pipe, Afterlife::Reconnects);
+    abandon(&mut req);
+    connect(&mut req, pipe);
+    let second = req.accept(2);
+    for pipe in [pipe, second] {
+        assert_eq!(req.pipes.take(pipe), [] as [Message; 0]);
+    }
+}
+
+#[test]
+fn peers_that_are_there_are_asked_before_those_that_may_come() {
+    let mut req = req();
+    let absent = [req.attach(1), req.attach(2)];
+    let present = req.accept(3);
+    for _ in 0..4 {
+        req.send("x").expect("its turn");
+        assert_eq!(req.pipes.take(present).len(), 1);
+        req.arrive(present, ["", "y"]);
+        assert_eq!(reply(&mut req), Some(Ok("y".into())));
+    }
+    req.disconnect(present, Afterlife::Reconnects);
+    connect(&mut req, absent[1]);
+    req.send("x").expect("its turn");
+    assert_eq!(req.pipes.take(absent[1]).len(), 1);
+}
+
+#[test]
+fn a_request_that_waits_for_anybody_goes_to_the_first_who_comes() {
+    for mut req in [req(), correlated(), sending_again()] {
+        let absent = req.attach(1);
+        let other = req.attach(2);
+        req.send("x").expect("its turn");
+        connect(&mut req, other);
+        assert_eq!(req.pipes.take(absent), [] as [Message; 0]);
+        assert_eq!(req.pipes.take(other).len(), 1);
+        connect(&mut req, absent);
+        assert_eq!(req.pipes.take(absent), [] as [Message; 0]);
+    }
 }
 
 /// What lies in the pipes when a request begins cannot be its reply.
@@ -347,4 +498,24 @@ fn a_call_that_has_looked_enough_finds_no_reply_and_the_next_goes_on_there() {
     };
     assert_eq!(reply, "reply");
     assert_eq!(calls, 4);
+}
+
+#[test]
+fn each_connection_is_told_hello_before_it_gets_a_request() {
+    let mut req = req_with(PatternOptions {
+        probe: true,
+        ..PatternOptions::default()
+    });
+    let pipe = req.attach(1);
+    req.send("x").expect("its turn");
+    connect(&mut req, pipe);
+    assert_eq!(req.pipes.take(pipe), [Message::EMPTY, ["", "x"].into()]);
+    abandon(&mut req);
+    req.send("y").expect("for the next connection");
+    req.disconnect(pipe, Afterlife::Reconnects);
+    connect(&mut req, pipe);
+    assert_eq!(req.pipes.take(pipe), [Message::EMPTY, ["", "y"].into()]);
+    req.disconnect(pipe, Afterlife::Reconnects);
+    connect(&mut req, pipe);
+    assert_eq!(req.pipes.take(pipe), [Message::EMPTY]);
 }

@@ -176,27 +176,116 @@ fn before_its_peer_is_identified_a_pipe_has_no_id() {
     router.send(["a", "x"]).expect("known now");
 }
 
-/// After a reconnect a peer keeps its entry if the ROUTER connected; the identity sent again is ignored.
+fn connect_as(router: &mut Bench, pipe: PipeId, announced: Option<&str>) -> Admission {
+    let announced = announced.map(id);
+    let peer = Peer {
+        routing_id: announced.as_ref(),
+        assigned_id: None,
+        ..Peer::default()
+    };
+    router.pattern.connected(pipe, &peer, &mut router.pipes)
+}
+
 #[test]
-fn a_peer_keeps_its_id_across_reconnects() {
+fn a_peer_that_comes_back_under_its_id_gets_what_waited_for_it() {
     let mut router = router();
     let (pipe, _) = router.accept_as(1, "a");
     router.disconnect(pipe, Afterlife::Reconnects);
     router.send(["a", "queued"]).expect("there is room");
-    let changed = id("z");
-    let peer = Peer {
-        routing_id: Some(&changed),
-        assigned_id: None,
-        ..Peer::default()
-    };
-    let admission = router.pattern.connected(pipe, &peer, &mut router.pipes);
+    let admission = connect_as(&mut router, pipe, Some("a"));
     assert_eq!(admission, Admission::Accepted);
     router.send(["a", "x"]).expect("there is room");
     assert_eq!(router.pipes.take(pipe), ["queued", "x"]);
+    assert_eq!(router.pipes.pipe(pipe).discards, 0);
+}
+
+/// A ROUTER that connects: who listens there now may be another one than before.
+#[test]
+fn whoever_comes_next_on_a_pipe_is_known_by_its_own_id_and_gets_nothing_of_the_former_one() {
+    let mut router = router();
+    let (pipe, _) = router.accept_as(1, "a");
+    for (former, next) in [("a", Some("z")), ("z", None)] {
+        router.disconnect(pipe, Afterlife::Reconnects);
+        router.send([former, "queued"]).expect("there is room");
+        let admission = connect_as(&mut router, pipe, next);
+        assert_eq!(admission, Admission::Accepted);
+        assert_eq!(router.pipes.take(pipe), [] as [Message; 0]);
+        let refused = router.send([former, "x"]).expect_err("not here any more");
+        assert_eq!(refused.reason, Refusal::NoRoute);
+    }
+    assert_eq!(router.pipes.pipe(pipe).discards, 2);
+    router.arrive(pipe, "hello");
+    let nameless = router.recv().expect("arrived").first().to_vec();
+    router.disconnect(pipe, Afterlife::Reconnects);
+    let _ = connect_as(&mut router, pipe, None);
+    router.arrive(pipe, "hello");
+    let another = router.recv().expect("arrived").first().to_vec();
+    assert_ne!(nameless, another, "two without a name are two");
+    router.disconnect(pipe, Afterlife::Reconnects);
+    let _ = connect_as(&mut router, pipe, Some("a"));
+    router.send(["a", "x"]).expect("it is back");
+    assert_eq!(router.pipes.take(pipe), ["x"]);
+}
+
+#[test]
+fn what_a_former_peer_has_sent_bears_its_id() {
+    let mut router = router();
+    let (pipe, _) = router.accept_as(1, "a");
+    router.arrive(pipe, "1");
+    router.arrive(pipe, "2");
+    assert!(router.can_recv(), "looks at the first");
+    router.disconnect(pipe, Afterlife::Reconnects);
+    let _ = connect_as(&mut router, pipe, Some("b"));
+    router.arrive(pipe, "3");
+    assert_eq!(router.recv().expect("arrived"), ["a", "1"]);
+    router.disconnect(pipe, Afterlife::Reconnects);
+    let _ = connect_as(&mut router, pipe, Some("c"));
+    router.arrive(pipe, "4");
+    for expected in [["a", "2"], ["b", "3"], ["c", "4"]] {
+        assert_eq!(router.recv().expect("arrived"), expected);
+    }
+    assert_eq!(router.recv(), None);
+}
+
+#[test]
+fn an_id_that_another_peer_has_is_not_taken_over_by_a_reconnect() {
+    let mut router = router();
+    let (pipe, _) = router.accept_as(1, "a");
+    let _ = router.accept_as(2, "b");
+    router.disconnect(pipe, Afterlife::Reconnects);
+    let admission = connect_as(&mut router, pipe, Some("b"));
+    let refused = AdmissionRefusal::DuplicateRoutingId;
+    assert_eq!(admission, Admission::Refused(refused));
+    router.send(["a", "x"]).expect("it may come back");
     assert_eq!(
-        router.send(["z", "x"]).expect_err("ignored").reason,
-        Refusal::NoRoute
+        connect_as(&mut router, pipe, Some("a")),
+        Admission::Accepted
     );
+    assert_eq!(router.pipes.take(pipe), ["x"]);
+}
+
+#[test]
+fn an_id_that_was_assigned_stays_whoever_comes() {
+    let mut router = router();
+    let pipe = router.attach(1);
+    let assigned = id("mine");
+    let Pattern::Router(rules) = &mut router.pattern else {
+        unreachable!("it is a ROUTER");
+    };
+    assert_eq!(rules.assign(pipe, &assigned), Admission::Accepted);
+    for announced in ["a", "b"] {
+        let announced = id(announced);
+        let peer = Peer {
+            routing_id: Some(&announced),
+            assigned_id: Some(&assigned),
+            ..Peer::default()
+        };
+        router.send(["mine", "x"]).expect("there is room");
+        let admission = router.pattern.connected(pipe, &peer, &mut router.pipes);
+        assert_eq!(admission, Admission::Accepted);
+        assert_eq!(router.pipes.take(pipe), ["x"]);
+        router.disconnect(pipe, Afterlife::Reconnects);
+    }
 }
 
 /// "If this peer disconnects, the ROUTER socket SHALL destroy its double queue": the inbound half once it is read.

@@ -32,6 +32,11 @@ impl LoadBalance {
         None
     }
 
+    /// Whether there is no pipe at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rotation.is_empty()
+    }
+
     /// Whether a message would be taken now.
     pub(crate) fn has_room(&self, pipes: &mut impl Pipes) -> bool {
         self.rotation

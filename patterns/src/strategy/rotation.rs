@@ -76,6 +76,11 @@ impl Rotation {
         self.places.remove(pipe);
     }
 
+    /// Whether no pipe is attached.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pipes.is_empty()
+    }
+
     /// The usable pipes, in the order of their places.
     pub(crate) fn usable(&self) -> &[PipeId] {
         &self.pipes[..self.usable]

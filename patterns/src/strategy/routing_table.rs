@@ -1,8 +1,8 @@
 //! The routing table: which peer has which routing id.
 //!
 //! Owns: the ids of all identified peers, and the counter from which ids are generated.
-//! Always true: an id leads to at most one pipe; a pipe has at most one id, and keeps it until it is removed, also
-//! when nothing is routed to it any more.
+//! Always true: an id leads to at most one pipe; a pipe has at most one id, and keeps it until it gets another or is
+//! removed, also when nothing is routed to it any more.
 //! Must not know: who chose an id, or what a duplicate means.
 //! Source: RFC 28/REQREP, "The ROUTER Socket Type".
 
@@ -87,6 +87,16 @@ impl RoutingTable {
     pub(crate) fn insert_beside(&mut self, pipe: PipeId, id: RoutingId) {
         let before = self.names.insert(pipe, Name { id, routed: false });
         debug_assert!(before.is_none(), "{pipe:?} has an id already");
+    }
+
+    /// The peer behind `pipe`, which is known already, is another one, known as `id` from now on.
+    pub(crate) fn rename(&mut self, pipe: PipeId, id: RoutingId, routed: bool) {
+        self.remove(pipe);
+        if routed {
+            self.insert(pipe, id);
+        } else {
+            self.insert_beside(pipe, id);
+        }
     }
 
     /// An id that no peer has.

@@ -7,33 +7,42 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::{Batch, Outgoing, Wire};
+use super::{Batch, Fate, Outgoing, State, Wire};
 
 impl Outgoing {
-    /// A connection is there: what waits will be written to it.
+    /// A connection is there: what waits will be written to it, once the socket has [seen](Self::open) who is behind it if
+    /// that matters.
     pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
         let mut state = self.lock();
-        state.wire = Some(wire);
         state.blocked.clear();
         state.was_full = false;
         state.gone_before = state.gone;
         state.broken = false;
         state.ended = false;
         state.scheduled = false;
-        if !state.is_empty() {
-            state.schedule();
+        if state.fate == Fate::Stay || state.closed {
+            state.begin_on(wire);
+        } else {
+            state.coming = Some(wire);
         }
     }
 
-    /// The connection is gone. Messages that it did not deliver whole stay, in order, for the next one.
-    pub(crate) fn detach(&self) {
+    /// The connection is gone. Messages that it did not deliver whole stay, in order, for the next one, unless they end with
+    /// it: says how many do.
+    pub(crate) fn detach(&self) -> usize {
         let mut state = self.lock();
         debug_assert!(
             !state.busy,
             "the thread that detaches is the one that writes"
         );
-        state.wire = None;
         state.commands.clear();
+        state.coming = None;
+        // What came after it was cut, or was never opened, has not been meant for it.
+        if state.wire.take().is_some() && state.fate == Fate::End {
+            let lost = state.queued();
+            state.forget_all();
+            return lost;
+        }
         let written = std::mem::take(&mut state.written);
         let rewound = state.front.rewind(written);
         state.gone += rewound.delivered as u64;
@@ -53,6 +62,7 @@ impl Outgoing {
         state.flying_commands = 0;
         state.blocked.clear();
         state.scheduled = false;
+        0
     }
 
     /// Before the connection is closed for a reason that the peer shall know: writes what `encode` appends, framed, in
@@ -124,5 +134,21 @@ impl Outgoing {
         state.back.clear();
         state.commands.clear();
         lost
+    }
+}
+
+impl State {
+    /// Nothing of what is here goes out any more.
+    fn forget_all(&mut self) {
+        self.back.clear();
+        self.front.clear();
+        self.written = 0;
+        self.flying = 0;
+        self.flying_bytes = 0;
+        self.flying_commands = 0;
+        self.is_cut = false;
+        self.blocked.clear();
+        self.scheduled = false;
+        self.look_for_room();
     }
 }

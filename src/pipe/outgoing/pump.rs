@@ -39,6 +39,9 @@ impl Outgoing {
             let outcome = batch.write_from(written, &*wire);
             state = self.lock();
             state.busy = false;
+            if state.cut_while_busy {
+                return Ok(state.was_cut(outcome));
+            }
             state.front = batch;
             if let Err(error) = state.account(outcome, &*wire, true) {
                 state.broken = true;
@@ -67,6 +70,15 @@ impl Outgoing {
 }
 
 impl State {
+    /// What was written went to a connection that has been cut meanwhile: whatever came of it, it is gone.
+    #[cold]
+    fn was_cut(&mut self, outcome: io::Result<usize>) -> Pumped {
+        self.cut_while_busy = false;
+        self.counts.bytes += outcome.unwrap_or(0) as u64;
+        self.scheduled = false;
+        Pumped::Unwired
+    }
+
     /// How the I/O thread goes on if it had better not write now.
     fn look(&mut self) -> Option<Pumped> {
         let flushed = std::mem::take(&mut self.flushed);

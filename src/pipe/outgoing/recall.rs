@@ -1,0 +1,174 @@
+//! A message that is not to be sent any more, or not to whoever comes next.
+//!
+//! Owns: what outlives a connection, and what becomes of the message that was written last if its sender gives it up.
+//! Always true: of a message that was taken back, no byte has left; nothing that belongs to one connection goes out on
+//! another, if it is to end with its connection; where it matters who is behind a connection, nothing is written on it
+//! before the socket has seen who that is.
+//! Must not know: why a message is given up.
+
+use std::sync::Arc;
+
+use highwater_patterns::{Recall, Recalled, SocketType};
+
+use super::{Duty, Outgoing, State, Wire};
+
+/// What becomes of messages that a connection has not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Fate {
+    /// They go out on the next connection, whoever is behind it.
+    #[default]
+    Stay,
+    /// They go out on the next connection with the same peer: the socket looks who that is.
+    AwaitPeer,
+    /// They end with the connection: nobody else has asked for them, or is to see them.
+    End,
+}
+
+impl Fate {
+    /// Of the messages of such a socket, to peers that the user has not named.
+    pub(crate) fn of(kind: SocketType) -> Self {
+        match kind {
+            SocketType::Req | SocketType::Rep => Self::End,
+            SocketType::Router => Self::AwaitPeer,
+            _ => Self::Stay,
+        }
+    }
+
+    /// Likewise; a peer that the user has named is whoever is there.
+    pub(crate) fn to_named(kind: SocketType, is_named: bool) -> Self {
+        if is_named { Self::Stay } else { Self::of(kind) }
+    }
+}
+
+impl Outgoing {
+    /// Has messages fare like this from now on. For a pipe that nothing has been written to.
+    pub(crate) fn with_fate(self, fate: Fate) -> Self {
+        self.lock().fate = fate;
+        self
+    }
+
+    /// The connection to come is one with another peer than before. If nobody is left who could tell what was meant for
+    /// the former one, that is dropped: how many messages those are.
+    pub(crate) fn has_another_peer(&self) -> usize {
+        let mut state = self.lock();
+        state.another_peer = true;
+        state.drop_misdirected()
+    }
+
+    /// The socket knows who is behind `wire`, and has taken out what is not for them: what waits is written to it.
+    pub(crate) fn open(&self, wire: &Arc<dyn Wire>) {
+        let mut state = self.lock();
+        if let Some(coming) = state.coming.take_if(|coming| Arc::ptr_eq(coming, wire)) {
+            state.begin_on(coming);
+        }
+    }
+
+    /// The socket lets go of the pipe: what is in here still goes out, if a connection to the same peer lets it. How many
+    /// messages do not, since another one has come.
+    pub(crate) fn let_go(&self) -> usize {
+        let mut state = self.lock();
+        state.closed = true;
+        let lost = state.drop_misdirected();
+        if let Some(coming) = state.coming.take() {
+            state.begin_on(coming);
+        }
+        lost
+    }
+
+    /// Forgets what waits while there is no connection; how many messages that were. The pipe goes on.
+    pub(crate) fn drop_waiting(&self) -> usize {
+        let mut state = self.lock();
+        let waiting = state.back.messages();
+        state.back.clear();
+        state.look_for_room();
+        waiting
+    }
+
+    /// Has the last message that was pushed not be sent, as far as that is possible; how many messages are lost with that.
+    ///
+    /// The pipe takes no more if it `ends` with a connection that is cut.
+    pub(crate) fn recall(&self, recall: Recall, ends: bool) -> (Recalled, usize) {
+        let Some(mut state) = self.lock_here() else {
+            return (Recalled::Gone, 0);
+        };
+        if state.take_back_last() {
+            if recall == Recall::Move {
+                state.counts.messages -= 1;
+                return (Recalled::Here, 0);
+            }
+            return (Recalled::Here, 1);
+        }
+        if state.wire.is_none() {
+            return (Recalled::Gone, 0);
+        }
+        if recall != Recall::Replace {
+            return (Recalled::Out, 0);
+        }
+        state.closed |= ends;
+        (Recalled::Cut, state.cut())
+    }
+}
+
+impl State {
+    /// What waits goes out on `wire`.
+    pub(super) fn begin_on(&mut self, wire: Arc<dyn Wire>) {
+        self.another_peer = false;
+        self.wire = Some(wire);
+        if !self.is_empty() {
+            self.schedule();
+        }
+    }
+
+    /// The socket has gone, and another peer than the one it meant has come.
+    fn drop_misdirected(&mut self) -> usize {
+        if !self.closed || !self.another_peer || self.fate != Fate::AwaitPeer {
+            return 0;
+        }
+        let lost = self.back.messages();
+        self.back.clear();
+        lost
+    }
+
+    /// Takes out the message that was pushed last; false if some of it has left, or it is not here.
+    fn take_back_last(&mut self) -> bool {
+        let is_taken = if self.back.messages() > 0 {
+            self.back.take_back_last(0)
+        } else {
+            !self.busy && self.flying > 0 && self.front.take_back_last(self.written)
+        };
+        if is_taken && self.back.messages() == 0 && !self.busy {
+            self.flying = self.front.messages();
+            self.flying_bytes = self.front.len();
+            if self.front.len() == self.written {
+                self.written_out();
+            }
+        }
+        if is_taken {
+            self.look_for_room();
+        }
+        is_taken
+    }
+
+    /// Nothing more is written to the connection, which ends; the I/O thread makes another if there is to be one. How many
+    /// messages it has not taken whole.
+    #[cold]
+    fn cut(&mut self) -> usize {
+        let lost = self.flying;
+        if let Some(wire) = self.wire.take() {
+            wire.duty(Duty::Replace);
+        }
+        self.cut_while_busy = self.busy;
+        self.commands.clear();
+        self.front.clear();
+        self.written = 0;
+        self.flying = 0;
+        self.flying_bytes = 0;
+        self.flying_commands = 0;
+        self.is_cut = false;
+        self.blocked.clear();
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The connections of a socket that are replaced by others.
+//!
+//! Owns: which pipes within the process are to be joined anew.
+//! Always true: what was under way on a connection that was cut is counted, and does not arrive.
+//! Must not know: why it was cut.
+
+use std::sync::Arc;
+
+use highwater_patterns::{PipeId, Recall, Recalled};
+
+use super::{Table, tell_of_end};
+use crate::error::LinkError;
+use crate::pipe::{Lane, Wire};
+use crate::socket::slot::Slot;
+
+impl Table {
+    /// Who is behind `wire` is known: what waits in `pipe` is written to it.
+    pub(in crate::socket) fn open(&self, pipe: PipeId, wire: &Arc<dyn Wire>) {
+        if let Some(slot) = self.pipes.get(pipe) {
+            slot.open(wire);
+        }
+    }
+
+    /// See [`Pipes::recall`](highwater_patterns::Pipes::recall).
+    #[cold]
+    pub(super) fn take_back(&mut self, pipe: PipeId, recall: Recall) -> Recalled {
+        let Some(slot) = self.pipes.get_mut(pipe) else {
+            return Recalled::Gone;
+        };
+        let (recalled, lost) = slot.recall(recall);
+        self.telemetry.unsent.add(lost);
+        if recalled == Recalled::Cut && slot.lane().is_some() {
+            self.cut_within(pipe);
+        }
+        recalled
+    }
+
+    /// Ends the connection of a pipe within the process. If this end has connected, it does so again; if not, the other end
+    /// is told to.
+    fn cut_within(&mut self, pipe: PipeId) {
+        let Some(slot) = self.pipes.get_mut(pipe) else {
+            return;
+        };
+        tell_of_end(slot, &self.telemetry, LinkError::RequestGivenUp);
+        let (lost, stays) = slot.cut_within();
+        self.telemetry.unread.add(lost);
+        self.news = true;
+        if stays {
+            self.unjoined.push(pipe);
+        } else {
+            self.begin_ending(pipe);
+            self.closed.push(pipe);
+        }
+    }
+
+    /// The other end, to which `pipe` within the process has connected, has cut it: it is to connect again. False if the
+    /// pipe is gone, or is ending.
+    pub(in crate::socket) fn was_cut(&mut self, pipe: PipeId) -> bool {
+        let Some(slot) = self.pipes.get_mut(pipe) else {
+            return false;
+        };
+        if slot.lane().is_none() || slot.is_ending() {
+            return false;
+        }
+        tell_of_end(slot, &self.telemetry, LinkError::PeerClosed);
+        let (unsent, unread) = slot.renew();
+        self.telemetry.unsent.add(unsent);
+        self.telemetry.unread.add(unread);
+        self.unjoined.push(pipe);
+        true
+    }
+
+    /// Pipes that are to be joined with a peer again, with the lanes on which they send.
+    pub(in crate::socket) fn take_unjoined(&mut self) -> Vec<(PipeId, Arc<Lane>)> {
+        let unjoined = std::mem::take(&mut self.unjoined);
+        unjoined
+            .into_iter()
+            .filter_map(|pipe| {
+                let lane = self.pipes.get(pipe).and_then(Slot::lane)?;
+                Some((pipe, Arc::clone(lane.outgoing())))
+            })
+            .collect()
+    }
+
+    /// Pipes within the process that the pattern has closed since the last call.
+    pub(in crate::socket) fn take_closed(&mut self) -> Vec<PipeId> {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// Whether [`take_closed`](Self::take_closed) or [`take_unjoined`](Self::take_unjoined) would give any.
+    pub(in crate::socket) fn has_closed(&self) -> bool {
+        !self.closed.is_empty() || !self.unjoined.is_empty()
+    }
+
+    /// Whether nobody is at the other end of `pipe`, and somebody may come.
+    pub(in crate::socket) fn is_waiting(&self, pipe: PipeId) -> bool {
+        self.pipes
+            .get(pipe)
+            .is_some_and(|slot| slot.peer().is_none() && !slot.is_ending())
+    }
+}
