@@ -395,6 +395,13 @@ impl Ours {
             }
             ["close", name] => drop(self.all.remove(name)),
             ["send", name, frames] => return self.socket(name).send(read(frames)).to_owned(),
+            ["until", name, frames] => {
+                wait_until(line, || self.socket(name).send(read(frames)) == "ok");
+            }
+            ["reach", name, id, frames] => {
+                return self.answer(&format!("until {name} {id},{frames}"));
+            }
+            ["pump"] => {}
             ["fill", name] => {
                 let socket = self.socket(name);
                 let sent =
@@ -446,6 +453,9 @@ impl Ours {
                 return some(self.peer(name).kept(), "again");
             }
             ["ask", name, services, body] => return self.ask(name, services, read(body)),
+            ["late", name, service, first, second] => {
+                return self.late(name, service, read(first), read(second));
+            }
             ["sub", name, topic] => self.subscribe(name, &read(topic), true),
             ["unsub", name, topic] => self.subscribe(name, &read(topic), false),
             ["settle", publisher, subscribers] => {
@@ -508,10 +518,42 @@ impl Ours {
     }
 }
 
+impl Ours {
+    fn late(&mut self, name: &str, service: &str, first: Message, second: Message) -> String {
+        let mut asking = self.all.remove(name).expect("a socket of that name");
+        let (Socket::Req(req), Socket::Rep(rep)) = (&mut asking.socket, self.socket(service))
+        else {
+            panic!("one asks and one replies");
+        };
+        let with_mark = |message: Message| format!("{}!", message.to_str().expect("text"));
+        let given_up = req.send(first).expect("somebody is there");
+        let mut request = rep.recv_timeout(PATIENCE).expect("the first request");
+        drop(given_up);
+        let pending = req.send(second).expect("somebody is there");
+        let reply = with_mark(request.take_message());
+        // Whether its connection is still there is not the point.
+        let _ = request.reply(reply);
+        let mut request = rep.recv_timeout(PATIENCE).expect("the second request");
+        let reply = with_mark(request.take_message());
+        request.reply(reply).expect("it waits");
+        let reply = written(&pending.recv_timeout(PATIENCE).expect("a reply"));
+        self.all.insert(name.to_owned(), asking);
+        reply
+    }
+}
+
 fn our_option(option: &str) -> (&'static str, String) {
     match option.split_once('=').expect("a value") {
         ("id", id) => ("routing_id", read(id).to_str().expect("text").to_owned()),
         ("send_mark", mark) => ("send_high_water_mark", mark.to_owned()),
+        (name @ ("immediate" | "correlated"), _) => {
+            let name = if name == "immediate" {
+                "immediate"
+            } else {
+                "correlated"
+            };
+            (name, "true".to_owned())
+        }
         ("receive_mark", mark) => ("receive_high_water_mark", mark.to_owned()),
         other => panic!("no such option: {other:?}"),
     }

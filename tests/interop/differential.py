@@ -1,12 +1,16 @@
 """The libzmq side of the differential test: does what each line on standard input says, and answers it by one line.
 
     world                       closes everything, and begins with a new context
-    new S TYPE [OPTION=VALUE]   a socket; options `id` (hex), `send_mark`, `receive_mark`
+    new S TYPE [OPTION=VALUE]   a socket; options `id` (hex), `send_mark`, `receive_mark`,
+                                `immediate`, `correlated`
     bind S ENDPOINT | connect S ENDPOINT | unbind S ENDPOINT | disconnect S ENDPOINT
     peers S COUNT               waits until so many connections of S have shaken hands and live
     close S
     send S FRAME,FRAME          without waiting: `ok`, `again` or `unroutable`
     fill S                      sends 0, 1, 2, ... until that would wait; how many went
+    until S FRAME,FRAME         the same, again and again until it goes
+    reach R ID FRAME,FRAME      the same of a ROUTER that has connected, to the peer of that id
+    pump                        has every socket do what is left for it to do
     gone R ID                   waits until a message to ID is refused
     again R S TYPE ENDPOINT FRAMES  a new PAIR, or with `DEALER:ID` a DEALER of that id, until R has heard it; what R has
                                 heard. In libzmq the place may be taken for a moment after its owner has gone, and who
@@ -15,6 +19,7 @@
     more S                      what else has come, if anything
     silent S MILLISECONDS       `again` if nothing comes for so long
     ask Q R,R BODY              a request and its reply: which R was asked, and the reply
+    late Q R BODY BODY          a request that is given up before R replies, and another one: the reply
     sub S TOPIC | unsub S TOPIC
     settle P S,S                waits until P knows all that the S have subscribed to, and the S have all that P has sent
 
@@ -45,6 +50,7 @@ class Peer:
         self.socket = context.socket(getattr(zmq, kind))
         self.socket.linger = 0
         self.socket.sndtimeo = 50
+        self.socket.rcvtimeo = PATIENCE * 1000
         self.socket.reconnect_ivl = 20
         self.kind = kind
         self.kept = []
@@ -53,6 +59,11 @@ class Peer:
             name, value = option.split("=")
             if name == "id":
                 self.socket.set(zmq.IDENTITY, bytes.fromhex(value))
+            elif name == "immediate":
+                self.socket.immediate = 1
+            elif name == "correlated":
+                self.socket.set(zmq.REQ_CORRELATE, 1)
+                self.socket.set(zmq.REQ_RELAXED, 1)
             else:
                 self.socket.set(zmq.SNDHWM if name == "send_mark" else zmq.RCVHWM, int(value))
         if kind == "ROUTER":
@@ -162,6 +173,16 @@ class World:
                 return "unroutable"
             raise
 
+    def until(self, name, frames):
+        return "ok" if until(lambda: self.send(name, frames) == "ok") else "never"
+
+    def reach(self, name, identity, frames):
+        return self.until(name, identity + "," + frames)
+
+    def pump(self):
+        for peer in self.all.values():
+            peer.socket.get(zmq.EVENTS)
+
     def fill(self, name):
         sent = 0
         while self.send(name, (b"%d" % sent).hex()) == "ok":
@@ -227,6 +248,15 @@ class World:
         if not until(served) or not asking.poll(PATIENCE * 1000):
             return "nobody"
         return asked[0] + " " + written(asking.recv_multipart())
+
+    def late(self, name, service, first, second):
+        asking, serving = self.all[name].socket, self.all[service].socket
+        asking.send(bytes.fromhex(first))
+        request = serving.recv()
+        asking.send(bytes.fromhex(second))
+        serving.send(request + b"!")
+        serving.send(serving.recv() + b"!")
+        return written(asking.recv_multipart())
 
     def sub(self, name, topic, kind=1):
         socket = self.all[name].socket

@@ -3,6 +3,8 @@
 //! Always true: a line that depends on connections comes after a line that waits for them; before a socket is closed, all
 //! that is on its way to it has been gathered; so neither library can do one thing or another.
 
+mod conversations;
+
 /// The lines of the scenario `seed`. A place is `@TRANSPORT-NUMBER`.
 pub(crate) fn scenario(seed: u64) -> Vec<String> {
     let mut plan = Plan {
@@ -10,13 +12,22 @@ pub(crate) fn scenario(seed: u64) -> Vec<String> {
         lines: Vec::new(),
         sent: 0,
     };
-    match plan.dice.below(7) {
-        0 | 1 => pipeline(&mut plan),
-        2 | 3 => topics(&mut plan),
-        4 => routed(&mut plan),
-        5 => [asking, pair][plan.dice.below(2)](&mut plan),
-        _ => marks(&mut plan),
-    }
+    let conversation = [
+        pipeline,
+        pipeline,
+        topics,
+        topics,
+        routed,
+        asking,
+        pair,
+        marks,
+        conversations::rivals,
+        conversations::routers,
+        conversations::within,
+        conversations::given_up,
+        conversations::immediate,
+    ];
+    conversation[plan.dice.below(conversation.len())](&mut plan);
     plan.lines
 }
 
@@ -52,6 +63,7 @@ macro_rules! line {
         $plan.lines.push(format!($($text)*))
     };
 }
+use line;
 
 impl Plan {
     fn transport(&mut self) -> &'static str {
