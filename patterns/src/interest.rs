@@ -53,8 +53,15 @@ impl Interest {
         if topic.len() > MAX_TOPIC {
             return Err(Refusal::TopicTooLong);
         }
-        self.topics.update(topic, |_, count| count.0 += 1);
-        Ok(self.tell(|pipe| pipes.subscribe(pipe, topic)))
+        let times = self.topics.update(topic, |_, count| {
+            count.0 += 1;
+            count.0
+        });
+        Ok(if times == 1 {
+            self.tell(|pipe| pipes.subscribe(pipe, topic))
+        } else {
+            self.tell(|pipe| pipes.subscribe_again(pipe, topic))
+        })
     }
 
     /// Wants `topic` once less; gives what came of it, and the number of publishers that were told: none, unless it
@@ -76,7 +83,9 @@ impl Interest {
                 }
             }),
         };
-        let told = if removed == Removed::Last || always && topic.len() <= MAX_TOPIC {
+        let told = if removed == Removed::NotFound && always && topic.len() <= MAX_TOPIC {
+            self.tell(|pipe| pipes.cancel_unknown(pipe, topic))
+        } else if removed == Removed::Last || removed == Removed::Remaining && always {
             self.tell(|pipe| pipes.cancel(pipe, topic))
         } else {
             0

@@ -169,8 +169,19 @@ pub trait Pipes {
     /// Tells the peer that messages with this prefix are wanted; never subject to a high-water mark.
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]);
 
+    /// Likewise, of a prefix of which the peer was told before. Where much waits for a peer
+    /// that does not read, only the last word on each prefix need reach it.
+    fn subscribe_again(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.subscribe(pipe, topic);
+    }
+
     /// Tells the peer that messages with this prefix are no longer wanted.
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]);
+
+    /// Likewise, of a prefix that was never wanted, which changes nothing for the peer.
+    fn cancel_unknown(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.cancel(pipe, topic);
+    }
 
     /// Ends the connection behind `pipe`: `detached` will follow. May be said more than once.
     fn close(&mut self, pipe: PipeId);

@@ -19,6 +19,7 @@ use polling::{Event, PollMode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::hearing::{Hearing, Silence};
+use super::met::Met;
 use super::registration::Registered;
 use super::{Key, Request, Shared};
 use crate::pipe::{Duty, Reader, Wire};
@@ -34,6 +35,7 @@ pub(super) struct Link {
     interest: Mutex<Interest>,
     reader: Mutex<Slot>,
     hearing: Hearing,
+    met: Met,
     telemetry: Arc<Telemetry>,
     thread: Arc<Shared>,
 }
@@ -84,6 +86,7 @@ impl Link {
             interest: Mutex::new(interest),
             reader: Mutex::new(Slot::Here(reader)),
             hearing: Hearing::default(),
+            met: Met::default(),
             telemetry,
             thread: Arc::clone(thread),
         })
@@ -137,6 +140,12 @@ impl Link {
         if interest.output && !interest.input {
             self.apply(*interest);
         }
+    }
+
+    /// The heartbeats that the socket has met since the last call: the time to live of the last PING, and whether there was
+    /// a PONG.
+    pub(super) fn take_met(&self) -> (Option<u16>, bool) {
+        self.met.take()
     }
 
     /// Ends the connection: no more events, and the peer is told. The descriptor closes with the last user.
@@ -271,6 +280,14 @@ impl Wire for Link {
     }
 
     fn duty(&self, duty: Duty) {
+        let is_known = match duty {
+            Duty::Ping(ttl) => !self.met.ping(ttl),
+            Duty::Pong => !self.met.pong(),
+            _ => false,
+        };
+        if is_known {
+            return;
+        }
         self.thread.send(Request::Duty(self.key, duty));
     }
 }

@@ -21,6 +21,7 @@ mod handshake;
 mod hearing;
 mod link;
 mod listener;
+mod met;
 mod parting;
 mod proxying;
 mod registration;

@@ -32,6 +32,10 @@ use crate::zmtp::{
 /// Reads of one link before the others get their turn.
 pub(super) const READS_AT_ONCE: usize = 4;
 
+/// With so many heartbeats in a turn, what else the link has waits for its next: each costs as much as a message, and
+/// thousands of them fit into one read.
+const MOST_HEARTBEATS: u32 = 256;
+
 /// One link, as its I/O thread sees it.
 #[derive(Debug)]
 pub(super) struct LinkEntry {
@@ -215,7 +219,7 @@ impl Loop {
             heartbeat,
             config,
             told,
-            pings: false,
+            heartbeats: 0,
         };
         if pipe.incoming.is_paused() {
             // What the reader holds waits there, until the socket has read below its mark.
@@ -229,7 +233,7 @@ impl Loop {
         let mut outcome = intake.hand_over(reader);
         let mut dry = false;
         for _ in 0..reads {
-            if !matches!(outcome, Ok(true)) {
+            if !matches!(outcome, Ok(true)) || intake.heartbeats > MOST_HEARTBEATS {
                 break;
             }
             reader.adopt(scratch);
@@ -251,7 +255,7 @@ impl Loop {
                 Err(error) => Err(error.into()),
             };
         }
-        let pings = intake.pings;
+        let pings = intake.heartbeats > 0;
         reader.release(scratch);
         drop(slot);
         let output_lost = output_lost.take_if(|_| dry);
@@ -298,9 +302,13 @@ impl Loop {
                     let now = Instant::now();
                     heartbeat.received(now);
                     entry.link.silence_begins();
-                    match duty {
-                        Duty::Ping(ttl) => heartbeat.peer_ping(ttl, now),
-                        _ => answered(heartbeat, entry.pipe.as_deref(), now),
+                    // All that were met up to now, for which there is this one duty.
+                    let (ping, pong) = entry.link.take_met();
+                    if let Some(ttl) = ping {
+                        heartbeat.peer_ping(ttl, now);
+                    }
+                    if pong {
+                        answered(heartbeat, entry.pipe.as_deref(), now);
                     }
                     self.set_link_timer(key);
                 }
@@ -469,8 +477,8 @@ struct Reading<'a> {
     heartbeat: &'a mut Heartbeat,
     config: &'a EndpointConfig,
     told: &'a mut Option<Box<str>>,
-    /// Heartbeats came, so that the deadline may have changed.
-    pings: bool,
+    /// So many heartbeats came; the deadline may have changed.
+    heartbeats: u32,
 }
 
 impl Reading<'_> {
@@ -537,14 +545,14 @@ impl Reading<'_> {
         self.pipe
             .outgoing
             .heartbeat(|out| zmtp::encode_pong(context, out));
-        self.pings = true;
+        self.heartbeats += 1;
     }
 
     fn ponged(&mut self) {
         let now = Instant::now();
         self.heartbeat.received(now);
         answered(self.heartbeat, Some(self.pipe), now);
-        self.pings = true;
+        self.heartbeats += 1;
     }
 
     /// So many subscriptions are dropped, for which the socket has no use.

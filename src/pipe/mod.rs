@@ -42,7 +42,7 @@ pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
-pub(crate) use outgoing::{Draft, Fate, Outgoing, Pumped};
+pub(crate) use outgoing::{Change, Draft, Fate, Outgoing, Pumped};
 pub(crate) use pace::Pace;
 pub(crate) use read_size::{Crowd, READ_BYTES};
 pub(crate) use reader::{Fill, Reader};

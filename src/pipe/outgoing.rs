@@ -32,6 +32,7 @@ mod meetings;
 mod pump;
 mod recall;
 mod report;
+mod subscriptions;
 
 use blocked::Blocked;
 pub(crate) use draft::Draft;
@@ -39,6 +40,8 @@ use looks::Looks;
 use meetings::Meetings;
 pub(crate) use recall::Fate;
 pub(crate) use report::{OutgoingCounts, Pumped};
+pub(crate) use subscriptions::Change;
+use subscriptions::Unsaid;
 
 /// With so many bytes of commands unwritten, no more heartbeats are added.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;
@@ -84,6 +87,8 @@ struct State {
     last_batch: usize,
     /// Encoded commands, to be written before `back`; never counted against the high-water mark.
     commands: Vec<u8>,
+    /// What of subscriptions is not among them, since the peer does not read.
+    unsaid: Unsaid,
     /// The I/O thread writes, outside the lock.
     busy: bool,
     blocked: Blocked,
@@ -150,6 +155,7 @@ impl Outgoing {
                 resumed: 0,
                 last_batch: 0,
                 commands: Vec::new(),
+                unsaid: Unsaid::default(),
                 busy: false,
                 blocked: Blocked::default(),
                 left_to_senders: false,
@@ -263,25 +269,19 @@ impl Outgoing {
         })
     }
 
-    /// Queues a command: `encode` appends it, framed. It goes out before the messages that wait, and is dropped
-    /// where no connection exists, since commands speak of the connection they travel on.
-    pub(crate) fn command(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        let mut state = self.lock();
-        if state.wire.is_some() && !state.closed {
-            encode(&mut state.commands);
-            state.after_push(&mut Pace::urgent());
-        }
-    }
-
-    /// Queues a PING or a PONG as [`command`](Self::command) does, also while the last messages linger; drops it if so
-    /// many wait that the peer does not read: it cannot make us hoard answers.
+    /// Queues a PING or a PONG: `encode` appends it, framed. It goes out before the messages that wait, also while the last
+    /// linger, and is dropped where no connection exists, or so many wait that the peer does not read: it cannot make us
+    /// hoard answers. The I/O thread writes it, with all that have gathered by then: a write for each would have a peer
+    /// that sends nothing else keep its reader busy.
     pub(crate) fn heartbeat(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let Some(mut state) = self.lock_here() else {
             return;
         };
         if state.wire.is_some() && !state.ended && state.commands.len() < MOST_COMMAND_BYTES {
             encode(&mut state.commands);
-            state.after_push(&mut Pace::urgent());
+            if !state.scheduled && state.may_write() {
+                state.schedule();
+            }
         }
     }
 
@@ -340,7 +340,10 @@ impl State {
     }
 
     fn is_empty(&self) -> bool {
-        self.back.is_empty() && self.flying_bytes == 0 && self.commands.is_empty()
+        self.back.is_empty()
+            && self.flying_bytes == 0
+            && self.commands.is_empty()
+            && self.unsaid.is_empty()
     }
 
     #[inline]
@@ -481,6 +484,7 @@ impl State {
             self.front.is_empty() && self.written == 0,
             "one batch is written at a time"
         );
+        self.tell_unsaid();
         self.flying_commands = self.commands.len();
         if !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);

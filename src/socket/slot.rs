@@ -15,10 +15,11 @@ use highwater_patterns::{Message, PipeId, Received};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Batch, Budget, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire,
+    Batch, Budget, Change, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace,
+    Pipe, Wire,
 };
 use crate::stats::Dropped;
-use crate::zmtp::{self, Version};
+use crate::zmtp::Version;
 pub(super) use report::Counts;
 
 /// The socket's end of one pipe.
@@ -31,6 +32,8 @@ pub(super) struct Slot {
     ending: bool,
     /// For the [list](super::table) of those that are ending.
     pub(super) leaving: Leaving,
+    /// The I/O thread was told to end the connection.
+    turned_away: bool,
     /// The pattern has not taken the peer, and nobody will ask for its messages.
     refused: bool,
     /// The pattern does not know of it yet.
@@ -116,6 +119,7 @@ impl Slot {
             peer: None,
             ending: false,
             leaving: Leaving::default(),
+            turned_away: false,
             refused: false,
             unannounced: false,
             admitted: None,
@@ -166,6 +170,7 @@ impl Slot {
             if self.handed_over {
                 wire.duty(Duty::HandOver);
             }
+            self.turned_away = false;
             self.peer = Some(peer);
         }
     }
@@ -434,23 +439,19 @@ impl Slot {
         }
     }
 
-    pub(super) fn subscribe(&self, topic: &[u8]) {
+    /// The peer is to know what a topic comes to.
+    pub(super) fn subscription(&self, topic: &[u8], change: Change) {
         match &self.way {
             Way::Wire { pipe, version, .. } => {
-                pipe.outgoing
-                    .command(|out| zmtp::encode_subscribe(topic, *version, out));
+                pipe.outgoing.subscription(topic, change, *version);
             }
-            Way::Inproc(end) => end.push_control(Received::Subscribe(topic.to_vec().into())),
-        }
-    }
-
-    pub(super) fn cancel(&self, topic: &[u8]) {
-        match &self.way {
-            Way::Wire { pipe, version, .. } => {
-                pipe.outgoing
-                    .command(|out| zmtp::encode_cancel(topic, *version, out));
+            Way::Inproc(end) => {
+                let topic = topic.to_vec().into();
+                end.push_control(match change {
+                    Change::Wanted | Change::WantedAgain => Received::Subscribe(topic),
+                    Change::Unwanted | Change::NeverWanted => Received::Cancel(topic),
+                });
             }
-            Way::Inproc(end) => end.push_control(Received::Cancel(topic.to_vec().into())),
         }
     }
 
@@ -487,7 +488,9 @@ impl Slot {
     pub(super) fn close(&mut self, cause: LinkError) -> bool {
         match &self.way {
             Way::Wire { intake, .. } => {
-                if let Some(wire) = intake.wire() {
+                if let Some(wire) = intake.wire()
+                    && !std::mem::replace(&mut self.turned_away, true)
+                {
                     wire.duty(Duty::Close(cause));
                 }
                 false

@@ -27,7 +27,7 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Budget, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
+use crate::pipe::{Batch, Budget, Change, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 use ending::Ending;
 
@@ -402,26 +402,6 @@ impl Table {
         theirs.map(Slot::id).collect()
     }
 
-    /// Ends the connection behind `pipe`.
-    pub(super) fn turn_away(&mut self, pipe: PipeId, cause: LinkError) {
-        if let Some(slot) = self.pipes.get_mut(pipe)
-            && slot.close(cause.clone())
-        {
-            tell_of_end(slot, &self.telemetry, cause);
-            self.begin_ending(pipe);
-            self.closed.push(pipe);
-            self.news = true;
-        }
-    }
-
-    /// Likewise, of a peer that the pattern has not taken and whose messages nobody will ask for.
-    pub(super) fn refuse(&mut self, pipe: PipeId, cause: LinkError) {
-        if let Some(slot) = self.pipes.get_mut(pipe) {
-            slot.refuse();
-        }
-        self.turn_away(pipe, cause);
-    }
-
     pub(super) fn peer_stats(&self) -> Vec<PeerStats> {
         self.pipes.values().filter_map(Slot::stats).collect()
     }
@@ -449,6 +429,12 @@ impl Table {
     /// The socket has waited for input: what it sends next is an answer and goes out at once.
     pub(super) fn waited(&mut self) {
         self.pace.waited();
+    }
+
+    fn subscription(&self, pipe: PipeId, topic: &[u8], change: Change) {
+        if let Some(slot) = self.pipes.get(pipe) {
+            slot.subscription(topic, change);
+        }
     }
 }
 
@@ -514,15 +500,19 @@ impl Pipes for Table {
     }
 
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {
-        if let Some(slot) = self.pipes.get(pipe) {
-            slot.subscribe(topic);
-        }
+        self.subscription(pipe, topic, Change::Wanted);
+    }
+
+    fn subscribe_again(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.subscription(pipe, topic, Change::WantedAgain);
     }
 
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]) {
-        if let Some(slot) = self.pipes.get(pipe) {
-            slot.cancel(topic);
-        }
+        self.subscription(pipe, topic, Change::Unwanted);
+    }
+
+    fn cancel_unknown(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.subscription(pipe, topic, Change::NeverWanted);
     }
 
     fn close(&mut self, pipe: PipeId) {

@@ -48,10 +48,11 @@ pub(crate) use text::escaped;
 /// What two ends speak with each other: the lower of what both announced.
 ///
 /// We always announce 3.1. The versions differ in how subscriptions travel, and in nothing else that we send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     /// Subscriptions are messages.
     V3_0,
     /// Subscriptions are commands. Peers that announce 4.0 or more are spoken to like this, too.
+    #[default]
     V3_1,
 }

@@ -36,6 +36,7 @@ impl Outgoing {
             "the thread that detaches is the one that writes"
         );
         state.commands.clear();
+        state.unsaid.clear();
         state.coming = None;
         // What came after it was cut, or was never opened, has not been meant for it.
         if state.wire.take().is_some() && state.fate == Fate::End {
@@ -133,6 +134,7 @@ impl Outgoing {
         state.closed = true;
         state.back.clear();
         state.commands.clear();
+        state.unsaid.clear();
         lost
     }
 }

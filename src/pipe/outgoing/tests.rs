@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::pipe::batch_size::LEAST_BATCH_BYTES;
 use crate::pipe::testing::{MemoryWire, framed, push};
+use crate::zmtp::Version;
 
 /// The pace of a socket that has just waited for input.
 fn conversation() -> Pace {
@@ -310,9 +311,9 @@ fn commands_pass_the_messages_and_do_not_count() {
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     wire.set_room(0);
     pipe.attach(wire.clone());
-    pipe.command(|out| crate::zmtp::encode_ping(0, out));
+    pipe.subscription(b"topic", Change::Wanted, Version::V3_1);
     assert_eq!(fill(&pipe, 0), 2);
-    pipe.command(|out| crate::zmtp::encode_ping(0, out));
+    pipe.subscription(b"topic", Change::Wanted, Version::V3_1);
     assert_eq!(pipe.queued(), 2);
     wire.set_room(usize::MAX);
     pipe.writable();
@@ -323,7 +324,7 @@ fn commands_pass_the_messages_and_do_not_count() {
 #[test]
 fn commands_for_a_connection_that_is_gone_are_dropped() {
     let pipe = outgoing(2);
-    pipe.command(|out| crate::zmtp::encode_ping(0, out));
+    pipe.subscription(b"topic", Change::Wanted, Version::V3_1);
     assert!(pipe.is_drained());
 }
 

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use highwater_patterns::PipeId;
 
-use super::Table;
+use super::{Table, tell_of_end};
+use crate::error::LinkError;
 use crate::socket::slot::Slot;
 
 /// How many pipes each sweep looks at that nobody has found empty.
@@ -117,6 +118,26 @@ impl Table {
         {
             self.ending.next.push(pipe);
         }
+    }
+
+    /// Ends the connection behind `pipe`.
+    pub(in crate::socket) fn turn_away(&mut self, pipe: PipeId, cause: LinkError) {
+        if let Some(slot) = self.pipes.get_mut(pipe)
+            && slot.close(cause.clone())
+        {
+            tell_of_end(slot, &self.telemetry, cause);
+            self.begin_ending(pipe);
+            self.closed.push(pipe);
+            self.news = true;
+        }
+    }
+
+    /// Likewise, of a peer that the pattern has not taken and whose messages nobody will ask for.
+    pub(in crate::socket) fn refuse(&mut self, pipe: PipeId, cause: LinkError) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.refuse();
+        }
+        self.turn_away(pipe, cause);
     }
 
     /// Changes how much may be unread of those who have gone, at once.

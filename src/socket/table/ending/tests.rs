@@ -199,3 +199,19 @@ fn the_bound_can_be_lifted_while_somebody_is_held_back() {
     pull.set_option("departed_bytes", "none").expect("it can");
     assert!(is_read(&wire));
 }
+
+#[test]
+fn a_peer_that_is_turned_out_with_each_message_is_one_request_to_the_io_thread() {
+    let router = Router::new(&Context::new());
+    let core = router.as_socket().into_core();
+    let slow = pipe(&core);
+    let wire = comes(&core, &slow, b"slow", 0);
+    for _ in 0..100 {
+        core.lock(Here::in_test())
+            .table
+            .turn_away(slow.id, crate::LinkError::Evicted);
+    }
+    let duties = wire.take_duties();
+    let closes = duties.iter().filter(|duty| matches!(duty, Duty::Close(_)));
+    assert_eq!(closes.count(), 1);
+}

@@ -1,0 +1,56 @@
+//! The heartbeats that a socket has met in a link that it reads itself.
+//!
+//! Owns: what of them the I/O thread has not heard yet.
+//! Always true: while there is something, the I/O thread has one duty for it, whatever the peer sends meanwhile.
+//! Must not know: what a heartbeat is for.
+
+use crate::sync::{AtomicU32, Ordering};
+
+/// Heartbeats that the I/O thread is to hear of, in one number: which there were, and the time to live of the last PING.
+#[derive(Debug, Default)]
+pub(super) struct Met(AtomicU32);
+
+const PING: u32 = 1 << 16;
+const PONG: u32 = 1 << 17;
+
+impl Met {
+    /// A PING came; true if the I/O thread does not know yet that there is something.
+    pub(super) fn ping(&self, ttl: u16) -> bool {
+        let newest = |met| Some(met & PONG | PING | u32::from(ttl));
+        // The number is all there is to know; the duty that follows it goes through a lock.
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, newest)
+            .is_ok_and(|before| before == 0)
+    }
+
+    /// A PONG came; true likewise.
+    pub(super) fn pong(&self) -> bool {
+        self.0.fetch_or(PONG, Ordering::AcqRel) == 0
+    }
+
+    /// What has come since the last call: the time to live of the last PING, and whether there was a PONG.
+    pub(super) fn take(&self) -> (Option<u16>, bool) {
+        let met = self.0.swap(0, Ordering::AcqRel);
+        let ttl = (met & PING != 0).then_some((met & 0xFFFF) as u16);
+        (ttl, met & PONG != 0)
+    }
+}
+
+#[cfg(all(test, not(highwater_model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_come_the_io_thread_is_told_once_and_hears_of_the_last() {
+        let met = Met::default();
+        assert_eq!(met.take(), (None, false));
+        assert!(met.ping(7));
+        for _ in 0..1000 {
+            assert!(!met.ping(u16::MAX) && !met.pong());
+        }
+        assert!(!met.ping(3));
+        assert_eq!(met.take(), (Some(3), true));
+        assert!(met.pong() && !met.ping(0), "it is told again");
+        assert_eq!(met.take(), (Some(0), true));
+    }
+}

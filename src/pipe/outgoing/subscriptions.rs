@@ -1,0 +1,235 @@
+//! Subscriptions for a publisher that does not read: they are a state, of which only the last word on each topic matters.
+//!
+//! Owns: what the peer has not been told, once more waits than fits into a buffer.
+//! Always true: one entry for each topic; none of a topic that the peer does not know and need not, so that the memory is
+//! bounded by the topics that are wanted and those the peer still holds, and not by the number of calls.
+//! Must not know: how a subscription looks on the wire.
+
+use std::collections::HashMap;
+
+use super::{Outgoing, Pace, State};
+use crate::zmtp::{self, Version};
+
+/// With so many bytes of commands unwritten, subscriptions are kept as a state and not in bytes.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// What a topic comes to, for a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is wanted, and was not.
+    Wanted,
+    /// It is wanted once more.
+    WantedAgain,
+    /// It is not wanted any more.
+    Unwanted,
+    /// It is not wanted, and never was.
+    NeverWanted,
+}
+
+/// What the peer has not been told.
+#[derive(Debug, Default)]
+pub(super) struct Unsaid {
+    topics: HashMap<Box<[u8]>, Entry>,
+    /// How many changes there were.
+    turns: u64,
+    version: Version,
+}
+
+#[derive(Debug)]
+struct Entry {
+    wanted: bool,
+    /// The peer knows nothing of the topic.
+    is_new: bool,
+    /// When it last changed.
+    turn: u64,
+}
+
+impl Unsaid {
+    pub(super) fn is_empty(&self) -> bool {
+        self.topics.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.topics = HashMap::new();
+    }
+
+    fn note(&mut self, topic: &[u8], change: Change) {
+        self.turns += 1;
+        let turn = self.turns;
+        let wanted = matches!(change, Change::Wanted | Change::WantedAgain);
+        match self.topics.get_mut(topic) {
+            Some(entry) if entry.is_new && !wanted => {
+                self.topics.remove(topic);
+            }
+            Some(entry) => {
+                entry.wanted = wanted;
+                entry.turn = turn;
+            }
+            None if change == Change::NeverWanted => {}
+            None => {
+                let is_new = change == Change::Wanted;
+                let entry = Entry {
+                    wanted,
+                    is_new,
+                    turn,
+                };
+                self.topics.insert(topic.into(), entry);
+            }
+        }
+    }
+
+    /// Puts everything into `commands`, in the order of the calls.
+    pub(super) fn tell(&mut self, commands: &mut Vec<u8>) {
+        let mut topics: Vec<_> = std::mem::take(&mut self.topics).into_iter().collect();
+        topics.sort_unstable_by_key(|(_, entry)| entry.turn);
+        for (topic, entry) in topics {
+            encode(&topic, entry.wanted, self.version, commands);
+        }
+    }
+}
+
+impl Outgoing {
+    /// Queues a subscription, or the end of one. It goes out before the messages that wait, and is dropped where no
+    /// connection exists: the next one is told everything. Of what waits while the peer does not read, only the last word
+    /// on each topic is kept.
+    pub(crate) fn subscription(&self, topic: &[u8], change: Change, version: Version) {
+        let mut state = self.lock();
+        if state.wire.is_none() || state.closed {
+            return;
+        }
+        if state.unsaid.is_empty() && state.commands.len() < MOST_BYTES {
+            let wanted = matches!(change, Change::Wanted | Change::WantedAgain);
+            encode(topic, wanted, version, &mut state.commands);
+        } else {
+            state.unsaid.version = version;
+            state.unsaid.note(topic, change);
+        }
+        state.after_push(&mut Pace::urgent());
+    }
+}
+
+impl State {
+    /// The peer reads again: what was kept as a state becomes bytes.
+    pub(super) fn tell_unsaid(&mut self) {
+        if !self.unsaid.is_empty() {
+            self.unsaid.tell(&mut self.commands);
+        }
+    }
+}
+
+fn encode(topic: &[u8], wanted: bool, version: Version, out: &mut Vec<u8>) {
+    if wanted {
+        zmtp::encode_subscribe(topic, version, out);
+    } else {
+        zmtp::encode_cancel(topic, version, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pipe::HighWater;
+    use crate::pipe::testing::MemoryWire;
+
+    fn stuck() -> (Outgoing, Arc<MemoryWire>) {
+        let limit = HighWater {
+            messages: None,
+            bytes: None,
+        };
+        let pipe = Outgoing::new(limit, false);
+        let wire = Arc::new(MemoryWire::taking(usize::MAX));
+        wire.set_room(0);
+        pipe.attach(Arc::clone(&wire) as _);
+        (pipe, wire)
+    }
+
+    /// Until bytes are full, so that what follows is kept as a state; what is written for that.
+    fn fill(pipe: &Outgoing) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for n in 0..3000_u32 {
+            let topic = [&n.to_be_bytes()[..], &[7; 60]].concat();
+            if pipe.lock().commands.len() < MOST_BYTES {
+                zmtp::encode_subscribe(&topic, Version::V3_1, &mut bytes);
+                pipe.subscription(&topic, Change::Wanted, Version::V3_1);
+            }
+        }
+        bytes
+    }
+
+    fn read_on(pipe: &Outgoing, wire: &MemoryWire) -> Vec<u8> {
+        wire.set_room(usize::MAX);
+        pipe.writable();
+        pipe.pump().expect("written");
+        wire.written()
+    }
+
+    fn told(topics: &[(&str, bool)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (topic, wanted) in topics {
+            encode(topic.as_bytes(), *wanted, Version::V3_1, &mut bytes);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_peer_that_reads_again_is_told_the_last_word_on_each_topic_in_the_order_of_the_calls() {
+        let (pipe, wire) = stuck();
+        let mut expected = fill(&pipe);
+        let say = |topic: &str, change| pipe.subscription(topic.as_bytes(), change, Version::V3_1);
+        say("new", Change::Wanted);
+        say("again", Change::WantedAgain);
+        say("old", Change::Unwanted);
+        say("old", Change::Wanted);
+        say("gone", Change::Unwanted);
+        say("short", Change::Wanted);
+        say("short", Change::Unwanted);
+        say("again", Change::Unwanted);
+        say("never", Change::NeverWanted);
+        say("new", Change::WantedAgain);
+        say("back", Change::Unwanted);
+        say("back", Change::Wanted);
+        say("back", Change::Unwanted);
+        expected.extend(told(&[
+            ("old", true),
+            ("gone", false),
+            ("again", false),
+            ("new", true),
+            ("back", false),
+        ]));
+        assert_eq!(read_on(&pipe, &wire), expected);
+        assert!(pipe.is_drained());
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_number_of_calls() {
+        let (pipe, _wire) = stuck();
+        fill(&pipe);
+        for n in 0..100_000_u32 {
+            let topic = n.to_be_bytes();
+            pipe.subscription(b"one", Change::Wanted, Version::V3_1);
+            pipe.subscription(&topic, Change::Wanted, Version::V3_1);
+            pipe.subscription(&topic, Change::Unwanted, Version::V3_1);
+            pipe.subscription(b"one", Change::Unwanted, Version::V3_1);
+            pipe.subscription(&topic, Change::NeverWanted, Version::V3_1);
+        }
+        let state = pipe.lock();
+        assert!(state.commands.len() + state.back.len() + state.flying_bytes < 3 * MOST_BYTES);
+        assert!(state.unsaid.topics.capacity() < 1000);
+    }
+
+    #[test]
+    fn the_next_connection_hears_nothing_of_what_the_last_was_not_told() {
+        let (pipe, _wire) = stuck();
+        fill(&pipe);
+        pipe.subscription(b"topic", Change::Wanted, Version::V3_1);
+        assert!(!pipe.is_drained());
+        pipe.detach();
+        let next = Arc::new(MemoryWire::taking(usize::MAX));
+        pipe.attach(Arc::clone(&next) as _);
+        pipe.subscription(b"topic", Change::Wanted, Version::V3_0);
+        pipe.pump().expect("written");
+        assert_eq!(next.written(), b"\x00\x06\x01topic");
+    }
+}
