@@ -590,7 +590,7 @@ fn topics_beyond_the_bound_are_dropped_and_counted(place: &Place) {
         let dropped = publisher.stats().dropped.too_many_topics;
         dropped > 0 && publisher.topic_count() + dropped as usize == 100
     });
-    assert_eq!(publisher.topic_count(), 1000 / (64 + 9));
+    assert_eq!(publisher.topic_count(), 1000 / (256 + 9));
 }
 
 fn subscriptions_may_come_as_messages(place: &Place) {

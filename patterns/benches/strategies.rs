@@ -142,7 +142,7 @@ fn load_balance(criterion: &mut Criterion) {
     for count in COUNTS {
         let attached = || {
             let mut strategy = LoadBalance::default();
-            (0..count).for_each(|pipe| strategy.attach(PipeId(pipe)));
+            (0..count).for_each(|pipe| strategy.attach(PipeId(pipe.into())));
             strategy
         };
         let mut message = Message::from(&[7; 16]);
@@ -162,8 +162,11 @@ fn load_balance(criterion: &mut Criterion) {
             bencher.iter(|| {
                 for pipe in next.by_ref().take(RUN as usize) {
                     pipes.was_written[pipe as usize] = false;
-                    strategy.writable(PipeId(pipe));
-                    assert_eq!(strategy.send(&mut message, &mut pipes), Some(PipeId(pipe)));
+                    strategy.writable(PipeId(pipe.into()));
+                    assert_eq!(
+                        strategy.send(&mut message, &mut pipes),
+                        Some(PipeId(pipe.into()))
+                    );
                 }
             });
         });
@@ -172,7 +175,7 @@ fn load_balance(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("no_choice", count), |bencher| {
             bencher.iter(|| {
                 for pipe in next.by_ref().take(RUN as usize) {
-                    assert!(pipes.try_write(PipeId(pipe), &mut message));
+                    assert!(pipes.try_write(PipeId(pipe.into()), &mut message));
                 }
             });
         });
@@ -186,7 +189,7 @@ fn fair_queue(criterion: &mut Criterion) {
     for count in COUNTS {
         let attached = || {
             let mut strategy = FairQueue::default();
-            (0..count).for_each(|pipe| strategy.attach(PipeId(pipe)));
+            (0..count).for_each(|pipe| strategy.attach(PipeId(pipe.into())));
             strategy
         };
         let mut message = Message::EMPTY;
@@ -208,7 +211,7 @@ fn fair_queue(criterion: &mut Criterion) {
                     if let Some(held) = &mut pipes.held {
                         held[pipe as usize] += 1;
                     }
-                    strategy.readable(PipeId(pipe));
+                    strategy.readable(PipeId(pipe.into()));
                     assert!(strategy.recv_into(&mut pipes, black_box(&mut message)));
                 }
             });
@@ -218,7 +221,7 @@ fn fair_queue(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("no_choice", count), |bencher| {
             bencher.iter(|| {
                 for pipe in next.by_ref().take(RUN as usize) {
-                    assert!(pipes.try_read_into(PipeId(pipe), black_box(&mut message)));
+                    assert!(pipes.try_read_into(PipeId(pipe.into()), black_box(&mut message)));
                 }
             });
         });
@@ -232,7 +235,7 @@ fn fan_out(criterion: &mut Criterion) {
         // A delivery is what counts here.
         group.throughput(Throughput::Elements(count.into()));
         let mut strategy = FanOut::new(DropCause::SlowSubscriber);
-        let ids: Vec<PipeId> = (0..count).map(PipeId).collect();
+        let ids: Vec<PipeId> = (0..count.into()).map(PipeId).collect();
         ids.iter().for_each(|&pipe| strategy.attach(pipe));
         let seats: Vec<_> = ids
             .iter()
@@ -272,7 +275,7 @@ fn routing_table(criterion: &mut Criterion) {
     for count in COUNTS {
         let mut table = RoutingTable::new(1);
         let mut list = Vec::new();
-        for pipe in (0..count).map(PipeId) {
+        for pipe in (0..count.into()).map(PipeId) {
             let id = table.generate();
             table.insert(pipe, id.clone());
             list.push((id, pipe));
@@ -291,7 +294,7 @@ fn routing_table(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("id_of", count), |bencher| {
             bencher.iter(|| {
                 for number in 0..RUN {
-                    let pipe = PipeId(number * 7919 % count);
+                    let pipe = PipeId((number * 7919 % count).into());
                     assert!(black_box(table.id_of(pipe)).is_some());
                 }
             });

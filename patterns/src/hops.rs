@@ -63,7 +63,7 @@ proptest! {
             client.accept(1);
             client.send(body.iter().collect::<Message>()).expect("there is room");
             let first = chain.first_mut().map_or(&mut service, |(router, _)| router);
-            carry(client, one, first, PipeId(number as u32));
+            carry(client, one, first, PipeId(number as u64));
         }
         for position in 0..brokers {
             let (near, far) = chain.split_at_mut(position + 1);
@@ -99,7 +99,7 @@ proptest! {
         }
         for (number, (client, body)) in clients.iter_mut().zip(&bodies).enumerate() {
             let first = chain.first_mut().map_or(&mut service, |(router, _)| router);
-            carry(first, PipeId(number as u32), client, one);
+            carry(first, PipeId(number as u64), client, one);
             let expected = body.iter().collect::<Message>().with_first("re:");
             prop_assert_eq!(client.recv(), Some(expected));
         }

@@ -49,8 +49,8 @@ pub struct PatternOptions {
     pub only_first_subscribe: bool,
     /// XSUB: pass on every unsubscribe, not only a topic's last. Default no.
     pub verbose_unsubscribe: bool,
-    /// PUB, XPUB: how many bytes the topics of one peer may take, each counted with 64 bytes of overhead. What goes
-    /// beyond is dropped and counted. Default 256 MiB.
+    /// PUB, XPUB: how many bytes the topics of one peer may take, each counted with 256 bytes of overhead, which
+    /// is about what it takes. What goes beyond is dropped and counted. Default 64 MiB: a quarter of a million topics.
     pub topic_bytes_per_peer: usize,
     /// XPUB: how many bytes of subscriptions and upstream messages wait for the application, each counted with 64
     /// bytes of overhead, before the pipes are not read any more. Default 64 MiB.
@@ -74,7 +74,7 @@ impl Default for PatternOptions {
             welcome: None,
             only_first_subscribe: false,
             verbose_unsubscribe: false,
-            topic_bytes_per_peer: 256 << 20,
+            topic_bytes_per_peer: 64 << 20,
             upstream_backlog_bytes: 64 << 20,
         }
     }

@@ -192,17 +192,17 @@ mod tests {
     #[test]
     fn a_pipe_is_in_once_and_its_value_can_be_replaced() {
         let mut map = PipeMap::default();
-        assert_eq!(map.insert(PipeId(u32::MAX), 1), None);
-        assert_eq!(map.insert(PipeId(u32::MAX), 2), Some(1));
+        assert_eq!(map.insert(PipeId(u64::MAX), 1), None);
+        assert_eq!(map.insert(PipeId(u64::MAX), 2), Some(1));
         assert_eq!(map.len(), 1);
-        assert_eq!(map.remove(PipeId(u32::MAX)), Some(2));
-        assert_eq!(map.remove(PipeId(u32::MAX)), None);
+        assert_eq!(map.remove(PipeId(u64::MAX)), Some(2));
+        assert_eq!(map.remove(PipeId(u64::MAX)), None);
     }
 
     proptest! {
         #[test]
         fn whatever_comes_and_goes_each_pipe_that_is_there_is_found(
-            steps in prop::collection::vec((0..3_u8, 0..4_u32, 0..40_u32), 1..200)
+            steps in prop::collection::vec((0..3_u8, 0..4_u64, 0..40_u64), 1..200)
         ) {
             let mut map = PipeMap::default();
             let mut naive = BTreeMap::new();

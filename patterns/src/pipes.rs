@@ -10,7 +10,7 @@ use crate::{Body, Message};
 
 /// A pipe of one socket; unique among the socket's pipes for as long as the socket lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PipeId(pub u32);
+pub struct PipeId(pub u64);
 
 /// What a pipe may hold for its reader, in order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,8 +15,9 @@ use crate::trie::{NodeId, Trie, Value};
 /// The longest topic, in bytes: one that fits in a command of 64 KiB.
 pub const MAX_TOPIC: usize = 65_526;
 
-/// What a topic costs beyond its bytes, about.
-const TOPIC_OVERHEAD: usize = 64;
+/// What a topic costs beyond its bytes, about: a node of the trie and the set in it, the node where it branches off, and
+/// its place among the topics of its seat.
+const TOPIC_OVERHEAD: usize = 256;
 
 /// The subscriptions of all seats.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ pub(crate) struct TestPipes {
 impl TestPipes {
     /// Adds pipe `id`, which takes any number of messages.
     pub(crate) fn add(&mut self, id: u32) -> PipeId {
-        let pipe = PipeId(id);
+        let pipe = PipeId(id.into());
         let before = self.pipes.insert(pipe, TestPipe::default());
         assert!(before.is_none(), "{pipe:?} exists");
         pipe

@@ -1,6 +1,6 @@
 //! A radix tree from topics to whatever is kept for each, and the prefixes of a topic found in one descent.
 //!
-//! Owns: the nodes, in one array; who is whose child.
+//! Owns: the nodes; who is whose child.
 //! Always true: a node without a value has at least two children, or is the root; a node with a value keeps its
 //! [`NodeId`] until the value is removed, whatever happens around it.
 //! Must not know: what a topic is kept for.
@@ -8,7 +8,10 @@
 //! Labels are runs of bytes, so a lookup touches as many nodes as there are branches on its way, not one per byte.
 //! Nothing here calls itself: a peer chooses how deep the tree is.
 
+mod slab;
+
 use crate::Frame;
+use slab::Slab;
 
 /// A node that holds a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +26,7 @@ pub(crate) trait Value: Default {
 /// The tree. A topic is there as long as its value is something.
 #[derive(Debug)]
 pub(crate) struct Trie<V> {
-    nodes: Vec<Node<V>>,
-    vacant: Vec<u32>,
+    nodes: Slab<Node<V>>,
     topics: usize,
 }
 
@@ -43,10 +45,15 @@ const ROOT: u32 = 0;
 impl<V: Value> Default for Trie<V> {
     fn default() -> Self {
         Self {
-            nodes: vec![Node::new(Frame::EMPTY, ROOT)],
-            vacant: Vec::new(),
+            nodes: Slab::with(Node::default()),
             topics: 0,
         }
+    }
+}
+
+impl<V: Value> Default for Node<V> {
+    fn default() -> Self {
+        Self::new(Frame::EMPTY, ROOT)
     }
 }
 
@@ -85,12 +92,12 @@ impl<V: Value> Trie<V> {
     /// What is kept for the empty topic, which is a prefix of all.
     #[inline]
     pub(crate) fn root(&self) -> &V {
-        &self.nodes[ROOT as usize].value
+        &self.nodes[ROOT].value
     }
 
     /// What is kept for the topic of `node`.
     pub(crate) fn value(&self, node: NodeId) -> &V {
-        &self.nodes[node.0 as usize].value
+        &self.nodes[node.0].value
     }
 
     /// What is kept for `topic`, if it is there.
@@ -98,8 +105,8 @@ impl<V: Value> Trie<V> {
         let mut node = ROOT;
         let mut rest = topic;
         while let Some(&first) = rest.first() {
-            node = self.nodes[node as usize].child(first)?;
-            rest = rest.strip_prefix(self.nodes[node as usize].label.as_slice())?;
+            node = self.nodes[node].child(first)?;
+            rest = rest.strip_prefix(self.nodes[node].label.as_slice())?;
         }
         let found = NodeId(node);
         (!self.value(found).is_nothing()).then_some(found)
@@ -109,7 +116,7 @@ impl<V: Value> Trie<V> {
     /// by `false`.
     #[inline]
     pub(crate) fn prefixes<'a>(&'a self, text: &[u8], mut each: impl FnMut(&'a V) -> bool) {
-        let mut node = &self.nodes[ROOT as usize];
+        let mut node = &self.nodes[ROOT];
         let mut rest = text;
         loop {
             if !node.value.is_nothing() && !each(&node.value) {
@@ -118,7 +125,7 @@ impl<V: Value> Trie<V> {
             let Some(child) = rest.first().and_then(|&first| node.child(first)) else {
                 return;
             };
-            node = &self.nodes[child as usize];
+            node = &self.nodes[child];
             match rest.strip_prefix(node.label.as_slice()) {
                 Some(shorter) => rest = shorter,
                 None => return,
@@ -142,7 +149,7 @@ impl<V: Value> Trie<V> {
         node: NodeId,
         change: impl FnOnce(NodeId, &mut V) -> R,
     ) -> R {
-        let value = &mut self.nodes[node.0 as usize].value;
+        let value = &mut self.nodes[node.0].value;
         let before = value.is_nothing();
         let result = change(node, value);
         match (before, value.is_nothing()) {
@@ -159,7 +166,7 @@ impl<V: Value> Trie<V> {
         let mut labels = Vec::new();
         let mut at = node.0;
         while at != ROOT {
-            let node = &self.nodes[at as usize];
+            let node = &self.nodes[at];
             labels.push(node.label.as_slice());
             at = node.parent;
         }
@@ -173,7 +180,7 @@ impl<V: Value> Trie<V> {
         // Nodes still to be visited, each with the length of the topic of its parent.
         let mut ahead = vec![(ROOT, 0)];
         while let Some((at, depth)) = ahead.pop() {
-            let node = &self.nodes[at as usize];
+            let node = &self.nodes[at];
             topic.truncate(depth);
             topic.extend_from_slice(&node.label);
             if !node.value.is_nothing() {
@@ -189,10 +196,10 @@ impl<V: Value> Trie<V> {
         let mut node = ROOT;
         let mut rest = topic;
         while let Some(&first) = rest.first() {
-            let Some(child) = self.nodes[node as usize].child(first) else {
+            let Some(child) = self.nodes[node].child(first) else {
                 return self.add(node, Frame::from(rest));
             };
-            let label = self.nodes[child as usize].label.as_slice();
+            let label = self.nodes[child].label.as_slice();
             let common = common_prefix(label, rest);
             rest = &rest[common..];
             node = if common == label.len() {
@@ -208,17 +215,8 @@ impl<V: Value> Trie<V> {
     fn add(&mut self, parent: u32, label: Frame) -> u32 {
         let first = *label.first().expect("only the root has no label");
         let node = Node::new(label, parent);
-        let id = match self.vacant.pop() {
-            Some(id) => {
-                self.nodes[id as usize] = node;
-                id
-            }
-            None => {
-                self.nodes.push(node);
-                u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 nodes fit in memory")
-            }
-        };
-        let siblings = &mut self.nodes[parent as usize];
+        let id = self.nodes.insert(node);
+        let siblings = &mut self.nodes[parent];
         let slot = siblings.slot(first).expect_err("it has no child like it");
         siblings.children.insert(slot, (first, id));
         id
@@ -226,8 +224,8 @@ impl<V: Value> Trie<V> {
 
     /// Puts a node between `lower` and its parent, so that the label of the new one has `length` bytes.
     fn split(&mut self, lower: u32, length: usize) -> u32 {
-        let label = std::mem::take(&mut self.nodes[lower as usize].label);
-        let parent = self.nodes[lower as usize].parent;
+        let label = std::mem::take(&mut self.nodes[lower].label);
+        let parent = self.nodes[lower].parent;
         self.unlink(parent, label[0]);
         let upper = self.add(parent, Frame::from(&label[..length]));
         self.link(upper, lower, Frame::from(&label[length..]));
@@ -243,40 +241,36 @@ impl<V: Value> Trie<V> {
                 value,
                 children,
                 parent,
-            } = &self.nodes[at as usize];
+            } = &self.nodes[at];
             if !value.is_nothing() || children.len() > 1 {
                 return;
             }
             let (first, parent) = (label[0], *parent);
             self.unlink(parent, first);
-            let only_child = self.nodes[at as usize].children.pop();
-            let label = std::mem::take(&mut self.nodes[at as usize].label);
-            self.vacant.push(at);
+            let only_child = self.nodes[at].children.pop();
+            let label = std::mem::take(&mut self.nodes[at].label);
+            self.nodes.remove(at);
             if let Some((_, child)) = only_child {
-                let label = [label.as_slice(), &self.nodes[child as usize].label].concat();
+                let label = [label.as_slice(), &self.nodes[child].label].concat();
                 self.link(parent, child, Frame::from(label));
                 return;
             }
             at = parent;
         }
-        if self.topics == 0 {
-            // The last one has gone: so may the memory of the most there ever were.
-            *self = Self::default();
-        }
     }
 
     fn unlink(&mut self, parent: u32, first: u8) {
-        let parent = &mut self.nodes[parent as usize];
+        let parent = &mut self.nodes[parent];
         let slot = parent.slot(first).expect("a child is known to its parent");
         parent.children.remove(slot);
     }
 
     fn link(&mut self, parent: u32, child: u32, label: Frame) {
         let first = label[0];
-        let node = &mut self.nodes[child as usize];
+        let node = &mut self.nodes[child];
         node.label = label;
         node.parent = parent;
-        let parent = &mut self.nodes[parent as usize];
+        let parent = &mut self.nodes[parent];
         let slot = parent.slot(first).expect_err("its place is free");
         parent.children.insert(slot, (first, child));
     }

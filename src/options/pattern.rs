@@ -175,8 +175,8 @@ pattern_options! {
     verbose_unsubscribe: bool, of XSub;
 
     {
-        /// How many bytes the topics of one peer may take, each counted with 64 bytes more; at least 64.
-        /// Default: 256 MiB.
+        /// How many bytes the topics of one peer may take, each counted with 256 bytes more, which is about
+        /// what it takes; at least 64. Default: 64 MiB, a quarter of a million topics.
         ///
         /// What goes beyond is dropped and counted as
         /// [`too_many_topics`](crate::Dropped::too_many_topics). libzmq has no such bound.

@@ -33,7 +33,7 @@ mod tests;
 mod wait;
 mod watch;
 
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -82,7 +82,8 @@ pub(crate) struct Core {
     telemetry: Arc<Telemetry>,
     /// Accepted connections.
     seats: Seats,
-    next_pipe: AtomicU32,
+    /// Wide enough never to come round.
+    next_pipe: AtomicU64,
     /// Names this socket to peers of this library.
     token: u64,
     /// `State::retiring` is set, or is about to be.
@@ -195,7 +196,7 @@ impl Core {
             lending: Lending::default(),
             telemetry,
             seats: Seats::default(),
-            next_pipe: AtomicU32::new(1),
+            next_pipe: AtomicU64::new(1),
             token: rand::random(),
             retires: AtomicBool::new(false),
             asked: Asked::default(),

@@ -270,7 +270,7 @@ fn subscribers_and_subscriptions_can_be_counted() {
 #[test]
 fn a_subscriber_with_too_many_topics_gets_no_more_and_that_is_counted() {
     let mut publisher = pub_with(PatternOptions {
-        topic_bytes_per_peer: 130,
+        topic_bytes_per_peer: 514,
         ..PatternOptions::default()
     });
     let pipe = subscriber(&mut publisher, 1, &["a", "b", "c"]);
@@ -290,7 +290,7 @@ proptest! {
         let mut publisher = publisher();
         let mut topics: Vec<Option<Vec<String>>> = vec![None; 4];
         for (step, id, text) in steps {
-            let pipe = PipeId(id);
+            let pipe = PipeId(id.into());
             let held = &mut topics[id as usize];
             match (step, held.as_mut()) {
                 (0..=3, None) => {

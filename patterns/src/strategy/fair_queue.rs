@@ -22,7 +22,7 @@ impl Default for FairQueue {
     fn default() -> Self {
         Self {
             rotation: Rotation::default(),
-            source: PipeId(u32::MAX),
+            source: PipeId(u64::MAX),
             ahead: None,
         }
     }

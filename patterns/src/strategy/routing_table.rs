@@ -169,7 +169,7 @@ mod tests {
         fn both_directions_agree(steps in prop::collection::vec((0_u8..4, 0_u32..6, 0_u32..6), 0..60)) {
             let mut table = RoutingTable::new(0);
             for (step, pipe, name) in steps {
-                let (pipe, name) = (PipeId(pipe), RoutingId::generated(name));
+                let (pipe, name) = (PipeId(pipe.into()), RoutingId::generated(name));
                 match step {
                     0 if table.id_of(pipe).is_none() && table.route(name.as_bytes()).is_none() => {
                         table.insert(pipe, name);

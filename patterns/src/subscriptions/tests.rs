@@ -13,8 +13,8 @@ fn seats(count: u32) -> Vec<SeatId> {
     let mut fan_out = FanOut::new(DropCause::NoRoom);
     (0..count)
         .map(|id| {
-            fan_out.attach(PipeId(id));
-            fan_out.seat(PipeId(id)).expect("attached")
+            fan_out.attach(PipeId(id.into()));
+            fan_out.seat(PipeId(id.into())).expect("attached")
         })
         .collect()
 }
