@@ -8,6 +8,7 @@
 //! stream has ended; fire timers; look after lent links.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,11 @@ use polling::{Event, Events};
 use super::link::Link;
 use super::listener::ListenerEntry;
 use super::resolver::Resolver;
-use super::session::SessionEntry;
+use super::session::{Reached, SessionEntry};
 use super::timers::Timers;
 use super::traffic::LinkEntry;
 use super::{Closing, Inbox, Key, Request, Shared};
+use crate::error::LinkError;
 use crate::pipe::{BufferPool, Crowd, Duty, PipeEvent, Pumped, SocketSide};
 
 /// How long a lent link that is not in use stays lent: one to two ticks.
@@ -114,7 +116,15 @@ impl Loop {
         }
     }
 
+    /// Until it is to stop and nothing is left. What is done for one connection is [guarded](Self::guarded); should anything
+    /// else panic, it is told, and the thread goes on: a context without its I/O thread would hang in silence.
     pub(super) fn run(mut self) {
+        while catch_unwind(AssertUnwindSafe(|| self.turns())).is_err() {
+            tracing::error!(target: "highwater", "an I/O thread panicked, and goes on");
+        }
+    }
+
+    fn turns(&mut self) {
         let mut events = Events::new();
         let mut rounds = 0;
         while !(self.stopping && self.entries.is_empty() && self.others.is_empty()) {
@@ -137,13 +147,38 @@ impl Loop {
             }
             self.threads[0].inbox.lock().asleep = false;
             for event in events.iter() {
-                self.handle_event(event);
+                self.guarded(event.key, |this| this.handle_event(event));
             }
             self.take_requests();
             self.look();
             self.flush();
             self.fire_timers();
             self.tick();
+        }
+    }
+
+    /// Does `work` for whatever `key` is. Code of the application may run in it: the owner of a body that is dropped, a
+    /// subscriber of the log. Should that panic, or we, it costs this one connection.
+    fn guarded(&mut self, key: Key, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            self.has_panicked(key);
+        }
+    }
+
+    #[cold]
+    fn has_panicked(&mut self, key: Key) {
+        tracing::error!(target: "highwater", "a panic on an I/O thread, which goes on; the connection concerned is ended");
+        let end = |this: &mut Self| this.link_failed(key, LinkError::Panicked);
+        if catch_unwind(AssertUnwindSafe(|| end(self))).is_err()
+            && let Some(Entry::Link(link)) = self.entries.remove(&key)
+        {
+            let owner = link.owner;
+            let go_on = |this: &mut Self| {
+                drop(link);
+                this.session_link_ended(owner, LinkError::Panicked, Reached::Traffic);
+            };
+            // It was told already.
+            let _ = catch_unwind(AssertUnwindSafe(|| go_on(self)));
         }
     }
 
@@ -171,12 +206,12 @@ impl Loop {
         let others = self.others.len().min(OTHERS_IN_A_ROUND);
         for _ in 0..urgent {
             if let Some(request) = self.urgent.pop_front() {
-                self.handle_request(request);
+                self.guarded(request.key(), |this| this.handle_request(request));
             }
         }
         for _ in 0..others {
             if let Some(request) = self.others.pop_front() {
-                self.handle_request(request);
+                self.guarded(request.key(), |this| this.handle_request(request));
             }
         }
         true
@@ -284,7 +319,9 @@ impl Loop {
             let flushing = std::mem::take(&mut self.flushing);
             let mut pumped = Vec::new();
             for key in flushing {
-                match self.pump(key) {
+                let mut outcome = None;
+                self.guarded(key, |this| outcome = this.pump(key));
+                match outcome {
                     Some(Pumped::Drained | Pumped::Contended | Pumped::Lent) => pumped.push(key),
                     Some(Pumped::Streaming) => self.streaming.push(key),
                     Some(Pumped::Blocked | Pumped::Unwired) | None => {}
@@ -418,12 +455,12 @@ impl Loop {
         }
         let now = Instant::now();
         while let Some(key) = self.timers.pop(now) {
-            match self.entries.get(&key) {
-                Some(Entry::Listener(_)) => self.resume_accepting(key),
-                Some(Entry::Session(_)) => self.session_timer(key, now),
-                Some(Entry::Link(_)) => self.link_timer(key, now),
+            self.guarded(key, |this| match this.entries.get(&key) {
+                Some(Entry::Listener(_)) => this.resume_accepting(key),
+                Some(Entry::Session(_)) => this.session_timer(key, now),
+                Some(Entry::Link(_)) => this.link_timer(key, now),
                 None => {}
-            }
+            });
         }
     }
 

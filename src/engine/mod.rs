@@ -138,6 +138,20 @@ enum Request {
 }
 
 impl Request {
+    /// What it concerns; 0 if that has no key yet.
+    fn key(&self) -> Key {
+        match self {
+            Self::Listen { key, .. }
+            | Self::Connect { key, .. }
+            | Self::Accept { key, .. }
+            | Self::StopListening { key, .. }
+            | Self::Close { key, .. }
+            | Self::Resolved { key, .. }
+            | Self::Duty(key, _) => *key,
+            Self::Adopt { .. } | Self::Tell { .. } | Self::Stop => 0,
+        }
+    }
+
     /// Whether it may overtake the others: it concerns a listener, whose caller waits, or a live connection. A connection
     /// that is handed over, and the end of its listener on that thread, are to stay in their order.
     fn is_urgent(&self) -> bool {
@@ -338,7 +352,7 @@ impl Engine {
         let (done, is_done) = crossbeam_channel::bounded(1);
         self.thread_for(key)
             .send(Request::Accept { key, accept, done });
-        // An error says that the thread is gone, and with it the listener.
+        // An error says that the request was dropped, by a panic, and with it the listener.
         let _ = is_done.recv();
     }
 
@@ -347,7 +361,7 @@ impl Engine {
         let (done, is_done) = crossbeam_channel::bounded(1);
         self.thread_for(key)
             .send(Request::StopListening { key, done });
-        // An error says that the thread is gone, and with it the listener.
+        // An error says that the request was dropped, by a panic, and with it the listener.
         let _ = is_done.recv();
     }
 
@@ -365,7 +379,7 @@ impl Engine {
         let owner = self.thread_for(key);
         let (closed, is_closed) = crossbeam_channel::bounded(1);
         owner.send(close(Some(closed)));
-        // An error says that the thread is gone, and with it the listener.
+        // An error says that the request was dropped, by a panic, and with it the listener.
         let _ = is_closed.recv();
         // The others only now: what the listener has handed to them is in their inboxes already.
         for thread in self

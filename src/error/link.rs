@@ -59,6 +59,9 @@ pub enum LinkError {
     },
     /// A request on it was given up after it had left (REQ): its late answer would be taken for that of the next.
     RequestGivenUp,
+    /// Something panicked on the I/O thread while it was at work for this connection: code of the application that ran
+    /// there, such as the owner of a body, or the library. The log has the panic.
+    Panicked,
     /// This end closed the connection: the socket, or this endpoint, was closed.
     ClosedHere,
 }
@@ -211,6 +214,7 @@ impl fmt::Display for LinkError {
             Self::NotAccepted => f.write_str("the peer is not on the accept list"),
             Self::Refused { reason } => write!(f, "the peer closed the connection: {reason}"),
             Self::RequestGivenUp => f.write_str("replaced, as a request on it was given up"),
+            Self::Panicked => f.write_str("something panicked on the I/O thread"),
             Self::ClosedHere => f.write_str("closed by this end"),
         }
     }

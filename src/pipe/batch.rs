@@ -5,6 +5,7 @@
 //! Must not know: who writes it, or whether anybody may add to it.
 
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use highwater_buffers::Reused;
@@ -152,10 +153,21 @@ impl Batch {
         if self.bytes.capacity() > KEPT_CAPACITY {
             self.bytes = FillBuffer::default();
         }
-        self.shared.clear();
         self.shared_len = 0;
         self.shared_weight = 0;
         self.messages = 0;
+        self.release();
+    }
+
+    /// Lets go of the large bodies, once they are with the kernel. Their owners may run code of the application, which is
+    /// best done while no lock is held; a panic there is told, and is nobody else's matter.
+    pub(super) fn release(&mut self) {
+        // One by one: a second panic while the first unwinds would end the process.
+        while let Some(body) = self.shared.pop() {
+            if catch_unwind(AssertUnwindSafe(|| drop(body))).is_err() {
+                tracing::error!(target: "highwater", "the owner of a body that was sent panicked when it was dropped");
+            }
+        }
     }
 
     /// Nothing is added for a while: gives back what a stream needs and an idle connection does not.

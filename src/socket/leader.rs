@@ -3,6 +3,7 @@
 //! Owns: the descriptor that ends such a wait from outside.
 //! Always true: a wake-up that comes before the wait is not lost.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use crate::wake::{WakePipe, timespec};
 
 /// Wakes a leader; made when a socket first has one.
 #[derive(Debug, Default)]
-pub(super) struct LeaderWake(OnceLock<Option<WakePipe>>);
+pub(super) struct LeaderWake(OnceLock<WakePipe>);
 
 /// Which of `links` have input now; none of them if the system cannot tell.
 pub(super) fn ready_now(links: &[BorrowedFd<'_>]) -> Vec<bool> {
@@ -35,13 +36,24 @@ pub(super) fn ready_now(links: &[BorrowedFd<'_>]) -> Vec<bool> {
 }
 
 impl LeaderWake {
-    /// Gets ready; false if the system has no descriptor for it, so that nobody can lead.
+    /// Gets ready; false if the system has no descriptor for it now, so that nobody can lead. The next call asks again.
     pub(super) fn prepare(&self) -> bool {
-        self.pipe().is_some()
+        self.is_ready_after(WakePipe::new)
     }
 
+    fn is_ready_after(&self, make: impl FnOnce() -> io::Result<WakePipe>) -> bool {
+        if self.0.get().is_none()
+            && let Ok(pipe) = make()
+        {
+            // Another thread may have been first; one pipe is as good as the other.
+            let _ = self.0.set(pipe);
+        }
+        self.0.get().is_some()
+    }
+
+    /// `None` as long as nobody was ever ready, and so waits.
     fn pipe(&self) -> Option<&WakePipe> {
-        self.0.get_or_init(|| WakePipe::new().ok()).as_ref()
+        self.0.get()
     }
 
     /// Ends the wait of a leader, now or at its next.
@@ -90,5 +102,23 @@ impl LeaderWake {
         for (ready, descriptor) in ready.iter_mut().zip(&descriptors[1..]) {
             *ready = !descriptor.revents().is_empty();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_found_no_descriptor_is_ready_once_there_is_one() {
+        let wake = LeaderWake::default();
+        wake.wake();
+        assert!(!wake.is_ready_after(|| Err(io::ErrorKind::Other.into())));
+        assert!(wake.prepare() && wake.is_ready_after(|| unreachable!("it has one")));
+        wake.wake();
+        let mut ready = Vec::new();
+        let mut look =
+            crate::socket::lookout::Lookout::new(Duration::ZERO).begin(Instant::now(), None);
+        wake.wait(&[], None, &mut look, &mut ready);
     }
 }

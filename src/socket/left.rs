@@ -23,15 +23,16 @@ thread_local! {
 pub(super) fn remember(core: &Core) {
     // A thread that is ending remembers nothing.
     let _ = LEFT.try_with(|left| {
-        let mut left = left.borrow_mut();
-        if left.last().is_some_and(|last| is(last, core)) {
+        if left.borrow().last().is_some_and(|last| is(last, core)) {
             return;
         }
+        // Taken out meanwhile: what is written is dropped, and an owner of it may use sockets in its turn.
+        let mut sockets = left.take();
         // In a forked child nothing is written, no mail of the parent's sockets read, and no lock waited for that a thread
         // of the parent's had at the fork.
-        if !left.is_empty() && core.is_here() {
+        if !sockets.is_empty() && core.is_here() {
             // Two sockets' locks: no waiting for the second.
-            left.retain(|one| {
+            sockets.retain(|one| {
                 !is(one, core)
                     && one.upgrade().is_some_and(|other| {
                         let state = other.room.try_lock(&*other);
@@ -39,9 +40,10 @@ pub(super) fn remember(core: &Core) {
                     })
             });
         }
-        if left.len() < MOST {
-            left.push(core.this.clone());
+        if sockets.len() < MOST {
+            sockets.push(core.this.clone());
         }
+        left.replace(sockets);
     });
 }
 

@@ -6,9 +6,14 @@
 
 use std::fs;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -51,8 +56,38 @@ impl SocketFile {
         })
     }
 
+    /// Sets them on the very file that was made: in a directory into which others may write, there may be another one at
+    /// its path meanwhile, or a link to one.
     pub(super) fn set_permissions(&self, mode: u32) -> io::Result<()> {
-        fs::set_permissions(&self.path, fs::Permissions::from_mode(mode & 0o7777))
+        let permissions = fs::Permissions::from_mode(mode & 0o7777);
+        let (path, _held) = self.fixed()?;
+        if FileId::of(&fs::metadata(&path)?) != self.id {
+            return Err(io::Error::other("another file is at its path"));
+        }
+        fs::set_permissions(&path, permissions)
+    }
+
+    /// A path that leads to the file that is at our path now, whatever is put there afterwards, and what keeps it so.
+    #[cfg(target_os = "linux")]
+    fn fixed(&self) -> io::Result<(PathBuf, Option<OwnedFd>)> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = rustix::fs::open(&self.path, flags, Mode::empty())?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
+        if path.exists() {
+            Ok((path, Some(held)))
+        } else {
+            // Nothing is mounted there.
+            Ok((self.path.clone(), None))
+        }
+    }
+
+    /// Elsewhere there is no such path: it may be exchanged after it was looked at.
+    #[cfg(not(target_os = "linux"))]
+    fn fixed(&self) -> io::Result<(PathBuf, Option<OwnedFd>)> {
+        if fs::symlink_metadata(&self.path)?.is_symlink() {
+            return Err(io::Error::other("a link is at its path"));
+        }
+        Ok((self.path.clone(), None))
     }
 }
 
@@ -204,3 +239,35 @@ const SOCKET: &str = "socket";
 
 /// How many names for a fresh directory are tried.
 const ATTEMPTS: u64 = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn permissions_are_set_on_the_file_that_was_made_and_on_no_other() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("socket");
+        let other = directory.path().join("other");
+        fs::write(&other, "secret").expect("written");
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).expect("ours");
+        let _listener = UnixListener::bind(&path).expect("bound");
+        let file = SocketFile::just_bound(&path, None).expect("it is there");
+        file.set_permissions(0o640).expect("it is ours");
+        let mode = |path: &Path| {
+            let metadata = fs::symlink_metadata(path).expect("it is there");
+            metadata.permissions().mode() & 0o7777
+        };
+        assert_eq!(mode(&path), 0o640);
+        // Somebody exchanges it for a link to what is not theirs, and then for that itself.
+        fs::rename(&path, directory.path().join("away")).expect("moved");
+        std::os::unix::fs::symlink(&other, &path).expect("linked");
+        assert!(file.set_permissions(0o666).is_err());
+        fs::remove_file(&path).expect("removed");
+        fs::hard_link(&other, &path).expect("linked");
+        assert!(file.set_permissions(0o666).is_err());
+        assert_eq!(mode(&other), 0o600);
+    }
+}

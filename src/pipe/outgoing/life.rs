@@ -132,9 +132,11 @@ impl Outgoing {
         let mut state = self.lock();
         let lost = state.queued();
         state.closed = true;
-        state.back.clear();
+        let mut dropped = std::mem::take(&mut state.back);
         state.commands.clear();
         state.unsaid.clear();
+        drop(state);
+        dropped.release();
         lost
     }
 }

@@ -32,11 +32,14 @@ impl Outgoing {
             if state.front.is_empty() && !state.turn_over() {
                 return Ok(Pumped::Drained);
             }
-            let batch = std::mem::take(&mut state.front);
+            let mut batch = std::mem::take(&mut state.front);
             let written = state.written;
             state.busy = true;
             drop(state);
             let outcome = batch.write_from(written, &*wire);
+            if matches!(outcome, Ok(taken) if written + taken == batch.len()) {
+                batch.release();
+            }
             state = self.lock();
             state.busy = false;
             if state.cut_while_busy {
