@@ -30,6 +30,7 @@ use crate::peer::PeerInfo;
 use crate::pipe::{Batch, Budget, Change, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 use ending::Ending;
+pub(super) use ending::Leaving;
 
 /// The pipes of one socket.
 #[derive(Debug)]
