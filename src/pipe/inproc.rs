@@ -23,6 +23,8 @@ pub(crate) struct InprocEnd {
     /// Messages sent on connections that are gone.
     past_sent: u64,
     received: u64,
+    /// What was received and is no message.
+    controls: u64,
     replaced: u64,
     /// Buffers for bodies that go out.
     spares: Vec<Vec<u8>>,
@@ -45,6 +47,7 @@ impl InprocEnd {
             incoming,
             past_sent: 0,
             received: 0,
+            controls: 0,
             replaced: 0,
             spares: Vec::new(),
             spent: Vec::new(),
@@ -206,6 +209,7 @@ impl InprocEnd {
             }
             Parcel::Whole(other) => {
                 self.ahead = Some(other);
+                self.controls += 1;
                 return false;
             }
         }
@@ -261,6 +265,11 @@ impl InprocEnd {
         {
             lane.give_back(&mut self.spent);
         }
+    }
+
+    /// How often something has been taken from the lane to read; nothing may be taken before what was taken last is given.
+    pub(crate) fn taken(&self) -> u64 {
+        self.received + self.controls
     }
 
     /// The lane to read.

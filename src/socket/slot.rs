@@ -45,6 +45,8 @@ pub(super) struct Slot {
     handed_over: bool,
     /// Nothing more is written; it goes when the peer has closed in its turn.
     retired: bool,
+    /// What had been taken from the pipe, within the process, when the pattern was last told of something there.
+    told_at: Option<u64>,
     /// Requests that were taken and are not answered yet.
     unanswered: u32,
     /// Of a socket that answers and retires: it takes so many messages in all, those that had come by then.
@@ -115,6 +117,7 @@ impl Slot {
             admitted: None,
             handed_over: false,
             retired: false,
+            told_at: None,
             unanswered: 0,
             takes: None,
             deaf: false,
@@ -532,6 +535,26 @@ impl Slot {
         match &self.way {
             Way::Wire { intake, .. } => intake.is_idle_reader(),
             Way::Inproc(_) => false,
+        }
+    }
+
+    /// The pattern is told that something has come from within the process.
+    pub(super) fn is_told(&mut self) -> PipeId {
+        if let Way::Inproc(end) = &self.way {
+            self.told_at = Some(end.taken());
+        }
+        self.id
+    }
+
+    /// Whether there is something of which the pattern was told, and has taken nothing since: it knows, and does not want it
+    /// now, as a REP that owes an answer. To tell it again and again would keep the lock for ever.
+    pub(super) fn is_passed_over(&self) -> bool {
+        match &self.way {
+            Way::Inproc(end) => {
+                self.told_at == Some(end.taken())
+                    && end.incoming().is_some_and(|lane| lane.is_ready())
+            }
+            Way::Wire { .. } => false,
         }
     }
 

@@ -423,12 +423,7 @@ impl Core {
 
     /// Whether anything came from within the process; the pattern is told.
     fn look_within(&self, state: &mut State) -> bool {
-        let news: Vec<PipeId> = state
-            .table
-            .lanes()
-            .filter(|(_, lane)| lane.is_ready())
-            .map(|(pipe, _)| pipe)
-            .collect();
+        let news = state.table.news_within();
         self.readable_within(state, &news);
         !news.is_empty()
     }

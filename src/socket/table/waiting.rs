@@ -182,15 +182,30 @@ impl Table {
             .filter_map(|slot| Some((slot.id(), slot.heard_lane()?.incoming()?)))
     }
 
-    /// Before a wait: from now on news from within the process is told. The pipes where there is some already.
+    /// Before a wait: from now on news from within the process is told. The pipes where there is some already, of which the
+    /// pattern is to be told now.
     pub(crate) fn listen_within(&mut self) -> Vec<PipeId> {
         if self.lanes == 0 {
             return Vec::new();
         }
         self.pipes
-            .values()
+            .values_mut()
+            .filter(|slot| !slot.is_passed_over())
             .filter(|slot| slot.heard_lane().is_some_and(InprocEnd::wait_for_news))
-            .map(Slot::id)
+            .map(Slot::is_told)
+            .collect()
+    }
+
+    /// The pipes within the process where there is something, of which the pattern is to be told now.
+    pub(in crate::socket) fn news_within(&mut self) -> Vec<PipeId> {
+        let is_ready = |slot: &&mut Slot| {
+            let lane = slot.heard_lane().and_then(InprocEnd::incoming);
+            lane.is_some_and(|lane| lane.is_ready()) && !slot.is_passed_over()
+        };
+        self.pipes
+            .values_mut()
+            .filter(is_ready)
+            .map(Slot::is_told)
             .collect()
     }
 }
