@@ -25,6 +25,8 @@ pub use option::OptionError;
 pub enum SendError {
     /// No peer had room before the time was over.
     Timeout(Message),
+    /// Nobody will come: each endpoint that the socket has connected to was given up for good, and it is bound nowhere.
+    GivenUp(Message),
     /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
     TooManyFrames(Message),
     /// XSUB: the message is a subscription to a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes, or the end of one.
@@ -43,6 +45,8 @@ pub enum SendError {
 pub enum TrySendError {
     /// The socket is mute: no peer at all, or every peer at its high-water mark. Later may succeed.
     Full(Message),
+    /// Nobody will come: each endpoint that the socket has connected to was given up for good, and it is bound nowhere.
+    GivenUp(Message),
     /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
     TooManyFrames(Message),
     /// XSUB: the message is a subscription to a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes, or the end of one.
@@ -79,6 +83,9 @@ pub enum RouteError {
 pub enum RequestError {
     /// No peer had room for the request in time. It was not sent, and comes back.
     NotSent(Message),
+    /// Nobody will come: each endpoint that the socket has connected to was given up for good, and it is bound nowhere. The
+    /// request was not sent, and comes back.
+    GivenUp(Message),
     /// No reply came in time. The request is given up; a reply that comes late is dropped, and counted.
     Timeout,
     /// The connection to the peer that had the request was lost before it replied. It may have been carried out.
@@ -278,6 +285,7 @@ macro_rules! messages_of {
 messages_of! {
     SendError {
         Timeout(_) => "no peer had room in time",
+        GivenUp(_) => "no peer will come: every endpoint was given up",
         TooManyFrames(_) => "the message has more than 65,536 frames",
         TopicTooLong(_) => "the topic is longer than 65,526 bytes",
         Closed(_) => "the socket is closed",
@@ -286,6 +294,7 @@ messages_of! {
     }
     TrySendError {
         Full(_) => "no peer has room",
+        GivenUp(_) => "no peer will come: every endpoint was given up",
         TooManyFrames(_) => "the message has more than 65,536 frames",
         TopicTooLong(_) => "the topic is longer than 65,526 bytes",
         Closed(_) => "the socket is closed",
@@ -302,6 +311,7 @@ messages_of! {
     }
     RequestError {
         NotSent(_) => "no peer had room for the request in time",
+        GivenUp(_) => "no peer will come: every endpoint was given up",
         Timeout => "no reply came in time",
         PeerGone => "the peer went before it replied",
         TooManyFrames(_) => "the message has more than 65,536 frames",
@@ -357,8 +367,8 @@ macro_rules! give_back {
 }
 
 give_back! {
-    SendError { Timeout TooManyFrames TopicTooLong Closed Terminated Forked }
-    TrySendError { Full TooManyFrames TopicTooLong Closed Terminated Forked }
+    SendError { Timeout GivenUp TooManyFrames TopicTooLong Closed Terminated Forked }
+    TrySendError { Full GivenUp TooManyFrames TopicTooLong Closed Terminated Forked }
     RouteError { NoRoute Full TooManyFrames Closed Terminated Forked }
     ReplyError { PeerGone Full TooManyFrames Closed Terminated Forked }
 }

@@ -346,6 +346,11 @@ impl<'a> Direction<'a> {
                 self.held = Some(message);
                 Err(Pause::Full)
             }
+            // It may be connected to somebody else.
+            Err(SendFailure::GivenUp(message)) => {
+                self.held = Some(message);
+                Err(Pause::Full)
+            }
             Err(SendFailure::Refused(..)) => {
                 add(&self.counts.undeliverable, 1);
                 Ok(())

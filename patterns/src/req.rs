@@ -248,6 +248,13 @@ impl Req {
         }
     }
 
+    /// Nobody will come to whom the request could be sent again, if it waits for that: it fails.
+    pub fn nobody_comes(&mut self) {
+        if let Turn::Unsent { .. } = self.turn {
+            self.turn = Turn::Failed(RequestFailed::PeerLost);
+        }
+    }
+
     /// Whether a request is out, or its outcome not yet read.
     pub fn is_out(&self) -> bool {
         matches!(

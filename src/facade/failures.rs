@@ -14,6 +14,7 @@ impl From<SendFailure> for SendError {
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, Refusal::TopicTooLong) => Self::TopicTooLong(message),
             SendFailure::Refused(message, _) => Self::Timeout(message),
+            SendFailure::GivenUp(message) => Self::GivenUp(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
             SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
@@ -27,6 +28,7 @@ impl From<SendFailure> for TrySendError {
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, Refusal::TopicTooLong) => Self::TopicTooLong(message),
             SendFailure::Refused(message, _) => Self::Full(message),
+            SendFailure::GivenUp(message) => Self::GivenUp(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
             SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
@@ -61,7 +63,7 @@ impl From<SendFailure> for RouteError {
         match failure {
             SendFailure::Refused(message, Refusal::NoRoute) => Self::NoRoute(message),
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
-            SendFailure::Refused(message, _) => Self::Full(message),
+            SendFailure::Refused(message, _) | SendFailure::GivenUp(message) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
             SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
@@ -74,7 +76,7 @@ impl From<SendFailure> for ReplyError {
         match failure {
             SendFailure::Refused(message, Refusal::PeerGone) => Self::PeerGone(message),
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
-            SendFailure::Refused(message, _) => Self::Full(message),
+            SendFailure::Refused(message, _) | SendFailure::GivenUp(message) => Self::Full(message),
             SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
             SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
             SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
@@ -88,6 +90,7 @@ impl From<SendFailure> for RequestError {
         match failure {
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, _) => Self::NotSent(message),
+            SendFailure::GivenUp(message) => Self::GivenUp(message),
             SendFailure::Ended(_, Ended::Closed) => Self::Closed,
             SendFailure::Ended(_, Ended::Terminated) => Self::Terminated,
             SendFailure::Ended(_, Ended::Forked) => Self::Forked,

@@ -198,7 +198,7 @@ macro_rules! sends {
             /// Sends `message` to the next peer with room, waiting for one while the socket is mute.
             ///
             /// The message is queued, not delivered, when this returns. Waits as long as the `send_timeout` option
-            /// says; by default for ever. A message has at most
+            /// says; by default for ever, but not where nobody will come. A message has at most
             /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over each transport; more are refused at once.
             ///
             /// # Errors

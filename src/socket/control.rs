@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::endpoints::{Connected, Endpoints};
 use super::{Core, Ended, State};
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, EndpointError, LinkError, ReadyError, WaitError};
@@ -121,19 +122,35 @@ impl Core {
 }
 
 impl State {
+    /// Whether nobody will come: the socket has connected, has given up each endpoint for good, has no pipe left, and is
+    /// bound nowhere.
+    #[cold]
+    pub(super) fn is_given_up(&self) -> bool {
+        let is_over =
+            |known: &Connected| matches!(self.state_of_connected(known), EndpointState::GivenUp(_));
+        let Endpoints { bound, connected } = &self.endpoints;
+        !self.table.has_pipe_to_write()
+            && !connected.is_empty()
+            && !bound.iter().any(|known| known.listens)
+            && connected.iter().all(is_over)
+    }
+
     fn state_of(&self, endpoint: &Endpoint) -> Option<EndpointState> {
         let connected = self.endpoints.connected_to(endpoint)?;
+        Some(self.state_of_connected(connected))
+    }
+
+    fn state_of_connected(&self, connected: &Connected) -> EndpointState {
         if let Some(status) = &connected.status {
-            return Some(status.get());
+            return status.get();
         }
         // Within the process.
-        let pipe = connected.pipe?;
-        Some(if self.table.peer(pipe).is_some() {
-            EndpointState::Ready
-        } else if self.table.is_waiting(pipe) {
-            EndpointState::Connecting { last_error: None }
-        } else {
-            EndpointState::GivenUp(LinkError::PeerClosed)
-        })
+        match connected.pipe {
+            Some(pipe) if self.table.peer(pipe).is_some() => EndpointState::Ready,
+            Some(pipe) if self.table.is_waiting(pipe) => {
+                EndpointState::Connecting { last_error: None }
+            }
+            _ => EndpointState::GivenUp(LinkError::PeerClosed),
+        }
     }
 }

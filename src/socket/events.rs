@@ -113,6 +113,7 @@ impl Core {
                     self.writable.notify(usize::MAX);
                     if ends {
                         self.ask_again(state);
+                        self.nobody_comes(state);
                     }
                     self.sweep(state);
                 }
@@ -138,6 +139,7 @@ impl Core {
             }
             PipeEvent::EndpointChanged => {
                 self.changed.notify(usize::MAX);
+                self.nobody_comes(state);
                 self.sweep(state);
             }
         }
@@ -172,6 +174,22 @@ impl Core {
             self.wake_reader(state);
         }
         true
+    }
+
+    /// An endpoint is in another state: if the last was given up for good, who waits for room waits in vain, and so does who
+    /// waits for a request to be sent again.
+    fn nobody_comes(&self, state: &mut State) {
+        if !state.is_given_up() {
+            return;
+        }
+        if let Pattern::Req(rules) = &mut state.pattern {
+            rules.nobody_comes();
+        }
+        self.writable.notify(usize::MAX);
+        self.readable.notify(usize::MAX);
+        if state.leading {
+            self.leader.wake();
+        }
     }
 
     /// Turns a peer away.

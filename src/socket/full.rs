@@ -90,6 +90,9 @@ impl Core {
             return (state, Err(ended));
         };
         let waiting = waiting.get_or_insert_with(|| WaitForRoom::begin(&mut state, wait, here));
+        if state.is_given_up() {
+            return (state, Err(Unsent::GivenUp));
+        }
         self.mute(&mut state);
         if waiting.deadline.has_passed() {
             return (state, Err(Unsent::Refused(Refusal::Full)));

@@ -42,6 +42,8 @@ pub(crate) enum Wait {
 pub(crate) enum Unsent {
     /// Nobody has room, and waiting was not allowed or long enough; or the pattern says no for another reason.
     Refused(Refusal),
+    /// Nobody will come who could take it.
+    GivenUp,
     /// The socket is of no more use.
     Ended(Ended),
 }
@@ -52,6 +54,7 @@ impl Unsent {
     pub(crate) fn of(self, message: Message) -> SendFailure {
         match self {
             Self::Refused(reason) => SendFailure::Refused(message, reason),
+            Self::GivenUp => SendFailure::GivenUp(message),
             Self::Ended(ended) => SendFailure::Ended(message, ended),
         }
     }
@@ -62,6 +65,8 @@ impl Unsent {
 pub(crate) enum SendFailure {
     /// See [`Unsent`].
     Refused(Message, Refusal),
+    /// See [`Unsent`].
+    GivenUp(Message),
     /// See [`Unsent`].
     Ended(Message, Ended),
 }

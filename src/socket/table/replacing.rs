@@ -92,6 +92,12 @@ impl Table {
         !self.closed.is_empty() || !self.unjoined.is_empty()
     }
 
+    /// Whether there is a pipe, full or not, that takes messages, with somebody at its other end or not yet.
+    pub(in crate::socket) fn has_pipe_to_write(&self) -> bool {
+        let mut slots = self.pipes.values();
+        slots.any(|slot| !slot.is_ending() && !slot.has_retired())
+    }
+
     /// Whether nobody is at the other end of `pipe`, and somebody may come.
     pub(in crate::socket) fn is_waiting(&self, pipe: PipeId) -> bool {
         self.pipes
