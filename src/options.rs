@@ -227,8 +227,8 @@ options! {
     /// The time between heartbeats (PING), at least 1 ms; `None` for none. Default: 10 s. libzmq's default is none, and it
     /// writes 0 for that.
     ///
-    /// While a peer is not read, since this socket is at its receive high-water mark, PINGs go out as often as its own
-    /// heartbeats ask for, whatever this option says: it cannot be answered, and would give us up. Takes effect on later
+    /// While a peer is not read, since this socket is at its receive high-water mark, PINGs go out for those of the peer that
+    /// lie unread, whatever this option says: they cannot be answered, and it would give us up. Takes effect on later
     /// binds and connects. This and the other `heartbeat_` options have no effect within the process, where no peer can go
     /// without being heard of.
     heartbeat_interval: Option<Duration> = Some(Duration::from_secs(10)), live => bounds::HEARTBEAT;

@@ -23,6 +23,7 @@ over_each_transport!(
     who_reads_nothing_any_more_is_given_up_in_the_end,
     who_said_how_long_to_wait_for_it_is_given_up_then,
     who_is_not_read_hears_of_us_as_often_as_it_asks,
+    who_asks_for_no_sign_gets_none_while_it_is_not_read,
 );
 
 /// Answers must come while the application sits in `recv`, on its own thread.
@@ -241,6 +242,32 @@ fn who_said_how_long_to_wait_for_it_is_given_up_then(place: &Place) {
         last.send(&frame(b"last", false));
         joined_soon("recv returns", receiver);
     }
+}
+
+/// It has closed the connection behind what it sent: each byte that comes back would destroy what is not read.
+fn who_asks_for_no_sign_gets_none_while_it_is_not_read(place: &Place) {
+    let pull = Pull::builder(&Context::new())
+        .receive_high_water_mark(2)
+        .heartbeat_interval(None)
+        .build();
+    let at = pull.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("PUSH", &at);
+    let body = vec![7; 1_000_000];
+    let sender = std::thread::spawn(move || {
+        for _ in 0..10 {
+            peer.send(&frame(&body, false));
+        }
+        let mut byte = [0];
+        peer.set_nonblocking(true);
+        let read = peer.read(&mut byte);
+        assert!(read.is_err(), "nothing has come: {read:?}");
+    });
+    std::thread::sleep(SHORT * 2); // as long as it is at its mark
+    for _ in 0..10 {
+        let message = pull.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(message[0].len(), 1_000_000);
+    }
+    joined_soon("all is sent", sender);
 }
 
 /// A PULL at its mark sees no PING; a libzmq peer gives up who is silent for as long as its interval.

@@ -444,6 +444,15 @@ fn is_given_up(
                 pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
                 silence = Silence::Real;
             }
+            HeartbeatAction::Look => {
+                silence = Silence::Real;
+                if wants_a_sign(link, heartbeat)
+                    && let HeartbeatAction::SendPing { ttl } =
+                        heartbeat.send_ping(pipe.outgoing.output())
+                {
+                    pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
+                }
+            }
             HeartbeatAction::Doubt => {
                 silence = Silence::Real;
                 let stream = link.stream();
@@ -462,6 +471,32 @@ fn is_given_up(
         }
     }
 }
+
+/// Whether a PING is among what the peer, which is not read, has sent since the last look, and it has not closed its side
+/// behind that: bytes for a connection that is closed are answered by a reset, which destroys all that is unread.
+fn wants_a_sign(link: &Link, heartbeat: &mut Heartbeat) -> bool {
+    let stream = link.stream();
+    let unread = stream.unread();
+    let new = heartbeat.new_among(unread);
+    if new == 0 || stream.has_ended() {
+        return false;
+    }
+    if unread > MOST_PEEKED {
+        return heartbeat.is_pinged();
+    }
+    let mut bytes = vec![0; unread];
+    let len = stream.peek(&mut bytes);
+    // The name of the command may lie across what is new and what was there.
+    let from = (unread - new)
+        .saturating_sub(zmtp::PING_NAME.len())
+        .min(len);
+    bytes[from..len]
+        .windows(zmtp::PING_NAME.len())
+        .any(|window| window == zmtp::PING_NAME)
+}
+
+/// So many unread bytes are looked at for a PING.
+const MOST_PEEKED: usize = 256 * 1024;
 
 /// The peer has answered a heartbeat.
 fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {

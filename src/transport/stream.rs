@@ -106,6 +106,29 @@ impl Stream {
         })
     }
 
+    /// How many bytes the system holds that were not read.
+    pub(crate) fn unread(&self) -> usize {
+        rustix::io::ioctl_fionread(self).map_or(0, |unread| unread as usize)
+    }
+
+    /// Puts the first of what was not read into `bytes`, and leaves it unread; how much that is.
+    pub(crate) fn peek(&self, bytes: &mut [u8]) -> usize {
+        let flags = PLAIN | RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        uninterrupted(|| Ok(rustix::net::recv(self, &mut *bytes, flags)?.1)).unwrap_or(0)
+    }
+
+    /// Whether the peer has closed its side, behind what it has sent. False where the system cannot tell without reading.
+    pub(crate) fn has_ended(&self) -> bool {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let mut descriptors = [PollFd::new(self, PollFlags::RDHUP)];
+            poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        false
+    }
+
     /// Reads over `pieces`, one after the other; 0 is the end of the stream, if they are not all empty.
     pub(crate) fn read_vectored(&self, pieces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         uninterrupted(|| rustix::io::readv(self, pieces))

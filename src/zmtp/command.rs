@@ -253,6 +253,9 @@ pub(super) const LONGEST_SUBSCRIBE: usize = 1 + SUBSCRIBE.len() + MAX_TOPIC;
 
 const READY: &[u8] = b"READY";
 const ERROR: &[u8] = b"ERROR";
+/// How the body of a PING begins.
+pub(crate) const PING_NAME: &[u8] = b"\x04PING";
+
 const PING: &[u8] = b"PING";
 const PONG: &[u8] = b"PONG";
 const SUBSCRIBE: &[u8] = b"SUBSCRIBE";

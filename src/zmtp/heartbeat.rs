@@ -15,7 +15,8 @@
 //! A libzmq peer at its receive high-water mark reads nothing, and so cannot answer: it lives, and has messages of ours
 //! before it, or our output does not get through to it. Such a peer has [`HELD_UP`] times the timeout, from the last time
 //! that the kernel could send something again. The other way round, while we are at our mark, PINGs of our own tell the
-//! peer that we live, since we do not see those that it wants answered.
+//! peer that we live, as answers to those of its that lie unread. Only to those:
+//! where the peer has closed the connection behind what it sent, each byte of ours destroys what is not read of that.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,6 +68,8 @@ pub(crate) enum HeartbeatAction {
         /// 0 for none.
         ttl: u16,
     },
+    /// The peer, which is not read, wants to hear of us if there is a PING among what it has sent; then ask again.
+    Look,
     /// The peer has been silent for longer than the timeout, but may be held up: it is gone if its system does not answer
     /// either. Then ask again.
     Doubt,
@@ -94,8 +97,10 @@ pub(crate) struct Heartbeat {
     its_last_ping: Instant,
     /// The shortest time between two PINGs of the peer's.
     its_interval: Option<Duration>,
-    /// While the peer is not read: when it is told that we live.
-    next_greeting: Option<Instant>,
+    /// While the peer is not read: when to look for a PING of its.
+    next_look: Option<Instant>,
+    /// So many bytes were unread at the last look.
+    unread: usize,
     /// The peer is not read.
     is_unread: bool,
     /// The peer has answered a PING.
@@ -145,7 +150,8 @@ impl Heartbeat {
             messages_read: 0,
             its_last_ping: now,
             its_interval: None,
-            next_greeting: None,
+            next_look: None,
+            unread: 0,
             is_unread: false,
             answers: false,
             unanswered: 0,
@@ -204,9 +210,10 @@ impl Heartbeat {
         let changed = self.is_unread != is_unread;
         if changed {
             self.is_unread = is_unread;
-            self.next_greeting = None;
+            self.next_look = None;
+            self.unread = 0;
             if is_unread {
-                self.plan_greeting(now);
+                self.plan_look(now);
             }
         }
         changed
@@ -258,11 +265,28 @@ impl Heartbeat {
                 });
             }
             self.measured.get_or_insert((now, self.unanswered));
-        } else if has_come(self.next_greeting) {
-            self.plan_greeting(now);
-        } else {
-            return HeartbeatAction::None;
+            return self.send_ping(output);
         }
+        if has_come(self.next_look) {
+            self.plan_look(now);
+            return HeartbeatAction::Look;
+        }
+        HeartbeatAction::None
+    }
+
+    /// So many bytes of the peer's are unread: how many of them were not yet so at the last look.
+    pub(crate) fn new_among(&mut self, unread: usize) -> usize {
+        let before = std::mem::replace(&mut self.unread, unread);
+        unread.saturating_sub(before)
+    }
+
+    /// Whether the peer has sent PINGs.
+    pub(crate) fn is_pinged(&self) -> bool {
+        self.its_interval.is_some()
+    }
+
+    /// A PING beside those that are due.
+    pub(crate) fn send_ping(&mut self, output: Output) -> HeartbeatAction {
         self.unanswered = self.unanswered.saturating_add(1);
         self.messages_before_ping = output.messages;
         HeartbeatAction::SendPing {
@@ -272,7 +296,7 @@ impl Heartbeat {
 
     /// When `poll` will have something to do, if nothing comes from the peer before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let ping = earlier(self.next_ping, self.next_greeting);
+        let ping = earlier(self.next_ping, self.next_look);
         let doubt = self.after_our_ping.and_then(|asked| asked.doubt);
         earlier(earlier(ping, doubt), self.end_of_patience())
     }
@@ -325,7 +349,7 @@ impl Heartbeat {
 
     /// Half the time that the peer may think right between two signs of life. One of which no PING was seen may send none
     /// at all, or have sent it behind what is not read.
-    fn plan_greeting(&mut self, now: Instant) {
+    fn plan_look(&mut self, now: Instant) {
         let pause = match self.its_interval {
             Some(interval) => interval / 2,
             None => {
@@ -334,8 +358,8 @@ impl Heartbeat {
             }
         };
         let suffices = |ours: Duration| !ours.is_zero() && ours <= pause;
-        let greets = !self.config.interval.is_some_and(suffices);
-        self.next_greeting = greets.then(|| now.checked_add(pause)).flatten();
+        let looks = !self.config.interval.is_some_and(suffices);
+        self.next_look = looks.then(|| now.checked_add(pause)).flatten();
     }
 
     fn end_of_patience(&self) -> Option<Instant> {
@@ -360,7 +384,7 @@ const SHORTEST_DOUBT: Duration = Duration::from_millis(100);
 /// PINGs that follow each other faster had waited somewhere and say nothing of the peer's interval.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The pause between signs of life for a peer whose interval is not known.
+/// The pause between two looks for a PING of a peer whose interval is not known.
 const SHORTEST_GUESS: Duration = Duration::from_millis(50);
 const LONGEST_GUESS: Duration = Duration::from_millis(500);
 

@@ -29,6 +29,7 @@ mod text;
 #[cfg(test)]
 mod replay;
 
+pub(crate) use command::PING_NAME;
 pub(crate) use command::{
     Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_error, encode_ping,
     encode_pong, encode_subscribe, error_reason,

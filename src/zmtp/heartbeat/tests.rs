@@ -282,7 +282,7 @@ fn without_patience_an_excuse_ends_the_silence() {
 }
 
 #[test]
-fn a_peer_that_is_not_read_hears_of_us_twice_within_its_interval() {
+fn a_peer_that_is_not_read_is_looked_at_twice_within_its_interval() {
     let (mut heartbeat, start) = heartbeat(None);
     for second in 1..4 {
         heartbeat.peer_ping(0, start + seconds(second));
@@ -294,7 +294,9 @@ fn a_peer_that_is_not_read_hears_of_us_twice_within_its_interval() {
     for turn in 1..5 {
         let due = now + seconds(turn) / 2;
         assert_eq!(heartbeat.deadline(), Some(due));
-        ping(&mut heartbeat, due);
+        assert_eq!(heartbeat.poll(due, LEFT), HeartbeatAction::Look);
+        assert_eq!(heartbeat.poll(due, LEFT), HeartbeatAction::None);
+        assert_eq!(heartbeat.send_ping(LEFT), PING);
     }
     assert_eq!(heartbeat.end_of_patience(), None, "no answer is waited for");
     assert!(heartbeat.set_unread(false, now));
@@ -302,7 +304,7 @@ fn a_peer_that_is_not_read_hears_of_us_twice_within_its_interval() {
 }
 
 #[test]
-fn a_peer_whose_interval_is_not_known_or_longer_than_ours_is_told_as_often_as_it_may_need() {
+fn a_peer_whose_interval_is_not_known_or_longer_than_ours_is_looked_at_as_often_as_it_may_need() {
     let (mut heartbeat, start) = heartbeat(None);
     heartbeat.set_unread(true, start + Duration::from_millis(1));
     let soon = start + Duration::from_millis(51);
@@ -314,7 +316,7 @@ fn a_peer_whose_interval_is_not_known_or_longer_than_ours_is_told_as_often_as_it
     heartbeat.set_unread(false, later);
     heartbeat.peer_ping(0, start + INTERVAL * 2);
     heartbeat.set_unread(true, start + INTERVAL * 2);
-    assert_eq!(heartbeat.next_greeting, None, "ours are enough");
+    assert_eq!(heartbeat.next_look, None, "ours are enough");
 }
 
 #[test]
@@ -337,4 +339,17 @@ fn the_round_trip_is_that_of_the_ping_answered() {
         heartbeat.pong_received(start + seconds(32)),
         Some(seconds(2))
     );
+}
+
+#[test]
+fn what_is_unread_is_new_once() {
+    let (mut heartbeat, start) = heartbeat(None);
+    heartbeat.set_unread(true, start);
+    assert_eq!(heartbeat.new_among(10), 10);
+    assert_eq!(heartbeat.new_among(10), 0);
+    assert_eq!(heartbeat.new_among(19), 9);
+    assert_eq!(heartbeat.new_among(5), 0);
+    heartbeat.set_unread(false, start);
+    heartbeat.set_unread(true, start);
+    assert_eq!(heartbeat.new_among(5), 5);
 }
