@@ -344,6 +344,10 @@ impl Loop {
         {
             telemetry.unsent.add(1);
             entry.emit(EventKind::MessageGivenUp { cause, bytes });
+            // What had ended those connections is gone: the next one need not be waited for.
+            if let Some(Entry::Session(session)) = self.entries.get_mut(&entry.owner) {
+                session.backoff.lived(Duration::MAX);
+            }
         }
         entry.config.side.happened(PipeEvent::Disconnected {
             pipe: pipe.id,
