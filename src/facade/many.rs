@@ -119,7 +119,11 @@ impl<T: IntoMessage> Gathered<T> {
                 return;
             };
             let next = Next::new(given);
-            bytes += next.size();
+            // Nothing is taken behind one that will not be sent.
+            bytes += match next.is_too_long() {
+                true => ENOUGH_BYTES,
+                false => next.size(),
+            };
             self.items.push(next);
         }
     }
