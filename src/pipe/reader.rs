@@ -144,7 +144,7 @@ impl Reader {
                 })
             }
             None => {
-                self.make_room();
+                self.make_room()?;
                 let outcome = wire.read(&mut self.buffer, usize::MAX);
                 let full = self.buffer.len() == self.buffer.capacity();
                 outcome.inspect(|read| self.read_size.learn(*read, full))
@@ -161,18 +161,20 @@ impl Reader {
 
     fn buffered(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.make_room();
+            // It is little, and finds its place as it may.
+            let _ = self.make_room();
             self.buffer.extend_from_slice(bytes);
         }
     }
 
     /// Sees to spare capacity; what is decoded makes way.
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> io::Result<()> {
         let wanted = self.read_size.get();
         let unread = &self.buffer[self.start..];
         let most = self.read_size.most_room().max(2 * unread.len());
         if !(wanted..=most).contains(&self.buffer.capacity()) {
-            let mut other = Vec::with_capacity(wanted.max(2 * unread.len()));
+            let mut other = Vec::new();
+            other.try_reserve_exact(wanted.max(2 * unread.len()))?;
             other.extend_from_slice(unread);
             self.buffer = other;
             self.start = 0;
@@ -185,8 +187,9 @@ impl Reader {
             self.start = 0;
         }
         if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 4 {
-            self.buffer.reserve_exact(READ_BYTES);
+            self.buffer.try_reserve_exact(READ_BYTES)?;
         }
+        Ok(())
     }
 
     /// Lends the reader a thread's `scratch` buffer for a read, if it has none worth speaking of.

@@ -150,12 +150,18 @@ pub enum FrameError {
         /// The announced length in bytes.
         len: u64,
     },
+    /// The system has no memory for the body of a frame.
+    NoMemory {
+        /// The announced length in bytes.
+        len: u64,
+    },
 }
 
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BodyTooLong { len } => write!(f, "a frame announces the impossible length {len}"),
+            Self::NoMemory { len } => write!(f, "there is no memory for a frame of {len} bytes"),
             Self::MessageTooLarge { size, max } => {
                 write!(
                     f,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::zmtp::error::FrameError;
 use crate::zmtp::frame::FrameHeader;
 
 /// Keeps the buffers of bodies that are no longer used, for those to come.
@@ -68,30 +69,38 @@ impl LargeBody {
     }
 
     /// Takes what `input` has of the body, and of what is behind it; returns how many bytes.
-    pub(super) fn receive(&mut self, input: &[u8]) -> usize {
-        let taken = self.receive_body(input);
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::NoMemory`] if the system has none for the body.
+    pub(super) fn receive(&mut self, input: &[u8]) -> Result<usize, FrameError> {
+        let taken = self.receive_body(input)?;
         if self.behind == 0 || self.missing() > 0 {
-            return taken;
+            return Ok(taken);
         }
         let rest = (input.len() - taken) as u64;
         let passed_over = rest.min(self.behind);
         self.behind -= passed_over;
-        taken + passed_over as usize
+        Ok(taken + passed_over as usize)
     }
 
-    fn receive_body(&mut self, input: &[u8]) -> usize {
+    fn receive_body(&mut self, input: &[u8]) -> Result<usize, FrameError> {
         let taken = input.len().min(self.missing());
         if let Some(filled) = &mut self.filled {
             self.buffer[*filled..][..taken].copy_from_slice(&input[..taken]);
             *filled += taken;
         } else {
-            self.grow_for(taken);
+            if !self.grow_for(taken) {
+                let len = self.len as u64;
+                return Err(FrameError::NoMemory { len });
+            }
             self.buffer.extend_from_slice(&input[..taken]);
         }
-        taken
+        Ok(taken)
     }
 
-    /// Where the rest of the body goes; `None` if nothing is lacking.
+    /// Where the rest of the body goes; `None` if nothing is lacking, or there is no memory for it, which
+    /// [`receive`](Self::receive) tells.
     pub(super) fn room(&mut self) -> Option<Room<'_>> {
         let missing = self.missing();
         if missing == 0 {
@@ -100,7 +109,9 @@ impl LargeBody {
         if let Some(filled) = self.filled {
             return Some(Room::Used(&mut self.buffer[filled..self.len]));
         }
-        self.grow_for(1);
+        if !self.grow_for(1) {
+            return None;
+        }
         Some(Room::New(&mut self.buffer, missing))
     }
 
@@ -138,13 +149,16 @@ impl LargeBody {
     }
 
     /// Sees to spare capacity for `arriving` bytes: in steps that double, so that few copies are made, and no further
-    /// ahead than the peer has come, so that announcing a length costs it something.
-    fn grow_for(&mut self, arriving: usize) {
+    /// ahead than the peer has come, so that announcing a length costs it something. False if the system has none: where
+    /// memory is short, the connection ends, not the process.
+    fn grow_for(&mut self, arriving: usize) -> bool {
         let arrived = self.buffer.len() + arriving;
-        if self.buffer.capacity() < arrived {
-            let target = (2 * arrived).max(FIRST_STEP).min(self.len);
-            self.buffer.reserve_exact(target - self.buffer.len());
+        if self.buffer.capacity() >= arrived {
+            return true;
         }
+        let target = (2 * arrived).max(FIRST_STEP).min(self.len);
+        let more = target - self.buffer.len();
+        self.buffer.try_reserve_exact(more).is_ok()
     }
 
     /// What was reserved for this body alone.

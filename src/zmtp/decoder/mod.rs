@@ -176,7 +176,7 @@ impl Decoder {
         loop {
             let rest = &input[taken..];
             let item = if let Some(mut large) = self.large.take() {
-                taken += large.receive(rest);
+                taken += large.receive(rest)?;
                 if large.is_incomplete() {
                     self.large = Some(large);
                     return Ok((taken, None));
