@@ -24,6 +24,7 @@ mod listener;
 mod met;
 mod parting;
 mod proxying;
+mod reading;
 mod registration;
 mod resolver;
 mod session;

@@ -13,21 +13,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use highwater_patterns::Received;
-
 use super::admission::Seat;
 use super::event_loop::{Entry, Loop};
 use super::hearing::Silence;
 use super::link::{Link, Slot};
+use super::reading::Reading;
 use super::{Closing, EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Delivery, Duty, Fill, Pipe, PipeEvent, Pumped, Reader, Wire};
+use crate::pipe::{Duty, Fill, Pipe, PipeEvent, Pumped, Wire};
 use crate::transport::Socks5;
-use crate::zmtp::{
-    self, Command, Handshake, Heartbeat, HeartbeatAction, OwnedCommand, ProtocolError, Stop,
-};
+use crate::zmtp::{self, Handshake, Heartbeat, HeartbeatAction};
 
 /// Reads of one link before the others get their turn.
 pub(super) const READS_AT_ONCE: usize = 4;
@@ -499,108 +496,8 @@ fn wants_a_sign(link: &Link, heartbeat: &mut Heartbeat) -> bool {
 const MOST_PEEKED: usize = 256 * 1024;
 
 /// The peer has answered a heartbeat.
-fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
+pub(super) fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
     if let (Some(took), Some(pipe)) = (heartbeat.pong_received(now), pipe) {
         pipe.set_round_trip(took);
-    }
-}
-
-/// One turn of reading a link.
-struct Reading<'a> {
-    link: &'a Link,
-    pipe: &'a Pipe,
-    heartbeat: &'a mut Heartbeat,
-    config: &'a EndpointConfig,
-    told: &'a mut Option<Box<str>>,
-    /// So many heartbeats came; the deadline may have changed.
-    heartbeats: u32,
-}
-
-impl Reading<'_> {
-    /// Gives the socket everything that the reader holds; true if the socket takes more.
-    fn hand_over(&mut self, reader: &mut Reader) -> Result<bool, LinkError> {
-        loop {
-            let takes = self.pipe.incoming.takes_subscriptions();
-            let mut subscriptions = 0;
-            let (chunk, stop) = reader.cut(
-                takes,
-                || self.pipe.incoming.spare(),
-                |command| match command {
-                    Command::Subscribe(_) | Command::Cancel(_) => subscriptions += 1,
-                    Command::Ping { ttl, context } => self.pinged(ttl, context),
-                    Command::Pong { .. } => self.ponged(),
-                    Command::Error(data) => {
-                        *self.told = zmtp::error_reason(data).map(Into::into);
-                    }
-                    _ => {}
-                },
-            );
-            if chunk.is_none() && subscriptions > 0 {
-                self.unexpected(subscriptions);
-            }
-            let mut go_on = chunk.is_none_or(|chunk| self.deliver(chunk));
-            match stop {
-                Stop::NeedMore | Stop::Limit => return Ok(go_on),
-                Stop::Failed(error) => return Err(ProtocolError::from(error).into()),
-                Stop::Decode => {}
-            }
-            // A large message, with what stands between its frames.
-            loop {
-                let received = reader
-                    .next_received(|command| match command {
-                        OwnedCommand::Ping { ttl, context } => self.pinged(ttl, context),
-                        OwnedCommand::Error(reason) => *self.told = Some(reason.into()),
-                        _ => self.ponged(),
-                    })
-                    .map_err(ProtocolError::from)?;
-                let Some(received) = received else {
-                    return Ok(go_on);
-                };
-                let whole = matches!(received, Received::Message(_));
-                if whole || takes {
-                    go_on &= self.deliver(Delivery::One(received));
-                } else {
-                    self.unexpected(1);
-                }
-                if whole {
-                    break;
-                }
-            }
-            if !go_on && !reader.has_bytes() {
-                return Ok(false);
-            }
-        }
-    }
-
-    fn pinged(&mut self, ttl: u16, context: zmtp::Context) {
-        let now = Instant::now();
-        self.heartbeat.received(now);
-        self.link.silence_begins();
-        self.heartbeat.peer_ping(ttl, now);
-        self.pipe
-            .outgoing
-            .heartbeat(|out| zmtp::encode_pong(context, out));
-        self.heartbeats += 1;
-    }
-
-    fn ponged(&mut self) {
-        let now = Instant::now();
-        self.heartbeat.received(now);
-        answered(self.heartbeat, Some(self.pipe), now);
-        self.heartbeats += 1;
-    }
-
-    /// So many subscriptions are dropped, for which the socket has no use.
-    fn unexpected(&self, count: usize) {
-        self.pipe.has_dropped(count);
-        self.config.telemetry.unexpected.add(count);
-    }
-
-    fn deliver(&self, delivery: Delivery) -> bool {
-        let delivered = self.pipe.incoming.deliver(delivery);
-        if delivered.tell {
-            self.config.side.happened(PipeEvent::Readable(self.pipe.id));
-        }
-        !delivered.pause
     }
 }
