@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use highwater::{
-    BindError, Builder, Context, EndpointState, Event, EventKind, Linger, LinkError, Message, Pull,
-    Push, RecvError,
+    BindError, Builder, Context, EndpointState, Event, EventKind, Linger, LinkError, Message, Pub,
+    Pull, Push, RecvError,
 };
 use support::{
     Child, PATIENCE, as_nobody, in_a_network_of_its_own, ip, joined, knows_round_trips, must_end,
@@ -295,6 +295,7 @@ fn move_names() {
     let context = Context::new();
     a_name_comes_to_resolve_and_moves(&hosts, &context);
     a_name_has_several_addresses(&hosts, &context);
+    who_says_no_at_one_address_does_not_keep_from_the_others(&hosts, &context);
 }
 
 fn a_name_comes_to_resolve_and_moves(hosts: &Hosts, context: &Context) {
@@ -353,6 +354,29 @@ fn a_name_has_several_addresses(hosts: &Hosts, context: &Context) {
     wait_for_retry(&events, "of nobody anywhere", |cause| {
         is_io(cause, ErrorKind::ConnectionRefused)
     });
+}
+
+/// Whoever holds the port there, and answers with an ERROR or is of a type that does not fit.
+fn who_says_no_at_one_address_does_not_keep_from_the_others(hosts: &Hosts, context: &Context) {
+    let addresses = ["127.0.0.2", "127.0.0.3"];
+    hosts.write("127.0.0.2 both.test\n127.0.0.3 both.test\n");
+    let says_no = |kind: &EventKind| matches!(kind, EventKind::GaveUp(cause) if cause.is_final());
+    for ip in addresses {
+        let other = Pub::new(context);
+        other.bind(format!("tcp://{ip}:5557")).expect("bound");
+        let push = impatient(Push::builder(context)).build();
+        let events = push.monitor();
+        push.connect("tcp://both.test:5557").expect("connecting");
+        wait_for_event(&events, "of the end, since nobody else is there", says_no);
+        for takes in addresses.iter().filter(|takes| **takes != ip) {
+            let pull = Pull::new(context);
+            pull.bind(format!("tcp://{takes}:5557")).expect("bound");
+            let push = impatient(Push::builder(context)).build();
+            push.connect("tcp://both.test:5557").expect("connecting");
+            push.send("hello").expect("queued");
+            assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "hello");
+        }
+    }
 }
 
 fn lack_permission() {

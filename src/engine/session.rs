@@ -44,6 +44,8 @@ pub(super) struct SessionEntry {
     phase: Phase,
     /// Addresses not yet tried in this attempt.
     targets: VecDeque<Target>,
+    /// What was said for good at one of the addresses of this attempt.
+    said_no: Option<LinkError>,
     closing: Option<(Closing, usize)>,
 }
 
@@ -85,6 +87,7 @@ impl Loop {
             handed_in: stream.is_some(),
             phase: Phase::Waiting,
             targets: VecDeque::new(),
+            said_no: None,
             closing: None,
         };
         self.entries.insert(key, Entry::Session(Box::new(session)));
@@ -220,12 +223,15 @@ impl Loop {
         if let Some(since) = session.connected.take() {
             session.backoff.lived(since.elapsed());
         }
-        if reached == Reached::Traffic || cause.is_final() {
+        if reached == Reached::Traffic {
             session.targets.clear();
-            self.attempt_failed(key, cause, reached);
-        } else {
-            self.try_next(key, cause, reached);
+            return self.attempt_failed(key, cause, reached);
         }
+        if cause.is_final() {
+            // Another address may still lead to somebody else.
+            session.said_no.get_or_insert(cause.clone());
+        }
+        self.try_next(key, cause, reached);
     }
 
     /// The link of this session was dropped since another shall take its place: no pause, as nothing has failed.
@@ -250,6 +256,7 @@ impl Loop {
         let Some(session) = self.session(key) else {
             return;
         };
+        let cause = session.said_no.take().unwrap_or(cause);
         let delay = session.backoff.pause(jitter);
         let exhausted = session
             .config
@@ -418,6 +425,7 @@ impl Loop {
 impl SessionEntry {
     /// A handshake was completed.
     pub(super) fn is_connected(&mut self) {
+        self.said_no = None;
         self.backoff.succeeded();
         self.connected = Some(Instant::now());
     }
