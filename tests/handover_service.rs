@@ -105,7 +105,11 @@ fn hand_over(context: &Context, place: &Place) {
                             asked.fetch_add(1, Ordering::Relaxed);
                         }
                         // Within the process nothing connects again.
-                        Err(RequestError::PeerGone | RequestError::NotSent(_)) => {
+                        Err(
+                            RequestError::PeerGone
+                            | RequestError::NotSent(_)
+                            | RequestError::GivenUp(_),
+                        ) => {
                             failed.push(id);
                             req = new_req();
                         }

@@ -214,7 +214,8 @@ impl Account {
                 self.lens.push(len);
                 true
             }
-            Err(SendError::Timeout(message)) => {
+            // Within the process an endpoint whose peer has gone is given up.
+            Err(SendError::Timeout(message) | SendError::GivenUp(message)) => {
                 assert!(message == self.next(len), "it comes back as it was");
                 false
             }

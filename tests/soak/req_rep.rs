@@ -100,7 +100,7 @@ impl Service<'_> {
                 false => LostPeer::SendAgain,
             };
             let mut req = hasty(Req::builder(&self.world.context), &mut random)
-                .correlated(true)
+                .correlated(random.random::<bool>())
                 .lost_peer(lost_peer)
                 .build();
             let mut client = Client {
@@ -266,7 +266,7 @@ impl Client {
                 assert!(answer == request, "the answer to another request");
                 Outcome::Answered
             }
-            Err(RequestError::NotSent(refused)) => {
+            Err(RequestError::NotSent(refused) | RequestError::GivenUp(refused)) => {
                 assert!(refused == request, "it comes back as it was");
                 Outcome::NotSent
             }
