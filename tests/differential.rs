@@ -309,7 +309,7 @@ impl Socket {
         };
         match sent {
             Ok(()) => "ok",
-            Err(TrySendError::Full(_)) => "again",
+            Err(TrySendError::Full(_) | TrySendError::GivenUp(_)) => "again",
             Err(error) => panic!("{error}"),
         }
     }
