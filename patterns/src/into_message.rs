@@ -39,7 +39,8 @@ pub trait IntoMessage {
     fn into_message(self) -> Message;
 
     /// The body of the message, if that has one frame and its body is only borrowed and not large (8 KiB or more); a socket
-    /// may then copy it to where it is written from without making the message. `None` by default.
+    /// may then copy it to where it is written from without making the message. `None` by default. The same each time that it
+    /// is asked.
     #[inline]
     fn body(&self) -> Option<Body<'_>> {
         None

@@ -425,8 +425,10 @@ macro_rules! knows_subscribers {
 
             /// How many peers would get a message whose first frame is `topic`.
             pub fn subscription_count(&self, topic: impl AsRef<[u8]>) -> usize {
+                // The caller's code runs without the socket's lock: it may use the socket.
+                let topic = topic.as_ref();
                 self.core.enter().map_or(0, |state| match &state.pattern {
-                    highwater_patterns::Pattern::$name(rules) => rules.subscription_count(topic.as_ref()),
+                    highwater_patterns::Pattern::$name(rules) => rules.subscription_count(topic),
                     other => unreachable!("the socket is a {:?}", other.kind()),
                 })
             }
@@ -457,11 +459,13 @@ macro_rules! subscribes {
             ///
             /// [`SubscribeError`](crate::SubscribeError): the topic is too long, or the socket is of no more use.
             pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
+                // The caller's code runs without the socket's lock: it may use the socket.
+                let topic = topic.as_ref();
                 let outcome = self
                     .core
                     .change_subscriptions(|pattern, table| match pattern {
                         highwater_patterns::Pattern::$name(rules) => {
-                            rules.subscribe(topic.as_ref(), table).map(|_| ())
+                            rules.subscribe(topic, table).map(|_| ())
                         }
                         other => unreachable!("the socket is a {:?}", other.kind()),
                     })?;
@@ -480,11 +484,12 @@ macro_rules! subscribes {
                 &self,
                 topic: impl AsRef<[u8]>,
             ) -> Result<bool, crate::SubscribeError> {
+                let topic = topic.as_ref();
                 self.core.change_subscriptions(|pattern, table| {
                     let highwater_patterns::Pattern::$name(rules) = pattern else {
                         return false;
                     };
-                    rules.unsubscribe(topic.as_ref(), table)
+                    rules.unsubscribe(topic, table)
                 })
             }
 

@@ -1,8 +1,9 @@
 //! Many messages in one call.
 //!
 //! Owns: the messages that were taken from the caller's iterator and are not sent yet, in whichever form they were given.
-//! Always true: they go in order, each as it would in a call of its own. The iterator, which is the caller's code, runs
-//! without the socket's lock: it may wait, or use the socket. No more is taken from it at once than has room, or one.
+//! Always true: they go in order, each as it would in a call of its own. The iterator and its messages, which are the
+//! caller's code, are asked without the socket's lock: they may wait, or use the socket. No more is taken at once than has
+//! room, or one.
 
 use std::time::{Duration, Instant};
 
@@ -25,32 +26,34 @@ impl Core {
         &self,
         mut messages: impl Iterator<Item: IntoMessage>,
     ) -> Result<usize, SendFailure> {
-        let mut gathered = Gathered::default();
+        let mut gathered = Vec::new();
         let (mut sent, mut room, mut most) = (0, 1, 1);
         loop {
             // One that does not say how much it has may wait for the next before it gives it, as that of a channel does.
             let left = messages.size_hint().0.max(1);
             let begun = (most > 1).then(Instant::now);
-            gathered.fill(&mut messages, most.min(room).min(left));
-            if gathered.items.is_empty() {
-                return Ok(sent);
-            }
+            gather(&mut gathered, &mut messages, most.min(room).min(left));
             most = match begun {
                 Some(begun) if begun.elapsed() > SLOW => 1,
                 _ => MOST_AT_ONCE.min(2 * most),
             };
-            room = self.send_gathered(&mut gathered)?;
-            sent += gathered.items.len();
+            room = match gathered.as_mut_slice() {
+                [] => return Ok(sent),
+                [alone] => self.send_run(&mut [alone.next()])?,
+                many => self.send_run(&mut many.iter_mut().map(Given::next).collect::<Vec<_>>())?,
+            };
+            sent += gathered.len();
         }
     }
 
-    /// Sends what was gathered: how many more messages are sure to find room, at least one.
-    fn send_gathered<T: IntoMessage>(&self, run: &mut Gathered<T>) -> Result<usize, SendFailure> {
+    /// Sends what was gathered, one message at least: how many more are sure to find room, at least one.
+    fn send_run(&self, run: &mut [Next<'_>]) -> Result<usize, SendFailure> {
+        let mut run = Run { items: run, at: 0 };
         let mut state = match self.lock_here() {
             Ok(state) => state,
             Err(ended) => return Err(SendFailure::Ended(self.give_up(run), ended)),
         };
-        let put = |pattern: &mut Pattern, table: &mut Table, run: &mut Gathered<T>| {
+        let put = |pattern: &mut Pattern, table: &mut Table, run: &mut Run<'_, '_>| {
             let begun = run.at;
             while let Some(next) = run.items.get_mut(run.at) {
                 if next.is_too_long() {
@@ -66,7 +69,7 @@ impl Core {
         };
         while run.at < run.items.len() {
             let outcome;
-            (state, outcome) = self.send_locked(state, Wait::Configured, run, put);
+            (state, outcome) = self.send_locked(state, Wait::Configured, &mut run, put);
             match outcome {
                 Ok(visited) => state.sent_more(visited.saturating_sub(1)),
                 Err(why) => {
@@ -81,161 +84,163 @@ impl Core {
     /// The message that was not sent. What was taken with it had room, until the socket ended or others sent as well: it is
     /// counted and told as unsent.
     #[cold]
-    fn give_up<T: IntoMessage>(&self, run: &mut Gathered<T>) -> Message {
-        let at = run.at.min(run.items.len() - 1);
-        let mut rest = run.items.drain(at..);
-        let message = rest.next().map_or(Message::EMPTY, Next::into_message);
-        self.telemetry().lose_unsent(rest.count(), None);
-        message
+    fn give_up(&self, run: Run<'_, '_>) -> Message {
+        let at = run.current();
+        let rest = run.items.len() - at - 1;
+        self.telemetry().lose_unsent(rest, None);
+        run.items[at].take()
     }
 }
 
-/// Messages that were taken from the caller's iterator.
+/// Takes the next messages from the caller, `most` at the most.
+#[inline]
+fn gather<T: IntoMessage>(
+    into: &mut Vec<Given<T>>,
+    messages: &mut impl Iterator<Item = T>,
+    most: usize,
+) {
+    into.clear();
+    let mut bytes = 0;
+    while into.len() < most && bytes < ENOUGH_BYTES {
+        let Some(given) = messages.next() else {
+            return;
+        };
+        let given = Given::new(given);
+        bytes += given.weight();
+        into.push(given);
+    }
+}
+
+/// A message as the caller's iterator has given it, if it lends its body; else as a message.
 #[derive(Debug)]
-struct Gathered<T> {
-    items: Vec<Next<T>>,
-    /// So many of them are sent.
-    at: usize,
-}
-
-impl<T> Default for Gathered<T> {
-    fn default() -> Self {
-        Self {
-            items: Vec::new(),
-            at: 0,
-        }
-    }
-}
-
-impl<T: IntoMessage> Gathered<T> {
-    /// Takes the next messages, `most` at the most.
-    #[inline]
-    fn fill(&mut self, messages: &mut impl Iterator<Item = T>, most: usize) {
-        self.items.clear();
-        self.at = 0;
-        let mut bytes = 0;
-        while self.items.len() < most && bytes < ENOUGH_BYTES {
-            let Some(given) = messages.next() else {
-                return;
-            };
-            let next = Next::new(given);
-            // Nothing is taken behind one that will not be sent.
-            bytes += match next.is_too_long() {
-                true => ENOUGH_BYTES,
-                false => next.size(),
-            };
-            self.items.push(next);
-        }
-    }
-
-    /// The message that is next, or was last.
-    #[inline]
-    fn current(&self) -> &Next<T> {
-        &self.items[self.at.min(self.items.len() - 1)]
-    }
-
-    #[inline]
-    fn current_mut(&mut self) -> &mut Next<T> {
-        let at = self.at.min(self.items.len() - 1);
-        &mut self.items[at]
-    }
-}
-
-impl<T: IntoMessage> Outbound for Gathered<T> {
-    fn first(&self) -> &[u8] {
-        self.current().first()
-    }
-
-    fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
-        self.current_mut().write_to(pipe, pipes)
-    }
-
-    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
-        self.current().write_to_all(these, pipes, full);
-    }
-
-    fn as_message<U>(&mut self, then: impl FnOnce(&mut Message) -> U) -> U {
-        self.current_mut().as_message(then)
-    }
-}
-
-/// A message: as it was given, if it lends its body; else as a message.
-#[derive(Debug)]
-enum Next<T> {
-    Given(T),
+enum Given<T> {
+    Lends(T),
     Made(Message),
 }
 
-impl<T: IntoMessage> Next<T> {
+impl<T: IntoMessage> Given<T> {
     #[inline]
     fn new(given: T) -> Self {
         if given.body().is_some() {
-            Self::Given(given)
+            Self::Lends(given)
         } else {
             Self::Made(given.into_message())
         }
     }
 
+    /// Its bytes; for one that will not be sent so many that nothing is taken behind it.
     #[inline]
-    fn size(&self) -> usize {
+    fn weight(&self) -> usize {
         match self {
-            Self::Given(given) => given.body().map_or(0, |body| body.bytes().len()),
+            Self::Lends(given) => given.body().map_or(0, |body| body.bytes().len()),
+            Self::Made(message) if is_too_long(message) => ENOUGH_BYTES,
             Self::Made(message) => message.size(),
         }
     }
 
+    /// What is sent of it; the caller's code is not asked again.
     #[inline]
-    fn is_too_long(&self) -> bool {
-        matches!(self, Self::Made(message) if message.frame_count() > Message::MAX_FRAMES)
-    }
-
-    fn into_message(self) -> Message {
+    fn next(&mut self) -> Next<'_> {
         match self {
-            Self::Given(given) => given.into_message(),
-            Self::Made(message) => message,
+            Self::Lends(given) => given.body().map_or(Next::EMPTY, Next::Body),
+            Self::Made(message) => Next::Message(std::mem::take(message)),
         }
     }
 }
 
-impl<T: IntoMessage> Outbound for Next<T> {
+#[inline]
+fn is_too_long(message: &Message) -> bool {
+    message.frame_count() > Message::MAX_FRAMES
+}
+
+/// Messages to be sent under one hold of the lock.
+#[derive(Debug)]
+struct Run<'a, 'b> {
+    items: &'a mut [Next<'b>],
+    /// So many of them are sent.
+    at: usize,
+}
+
+impl Run<'_, '_> {
+    /// Which message is next, or was last.
+    #[inline]
+    fn current(&self) -> usize {
+        self.at.min(self.items.len() - 1)
+    }
+}
+
+impl Outbound for Run<'_, '_> {
+    fn first(&self) -> &[u8] {
+        self.items[self.current()].first()
+    }
+
+    fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
+        let at = self.current();
+        self.items[at].write_to(pipe, pipes)
+    }
+
+    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
+        self.items[self.current()].write_to_all(these, pipes, full);
+    }
+
+    fn as_message<U>(&mut self, then: impl FnOnce(&mut Message) -> U) -> U {
+        let at = self.current();
+        self.items[at].as_message(then)
+    }
+}
+
+/// A message, or its body where it is.
+#[derive(Debug)]
+enum Next<'a> {
+    Body(Body<'a>),
+    Message(Message),
+}
+
+impl Next<'_> {
+    const EMPTY: Self = Self::Message(Message::EMPTY);
+
+    #[inline]
+    fn is_too_long(&self) -> bool {
+        matches!(self, Self::Message(message) if is_too_long(message))
+    }
+
+    /// The message, which leaves nothing here.
+    fn take(&mut self) -> Message {
+        self.as_message(std::mem::take)
+    }
+}
+
+impl Outbound for Next<'_> {
     #[inline]
     fn first(&self) -> &[u8] {
         match self {
-            Self::Given(given) => given.body().map_or(&[], Body::bytes),
-            Self::Made(message) => Outbound::first(message),
+            Self::Body(body) => body.first(),
+            Self::Message(message) => Outbound::first(message),
         }
     }
 
     #[inline(always)]
     fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
         match self {
-            Self::Given(given) => match given.body() {
-                Some(mut body) => body.write_to(pipe, pipes),
-                None => self.as_message(|message| message.write_to(pipe, pipes)),
-            },
-            Self::Made(message) => message.write_to(pipe, pipes),
+            Self::Body(body) => body.write_to(pipe, pipes),
+            Self::Message(message) => message.write_to(pipe, pipes),
         }
     }
 
     fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
         match self {
-            Self::Given(given) => {
-                if let Some(body) = given.body() {
-                    body.write_to_all(these, pipes, full);
-                }
-            }
-            Self::Made(message) => message.write_to_all(these, pipes, full),
+            Self::Body(body) => body.write_to_all(these, pipes, full),
+            Self::Message(message) => message.write_to_all(these, pipes, full),
         }
     }
 
     fn as_message<U>(&mut self, then: impl FnOnce(&mut Message) -> U) -> U {
-        if let Self::Given(_) = self {
-            let made = std::mem::replace(self, Self::Made(Message::EMPTY)).into_message();
-            *self = Self::Made(made);
+        if let Self::Body(body) = self {
+            *self = Self::Message(Message::from(*body));
         }
         match self {
-            Self::Made(message) => then(message),
-            Self::Given(_) => unreachable!("it was made just now"),
+            Self::Message(message) => then(message),
+            Self::Body(_) => unreachable!("it was made a message just now"),
         }
     }
 }

@@ -125,10 +125,12 @@ impl XPub {
     ///
     /// "Last" is as seen by this socket, so one thread should both receive and grant.
     pub fn grant(&self, topic: impl AsRef<[u8]>) -> bool {
+        // The caller's code runs without the socket's lock: it may use the socket.
+        let topic = topic.as_ref();
         let granted = self
             .core
             .change_subscriptions(|pattern, table| match pattern {
-                Pattern::XPub(rules) => rules.grant(topic.as_ref(), table),
+                Pattern::XPub(rules) => rules.grant(topic, table),
                 _ => false,
             });
         granted.unwrap_or(false)
@@ -137,8 +139,9 @@ impl XPub {
     /// With the `manual` option: ends the subscription to `topic` of the sender of the subscription received last.
     /// Tells whether it had one.
     pub fn revoke(&self, topic: impl AsRef<[u8]>) -> bool {
+        let topic = topic.as_ref();
         let revoked = self.core.change_subscriptions(|pattern, _| match pattern {
-            Pattern::XPub(rules) => rules.revoke(topic.as_ref()),
+            Pattern::XPub(rules) => rules.revoke(topic),
             _ => false,
         });
         revoked.unwrap_or(false)
