@@ -227,7 +227,9 @@ impl Proxy {
                         Pause::Empty => {
                             watches.push(Watch::new(direction.from, Interest::READABLE));
                         }
-                        Pause::Full => watches.push(Watch::new(direction.to, Interest::WRITABLE)),
+                        Pause::Full => {
+                            watches.push(Watch::new(direction.to, Interest::WRITABLE).patient());
+                        }
                         Pause::Ended => {
                             self.switch.stopped.store(true, Ordering::Release);
                         }

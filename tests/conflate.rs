@@ -15,6 +15,7 @@ over_every_transport!(
     each_peer_has_a_latest_message,
     what_was_only_looked_at_makes_way_as_well,
     who_receives_all_the_time_gets_ever_later_ones_and_the_last,
+    what_makes_way_while_it_is_looked_for_hides_no_later_one,
     both_ends_may_conflate,
     subscriptions_never_make_way,
 );
@@ -79,6 +80,36 @@ fn who_rests_while_many_come_receives_the_latest(place: &Place) {
     }
     assert_eq!(publisher.stats().dropped, Default::default());
     assert_eq!(push.stats().dropped, Default::default());
+}
+
+/// Within the process the writer takes out what makes way: who was told of it may find nothing, and is told of the next.
+fn what_makes_way_while_it_is_looked_for_hides_no_later_one(place: &Place) {
+    const LAST: usize = 30_000;
+    for _ in 0..10 {
+        let context = Context::new();
+        let pull = Pull::builder(&context).conflate(true).build();
+        let push = Push::new(&context);
+        push.connect(pull.bind(place.any()).expect("bound"))
+            .expect("connects");
+        push.wait_for_peers(1, PATIENCE).expect("there");
+        let sender = std::thread::spawn(move || {
+            (0..=LAST).for_each(|n| push.send(n.to_string()).expect("sent"));
+            push
+        });
+        let mut received = 0;
+        loop {
+            let latest = number(&pull.recv_timeout(PATIENCE).expect("there is one"));
+            if latest == LAST {
+                break;
+            }
+            // Now and then it falls behind.
+            received += 1;
+            if received % 3 == 0 {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        joined_soon("the sender", sender);
+    }
 }
 
 fn each_peer_has_a_latest_message(place: &Place) {

@@ -10,6 +10,7 @@ use support::{PATIENCE, Place, number, over_every_transport, wait_until};
 over_every_transport!(
     two_pairs_settle_on_one_connection,
     one_of_two_pairs_may_be_replaced,
+    two_that_were_bound_only_afterwards_settle_as_well,
     two_routers_settle_on_one_connection,
 );
 
@@ -105,6 +106,30 @@ fn one_of_two_pairs_may_be_replaced(place: &Place) {
             converse([&first, &second], 0, 20);
         }
         assert_eq!(second.stats().dropped, Default::default());
+    }
+}
+
+/// Both have connected, and queued, before either has its name.
+fn two_that_were_bound_only_afterwards_settle_as_well(place: &Place) {
+    for contexts in contexts(place) {
+        for _ in 0..5 {
+            let at = [place.vacant(), place.vacant()];
+            let ends = [&contexts[0], &contexts[1]].map(pair);
+            for this in [0, 1] {
+                ends[this].connect(at[1 - this].as_str()).expect("connects");
+                ends[this].send("early").expect("queued");
+            }
+            for this in [0, 1] {
+                ends[this].bind(at[this].as_str()).expect("bound");
+            }
+            for end in &ends {
+                assert_eq!(end.recv_timeout(PATIENCE).expect("received"), "early");
+            }
+            converse([&ends[0], &ends[1]], 0, 20);
+            for end in &ends {
+                assert_eq!(end.stats().dropped, Default::default());
+            }
+        }
     }
 }
 

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use highwater::{
-    Context, Dealer, LostPeer, Pair, Pull, Push, ReconnectStop, Rep, Req, RequestError, Router,
-    SendError, TrySendError,
+    Context, Dealer, Interest, LostPeer, Pair, Poll, Proxy, Pull, Push, ReconnectStop, Rep, Req,
+    RequestError, Router, SendError, TrySendError,
 };
 use support::{
-    PATIENCE, Place, joined_soon, over_each_transport, over_every_transport, wait_until,
+    MOMENT, PATIENCE, Place, joined_soon, over_each_transport, over_every_transport, wait_until,
 };
 
 over_each_transport!(
     where_nobody_listens_and_it_is_not_tried_again,
     a_request_that_is_to_be_sent_again_fails_when_nobody_will_come,
     who_waits_for_room_hears_that_nobody_will_come,
+    who_polls_for_room_hears_that_nobody_will_come,
     a_peer_that_refuses_for_good,
 );
 
@@ -43,6 +44,10 @@ macro_rules! each_says_so {
         let outcome = socket.send_timeout("x", PATIENCE);
         assert_eq!(outcome, Err(SendError::GivenUp("x".into())));
         assert_eq!(socket.send_many(["x"]), Err(SendError::GivenUp("x".into())));
+        let mut poll = Poll::new().expect("descriptors");
+        poll.add(&socket, Interest::WRITABLE);
+        let ready = poll.wait(Some(PATIENCE)).expect("polled");
+        assert!(matches!(ready, [ready] if ready.writable && !ready.closed), "{ready:?}");
     )+};
 }
 
@@ -126,6 +131,46 @@ fn who_waits_for_room_hears_that_nobody_will_come(place: &Place) {
     drop(pull);
     let error = joined_soon("the sender", sender);
     assert!(matches!(error, SendError::GivenUp(_)), "{error:?}");
+}
+
+/// Who polls is woken, and a proxy keeps its message for whoever comes after all.
+fn who_polls_for_room_hears_that_nobody_will_come(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context)
+        .send_high_water_mark(1)
+        .reconnect_stop(ReconnectStop::NEVER.after_disconnect())
+        .build();
+    let there = Context::new();
+    let pull = Pull::builder(&there).receive_high_water_mark(1).build();
+    push.connect(pull.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    push.wait_for_peers(1, PATIENCE).expect("connected");
+    while push.send_timeout(vec![7; 1_000_000], MOMENT).is_ok() {}
+    let mut poll = Poll::new().expect("descriptors");
+    poll.add(&push, Interest::WRITABLE);
+    let waiting = std::thread::spawn(move || {
+        let ready = poll.wait(Some(PATIENCE)).expect("polled");
+        ready.iter().any(|ready| ready.writable)
+    });
+    drop(pull);
+    assert!(joined_soon("the poll", waiting));
+    wait_until("it is told", || {
+        matches!(push.try_send("x"), Err(TrySendError::GivenUp(_)))
+    });
+
+    let front = Pull::new(&context);
+    let source = Push::new(&context);
+    source
+        .connect(front.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    let proxy = Proxy::new(&front, &push).spawn().expect("a thread");
+    source.send("kept").expect("room");
+    wait_until("it has come", || front.stats().queued_to_receive == 1);
+    let next = Pull::new(&context);
+    push.connect(next.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    assert_eq!(next.recv_timeout(PATIENCE).expect("received"), "kept");
+    assert_eq!(proxy.stop().undeliverable, 0);
 }
 
 fn a_request_that_is_to_be_sent_again_fails_when_nobody_will_come(place: &Place) {

@@ -11,6 +11,7 @@ over_every_transport!(
     both_ends_talk_in_any_order,
     when_the_peer_goes_the_next_may_come_and_what_it_said_stays,
     without_a_peer_it_is_mute,
+    of_two_endpoints_the_second_has_its_turn_when_the_first_is_let_go,
 );
 
 // With a raw peer, or with a connection that is lost and comes back.
@@ -38,6 +39,34 @@ fn both_ends_talk_in_any_order(place: &Place) {
         let message = here.recv_timeout(PATIENCE).expect("received");
         assert_eq!(message, format!("there {number}"));
     }
+}
+
+fn of_two_endpoints_the_second_has_its_turn_when_the_first_is_let_go(place: &Place) {
+    let context = Context::new();
+    let here = Pair::builder(&context)
+        .reconnect_interval(std::time::Duration::from_millis(5))
+        .build();
+    let there = [Pair::new(&context), Pair::new(&context)];
+    let at = there
+        .each_ref()
+        .map(|end| end.bind(place.any().as_str()).expect("bound"));
+    for at in &at {
+        here.connect(at).expect("connects");
+    }
+    for turn in [0, 1] {
+        for number in 0..10 {
+            here.send(format!("{number}")).expect("sent");
+        }
+        for number in 0..10 {
+            let message = there[turn].recv_timeout(PATIENCE).expect("received");
+            assert_eq!(message, format!("{number}"));
+        }
+        there[turn].send("back").expect("sent");
+        let message = here.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(message, "back");
+        here.disconnect(&at[turn]).expect("it is connected there");
+    }
+    assert_eq!(here.stats().dropped, Default::default());
 }
 
 fn a_second_peer_is_refused_and_that_is_told(place: &Place) {

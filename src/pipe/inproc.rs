@@ -25,6 +25,8 @@ pub(crate) struct InprocEnd {
     received: u64,
     /// What was received and is no message.
     controls: u64,
+    /// How often something was looked for that was not received: what was there may be taken back by its writer, or make way.
+    in_vain: u64,
     replaced: u64,
     /// Buffers for bodies that go out.
     spares: Vec<Vec<u8>>,
@@ -48,6 +50,7 @@ impl InprocEnd {
             past_sent: 0,
             received: 0,
             controls: 0,
+            in_vain: 0,
             replaced: 0,
             spares: Vec::new(),
             spent: Vec::new(),
@@ -198,6 +201,7 @@ impl InprocEnd {
             return false;
         }
         let Some(parcel) = self.incoming.as_ref().and_then(|lane| lane.pop()) else {
+            self.in_vain += 1;
             return false;
         };
         let parcel = self.latest_of(parcel);
@@ -251,6 +255,8 @@ impl InprocEnd {
             && self.pop_message(message)
         {
             self.received -= 1;
+            // It was looked for all the same.
+            self.in_vain += 1;
             lane.replaced(1);
         }
     }
@@ -267,9 +273,9 @@ impl InprocEnd {
         }
     }
 
-    /// How often something has been taken from the lane to read; nothing may be taken before what was taken last is given.
-    pub(crate) fn taken(&self) -> u64 {
-        self.received + self.controls
+    /// How often something was looked for here, found or not: it tells who does not look.
+    pub(crate) fn looks(&self) -> u64 {
+        self.received + self.controls + self.in_vain
     }
 
     /// The lane to read.

@@ -104,8 +104,9 @@ impl Core {
         }
     }
 
-    /// Those that were refused within the process ask again, if there are any.
+    /// A seat may be free: those that wait for one ask, and so do again those that were refused within the process.
     pub(super) fn ask_again(&self, state: &mut State) {
+        self.seat_unseated(state);
         if std::mem::take(&mut state.refused_within) {
             let side: Weak<dyn SocketSide> = self.this.clone();
             self.hub.names().ask_again(&side);

@@ -189,26 +189,25 @@ impl Core {
         options: Options,
         here: Here,
     ) -> Result<Endpoint, BindError> {
-        // What waits for this name is joined before it is in our list; so is what connects to a listener.
-        let applicant = self.applicant(options);
-        if !self.hub.names().bind(name, applicant, here) {
-            return Err(BindError::Io {
-                endpoint: name.clone(),
-                source: std::io::ErrorKind::AddrInUse.into(),
-            });
-        }
+        // Under the lock, and in the list before what waits for the name is joined: who asks meets this endpoint, and may be
+        // the one to which this socket connects.
         let mut state = self.lock(here);
+        if !state.is_open() {
+            return Err(BindError::Closed);
+        }
         state.endpoints.bound.push(Bound {
             endpoint: name.clone(),
             asked: name.clone(),
             key: None,
             listens: true,
         });
-        if !state.is_open() {
-            drop(state);
-            // The socket was closed meanwhile, and has not seen this endpoint.
-            let _ = self.unbind(name);
-            return Err(BindError::Closed);
+        let applicant = self.applicant(options);
+        if !self.hub.names().bind(name, applicant, here) {
+            state.endpoints.bound.pop();
+            return Err(BindError::Io {
+                endpoint: name.clone(),
+                source: std::io::ErrorKind::AddrInUse.into(),
+            });
         }
         Ok(name.clone())
     }
@@ -327,9 +326,7 @@ impl Core {
             assigned_id,
             leads_to: None,
         });
-        self.hub
-            .names()
-            .connect(name, pipe, self.applicant(options), outgoing, here);
+        self.ask_for_peer(&mut state, (name, pipe), (options, outgoing), here);
         Ok(())
     }
 

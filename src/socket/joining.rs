@@ -1,16 +1,52 @@
-//! A pipe within the process that has lost its peer, and is joined with one again.
+//! Connections within the process, and those that have a peer only later.
 //!
-//! Owns: nothing; it asks the names of the context.
-//! Must not know: why the two were parted.
+//! Owns: the connections that ask nobody, since this end has no seat for a peer of theirs.
+//! Always true: who asks has a seat, so that no peer is taken and turned away again. A connection that waits for a seat here
+//! asks when there is one.
+//! Must not know: why two were parted.
 
 use std::sync::Arc;
 
-use highwater_patterns::PipeId;
+use highwater_patterns::{Admission, Pattern, Peer, PipeId};
 
 use super::{Core, State};
+use crate::endpoint::Endpoint;
+use crate::options::Options;
+use crate::origin::Here;
 use crate::pipe::{Lane, PipeEvent};
 
+/// A connection that waits until there is a seat here.
+#[derive(Debug)]
+pub(super) struct Unseated {
+    name: Endpoint,
+    pipe: PipeId,
+    options: Options,
+    outgoing: Arc<Lane>,
+}
+
 impl Core {
+    /// Connects `pipe`, which sends through `outgoing`, to whoever has or will have `name`: now, or when there is a seat here.
+    pub(super) fn ask_for_peer(
+        &self,
+        state: &mut State,
+        (name, pipe): (&Endpoint, PipeId),
+        (options, outgoing): (Options, Arc<Lane>),
+        here: Here,
+    ) {
+        if state.has_seat(pipe, options.immediate) {
+            let applicant = self.applicant(options);
+            let names = self.hub.names();
+            names.connect(name, pipe, applicant, outgoing, here);
+        } else {
+            state.unseated.push(Unseated {
+                name: name.clone(),
+                pipe,
+                options,
+                outgoing,
+            });
+        }
+    }
+
     /// Connects `pipe` within the process once more, which has lost its peer; it sends through `outgoing`.
     pub(super) fn join_again(&self, state: &mut State, pipe: PipeId, outgoing: Arc<Lane>) {
         let mut connected = state.endpoints.connected.iter();
@@ -18,11 +54,52 @@ impl Core {
         let name = known.map(|known| known.endpoint.clone());
         match (name, self.origin().ask()) {
             (Some(name), Some(here)) if state.is_open() => {
-                let applicant = self.applicant(state.options.clone());
-                let names = self.hub.names();
-                names.connect(&name, pipe, applicant, outgoing, here);
+                let options = state.options.clone();
+                self.ask_for_peer(state, (&name, pipe), (options, outgoing), here);
             }
             _ => self.happen(state, PipeEvent::Disconnected { pipe, ends: true }),
         }
+    }
+
+    /// A seat may be free again: the first that has waited for it asks for its peer. Those that were let go are forgotten.
+    pub(super) fn seat_unseated(&self, state: &mut State) {
+        if state.unseated.is_empty() {
+            return;
+        }
+        let State {
+            unseated,
+            endpoints,
+            ..
+        } = state;
+        unseated.retain(|waiting| {
+            let mut connected = endpoints.connected.iter();
+            connected.any(|known| known.key.is_none() && known.pipe == Some(waiting.pipe))
+        });
+        let mut waiting = state.unseated.iter();
+        let seated = waiting.position(|next| state.has_seat(next.pipe, next.options.immediate));
+        if let (Some(seated), Some(here)) = (seated, self.origin().ask()) {
+            let next = state.unseated.remove(seated);
+            let applicant = self.applicant(next.options);
+            let names = self.hub.names();
+            names.connect(&next.name, next.pipe, applicant, next.outgoing, here);
+        }
+    }
+}
+
+impl State {
+    /// Whether a peer of `pipe` would be taken here; the pattern does not know an `unannounced` pipe yet.
+    fn has_seat(&self, pipe: PipeId, unannounced: bool) -> bool {
+        let Pattern::Pair(_) = &self.pattern else {
+            return true;
+        };
+        let somebody = Peer {
+            routing_id: None,
+            assigned_id: None,
+            connected_here: true,
+            twin: None,
+        };
+        let admission = self.pattern.may_connect(pipe);
+        admission == Admission::Accepted
+            || unannounced && self.pattern.admits(&somebody) == Admission::Accepted
     }
 }

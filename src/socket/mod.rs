@@ -121,6 +121,8 @@ pub(crate) struct State {
     time_muted: Duration,
     /// Connections within the process wait at our names for a seat.
     refused_within: bool,
+    /// Connections within the process that ask nobody yet.
+    unseated: Vec<joining::Unseated>,
 }
 
 impl State {
@@ -188,6 +190,7 @@ impl Core {
                 muted_since: None,
                 time_muted: Duration::ZERO,
                 refused_within: false,
+                unseated: Vec::new(),
             }),
             readable: Event::new(),
             writable: Event::new(),

@@ -45,7 +45,7 @@ pub(super) struct Slot {
     handed_over: bool,
     /// Nothing more is written; it goes when the peer has closed in its turn.
     retired: bool,
-    /// What had been taken from the pipe, within the process, when the pattern was last told of something there.
+    /// How often the pattern had looked into the pipe, within the process, when it was last told of something there.
     told_at: Option<u64>,
     /// Requests that were taken and are not answered yet.
     unanswered: u32,
@@ -541,17 +541,17 @@ impl Slot {
     /// The pattern is told that something has come from within the process.
     pub(super) fn is_told(&mut self) -> PipeId {
         if let Way::Inproc(end) = &self.way {
-            self.told_at = Some(end.taken());
+            self.told_at = Some(end.looks());
         }
         self.id
     }
 
-    /// Whether there is something of which the pattern was told, and has taken nothing since: it knows, and does not want it
+    /// Whether there is something of which the pattern was told, and has not looked since: it knows, and does not want it
     /// now, as a REP that owes an answer. To tell it again and again would keep the lock for ever.
     pub(super) fn is_passed_over(&self) -> bool {
         match &self.way {
             Way::Inproc(end) => {
-                self.told_at == Some(end.taken())
+                self.told_at == Some(end.looks())
                     && end.incoming().is_some_and(|lane| lane.is_ready())
             }
             Way::Wire { .. } => false,

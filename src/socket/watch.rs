@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use event_listener::EventListener;
-use highwater_patterns::{Pipes, Refusal};
+use highwater_patterns::{Pipes, Refusal, SocketType};
 
 use super::{Core, State};
 use crate::origin::Here;
@@ -61,6 +61,8 @@ pub(crate) struct Watch {
     /// While waiting, and not used up.
     listeners: Vec<EventListener>,
     ended: bool,
+    /// Waits for room also where nobody will come who could have any, as long as the socket is not connected elsewhere.
+    patient: bool,
     /// `None` if the socket was made by the process from which this one was forked. A watch that was made before a fork is
     /// not used after it: polls and proxies ask for their own process.
     here: Option<Here>,
@@ -75,8 +77,15 @@ impl Watch {
             again: false,
             listeners: Vec::new(),
             ended: false,
+            patient: false,
             here: core.origin().ask(),
         }
+    }
+
+    /// Waits on where nobody will come: for a watcher that keeps its message until the socket is connected elsewhere.
+    pub(crate) fn patient(mut self) -> Self {
+        self.patient = true;
+        self
     }
 
     pub(crate) fn set_interest(&mut self, interest: Interest) {
@@ -112,6 +121,7 @@ impl Watch {
         state.table.look_anew();
         if state.ended.is_none() {
             found = self.core.readiness(&mut state, self.interest);
+            found.writable |= self.interest.writable && !self.patient && self.core.fails(&state);
         }
         // The look may have come upon the end of a socket that retires.
         self.ended = state.ended.is_some();
@@ -182,6 +192,12 @@ impl Core {
             readable,
             writable: interest.writable && pattern.can_send(table),
         }
+    }
+
+    /// Whether a send would say at once that nobody will come.
+    fn fails(&self, state: &State) -> bool {
+        use SocketType::{Dealer, Pair, Push, Req};
+        matches!(self.kind, Push | Dealer | Pair | Req) && state.is_given_up()
     }
 
     fn is_readable(&self, state: &mut State) -> bool {
