@@ -29,6 +29,7 @@ over_each_transport!(
     a_request_among_junk_ends_in_time,
     a_publisher_sends_while_subscriptions_come_and_go_without_end,
     topics_that_are_deep_and_asked_for_again_and_again_do_not_hold_a_publisher_up,
+    messages_of_many_frames_that_nobody_wants_keep_no_call,
     a_publisher_that_does_nothing_applies_what_comes,
     subscriptions_to_what_is_no_publisher_are_dropped_and_counted,
     subscriptions_that_nobody_reads_are_left_with_the_peer,
@@ -365,6 +366,43 @@ fn topics_that_are_deep_and_asked_for_again_and_again_do_not_hold_a_publisher_up
         xpub.send("tick").expect("sent");
     }
     floods.iter().for_each(Flood::goes_on);
+}
+
+/// To look at one costs as much as to look at thousands of messages of one frame.
+fn messages_of_many_frames_that_nobody_wants_keep_no_call(place: &Place) {
+    let message = [frame(b"unwanted", true).repeat(30_000), frame(b"", false)].concat();
+    for threads in [1, 2] {
+        let context = Context::builder().io_threads(threads).build();
+        let (publisher, push) = (Pub::new(&context), Push::new(&context));
+        let sub = Arc::new(Sub::new(&context));
+        sub.subscribe("wanted").expect("subscribed");
+        let floods = [
+            Flood::new(
+                "SUB",
+                &publisher.bind(place.any()).expect("bound"),
+                &message,
+            ),
+            Flood::new("PULL", &push.bind(place.vacant()).expect("bound"), &message),
+            Flood::new("PUB", &sub.bind(place.vacant()).expect("bound"), &message),
+        ];
+        let receives = Arc::clone(&sub);
+        let receiver = std::thread::spawn(move || receives.recv().map(drop));
+        wait_until("all are flooded", || {
+            sub.stats().dropped.unwanted > 0
+                && publisher.stats().dropped.unexpected > 0
+                && push.stats().dropped.unexpected > 0
+        });
+        for _ in 0..20 {
+            publisher.send("tick").expect("sent");
+            let _ = push.try_send("tick");
+            assert_eq!(sub.recv_timeout(BRIEFLY), Err(RecvError::Timeout));
+        }
+        floods.iter().for_each(Flood::goes_on);
+        context.shutdown();
+        let end = joined_soon("the end", receiver);
+        assert_eq!(end, Err(RecvError::Terminated));
+        push.close(Duration::ZERO);
+    }
 }
 
 /// Nothing is stranded: what one event does not read, another does.

@@ -2,7 +2,7 @@
 //!
 //! Owns: what is left of that.
 //! Always true: what costs is what a peer can send without end and no call returns: heartbeats, subscriptions, messages that
-//! are dropped, and each further read of a connection. Once it is spent, whoever looks lets go of the lock, looks at its
+//! are dropped, their frames if there are many, and each further read of a connection. Once it is spent, whoever looks lets go of the lock, looks at its
 //! deadline and begins anew; what was not looked at stays where it is.
 //! Must not know: who looks, and for what.
 
@@ -14,6 +14,10 @@ pub(crate) const READ: u32 = WHOLE / 8;
 
 /// So many bytes of a topic cost as much as a subscription by itself.
 const TOPIC_BYTES: usize = 32;
+
+/// So many frames of a message cost as much as a message by itself, and as much as none if there are fewer: one of 65,536
+/// frames takes a millisecond.
+const FRAMES: usize = 8;
 
 /// What is left to look at.
 #[derive(Debug)]
@@ -51,6 +55,11 @@ pub(crate) fn cost_of_topic(len: usize) -> u32 {
     u32::try_from(1 + len / TOPIC_BYTES).unwrap_or(u32::MAX)
 }
 
+/// What a message of so many frames costs, beside that it is one.
+pub(crate) fn cost_of_frames(frames: usize) -> u32 {
+    u32::try_from(frames / FRAMES).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +81,7 @@ mod tests {
         assert_eq!(count(READ), 8);
         assert_eq!(count(cost_of_topic(20_000)), 7);
         assert_eq!(count(cost_of_topic(usize::MAX)), 1);
+        assert_eq!(count(cost_of_frames(65_536)), 1);
+        assert_eq!(count(1 + cost_of_frames(5)), WHOLE);
     }
 }

@@ -34,7 +34,7 @@ use std::time::Duration;
 use highwater_patterns::{PipeId, SocketType};
 
 pub(crate) use batch::Batch;
-pub(crate) use budget::{Budget, cost_of_topic};
+pub(crate) use budget::{Budget, cost_of_frames, cost_of_topic};
 pub(crate) use buffer_pool::BufferPool;
 pub(crate) use encode::Encode;
 pub(crate) use high_water::HighWater;

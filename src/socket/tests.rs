@@ -126,3 +126,28 @@ fn a_connection_made_while_reading_was_paused_is_read_once_there_is_room() {
     });
     assert_eq!(ends.pull.recv_timeout(PATIENCE).expect("received"), "2");
 }
+
+#[test]
+fn one_hold_of_the_lock_looks_at_few_messages_of_many_frames() {
+    let ends = Ends::new(1000);
+    for _ in 0..2 {
+        let frames = vec![crate::Frame::from(""); 60_000];
+        ends.push.send(frames).expect("sent");
+    }
+    wait_until("both have come", || {
+        ends.pull.stats().queued_to_receive == 2
+    });
+    let mut state = ends.core.lock(Here::in_test());
+    let table = &mut state.table;
+    let pipe = table.ids()[0];
+    for _ in 0..2 {
+        table.look_anew();
+        let one = table.try_read(pipe);
+        assert!(matches!(
+            one,
+            Some(highwater_patterns::Received::Message(_))
+        ));
+        assert!(table.has_looked_enough(), "it cost as much as thousands");
+        assert!(table.try_read(pipe).is_none());
+    }
+}

@@ -8,7 +8,7 @@
 use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received, SocketType};
 
 use super::Table;
-use crate::pipe::{Budget, InprocEnd, cost_of_topic};
+use crate::pipe::{Budget, InprocEnd, cost_of_frames, cost_of_topic};
 use crate::socket::later::Later;
 
 impl Table {
@@ -69,6 +69,9 @@ impl Table {
                 None if unasked && self.budget.is_spent() => {}
                 None if unasked && slot.lane().is_some_and(InprocEnd::wait_for_news) => {}
                 received => {
+                    if let Some(Received::Message(message)) = &received {
+                        self.budget.spend(cost_of_frames(message.frame_count()));
+                    }
                     if received.is_none() && slot.is_ending() {
                         self.found_empty(pipe);
                     }
@@ -103,6 +106,7 @@ impl Table {
 fn cost(received: &Received) -> u32 {
     match received {
         Received::Subscribe(topic) | Received::Cancel(topic) => cost_of_topic(topic.len()),
+        Received::Message(message) => 1 + cost_of_frames(message.frame_count()),
         _ => 1,
     }
 }
