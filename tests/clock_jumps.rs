@@ -242,7 +242,10 @@ fn who_stood_still_for_too_long_is_given_up_and_comes_back(place: &Place) {
     }
     scene.child.tell("what was that");
     for _ in 0..2 {
-        assert_eq!(scene.child.hear(), LinkError::PeerClosed.to_string());
+        let told = LinkError::Refused {
+            reason: LinkError::HeartbeatTimeout.to_string(),
+        };
+        assert_eq!(scene.child.hear(), told.to_string());
     }
     scene.send(100);
     scene.receive();
