@@ -15,6 +15,9 @@ use crate::{Body, Frame, Message};
 /// the same result; sending a borrowed body as it is, and not as a message made of it, saves that its bytes are copied
 /// twice.
 ///
+/// [`Bytes`] with an owner of your own (`Bytes::from_owner`) are let go by whoever has written them, which may hold the lock of
+/// the socket: when the owner is dropped, it must not use that socket.
+///
 /// A type of your own needs only [`into_message`](Self::into_message):
 ///
 /// ```
