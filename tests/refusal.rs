@@ -21,6 +21,7 @@ over_each_transport!(
     who_is_refused_is_told_keeps_its_messages_and_is_let_in_later,
     who_is_refused_comes_back_ever_more_slowly,
     of_many_that_ask_for_one_id_each_has_its_turn,
+    of_two_places_with_one_id_the_second_has_its_turn_when_the_first_is_gone,
     libzmq_is_refused_without_a_word_and_let_in_later,
 );
 
@@ -164,6 +165,37 @@ fn who_is_refused_is_told_keeps_its_messages_and_is_let_in_later(place: &Place) 
         for stats in [here.stats(), second.stats()] {
             assert_eq!(stats.dropped, Default::default());
         }
+    }
+}
+
+/// A ROUTER that connects to both: the place of the one that has gone keeps the id only until somebody has it.
+fn of_two_places_with_one_id_the_second_has_its_turn_when_the_first_is_gone(place: &Place) {
+    for context in contexts() {
+        let router = Router::builder(&context)
+            .reconnect_interval(Duration::from_millis(5))
+            .reconnect_interval_max(Duration::from_millis(40))
+            .build();
+        let ends = [dealer(&context, "one"), dealer(&context, "one")];
+        for (count, end) in ends.iter().enumerate() {
+            let at = end.bind(place.any()).expect("bound");
+            router.connect(&at).expect("connects");
+            if count == 0 {
+                router.wait_for_peers(1, PATIENCE).expect("it is there");
+            }
+        }
+        let [first, second] = ends;
+        first.send("first").expect("sent");
+        let (_, message) = router.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(message, "first");
+        first.close(PATIENCE);
+        // What waits for the first is not the second's.
+        wait_until("the second has the id", || {
+            let _ = router.send_to(&id("one"), "welcome");
+            second.try_recv().is_ok()
+        });
+        second.send("second").expect("sent");
+        let (from, message) = router.recv_timeout(PATIENCE).expect("received");
+        assert_eq!((from, message.to_str()), (id("one"), Ok("second")));
     }
 }
 

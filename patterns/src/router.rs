@@ -25,6 +25,10 @@ pub struct Router {
     incoming: FairQueue,
     /// Of pipes that have had a connection before: what was not read of those, and by whom it was sent, oldest first.
     former: PipeMap<VecDeque<(usize, RoutingId)>>,
+    /// Pipes that have lost their connection and keep the id that their last peer announced, until another peer has it.
+    away: PipeMap<()>,
+    /// Pipes whose id this side has given.
+    assigned: PipeMap<()>,
     probe: Probe,
     undeliverable: Undeliverable,
     duplicate_id: DuplicateId,
@@ -36,6 +40,8 @@ impl Router {
             table: RoutingTable::new(options.seed),
             incoming: FairQueue::default(),
             former: PipeMap::default(),
+            away: PipeMap::default(),
+            assigned: PipeMap::default(),
             probe: Probe::new(options.probe),
             undeliverable: options.undeliverable,
             duplicate_id: options.duplicate_id,
@@ -51,6 +57,7 @@ impl Router {
             return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
         }
         self.table.insert(pipe, id.clone());
+        self.assigned.insert(pipe, ());
         self.incoming.attach(pipe);
         Admission::Accepted
     }
@@ -118,6 +125,23 @@ impl Router {
             None => {
                 self.former.insert(pipe, VecDeque::from([newer]));
             }
+        }
+    }
+
+    /// The pipe of a peer known as `id`, unless it is one that has gone and may come back: whoever has the id now, it is not that.
+    fn holder(&self, id: &RoutingId) -> Option<PipeId> {
+        let holder = self.table.route(id.as_bytes());
+        holder.filter(|holder| self.away.get(*holder).is_none())
+    }
+
+    /// A peer announces `id` on `pipe`: if the one that had it has gone, what waits for that is for nobody.
+    fn free(&mut self, id: &RoutingId, pipe: PipeId, pipes: &mut impl Pipes) {
+        if let Some(gone) = self.table.route(id.as_bytes())
+            && gone != pipe
+            && self.away.get(gone).is_some()
+        {
+            self.table.close_route(gone);
+            pipes.drop_waiting(gone);
         }
     }
 
@@ -236,7 +260,7 @@ impl Rules for Router {
 
     fn admits(&self, peer: &Peer<'_>) -> Admission {
         let wanted = peer.assigned_id.or(peer.routing_id);
-        let older = wanted.and_then(|id| self.table.route(id.as_bytes()));
+        let older = wanted.and_then(|id| self.holder(id));
         let gives_way = |older| match peer.twin.filter(|twin| twin.pipe == older) {
             Some(twin) => twin.gives_way || peer.connected_here,
             None => peer.assigned_id.is_none() && self.duplicate_id == DuplicateId::HandOver,
@@ -254,6 +278,9 @@ impl Rules for Router {
     }
 
     fn connected(&mut self, pipe: PipeId, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
+        if let Some(id) = peer.assigned_id.or(peer.routing_id) {
+            self.free(id, pipe, pipes);
+        }
         if self.table.id_of(pipe).is_none() {
             let Some((id, routed)) = self.name(peer, pipes) else {
                 return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
@@ -267,6 +294,10 @@ impl Rules for Router {
         } else if !self.rename(pipe, peer, pipes) {
             return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
         }
+        self.away.remove(pipe);
+        if peer.assigned_id.is_some() {
+            self.assigned.insert(pipe, ());
+        }
         self.probe.connected(pipe, pipes);
         Admission::Accepted
     }
@@ -275,13 +306,20 @@ impl Rules for Router {
         self.probe.disconnected(pipe, afterwards);
         match afterwards {
             Afterlife::Ends => self.table.close_route(pipe),
-            Afterlife::Reconnects => self.remember_sender(pipe, pipes),
+            Afterlife::Reconnects => {
+                self.remember_sender(pipe, pipes);
+                if self.assigned.get(pipe).is_none() {
+                    self.away.insert(pipe, ());
+                }
+            }
         }
     }
 
     fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
         self.probe.detached(pipe);
         self.former.remove(pipe);
+        self.away.remove(pipe);
+        self.assigned.remove(pipe);
         self.table.remove(pipe);
         self.incoming.detach(pipe);
     }

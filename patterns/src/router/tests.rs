@@ -265,6 +265,26 @@ fn an_id_that_another_peer_has_is_not_taken_over_by_a_reconnect() {
 }
 
 #[test]
+fn the_id_of_a_peer_that_has_gone_is_for_whoever_has_it_now() {
+    let mut router = router();
+    let (gone, _) = router.accept_as(1, "a");
+    router.disconnect(gone, Afterlife::Reconnects);
+    router.send(["a", "waits"]).expect("it may come back");
+    let (next, admission) = router.accept_as(2, "a");
+    assert_eq!(admission, Admission::Accepted);
+    router.send(["a", "x"]).expect("it is there");
+    assert_eq!(router.pipes.take(next), ["x"]);
+    assert_eq!(router.pipes.take(gone), Vec::<Message>::new());
+    // The other way round.
+    assert_eq!(connect_as(&mut router, gone, Some("a")), DUPLICATE);
+    router.disconnect(next, Afterlife::Reconnects);
+    let admission = connect_as(&mut router, gone, Some("a"));
+    assert_eq!(admission, Admission::Accepted);
+    router.send(["a", "y"]).expect("it is there");
+    assert_eq!(router.pipes.take(gone), ["y"]);
+}
+
+#[test]
 fn an_id_that_was_assigned_stays_whoever_comes() {
     let mut router = router();
     let pipe = router.attach(1);
