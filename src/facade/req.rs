@@ -121,7 +121,11 @@ impl Req {
             |pattern, table, message| match pattern {
                 // Only a `Pending` that was forgotten rather than dropped leaves a request out.
                 Pattern::Req(rules) if rules.is_out() => Err(Refusal::OutOfTurn),
-                Pattern::Req(rules) => by_value(message, |message| rules.start(message, table)),
+                Pattern::Req(rules) => {
+                    // Late replies are read first, as many as one call looks at.
+                    table.look_anew();
+                    by_value(message, |message| rules.start(message, table))
+                }
                 other => other.offer(message, table),
             },
         );
@@ -152,6 +156,7 @@ impl Req {
         if let Pattern::Req(rules) = pattern
             && rules.is_out()
         {
+            table.look_anew();
             rules.abandon(table);
         }
         self.core.settle_closed(&mut state);

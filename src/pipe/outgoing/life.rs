@@ -145,6 +145,13 @@ impl State {
     /// Nothing of what is here goes out any more.
     fn forget_all(&mut self) {
         self.back.clear();
+        self.forget_front();
+        self.scheduled = false;
+        self.look_for_room();
+    }
+
+    /// Nothing of the batch that is being written goes out any more.
+    pub(super) fn forget_front(&mut self) {
         self.front.clear();
         self.written = 0;
         self.flying = 0;
@@ -152,7 +159,5 @@ impl State {
         self.flying_commands = 0;
         self.is_cut = false;
         self.blocked.clear();
-        self.scheduled = false;
-        self.look_for_room();
     }
 }

@@ -159,13 +159,7 @@ impl State {
         }
         self.cut_while_busy = self.busy;
         self.commands.clear();
-        self.front.clear();
-        self.written = 0;
-        self.flying = 0;
-        self.flying_bytes = 0;
-        self.flying_commands = 0;
-        self.is_cut = false;
-        self.blocked.clear();
+        self.forget_front();
         lost
     }
 }
