@@ -41,7 +41,7 @@ const REQUEST_ROUNDS: usize = 4;
 
 /// How many requests are handled in a round: the urgent ones take a microsecond or less, the others some 20.
 const URGENT_IN_A_ROUND: usize = 512;
-const OTHERS_IN_A_ROUND: usize = 64;
+const OTHERS_IN_A_ROUND: usize = 256;
 
 /// One I/O thread.
 #[derive(Debug)]
