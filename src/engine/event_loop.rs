@@ -202,19 +202,19 @@ impl Loop {
             return false;
         }
         drop(inbox);
-        let urgent = self.urgent.len().min(URGENT_IN_A_ROUND);
-        let others = self.others.len().min(OTHERS_IN_A_ROUND);
-        for _ in 0..urgent {
-            if let Some(request) = self.urgent.pop_front() {
-                self.guarded(request.key(), |this| this.handle_request(request));
-            }
-        }
-        for _ in 0..others {
-            if let Some(request) = self.others.pop_front() {
-                self.guarded(request.key(), |this| this.handle_request(request));
-            }
-        }
+        self.handle_some(URGENT_IN_A_ROUND, |this| &mut this.urgent);
+        self.handle_some(OTHERS_IN_A_ROUND, |this| &mut this.others);
         true
+    }
+
+    /// Handles `most` requests of a queue, if there are so many.
+    fn handle_some(&mut self, most: usize, queue: fn(&mut Self) -> &mut VecDeque<Request>) {
+        for _ in 0..most {
+            let Some(request) = queue(self).pop_front() else {
+                return;
+            };
+            self.guarded(request.key(), |this| this.handle_request(request));
+        }
     }
 
     fn handle_request(&mut self, request: Request) {

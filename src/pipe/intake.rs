@@ -445,9 +445,7 @@ impl Intake {
     /// Forgets what has come and was not taken, and leaves what comes to the I/O thread: how many messages that were.
     pub(crate) fn ignore(&mut self) -> usize {
         self.keep_and_answer();
-        let begun = self.left_of_chunk();
-        self.chunk = Vec::new();
-        self.at = 0;
+        let begun = self.drop_chunk();
         let (queued, resume) = self.pipe.incoming.forget();
         self.return_reader();
         if resume && let Some(wire) = &self.wire {
