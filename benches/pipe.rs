@@ -30,10 +30,11 @@ mod parts {
     pub(crate) mod origin;
     pub(crate) mod peer;
     pub(crate) mod pipe;
+    pub(crate) mod policy;
     pub(crate) mod sync;
     pub(crate) mod zmtp;
 }
-use parts::{endpoint, error, origin, peer, pipe, sync, zmtp};
+use parts::{endpoint, error, origin, peer, pipe, policy, sync, zmtp};
 
 use pipe::{
     Delivery, Draft, Duty, HighWater, Incoming, Intake, Outgoing, Pace, Pipe, Pumped, Reader, Wire,
@@ -152,7 +153,7 @@ fn incoming(criterion: &mut Criterion) {
                 });
                 // The general way finds the chunk, the short one what follows in it.
                 let mut taken = 0;
-                while let Some(first) = intake.next(&mut pipe::Budget::default()) {
+                while let Some(first) = intake.next(&mut policy::Budget::default()) {
                     black_box(first);
                     taken += 1;
                     let mut message = Message::EMPTY;

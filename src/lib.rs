@@ -16,6 +16,7 @@ mod options;
 mod origin;
 mod peer;
 mod pipe;
+mod policy;
 mod poll;
 mod proxy;
 mod socket;

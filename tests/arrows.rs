@@ -120,6 +120,7 @@ fn pure_parts_depend_on_nothing_but_their_arguments() {
             Some("zmtp"),
             ["bytes", "highwater_patterns"].as_slice(),
         ),
+        ("src", Some("policy"), &[]),
         ("patterns/src", None, &["bytes", "highwater_buffers"]),
     ] {
         let house = House::read(root);

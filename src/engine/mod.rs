@@ -14,7 +14,6 @@
 mod admission;
 mod affinity;
 mod asking;
-mod backoff;
 mod drain;
 mod event_loop;
 mod handshake;

@@ -16,13 +16,13 @@ use std::time::Instant;
 
 use highwater_patterns::RoutingId;
 
-use super::backoff::Backoff;
 use super::event_loop::{Entry, Loop};
 use super::{Closing, EndpointConfig, Key, Status};
 use crate::endpoint::{Endpoint, Transport};
 use crate::error::LinkError;
 use crate::monitor::{EndpointState, EventKind};
 use crate::pipe::{Pipe, PipeEvent};
+use crate::policy::Backoff;
 use crate::transport::{self, ConnectProgress, Stream, StreamOptions, Target};
 
 /// One configured peer.

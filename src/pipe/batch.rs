@@ -12,8 +12,8 @@ use highwater_buffers::Reused;
 use highwater_patterns::{Body, Message};
 
 use super::Wire;
-use super::batch_size::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 use super::fill_buffer::FillBuffer;
+use crate::policy::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 use crate::zmtp::{
     FrameHeader, FrameSink, SHORT_MESSAGE, encode_body, encode_message, encode_short,
     encode_short_body,

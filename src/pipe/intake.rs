@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Received};
 
-use super::budget::{Budget, READ};
 use super::reader::next_single;
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
 use crate::origin::Origin;
+use crate::policy::{Budget, READ};
 use crate::zmtp::{self, Command, Decoder, Item, OwnedCommand, ProtocolError, Stop};
 
 /// With more bytes than these a decoder can always go on: a body that is longer goes into a buffer of its own.

@@ -6,10 +6,7 @@
 //! Must not know: patterns, the event loop, how a connection comes to be. It is handed a [`Wire`] and a [`SocketSide`].
 
 mod batch;
-mod batch_size;
-mod budget;
 mod buffer_pool;
-mod eagerness;
 mod encode;
 mod fill_buffer;
 mod high_water;
@@ -34,7 +31,6 @@ use std::time::Duration;
 use highwater_patterns::{PipeId, SocketType};
 
 pub(crate) use batch::Batch;
-pub(crate) use budget::{Budget, cost_of_frames, cost_of_topic};
 pub(crate) use buffer_pool::BufferPool;
 pub(crate) use encode::Encode;
 pub(crate) use high_water::HighWater;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::batch_size::BatchSize;
+use crate::policy::BatchSize;
 
 /// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
 /// gathered. One for all its pipes: replies to a hundred peers make a stream.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Received};
 
-use super::eagerness::Eagerness;
 use super::read_size::{MOST_SLACK, READ_BYTES, ReadSize};
 use super::{BufferPool, Crowd, Delivery, Wire};
+use crate::policy::Eagerness;
 use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
 
 /// How much is read beyond a large body: enough to see the next header, so that the next body can be read straight into

@@ -3,7 +3,7 @@
 //!
 //! Owns: when links are borrowed, waited on, polled and given back.
 //! Always true: a borrowed link is polled by whoever waits on it, or by a busy receiver at each
-//! [check](super::idle_check), or goes back to the I/O thread; a socket that should not lend gives all of them back at
+//! [check](IdleCheck), or goes back to the I/O thread; a socket that should not lend gives all of them back at
 //! once.
 //! Must not know: which message a receiver wants.
 
@@ -13,11 +13,11 @@ use std::time::Instant;
 
 use highwater_patterns::PipeId;
 
-use super::idle_check::IdleCheck;
 use super::wait::Deadline;
 use super::{Core, Locked, State, leader};
 use crate::origin::Here;
 use crate::pipe::{Duty, Wire};
+use crate::policy::IdleCheck;
 
 impl Core {
     /// Borrows the links, or waits on them if they are here already, then reads those that have something.

@@ -16,9 +16,9 @@ use super::table::Leaving;
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Batch, Budget, Change, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace,
-    Pipe, Wire,
+    Batch, Change, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire,
 };
+use crate::policy::Budget;
 use crate::stats::Dropped;
 use crate::zmtp::Version;
 pub(super) use report::Counts;

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::pipe::batch_size::LEAST_BATCH_BYTES;
 use crate::pipe::testing::{MemoryWire, framed, push};
+use crate::policy::LEAST_BATCH_BYTES;
 use crate::zmtp::Version;
 
 /// The pace of a socket that has just waited for input.

@@ -8,7 +8,8 @@
 use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received, SocketType};
 
 use super::Table;
-use crate::pipe::{Budget, InprocEnd, cost_of_frames, cost_of_topic};
+use crate::pipe::InprocEnd;
+use crate::policy::{Budget, cost_of_frames, cost_of_topic};
 use crate::socket::later::Later;
 
 impl Table {

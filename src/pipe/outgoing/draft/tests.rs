@@ -4,9 +4,9 @@ use highwater_patterns::Message;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipe::batch_size::LEAST_BATCH_BYTES;
 use crate::pipe::testing::{MemoryWire, framed};
 use crate::pipe::{HighWater, Pumped};
+use crate::policy::LEAST_BATCH_BYTES;
 
 const MARK: usize = 100;
 

@@ -7,17 +7,17 @@
 //! The more, the less a byte costs the kernel; but what was gathered first shall still be in the processor's cache.
 
 /// What is gathered to begin with, and however many peers there are.
-pub(super) const LEAST_BATCH_BYTES: usize = 64 * 1024;
+pub(crate) const LEAST_BATCH_BYTES: usize = 64 * 1024;
 
 /// What is gathered for a single peer, each batch having been twice as large as the last.
-pub(super) const MOST_BATCH_BYTES: usize = 512 * 1024;
+pub(crate) const MOST_BATCH_BYTES: usize = 512 * 1024;
 
 /// What is gathered for all peers together, unless they are so many that each gets the least.
 const ALL_BATCHES_BYTES: usize = 2 * 1024 * 1024;
 
 /// The size of the next batch.
 #[derive(Debug)]
-pub(super) struct BatchSize {
+pub(crate) struct BatchSize {
     bytes: usize,
     most: usize,
 }
@@ -33,24 +33,24 @@ impl Default for BatchSize {
 
 impl BatchSize {
     #[inline]
-    pub(super) fn get(&self) -> usize {
+    pub(crate) fn get(&self) -> usize {
         self.bytes
     }
 
     /// So many pipes share the processor's cache.
-    pub(super) fn set_pipes(&mut self, pipes: usize) {
+    pub(crate) fn set_pipes(&mut self, pipes: usize) {
         let share = ALL_BATCHES_BYTES / pipes.max(1);
         self.most = share.clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
         self.bytes = self.bytes.min(self.most);
     }
 
     /// A batch has become full: this is a stream.
-    pub(super) fn has_filled(&mut self) {
+    pub(crate) fn has_filled(&mut self) {
         self.bytes = self.most.min(2 * self.bytes);
     }
 
     /// It is none, or a new one.
-    pub(super) fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.bytes = LEAST_BATCH_BYTES;
     }
 }

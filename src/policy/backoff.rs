@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Exponential back-off with jitter.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     most: Duration,
     next: Duration,
@@ -23,7 +23,7 @@ const LEAST_LIFE: Duration = Duration::from_secs(1);
 const MOST_LIFE: Duration = Duration::from_secs(5);
 
 impl Backoff {
-    pub(super) fn new(first: Duration, most: Duration) -> Self {
+    pub(crate) fn new(first: Duration, most: Duration) -> Self {
         Self {
             first,
             most,
@@ -34,7 +34,7 @@ impl Backoff {
     }
 
     /// The pause before the next attempt. `jitter`, from 0 to 1, says how much of a quarter is left off.
-    pub(super) fn pause(&mut self, jitter: f64) -> Duration {
+    pub(crate) fn pause(&mut self, jitter: f64) -> Duration {
         let pause = self.next.mul_f64(1.0 - 0.25 * jitter.clamp(0.0, 1.0));
         self.last = self.next;
         self.next = self.next.saturating_mul(2).min(self.most);
@@ -43,18 +43,18 @@ impl Backoff {
     }
 
     /// Failures in a row.
-    pub(super) fn failures(&self) -> usize {
+    pub(crate) fn failures(&self) -> usize {
         self.failures
     }
 
     /// An attempt has led to a connection. Pauses go on growing until one has [lived](Self::lived): what is cut right after
     /// its handshake, whatever for, comes back ever more slowly.
-    pub(super) fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// A connection has ended that was there for so long.
-    pub(super) fn lived(&mut self, time: Duration) {
+    pub(crate) fn lived(&mut self, time: Duration) {
         if time >= self.last.clamp(LEAST_LIFE, MOST_LIFE) {
             self.next = self.first.min(self.most);
         }

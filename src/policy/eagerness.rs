@@ -16,7 +16,7 @@ const MANY: u32 = 16;
 
 /// How one reader fares with reading on.
 #[derive(Debug, Default)]
-pub(super) struct Eagerness {
+pub(crate) struct Eagerness {
     due: bool,
     /// How often in a row it has been in vain, as far as that matters.
     in_vain: u32,
@@ -26,12 +26,12 @@ pub(super) struct Eagerness {
 
 impl Eagerness {
     /// Whether to read on.
-    pub(super) fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.due
     }
 
     /// A read has brought so many bytes; none, if nothing was there.
-    pub(super) fn learn(&mut self, read: usize) {
+    pub(crate) fn learn(&mut self, read: usize) {
         let read_on = std::mem::take(&mut self.due);
         if read_on {
             self.in_vain = match read {

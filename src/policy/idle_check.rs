@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_millis(1);
 
 /// The pace of the checks of one socket.
 #[derive(Debug)]
-pub(super) struct IdleCheck {
+pub(crate) struct IdleCheck {
     /// The clock is read after this many messages.
     messages: u32,
     read_at: Option<Instant>,
@@ -27,9 +27,9 @@ pub(super) struct IdleCheck {
 
 impl IdleCheck {
     /// The clock is read once in this many messages at least. Reading it costs 40 ns, a message 20.
-    pub(super) const MOST_MESSAGES: u32 = 64;
+    pub(crate) const MOST_MESSAGES: u32 = 64;
 
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             messages: 1,
             read_at: None,
@@ -39,13 +39,13 @@ impl IdleCheck {
     }
 
     /// After how many more messages the clock is to be read again.
-    pub(super) fn messages(&self) -> u32 {
+    pub(crate) fn messages(&self) -> u32 {
         self.messages
     }
 
     /// The clock was read, after that many messages: true if a check is due. Where the messages took longer than the
     /// shortest time between two checks, it is read after fewer.
-    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         let took = self.read_at.replace(now).map(|before| now - before);
         if let Some(took) = took {
             self.messages = if took > SHORTEST {
@@ -58,13 +58,13 @@ impl IdleCheck {
     }
 
     /// A receiver has waited on all links and seen to those with input, which is as good as a check.
-    pub(super) fn waited(&mut self, now: Instant) {
+    pub(crate) fn waited(&mut self, now: Instant) {
         self.read_at = Some(now);
         self.due_at = now.checked_add(self.pause);
     }
 
     /// A check is over; `found` says whether an idle peer had sent something.
-    pub(super) fn checked(&mut self, now: Instant, found: bool) {
+    pub(crate) fn checked(&mut self, now: Instant, found: bool) {
         self.pause = if found {
             SHORTEST
         } else {

@@ -1,0 +1,18 @@
+//! The policies of speed: when to write, how much to read at once, how long to wait awake.
+//!
+//! Owns: what each policy has learnt from what it was told; no policy knows another's state.
+//! Always true: pure. Time, counts and randomness come in as arguments; nothing here locks, reads a clock, sleeps or
+//! does I/O. The caller does what a policy says.
+//! Must not know: sockets, pipes, threads, messages.
+
+mod backoff;
+mod batch_size;
+mod budget;
+mod eagerness;
+mod idle_check;
+
+pub(crate) use backoff::Backoff;
+pub(crate) use batch_size::{BatchSize, LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
+pub(crate) use budget::{Budget, READ, cost_of_frames, cost_of_topic};
+pub(crate) use eagerness::Eagerness;
+pub(crate) use idle_check::IdleCheck;
