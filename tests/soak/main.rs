@@ -35,16 +35,15 @@ use world::{Checks, World, or_panic};
 /// How long one round is wild, after which everything has to arrive and then to be gone.
 const ROUND: Duration = Duration::from_secs(3);
 
-/// Rounds after which a process is as large as it will be.
-const WARM_UP: usize = 2;
-
 /// What may be in use after a round beyond what was before the first: the lines that the test harness keeps of what was
 /// printed, and what is made once for all.
 const IN_USE_SLACK: usize = 256 << 10;
 
-/// What a process may grow by afterwards: what the allocator keeps of memory that nobody uses, in pieces between rounds. Of
-/// 0.1 MiB in use, it makes up to 90 MiB within a minute, where a hundred threads have such pieces.
-const RESIDENT_SLACK: usize = 192 << 20;
+/// Never fewer rounds than these.
+const LEAST_ROUNDS: usize = 3;
+
+/// Arenas that glibc's allocator makes for each processor.
+const ARENAS_PER_PROCESSOR: usize = 8;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -73,9 +72,9 @@ fn nothing_is_lost_doubled_or_left_behind_whatever_happens() {
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut next = seed();
     let in_use = MEMORY.current_usage();
-    let mut largest = None;
+    let resident = resident_memory();
     let mut rounds = 0;
-    while rounds <= WARM_UP || Instant::now() < end {
+    while rounds < LEAST_ROUNDS || Instant::now() < end {
         let files = open_files();
         let threads = threads_named("");
         let this = next;
@@ -92,20 +91,24 @@ fn nothing_is_lost_doubled_or_left_behind_whatever_happens() {
         wait_until("no more memory is in use than was", || {
             MEMORY.current_usage() <= in_use + IN_USE_SLACK
         });
-        if rounds < WARM_UP {
-            largest = largest.max(resident_memory());
-        } else {
-            wait_until("memory is as it was", || {
-                resident_memory() <= largest.map(|largest| largest + RESIDENT_SLACK)
-            });
-        }
+        wait_until("memory is as it was", || {
+            resident_memory() <= resident.map(|resident| resident + most_kept())
+        });
         rounds += 1;
     }
     println!(
-        "{in_use} bytes in use before, {} now; {largest:?} resident after the warm-up, {:?} now",
+        "{in_use} bytes in use before, {} now, {} at most; {resident:?} resident before, {:?} now",
         MEMORY.current_usage(),
+        MEMORY.peak_usage(),
         resident_memory()
     );
+}
+
+/// What the allocator keeps at most of memory that nobody uses: each arena may keep what it had at its fullest, and none ever
+/// had more than was in use in the whole process.
+fn most_kept() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
+    ARENAS_PER_PROCESSOR * processors * MEMORY.peak_usage()
 }
 
 /// Not a test: the peers that are processes of their own.
