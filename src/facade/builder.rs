@@ -1,5 +1,7 @@
 //! Gathers the options of a socket before it exists, so that nothing half-built can be used.
 
+mod setters;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,9 +28,9 @@ use crate::socket::Core;
 /// ```
 pub struct Builder<S> {
     context: Context,
-    pub(crate) options: Options,
-    pub(crate) pattern: PatternOptions,
-    pub(crate) kind: SocketType,
+    options: Options,
+    pattern: PatternOptions,
+    kind: SocketType,
     make: fn(Arc<Core>, Context) -> S,
 }
 

@@ -46,54 +46,66 @@ impl<T: OptionValue> Bounds<T> {
     }
 }
 
-pub(super) const MESSAGES: Bounds<Option<usize>> = Bounds {
+/// The bounds of an option of type `$type`: those named, or all values of the type.
+macro_rules! bounds_of {
+    ($type:ty) => {
+        $crate::options::bounds::Bounds::<$type>::NONE
+    };
+    ($type:ty, $bounds:path) => {
+        $bounds
+    };
+}
+
+pub(crate) use bounds_of;
+
+pub(crate) const MESSAGES: Bounds<Option<usize>> = Bounds {
     holds: |mark| *mark != Some(0),
     expected: "a number of messages from 1, or none (None) for no limit",
 };
 
-pub(super) const ATTEMPTS: Bounds<Option<usize>> = Bounds {
+pub(crate) const ATTEMPTS: Bounds<Option<usize>> = Bounds {
     holds: |attempts| *attempts != Some(0),
     expected: "a number of attempts from 1, or none (None) for no limit",
 };
 
-pub(super) const BYTES: Bounds<Option<usize>> = Bounds {
+pub(crate) const BYTES: Bounds<Option<usize>> = Bounds {
     holds: |bytes| *bytes != Some(0),
     expected: "a number of bytes from 1, or none (None) for no limit",
 };
 
 /// As many as the system can be asked for in an `int`.
-pub(super) const BUFFER: Bounds<Option<usize>> = Bounds {
+pub(crate) const BUFFER: Bounds<Option<usize>> = Bounds {
     holds: |bytes| bytes.is_none_or(|bytes| (1..=INT_MAX as usize).contains(&bytes)),
     expected: "a number of bytes from 1 to 2147483647, or none (None) to leave it to the system",
 };
 
-pub(super) const BACKLOG: Bounds<u32> = Bounds {
+pub(crate) const BACKLOG: Bounds<u32> = Bounds {
     holds: |count| (1..=INT_MAX).contains(count),
     expected: "a whole number from 1 to 2147483647",
 };
 
-pub(super) const PAUSE: Bounds<Duration> = Bounds {
+pub(crate) const PAUSE: Bounds<Duration> = Bounds {
     holds: |pause| *pause >= LEAST,
     expected: "milliseconds, 1 or more",
 };
 
-pub(super) const TIME_LIMIT: Bounds<Option<Duration>> = Bounds {
+pub(crate) const TIME_LIMIT: Bounds<Option<Duration>> = Bounds {
     holds: |limit| limit.is_none_or(|limit| limit >= LEAST),
     expected: "milliseconds, 1 or more, or none (None) for no limit",
 };
 
-pub(super) const HEARTBEAT: Bounds<Option<Duration>> = Bounds {
+pub(crate) const HEARTBEAT: Bounds<Option<Duration>> = Bounds {
     holds: |interval| interval.is_none_or(|interval| interval >= LEAST),
     expected: "milliseconds, 1 or more, or none (None) for no heartbeats",
 };
 
 /// What a PING can carry: 16 bits of tenths of a second.
-pub(super) const TTL: Bounds<Option<Duration>> = Bounds {
+pub(crate) const TTL: Bounds<Option<Duration>> = Bounds {
     holds: |ttl| ttl.is_none_or(|ttl| (LEAST..=Duration::from_millis(6_553_500)).contains(&ttl)),
     expected: "milliseconds from 1 to 6553500, or none (None) not to ask",
 };
 
-pub(super) const USER_TIMEOUT: Bounds<Option<Duration>> = Bounds {
+pub(crate) const USER_TIMEOUT: Bounds<Option<Duration>> = Bounds {
     holds: |timeout| {
         timeout.is_none_or(|timeout| (1..=u128::from(INT_MAX)).contains(&timeout.as_millis()))
     },
@@ -101,7 +113,7 @@ pub(super) const USER_TIMEOUT: Bounds<Option<Duration>> = Bounds {
 };
 
 /// Source: tcp(7) and Linux's `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`, `MAX_TCP_KEEPCNT`; other systems take as much.
-pub(super) const PROBES: Bounds<Keepalive> = Bounds {
+pub(crate) const PROBES: Bounds<Keepalive> = Bounds {
     holds: |keepalive| match keepalive {
         Keepalive::Off | Keepalive::System | Keepalive::On => true,
         Keepalive::Every {
@@ -118,7 +130,7 @@ pub(super) const PROBES: Bounds<Keepalive> = Bounds {
 };
 
 /// Source: netdevice(7), `IFNAMSIZ`, which counts a final zero.
-pub(super) const DEVICE: Bounds<Option<String>> = Bounds {
+pub(crate) const DEVICE: Bounds<Option<String>> = Bounds {
     holds: |device| {
         device.as_ref().is_none_or(|name| {
             (1..=15).contains(&name.len())
@@ -128,7 +140,7 @@ pub(super) const DEVICE: Bounds<Option<String>> = Bounds {
     expected: "the name of a network interface, or none (None) for any",
 };
 
-pub(super) const MODE: Bounds<IpcPermissions> = Bounds {
+pub(crate) const MODE: Bounds<IpcPermissions> = Bounds {
     holds: |permissions| match permissions {
         IpcPermissions::Umask => true,
         IpcPermissions::Mode(mode) => *mode <= 0o777,
@@ -137,7 +149,7 @@ pub(super) const MODE: Bounds<IpcPermissions> = Bounds {
 };
 
 /// The shortest topic costs as much.
-pub(super) const TOPICS: Bounds<usize> = Bounds {
+pub(crate) const TOPICS: Bounds<usize> = Bounds {
     holds: |bytes| *bytes >= 64,
     expected: "a number of bytes from 64",
 };

@@ -1,6 +1,6 @@
 //! The options that only some socket types have: how they treat slow, lost or ambiguous peers.
 //!
-//! Owns: which type has which, the typed setters of the builder, and their names in the table.
+//! Owns: which type has which, and their names.
 //! Always true: each takes effect at once, also on a socket at work, unless it says otherwise.
 //! Must not know: what a pattern does with them; that is in `patterns`.
 
@@ -9,73 +9,15 @@ use highwater_patterns::{
     Undeliverable,
 };
 
-use super::bounds::{self, Bounds};
+use super::bounds::{self, bounds_of};
 use super::value::OptionalValue;
 use super::{OptionError, OptionValue};
 
-macro_rules! pattern_options {
-    ($($docs:tt $name:ident: $type:ty, of $($kind:ident)+ $(=> $bounds:path)?;)+) => {
-        /// Sets the option `name` of a socket of type `kind` from text.
-        pub(crate) fn set(
-            options: &mut PatternOptions,
-            kind: SocketType,
-            name: &str,
-            value: &str,
-        ) -> Result<(), OptionError> {
-            match (name, kind) {
-                $((stringify!($name), $(SocketType::$kind)|+) => {
-                    options.$name =
-                        pattern_options!(@bounds $type $(, $bounds)?).parse(stringify!($name), value)?;
-                    Ok(())
-                })+
-                _ => Err(OptionError::Unknown { name: name.to_owned() }),
-            }
-        }
-
-        /// The value of the option `name` of a socket of type `kind` as text.
-        pub(crate) fn get(
-            options: &PatternOptions,
-            kind: SocketType,
-            name: &str,
-        ) -> Result<String, OptionError> {
-            match (name, kind) {
-                $((stringify!($name), $(SocketType::$kind)|+) => {
-                    Ok(OptionValue::print(&options.$name))
-                })+
-                _ => Err(OptionError::Unknown { name: name.to_owned() }),
-            }
-        }
-
-        $(pattern_options!(@setters $docs $name { $($bounds)? } $type, $($kind)+);)+
-
-        /// Every option with the types that have it.
-        #[cfg(test)]
-        const TABLE: &[(&str, &[SocketType])] = &[
-            $((stringify!($name), &[$(SocketType::$kind),+])),+
-        ];
-    };
-    (@setters $docs:tt $name:ident $bounds:tt $type:ty, $($kind:ident)+) => {
-        $(pattern_options!(@setter $docs $name $bounds $type, $kind);)+
-    };
-    (@setter { $(#[$doc:meta])* } $name:ident { $($bounds:path)? } $type:ty, $kind:ident) => {
-        impl crate::facade::Builder<crate::$kind> {
-            $(#[$doc])*
-            #[must_use]
-            pub fn $name(mut self, value: impl Into<$type>) -> Self {
-                let checked = pattern_options!(@bounds $type $(, $bounds)?)
-                    .check(stringify!($name), value.into());
-                if let Some(value) = self.options.taken(stringify!($name), checked) {
-                    self.pattern.$name = value;
-                }
-                self
-            }
-        }
-    };
-    (@bounds $type:ty) => { Bounds::<$type>::NONE };
-    (@bounds $type:ty, $bounds:path) => { $bounds };
-}
-
-pattern_options! {
+/// Hands the options that only some socket types have to the macro `$reader`, a row as
+/// `{ documentation } name: type, of types => bounds;`.
+#[rustfmt::skip]
+macro_rules! with_pattern_options {
+    ($reader:ident) => { $reader! {
     {
         /// Say hello to every new connection with one empty message. Default: `false`.
         ///
@@ -188,7 +130,53 @@ pattern_options! {
         /// bytes more, before the peers are not read any more; at least 64. Default: 64 MiB. libzmq has no such bound.
     }
     upstream_backlog_bytes: usize, of XPub => bounds::TOPICS;
+    } };
 }
+
+pub(crate) use with_pattern_options;
+
+macro_rules! define {
+    ($($docs:tt $name:ident: $type:ty, of $($kind:ident)+ $(=> $bounds:path)?;)+) => {
+        /// Sets the option `name` of a socket of type `kind` from text.
+        pub(crate) fn set(
+            options: &mut PatternOptions,
+            kind: SocketType,
+            name: &str,
+            value: &str,
+        ) -> Result<(), OptionError> {
+            match (name, kind) {
+                $((stringify!($name), $(SocketType::$kind)|+) => {
+                    options.$name =
+                        bounds_of!($type $(, $bounds)?).parse(stringify!($name), value)?;
+                    Ok(())
+                })+
+                _ => Err(OptionError::Unknown { name: name.to_owned() }),
+            }
+        }
+
+        /// The value of the option `name` of a socket of type `kind` as text.
+        pub(crate) fn get(
+            options: &PatternOptions,
+            kind: SocketType,
+            name: &str,
+        ) -> Result<String, OptionError> {
+            match (name, kind) {
+                $((stringify!($name), $(SocketType::$kind)|+) => {
+                    Ok(OptionValue::print(&options.$name))
+                })+
+                _ => Err(OptionError::Unknown { name: name.to_owned() }),
+            }
+        }
+
+        /// Every option with the types that have it.
+        #[cfg(test)]
+        const TABLE: &[(&str, &[SocketType])] = &[
+            $((stringify!($name), &[$(SocketType::$kind),+])),+
+        ];
+    };
+}
+
+with_pattern_options!(define);
 
 /// Names each variant of a choice by a word.
 macro_rules! words {

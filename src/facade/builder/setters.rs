@@ -1,0 +1,112 @@
+//! A setter for each option, made from the tables of `options`.
+//!
+//! Owns: how a setter looks; those of `conflate` and `metadata`, which take more than a value.
+//! Always true: an option that has a row in a table has a setter, with the documentation of that row.
+//! Must not know: names, defaults and bounds.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use highwater_patterns::{
+    DuplicateId, LostPeer, Message, Notices, RoutingId, SlowSubscriber, Undeliverable,
+};
+
+use super::Builder;
+use crate::error::OptionError;
+use crate::options::{
+    AcceptFilter, IpcPermissions, Ipv6Mode, Keepalive, Linger, ReconnectStop, SocksProxy, bounds,
+    bounds_of, with_options, with_pattern_options,
+};
+
+macro_rules! setters {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $type:ty = $default:expr $(, $flag:ident)* $(=> $bounds:path)?;
+    )+) => {
+        $(setters!(@setter { $(#[$doc])* } $name $type { $($bounds)? } $(, $flag)*);)+
+    };
+    (@setter $docs:tt $name:ident $type:ty { $($bounds:path)? } $(, live)?) => {
+        setters!(@write $docs $name $type { $($bounds)? } impl Into<$type>, Into::into);
+    };
+    (@setter $docs:tt $name:ident $type:ty { $($bounds:path)? }, live, number) => {
+        setters!(@write $docs $name $type { $($bounds)? } $type, std::convert::identity);
+    };
+    (@setter $docs:tt $name:ident $type:ty {}, live, by_hand) => {};
+    (@setter $docs:tt $name:ident $type:ty {}, by_hand) => {};
+    (@write { $(#[$doc:meta])* } $name:ident $type:ty { $($bounds:path)? } $given:ty, $convert:path) => {
+        impl<S> Builder<S> {
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, value: $given) -> Self {
+                let bounds = bounds_of!($type $(, $bounds)?);
+                let checked = bounds.check(stringify!($name), $convert(value));
+                if let Some(value) = self.options.taken(stringify!($name), checked) {
+                    self.options.$name = value;
+                }
+                self
+            }
+        }
+    };
+}
+
+with_options!(setters);
+
+macro_rules! pattern_setters {
+    ($($docs:tt $name:ident: $type:ty, of $($kind:ident)+ $(=> $bounds:path)?;)+) => {
+        $(pattern_setters!(@each $docs $name { $($bounds)? } $type, $($kind)+);)+
+    };
+    (@each $docs:tt $name:ident $bounds:tt $type:ty, $($kind:ident)+) => {
+        $(pattern_setters!(@write $docs $name $bounds $type, $kind);)+
+    };
+    (@write { $(#[$doc:meta])* } $name:ident { $($bounds:path)? } $type:ty, $kind:ident) => {
+        impl Builder<crate::$kind> {
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, value: impl Into<$type>) -> Self {
+                let bounds = bounds_of!($type $(, $bounds)?);
+                let checked = bounds.check(stringify!($name), value.into());
+                if let Some(value) = self.options.taken(stringify!($name), checked) {
+                    self.pattern.$name = value;
+                }
+                self
+            }
+        }
+    };
+}
+
+with_pattern_options!(pattern_setters);
+
+impl<S> Builder<S> {
+    /// Keep only the latest message, for each peer. Default: `false`. Takes effect on later binds and connects, and cannot
+    /// be changed once the socket is built.
+    ///
+    /// A socket that sends keeps the latest for each peer that cannot keep up, one that receives the latest from each peer,
+    /// over each transport; what makes way is counted in [`Dropped::conflated`](crate::Dropped::conflated).
+    /// High-water marks do not apply then. PUSH and PULL, PUB and SUB, XPUB and XSUB obey in the direction in which their
+    /// messages go, never subscriptions; DEALER, ROUTER and PAIR in both. REQ and REP, of which each message is answered,
+    /// refuse it: see [`try_build`](Self::try_build). A SUB keeps what arrives last, whether or not it is still subscribed to
+    /// that. Unlike libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.
+    #[must_use]
+    pub fn conflate(mut self, value: impl Into<bool>) -> Self {
+        self.options.conflate = value.into();
+        if let Err(refused) = self.options.check_conflate(self.kind) {
+            self.options.refuse(refused);
+        }
+        self
+    }
+
+    /// Tells peers the property `name` in the handshake; they find it in
+    /// [`PeerInfo::metadata`](crate::PeerInfo::metadata). Default: none.
+    ///
+    /// A name is `X-` and at least one more letter, digit, `-`, `_`, `.` or `+`, compared without case; a name that is
+    /// set again has the last value. `X-Highwater` is this library's own. Takes effect on later binds and connects. As libzmq's `ZMQ_METADATA`. By name, the
+    /// option `metadata` is all properties at once, such as `X-Role=feed;X-Zone=7`.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError::Invalid`]: this is no such name, or there would be more than 64 properties or 16 KiB of them.
+    pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionError> {
+        self.options.set_property(name, value.into())?;
+        Ok(self)
+    }
+}
