@@ -4,6 +4,8 @@
 //! that the outcome does not depend on how they are cut, that what reads back reads back the same, that nothing is taken
 //! beyond its end, and that what has failed stays failed.
 
+use std::time::Instant;
+
 use highwater_patterns::{Message, Received, RoutingId, SocketType};
 
 use crate::endpoint::Endpoint;
@@ -222,14 +224,14 @@ fn shake(config: HandshakeConfig, input: &[u8], cut: usize) -> Shaken {
     let mut result = Ok(());
     while at < input.len() && !handshake.is_done() && handshake.held().is_none() {
         let end = at.saturating_add(cut).min(input.len());
-        match handshake.receive(&input[at..end]) {
+        match handshake.receive(&input[at..end], Instant::now()) {
             Ok(taken) => {
                 at += taken;
                 let ended = handshake.is_done() || handshake.held().is_some();
                 assert!(at == end || ended, "bytes were left lying");
             }
             Err(error) => {
-                let again = handshake.receive(b"more");
+                let again = handshake.receive(b"more", Instant::now());
                 assert_eq!(again, Err(error.clone()), "what has failed stays so");
                 result = Err(error);
                 break;
@@ -246,7 +248,7 @@ fn shake(config: HandshakeConfig, input: &[u8], cut: usize) -> Shaken {
     assert!(sent.len() < 1024, "a handshake is short");
     Shaken {
         result: result.map(|()| at),
-        peer: handshake.into_peer(),
+        peer: handshake.finish().map(|(peer, _)| peer),
         sent,
     }
 }

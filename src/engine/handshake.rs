@@ -196,7 +196,7 @@ impl Loop {
             scratch.reserve(READ_BYTES);
             outcome = match wire.stream().read_into_spare(scratch, READ_BYTES) {
                 Ok(0) => Err(LinkError::PeerClosed),
-                Ok(read) => match handshake.receive(&scratch[..read]) {
+                Ok(read) => match handshake.receive(&scratch[..read], Instant::now()) {
                     Ok(taken) => {
                         rest = taken..read;
                         Ok(())
@@ -271,7 +271,8 @@ impl Loop {
         else {
             unreachable!("only a handshake can be done");
         };
-        let peer = handshake.into_peer().expect("the handshake is done");
+        let (peer, sealing) = handshake.finish().expect("the handshake is done");
+        assert!(sealing.is_none(), "nothing here seals the traffic");
         let info = entry.introduce(peer);
         let preloaded = match &*entry.link.reader() {
             Slot::Here(reader) => reader.len(),

@@ -14,16 +14,18 @@ use super::error::{ProtocolError, printable};
 #[derive(Debug)]
 pub(super) struct Greeting {
     mechanism: &'static str,
+    is_server: bool,
     /// What has arrived, in the first `len` bytes.
     seen: [u8; GREETING_LEN],
     len: usize,
 }
 
 impl Greeting {
-    /// For a `mechanism` whose name has at most 20 letters.
-    pub(super) fn new(mechanism: &'static str) -> Self {
+    /// For a `mechanism` whose name has at most 20 letters; whether we are its server.
+    pub(super) fn new(mechanism: &'static str, is_server: bool) -> Self {
         Self {
             mechanism,
+            is_server,
             seen: [0; GREETING_LEN],
             len: 0,
         }
@@ -49,6 +51,12 @@ impl Greeting {
             (3, 0) => Version::V3_0,
             _ => Version::V3_1,
         })
+    }
+
+    /// Whether the peer says that it is the server of the mechanism; known once its greeting is complete. libzmq never
+    /// says so, whatever it is.
+    pub(super) fn peer_is_server(&self) -> bool {
+        self.seen[AS_SERVER] == 1
     }
 
     /// Refuses the peer as soon as its bytes allow no other conclusion.
@@ -91,6 +99,7 @@ impl Greeting {
         let mut greeting = [0; GREETING_LEN];
         greeting[..MAJOR + 2].copy_from_slice(&[0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 1]);
         greeting[MECHANISM][..self.mechanism.len()].copy_from_slice(self.mechanism.as_bytes());
+        greeting[AS_SERVER] = u8::from(self.is_server);
         greeting
     }
 }
@@ -99,6 +108,7 @@ const GREETING_LEN: usize = 64;
 const SIGNATURE_LEN: usize = 10;
 const MAJOR: usize = 10;
 const MECHANISM: std::ops::Range<usize> = 12..32;
+const AS_SERVER: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -106,15 +116,15 @@ mod tests {
 
     /// A 3.1 greeting of NULL with some bytes changed.
     fn greeting(changes: &[(usize, u8)]) -> [u8; GREETING_LEN] {
-        let mut bytes = Greeting::new("NULL").ours();
+        let mut bytes = Greeting::new("NULL", false).ours();
         changes.iter().for_each(|&(at, byte)| bytes[at] = byte);
         bytes
     }
 
     fn outcome(input: &[u8]) -> Result<Option<Version>, ProtocolError> {
-        let mut whole = Greeting::new("NULL");
+        let mut whole = Greeting::new("NULL", false);
         let at_once = whole.receive(input).map(|_| whole.version());
-        let mut stepped = Greeting::new("NULL");
+        let mut stepped = Greeting::new("NULL", false);
         let by_bytes = input
             .iter()
             .try_for_each(|byte| stepped.receive(&[*byte]).map(drop))
@@ -127,7 +137,7 @@ mod tests {
     fn nothing_is_taken_beyond_the_greeting() {
         let mut input = greeting(&[]).to_vec();
         input.extend_from_slice(b"traffic");
-        let mut exchange = Greeting::new("NULL");
+        let mut exchange = Greeting::new("NULL", false);
         assert_eq!(exchange.receive(&input), Ok(64));
         assert_eq!(exchange.version(), Some(Version::V3_1));
     }
@@ -153,6 +163,17 @@ mod tests {
     fn padding_filler_and_the_server_bit_are_ignored() {
         let odd = greeting(&[(1, 0xFF), (8, 0), (9, 0x01), (32, 1), (63, 0xFF)]);
         assert_eq!(outcome(&odd), Ok(Some(Version::V3_1)));
+    }
+
+    #[test]
+    fn the_server_bit_tells_the_role_of_each_end() {
+        for (ours, theirs) in [(false, true), (true, false)] {
+            let mut exchange = Greeting::new("PLAIN", ours);
+            assert_eq!(exchange.ours()[AS_SERVER], u8::from(ours));
+            let peer = Greeting::new("PLAIN", theirs).ours();
+            assert_eq!(exchange.receive(&peer), Ok(64));
+            assert_eq!(exchange.peer_is_server(), theirs);
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //! Must not know: sockets, clocks (the handshake timer is the caller's), reconnecting.
 //! Source: RFC 37/ZMTP 3.1, "Connection Handshake" and "The Socket-Type Property".
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use highwater_patterns::{InvalidRoutingId, RoutingId, SocketType};
 
@@ -21,8 +23,9 @@ use super::command::encode_error;
 use super::error::{ProtocolError, printable};
 use super::frame::FrameHeader;
 use super::greeting::Greeting;
-use super::mechanism::Mechanism;
+use super::mechanism::{Mechanism, Progress};
 use super::metadata::{self, write_property};
+use super::sealing::Sealing;
 
 /// What one end brings to a handshake.
 #[derive(Debug, Clone)]
@@ -116,12 +119,14 @@ enum Stage {
 impl Handshake {
     /// A handshake with the NULL mechanism, of which nothing has been sent.
     pub(crate) fn new(config: HandshakeConfig) -> Self {
-        let mut mechanism = Mechanism::Null;
-        let greeting = Greeting::new(mechanism.name());
+        Self::with_mechanism(config, Mechanism::null())
+    }
+
+    /// A handshake with this `mechanism`, of which nothing has been sent.
+    pub(super) fn with_mechanism(config: HandshakeConfig, mut mechanism: Mechanism) -> Self {
+        let greeting = Greeting::new(mechanism.name(), mechanism.is_server());
         let mut outbound = greeting.ours().to_vec();
-        if !config.holds_back {
-            mechanism.start(&config.encode_metadata(), &mut outbound);
-        }
+        mechanism.start(config.encode_metadata(), config.holds_back, &mut outbound);
         Self {
             config,
             mechanism,
@@ -139,16 +144,16 @@ impl Handshake {
         (!self.outbound.is_empty()).then(|| std::mem::take(&mut self.outbound))
     }
 
-    /// Takes bytes from the front of `input` and returns how many; all, unless the handshake ended: what is left then
-    /// is traffic.
+    /// Takes bytes from the front of `input`, which arrived at `now`, and returns how many; all, unless the handshake ended:
+    /// what is left then is traffic.
     ///
     /// # Errors
     ///
     /// What the peer did wrong. The connection is to be closed once `poll_transmit` has been asked a last time.
-    pub(crate) fn receive(&mut self, input: &[u8]) -> Result<usize, ProtocolError> {
+    pub(crate) fn receive(&mut self, input: &[u8], now: Instant) -> Result<usize, ProtocolError> {
         let mut taken = 0;
         while taken < input.len() && !self.has_peer() {
-            match self.receive_some(&input[taken..]) {
+            match self.receive_some(&input[taken..], now) {
                 Ok(some) => taken += some,
                 Err(error) => {
                     self.stage = Stage::Failed(error.clone());
@@ -162,8 +167,7 @@ impl Handshake {
     /// Sends the READY that was held back.
     pub(crate) fn go_on(&mut self) {
         if std::mem::take(&mut self.config.holds_back) {
-            let metadata = self.config.encode_metadata();
-            self.mechanism.start(&metadata, &mut self.outbound);
+            self.mechanism.admit(&mut self.outbound);
             self.stage = match std::mem::replace(&mut self.stage, Stage::Failed(NEVER)) {
                 Stage::Held(peer) => Stage::Done(peer),
                 other => other,
@@ -202,21 +206,23 @@ impl Handshake {
         }
     }
 
-    /// The other end, if the handshake is done.
-    pub(crate) fn into_peer(self) -> Option<Peer> {
+    /// The other end and how the traffic with it is sealed, if the handshake is done.
+    pub(crate) fn finish(self) -> Option<(Peer, Option<Sealing>)> {
         match self.stage {
-            Stage::Done(peer) => Some(peer),
+            Stage::Done(peer) => Some((peer, self.mechanism.finish())),
             _ => None,
         }
     }
 
     /// Takes at least one byte of `input`, which has one, and none beyond the present stage.
-    fn receive_some(&mut self, input: &[u8]) -> Result<usize, ProtocolError> {
+    fn receive_some(&mut self, input: &[u8], now: Instant) -> Result<usize, ProtocolError> {
         match &mut self.stage {
             Stage::Greeting(greeting) => {
                 let taken = greeting.receive(input)?;
                 if let Some(version) = greeting.version() {
+                    let peer_is_server = greeting.peer_is_server();
                     self.stage = Stage::Mechanism(version);
+                    self.mechanism.greeted(peer_is_server, &mut self.outbound)?;
                 }
                 Ok(taken)
             }
@@ -224,7 +230,7 @@ impl Handshake {
                 let version = *version;
                 let (taken, command) = self.receive_frame(input)?;
                 if let Some(command) = command {
-                    self.command_received(version, &command)?;
+                    self.command_received(version, &command, now)?;
                 }
                 Ok(taken)
             }
@@ -272,8 +278,14 @@ impl Handshake {
         }
     }
 
-    fn command_received(&mut self, version: Version, command: &Bytes) -> Result<(), ProtocolError> {
-        if let Some(data) = self.mechanism.receive(command)? {
+    fn command_received(
+        &mut self,
+        version: Version,
+        command: &Bytes,
+        now: Instant,
+    ) -> Result<(), ProtocolError> {
+        let progress = self.mechanism.receive(command, now, &mut self.outbound)?;
+        if let Progress::Introduced(data) = progress {
             let peer = read_peer(version, data, self.config.socket_type);
             if let Err(ProtocolError::IncompatibleSocketType { .. }) = peer {
                 encode_error(INCOMPATIBLE, &mut self.outbound);

@@ -24,6 +24,7 @@ mod handshake;
 mod heartbeat;
 mod mechanism;
 mod metadata;
+mod sealing;
 mod text;
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 mod description;
 mod recording;
 
+use std::time::Instant;
+
 use highwater_patterns::{Received, RoutingId, SocketType};
 
 use self::description::{actual_traffic, expected_traffic, traffic_text};
@@ -52,7 +54,7 @@ fn play_into(
             outcome
                 .sent
                 .extend(handshake.poll_transmit().unwrap_or_default());
-            let taken = handshake.receive(rest);
+            let taken = handshake.receive(rest, Instant::now());
             outcome
                 .sent
                 .extend(handshake.poll_transmit().unwrap_or_default());
@@ -268,7 +270,10 @@ fn our_greeting_and_ready_are_libzmqs_and_go_out_at_once() {
         let mut handshake = Handshake::new(config);
         let mut sent = vec![handshake.poll_transmit().expect("greeting and READY")];
         for chunk in session.chunks.iter().filter(|chunk| chunk.side != side) {
-            assert_eq!(handshake.receive(&chunk.bytes), Ok(chunk.bytes.len()));
+            assert_eq!(
+                handshake.receive(&chunk.bytes, Instant::now()),
+                Ok(chunk.bytes.len())
+            );
             sent.extend(handshake.poll_transmit());
         }
         assert!(handshake.is_done());
@@ -456,7 +461,7 @@ fn pings_are_answered_as_libzmq_answers_them() {
 
 #[test]
 fn a_recorded_ttl_is_waited_for_in_full() {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     for (name, millis) in [
         ("heartbeat-ttl-overflow", 65_600),
         ("heartbeat-ttl-silence", 300),

@@ -28,9 +28,9 @@ fn outcome(frames: &[u8]) -> Result<Option<Peer>, ProtocolError> {
     let play = |step| {
         let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
         for chunk in input.chunks(step) {
-            handshake.receive(chunk)?;
+            handshake.receive(chunk, Instant::now())?;
         }
-        Ok(handshake.into_peer())
+        Ok(handshake.finish().map(|(peer, _)| peer))
     };
     let whole = play(input.len());
     assert_eq!(whole, play(1), "a cut changed the outcome");
@@ -44,9 +44,9 @@ fn pump(a: &mut Handshake, b: &mut Handshake) {
         if from_a.is_none() && from_b.is_none() {
             return;
         }
-        b.receive(&from_a.unwrap_or_default())
+        b.receive(&from_a.unwrap_or_default(), Instant::now())
             .expect("b is content");
-        a.receive(&from_b.unwrap_or_default())
+        a.receive(&from_b.unwrap_or_default(), Instant::now())
             .expect("a is content");
     }
 }
@@ -61,7 +61,7 @@ fn two_of_us_come_to_terms() {
     let mut router = Handshake::new(HandshakeConfig::new(SocketType::Router));
     pump(&mut dealer, &mut router);
 
-    let of_router = router.into_peer().expect("done");
+    let of_router = router.finish().map(|(peer, _)| peer).expect("done");
     assert_eq!(
         of_router,
         Peer {
@@ -72,7 +72,7 @@ fn two_of_us_come_to_terms() {
             token: Some(7),
         }
     );
-    let of_dealer = dealer.into_peer().expect("done");
+    let of_dealer = dealer.finish().map(|(peer, _)| peer).expect("done");
     assert_eq!(of_dealer.socket_type, Some(SocketType::Router));
     assert_eq!(of_dealer.routing_id, None);
 }
@@ -84,8 +84,8 @@ fn traffic_behind_the_handshake_is_left_alone() {
     let end = input.len();
     input.extend_from_slice(b"\x00\x05hello");
     let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
-    assert_eq!(handshake.receive(&input), Ok(end));
-    assert_eq!(handshake.receive(&input[end..]), Ok(0));
+    assert_eq!(handshake.receive(&input, Instant::now()), Ok(end));
+    assert_eq!(handshake.receive(&input[end..], Instant::now()), Ok(0));
     assert!(handshake.is_done());
 }
 
@@ -94,7 +94,9 @@ fn our_ready_goes_out_behind_our_greeting_without_waiting_for_the_peers() {
     let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
     let sent = handshake.poll_transmit().expect("greeting and READY");
     assert_eq!(sent[64..], ready(&[("Socket-Type", b"PULL")]));
-    handshake.receive(&greeting()).expect("a greeting");
+    handshake
+        .receive(&greeting(), Instant::now())
+        .expect("a greeting");
     assert_eq!(handshake.poll_transmit(), None);
     assert!(!handshake.is_done());
 }
@@ -115,7 +117,7 @@ fn a_ready_that_is_held_back_goes_out_once_the_peer_is_admitted() {
         if early {
             handshake.go_on();
         }
-        assert_eq!(handshake.receive(&input), Ok(end));
+        assert_eq!(handshake.receive(&input, Instant::now()), Ok(end));
         assert_eq!(handshake.is_done(), early);
         if !early {
             let peer = handshake.held().expect("it is ready");
@@ -140,7 +142,7 @@ fn who_is_refused_gets_no_ready() {
     let mut handshake = Handshake::new(config);
     let mut input = greeting();
     input.extend(ready(&[("Socket-Type", b"PUSH")]));
-    assert_eq!(handshake.receive(&input), Ok(input.len()));
+    assert_eq!(handshake.receive(&input, Instant::now()), Ok(input.len()));
     handshake.poll_transmit();
     handshake.refuse("no");
     assert_eq!(handshake.poll_transmit(), Some(command(b"\x05ERROR\x02no")));
@@ -186,14 +188,16 @@ fn an_unknown_or_unfit_type_is_refused() {
 #[test]
 fn a_peer_that_does_not_fit_is_told_so_before_we_close() {
     let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
-    handshake.receive(&greeting()).expect("a greeting");
+    handshake
+        .receive(&greeting(), Instant::now())
+        .expect("a greeting");
     handshake.poll_transmit();
-    let error = handshake.receive(&ready(&[("Socket-Type", b"PUB")]));
+    let error = handshake.receive(&ready(&[("Socket-Type", b"PUB")]), Instant::now());
     assert!(error.is_err());
     let sent = handshake.poll_transmit().expect("an ERROR");
     assert_eq!(sent, command(b"\x05ERROR\x18incompatible socket type"));
     assert_eq!(
-        handshake.receive(b"more"),
+        handshake.receive(b"more", Instant::now()),
         Err(error.expect_err("just seen")),
         "stays failed"
     );
@@ -285,9 +289,11 @@ fn a_command_over_the_bound_is_refused_by_its_header() {
 #[test]
 fn memory_grows_with_what_has_come_and_not_with_what_was_announced() {
     let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
-    handshake.receive(&greeting()).expect("a greeting");
     handshake
-        .receive(b"\x06\x00\x00\x00\x00\x00\x01\x00\x00")
+        .receive(&greeting(), Instant::now())
+        .expect("a greeting");
+    handshake
+        .receive(b"\x06\x00\x00\x00\x00\x00\x01\x00\x00", Instant::now())
         .expect("64 KiB are allowed");
     assert!(handshake.inbound.capacity() <= 64);
 }
@@ -323,11 +329,11 @@ mod properties {
         let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
         let (mut taken, mut from) = (0, 0);
         for to in cuts.iter().copied().chain([input.len()]) {
-            taken += handshake.receive(&input[from..to])?;
+            taken += handshake.receive(&input[from..to], Instant::now())?;
             from = to;
         }
         let sent = handshake.poll_transmit().unwrap_or_default();
-        Ok((taken, handshake.into_peer(), sent))
+        Ok((taken, handshake.finish().map(|(peer, _)| peer), sent))
     }
 
     proptest! {

@@ -12,8 +12,27 @@ use bytes::Bytes;
 use crate::zmtp::command::{Command, encode_ready, error_reason, split_name};
 use crate::zmtp::error::{ProtocolError, printable};
 
-pub(super) fn start(metadata: &[u8], out: &mut Vec<u8>) {
-    encode_ready(metadata, out);
+/// Our end.
+#[derive(Debug, Default)]
+pub(in crate::zmtp) struct Null {
+    /// Our metadata, while READY is held back.
+    held: Option<Vec<u8>>,
+}
+
+impl Null {
+    pub(super) fn start(&mut self, metadata: Vec<u8>, holds_back: bool, out: &mut Vec<u8>) {
+        if holds_back {
+            self.held = Some(metadata);
+        } else {
+            encode_ready(&metadata, out);
+        }
+    }
+
+    pub(super) fn admit(&mut self, out: &mut Vec<u8>) {
+        if let Some(metadata) = self.held.take() {
+            encode_ready(&metadata, out);
+        }
+    }
 }
 
 pub(super) fn receive(command: &Bytes) -> Result<Bytes, ProtocolError> {
