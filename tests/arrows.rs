@@ -149,6 +149,21 @@ fn pure_parts_depend_on_nothing_but_their_arguments() {
 }
 
 #[test]
+fn the_facade_adds_no_call_to_the_core() {
+    let mut broken = String::new();
+    for file in rust_files(&home().join("src/facade")) {
+        for (at, line) in read(&file).lines().enumerate() {
+            let ours = line.trim_start().strip_prefix("impl");
+            if ours.is_some_and(|of| of.split(['{', '<']).any(|of| of.trim().ends_with("Core"))) {
+                let name = file.strip_prefix(home()).unwrap_or(&file).display();
+                let _ = writeln!(broken, "{name}:{}: `{line}` belongs to socket/", at + 1);
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken}");
+}
+
+#[test]
 fn unsafe_code_stays_behind_its_fence() {
     let mut broken = String::new();
     for root in ROOTS {

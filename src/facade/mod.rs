@@ -5,12 +5,10 @@
 
 mod as_socket;
 mod builder;
-mod calls;
 mod dealer;
 mod endpoints;
 mod failures;
 mod macros;
-mod many;
 mod pair;
 mod publish;
 mod pull;

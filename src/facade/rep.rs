@@ -8,8 +8,8 @@ use std::time::Duration;
 use highwater_patterns::{IntoMessage, Message, Pattern, ReturnPath, SocketType};
 
 use crate::error::{RecvError, ReplyError, TryRecvError};
-use crate::facade::calls::by_value;
 use crate::peer::PeerInfo;
+use crate::socket::calls::by_value;
 use crate::socket::{Core, RecvFailure, State, Wait};
 
 super::socket! {

@@ -6,7 +6,7 @@ use highwater_patterns::{IntoMessage, Message, Pattern, Refusal, RequestFailed, 
 
 use super::AsSocket;
 use crate::error::{RequestError, SendError};
-use crate::facade::calls::{by_value, too_many_frames};
+use crate::socket::calls::{by_value, too_many_frames};
 use crate::socket::{Ended, RecvFailure, SendFailure, State, Unsent, Wait};
 
 super::socket! {

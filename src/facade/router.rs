@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use highwater_patterns::{IntoMessage, Message, Outbound, Pattern, RoutingId, SocketType};
 
-use super::calls;
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
-use crate::socket::{RecvFailure, Unsent, Wait};
+use crate::socket::{RecvFailure, Unsent, Wait, calls};
 
 super::socket! {
     /// Talks to any number of peers, each by its [`RoutingId`].

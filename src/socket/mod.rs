@@ -13,6 +13,7 @@
 
 mod applicants;
 mod borrowed;
+pub(crate) mod calls;
 mod control;
 mod endpoints;
 mod events;
@@ -22,6 +23,7 @@ mod later;
 mod leader;
 pub(crate) mod left;
 mod lookout;
+mod many;
 mod outline;
 mod retire;
 mod slot;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, PipeId, Pipes, Refusal};
 
-use crate::socket::{Core, SendFailure, Table, Wait};
+use super::{Core, RecvFailure, SendFailure, Table, Wait};
 
 /// The most messages that are taken before they are sent under one hold of the lock.
 const MOST_AT_ONCE: usize = 256;
@@ -20,9 +20,13 @@ const ENOUGH_BYTES: usize = 128 * 1024;
 /// An iterator that takes longer than this for some messages waits for something: what it has given is not to wait as well.
 const SLOW: Duration = Duration::from_micros(200);
 
+/// With so many bytes of bodies, messages received at once are enough. More leave the processor's cache before anybody
+/// looks at them; and memory that is used and freed so much at a time, glibc gives back to the system each time.
+const ENOUGH_AT_ONCE: usize = 128 * 1024;
+
 impl Core {
     /// Sends all of `messages`, a good many of them in one visit to the pattern.
-    pub(super) fn send_many(
+    pub(crate) fn send_many(
         &self,
         mut messages: impl Iterator<Item: IntoMessage>,
     ) -> Result<usize, SendFailure> {
@@ -44,6 +48,30 @@ impl Core {
             };
             sent += gathered.len();
         }
+    }
+
+    pub(crate) fn recv_many(
+        &self,
+        into: &mut Vec<Message>,
+        most: usize,
+    ) -> Result<usize, RecvFailure> {
+        if most == 0 {
+            return Ok(0);
+        }
+        self.recv_with(Wait::Configured, |pattern, table| {
+            let before = into.len();
+            let mut bytes = 0;
+            while into.len() - before < most && bytes < ENOUGH_AT_ONCE {
+                into.push(Message::EMPTY);
+                let last = into.len() - 1;
+                if !pattern.recv_into(table, &mut into[last]) {
+                    into.pop();
+                    break;
+                }
+                bytes += into[last].size();
+            }
+            (into.len() > before).then_some(into.len() - before)
+        })
     }
 
     /// Sends what was gathered, one message at least: how many more are sure to find room, at least one.

@@ -1,28 +1,28 @@
-//! The calls of the core that the handles share: which rule of the pattern each of them means.
+//! The calls that the handles share: which rule of the pattern each of them means.
+//!
+//! Owns: nothing.
+//! Always true: after a failure, a message goes into the error as it was given.
+//! Must not know: typed handles, and in which words they tell a failure.
 
 use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, Refusal, Refused, Sent};
 
-use super::Report;
+use super::{Core, RecvFailure, SendFailure, State, Table, Unsent, Wait};
 use crate::error::SubscribeError;
-use crate::socket::{Core, RecvFailure, SendFailure, State, Table, Unsent, Wait};
-
-/// With so many bytes of bodies, messages received at once are enough. More leave the processor's cache before anybody
-/// looks at them; and memory that is used and freed so much at a time, glibc gives back to the system each time.
-const ENOUGH_AT_ONCE: usize = 128 * 1024;
 
 impl Core {
+    /// Sends a message to all who want it, and says how many those are.
     #[inline]
-    pub(super) fn publish<E: From<SendFailure>>(
+    pub(crate) fn publish<T: From<Sent>, E: From<SendFailure>>(
         &self,
         wait: Wait,
         message: impl IntoMessage,
-    ) -> Result<Report, E> {
+    ) -> Result<T, E> {
         let sent = give(
             message,
             |body| self.publish_from(wait, body),
             |message| self.publish_from(wait, message),
         );
-        Ok(Report::from(sent?))
+        Ok(T::from(sent?))
     }
 
     #[inline(never)]
@@ -32,7 +32,7 @@ impl Core {
         })
     }
 
-    pub(super) fn change_subscriptions<T>(
+    pub(crate) fn change_subscriptions<T>(
         &self,
         change: impl FnOnce(&mut Pattern, &mut Table) -> T,
     ) -> Result<T, SubscribeError> {
@@ -46,7 +46,7 @@ impl Core {
 
     /// Sends a message.
     #[inline]
-    pub(super) fn send<E: From<SendFailure>>(
+    pub(crate) fn send<E: From<SendFailure>>(
         &self,
         wait: Wait,
         message: impl IntoMessage,
@@ -69,7 +69,7 @@ impl Core {
     /// The next message. It is put together in the caller's frame, and not moved before the lock is released, which waits
     /// for all that was written anyway.
     #[inline(always)]
-    pub(super) fn recv<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Message, E> {
+    pub(crate) fn recv<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Message, E> {
         let mut message = Message::EMPTY;
         match self.recv_into(wait, &mut message) {
             Ok(()) => Ok(message),
@@ -83,36 +83,12 @@ impl Core {
             pattern.recv_into(table, into).then_some(())
         })
     }
-
-    pub(super) fn recv_many(
-        &self,
-        into: &mut Vec<Message>,
-        most: usize,
-    ) -> Result<usize, RecvFailure> {
-        if most == 0 {
-            return Ok(0);
-        }
-        self.recv_with(Wait::Configured, |pattern, table| {
-            let before = into.len();
-            let mut bytes = 0;
-            while into.len() - before < most && bytes < ENOUGH_AT_ONCE {
-                into.push(Message::EMPTY);
-                let last = into.len() - 1;
-                if !pattern.recv_into(table, &mut into[last]) {
-                    into.pop();
-                    break;
-                }
-                bytes += into[last].size();
-            }
-            (into.len() > before).then_some(into.len() - before)
-        })
-    }
 }
 
 /// Has `message` sent as what it is: one that is only borrowed as its body, from where it is; any other as the message,
 /// which is put together here and not moved until it is encoded. After a failure it goes into the error.
 #[inline]
-pub(super) fn give<T, E: From<SendFailure>>(
+pub(crate) fn give<T, E: From<SendFailure>>(
     message: impl IntoMessage,
     as_body: impl FnOnce(&mut Body<'_>) -> Result<T, Unsent>,
     as_message: impl FnOnce(&mut Message) -> Result<T, Unsent>,
@@ -135,7 +111,7 @@ pub(super) fn give<T, E: From<SendFailure>>(
 
 /// Why a `message` is not sent that has more frames than any may have.
 #[cold]
-pub(super) fn too_many_frames(message: Message) -> SendFailure {
+pub(crate) fn too_many_frames(message: Message) -> SendFailure {
     Unsent::Refused(Refusal::TooManyFrames).of(message)
 }
 
@@ -143,12 +119,12 @@ pub(super) fn too_many_frames(message: Message) -> SendFailure {
 /// pieces that suit the error, and each would wait for two of those in which it was written.
 #[cold]
 #[inline(never)]
-pub(super) fn not_received<T, E: From<RecvFailure>>(failure: RecvFailure) -> Result<T, E> {
+pub(crate) fn not_received<T, E: From<RecvFailure>>(failure: RecvFailure) -> Result<T, E> {
     Err(failure.into())
 }
 
 /// Sends by a call that takes the message and gives it back inside its error.
-pub(super) fn by_value<T>(
+pub(crate) fn by_value<T>(
     message: &mut Message,
     send: impl FnOnce(Message) -> Result<T, Refused>,
 ) -> Result<T, Refusal> {
