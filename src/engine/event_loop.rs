@@ -22,7 +22,7 @@ use super::timers::Timers;
 use super::traffic::LinkEntry;
 use super::{Closing, Inbox, Key, Request, Shared};
 use crate::error::LinkError;
-use crate::pipe::{BufferPool, Crowd, Duty, PipeEvent, Pumped, SocketSide};
+use crate::pipe::{BufferPool, BusyReaders, Duty, PipeEvent, Pumped, SocketSide};
 
 /// How long a lent link that is not in use stays lent: one to two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -59,8 +59,8 @@ pub(super) struct Loop {
     pub(super) scratch: Vec<u8>,
     /// What the large bodies of all links are read into.
     pub(super) buffers: Arc<BufferPool>,
-    /// Among whom the readers of all links are.
-    pub(super) crowd: Arc<Crowd>,
+    /// How many links read much at present.
+    pub(super) busy_readers: Arc<BusyReaders>,
     /// Links with bytes to write.
     flushing: Vec<Key>,
     /// Links that have some, too, left to their senders until the next look.
@@ -105,7 +105,7 @@ impl Loop {
             timers: Timers::default(),
             scratch: Vec::new(),
             buffers: Arc::default(),
-            crowd: Arc::default(),
+            busy_readers: Arc::default(),
             flushing: Vec::new(),
             streaming: Vec::new(),
             next_look: None,

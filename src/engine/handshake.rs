@@ -15,7 +15,8 @@ use super::traffic::{LinkEntry, OtherEnd, Phase};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::pipe::{PipeEvent, READ_BYTES, Reader, Wire};
+use crate::pipe::{PipeEvent, Reader, Wire};
+use crate::policy::READ_BYTES;
 use crate::transport::{ConnectProgress, Stream};
 use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat, ProtocolError};
 
@@ -69,7 +70,11 @@ impl Loop {
     ) -> io::Result<Key> {
         let key = self.new_key();
         let most = config.options.max_message_size;
-        let reader = Reader::new(most, Arc::clone(&self.buffers), Arc::clone(&self.crowd));
+        let reader = Reader::new(
+            most,
+            Arc::clone(&self.buffers),
+            Arc::clone(&self.busy_readers),
+        );
         let telemetry = Arc::clone(&config.telemetry);
         let link = Link::new(self.shared(), key, stream, reader, telemetry, in_progress)?;
         let timeout = config.options.connect_timeout;

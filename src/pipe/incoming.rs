@@ -5,7 +5,7 @@
 //! half of the mark is told to resume; `hungry` is set only while the queue is empty; nothing of a connection is in the
 //! queue before the socket has left the one before.
 //! Must not know: what is in a chunk.
-//! Source: the high-water mark as libzmq's ZMQ_RCVHWM, except that one read is taken whole (see `read_size`).
+//! Source: the high-water mark as libzmq's ZMQ_RCVHWM, except that one read is taken whole (see `policy::read_size`).
 
 use std::collections::VecDeque;
 

@@ -7,6 +7,7 @@
 
 mod batch;
 mod buffer_pool;
+mod busy_readers;
 mod encode;
 mod fill_buffer;
 mod high_water;
@@ -16,7 +17,6 @@ mod intake;
 mod lane;
 mod outgoing;
 mod pace;
-mod read_size;
 mod reader;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -32,6 +32,7 @@ use highwater_patterns::{PipeId, SocketType};
 
 pub(crate) use batch::Batch;
 pub(crate) use buffer_pool::BufferPool;
+pub(crate) use busy_readers::BusyReaders;
 pub(crate) use encode::Encode;
 pub(crate) use high_water::HighWater;
 pub(crate) use incoming::{Delivery, Incoming};
@@ -40,7 +41,6 @@ pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
 pub(crate) use outgoing::{Change, Draft, Fate, Outgoing, Pumped};
 pub(crate) use pace::Pace;
-pub(crate) use read_size::{Crowd, READ_BYTES};
 pub(crate) use reader::{Fill, Reader};
 
 use crate::error::LinkError;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Received};
 
-use super::read_size::{MOST_SLACK, READ_BYTES, ReadSize};
-use super::{BufferPool, Crowd, Delivery, Wire};
-use crate::policy::Eagerness;
+use super::busy_readers::SharedReadSize;
+use super::{BufferPool, BusyReaders, Delivery, Wire};
+use crate::policy::{Eagerness, MOST_SLACK, READ_BYTES};
 use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
 
 /// How much is read beyond a large body: enough to see the next header, so that the next body can be read straight into
@@ -24,7 +24,7 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     start: usize,
     decoder: Decoder,
-    read_size: ReadSize,
+    read_size: SharedReadSize,
     eagerness: Eagerness,
 }
 
@@ -76,17 +76,17 @@ pub(crate) enum Fill {
 
 impl Reader {
     /// A reader of traffic; its large bodies go into `buffers` again and again, and it reads the less at a time, the more
-    /// of the `crowd` read much.
+    /// readers of its I/O thread are busy.
     pub(crate) fn new(
         max_message_size: Option<usize>,
         buffers: Arc<BufferPool>,
-        crowd: Arc<Crowd>,
+        busy_readers: Arc<BusyReaders>,
     ) -> Self {
         Self {
             buffer: Vec::new(),
             start: 0,
             decoder: Decoder::new(max_message_size).with_buffers(buffers),
-            read_size: ReadSize::new(crowd),
+            read_size: SharedReadSize::new(busy_readers),
             eagerness: Eagerness::default(),
         }
     }
