@@ -64,13 +64,21 @@ struct Waiting {
     told: bool,
 }
 
-/// A connection about which the socket that has bound its name is being asked.
+/// A connection about which one of its ends is being asked.
 #[derive(Debug)]
 struct Asking {
     names: Names,
     name: Endpoint,
     binder: Applicant,
     connection: Waiting,
+    asked: End,
+}
+
+/// An end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Connecting,
+    Bound,
 }
 
 impl Names {
@@ -207,59 +215,115 @@ impl Names {
         }
     }
 
-    /// Joins a connection with the socket that has bound its name, unless either lets go meanwhile.
-    ///
-    /// Each may have done so between the look at the name and the moment at which it heard of the other, and then has
-    /// not seen this pipe, which it would have ended. Where the one that has bound it is no more, the other goes on as
-    /// if it had come later.
+    /// Joins a connection with the socket that has bound its name, unless one of the two has no seat for the other: where that
+    /// may be, the end that connects is asked, and after it the end that is bound.
     fn join(&self, name: &Endpoint, binder: &Applicant, connection: Waiting) {
+        let Some(connecting_side) = connection.applicant.side.upgrade() else {
+            return;
+        };
+        if may_refuse(&connection.applicant, binder) {
+            let applies = PipeEvent::AppliesWithin {
+                pipe: Some(connection.pipe),
+                peer: Arc::new(introduce(name, binder, true)),
+                candidate: self.asking(End::Connecting, name, binder, connection),
+            };
+            return connecting_side.happened(applies);
+        }
+        self.join_asked(name, binder, connection, |joined| {
+            connecting_side.happened(joined);
+        });
+    }
+
+    /// Likewise, once the end that connects has a seat. It hears by `tell` that it is joined.
+    ///
+    /// Each may have let go between the look at the name and the moment at which it heard of the other, and then has not
+    /// seen this pipe, which it would have ended. Where the one that has bound it is no more, the other goes on as if it
+    /// had come later.
+    fn join_asked(
+        &self,
+        name: &Endpoint,
+        binder: &Applicant,
+        connection: Waiting,
+        tell: impl FnOnce(PipeEvent),
+    ) {
         let Some(bound_side) = binder.side.upgrade() else {
             return self.join_or_wait(name, connection);
         };
-        if asks(binder, &connection.applicant) {
-            let peer = Arc::new(introduce(name, &connection.applicant, false));
-            let candidate = Box::new(Asking {
-                names: self.clone(),
-                name: name.clone(),
-                binder: binder.clone(),
-                connection,
-            });
-            return bound_side.happened(PipeEvent::AppliesWithin { peer, candidate });
+        let peer = Arc::new(introduce(name, &connection.applicant, false));
+        if may_refuse(binder, &connection.applicant) {
+            let applies = PipeEvent::AppliesWithin {
+                pipe: None,
+                peer,
+                candidate: self.asking(End::Bound, name, binder, connection),
+            };
+            return bound_side.happened(applies);
         }
-        let Some(joint) = join(name, binder, bound_side, connection) else {
+        let Some(Joint {
+            joined,
+            outgoing,
+            end,
+        }) = link(name, binder, &*bound_side, connection)
+        else {
             return;
         };
-        let pipe = joint.pipe;
-        let is_bound = self
-            .state
-            .lock()
-            .bound
-            .get(name)
-            .is_some_and(|bound| bound.binder.side.ptr_eq(&binder.side));
-        if !is_bound || joint.outgoing.is_closed() {
-            let ended = PipeEvent::Disconnected { pipe, ends: true };
-            joint.bound_side.happened(ended);
+        // First of all it learns where to read: the bound side may send at once, let go at once, and be forgotten with it.
+        tell(joined);
+        let pipe = end.id();
+        bound_side.happened(PipeEvent::AttachedInproc(end));
+        let incoming = None;
+        bound_side.happened(PipeEvent::Joined {
+            pipe,
+            incoming,
+            peer,
+        });
+        let is_bound = self.is_bound_by(name, binder);
+        if !is_bound || outgoing.is_closed() {
+            bound_side.happened(PipeEvent::Disconnected { pipe, ends: true });
         }
         if !is_bound {
-            joint.bound_side.happened(PipeEvent::Gone(pipe));
+            bound_side.happened(PipeEvent::Gone(pipe));
         }
+    }
+
+    fn asking(
+        &self,
+        asked: End,
+        name: &Endpoint,
+        binder: &Applicant,
+        connection: Waiting,
+    ) -> Box<Asking> {
+        Box::new(Asking {
+            names: self.clone(),
+            name: name.clone(),
+            binder: binder.clone(),
+            connection,
+            asked,
+        })
+    }
+
+    fn is_bound_by(&self, name: &Endpoint, binder: &Applicant) -> bool {
+        let state = self.state.lock();
+        let bound = state.bound.get(name);
+        bound.is_some_and(|bound| bound.binder.side.ptr_eq(&binder.side))
     }
 }
 
 impl Names {
-    /// `side` has a seat again, or may see a connection with other eyes: those that wait at its names ask once more.
+    /// `side` has a seat again, or may see a connection with other eyes: those that wait at its names ask once more, and so do
+    /// its own at the names of others.
     pub(crate) fn ask_again(&self, side: &Weak<dyn SocketSide>) {
         let mut state = self.state.lock();
         let State { bound, waiting } = &mut *state;
         let mut asking = Vec::new();
-        for (name, bound) in bound {
-            if bound.binder.side.ptr_eq(side)
-                && !bound.paused
-                && let Some(connections) = waiting.remove(name)
-            {
-                asking.push((name.clone(), bound.binder.clone(), connections));
+        waiting.retain(|name, connections| {
+            if let Some(bound) = bound.get(name).filter(|bound| !bound.paused) {
+                let is_asked = bound.binder.side.ptr_eq(side);
+                let asks = |waiting: &mut Waiting| is_asked || waiting.applicant.side.ptr_eq(side);
+                let again: Vec<Waiting> = connections.extract_if(.., asks).collect();
+                asking.push((name.clone(), bound.binder.clone(), again));
             }
-        }
+            !connections.is_empty()
+        });
         drop(state);
         for (name, binder, connections) in asking {
             for connection in connections {
@@ -277,6 +341,7 @@ impl Asking {
             name,
             binder,
             connection,
+            ..
         } = self;
         // Who has let go is in no list from then on.
         if connection.outgoing.is_closed() {
@@ -297,21 +362,45 @@ impl Asking {
 }
 
 impl Candidate for Asking {
-    fn admitted(self: Box<Self>) -> Option<InprocEnd> {
-        let is_bound = self
-            .names
-            .state
-            .lock()
-            .bound
-            .get(&self.name)
-            .is_some_and(|bound| bound.binder.side.ptr_eq(&self.binder.side));
-        if !is_bound {
-            self.wait();
-            return None;
+    fn admitted(self: Box<Self>) -> Vec<PipeEvent> {
+        let mut events = Vec::new();
+        if self.asked == End::Connecting {
+            let Self {
+                names,
+                name,
+                binder,
+                connection,
+                ..
+            } = *self;
+            names.join_asked(&name, &binder, connection, |joined| events.push(joined));
+            return events;
         }
-        let bound_side = self.binder.side.upgrade()?;
-        let (_, end) = link(&self.name, &self.binder, &*bound_side, self.connection)?;
-        Some(end)
+        if !self.names.is_bound_by(&self.name, &self.binder) {
+            self.wait();
+            return events;
+        }
+        let Some(bound_side) = self.binder.side.upgrade() else {
+            return events;
+        };
+        let connecting_side = self.connection.applicant.side.upgrade();
+        let peer = Arc::new(introduce(&self.name, &self.connection.applicant, false));
+        let joint = link(&self.name, &self.binder, &*bound_side, self.connection);
+        if let (Some(joint), Some(connecting_side)) = (joint, connecting_side) {
+            connecting_side.happened(joint.joined);
+            let pipe = joint.end.id();
+            let has_let_go = joint.outgoing.is_closed();
+            events.push(PipeEvent::AttachedInproc(joint.end));
+            let incoming = None;
+            events.push(PipeEvent::Joined {
+                pipe,
+                incoming,
+                peer,
+            });
+            if has_let_go {
+                events.push(PipeEvent::Disconnected { pipe, ends: true });
+            }
+        }
+        events
     }
 
     fn refused(mut self: Box<Self>, cause: LinkError) {
@@ -334,8 +423,9 @@ impl Candidate for Asking {
             token: self.binder.token,
         };
         let connecting_side = applicant.side.upgrade();
+        let is_refused_there = self.asked == End::Bound;
         self.wait();
-        if let Some(connecting_side) = connecting_side {
+        if let (true, Some(connecting_side)) = (is_refused_there, connecting_side) {
             connecting_side.happened(leads_to);
         }
     }
@@ -345,50 +435,30 @@ impl Candidate for Asking {
     }
 }
 
-/// Whether the socket that has bound a name may refuse one that fits, and so is asked.
-fn asks(binder: &Applicant, applicant: &Applicant) -> bool {
-    matches!(binder.socket_type, SocketType::Pair | SocketType::Router)
-        && binder.socket_type.is_compatible(applicant.socket_type)
+/// Whether `who` may have no seat for a peer that fits, and so is asked.
+fn may_refuse(who: &Applicant, peer: &Applicant) -> bool {
+    matches!(who.socket_type, SocketType::Pair | SocketType::Router)
+        && who.socket_type.is_compatible(peer.socket_type)
 }
 
-/// A pipe of the socket that has bound a name, and the lane on which the one that connected sends to it.
+/// Two ends that are joined.
 #[derive(Debug)]
 struct Joint {
-    bound_side: Arc<dyn SocketSide>,
-    pipe: PipeId,
+    /// For the one that connects.
+    joined: PipeEvent,
+    /// The lane on which it sends.
     outgoing: Arc<Lane>,
+    /// The pipe of the other.
+    end: InprocEnd,
 }
 
-/// Joins a connection with the socket that has bound its name; what they are to each other, if they came to be.
-fn join(
-    name: &Endpoint,
-    binder: &Applicant,
-    bound_side: Arc<dyn SocketSide>,
-    connection: Waiting,
-) -> Option<Joint> {
-    let peer = Arc::new(introduce(name, &connection.applicant, false));
-    let (outgoing, end) = link(name, binder, &*bound_side, connection)?;
-    let pipe = end.id();
-    bound_side.happened(PipeEvent::AttachedInproc(end));
-    bound_side.happened(PipeEvent::Joined {
-        pipe,
-        incoming: None,
-        peer,
-    });
-    Some(Joint {
-        bound_side,
-        pipe,
-        outgoing,
-    })
-}
-
-/// Makes the lane back and tells the end that connects; the lane there, and the pipe of the other end.
+/// Makes the lane back; `None` if the ends do not fit, of which both are told, or if one has let go.
 fn link(
     name: &Endpoint,
     binder: &Applicant,
     bound_side: &dyn SocketSide,
     connection: Waiting,
-) -> Option<(Arc<Lane>, InprocEnd)> {
+) -> Option<Joint> {
     let Waiting {
         pipe,
         applicant,
@@ -438,14 +508,15 @@ fn link(
             .monitor
             .emit(EventKind::HandshakeSucceeded, name, address);
     }
-    // First of all it learns where to read: the bound side may send at once, let go at once, and be forgotten with it.
-    connecting_side.happened(PipeEvent::Joined {
-        pipe,
-        incoming: Some(Arc::clone(&back)),
-        peer: Arc::new(introduce(name, binder, true)),
-    });
-    let end = InprocEnd::new(here.pipe, back, Some(Arc::clone(&outgoing)));
-    Some((outgoing, end))
+    Some(Joint {
+        joined: PipeEvent::Joined {
+            pipe,
+            incoming: Some(Arc::clone(&back)),
+            peer: Arc::new(introduce(name, binder, true)),
+        },
+        end: InprocEnd::new(here.pipe, back, Some(Arc::clone(&outgoing))),
+        outgoing,
+    })
 }
 
 fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {

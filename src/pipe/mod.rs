@@ -221,8 +221,9 @@ pub(crate) enum PipeEvent {
         /// `None` where we connect.
         peer: Option<Arc<PeerInfo>>,
     },
-    /// Likewise within the process: the candidate has the answer, and makes the pipe.
+    /// Likewise within the process: the candidate has the answer, and makes the pipe; or, where we connect, knows it: `pipe`.
     AppliesWithin {
+        pipe: Option<PipeId>,
         peer: Arc<PeerInfo>,
         candidate: Box<dyn Candidate>,
     },
@@ -250,8 +251,9 @@ pub(crate) enum PipeEvent {
 
 /// A connection within the process that asks to be joined; it hears the answer under the lock of the socket that it asks.
 pub(crate) trait Candidate: fmt::Debug + Send {
-    /// There is a seat for it. Its pipe, which is to be attached now; `None` if either end has let go.
-    fn admitted(self: Box<Self>) -> Option<InprocEnd>;
+    /// There is a seat for it. What happens now, before anything else does, to the socket that was asked: nothing if either
+    /// end has let go, or if the other end is to be asked as well.
+    fn admitted(self: Box<Self>) -> Vec<PipeEvent>;
 
     /// There is none, for now: both ends are told, and it asks again when there is.
     fn refused(self: Box<Self>, cause: LinkError);

@@ -13,7 +13,7 @@ use super::events::cause_of;
 use super::{Core, State};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Candidate, Pipe, PipeEvent, SocketSide};
+use crate::pipe::{Candidate, Pipe, SocketSide};
 
 impl Core {
     /// Whether there is a seat for the `peer` behind `pipe`, or for whoever will be found there.
@@ -64,43 +64,56 @@ impl Core {
         Ok(())
     }
 
-    /// As [`applies`](Self::applies), for a connection within the process.
+    /// As [`applies`](Self::applies), for a connection within the process; of this socket's own `pipe` if it has connected.
     pub(super) fn applies_within(
         &self,
         state: &mut State,
-        peer: Arc<PeerInfo>,
+        pipe: Option<PipeId>,
+        peer: &PeerInfo,
         candidate: Box<dyn Candidate>,
     ) {
         if state.ended().is_some() {
             return candidate.later();
         }
-        let introduced = Peer {
-            routing_id: peer.routing_id.as_ref(),
-            assigned_id: None,
-            connected_here: false,
-            twin: self.twin(state, &peer),
+        let admission = match pipe {
+            Some(pipe) => self.may_join(state, pipe, peer),
+            None => {
+                let introduced = Peer {
+                    routing_id: peer.routing_id.as_ref(),
+                    assigned_id: None,
+                    connected_here: false,
+                    twin: self.twin(state, peer),
+                };
+                state.pattern.admits(&introduced)
+            }
         };
-        if let Admission::Refused(refusal) = state.pattern.admits(&introduced) {
+        if let Admission::Refused(refusal) = admission {
             state.refused_within = true;
             return candidate.refused(cause_of(refusal));
         }
-        let Some(end) = candidate.admitted() else {
-            return;
+        for event in candidate.admitted() {
+            self.happen(state, event);
+        }
+    }
+
+    /// Whether there is a seat for the `peer` that this socket's `pipe` has found within the process.
+    fn may_join(&self, state: &State, pipe: PipeId, peer: &PeerInfo) -> Admission {
+        let assigned_id = state.endpoints.assigned_id(pipe, peer);
+        if assigned_id.is_some() {
+            // Its own since it has connected.
+            return Admission::Accepted;
+        }
+        let introduced = Peer {
+            routing_id: peer.routing_id.as_ref(),
+            assigned_id,
+            connected_here: true,
+            twin: self.twin(state, peer),
         };
-        let pipe = end.id();
-        let has_let_go = end.incoming().is_some_and(|lane| lane.is_closed());
-        self.happen(state, PipeEvent::AttachedInproc(end));
-        let incoming = None;
-        self.happen(
-            state,
-            PipeEvent::Joined {
-                pipe,
-                incoming,
-                peer,
-            },
-        );
-        if has_let_go {
-            self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
+        match &state.pattern {
+            Pattern::Pair(_) if !state.table.is_unannounced(pipe) => {
+                state.pattern.may_connect(pipe)
+            }
+            pattern => pattern.admits(&introduced),
         }
     }
 

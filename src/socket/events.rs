@@ -59,8 +59,12 @@ impl Core {
                 let answer = self.applies(state, pipe, peer.as_ref());
                 wire.duty(Duty::Answered(answer));
             }
-            PipeEvent::AppliesWithin { peer, candidate } => {
-                self.applies_within(state, peer, candidate);
+            PipeEvent::AppliesWithin {
+                pipe,
+                peer,
+                candidate,
+            } => {
+                self.applies_within(state, pipe, &peer, candidate);
             }
             PipeEvent::LeadsTo { pipe, token } => {
                 if endpoints.leads_to(pipe, token) {
@@ -93,6 +97,7 @@ impl Core {
                 self.changed.notify(usize::MAX);
                 self.wake_reader(state);
                 self.writable.notify(usize::MAX);
+                self.ask_again(state);
             }
             PipeEvent::Disconnected { pipe, ends } => {
                 if table.disconnect(pipe, ends, LinkError::PeerClosed) {
@@ -111,8 +116,8 @@ impl Core {
                     self.wake_reader(state);
                     // Who waited for room at this very peer waits in vain.
                     self.writable.notify(usize::MAX);
+                    self.ask_again(state);
                     if ends {
-                        self.ask_again(state);
                         self.nobody_comes(state);
                     }
                     self.sweep(state);
@@ -194,7 +199,9 @@ impl Core {
 
     /// Turns a peer away.
     fn refuse(&self, state: &mut State, pipe: PipeId, refusal: AdmissionRefusal) {
-        state.table.refuse(pipe, cause_of(refusal));
+        if !state.table.refuse_within(pipe, cause_of(refusal)) {
+            state.table.refuse(pipe, cause_of(refusal));
+        }
     }
 
     /// What the pattern has closed within the process ends now, and what has lost its peer there is joined again.

@@ -104,6 +104,10 @@ impl Slot {
         std::mem::take(&mut self.unannounced)
     }
 
+    pub(super) fn is_unannounced(&self) -> bool {
+        self.unannounced
+    }
+
     fn new(id: PipeId, way: Way) -> Self {
         Self {
             id,

@@ -10,6 +10,7 @@ use highwater_patterns::{PipeId, Recall, Recalled};
 
 use super::{Table, tell_of_end};
 use crate::error::LinkError;
+use crate::monitor::EventKind;
 use crate::pipe::{Lane, Wire};
 use crate::socket::slot::Slot;
 
@@ -68,6 +69,26 @@ impl Table {
         self.telemetry.unread.add(unread);
         self.unjoined.push(pipe);
         true
+    }
+
+    /// As [`was_cut`](Self::was_cut), of a pipe within the process that has connected here and whose peer the pattern has not
+    /// taken, since another has had the seat between the question and the connection: it asks again. False of any other.
+    pub(in crate::socket) fn refuse_within(&mut self, pipe: PipeId, cause: LinkError) -> bool {
+        let slot = self.pipes.get(pipe).filter(|slot| slot.lane().is_some());
+        let Some(peer) = slot.and_then(Slot::peer).filter(|peer| peer.connected_here) else {
+            return false;
+        };
+        let (endpoint, address) = (peer.endpoint.clone(), peer.address.clone());
+        self.telemetry.handshakes_failed.add(1);
+        let kind = EventKind::HandshakeFailed(cause);
+        let monitor = &self.telemetry.monitor;
+        monitor.emit(kind, Some(&endpoint), Some(&address));
+        self.was_cut(pipe)
+    }
+
+    /// Whether the pattern does not know of `pipe` before there is a peer.
+    pub(in crate::socket) fn is_unannounced(&self, pipe: PipeId) -> bool {
+        self.pipes.get(pipe).is_some_and(Slot::is_unannounced)
     }
 
     /// Pipes that are to be joined with a peer again, with the lanes on which they send.
