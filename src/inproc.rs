@@ -7,21 +7,23 @@
 //! Must not know: patterns, the wire.
 //! Source: zmq_inproc(7).
 
+mod asking;
+mod joint;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use highwater_patterns::{PipeId, RoutingId, SocketType};
+use highwater_patterns::{PipeId, SocketType};
 
 use crate::endpoint::Endpoint;
-use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::options::Options;
 use crate::origin::Here;
-use crate::peer::PeerInfo;
-use crate::pipe::{Candidate, InprocEnd, Lane, Party, PipeEvent, SocketSide};
+use crate::pipe::{Lane, PipeEvent, SocketSide};
 use crate::stats::Telemetry;
 use crate::sync::Mutex;
-use crate::zmtp::ProtocolError;
+use asking::{Asking, End};
+use joint::{Joint, introduce, link};
 
 /// The names of one context.
 #[derive(Debug, Clone, Default)]
@@ -62,23 +64,6 @@ struct Waiting {
     outgoing: Arc<Lane>,
     /// Both ends have been told that it is refused for now.
     told: bool,
-}
-
-/// A connection about which one of its ends is being asked.
-#[derive(Debug)]
-struct Asking {
-    names: Names,
-    name: Endpoint,
-    binder: Applicant,
-    connection: Waiting,
-    asked: End,
-}
-
-/// An end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Connecting,
-    Bound,
 }
 
 impl Names {
@@ -333,274 +318,11 @@ impl Names {
     }
 }
 
-impl Asking {
-    /// Lets the connection wait at its name, unless that is another socket's now.
-    fn wait(self) {
-        let Self {
-            names,
-            name,
-            binder,
-            connection,
-            ..
-        } = self;
-        // Who has let go is in no list from then on.
-        if connection.outgoing.is_closed() {
-            return;
-        }
-        let mut state = names.state.lock();
-        let other = state
-            .bound
-            .get(&name)
-            .is_some_and(|bound| !bound.binder.side.ptr_eq(&binder.side));
-        if other {
-            drop(state);
-            names.join_or_wait(&name, connection);
-        } else {
-            state.waiting.entry(name).or_default().push(connection);
-        }
-    }
-}
-
-impl Candidate for Asking {
-    fn admitted(self: Box<Self>) -> Vec<PipeEvent> {
-        let mut events = Vec::new();
-        if self.asked == End::Connecting {
-            let Self {
-                names,
-                name,
-                binder,
-                connection,
-                ..
-            } = *self;
-            names.join_asked(&name, &binder, connection, |joined| events.push(joined));
-            return events;
-        }
-        if !self.names.is_bound_by(&self.name, &self.binder) {
-            self.wait();
-            return events;
-        }
-        let Some(bound_side) = self.binder.side.upgrade() else {
-            return events;
-        };
-        let connecting_side = self.connection.applicant.side.upgrade();
-        let peer = Arc::new(introduce(&self.name, &self.connection.applicant, false));
-        let joint = link(&self.name, &self.binder, &*bound_side, self.connection);
-        if let (Some(joint), Some(connecting_side)) = (joint, connecting_side) {
-            connecting_side.happened(joint.joined);
-            let pipe = joint.end.id();
-            let has_let_go = joint.outgoing.is_closed();
-            events.push(PipeEvent::AttachedInproc(joint.end));
-            let incoming = None;
-            events.push(PipeEvent::Joined {
-                pipe,
-                incoming,
-                peer,
-            });
-            if has_let_go {
-                events.push(PipeEvent::Disconnected { pipe, ends: true });
-            }
-        }
-        events
-    }
-
-    fn refused(mut self: Box<Self>, cause: LinkError) {
-        let Waiting {
-            pipe,
-            applicant,
-            told,
-            ..
-        } = &mut self.connection;
-        if !std::mem::replace(told, true) {
-            for party in [&self.binder, applicant] {
-                party.telemetry.handshakes_failed.add(1);
-                let kind = EventKind::HandshakeFailed(cause.clone());
-                let (name, address) = (Some(&self.name), Some(ADDRESS));
-                party.telemetry.monitor.emit(kind, name, address);
-            }
-        }
-        let leads_to = PipeEvent::LeadsTo {
-            pipe: *pipe,
-            token: self.binder.token,
-        };
-        let connecting_side = applicant.side.upgrade();
-        let is_refused_there = self.asked == End::Bound;
-        self.wait();
-        if let (true, Some(connecting_side)) = (is_refused_there, connecting_side) {
-            connecting_side.happened(leads_to);
-        }
-    }
-
-    fn later(self: Box<Self>) {
-        self.wait();
-    }
-}
-
 /// Whether `who` may have no seat for a peer that fits, and so is asked.
 fn may_refuse(who: &Applicant, peer: &Applicant) -> bool {
     matches!(who.socket_type, SocketType::Pair | SocketType::Router)
         && who.socket_type.is_compatible(peer.socket_type)
 }
 
-/// Two ends that are joined.
-#[derive(Debug)]
-struct Joint {
-    /// For the one that connects.
-    joined: PipeEvent,
-    /// The lane on which it sends.
-    outgoing: Arc<Lane>,
-    /// The pipe of the other.
-    end: InprocEnd,
-}
-
-/// Makes the lane back; `None` if the ends do not fit, of which both are told, or if one has let go.
-fn link(
-    name: &Endpoint,
-    binder: &Applicant,
-    bound_side: &dyn SocketSide,
-    connection: Waiting,
-) -> Option<Joint> {
-    let Waiting {
-        pipe,
-        applicant,
-        outgoing,
-        ..
-    } = connection;
-    let connecting_side = applicant.side.upgrade()?;
-    if !binder.socket_type.is_compatible(applicant.socket_type) {
-        refuse(name, binder, &applicant);
-        connecting_side.happened(PipeEvent::Disconnected { pipe, ends: true });
-        return None;
-    }
-    let here = Party {
-        side: binder.side.clone(),
-        pipe: bound_side.next_pipe_id(),
-    };
-    let there = Party {
-        side: applicant.side.clone(),
-        pipe,
-    };
-    let back = Arc::new(Lane::new(
-        here.clone(),
-        binder.options.send_high_water_mark,
-        binder.options.conflation(binder.socket_type).sent,
-    ));
-    for (lane, reader) in [(&outgoing, binder), (&back, &applicant)] {
-        if reader.options.conflation(reader.socket_type).received {
-            lane.conflate_for_reader();
-        }
-    }
-    let is_joined = outgoing.join(here.clone(), binder.options.receive_high_water_mark)
-        && back.join(there, applicant.options.receive_high_water_mark);
-    if !is_joined {
-        return None; // the one that connects has let go
-    }
-
-    let reached = [
-        (binder, EventKind::Accepted),
-        (&applicant, EventKind::Connected),
-    ];
-    for (party, reached) in reached {
-        party.telemetry.handshakes.add(1);
-        let (name, address) = (Some(name), Some(ADDRESS));
-        party.telemetry.monitor.emit(reached, name, address);
-        party
-            .telemetry
-            .monitor
-            .emit(EventKind::HandshakeSucceeded, name, address);
-    }
-    Some(Joint {
-        joined: PipeEvent::Joined {
-            pipe,
-            incoming: Some(Arc::clone(&back)),
-            peer: Arc::new(introduce(name, binder, true)),
-        },
-        end: InprocEnd::new(here.pipe, back, Some(Arc::clone(&outgoing))),
-        outgoing,
-    })
-}
-
-fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {
-    for (us, them) in [(binder, applicant), (applicant, binder)] {
-        let cause = LinkError::Protocol(ProtocolError::IncompatibleSocketType {
-            theirs: them.socket_type.name().to_owned(),
-            ours: us.socket_type,
-        });
-        us.telemetry.handshakes_failed.add(1);
-        let kind = EventKind::HandshakeFailed(cause);
-        us.telemetry.monitor.emit(kind, Some(name), Some(ADDRESS));
-    }
-}
-
-/// What one side learns of the other.
-fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) -> PeerInfo {
-    let routing_id: Option<RoutingId> = who
-        .options
-        .routing_id
-        .clone()
-        .filter(|_| who.socket_type.announces_identity());
-    PeerInfo {
-        endpoint: name.clone(),
-        address: ADDRESS.to_owned(),
-        connected_here,
-        socket_type: Some(who.socket_type),
-        routing_id,
-        version: (0, 0),
-        metadata: who.options.metadata.properties().into(),
-        credentials: None,
-        token: Some(who.token),
-    }
-}
-
-/// What a peer in the same process has for an address.
-const ADDRESS: &str = "inproc";
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pipe::testing::Told;
-
-    fn applicant(side: &Arc<Told>, socket_type: SocketType) -> Applicant {
-        let side: Arc<dyn SocketSide> = side.clone();
-        Applicant {
-            side: Arc::downgrade(&side),
-            telemetry: Arc::default(),
-            socket_type,
-            options: Options::default(),
-            token: 0,
-        }
-    }
-
-    #[test]
-    fn a_connection_whose_binder_goes_before_they_are_joined_waits_for_the_next() {
-        let name: Endpoint = "inproc://name".parse().expect("a good endpoint");
-        let names = Names::default();
-        let (gone, next, connecting) = <(Arc<Told>, Arc<Told>, Arc<Told>)>::default();
-        let binder = applicant(&gone, SocketType::Pull);
-        assert!(names.bind(&name, binder.clone(), Here::in_test()));
-        let connection = Waiting {
-            pipe: PipeId(1),
-            applicant: applicant(&connecting, SocketType::Push),
-            outgoing: Arc::new(Lane::new(
-                Party {
-                    side: applicant(&connecting, SocketType::Push).side,
-                    pipe: PipeId(1),
-                },
-                None,
-                false,
-            )),
-            told: false,
-        };
-        // Whoever connects has looked the name up, and then:
-        drop(gone);
-        names.join(&name, &binder, connection);
-        assert!(connecting.events.lock().is_empty());
-
-        assert!(names.bind(&name, applicant(&next, SocketType::Pull), Here::in_test()));
-        let joined = |told: &Told| {
-            let events = told.events.lock();
-            let joined = |event: &&PipeEvent| matches!(event, PipeEvent::Joined { .. });
-            events.iter().filter(joined).count()
-        };
-        assert_eq!((joined(&next), joined(&connecting)), (1, 1));
-    }
-}
+mod tests;

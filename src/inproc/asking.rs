@@ -1,0 +1,133 @@
+//! A connection that asks whether there is a seat for it.
+//!
+//! Owns: the connection, until the end that is asked has answered.
+//! Always true: the end that connects is asked before the end that is bound; a connection that is refused waits at its name.
+//! Must not know: why it is refused.
+
+use std::sync::Arc;
+
+use super::joint::{ADDRESS, introduce, link};
+use super::{Applicant, Names, Waiting};
+use crate::endpoint::Endpoint;
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::pipe::{Candidate, PipeEvent};
+
+/// A connection about which one of its ends is being asked.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) names: Names,
+    pub(super) name: Endpoint,
+    pub(super) binder: Applicant,
+    pub(super) connection: Waiting,
+    pub(super) asked: End,
+}
+
+/// An end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Connecting,
+    Bound,
+}
+
+impl Asking {
+    /// Lets the connection wait at its name, unless that is another socket's now.
+    fn wait(self) {
+        let Self {
+            names,
+            name,
+            binder,
+            connection,
+            ..
+        } = self;
+        // Who has let go is in no list from then on.
+        if connection.outgoing.is_closed() {
+            return;
+        }
+        let mut state = names.state.lock();
+        let other = state
+            .bound
+            .get(&name)
+            .is_some_and(|bound| !bound.binder.side.ptr_eq(&binder.side));
+        if other {
+            drop(state);
+            names.join_or_wait(&name, connection);
+        } else {
+            state.waiting.entry(name).or_default().push(connection);
+        }
+    }
+}
+
+impl Candidate for Asking {
+    fn admitted(self: Box<Self>) -> Vec<PipeEvent> {
+        let mut events = Vec::new();
+        if self.asked == End::Connecting {
+            let Self {
+                names,
+                name,
+                binder,
+                connection,
+                ..
+            } = *self;
+            names.join_asked(&name, &binder, connection, |joined| events.push(joined));
+            return events;
+        }
+        if !self.names.is_bound_by(&self.name, &self.binder) {
+            self.wait();
+            return events;
+        }
+        let Some(bound_side) = self.binder.side.upgrade() else {
+            return events;
+        };
+        let connecting_side = self.connection.applicant.side.upgrade();
+        let peer = Arc::new(introduce(&self.name, &self.connection.applicant, false));
+        let joint = link(&self.name, &self.binder, &*bound_side, self.connection);
+        if let (Some(joint), Some(connecting_side)) = (joint, connecting_side) {
+            connecting_side.happened(joint.joined);
+            let pipe = joint.end.id();
+            let has_let_go = joint.outgoing.is_closed();
+            events.push(PipeEvent::AttachedInproc(joint.end));
+            let incoming = None;
+            events.push(PipeEvent::Joined {
+                pipe,
+                incoming,
+                peer,
+            });
+            if has_let_go {
+                events.push(PipeEvent::Disconnected { pipe, ends: true });
+            }
+        }
+        events
+    }
+
+    fn refused(mut self: Box<Self>, cause: LinkError) {
+        let Waiting {
+            pipe,
+            applicant,
+            told,
+            ..
+        } = &mut self.connection;
+        if !std::mem::replace(told, true) {
+            for party in [&self.binder, applicant] {
+                party.telemetry.handshakes_failed.add(1);
+                let kind = EventKind::HandshakeFailed(cause.clone());
+                let (name, address) = (Some(&self.name), Some(ADDRESS));
+                party.telemetry.monitor.emit(kind, name, address);
+            }
+        }
+        let leads_to = PipeEvent::LeadsTo {
+            pipe: *pipe,
+            token: self.binder.token,
+        };
+        let connecting_side = applicant.side.upgrade();
+        let is_refused_there = self.asked == End::Bound;
+        self.wait();
+        if let (true, Some(connecting_side)) = (is_refused_there, connecting_side) {
+            connecting_side.happened(leads_to);
+        }
+    }
+
+    fn later(self: Box<Self>) {
+        self.wait();
+    }
+}

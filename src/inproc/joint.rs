@@ -1,0 +1,130 @@
+//! Two ends that are joined, and what each learns of the other.
+//!
+//! Owns: nothing; it makes the lane back, and tells monitors and counters.
+//! Always true: ends that do not fit are both told so.
+//! Must not know: names, and who waits for them.
+
+use std::sync::Arc;
+
+use highwater_patterns::RoutingId;
+
+use super::{Applicant, Waiting};
+use crate::endpoint::Endpoint;
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::peer::PeerInfo;
+use crate::pipe::{InprocEnd, Lane, Party, PipeEvent, SocketSide};
+use crate::zmtp::ProtocolError;
+
+/// Two ends that are joined.
+#[derive(Debug)]
+pub(super) struct Joint {
+    /// For the one that connects.
+    pub(super) joined: PipeEvent,
+    /// The lane on which it sends.
+    pub(super) outgoing: Arc<Lane>,
+    /// The pipe of the other.
+    pub(super) end: InprocEnd,
+}
+
+/// Makes the lane back; `None` if the ends do not fit, of which both are told, or if one has let go.
+pub(super) fn link(
+    name: &Endpoint,
+    binder: &Applicant,
+    bound_side: &dyn SocketSide,
+    connection: Waiting,
+) -> Option<Joint> {
+    let Waiting {
+        pipe,
+        applicant,
+        outgoing,
+        ..
+    } = connection;
+    let connecting_side = applicant.side.upgrade()?;
+    if !binder.socket_type.is_compatible(applicant.socket_type) {
+        refuse(name, binder, &applicant);
+        connecting_side.happened(PipeEvent::Disconnected { pipe, ends: true });
+        return None;
+    }
+    let here = Party {
+        side: binder.side.clone(),
+        pipe: bound_side.next_pipe_id(),
+    };
+    let there = Party {
+        side: applicant.side.clone(),
+        pipe,
+    };
+    let back = Arc::new(Lane::new(
+        here.clone(),
+        binder.options.send_high_water_mark,
+        binder.options.conflation(binder.socket_type).sent,
+    ));
+    for (lane, reader) in [(&outgoing, binder), (&back, &applicant)] {
+        if reader.options.conflation(reader.socket_type).received {
+            lane.conflate_for_reader();
+        }
+    }
+    let is_joined = outgoing.join(here.clone(), binder.options.receive_high_water_mark)
+        && back.join(there, applicant.options.receive_high_water_mark);
+    if !is_joined {
+        return None; // the one that connects has let go
+    }
+
+    let reached = [
+        (binder, EventKind::Accepted),
+        (&applicant, EventKind::Connected),
+    ];
+    for (party, reached) in reached {
+        party.telemetry.handshakes.add(1);
+        let (name, address) = (Some(name), Some(ADDRESS));
+        party.telemetry.monitor.emit(reached, name, address);
+        party
+            .telemetry
+            .monitor
+            .emit(EventKind::HandshakeSucceeded, name, address);
+    }
+    Some(Joint {
+        joined: PipeEvent::Joined {
+            pipe,
+            incoming: Some(Arc::clone(&back)),
+            peer: Arc::new(introduce(name, binder, true)),
+        },
+        end: InprocEnd::new(here.pipe, back, Some(Arc::clone(&outgoing))),
+        outgoing,
+    })
+}
+
+fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {
+    for (us, them) in [(binder, applicant), (applicant, binder)] {
+        let cause = LinkError::Protocol(ProtocolError::IncompatibleSocketType {
+            theirs: them.socket_type.name().to_owned(),
+            ours: us.socket_type,
+        });
+        us.telemetry.handshakes_failed.add(1);
+        let kind = EventKind::HandshakeFailed(cause);
+        us.telemetry.monitor.emit(kind, Some(name), Some(ADDRESS));
+    }
+}
+
+/// What one side learns of the other.
+pub(super) fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) -> PeerInfo {
+    let routing_id: Option<RoutingId> = who
+        .options
+        .routing_id
+        .clone()
+        .filter(|_| who.socket_type.announces_identity());
+    PeerInfo {
+        endpoint: name.clone(),
+        address: ADDRESS.to_owned(),
+        connected_here,
+        socket_type: Some(who.socket_type),
+        routing_id,
+        version: (0, 0),
+        metadata: who.options.metadata.properties().into(),
+        credentials: None,
+        token: Some(who.token),
+    }
+}
+
+/// What a peer in the same process has for an address.
+pub(super) const ADDRESS: &str = "inproc";
