@@ -32,7 +32,7 @@ const IMPURE: [(&str, &str); 14] = [
 ];
 
 /// The sources of all our crates.
-const ROOTS: [&str; 3] = ["src", "patterns/src", "buffers/src"];
+const ROOTS: [&str; 4] = ["src", "patterns/src", "buffers/src", "curve/src"];
 
 /// The only file with unsafe code.
 const FENCE: &str = "src/engine/registration.rs";

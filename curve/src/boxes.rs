@@ -1,0 +1,353 @@
+//! Boxes: XSalsa20-Poly1305, sealed and opened where they lie.
+//!
+//! Owns: the layout of a box, and the subkey of each direction.
+//! Always true: a box is 16 bytes longer than what is in it, the tag stands first. HSalsa20 runs once for each key and
+//! first 16 bytes of a nonce, not once for each box: of a connection's nonces only the last eight bytes differ. What is in
+//! a box is given out only once its tag was compared, in constant time, and found right; a box that was refused is left as
+//! it came.
+//! Must not know: which nonces were used. Whoever seals must never use one twice with the same key.
+//! Source: NaCl, `crypto_box` and `crypto_secretbox`.
+
+use std::fmt;
+
+use fearless_simd::Level;
+use poly1305::Poly1305;
+use poly1305::universal_hash::KeyInit;
+use salsa20::cipher::consts::U10;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::keys::{KeyError, PublicKey, SecretKey};
+use crate::lanes::{BLOCK, LANES, Place, by_lanes, one};
+
+/// By how many bytes a box is longer than what is in it.
+pub const TAG: usize = 16;
+
+/// What two ends share that know each other's public keys, or a secret of one end alone; wiped when dropped.
+#[derive(Clone)]
+#[expect(
+    missing_debug_implementations,
+    reason = "a secret must not come into a log"
+)]
+pub struct SharedKey(Zeroizing<[u8; 32]>);
+
+impl SharedKey {
+    /// The key for boxes between the owner of `ours` and the owner of `theirs` (`crypto_box_beforenm`). Takes some 40 µs.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::LowOrder`] if X25519 gives zero.
+    pub fn new(ours: &SecretKey, theirs: &PublicKey) -> Result<Self, KeyError> {
+        let agreed = ours.agree(theirs).ok_or(KeyError::LowOrder)?;
+        Ok(Self::from_bytes(hsalsa(&agreed, &[0; 16])))
+    }
+
+    /// The key for boxes that only its owner opens (`crypto_secretbox`).
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The key for all boxes whose nonces begin with `prefix`, by the fastest way that the processor has.
+    pub fn for_nonces(&self, prefix: &[u8; 16]) -> BoxKey {
+        self.for_nonces_by(prefix, Kernel::Lanes)
+    }
+
+    /// As [`for_nonces`](Self::for_nonces), by the way that is named.
+    pub fn for_nonces_by(&self, prefix: &[u8; 16], kernel: Kernel) -> BoxKey {
+        BoxKey {
+            key: hsalsa(&self.0, prefix).into(),
+            level: match kernel {
+                Kernel::Scalar => None,
+                Kernel::Lanes => Some(Level::new()),
+            },
+        }
+    }
+
+    /// Seals one box with a nonce of its own: see [`BoxKey::seal`].
+    pub fn seal(&self, nonce: &[u8; 24], boxed: &mut [u8]) {
+        let (prefix, rest) = split_nonce(nonce);
+        self.for_nonces(prefix).seal(*rest, boxed);
+    }
+
+    /// Opens one box: see [`BoxKey::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`Forged`] if the box was not sealed with this key and nonce.
+    pub fn open<'a>(&self, nonce: &[u8; 24], boxed: &'a mut [u8]) -> Result<&'a mut [u8], Forged> {
+        let (prefix, rest) = split_nonce(nonce);
+        self.for_nonces(prefix).open(*rest, boxed)
+    }
+}
+
+/// By which way a [`BoxKey`] makes the stream of Salsa20.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// One block after the other, by the crate `salsa20`.
+    Scalar,
+    /// Eight blocks at a time where there are more than two, of one box or of several.
+    Lanes,
+}
+
+/// The key for the boxes of one direction: all of their nonces have the same first 16 bytes. Wiped when dropped.
+#[derive(Clone)]
+#[expect(
+    missing_debug_implementations,
+    reason = "a secret must not come into a log"
+)]
+pub struct BoxKey {
+    key: Zeroizing<[u8; 32]>,
+    /// `None` for one block after the other.
+    level: Option<Level>,
+}
+
+impl BoxKey {
+    /// Seals what `boxed` has behind its first 16 bytes, which become the tag. `nonce` is what stands behind the prefix,
+    /// and must never be used again with this key.
+    ///
+    /// # Panics
+    ///
+    /// If `boxed` is shorter than a tag.
+    pub fn seal(&self, nonce: [u8; 8], boxed: &mut [u8]) {
+        let (tag, text) = split_tag(boxed);
+        let mut blocks = [[0; BLOCK]; LANES];
+        let made = self.stream(nonce, 0, blocks_of(text.len()), &mut blocks);
+        let mac = mac(&blocks[0]);
+        self.apply(nonce, text, &mut blocks, made);
+        *tag = mac.compute_unpadded(text).into();
+    }
+
+    /// Seals each of some boxes as [`seal`](Self::seal) does, by blocks of different boxes at a time: many short messages
+    /// cost little more than their bytes.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is shorter than a tag.
+    pub fn seal_all<'a>(&self, boxes: impl IntoIterator<Item = ([u8; 8], &'a mut [u8])>) {
+        let mut run = Run::new(self);
+        for (nonce, boxed) in boxes {
+            let (tag, text) = split_tag(boxed);
+            run.add(nonce, tag, text);
+        }
+        run.turn();
+    }
+
+    /// Opens `boxed`, a tag and what it vouches for, and gives what is in it: all but the first 16 bytes, where they
+    /// stood.
+    ///
+    /// # Errors
+    ///
+    /// [`Forged`] if it was not sealed with this key and nonce, or is shorter than a tag. `boxed` is as it was then.
+    pub fn open<'a>(&self, nonce: [u8; 8], boxed: &'a mut [u8]) -> Result<&'a mut [u8], Forged> {
+        let (tag, text) = boxed.split_first_chunk_mut::<TAG>().ok_or(Forged)?;
+        let mut blocks = [[0; BLOCK]; LANES];
+        let made = self.stream(nonce, 0, blocks_of(text.len()), &mut blocks);
+        let expected = mac(&blocks[0]).compute_unpadded(text);
+        if !bool::from(expected.ct_eq(&tag[..])) {
+            return Err(Forged);
+        }
+        self.apply(nonce, text, &mut blocks, made);
+        Ok(text)
+    }
+
+    /// Combines `text` with the stream, of which `blocks` has the first `made` blocks.
+    fn apply(
+        &self,
+        nonce: [u8; 8],
+        text: &mut [u8],
+        blocks: &mut [[u8; BLOCK]; LANES],
+        mut made: usize,
+    ) {
+        let (first, rest) = text.split_at_mut(text.len().min(FIRST));
+        xor(first, &blocks[0][BLOCK - FIRST..]);
+        let mut chunks = rest.chunks_mut(BLOCK);
+        let mut next = 1;
+        let mut passed = 0;
+        loop {
+            for (block, chunk) in blocks[next..made].iter().zip(&mut chunks) {
+                xor(chunk, block);
+            }
+            if chunks.len() == 0 {
+                break;
+            }
+            passed += made as u64;
+            made = self.stream(nonce, passed, chunks.len(), blocks);
+            next = 0;
+        }
+    }
+
+    /// Makes up to `count` blocks of the stream, from block `first` on, and gives how many.
+    fn stream(
+        &self,
+        nonce: [u8; 8],
+        first: u64,
+        count: usize,
+        blocks: &mut [[u8; BLOCK]; LANES],
+    ) -> usize {
+        let count = count.min(LANES);
+        let mut places = [Place::default(); LANES];
+        for (block, place) in (first..).zip(&mut places) {
+            *place = Place { nonce, block };
+        }
+        self.make(&places, count, blocks);
+        count
+    }
+
+    /// Makes the blocks at the first `count` places.
+    fn make(&self, places: &[Place; LANES], count: usize, blocks: &mut [[u8; BLOCK]; LANES]) {
+        match self.level {
+            Some(level) if count > FEW => by_lanes(level, &self.key, places, blocks),
+            _ => {
+                for (place, block) in places[..count].iter().zip(blocks) {
+                    one(&self.key, *place, block);
+                }
+            }
+        }
+    }
+}
+
+/// A box was not sealed with the key and nonce with which it was to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forged;
+
+impl fmt::Display for Forged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the box does not open")
+    }
+}
+
+impl std::error::Error for Forged {}
+
+/// Boxes that are sealed together: blocks are noted until there are as many as lanes, and then made.
+struct Run<'k, 'a> {
+    key: &'k BoxKey,
+    /// Those with a block among the places, in order; the last may have more to come.
+    boxes: [Option<Sealing<'a>>; LANES],
+    box_count: usize,
+    places: [Place; LANES],
+    /// The box to which each place belongs.
+    owners: [usize; LANES],
+    wanted: usize,
+}
+
+/// A box of a [`Run`].
+struct Sealing<'a> {
+    tag: &'a mut [u8; TAG],
+    text: &'a mut [u8],
+    /// Known once the first block is made.
+    mac: Option<Poly1305>,
+    last_block: u64,
+}
+
+impl<'k, 'a> Run<'k, 'a> {
+    fn new(key: &'k BoxKey) -> Self {
+        Self {
+            key,
+            boxes: Default::default(),
+            box_count: 0,
+            places: [Place::default(); LANES],
+            owners: [0; LANES],
+            wanted: 0,
+        }
+    }
+
+    fn add(&mut self, nonce: [u8; 8], tag: &'a mut [u8; TAG], text: &'a mut [u8]) {
+        let last_block = blocks_of(text.len()) as u64 - 1;
+        // Each box under way has a place, and a run with as many places as lanes is over.
+        self.boxes[self.box_count] = Some(Sealing {
+            tag,
+            text,
+            mac: None,
+            last_block,
+        });
+        self.box_count += 1;
+        for block in 0..=last_block {
+            self.places[self.wanted] = Place { nonce, block };
+            self.owners[self.wanted] = self.box_count - 1;
+            self.wanted += 1;
+            if self.wanted == LANES {
+                self.turn();
+            }
+        }
+    }
+
+    /// Makes the blocks that are wanted, and seals the boxes that need no other.
+    fn turn(&mut self) {
+        let mut blocks = [[0; BLOCK]; LANES];
+        self.key.make(&self.places, self.wanted, &mut blocks);
+        for (lane, block) in blocks[..self.wanted].iter().enumerate() {
+            let slot = &mut self.boxes[self.owners[lane]];
+            let sealing = slot.as_mut().expect("the box of a place is under way");
+            let number = self.places[lane].block;
+            sealing.apply(number, block);
+            if number == sealing.last_block {
+                let done = slot.take().expect("it was there a line ago");
+                let mac = done.mac.expect("the first block came before the last");
+                *done.tag = mac.compute_unpadded(done.text).into();
+            }
+        }
+        // Only the last box can have blocks to come.
+        let open = self
+            .box_count
+            .checked_sub(1)
+            .and_then(|last| self.boxes[last].take());
+        self.box_count = usize::from(open.is_some());
+        self.boxes[0] = open;
+        self.wanted = 0;
+    }
+}
+
+impl Sealing<'_> {
+    fn apply(&mut self, number: u64, block: &[u8; BLOCK]) {
+        if number == 0 {
+            self.mac = Some(mac(block));
+            let first = self.text.len().min(FIRST);
+            xor(&mut self.text[..first], &block[BLOCK - FIRST..]);
+        } else {
+            let begin = FIRST + (number as usize - 1) * BLOCK;
+            let end = self.text.len().min(begin + BLOCK);
+            xor(&mut self.text[begin..end], block);
+        }
+    }
+}
+
+/// The one-time authenticator of a box, by the first block of its stream.
+fn mac(first_block: &[u8; BLOCK]) -> Poly1305 {
+    let key: &[u8; 32] = first_block.first_chunk().expect("a block is longer");
+    Poly1305::new(key.into())
+}
+
+fn hsalsa(key: &[u8; 32], input: &[u8; 16]) -> [u8; 32] {
+    salsa20::hsalsa::<U10>(key.into(), input.into()).into()
+}
+
+fn split_tag(boxed: &mut [u8]) -> (&mut [u8; TAG], &mut [u8]) {
+    boxed
+        .split_first_chunk_mut()
+        .expect("a box is no shorter than its tag")
+}
+
+fn split_nonce(nonce: &[u8; 24]) -> (&[u8; 16], &[u8; 8]) {
+    let (prefix, rest) = nonce.split_first_chunk().expect("24 is more than 16");
+    (prefix, rest.try_into().expect("24 less 16 is 8"))
+}
+
+/// How many blocks of the stream a text of `len` bytes takes, beside the key of its tag.
+fn blocks_of(len: usize) -> usize {
+    (BLOCK - FIRST + len).div_ceil(BLOCK)
+}
+
+fn xor(text: &mut [u8], stream: &[u8]) {
+    for (byte, with) in text.iter_mut().zip(stream) {
+        *byte ^= with;
+    }
+}
+
+/// How much of a text is combined with the first block, whose other bytes are the key of the tag.
+const FIRST: usize = 32;
+
+/// Up to as many blocks are made one after the other: eight lanes cost about as much as three blocks.
+const FEW: usize = 2;
+
+#[cfg(test)]
+mod tests;
