@@ -41,7 +41,6 @@ const FENCE: &str = "src/engine/registration.rs";
 fn modules_use_only_what_the_arrows_allow() {
     let allowed = arrows();
     let house = House::read("src");
-    let exceptions = exceptions();
     let mut broken = String::new();
     for use_ in &house.uses {
         let Some((from, to)) = house.arrow(use_) else {
@@ -51,7 +50,7 @@ fn modules_use_only_what_the_arrows_allow() {
             let _ = writeln!(broken, "{use_}: `{from}` has no row in \"The arrows\"");
             continue;
         };
-        if !row.contains(to) && !exceptions.contains(&(from.to_owned(), to.to_owned())) {
+        if !row.contains(to) {
             let _ = writeln!(
                 broken,
                 "{use_}: \"The arrows\" have none from `{from}` to `{to}`"
@@ -93,22 +92,6 @@ fn circle(mut arrows: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BT
         arrows.remove(&done);
     }
     arrows
-}
-
-#[test]
-fn an_exception_ends_with_its_reason() {
-    let house = House::read("src");
-    let used: BTreeSet<_> = house
-        .uses
-        .iter()
-        .filter_map(|use_| house.arrow(use_))
-        .collect();
-    for (from, to) in exceptions() {
-        assert!(
-            used.contains(&(&*from, &*to)),
-            "`{from}` no longer uses `{to}`: take the exception out of ARCHITECTURE.md"
-        );
-    }
 }
 
 #[test]
@@ -464,17 +447,6 @@ fn arrows() -> BTreeMap<String, BTreeSet<String>> {
         .collect();
     assert!(rows.len() > 5, "the rows are read");
     rows
-}
-
-/// The arrows that would close a circle, and are there all the same, for now.
-fn exceptions() -> BTreeSet<(String, String)> {
-    block("exceptions")
-        .iter()
-        .map(|line| {
-            let (from, to) = line.split_once("->").expect("a row is `module -> module`");
-            (from.trim().to_owned(), to.trim().to_owned())
-        })
-        .collect()
 }
 
 /// The lines of the block in ARCHITECTURE.md that begins with three backticks and `name`, without their comments.

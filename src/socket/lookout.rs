@@ -9,9 +9,6 @@
 
 use std::time::{Duration, Instant};
 
-/// How long one look-out lasts at most, if nobody says otherwise: a peer that sleeps has woken by then and answered.
-pub(crate) const USUAL_LIMIT: Duration = Duration::from_micros(100);
-
 /// A wait shorter than so many limits, with what waking up took, foretells one that is worth looking out for.
 const SHORT: u32 = 2;
 

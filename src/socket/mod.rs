@@ -41,14 +41,13 @@ use std::time::{Duration, Instant};
 use event_listener::Event;
 use highwater_patterns::{Pattern, PatternOptions, SocketType};
 
-pub(crate) use lookout::USUAL_LIMIT;
 pub use retire::Retirement;
 pub(crate) use table::Table;
 pub(crate) use wait::{RecvFailure, SendFailure, Unsent, Wait};
 pub use watch::Interest;
 pub(crate) use watch::Watch;
 
-use crate::context::Hub;
+use crate::context::{Hub, Terminate};
 use crate::engine::Seats;
 use crate::error::{OptionError, WaitError};
 use crate::monitor::EventKind;
@@ -261,12 +260,6 @@ impl Core {
         }
     }
 
-    /// The context is being shut down.
-    pub(crate) fn terminate(&self, here: Here) {
-        let mut state = self.lock(here);
-        self.end(&mut state, Ended::Terminated);
-    }
-
     /// A send found no room: the socket is mute until it has some again.
     fn mute(&self, state: &mut State) {
         if state.muted_since.is_none() {
@@ -383,6 +376,13 @@ impl Core {
             events_missed: told.monitor.missed(),
             peers: state.table.peer_stats(),
         }
+    }
+}
+
+impl Terminate for Core {
+    fn terminate(&self, here: Here) {
+        let mut state = self.lock(here);
+        self.end(&mut state, Ended::Terminated);
     }
 }
 

@@ -1,0 +1,156 @@
+//! What contexts and sockets hold on to.
+//!
+//! Owns: the I/O threads, started when first needed; the names of inproc endpoints; the list of sockets to end on shutdown.
+//! Always true: the I/O threads end once no context, no socket and no lingering message is left.
+//! Must not know: what a socket is, beside that it can be ended.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use highwater_buffers::Lease;
+
+use super::builder::Settings;
+use crate::engine::{Drain, Engine};
+use crate::error::OptionError;
+use crate::inproc::Names;
+use crate::origin::{Here, Origin};
+use crate::sync::Mutex;
+
+/// A socket, as its context knows it.
+pub(crate) trait Terminate: Send + Sync {
+    /// The context has been shut down: each call that waits, and each later one, is to say so.
+    fn terminate(&self, here: Here);
+}
+
+/// What contexts and sockets hold on to.
+pub(crate) struct Hub {
+    settings: Settings,
+    origin: Origin,
+    engine: Mutex<Option<Arc<Engine>>>,
+    sockets: Mutex<Vec<Weak<dyn Terminate>>>,
+    names: Names,
+    /// Counts the links and sessions of closed sockets that still have something to send.
+    lingering: Arc<Drain>,
+    shut_down: AtomicBool,
+    /// Let go of after the I/O threads.
+    _copies: Lease,
+}
+
+impl Hub {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            origin: Origin::here(),
+            engine: Mutex::default(),
+            sockets: Mutex::default(),
+            names: Names::default(),
+            lingering: Arc::default(),
+            shut_down: AtomicBool::new(false),
+            _copies: Lease::new(),
+        }
+    }
+
+    /// Ends every socket, also those that are registered later.
+    pub(super) fn shut_down(&self) {
+        let Some(here) = self.origin.ask() else {
+            return;
+        };
+        self.shut_down.store(true, Ordering::SeqCst);
+        let sockets = std::mem::take(&mut *self.sockets.lock());
+        for socket in sockets.iter().filter_map(Weak::upgrade) {
+            socket.terminate(here);
+        }
+    }
+
+    /// The I/O threads.
+    pub(crate) fn engine(&self, _: Here) -> io::Result<Arc<Engine>> {
+        let mut engine = self.engine.lock();
+        if let Some(engine) = &*engine {
+            return Ok(Arc::clone(engine));
+        }
+        let started = Arc::new(Engine::start(
+            self.settings.io_threads,
+            &self.settings.thread_name,
+            &self.settings.processors,
+        )?);
+        *engine = Some(Arc::clone(&started));
+        Ok(started)
+    }
+
+    /// The first value that the builder was given in vain.
+    pub(crate) fn refused(&self) -> Option<&OptionError> {
+        self.settings.refused.as_ref()
+    }
+
+    /// How many I/O threads there are, or will be.
+    pub(crate) fn io_threads(&self) -> usize {
+        self.settings.io_threads
+    }
+
+    /// How long whoever waits looks out before it sleeps.
+    pub(crate) fn busy_poll(&self) -> Duration {
+        self.settings.busy_poll
+    }
+
+    /// Remembers a socket, to end it on shutdown; at once if that has been.
+    pub(crate) fn register(&self, socket: &Arc<impl Terminate + 'static>) {
+        let Some(here) = self.origin.ask() else {
+            return;
+        };
+        let mut sockets = self.sockets.lock();
+        if sockets.len() == sockets.capacity() {
+            sockets.retain(|socket| socket.strong_count() > 0);
+        }
+        let registered = Arc::downgrade(socket);
+        sockets.push(registered);
+        drop(sockets);
+        if self.shut_down.load(Ordering::SeqCst) {
+            socket.terminate(here);
+        }
+    }
+
+    /// The names of inproc endpoints.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(crate) fn lingering(&self) -> &Arc<Drain> {
+        &self.lingering
+    }
+
+    /// The process of the I/O threads.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
+}
+
+/// One line: the number of I/O threads, and of sockets if that can be had without waiting.
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = f.debug_struct("Context");
+        line.field("io_threads", &self.settings.io_threads);
+        let sockets = self.origin.is_here().then(|| self.sockets.try_lock());
+        let sockets = sockets.flatten().map(|sockets| {
+            let exists = |socket: &&Weak<dyn Terminate>| socket.strong_count() > 0;
+            sockets.iter().filter(exists).count()
+        });
+        match sockets {
+            Some(count) => line.field("sockets", &count).finish(),
+            None => line.finish_non_exhaustive(),
+        }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if !self.origin.is_here() {
+            // To let go of the poller, which is the parent's, would tell the kernel to forget what wakes it.
+            std::mem::forget(self.engine.try_lock().and_then(|mut engine| engine.take()));
+        } else if let Some(engine) = self.engine.lock().take() {
+            engine.stop();
+        }
+    }
+}
