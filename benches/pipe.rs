@@ -37,7 +37,8 @@ mod parts {
 use parts::{endpoint, error, origin, peer, pipe, policy, sync, zmtp};
 
 use pipe::{
-    Delivery, Draft, Duty, HighWater, Incoming, Intake, Outgoing, Pace, Pipe, Pumped, Reader, Wire,
+    Delivery, Draft, Duty, HighWater, Incoming, Intake, Notices, Outgoing, Pace, Pipe, Pumped,
+    Reader, Wire,
 };
 
 const SIZES: [usize; 4] = [16, 64, 1024, 16 * 1024];
@@ -117,7 +118,8 @@ fn outgoing(criterion: &mut Criterion) {
             bencher.iter(|| {
                 for _ in 0..RUN {
                     let message = Message::from(black_box(&body[..]));
-                    assert!(draft.push(&message, &outgoing, &mut pace));
+                    let notices = draft.push(&message, &outgoing, &mut pace);
+                    assert!(!notices.contains(Notices::REFUSED));
                 }
                 draft.settle(&outgoing);
                 pump(&outgoing);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::Message;
 
-use super::{Batch, Duty, Encode, HighWater, Pace, Wire};
+use super::{Batch, Duty, Encode, HighWater, Notices, Pace, Wire};
 use crate::origin::Origin;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -186,16 +186,16 @@ impl Outgoing {
         }
     }
 
-    /// Takes a copy of `message` in bytes, behind what is in `draft`; false if the pipe is at its high-water mark or closed,
+    /// Takes a copy of `message` in bytes, behind what is in `draft`. Refused if the pipe is at its high-water mark or closed,
     /// and then it will tell when there is room. If this turns out to be a stream, `draft` is lent.
     ///
     /// The socket's `pace` decides whether it is written at once.
     ///
     /// Not inlined, so that nothing of it is in the way of what goes into a draft.
     #[inline(never)]
-    fn push(&self, message: &impl Encode, pace: &mut Pace, draft: &mut Draft) -> bool {
+    fn push(&self, message: &impl Encode, pace: &mut Pace, draft: &mut Draft) -> Notices {
         let Some(mut state) = self.lock_here() else {
-            return pace.strand();
+            return Notices::FOREIGN;
         };
         if !draft.is_settled() {
             state.take_in(draft);
@@ -204,37 +204,39 @@ impl Outgoing {
         if !state.has_room() {
             streams = state.make_room();
             if !streams {
-                return state.refuse(pace);
+                return state.refuse();
             }
         }
         state.conflate();
         message.encode_into(&mut state.back);
         state.counts.messages += 1;
         pace.have_been_sent(draft.take_untold().saturating_add(1));
-        streams |= state.after_push(pace);
-        pace.set_heavy(state.is_heavy());
+        let mut notices = Notices::NONE;
+        streams |= state.after_push(pace, &mut notices);
+        notices |= Notices::OVER_BUDGET.when(state.is_heavy());
         if streams {
-            state.lend(pace, draft);
+            notices |= state.lend(draft);
         }
-        !state.stranded || pace.strand()
+        notices | state.foreign()
     }
 
-    /// Takes a copy of the one message in `framed`; false if there is no room. As [`push`](Self::push)
+    /// Takes a copy of the one message in `framed`; refused if there is no room. As [`push`](Self::push)
     /// otherwise, and never lent.
     #[inline]
-    pub(crate) fn push_framed(&self, framed: &Batch, pace: &mut Pace) -> bool {
+    pub(crate) fn push_framed(&self, framed: &Batch, pace: &mut Pace) -> Notices {
         let Some(mut state) = self.lock_here() else {
-            return pace.strand();
+            return Notices::FOREIGN;
         };
         if !state.has_room() && !state.make_room() {
-            return state.refuse(pace);
+            return state.refuse();
         }
         state.conflate();
         state.back.extend_from(framed);
         state.counts.messages += framed.messages() as u64;
         pace.have_been_sent(1);
-        state.after_push(pace);
-        !state.stranded || pace.strand()
+        let mut notices = Notices::NONE;
+        state.after_push(pace, &mut notices);
+        notices | state.foreign()
     }
 
     /// Takes `message` whatever the high-water mark says; false if the pipe is closed.
@@ -244,7 +246,7 @@ impl Outgoing {
         };
         state.back.push(message);
         state.counts.messages += 1;
-        state.after_push(&mut Pace::urgent());
+        state.after_push(&mut Pace::urgent(), &mut Notices::default());
         true
     }
 
@@ -400,12 +402,15 @@ impl State {
 
     /// There is no room: the socket will be told when there is.
     #[cold]
-    fn refuse(&mut self, pace: &mut Pace) -> bool {
+    fn refuse(&mut self) -> Notices {
         self.refused();
-        if self.stranded {
-            pace.strand();
-        }
-        false
+        Notices::REFUSED | self.foreign()
+    }
+
+    /// Says so if this is a forked child, and the connection is its parent's.
+    #[inline]
+    fn foreign(&self) -> Notices {
+        Notices::FOREIGN.when(self.stranded)
     }
 
     /// Before anything leaves this process: whether the connection is this process's own. If not, the pipe takes no
@@ -419,7 +424,7 @@ impl State {
 
     /// Decides who writes what was just added; true if it made a batch, which is written.
     #[inline]
-    fn after_push(&mut self, pace: &mut Pace) -> bool {
+    fn after_push(&mut self, pace: &mut Pace, notices: &mut Notices) -> bool {
         self.left_to_senders = pace.is_left_to_senders();
         if !self.may_write() || self.wire.is_none() {
             return false;
@@ -433,7 +438,7 @@ impl State {
         }
         if !self.left && !self.back.is_empty() {
             self.left = true;
-            pace.leave();
+            *notices |= Notices::UNFLUSHED;
         }
         is_batch
     }
@@ -442,9 +447,9 @@ impl State {
     /// the beginning to the I/O thread and goes on filling.
     #[cold]
     fn begin(&mut self, pace: &mut Pace) {
-        if pace.begin() {
+        if pace.begin(Instant::now()) {
             self.write_here();
-            pace.has_begun();
+            pace.has_begun(Instant::now());
         } else if !self.scheduled {
             self.schedule();
         }

@@ -1,8 +1,8 @@
 //! How a socket sends: message by message, or in a stream.
 //!
 //! Owns: when it last wrote at once, whether it has waited for input since, and how much it sends between two pauses.
-//! Always true: the clock is asked only where a link is idle, so a stream never asks it.
-//! Must not know: what is sent, or to whom.
+//! Always true: the time is needed only where a link is idle, so that a stream need not ask the clock.
+//! Must not know: the clock; what is sent, or to whom.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,9 @@ use crate::policy::BatchSize;
 pub(crate) struct Pace {
     /// The socket has waited for input since it last wrote.
     waited: bool,
-    /// The last send has brought about something of what is told once: see [`Pace::take_news`].
-    news: bool,
-    /// The pipe written to last has more than its soft budget of bytes, and its peer takes some.
-    heavy: bool,
     last_write: Option<Instant>,
     /// Messages sent since it last began, after a wait or a pause.
     sent: u32,
-    /// A message has met a connection that belongs to another process.
-    stranded: bool,
-    /// The pipe written to last has begun a batch that waits to be written.
-    left: bool,
-    /// It has lent a batch to its sender.
-    lent: bool,
     /// From so many bytes on a sender writes by itself what has gathered in a pipe.
     batch_size: BatchSize,
     /// There is one pipe.
@@ -93,87 +83,34 @@ impl Pace {
         self.sent = self.sent.saturating_add(messages);
     }
 
-    /// A message has met a connection that belongs to another process; false, for whoever would say that it was taken.
-    #[cold]
-    pub(crate) fn strand(&mut self) -> bool {
-        self.stranded = true;
-        self.news = true;
-        false
-    }
-
-    /// Whether that was so.
-    pub(crate) fn is_stranded(&self) -> bool {
-        self.stranded
-    }
-
     /// Whether it has waited for input since it last wrote.
     pub(super) fn has_waited(&self) -> bool {
         self.waited
     }
 
-    /// Whether a send has brought about anything that its socket has to see to: `take_heavy`, `take_left`, `take_lent` or
-    /// `is_stranded`. Tells once.
-    #[inline]
-    pub(crate) fn take_news(&mut self) -> bool {
-        std::mem::take(&mut self.news)
-    }
-
-    /// How heavy the pipe is that was written to last.
-    #[inline]
-    pub(super) fn set_heavy(&mut self, heavy: bool) {
-        self.heavy = heavy;
-        self.news |= heavy;
-    }
-
-    /// Whether the sender had better wait until less is queued. Tells once.
-    pub(crate) fn take_heavy(&mut self) -> bool {
-        std::mem::take(&mut self.heavy)
-    }
-
-    /// A message waits in its pipe, the first in a while.
-    pub(super) fn leave(&mut self) {
-        self.left = true;
-        self.news = true;
-    }
-
-    /// Whether that is so. Tells once.
-    pub(crate) fn take_left(&mut self) -> bool {
-        std::mem::take(&mut self.left)
-    }
-
-    /// The pipe written to lends its batch.
-    pub(super) fn lend(&mut self) {
-        self.lent = true;
-        self.news = true;
-    }
-
-    /// Whether that is so. Tells once.
-    pub(crate) fn take_lent(&mut self) -> bool {
-        std::mem::take(&mut self.lent)
-    }
-
     /// Whether the message at hand is best written at once: the first after a wait or a pause, unless many followed the
     /// last such. What follows it will be worth waiting for.
-    pub(super) fn begin(&mut self) -> bool {
-        if !self.waited && !self.is_idle(IDLE_AFTER) {
+    pub(super) fn begin(&mut self, now: Instant) -> bool {
+        if !self.waited && !self.is_idle(now, IDLE_AFTER) {
             return false;
         }
         let in_bursts = std::mem::take(&mut self.sent) > MOST_ANSWERS;
-        let at_once = !in_bursts || !self.waited && self.is_idle(IDLE_AFTER_BURST);
+        let at_once = !in_bursts || !self.waited && self.is_idle(now, IDLE_AFTER_BURST);
         if !at_once {
-            self.has_begun();
+            self.has_begun(now);
         }
         at_once
     }
 
-    fn is_idle(&self, after: Duration) -> bool {
-        self.last_write.is_none_or(|last| last.elapsed() > after)
+    fn is_idle(&self, now: Instant, after: Duration) -> bool {
+        self.last_write
+            .is_none_or(|last| now.saturating_duration_since(last) > after)
     }
 
     /// The socket has just written to an idle link, or has left the beginning of a burst to the I/O thread.
-    pub(super) fn has_begun(&mut self) {
+    pub(super) fn has_begun(&mut self, now: Instant) {
         self.waited = false;
-        self.last_write = Some(Instant::now());
+        self.last_write = Some(now);
     }
 }
 
@@ -192,33 +129,48 @@ const MOST_ANSWERS: u32 = 8;
 mod tests {
     use super::*;
 
-    /// Sends `messages` after a wait; whether the first was to be written at once.
-    fn cycle(pace: &mut Pace, messages: u32) -> bool {
+    /// Sends `messages` after a wait, all of them at `now`; whether the first was to be written at once.
+    fn cycle(pace: &mut Pace, now: Instant, messages: u32) -> bool {
         pace.waited();
         pace.have_been_sent(1);
-        let at_once = pace.begin();
-        pace.has_begun();
+        let at_once = pace.begin(now);
+        pace.has_begun(now);
         (1..messages).for_each(|_| pace.have_been_sent(1));
         at_once
     }
 
     #[test]
     fn an_answer_is_written_at_once_and_the_first_of_a_burst_is_not() {
-        let mut pace = Pace::default();
-        assert!(cycle(&mut pace, 1));
-        assert!(cycle(&mut pace, MOST_ANSWERS));
-        assert!(cycle(&mut pace, MOST_ANSWERS + 1), "nothing foretells it");
-        assert!(!cycle(&mut pace, MOST_ANSWERS + 1));
-        assert!(!cycle(&mut pace, 1), "it was taken for a burst");
-        assert!(cycle(&mut pace, 1));
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        assert!(cycle(&mut pace, now, 1));
+        assert!(cycle(&mut pace, now, MOST_ANSWERS));
+        assert!(
+            cycle(&mut pace, now, MOST_ANSWERS + 1),
+            "nothing foretells it"
+        );
+        assert!(!cycle(&mut pace, now, MOST_ANSWERS + 1));
+        assert!(!cycle(&mut pace, now, 1), "it was taken for a burst");
+        assert!(cycle(&mut pace, now, 1));
     }
 
     #[test]
     fn after_a_long_pause_a_burst_is_forgotten() {
-        let mut pace = Pace::default();
-        cycle(&mut pace, MOST_ANSWERS + 1);
-        pace.last_write = Instant::now().checked_sub(2 * IDLE_AFTER_BURST);
+        let (mut pace, begun) = (Pace::default(), Instant::now());
+        cycle(&mut pace, begun, MOST_ANSWERS + 1);
         pace.have_been_sent(1);
-        assert!(pace.begin());
+        let mut other = Pace::default();
+        cycle(&mut other, begun, MOST_ANSWERS + 1);
+        other.have_been_sent(1);
+        assert!(!other.begin(begun + IDLE_AFTER_BURST), "not long enough");
+        assert!(pace.begin(begun + 2 * IDLE_AFTER_BURST));
+    }
+
+    #[test]
+    fn a_message_after_a_pause_is_written_at_once_and_one_without_a_pause_is_not() {
+        let (mut pace, begun) = (Pace::default(), Instant::now());
+        assert!(pace.begin(begun), "nothing has been written yet");
+        pace.has_begun(begun);
+        assert!(!pace.begin(begun + IDLE_AFTER));
+        assert!(pace.begin(begun + 2 * IDLE_AFTER));
     }
 }

@@ -15,7 +15,7 @@ use super::spin::YIELDS;
 use super::wait::{Deadline, Unsent, Wait};
 use super::{Core, Locked, State};
 use crate::origin::Here;
-use crate::pipe::{PipeEvent, Wire};
+use crate::pipe::{Notices, PipeEvent, Wire};
 use crate::wake::timespec;
 
 /// A peer that has taken nothing for so long does not catch up.
@@ -110,7 +110,7 @@ impl Core {
             state = state.unlocked(|| waiting.deadline.sleep(listener, here));
         }
         // Another may have been told meanwhile.
-        state.table.tell();
+        state.table.note(Notices::MUTED);
         let outcome = state
             .ended
             .map_or(Ok(()), |ended| Err(Unsent::Ended(ended)));

@@ -89,7 +89,7 @@ impl Core {
                 }
                 pattern.offer(next, table)?;
                 run.at += 1;
-                if table.has_news() {
+                if table.has_notices() {
                     break;
                 }
             }

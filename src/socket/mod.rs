@@ -54,7 +54,7 @@ use crate::monitor::EventKind;
 use crate::options::{self, Options};
 use crate::origin::{Here, Origin};
 use crate::peer::PeerInfo;
-use crate::pipe::{Lending, PipeEvent};
+use crate::pipe::{Lending, Notices, PipeEvent};
 use crate::policy::IdleCheck;
 use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Room};
@@ -264,7 +264,7 @@ impl Core {
     fn mute(&self, state: &mut State) {
         if state.muted_since.is_none() {
             state.muted_since = Some(Instant::now());
-            state.table.tell();
+            state.table.note(Notices::MUTED);
             self.telemetry.monitor.emit(EventKind::Muted, None, None);
         }
     }

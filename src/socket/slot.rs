@@ -16,7 +16,8 @@ use super::table::Leaving;
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Batch, Change, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Pace, Pipe, Wire,
+    Batch, Change, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pace,
+    Pipe, Wire,
 };
 use crate::policy::Budget;
 use crate::stats::Dropped;
@@ -346,10 +347,10 @@ impl Slot {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, message: &mut impl Encode, pace: &mut Pace) -> bool {
+    pub(super) fn push(&mut self, message: &mut impl Encode, pace: &mut Pace) -> Notices {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => draft.push(message, &pipe.outgoing, pace),
-            Way::Inproc(end) => message.push_within(end),
+            Way::Inproc(end) => Notices::REFUSED.when(!message.push_within(end)),
         }
     }
 
@@ -368,13 +369,13 @@ impl Slot {
         message: &impl Encode,
         framed: &Batch,
         pace: &mut Pace,
-    ) -> bool {
+    ) -> Notices {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
                 draft.settle(&pipe.outgoing);
                 pipe.outgoing.push_framed(framed, pace)
             }
-            Way::Inproc(end) => message.clone().push_within(end),
+            Way::Inproc(end) => Notices::REFUSED.when(!message.clone().push_within(end)),
         }
     }
 

@@ -7,7 +7,7 @@
 mod drops;
 mod ending;
 mod full;
-mod news;
+mod notices;
 mod reading;
 mod replacing;
 mod waiting;
@@ -27,7 +27,9 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Change, Duty, HighWater, InprocEnd, Key, Lane, Pace, Pipe, Wire};
+use crate::pipe::{
+    Batch, Change, Duty, HighWater, InprocEnd, Key, Lane, Notices, Pace, Pipe, Wire,
+};
 use crate::policy::Budget;
 use crate::stats::{Dropped, PeerStats, Telemetry};
 use ending::Ending;
@@ -42,10 +44,8 @@ pub(crate) struct Table {
     pace: Pace,
     /// Pipes in which messages may wait to be written.
     unflushed: Vec<PipeId>,
-    /// One of them has been added just now.
-    newly_left: bool,
-    /// The next send that succeeds has something to see to.
-    news: bool,
+    /// What the next send that succeeds has to act on.
+    notices: Notices,
     /// Pipes that may have lent what is being filled.
     lent: Vec<PipeId>,
     /// What had been received when a thread last turned from a conversation here.
@@ -100,8 +100,7 @@ impl Table {
             kind,
             pace: Pace::default(),
             unflushed: Vec::new(),
-            newly_left: false,
-            news: false,
+            notices: Notices::NONE,
             lent: Vec::new(),
             turned_at: 0,
             most_lent: waiting::most_lent(io_threads),

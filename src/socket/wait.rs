@@ -16,7 +16,7 @@ use super::spin;
 use super::{Core, Ended, Locked, State, Table, left};
 use crate::error::WaitError;
 use crate::origin::Here;
-use crate::pipe::Lane;
+use crate::pipe::{Lane, Notices};
 
 /// After so many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
 /// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
@@ -221,7 +221,7 @@ impl Core {
         loop {
             let State { pattern, table, .. } = &mut *state;
             match put(pattern, table, message) {
-                Ok(done) if !state.table.take_news() => return (state, Ok(done)),
+                Ok(done) if !state.table.has_notices() => return (state, Ok(done)),
                 Ok(done) => {
                     let (state, outcome) = self.see_to(state, wait, message, waiting);
                     return (state, outcome.map(|()| done));
@@ -250,11 +250,12 @@ impl Core {
         message: &mut impl Outbound,
         waited: Option<WaitForRoom>,
     ) -> (Locked<'a>, Result<(), Unsent>) {
+        let notices = state.table.take_notices();
         self.unmute(&mut state);
         if waited.is_some() {
             self.has_waited();
         }
-        if state.table.take_newly_left() {
+        if notices.contains(Notices::UNFLUSHED) {
             left::remember(self);
         }
         if state.table.has_closed() {
@@ -270,7 +271,7 @@ impl Core {
             }
             self.settle_closed(&mut state);
         }
-        if state.table.take_heavy() && !matches!(wait, Wait::No) {
+        if notices.contains(Notices::OVER_BUDGET) && !matches!(wait, Wait::No) {
             let deadline = Deadline::new(wait, state.options.send_timeout);
             state = self.ease(state, deadline);
         }

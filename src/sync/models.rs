@@ -9,7 +9,7 @@ use loom::thread;
 use super::{Combine, Room};
 use crate::origin::Here;
 use crate::pipe::testing::{MemoryWire, push};
-use crate::pipe::{Draft, Duty, HighWater, Lending, Outgoing, Pace, Pumped, Reader, Wire};
+use crate::pipe::{Draft, Duty, HighWater, Lending, Notices, Outgoing, Pace, Pumped, Reader, Wire};
 
 /// A room whose mail is numbers, and whose state is the list of them.
 struct List(Room<Vec<u32>, u32>);
@@ -148,7 +148,8 @@ impl Sender {
     fn send(&self, text: &str) {
         let mut state = self.room.lock(self, Here::in_test());
         let (draft, pace) = &mut *state;
-        assert!(draft.push(&Message::from(text), &self.pipe, pace));
+        let notices = draft.push(&Message::from(text), &self.pipe, pace);
+        assert!(!notices.contains(Notices::REFUSED));
     }
 }
 

@@ -7,7 +7,7 @@
 //! that the I/O thread tells.
 //! Must not know: who settles, and why.
 
-use super::{Batch, Encode, Outgoing, Pace, State};
+use super::{Batch, Encode, Notices, Outgoing, Pace, State};
 
 /// What a socket has sent and its pipe does not know of; guarded by the socket's lock.
 #[derive(Debug, Default)]
@@ -26,10 +26,15 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Takes a copy of `message` in bytes, on its way to `pipe`; false if there is no room, and then that will tell when
+    /// Takes a copy of `message` in bytes, on its way to `pipe`; refused if there is no room, and then that will tell when
     /// there is.
     #[inline(always)]
-    pub(crate) fn push(&mut self, message: &impl Encode, pipe: &Outgoing, pace: &mut Pace) -> bool {
+    pub(crate) fn push(
+        &mut self,
+        message: &impl Encode,
+        pipe: &Outgoing,
+        pace: &mut Pace,
+    ) -> Notices {
         if self.room == 0 || pace.has_waited() {
             return pipe.push(message, pace, self);
         }
@@ -38,7 +43,7 @@ impl Draft {
         if self.batch.gathered() >= pace.batch_bytes() {
             return pipe.write_draft(pace, self);
         }
-        true
+        Notices::NONE
     }
 
     /// Messages added that the pipe has not counted.
@@ -89,16 +94,17 @@ impl Draft {
 impl Outgoing {
     /// Writes what is in `draft`, which has come to a whole batch, if nobody else is about to.
     #[cold]
-    fn write_draft(&self, pace: &mut Pace, draft: &mut Draft) -> bool {
+    fn write_draft(&self, pace: &mut Pace, draft: &mut Draft) -> Notices {
         let Some(mut state) = self.lock_here() else {
-            return pace.strand();
+            return Notices::FOREIGN;
         };
         state.take_in(draft);
         pace.have_been_sent(draft.take_untold());
-        if state.after_push(pace) {
-            state.lend(pace, draft);
+        let mut notices = Notices::NONE;
+        if state.after_push(pace, &mut notices) {
+            notices |= state.lend(draft);
         }
-        !state.stranded || pace.strand()
+        notices | state.foreign()
     }
 
     /// Takes over what is in `draft`; the I/O thread writes it, if nobody comes first.
@@ -135,26 +141,21 @@ impl State {
     }
 
     /// Lends what is being filled to the sender, as long as the mark allows.
-    pub(super) fn lend(&mut self, pace: &mut Pace, draft: &mut Draft) {
+    pub(super) fn lend(&mut self, draft: &mut Draft) -> Notices {
         let is_plain = !self.closed && !self.conflate && !self.stranded;
         let is_at_work =
             self.wire.is_some() && self.scheduled && !self.blocked.is_full() && !self.broken;
         let room = self.limit.room(self.queued());
         if !is_plain || !is_at_work || room == 0 {
-            return;
+            return Notices::NONE;
         }
         debug_assert!(draft.is_settled(), "a draft is lent once");
         self.lent = true;
         (draft.room, draft.lent) = (room, room);
         std::mem::swap(&mut self.back, &mut draft.batch);
-        if !self.left {
-            self.left = true;
-            pace.leave();
-        }
-        if !draft.noted {
-            draft.noted = true;
-            pace.lend();
-        }
+        let newly_left = !std::mem::replace(&mut self.left, true);
+        let newly_noted = !std::mem::replace(&mut draft.noted, true);
+        Notices::UNFLUSHED.when(newly_left) | Notices::DRAFTED.when(newly_noted)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::{Outgoing, Pace, State};
+use super::{Notices, Outgoing, Pace, State};
 use crate::zmtp::{self, Version};
 
 /// With so many bytes of commands unwritten, subscriptions are kept as a state and not in bytes.
@@ -104,7 +104,7 @@ impl Outgoing {
             state.unsaid.version = version;
             state.unsaid.note(topic, change);
         }
-        state.after_push(&mut Pace::urgent());
+        state.after_push(&mut Pace::urgent(), &mut Notices::default());
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::pipe::testing::{MemoryWire, framed, push};
+use crate::pipe::testing::{MemoryWire, framed, push, push_noticed};
 use crate::policy::LEAST_BATCH_BYTES;
 use crate::zmtp::Version;
 
@@ -87,8 +87,9 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
     pipe.attach(wire.clone());
     let mut pace = stream();
     for n in 0..3 {
-        assert!(push(&pipe, &Message::from(n.to_string()), &mut pace));
-        assert_eq!(pace.take_left(), n == 0, "it is told once");
+        let notices = push_noticed(&pipe, &Message::from(n.to_string()), &mut pace);
+        let expected = Notices::UNFLUSHED.when(n == 0);
+        assert_eq!(notices, expected, "it is told once");
     }
     assert!(wire.written().is_empty());
     pipe.flush();
@@ -97,7 +98,8 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
         pipe.pump().expect("memory does not fail"),
         Pumped::Streaming
     );
-    assert!(push(&pipe, &Message::from("3"), &mut pace) && pace.take_left());
+    let notices = push_noticed(&pipe, &Message::from("3"), &mut pace);
+    assert_eq!(notices, Notices::UNFLUSHED);
     assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(wire.written(), framed(0, 4));
 }

@@ -11,6 +11,7 @@ use highwater_patterns::PipeId;
 
 use super::{Table, tell_of_end};
 use crate::error::LinkError;
+use crate::pipe::Notices;
 use crate::socket::slot::Slot;
 
 /// How many pipes each sweep looks at that nobody has found empty.
@@ -139,7 +140,7 @@ impl Table {
             tell_of_end(slot, &self.telemetry, cause);
             self.begin_ending(pipe);
             self.closed.push(pipe);
-            self.news = true;
+            self.notices |= Notices::CLOSED;
         }
     }
 

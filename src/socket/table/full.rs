@@ -26,11 +26,6 @@ impl Table {
         room.min(most)
     }
 
-    /// Whether a blocking send should now wait a little: its only peer is far behind, in bytes, and catching up.
-    pub(in crate::socket) fn take_heavy(&mut self) -> bool {
-        self.pace.take_heavy() && self.pipes.len() == 1
-    }
-
     /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
     /// heavy any more.
     pub(in crate::socket) fn ask_for_ease(&self) -> Option<u64> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use highwater_patterns::PipeId;
 
 use super::Table;
-use crate::pipe::{InprocEnd, Lane, Wire};
+use crate::pipe::{InprocEnd, Lane, Notices, Wire};
 use crate::socket::slot::Slot;
 
 /// The most links that a receiver reads itself: to be woken by the I/O thread costs more than a poll of all these.
@@ -42,13 +42,7 @@ impl Table {
             unflushed.retain(|pipe| pipes.get(*pipe).is_some());
         }
         self.unflushed.push(pipe);
-        self.newly_left = true;
-        self.news = true;
-    }
-
-    /// Whether messages have begun to wait in a pipe since the last call.
-    pub(in crate::socket) fn take_newly_left(&mut self) -> bool {
-        std::mem::take(&mut self.newly_left)
+        self.notices |= Notices::UNFLUSHED;
     }
 
     /// The socket is about to wait for input: what it has sent goes out.

@@ -7,21 +7,17 @@
 use highwater_patterns::PipeId;
 
 use super::Table;
-use crate::pipe::Encode;
+use crate::pipe::{Encode, Notices};
 
 impl Table {
     /// Queues `message` on `pipe` and says so, or leaves it as it is.
     #[inline(always)]
     pub(super) fn write_to(&mut self, pipe: PipeId, message: &mut impl Encode) -> bool {
-        let pace = &mut self.pace;
-        let taken = self
-            .pipes
-            .get_mut(pipe)
-            .is_some_and(|slot| slot.push(message, pace));
-        if self.pace.take_news() {
-            self.see_to(pipe, taken, message);
-        }
-        taken
+        let Some(slot) = self.pipes.get_mut(pipe) else {
+            return false;
+        };
+        let notices = slot.push(message, &mut self.pace);
+        notices.is_empty() || self.note_write(pipe, notices, message)
     }
 
     /// Queues `message`, framed once, on each of `pipes`; calls `full` for each that has no room.
@@ -34,20 +30,22 @@ impl Table {
     ) {
         self.framed.clear();
         message.encode_into(&mut self.framed);
+        let mut all = Notices::NONE;
         for pipe in pipes {
             let (framed, pace) = (&self.framed, &mut self.pace);
-            let taken = self
-                .pipes
-                .get_mut(*pipe)
-                .is_some_and(|slot| slot.push_copy(message, framed, pace));
-            if !taken {
+            let slot = self.pipes.get_mut(*pipe);
+            let notices = slot.map_or(Notices::REFUSED, |slot| {
+                slot.push_copy(message, framed, pace)
+            });
+            if notices.contains(Notices::REFUSED) {
                 full(*pipe);
             }
-            if self.pace.take_left() {
+            if notices.contains(Notices::UNFLUSHED) {
                 self.leave(*pipe);
             }
+            all |= notices;
         }
-        if self.pace.is_stranded()
+        if all.contains(Notices::FOREIGN)
             && let Some(any) = pipes.first()
         {
             self.strand(*any, message.to_message());

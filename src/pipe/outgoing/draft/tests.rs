@@ -17,6 +17,8 @@ struct Stream {
     draft: Draft,
     pace: Pace,
     sent: usize,
+    /// What all sends have brought about.
+    noticed: Notices,
 }
 
 impl Stream {
@@ -31,6 +33,7 @@ impl Stream {
             draft: Draft::default(),
             pace: Pace::of_a_stream(),
             sent: 0,
+            noticed: Notices::NONE,
         };
         stream.pipe.attach(stream.wire.clone());
         stream
@@ -46,7 +49,9 @@ impl Stream {
 
     fn push(&mut self) -> bool {
         let message = Message::from(self.sent.to_string());
-        let taken = self.draft.push(&message, &self.pipe, &mut self.pace);
+        let notices = self.draft.push(&message, &self.pipe, &mut self.pace);
+        self.noticed |= notices;
+        let taken = !notices.contains(Notices::REFUSED);
         self.sent += usize::from(taken);
         taken
     }
@@ -79,7 +84,8 @@ fn a_batch_is_lent_to_who_has_written_one_and_the_io_thread_asks_for_it_back() {
     stream.send(MARK);
     assert!(stream.draft.is_settled(), "it may be no stream");
     stream.send(1);
-    assert!(stream.pace.take_lent() && stream.pace.take_left());
+    let both = Notices::DRAFTED | Notices::UNFLUSHED;
+    assert_eq!(stream.noticed, both);
     stream.send(5);
     assert_eq!(stream.queued(), 6);
     assert_eq!(stream.draft.added(), 5, "the first had been counted");
@@ -120,7 +126,8 @@ fn a_whole_batch_is_written_by_who_has_it_and_lent_again() {
     let written = stream.wire.written().len();
     for _ in 0..=LEAST_BATCH_BYTES / body.len() {
         let message = Message::from(&body);
-        assert!(stream.draft.push(&message, &stream.pipe, &mut stream.pace));
+        let notices = stream.draft.push(&message, &stream.pipe, &mut stream.pace);
+        assert!(!notices.contains(Notices::REFUSED));
     }
     assert!(stream.wire.written().len() >= written + LEAST_BATCH_BYTES);
     assert!(stream.draft.room > 0);
@@ -179,7 +186,8 @@ fn nothing_is_lent_where_a_mark_counts_bytes_or_only_the_latest_is_kept() {
         let (mut draft, mut pace) = (Draft::default(), Pace::of_a_stream());
         for _ in 0..10 * MARK {
             let message = Message::from(vec![7; 1000]);
-            assert!(draft.push(&message, &pipe, &mut pace) && draft.is_settled());
+            let notices = draft.push(&message, &pipe, &mut pace);
+            assert!(!notices.contains(Notices::REFUSED) && draft.is_settled());
         }
     }
 }

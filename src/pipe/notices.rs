@@ -1,0 +1,128 @@
+//! What a write to a pipe has brought about, for those above who must act on it.
+//!
+//! Owns: the names of these things, a bit each.
+//! Always true: a write with no bit set has queued its message and leaves nothing to do.
+//! Must not know: what is done about a notice.
+
+use std::fmt;
+use std::ops::{BitOr, BitOrAssign};
+
+/// A set of notices. A pipe gives one with each write; the table of a socket gathers those that its core acts on.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct Notices(u8);
+
+impl Notices {
+    /// The message is queued, and there is nothing to do.
+    pub(crate) const NONE: Self = Self(0);
+    /// The message was not queued, and is as it was.
+    pub(crate) const REFUSED: Self = Self(1 << 0);
+    /// The pipe has begun to hold messages that its socket flushes before it waits for input.
+    pub(crate) const UNFLUSHED: Self = Self(1 << 1);
+    /// The sender has got the batch that is being filled: its socket has to settle it.
+    pub(crate) const DRAFTED: Self = Self(1 << 2);
+    /// The pipe holds more than its soft budget of bytes, and its peer takes some: a sender that may wait does so.
+    pub(crate) const OVER_BUDGET: Self = Self(1 << 3);
+    /// This is a forked child, and the connection is its parent's. The message was refused.
+    pub(crate) const FOREIGN: Self = Self(1 << 4 | Self::REFUSED.0);
+    /// The socket has closed a pipe within the process, or has lost the peer of one.
+    pub(crate) const CLOSED: Self = Self(1 << 5);
+    /// A send has found no room: the next one that succeeds ends that the socket is mute.
+    pub(crate) const MUTED: Self = Self(1 << 6);
+
+    /// Whether nothing is noticed.
+    #[inline]
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `these` are noticed.
+    #[inline]
+    pub(crate) const fn contains(self, these: Self) -> bool {
+        self.0 & these.0 == these.0
+    }
+
+    /// These, if `condition` holds; else none.
+    #[inline]
+    pub(crate) const fn when(self, condition: bool) -> Self {
+        if condition { self } else { Self::NONE }
+    }
+}
+
+impl BitOr for Notices {
+    type Output = Self;
+
+    #[inline]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Notices {
+    #[inline]
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+impl fmt::Debug for Notices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(Notices, &str); 7] = [
+            (Notices::REFUSED, "REFUSED"),
+            (Notices::UNFLUSHED, "UNFLUSHED"),
+            (Notices::DRAFTED, "DRAFTED"),
+            (Notices::OVER_BUDGET, "OVER_BUDGET"),
+            (Notices::FOREIGN, "FOREIGN"),
+            (Notices::CLOSED, "CLOSED"),
+            (Notices::MUTED, "MUTED"),
+        ];
+        let noticed = NAMES.iter().filter(|(notice, _)| self.contains(*notice));
+        f.debug_set()
+            .entries(noticed.map(|(_, name)| name))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Notices; 7] = [
+        Notices::REFUSED,
+        Notices::UNFLUSHED,
+        Notices::DRAFTED,
+        Notices::OVER_BUDGET,
+        Notices::FOREIGN,
+        Notices::CLOSED,
+        Notices::MUTED,
+    ];
+
+    #[test]
+    fn each_notice_has_a_bit_of_its_own_and_only_a_foreign_connection_implies_another() {
+        for (at, one) in ALL.into_iter().enumerate() {
+            assert!(!one.is_empty() && one.contains(Notices::NONE));
+            for (other_at, other) in ALL.into_iter().enumerate() {
+                let implied = (one, other) == (Notices::FOREIGN, Notices::REFUSED);
+                assert_eq!(one.contains(other), at == other_at || implied);
+            }
+        }
+        assert!(Notices::NONE.is_empty());
+    }
+
+    #[test]
+    fn notices_are_gathered_in_one_set() {
+        let mut both = Notices::UNFLUSHED | Notices::CLOSED.when(false);
+        both |= Notices::MUTED.when(true);
+        assert!(both.contains(Notices::UNFLUSHED) && both.contains(Notices::MUTED));
+        assert!(!both.contains(Notices::CLOSED));
+        assert!(!both.contains(Notices::CLOSED | Notices::MUTED));
+        assert_eq!(both | Notices::NONE, both);
+    }
+
+    #[test]
+    fn notices_are_shown_by_name() {
+        assert_eq!(format!("{:?}", Notices::NONE), "{}");
+        let two = Notices::OVER_BUDGET | Notices::UNFLUSHED;
+        assert_eq!(format!("{two:?}"), r#"{"UNFLUSHED", "OVER_BUDGET"}"#);
+    }
+}

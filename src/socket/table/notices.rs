@@ -1,0 +1,66 @@
+//! What sends have brought about beside that their messages are on their way.
+//!
+//! Owns: the set of notices that the core acts on once a send has succeeded.
+//! Always true: a send that finds the set empty is done; what concerns one pipe has been noted in the table by then.
+//! Must not know: what the core does about a notice.
+
+use highwater_patterns::{Message, PipeId};
+
+use super::Table;
+use crate::pipe::{Encode, Notices};
+
+impl Table {
+    /// The next send that succeeds has to act on `notices`, too.
+    pub(in crate::socket) fn note(&mut self, notices: Notices) {
+        self.notices |= notices;
+    }
+
+    /// Whether a send that has succeeded has anything to act on.
+    #[inline]
+    pub(crate) fn has_notices(&self) -> bool {
+        !self.notices.is_empty()
+    }
+
+    /// What a send that has succeeded has to act on. Each notice is given once.
+    pub(in crate::socket) fn take_notices(&mut self) -> Notices {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// A write of `message` to `pipe` has brought about `notices`: notes what concerns that pipe, and keeps the rest for
+    /// the core. Whether the message was taken.
+    #[cold]
+    pub(super) fn note_write(
+        &mut self,
+        pipe: PipeId,
+        notices: Notices,
+        message: &impl Encode,
+    ) -> bool {
+        if notices.contains(Notices::FOREIGN) {
+            self.strand(pipe, message.to_message());
+        }
+        if notices.contains(Notices::UNFLUSHED) {
+            self.leave(pipe);
+        }
+        if notices.contains(Notices::DRAFTED) {
+            self.lent.push(pipe);
+        }
+        // One of several peers is not waited for.
+        let heavy = notices.contains(Notices::OVER_BUDGET) && self.pipes.len() == 1;
+        self.notices |= Notices::OVER_BUDGET.when(heavy);
+        !notices.contains(Notices::REFUSED)
+    }
+
+    /// In a forked child, `message` has met a connection of the parent. Looks like a pipe that was closed, for which
+    /// senders look out anyway.
+    #[cold]
+    pub(super) fn strand(&mut self, pipe: PipeId, message: Message) {
+        self.stranded = Some(message);
+        self.closed.push(pipe);
+        self.notices |= Notices::CLOSED;
+    }
+
+    /// The message of which that was so; its pattern may have given it up.
+    pub(in crate::socket) fn take_stranded(&mut self) -> Option<Message> {
+        self.stranded.take()
+    }
+}
