@@ -1,12 +1,11 @@
-//! What the README says of tests and figures is so.
+//! The papers name tests, figures, files and pages that exist.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The table "When things fail" names the test of each failure: a file in `tests/`, or one test in it.
 #[test]
 fn every_failure_of_the_readme_has_its_test() {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let section = section("When things fail");
     let rows: Vec<_> = section
         .lines()
@@ -25,7 +24,7 @@ fn every_failure_of_the_readme_has_its_test() {
                 Some((file, test)) => (file, Some(test)),
                 None => (name, None),
             };
-            let text = fs::read_to_string(home.join("tests").join(file).with_extension("rs"));
+            let text = fs::read_to_string(home().join("tests").join(file).with_extension("rs"));
             let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
             let there = test.is_none_or(|test| text.contains(&format!("fn {test}(")));
             assert!(there, "no test {name}");
@@ -36,8 +35,7 @@ fn every_failure_of_the_readme_has_its_test() {
 /// The six rows of "Speed" are those of the same cells in the page of all results.
 #[test]
 fn the_figures_of_the_readme_stand_among_the_results() {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let results = fs::read_to_string(home.join("benches/versus/RESULTS.md")).expect("the results");
+    let results = read("benches/versus/RESULTS.md");
     let figures_of = |cell: &str| {
         let row = results
             .lines()
@@ -62,9 +60,72 @@ fn the_figures_of_the_readme_stand_among_the_results() {
     }
 }
 
+/// Pages that describe the code.
+const PAGES: [&str; 8] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "ARCHITECTURE.md",
+    "docs/THREADS.md",
+    "docs/DECISIONS.md",
+    "docs/WORDS.md",
+    "benches/versus/RESULTS.md",
+];
+
+/// A page names a source file as `engine/timers.rs`: the end of a path that exists.
+#[test]
+fn every_source_file_that_a_page_names_exists() {
+    let mut files = Vec::new();
+    for root in ["src", "patterns", "buffers", "tests", "benches", "examples"] {
+        sources(&home().join(root), &mut files);
+    }
+    let mut missing = Vec::new();
+    for page in PAGES.iter().filter(|page| **page != "CHANGELOG.md") {
+        // Every second piece stands between backticks.
+        for name in read(page).split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") && !name.contains("NAME") && !name.contains([' ', '*', '<']) {
+                let end = Path::new(name);
+                if !files.iter().any(|file| file.ends_with(end)) {
+                    missing.push(format!("{page}: `{name}`"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no such files: {missing:#?}");
+}
+
+/// A newcomer reads it in ten minutes.
+#[test]
+fn the_page_of_the_architecture_stays_short() {
+    let words = read("ARCHITECTURE.md").split_whitespace().count();
+    assert!(words <= 2000, "{words} words");
+}
+
+/// A link within the project leads to a file.
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let mut dead = Vec::new();
+    let mut links = 0;
+    for page in PAGES {
+        let folder = home().join(page).parent().expect("a folder").to_owned();
+        let text = read(page);
+        for target in text.split("](").skip(1) {
+            let target = target.split([')', '#']).next().expect("a piece");
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            links += 1;
+            if !folder.join(target).exists() {
+                dead.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    assert!(links > 5, "the links are read");
+    assert!(dead.is_empty(), "dead links: {dead:#?}");
+}
+
 fn section(name: &str) -> String {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(home.join("README.md")).expect("there is a README");
+    let readme = read("README.md");
     let mut sections = readme.split("\n## ");
     let section = sections.find(|section| section.starts_with(&format!("{name}\n")));
     section.expect("it has the section").to_owned()
@@ -73,4 +134,25 @@ fn section(name: &str) -> String {
 /// The columns of a row, without the bars.
 fn columns(row: &str) -> impl Iterator<Item = &str> {
     row.trim_matches([' ', '|']).split(" | ").map(str::trim)
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target") {
+                sources(&path, files);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn read(page: &str) -> String {
+    fs::read_to_string(home().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
+}
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
