@@ -12,12 +12,18 @@
 //! Source: RFC 26/CurveZMQ, RFC 32/Z85, the NaCl paper "Cryptography in NaCl".
 
 mod boxes;
+mod certificate;
+mod files;
 mod keys;
 mod lanes;
 mod random;
 mod z85;
+mod zpl;
 
 pub use boxes::{BoxKey, Forged, Kernel, SharedKey, TAG};
+pub use certificate::{Certificate, CertificateError};
+pub use files::{CertificateFileError, CertificateFileFlaw, FileNames};
 pub use keys::{KeyError, Keypair, PublicKey, SecretKey, SecretText};
 pub use random::{NoRandomness, random_bytes};
 pub use z85::{Z85Error, decode, encode};
+pub use zpl::{ZplError, ZplFlaw};
