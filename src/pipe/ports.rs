@@ -1,0 +1,79 @@
+//! The two ports through which the I/O threads and the sockets meet.
+//!
+//! Owns: what a pipe may ask of a connection (`Wire`), and what an I/O thread may ask of a socket (`SocketSide`).
+//! Always true: no call blocks for a peer. Both sides name these traits and never each other.
+//! Must not know: who implements them.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+
+use highwater_patterns::PipeId;
+
+use super::{Duty, Lending, PipeEvent, Reader};
+use crate::error::LinkError;
+
+/// One live connection, as a pipe sees it.
+pub(crate) trait Wire: fmt::Debug + Send + Sync {
+    /// Writes without blocking.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Reads without blocking into the spare capacity of `buffer`, at most `most` bytes.
+    fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize>;
+
+    /// Reads without blocking over `first`, and over `then` when that is full; the bytes of both together.
+    fn read_over(&self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize>;
+
+    /// What a leader waits on, or a sender for whom there is no room.
+    fn as_fd(&self) -> BorrowedFd<'_>;
+
+    /// Whether the I/O thread should hear that the kernel takes bytes again.
+    fn want_output(&self, wanted: bool);
+
+    /// Takes the reader away from the I/O thread, which stops listening for input; `None` if it is away already or
+    /// the connection is ending. Waits for a read in progress.
+    fn borrow_reader(&self) -> Option<Reader>;
+
+    /// Gives the reader back to the I/O thread, which goes on with what the reader holds; `Some` if the connection has
+    /// ended meanwhile, so that nobody would.
+    fn return_reader(&self, reader: Reader) -> Option<Reader>;
+
+    /// Work for the I/O thread.
+    fn duty(&self, duty: Duty);
+}
+
+/// The socket, as the I/O thread sees it. None of these calls blocks.
+pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
+    /// An id for a new pipe.
+    fn next_pipe_id(&self) -> PipeId;
+
+    /// Tells what happened.
+    fn happened(&self, event: PipeEvent);
+
+    /// Applies what was told and lies unread, unless somebody is about to.
+    fn read_mail(&self);
+
+    /// The state of lending, read by the I/O thread.
+    fn lending(&self) -> &Lending;
+
+    /// Whether it has been told so much that it does not know yet that no more peers are to be let in.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    /// Gives all lent readers back unless the socket is in use right now; false if it is.
+    fn return_readers(&self) -> bool;
+}
+
+/// A connection within the process that asks to be joined; it hears the answer under the lock of the socket that it asks.
+pub(crate) trait Candidate: fmt::Debug + Send {
+    /// There is a seat for it. What happens now, before anything else does, to the socket that was asked: nothing if either
+    /// end has let go, or if the other end is to be asked as well.
+    fn admitted(self: Box<Self>) -> Vec<PipeEvent>;
+
+    /// There is none, for now: both ends are told, and it asks again when there is.
+    fn refused(self: Box<Self>, cause: LinkError);
+
+    /// Nobody can answer any more: it waits as if its name were not bound.
+    fn later(self: Box<Self>);
+}
