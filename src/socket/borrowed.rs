@@ -1,73 +1,21 @@
-//! Reading on borrowed links: a receiver that would sleep takes the readers of its links from the I/O thread, waits on
-//! the links itself, and decodes on its own thread.
+//! Reading on borrowed links: a receiver that would sleep takes the readers of its links from the I/O thread,
+//! [waits](super::waiting) on the links itself, and decodes on its own thread.
 //!
-//! Owns: when links are borrowed, waited on, polled and given back.
+//! Owns: when links are polled and given back.
 //! Always true: a borrowed link is polled by whoever waits on it, or by a busy receiver at each
 //! [check](IdleCheck), or goes back to the I/O thread; a socket that should not lend gives all of them back at
 //! once.
 //! Must not know: which message a receiver wants.
 
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::time::Instant;
 
 use highwater_patterns::PipeId;
 
-use super::wait::Deadline;
-use super::{Core, Locked, State, leader};
-use crate::origin::Here;
-use crate::pipe::{Duty, Wire};
+use super::{Core, State, waiting};
 use crate::policy::IdleCheck;
 
 impl Core {
-    /// Borrows the links, or waits on them if they are here already, then reads those that have something.
-    pub(super) fn lead<'a>(
-        &'a self,
-        mut state: Locked<'a>,
-        deadline: Deadline,
-        here: Here,
-    ) -> Locked<'a> {
-        let borrowed = state.table.borrow_readers();
-        if !borrowed.is_empty() {
-            // What the I/O thread had read comes first.
-            for pipe in borrowed {
-                let State { pattern, table, .. } = &mut *state;
-                pattern.readable(pipe, table);
-            }
-            return state;
-        }
-        let links: Vec<(PipeId, Arc<dyn Wire>)> = state
-            .table
-            .lent()
-            .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
-            .collect();
-        let mut look = state.lookout.begin(Instant::now(), deadline.instant());
-        state.leading = true;
-        self.lending.wait_begins();
-        drop(state);
-
-        let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
-        let mut ready = Vec::new();
-        self.leader
-            .wait(&descriptors, deadline.instant(), &mut look, &mut ready);
-        if self.lending.wait_ends()
-            && let Some((_, wire)) = links.first()
-        {
-            wire.duty(Duty::Lent);
-        }
-
-        let mut state = self.lock(here);
-        state.leading = false;
-        let now = Instant::now();
-        state.lookout.learn(look, now);
-        state.idle_check.waited(now);
-        for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
-            self.read_one(&mut state, *pipe);
-        }
-        self.give_back_readers(&mut state);
-        state
-    }
-
     /// Gives all borrowed readers back if the socket should not read its links itself any more: it has too many, there is
     /// something else to wait for, or a poll waits for it. Whoever waits on the links does so when its wait is over.
     pub(super) fn give_back_readers(&self, state: &mut State) {
@@ -105,7 +53,7 @@ impl Core {
         }
         let links = state.table.idle_links();
         let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
-        let ready = leader::ready_now(&descriptors);
+        let ready = waiting::ready_now(&descriptors);
         let mut any = false;
         for ((pipe, _), _) in links.iter().zip(ready).filter(|(_, ready)| *ready) {
             any |= self.read_one(state, *pipe);
@@ -114,7 +62,7 @@ impl Core {
     }
 
     /// Reads once from a borrowed link; true if anything came, of which the pattern is told.
-    fn read_one(&self, state: &mut State, pipe: PipeId) -> bool {
+    pub(super) fn read_one(&self, state: &mut State, pipe: PipeId) -> bool {
         let any = state.table.fill(pipe);
         if any {
             state.pattern.readable(pipe, &mut state.table);

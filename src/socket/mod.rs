@@ -17,13 +17,12 @@ pub(crate) mod calls;
 mod control;
 mod endpoints;
 mod events;
-mod full;
 mod joining;
 mod later;
-mod leader;
 pub(crate) mod left;
 mod lookout;
 mod many;
+mod outcome;
 mod outline;
 mod retire;
 mod slot;
@@ -31,8 +30,7 @@ mod spin;
 mod table;
 #[cfg(test)]
 mod tests;
-mod wait;
-mod watch;
+mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
@@ -41,11 +39,11 @@ use std::time::{Duration, Instant};
 use event_listener::Event;
 use highwater_patterns::{Pattern, PatternOptions, SocketType};
 
+pub(crate) use outcome::{RecvFailure, SendFailure, Unsent};
 pub use retire::Retirement;
 pub(crate) use table::Table;
-pub(crate) use wait::{RecvFailure, SendFailure, Unsent, Wait};
-pub use watch::Interest;
-pub(crate) use watch::Watch;
+pub use waiting::Interest;
+pub(crate) use waiting::{Wait, Watch};
 
 use crate::context::{Hub, Terminate};
 use crate::engine::Seats;
@@ -60,10 +58,10 @@ use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Room};
 use endpoints::Endpoints;
 use later::{Asked, Later};
-use leader::LeaderWake;
 use lookout::Lookout;
 use retire::Retiring;
 use spin::Spin;
+use waiting::LeaderWake;
 
 /// A socket of any type.
 pub(crate) struct Core {

@@ -12,8 +12,8 @@ use std::task::{Context, Waker};
 use event_listener::EventListener;
 use highwater_patterns::{Pipes, Refusal, SocketType};
 
-use super::{Core, State};
 use crate::origin::Here;
+use crate::socket::{Core, State};
 
 /// What to wait for at a socket or another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -1,22 +1,26 @@
 //! A send that finds no room, or too much before it: waiting for the peer.
 //!
 //! Owns: the rules of how a sender waits.
-//! Always true: as in [`wait`](super::wait).
+//! Always true: see [`waiting`](super).
 //! Must not know: what is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use event_listener::Listener;
-use highwater_patterns::{PipeId, Refusal};
+use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::spin::YIELDS;
-use super::wait::{Deadline, Unsent, Wait};
-use super::{Core, Locked, State};
+use super::deadline::{Deadline, Wait};
 use crate::origin::Here;
 use crate::pipe::{Notices, PipeEvent, Wire};
+use crate::socket::spin::YIELDS;
+use crate::socket::{Core, Ended, Locked, State, Table, Unsent, left};
 use crate::wake::timespec;
+
+/// After so many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
+/// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
+const ASK_EVERY: u32 = 512;
 
 /// A peer that has taken nothing for so long does not catch up.
 const STALL: Duration = Duration::from_millis(10);
@@ -25,10 +29,127 @@ const STALL: Duration = Duration::from_millis(10);
 const OUTPUT_WAIT: Duration = Duration::from_millis(1);
 
 impl Core {
+    /// Sends by `put`, waiting for room as long as `wait` allows. Takes `message` by reference, since moving it through
+    /// several calls costs more than encoding it; after a failure it is as it was.
+    #[inline]
+    pub(crate) fn send_with<T, M: Outbound>(
+        &self,
+        wait: Wait,
+        message: &mut M,
+        put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
+    ) -> Result<T, Unsent> {
+        match self.lock_here() {
+            Ok(state) => {
+                let (state, outcome) = self.send_locked(state, wait, message, put);
+                state.leave();
+                outcome
+            }
+            Err(ended) => Err(Unsent::Ended(ended)),
+        }
+    }
+
+    /// As [`send_with`](Self::send_with), with the lock held before and after, so that many sends pay for it once.
+    #[inline]
+    pub(crate) fn send_locked<'a, T, M: Outbound>(
+        &'a self,
+        mut state: Locked<'a>,
+        wait: Wait,
+        message: &mut M,
+        mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
+    ) -> (Locked<'a>, Result<T, Unsent>) {
+        if let Some(ended) = state.ended {
+            return (state, Err(Unsent::Ended(ended)));
+        }
+        state.sends_unasked += 1;
+        if state.sends_unasked >= ASK_EVERY {
+            state.sends_unasked = 0;
+            if !self.is_here() {
+                let ended = self.forked(&mut state);
+                return (state, Err(ended));
+            }
+        }
+        let mut waiting = None;
+        loop {
+            let State { pattern, table, .. } = &mut *state;
+            match put(pattern, table, message) {
+                Ok(done) if !state.table.has_notices() => return (state, Ok(done)),
+                Ok(done) => {
+                    let (state, outcome) = self.see_to(state, wait, message, waiting);
+                    return (state, outcome.map(|()| done));
+                }
+                Err(Refusal::Full) => {
+                    let outcome;
+                    (state, outcome) = self.wait_for_room(state, wait, &mut waiting);
+                    if let Err(unsent) = outcome {
+                        return (state, Err(unsent));
+                    }
+                }
+                Err(reason) => {
+                    let refused = self.refused(&mut state, waiting, reason);
+                    return (state, Err(refused));
+                }
+            }
+        }
+    }
+
+    /// A send has brought about more than that its message is on its way, or has waited for that.
+    #[cold]
+    fn see_to<'a>(
+        &'a self,
+        mut state: Locked<'a>,
+        wait: Wait,
+        message: &mut impl Outbound,
+        waited: Option<WaitForRoom>,
+    ) -> (Locked<'a>, Result<(), Unsent>) {
+        let notices = state.table.take_notices();
+        self.unmute(&mut state);
+        if waited.is_some() {
+            self.has_waited();
+        }
+        if notices.contains(Notices::UNFLUSHED) {
+            left::remember(self);
+        }
+        if state.table.has_closed() {
+            if let Some(stranded) = state.table.take_stranded() {
+                message.as_message(|message| *message = stranded);
+                let ended = self.forked(&mut state);
+                return (state, Err(ended));
+            }
+            // A slow subscriber was turned out, which takes locks of the I/O thread's.
+            if !self.is_here() {
+                let ended = self.forked(&mut state);
+                return (state, Err(ended));
+            }
+            self.settle_closed(&mut state);
+        }
+        if notices.contains(Notices::OVER_BUDGET) && !matches!(wait, Wait::No) {
+            let deadline = Deadline::new(wait, state.options.send_timeout);
+            state = self.ease(state, deadline);
+        }
+        (state, Ok(()))
+    }
+
+    /// The pattern will not have the message, for a `reason` that no wait would change.
+    #[cold]
+    fn refused(&self, state: &mut State, waited: Option<WaitForRoom>, reason: Refusal) -> Unsent {
+        if waited.is_some() {
+            self.unmute(state);
+            self.has_waited();
+        }
+        Unsent::Refused(reason)
+    }
+
+    /// Refuses the message at hand, and whatever comes after it.
+    #[cold]
+    fn forked(&self, state: &mut State) -> Unsent {
+        state.ended = Some(Ended::Forked);
+        Unsent::Ended(Ended::Forked)
+    }
+
     /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
     /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
     #[cold]
-    pub(super) fn ease<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
+    fn ease<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
         if !self.is_here() {
             return state;
         }
@@ -75,7 +196,7 @@ impl Core {
 
     /// Nobody has room: waits until there may be some, as long as `wait` allows.
     #[cold]
-    pub(super) fn wait_for_room<'a>(
+    fn wait_for_room<'a>(
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
@@ -118,14 +239,14 @@ impl Core {
     }
 
     /// A send has waited, and waits no more: there may be room for one more of those who do.
-    pub(super) fn has_waited(&self) {
+    fn has_waited(&self) {
         self.writable.notify(1);
     }
 }
 
 /// How a send waits for room.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WaitForRoom {
+struct WaitForRoom {
     deadline: Deadline,
     /// What it has asked first.
     here: Here,

@@ -1,24 +1,79 @@
 //! Waiting on borrowed links: what a receiver does instead of sleeping until the I/O thread wakes it.
 //!
-//! Owns: the descriptor that ends such a wait from outside.
+//! Owns: when links are borrowed and waited on; the descriptor that ends such a wait from outside.
 //! Always true: a wake-up that comes before the wait is not lost.
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use highwater_patterns::PipeId;
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::lookout::Look;
+use super::deadline::Deadline;
+use crate::origin::Here;
+use crate::pipe::{Duty, Wire};
+use crate::socket::lookout::Look;
+use crate::socket::{Core, Locked, State};
 use crate::wake::{WakePipe, timespec};
+
+impl Core {
+    /// Borrows the links, or waits on them if they are here already, then reads those that have something.
+    pub(super) fn lead<'a>(
+        &'a self,
+        mut state: Locked<'a>,
+        deadline: Deadline,
+        here: Here,
+    ) -> Locked<'a> {
+        let borrowed = state.table.borrow_readers();
+        if !borrowed.is_empty() {
+            // What the I/O thread had read comes first.
+            for pipe in borrowed {
+                let State { pattern, table, .. } = &mut *state;
+                pattern.readable(pipe, table);
+            }
+            return state;
+        }
+        let links: Vec<(PipeId, Arc<dyn Wire>)> = state
+            .table
+            .lent()
+            .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
+            .collect();
+        let mut look = state.lookout.begin(Instant::now(), deadline.instant());
+        state.leading = true;
+        self.lending.wait_begins();
+        drop(state);
+
+        let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
+        let mut ready = Vec::new();
+        self.leader
+            .wait(&descriptors, deadline.instant(), &mut look, &mut ready);
+        if self.lending.wait_ends()
+            && let Some((_, wire)) = links.first()
+        {
+            wire.duty(Duty::Lent);
+        }
+
+        let mut state = self.lock(here);
+        state.leading = false;
+        let now = Instant::now();
+        state.lookout.learn(look, now);
+        state.idle_check.waited(now);
+        for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
+            self.read_one(&mut state, *pipe);
+        }
+        self.give_back_readers(&mut state);
+        state
+    }
+}
 
 /// Wakes a leader; made when a socket first has one.
 #[derive(Debug, Default)]
-pub(super) struct LeaderWake(OnceLock<WakePipe>);
+pub(in crate::socket) struct LeaderWake(OnceLock<WakePipe>);
 
 /// Which of `links` have input now; none of them if the system cannot tell.
-pub(super) fn ready_now(links: &[BorrowedFd<'_>]) -> Vec<bool> {
+pub(in crate::socket) fn ready_now(links: &[BorrowedFd<'_>]) -> Vec<bool> {
     if links.is_empty() {
         return Vec::new();
     }
@@ -57,7 +112,7 @@ impl LeaderWake {
     }
 
     /// Ends the wait of a leader, now or at its next.
-    pub(super) fn wake(&self) {
+    pub(in crate::socket) fn wake(&self) {
         if let Some(pipe) = self.pipe() {
             pipe.wake();
         }

@@ -1,0 +1,79 @@
+//! How long a call may wait.
+//!
+//! Owns: the moment at which a call gives up.
+//! Always true: the clock is not read where nobody waits, or for ever.
+//! Must not know: what is waited for.
+
+use std::time::{Duration, Instant};
+
+use event_listener::{EventListener, Listener};
+
+use crate::origin::Here;
+
+/// How long a call may wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wait {
+    /// Not at all.
+    No,
+    /// At most so long.
+    AtMost(Duration),
+    /// As the socket's own timeout says.
+    Configured,
+}
+
+/// A moment to give up, computed when first needed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::socket) enum Deadline {
+    Passed,
+    At(Instant),
+    Never,
+}
+
+impl Deadline {
+    pub(in crate::socket) fn after(timeout: Option<Duration>) -> Self {
+        match timeout.map(|timeout| Instant::now().checked_add(timeout)) {
+            Some(Some(at)) => Self::At(at),
+            // Too far away to be told.
+            Some(None) | None => Self::Never,
+        }
+    }
+
+    pub(in crate::socket) fn new(wait: Wait, configured: Option<Duration>) -> Self {
+        match wait {
+            Wait::No => Self::Passed,
+            Wait::AtMost(timeout) => Self::after(Some(timeout)),
+            Wait::Configured => Self::after(configured),
+        }
+    }
+
+    pub(in crate::socket) fn has_passed(self) -> bool {
+        match self {
+            Self::Passed => true,
+            Self::At(at) => at <= Instant::now(),
+            Self::Never => false,
+        }
+    }
+
+    pub(in crate::socket) fn instant(self) -> Option<Instant> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Passed | Self::Never => None,
+        }
+    }
+
+    /// How much time is left, at most `most`.
+    pub(in crate::socket) fn left(self, most: Duration) -> Duration {
+        self.instant().map_or(most, |at| {
+            most.min(at.saturating_duration_since(Instant::now()))
+        })
+    }
+
+    /// Sleeps until `listener` is notified or the deadline passes; only where those who notify it exist.
+    pub(in crate::socket) fn sleep(self, listener: EventListener, _: Here) {
+        match self {
+            Self::At(at) => drop(listener.wait_deadline(at)),
+            Self::Never => listener.wait(),
+            Self::Passed => {}
+        }
+    }
+}

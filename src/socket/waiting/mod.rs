@@ -1,0 +1,50 @@
+//! Waiting, in each of its ways, for what a call cannot have at once.
+//!
+//! Owns: who waits how, and who is woken.
+//! Always true: whoever registers to be woken does so under the lock under which it found nothing; a thread that was
+//! woken and leaves passes the wake-up on, so one message never leaves two threads asleep.
+//! Source: the hand-over of links is our own; libzmq wakes the receiver from its I/O thread each time.
+
+mod deadline;
+mod input;
+mod leader;
+mod room;
+mod watch;
+
+use std::time::Duration;
+
+pub(crate) use deadline::Wait;
+pub use watch::Interest;
+pub(crate) use watch::Watch;
+
+use super::{Core, State};
+use crate::error::WaitError;
+use deadline::Deadline;
+pub(super) use leader::{LeaderWake, ready_now};
+
+impl Core {
+    /// Waits until `there` says so.
+    pub(crate) fn wait_until(
+        &self,
+        timeout: Duration,
+        mut there: impl FnMut(&mut State) -> bool,
+    ) -> Result<(), WaitError> {
+        let deadline = Deadline::after(Some(timeout));
+        loop {
+            let here = self.here()?;
+            let mut state = self.lock(here);
+            if let Some(ended) = state.ended {
+                return Err(ended.into());
+            }
+            if there(&mut state) {
+                return Ok(());
+            }
+            if deadline.has_passed() {
+                return Err(WaitError::Timeout);
+            }
+            let listener = self.changed.listen();
+            drop(state);
+            deadline.sleep(listener, here);
+        }
+    }
+}
