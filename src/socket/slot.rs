@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, PipeId, Received};
 
-use super::table::Leaving;
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
@@ -60,6 +59,17 @@ pub(super) struct Slot {
     dropped: Option<Box<Dropped>>,
     /// What `missed` was when it began to miss messages, while it does.
     missing_since: Option<u64>,
+}
+
+/// Where a pipe stands among those that are ending.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Leaving {
+    /// It is looked at in its turn.
+    pub(super) in_turns: bool,
+    /// It is looked at next.
+    pub(super) is_next: bool,
+    /// What is charged for its unread messages.
+    pub(super) charge: usize,
 }
 
 /// What lies behind a pipe.

@@ -33,7 +33,6 @@ use crate::pipe::{
 use crate::policy::Budget;
 use crate::stats::{Dropped, PeerStats, Telemetry};
 use ending::Ending;
-pub(super) use ending::Leaving;
 
 /// The pipes of one socket.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::options::OptionError;
+use super::refused::OptionError;
 use crate::endpoint::InvalidEndpoint;
 
 /// Why nobody can listen on some endpoint.

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::address::Family;
-use super::options::named;
+use super::refused::named;
 use super::resolve::resolve_local;
 use super::socket_file::{FreshDirectory, SocketFile, make_way};
 use super::{

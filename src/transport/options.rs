@@ -1,6 +1,5 @@
 //! How sockets are set up before their first byte.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -10,7 +9,8 @@ use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use super::address::{Address, Family};
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use super::resolve::no_interface;
+use super::refused::no_interface;
+use super::refused::{OptionError, named};
 use crate::sync::Fact;
 
 /// How a stream is set up, whether connected or accepted. The default leaves everything to the system but keepalive.
@@ -81,13 +81,6 @@ pub enum Ipv6Mode {
     Dual,
     /// `*` and `[::]` are every IPv6 address, and no IPv4 one.
     Only,
-}
-
-/// An option that the system refused.
-#[derive(Debug)]
-pub(super) struct OptionError {
-    pub(super) option: &'static str,
-    pub(super) error: io::Error,
 }
 
 impl Default for KeepAlive {
@@ -300,24 +293,6 @@ fn bind_to_device(_socket: &SockRef<'_>, _device: &str) -> io::Result<()> {
 /// Buffer sizes go to the system as an `int`; a larger one would arrive there negative.
 fn within_int(size: usize) -> usize {
     size.min(i32::MAX as usize)
-}
-
-pub(super) fn named<T>(option: &'static str, result: io::Result<T>) -> Result<T, OptionError> {
-    result.map_err(|error| OptionError { option, error })
-}
-
-impl fmt::Display for OptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot set {}: {}", self.option, self.error)
-    }
-}
-
-impl std::error::Error for OptionError {}
-
-impl From<OptionError> for io::Error {
-    fn from(error: OptionError) -> Self {
-        Self::new(error.error.kind(), error)
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! From endpoints to concrete addresses.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
-use super::options::OptionError;
+use super::refused::no_interface;
 use super::{Address, Ipv6Mode, Target};
 use crate::endpoint::{Endpoint, Host, HostPort, Ipc, Kind, Tcp};
 
@@ -176,32 +175,6 @@ fn zone_number(ip: Ipv6Addr, zone: &str) -> io::Result<u32> {
             SocketAddr::V4(_) => None,
         })
         .ok_or_else(|| no_interface(zone))
-}
-
-/// This machine has no interface of this name, or of this number in figures.
-#[derive(Debug)]
-struct NoInterface(Box<str>);
-
-impl fmt::Display for NoInterface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this machine has no network interface {:?}", self.0)
-    }
-}
-
-impl std::error::Error for NoInterface {}
-
-pub(super) fn no_interface(name: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, NoInterface(name.into()))
-}
-
-/// Whether an attempt failed since an interface does not exist.
-pub(crate) fn tells_of_no_interface(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| {
-        inner.is::<NoInterface>()
-            || inner
-                .downcast_ref::<OptionError>()
-                .is_some_and(|refused| tells_of_no_interface(&refused.error))
-    })
 }
 
 fn ask_resolver(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -8,7 +8,7 @@ use std::fmt;
 
 use highwater_patterns::{InvalidRoutingId, SocketType};
 
-use super::decoder::{MAX_COMMAND, MAX_FRAMES};
+use super::limits::{MAX_COMMAND, MAX_FRAMES};
 use super::text::is_plain;
 
 /// Why a connection cannot go on. Nothing sensible can follow on it: close it.

@@ -22,6 +22,7 @@ mod frame;
 mod greeting;
 mod handshake;
 mod heartbeat;
+mod limits;
 mod mechanism;
 mod metadata;
 mod sealing;

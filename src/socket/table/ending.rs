@@ -20,17 +20,6 @@ const IN_TURN: usize = 8;
 /// What a pipe costs beyond the bytes of its messages, about.
 const PIPE_OVERHEAD: usize = 1024;
 
-/// Where a pipe stands among those that are ending.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::socket) struct Leaving {
-    /// It is looked at in its turn.
-    pub(in crate::socket) in_turns: bool,
-    /// It is looked at next.
-    pub(in crate::socket) is_next: bool,
-    /// What is charged for its unread messages.
-    pub(in crate::socket) charge: usize,
-}
-
 /// The pipes that are ending.
 #[derive(Debug)]
 pub(super) struct Ending {

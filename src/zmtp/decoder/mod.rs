@@ -22,10 +22,8 @@ pub(crate) use survey::Stop;
 use super::command::{Command, LONGEST_SUBSCRIBE, OwnedCommand, is_about_topics};
 use super::error::FrameError;
 use super::frame::{FrameHeader, LARGE_BODY, LONG, LONG_HEADER, SHORT_HEADER, SHORT_MESSAGE};
+use super::limits::{MAX_COMMAND, MAX_FRAMES};
 use large::LargeBody;
-
-/// The most frames of one message.
-pub(crate) const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
 /// What a frame takes in memory beside its body, in bytes.
 const FRAME_COST: usize = 72;
@@ -38,9 +36,6 @@ const FREE_FRAMES: usize = 16;
 pub(crate) fn cost_of_frames(count: usize) -> usize {
     count.saturating_sub(FREE_FRAMES) * FRAME_COST
 }
-
-/// The longest body of a command, in bytes. Of a longer SUBSCRIBE or CANCEL, the rest is passed over.
-pub(crate) const MAX_COMMAND: usize = 64 * 1024;
 
 /// A topic that is too long is still so when its command is cut.
 const CUT_COMMAND: usize = MAX_COMMAND + 1;
