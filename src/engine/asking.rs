@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use highwater_patterns::SocketType;
 
-use super::event_loop::{Entry, Loop};
-use super::traffic::{LinkEntry, OtherEnd, Phase};
+use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
+use super::event_loop::Loop;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::peer::{Credentials, PeerInfo};

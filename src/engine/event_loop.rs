@@ -14,12 +14,10 @@ use std::time::{Duration, Instant};
 
 use polling::{Event, Events};
 
+use super::entries::{Entry, Reached};
 use super::link::Link;
-use super::listener::ListenerEntry;
 use super::resolver::Resolver;
-use super::session::{Reached, SessionEntry};
 use super::timers::Timers;
-use super::traffic::LinkEntry;
 use super::{Closing, Inbox, Key, Request, Shared};
 use crate::error::LinkError;
 use crate::pipe::{BufferPool, BusyReaders, Duty, PipeEvent, Pumped, SocketSide};
@@ -82,14 +80,6 @@ struct Lender {
     seen: u32,
     /// It is looked at with each tick; otherwise it waits, and tells when it no longer does.
     ticking: bool,
-}
-
-/// Whatever has a key. Boxed: half of the places in a map are empty.
-#[derive(Debug)]
-pub(super) enum Entry {
-    Listener(Box<ListenerEntry>),
-    Session(Box<SessionEntry>),
-    Link(Box<LinkEntry>),
 }
 
 impl Loop {

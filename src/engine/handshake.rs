@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use super::admission::Seat;
 use super::asking::{holds_back, may_be_refused, new_pipe};
-use super::event_loop::{Entry, Loop};
+use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
+use super::event_loop::Loop;
 use super::link::{Link, Slot};
-use super::traffic::{LinkEntry, OtherEnd, Phase};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;

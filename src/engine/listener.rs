@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use polling::{Event, PollMode};
 
 use super::admission::{Seat, admit};
-use super::event_loop::{Entry, Loop};
+use super::entries::{Entry, ListenerEntry};
+use super::event_loop::Loop;
 use super::registration::Registered;
 use super::{EndpointConfig, Key, Request};
 use crate::monitor::EventKind;
@@ -28,15 +29,6 @@ const AT_ONCE: usize = 64;
 
 /// How often so many are taken before the end of a listener: more than most queues hold, and not without end.
 const MOST_ROUNDS: usize = 64;
-
-/// A listening socket.
-#[derive(Debug)]
-pub(super) struct ListenerEntry {
-    listener: Registered<Listener>,
-    config: Arc<EndpointConfig>,
-    /// Connections are left in the kernel's queue, as the user wants it.
-    paused: bool,
-}
 
 impl Loop {
     pub(super) fn add_listener(

@@ -15,6 +15,7 @@ mod admission;
 mod affinity;
 mod asking;
 mod drain;
+mod entries;
 mod event_loop;
 mod handshake;
 mod hearing;

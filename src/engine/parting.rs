@@ -15,9 +15,9 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event_loop::{Entry, Loop};
-use super::session::Reached;
-use super::traffic::{LinkEntry, Phase, READS_AT_ONCE};
+use super::entries::{Entry, LinkEntry, Phase, Reached};
+use super::event_loop::Loop;
+use super::traffic::READS_AT_ONCE;
 use super::{Closing, Drain, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;

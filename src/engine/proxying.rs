@@ -7,8 +7,8 @@ use std::io;
 use std::time::Instant;
 
 use super::Key;
+use super::entries::{OtherEnd, Phase};
 use super::event_loop::Loop;
-use super::traffic::{OtherEnd, Phase};
 use crate::endpoint::Transport;
 use crate::error::LinkError;
 use crate::pipe::Wire;

@@ -10,7 +10,6 @@ use highwater_patterns::Received;
 
 use super::EndpointConfig;
 use super::link::Link;
-use super::traffic::answered;
 use crate::error::LinkError;
 use crate::pipe::{Delivery, Pipe, PipeEvent, Reader};
 use crate::zmtp::{self, Command, Heartbeat, OwnedCommand, ProtocolError, Stop};
@@ -112,5 +111,12 @@ impl Reading<'_> {
             self.config.side.happened(PipeEvent::Readable(self.pipe.id));
         }
         !delivered.pause
+    }
+}
+
+/// The peer has answered a heartbeat.
+pub(super) fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
+    if let (Some(took), Some(pipe)) = (heartbeat.pong_received(now), pipe) {
+        pipe.set_round_trip(took);
     }
 }

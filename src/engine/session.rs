@@ -14,9 +14,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use highwater_patterns::RoutingId;
-
-use super::event_loop::{Entry, Loop};
+use super::entries::{Entry, Reached, SessionEntry, SessionPhase};
+use super::event_loop::Loop;
 use super::{Closing, EndpointConfig, Key, Status};
 use crate::endpoint::{Endpoint, Transport};
 use crate::error::LinkError;
@@ -24,46 +23,6 @@ use crate::monitor::{EndpointState, EventKind};
 use crate::pipe::{Pipe, PipeEvent};
 use crate::policy::Backoff;
 use crate::transport::{self, ConnectProgress, Stream, StreamOptions, Target};
-
-/// One configured peer.
-#[derive(Debug)]
-pub(super) struct SessionEntry {
-    pub(super) config: Arc<EndpointConfig>,
-    /// `None` if each connection has a pipe of its own.
-    pub(super) pipe: Option<Arc<Pipe>>,
-    pub(super) backoff: Backoff,
-    /// Handshakes that were completed.
-    pub(super) connections: usize,
-    /// Since when there is a connection.
-    connected: Option<Instant>,
-    /// Of the peer there was last.
-    pub(super) routing_id: Option<RoutingId>,
-    status: Status,
-    /// The connection was handed in, so that there is no other after it.
-    handed_in: bool,
-    phase: Phase,
-    /// Addresses not yet tried in this attempt.
-    targets: VecDeque<Target>,
-    /// What was said for good at one of the addresses of this attempt.
-    said_no: Option<LinkError>,
-    closing: Option<(Closing, usize)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Waiting,
-    Resolving,
-    Linked(Key),
-    GivenUp,
-}
-
-/// How far a connection came before it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
-    Nothing,
-    Handshake,
-    Traffic,
-}
 
 impl Loop {
     pub(super) fn add_session(
@@ -85,7 +44,7 @@ impl Loop {
             routing_id: None,
             status,
             handed_in: stream.is_some(),
-            phase: Phase::Waiting,
+            phase: SessionPhase::Waiting,
             targets: VecDeque::new(),
             said_no: None,
             closing: None,
@@ -106,7 +65,7 @@ impl Loop {
         match self.add_connecting(key, stream, ConnectProgress::Connected, &config) {
             Ok(link) => {
                 if let Some(session) = self.session(key) {
-                    session.phase = Phase::Linked(link);
+                    session.phase = SessionPhase::Linked(link);
                 }
                 self.stream_connected(link);
             }
@@ -150,7 +109,7 @@ impl Loop {
                 Reached::Nothing,
             );
         } else {
-            session.phase = Phase::Resolving;
+            session.phase = SessionPhase::Resolving;
             self.resolver.resolve(key, endpoint);
         }
     }
@@ -159,7 +118,7 @@ impl Loop {
         let Some(session) = self.session(key) else {
             return;
         };
-        if session.phase != Phase::Resolving {
+        if session.phase != SessionPhase::Resolving {
             return;
         }
         match outcome {
@@ -195,7 +154,7 @@ impl Loop {
             match outcome {
                 Ok((link, progress)) => {
                     if let Some(session) = self.session(key) {
-                        session.phase = Phase::Linked(link);
+                        session.phase = SessionPhase::Linked(link);
                     }
                     if progress == ConnectProgress::Connected {
                         self.stream_connected(link);
@@ -269,7 +228,7 @@ impl Loop {
         if session.is_done() {
             return self.end_session(key);
         }
-        session.phase = Phase::Waiting;
+        session.phase = SessionPhase::Waiting;
         let state = EndpointState::Retrying {
             delay,
             cause: cause.clone(),
@@ -297,7 +256,7 @@ impl Loop {
         let Some(session) = self.session(key) else {
             return;
         };
-        session.phase = Phase::GivenUp;
+        session.phase = SessionPhase::GivenUp;
         let config = Arc::clone(&session.config);
         session
             .status
@@ -325,7 +284,7 @@ impl Loop {
         };
         if session.is_overdue(now) {
             self.end_session(key);
-        } else if session.phase == Phase::Waiting {
+        } else if session.phase == SessionPhase::Waiting {
             self.attempt(key);
             if let Some(closing) = self.session_closing(key) {
                 let deadline = closing.deadline;
@@ -341,7 +300,7 @@ impl Loop {
         };
         let pipe = session.pipe.clone();
         let link = match session.phase {
-            Phase::Linked(link) => Some(link),
+            SessionPhase::Linked(link) => Some(link),
             _ => None,
         };
         let pipe = pipe.or_else(|| self.link_entry(link?)?.pipe.clone());
@@ -355,7 +314,7 @@ impl Loop {
         }
         if session.is_done() || session.is_overdue(Instant::now()) {
             match session.phase {
-                Phase::Linked(link) if !session.is_overdue(Instant::now()) => {
+                SessionPhase::Linked(link) if !session.is_overdue(Instant::now()) => {
                     self.link_drained(link);
                 }
                 _ => return self.end_session(key),
@@ -364,7 +323,7 @@ impl Loop {
         if let Some(session) = self.session(key) {
             let phase = session.phase;
             self.timers.bring_forward(key, closing.deadline);
-            if let Phase::Linked(link) = phase {
+            if let SessionPhase::Linked(link) = phase {
                 // It may not have been read, since the socket was at its mark: the peer may be gone.
                 self.read_link(link);
             }
@@ -384,7 +343,7 @@ impl Loop {
         };
         self.timers.set(key, None);
         let mut lost = 0;
-        if let Phase::Linked(link) = session.phase {
+        if let SessionPhase::Linked(link) = session.phase {
             let live = self
                 .link_entry(link)
                 .is_some_and(|link| link.pipe.is_some());

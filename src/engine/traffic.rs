@@ -13,18 +13,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::admission::Seat;
-use super::event_loop::{Entry, Loop};
+use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
+use super::event_loop::Loop;
 use super::hearing::Silence;
 use super::link::{Link, Slot};
-use super::reading::Reading;
-use super::{Closing, EndpointConfig, Key};
+use super::reading::{Reading, answered};
+use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::peer::PeerInfo;
 use crate::pipe::{Duty, Fill, Pipe, PipeEvent, Pumped, Wire};
-use crate::transport::Socks5;
-use crate::zmtp::{self, Handshake, Heartbeat, HeartbeatAction};
+use crate::zmtp::{self, Heartbeat, HeartbeatAction};
 
 /// Reads of one link before the others get their turn.
 pub(super) const READS_AT_ONCE: usize = 4;
@@ -32,71 +30,6 @@ pub(super) const READS_AT_ONCE: usize = 4;
 /// With so many heartbeats in a turn, what else the link has waits for its next: each costs as much as a message, and
 /// thousands of them fit into one read.
 const MOST_HEARTBEATS: u32 = 256;
-
-/// One link, as its I/O thread sees it.
-#[derive(Debug)]
-pub(super) struct LinkEntry {
-    pub(super) link: Arc<Link>,
-    /// The listener or session it belongs to.
-    pub(super) owner: Key,
-    pub(super) pipe: Option<Arc<Pipe>>,
-    pub(super) config: Arc<EndpointConfig>,
-    pub(super) accepted: bool,
-    /// Of an accepted one: counts while it lives.
-    pub(super) seat: Option<Seat>,
-    pub(super) other_end: OtherEnd,
-    pub(super) phase: Phase,
-    /// How it ends, and how many messages were queued when that began. Boxed as the next but one, since most links have
-    /// neither, ever.
-    pub(super) closing: Option<Box<(Closing, usize)>>,
-    /// Its routing id is another peer's now, which was told. What it has sent is still read.
-    pub(super) handed_over: bool,
-    /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
-    pub(super) half_closed: bool,
-    /// Why the peer says that it is about to close the connection, by an ERROR command.
-    pub(super) told: Option<Box<str>>,
-    /// The peer has taken nothing of what it was sent: it was refused when it had connected already.
-    pub(super) refused_after_all: bool,
-    /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
-    pub(super) output_lost: Option<Box<LinkError>>,
-}
-
-/// What is known of the other end: with the handshake it becomes a peer.
-#[derive(Debug)]
-pub(super) enum OtherEnd {
-    /// It has this address; empty if it has no name, or none yet.
-    At(Box<str>),
-    Peer(Arc<PeerInfo>),
-}
-
-#[derive(Debug)]
-pub(super) enum Phase {
-    Connecting {
-        until: Option<Instant>,
-    },
-    /// Asking a proxy for the way to the peer.
-    Proxying {
-        socks: Box<Socks5>,
-        /// Bytes the kernel has not taken yet.
-        unsent: Vec<u8>,
-        until: Option<Instant>,
-    },
-    Handshaking {
-        handshake: Box<Handshake>,
-        /// Bytes the kernel has not taken yet.
-        unsent: Vec<u8>,
-        /// The pipe for which the socket was asked; see `asking`.
-        applied: Option<Arc<Pipe>>,
-        until: Option<Instant>,
-    },
-    Traffic {
-        heartbeat: Heartbeat,
-    },
-    /// Everything is with the kernel; see `parting`. Without a limit as long as that has not sent it.
-    Parting {
-        until: Option<Instant>,
-    },
-}
 
 impl Loop {
     pub(super) fn link_entry(&mut self, key: Key) -> Option<&mut LinkEntry> {
@@ -494,10 +427,3 @@ fn wants_a_sign(link: &Link, heartbeat: &mut Heartbeat) -> bool {
 
 /// So many unread bytes are looked at for a PING.
 const MOST_PEEKED: usize = 256 * 1024;
-
-/// The peer has answered a heartbeat.
-pub(super) fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
-    if let (Some(took), Some(pipe)) = (heartbeat.pong_received(now), pipe) {
-        pipe.set_round_trip(took);
-    }
-}

@@ -1,0 +1,144 @@
+//! What an I/O thread keeps of each listener, session and link.
+//!
+//! Owns: the records, and the phases that a link and a session can be in.
+//! Always true: a record belongs to one thread, and is changed by no other.
+//! Must not know: what leads from one phase to the next.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use highwater_patterns::RoutingId;
+
+use super::admission::Seat;
+use super::link::Link;
+use super::registration::Registered;
+use super::{Closing, EndpointConfig, Key, Status};
+use crate::error::LinkError;
+use crate::peer::PeerInfo;
+use crate::pipe::Pipe;
+use crate::policy::Backoff;
+use crate::transport::{Listener, Socks5, Target};
+use crate::zmtp::{Handshake, Heartbeat};
+
+/// Whatever has a key. Boxed: half of the places in a map are empty.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Listener(Box<ListenerEntry>),
+    Session(Box<SessionEntry>),
+    Link(Box<LinkEntry>),
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(super) struct ListenerEntry {
+    pub(super) listener: Registered<Listener>,
+    pub(super) config: Arc<EndpointConfig>,
+    /// Connections are left in the kernel's queue, as the user wants it.
+    pub(super) paused: bool,
+}
+
+/// One configured peer.
+#[derive(Debug)]
+pub(super) struct SessionEntry {
+    pub(super) config: Arc<EndpointConfig>,
+    /// `None` if each connection has a pipe of its own.
+    pub(super) pipe: Option<Arc<Pipe>>,
+    pub(super) backoff: Backoff,
+    /// Handshakes that were completed.
+    pub(super) connections: usize,
+    /// Since when there is a connection.
+    pub(super) connected: Option<Instant>,
+    /// Of the peer there was last.
+    pub(super) routing_id: Option<RoutingId>,
+    pub(super) status: Status,
+    /// The connection was handed in, so that there is no other after it.
+    pub(super) handed_in: bool,
+    pub(super) phase: SessionPhase,
+    /// Addresses not yet tried in this attempt.
+    pub(super) targets: VecDeque<Target>,
+    /// What was said for good at one of the addresses of this attempt.
+    pub(super) said_no: Option<LinkError>,
+    pub(super) closing: Option<(Closing, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SessionPhase {
+    Waiting,
+    Resolving,
+    Linked(Key),
+    GivenUp,
+}
+
+/// How far a connection came before it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    Nothing,
+    Handshake,
+    Traffic,
+}
+
+/// One link, as its I/O thread sees it.
+#[derive(Debug)]
+pub(super) struct LinkEntry {
+    pub(super) link: Arc<Link>,
+    /// The listener or session it belongs to.
+    pub(super) owner: Key,
+    pub(super) pipe: Option<Arc<Pipe>>,
+    pub(super) config: Arc<EndpointConfig>,
+    pub(super) accepted: bool,
+    /// Of an accepted one: counts while it lives.
+    pub(super) seat: Option<Seat>,
+    pub(super) other_end: OtherEnd,
+    pub(super) phase: Phase,
+    /// How it ends, and how many messages were queued when that began. Boxed as the next but one, since most links have
+    /// neither, ever.
+    pub(super) closing: Option<Box<(Closing, usize)>>,
+    /// Its routing id is another peer's now, which was told. What it has sent is still read.
+    pub(super) handed_over: bool,
+    /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
+    pub(super) half_closed: bool,
+    /// Why the peer says that it is about to close the connection, by an ERROR command.
+    pub(super) told: Option<Box<str>>,
+    /// The peer has taken nothing of what it was sent: it was refused when it had connected already.
+    pub(super) refused_after_all: bool,
+    /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
+    pub(super) output_lost: Option<Box<LinkError>>,
+}
+
+/// What is known of the other end: with the handshake it becomes a peer.
+#[derive(Debug)]
+pub(super) enum OtherEnd {
+    /// It has this address; empty if it has no name, or none yet.
+    At(Box<str>),
+    Peer(Arc<PeerInfo>),
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Connecting {
+        until: Option<Instant>,
+    },
+    /// Asking a proxy for the way to the peer.
+    Proxying {
+        socks: Box<Socks5>,
+        /// Bytes the kernel has not taken yet.
+        unsent: Vec<u8>,
+        until: Option<Instant>,
+    },
+    Handshaking {
+        handshake: Box<Handshake>,
+        /// Bytes the kernel has not taken yet.
+        unsent: Vec<u8>,
+        /// The pipe for which the socket was asked; see `asking`.
+        applied: Option<Arc<Pipe>>,
+        until: Option<Instant>,
+    },
+    Traffic {
+        heartbeat: Heartbeat,
+    },
+    /// Everything is with the kernel; see `parting`. Without a limit as long as that has not sent it.
+    Parting {
+        until: Option<Instant>,
+    },
+}
