@@ -127,7 +127,9 @@ fn round(seed: u64) {
             scope.spawn(move || run(world, random))
         });
         let end = Instant::now() + ROUND;
-        while Instant::now() < end && traffic.iter().all(|thread| !thread.is_finished()) {
+        while (Instant::now() < end || world.cuts() == 0)
+            && traffic.iter().all(|thread| !thread.is_finished())
+        {
             std::thread::sleep(Duration::from_millis(random.random_range(20..300))); // between two blows
             world.strike(&mut random);
         }

@@ -105,7 +105,7 @@ macro_rules! rival {
 }
 rival!(Dealer Pair);
 
-/// Until all is calm, rivals come; each goes when all of it is heard and all others have been refused.
+/// Until all is calm, and once at least, rivals come; each goes when all of it is heard and all others have been refused.
 fn contest(
     world: &World,
     ledger: &Ledger,
@@ -114,7 +114,8 @@ fn contest(
     rival: &(dyn Fn(&mut StdRng) -> Box<dyn Rival> + Sync),
     hear: &dyn Fn() -> Option<Message>,
 ) {
-    while !world.is_calm() {
+    // Once at least, however late this thread begins: only then somebody was refused.
+    loop {
         let (refused, over) = (AtomicUsize::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
             let (refused, over) = (&refused, &over);
@@ -135,6 +136,9 @@ fn contest(
                 }
             }
         });
+        if world.is_calm() {
+            return;
+        }
     }
 }
 
