@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use highwater_patterns::{Body, INLINE_CAPACITY, Message, PipeId, Recall, Recalled, Received};
 
 use super::lane::{Lane, Parcel};
+use super::outgoing::Change;
 
 /// Bodies longer than this go to the other side as they are: copying them costs more than their memory.
 const MOST_COPIED: usize = 4096;
@@ -159,8 +160,8 @@ impl InprocEnd {
         }
     }
 
-    pub(crate) fn push_control(&self, control: Received) {
-        self.outgoing.push_control(control);
+    pub(crate) fn push_control(&self, topic: &[u8], change: Change) {
+        self.outgoing.push_control(topic, change);
     }
 
     /// Has what waits here go to the other side of `other`, unless this one has another side.
@@ -467,7 +468,7 @@ mod tests {
     #[test]
     fn a_subscription_is_no_message_and_is_given_in_its_turn() {
         let (mut here, mut there, _sides) = ends();
-        here.push_control(Received::Subscribe("topic".into()));
+        here.push_control(b"topic", Change::Wanted);
         assert!(here.push(&mut Message::from("after it")));
         let mut message = Message::EMPTY;
         assert!(!there.pop_message(&mut message) && !there.is_drained());

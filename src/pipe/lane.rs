@@ -6,6 +6,8 @@
 //! fence between: so at least one of the two sees the other.
 //! Must not know: what the sockets do with it.
 
+mod controls;
+
 use std::sync::Weak;
 
 use highwater_patterns::{PipeId, Received};
@@ -13,6 +15,7 @@ use highwater_patterns::{PipeId, Received};
 use super::{PipeEvent, SocketSide};
 use crate::origin::Origin;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence};
+use controls::Controls;
 
 /// One direction of a pipe within the process.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ pub(crate) struct Lane {
     closed: AtomicBool,
     reader: Mutex<Reader>,
     writer: Party,
+    controls: Mutex<Controls>,
     origin: Origin,
 }
 
@@ -132,6 +136,7 @@ impl Lane {
             closed: AtomicBool::new(false),
             reader: Mutex::new(Reader::Awaited),
             writer,
+            controls: Mutex::new(Controls::default()),
             origin: Origin::here(),
         }
     }
@@ -258,12 +263,6 @@ impl Lane {
         replaced
     }
 
-    /// Queues a subscription, which no mark holds up and which does not count.
-    pub(crate) fn push_control(&self, control: Received) {
-        self.queue.push(Parcel::Whole(control));
-        self.look_for_reader();
-    }
-
     #[inline]
     fn look_for_reader(&self) {
         fence(Ordering::SeqCst);
@@ -292,6 +291,8 @@ impl Lane {
             if taken.is_multiple_of(LOOK_EVERY) {
                 self.look_for_writer();
             }
+        } else {
+            self.took_control(&parcel);
         }
         Some(parcel)
     }
@@ -424,9 +425,13 @@ impl Lane {
     /// Forgets what is here; says how many messages that were. Both sides may do so at once: each message counts once.
     fn clear(&self) -> usize {
         let mut cleared = 0;
+        // Held, so that no subscription comes afterwards.
+        let mut controls = self.controls.lock();
         while let Some(parcel) = self.queue.pop() {
             cleared += usize::from(parcel.is_message());
         }
+        *controls = Controls::default();
+        drop(controls);
         self.taken.fetch_add(cleared, Ordering::AcqRel);
         cleared
     }

@@ -41,7 +41,7 @@ use meetings::Meetings;
 pub(crate) use recall::Fate;
 pub(crate) use report::{OutgoingCounts, Pumped};
 pub(crate) use subscriptions::Change;
-use subscriptions::Unsaid;
+pub(super) use subscriptions::{MOST_BYTES, Unsaid};
 
 /// With so many bytes of commands unwritten, no more heartbeats are added.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;

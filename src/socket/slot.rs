@@ -453,13 +453,7 @@ impl Slot {
             Way::Wire { pipe, version, .. } => {
                 pipe.outgoing.subscription(topic, change, *version);
             }
-            Way::Inproc(end) => {
-                let topic = topic.to_vec().into();
-                end.push_control(match change {
-                    Change::Wanted | Change::WantedAgain => Received::Subscribe(topic),
-                    Change::Unwanted | Change::NeverWanted => Received::Cancel(topic),
-                });
-            }
+            Way::Inproc(end) => end.push_control(topic, change),
         }
     }
 

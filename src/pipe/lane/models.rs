@@ -6,6 +6,7 @@ use highwater_patterns::Message;
 use loom::thread;
 
 use super::*;
+use crate::pipe::outgoing::{Change, MOST_BYTES};
 use crate::pipe::testing::Told;
 
 /// A lane whose sides keep what they are told.
@@ -87,11 +88,34 @@ fn a_reader_that_waits_is_told_of_a_subscription() {
     loom::model(|| {
         let ends = Ends::new(0, Some(0));
         let write = |ends: &Ends| {
-            ends.lane.push_control(Received::Subscribe("a".into()));
+            ends.lane.push_control(b"a", Change::Wanted);
             true
         };
         let (_, found) = both(&ends, write, |ends| ends.lane.wait_for_news());
         assert!(found || was_told(&ends.reader), "it would sleep for ever");
+    });
+}
+
+#[test]
+fn what_a_reader_was_not_told_of_topics_it_finds_behind_the_last_that_it_was_told() {
+    loom::model(|| {
+        let ends = Ends::new(0, Some(0));
+        ends.lane.push_control(&[7; MOST_BYTES], Change::Wanted);
+        let write = |ends: &Ends| {
+            ends.lane.push_control(b"a", Change::Wanted);
+            ends.lane.push_control(b"a", Change::Unwanted);
+            ends.lane.push_control(b"b", Change::Wanted);
+            0
+        };
+        let wants_b = |ends: &Ends| {
+            let b = Parcel::Whole(Received::Subscribe("b".into()));
+            std::iter::from_fn(|| ends.lane.pop())
+                .filter(|next| *next == b)
+                .count()
+        };
+        let (_, before) = both(&ends, write, wants_b);
+        assert_eq!(before + wants_b(&ends), 1);
+        assert!(ends.lane.controls.lock().is_empty());
     });
 }
 

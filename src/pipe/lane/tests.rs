@@ -4,6 +4,7 @@ use highwater_patterns::Message;
 
 use super::*;
 use crate::pipe::Lending;
+use crate::pipe::outgoing::{Change, MOST_BYTES};
 use crate::pipe::testing::Told;
 
 fn party(side: &Arc<Told>) -> Party {
@@ -60,7 +61,7 @@ fn subscriptions_pass_a_full_lane_and_do_not_count() {
     let writer = Arc::new(Told::default());
     let lane = Lane::new(party(&writer), Some(1), false);
     lane.push(message(0));
-    lane.push_control(Received::Subscribe("a".into()));
+    lane.push_control(b"a", Change::Wanted);
     assert_eq!(lane.queued(), 1);
     assert_eq!(lane.pop(), Some(message(0)));
     assert!(!lane.pop().expect("a subscription").is_message());
@@ -175,4 +176,53 @@ fn two_threads_that_wait_for_each_other_always_wake() {
         lane.push(message(n));
     }
     reader.join().expect("every message came in order");
+}
+
+#[test]
+fn of_subscriptions_that_are_not_read_the_last_word_on_each_topic_is_kept() {
+    let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+    let lane = Lane::new(party(&writer), Some(1), false);
+    assert!(lane.join(party(&reader), Some(1)));
+    let filler = |n: u32| [&n.to_be_bytes()[..], &[7; 60]].concat();
+    let fillers = 2000;
+    for n in 0..fillers {
+        lane.push_control(&filler(n), Change::Wanted);
+    }
+    for n in 0..100_000_u32 {
+        lane.push_control(b"one", Change::Wanted);
+        lane.push_control(&n.to_be_bytes(), Change::Wanted);
+        lane.push_control(&n.to_be_bytes(), Change::Unwanted);
+        lane.push_control(b"one", Change::Unwanted);
+    }
+    lane.push_control(b"two", Change::Wanted);
+    lane.push_control(b"filler", Change::Unwanted);
+    lane.push(message(1));
+    let mut read: Vec<Parcel> = std::iter::from_fn(|| lane.pop()).collect();
+    let first = read.iter().position(|parcel| *parcel == message(1));
+    let first = first.expect("it was sent");
+    assert!(first * (filler(0).len()) > MOST_BYTES / 3 && first * filler(0).len() < MOST_BYTES);
+    read.remove(first);
+    let expected = (0..fillers)
+        .map(|n| Received::Subscribe(filler(n).into()))
+        .chain([
+            Received::Subscribe("two".into()),
+            Received::Cancel("filler".into()),
+        ]);
+    assert!(read.into_iter().eq(expected.map(Parcel::Whole)));
+    assert!(lane.controls.lock().is_empty() && lane.queued() == 0);
+    // And once more from the beginning.
+    lane.push_control(b"one", Change::Wanted);
+    let one = Parcel::Whole(Received::Subscribe("one".into()));
+    assert_eq!((lane.pop(), lane.pop()), (Some(one), None));
+}
+
+#[test]
+fn a_lane_that_has_ended_keeps_no_subscriptions() {
+    let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+    let lane = Lane::new(party(&writer), Some(1), false);
+    assert!(lane.join(party(&reader), Some(1)));
+    lane.push_control(b"before", Change::Wanted);
+    assert_eq!(lane.end_by_reader(), 0);
+    lane.push_control(b"after", Change::Wanted);
+    assert!(!lane.is_ready());
 }

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use super::{Notices, Outgoing, Pace, State};
 use crate::zmtp::{self, Version};
 
-/// With so many bytes of commands unwritten, subscriptions are kept as a state and not in bytes.
-const MOST_BYTES: usize = 64 * 1024;
+/// With so many bytes of commands that the peer has not read, subscriptions are kept as a state and not one by one.
+pub(in super::super) const MOST_BYTES: usize = 64 * 1024;
 
 /// What a topic comes to, for a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,16 @@ pub(crate) enum Change {
     NeverWanted,
 }
 
+impl Change {
+    /// Whether the topic is wanted from now on.
+    pub(in super::super) fn is_wanted(self) -> bool {
+        matches!(self, Self::Wanted | Self::WantedAgain)
+    }
+}
+
 /// What the peer has not been told.
 #[derive(Debug, Default)]
-pub(super) struct Unsaid {
+pub(in super::super) struct Unsaid {
     topics: HashMap<Box<[u8]>, Entry>,
     /// How many changes there were.
     turns: u64,
@@ -45,18 +52,18 @@ struct Entry {
 }
 
 impl Unsaid {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in super::super) fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in super::super) fn clear(&mut self) {
         self.topics = HashMap::new();
     }
 
-    fn note(&mut self, topic: &[u8], change: Change) {
+    pub(in super::super) fn note(&mut self, topic: &[u8], change: Change) {
         self.turns += 1;
         let turn = self.turns;
-        let wanted = matches!(change, Change::Wanted | Change::WantedAgain);
+        let wanted = change.is_wanted();
         match self.topics.get_mut(topic) {
             Some(entry) if entry.is_new && !wanted => {
                 self.topics.remove(topic);
@@ -78,13 +85,13 @@ impl Unsaid {
         }
     }
 
-    /// Puts everything into `commands`, in the order of the calls.
-    pub(super) fn tell(&mut self, commands: &mut Vec<u8>) {
+    /// Gives every topic, and whether it is wanted, in the order of the calls.
+    pub(in super::super) fn take(&mut self) -> impl Iterator<Item = (Box<[u8]>, bool)> + use<> {
         let mut topics: Vec<_> = std::mem::take(&mut self.topics).into_iter().collect();
         topics.sort_unstable_by_key(|(_, entry)| entry.turn);
-        for (topic, entry) in topics {
-            encode(&topic, entry.wanted, self.version, commands);
-        }
+        topics
+            .into_iter()
+            .map(|(topic, entry)| (topic, entry.wanted))
     }
 }
 
@@ -98,8 +105,7 @@ impl Outgoing {
             return;
         }
         if state.unsaid.is_empty() && state.commands.len() < MOST_BYTES {
-            let wanted = matches!(change, Change::Wanted | Change::WantedAgain);
-            encode(topic, wanted, version, &mut state.commands);
+            encode(topic, change.is_wanted(), version, &mut state.commands);
         } else {
             state.unsaid.version = version;
             state.unsaid.note(topic, change);
@@ -112,7 +118,9 @@ impl State {
     /// The peer reads again: what was kept as a state becomes bytes.
     pub(super) fn tell_unsaid(&mut self) {
         if !self.unsaid.is_empty() {
-            self.unsaid.tell(&mut self.commands);
+            for (topic, wanted) in self.unsaid.take() {
+                encode(&topic, wanted, self.unsaid.version, &mut self.commands);
+            }
         }
     }
 }

@@ -1,0 +1,77 @@
+//! Subscriptions in a lane: they count against no mark, and are a state of which only the last word on each topic matters.
+//!
+//! Owns: what the reader has not been told, once more waits in the lane than fits into a buffer.
+//! Always true: while there is any of that, some subscription is in the lane; the reader that takes the last of those out puts
+//! the rest in.
+//! Must not know: what the topics mean.
+
+use bytes::Bytes;
+use highwater_patterns::Received;
+
+use super::super::outgoing::{Change, MOST_BYTES, Unsaid};
+use super::{Lane, Parcel};
+
+/// What a subscription in a lane takes beside its topic, about.
+const OVERHEAD: usize = 64;
+
+/// The subscriptions of one lane.
+#[derive(Debug, Default)]
+pub(super) struct Controls {
+    /// What those in the lane take.
+    bytes: usize,
+    /// What is not in the lane, since the reader does not read.
+    unsaid: Unsaid,
+}
+
+#[cfg(test)]
+impl Controls {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0 && self.unsaid.is_empty()
+    }
+}
+
+impl Lane {
+    /// Queues a subscription, or the end of one, which no mark holds up and which does not count. Of what waits while the
+    /// reader does not read, beyond 64 KiB, only the last word on each topic is kept.
+    pub(crate) fn push_control(&self, topic: &[u8], change: Change) {
+        let mut controls = self.controls.lock();
+        if self.is_closed() {
+            return;
+        }
+        if controls.unsaid.is_empty() && controls.bytes < MOST_BYTES {
+            let topic = Bytes::copy_from_slice(topic);
+            self.put(&mut controls, topic, change.is_wanted());
+            drop(controls);
+            self.look_for_reader();
+        } else {
+            // The reader knows, or will find, that there is something to read.
+            controls.unsaid.note(topic, change);
+        }
+    }
+
+    fn put(&self, controls: &mut Controls, topic: Bytes, wanted: bool) {
+        controls.bytes += topic.len() + OVERHEAD;
+        self.queue.push(Parcel::Whole(match wanted {
+            true => Received::Subscribe(topic),
+            false => Received::Cancel(topic),
+        }));
+    }
+
+    /// The reader has taken `parcel`, which is no message, out of the lane.
+    #[cold]
+    pub(super) fn took_control(&self, parcel: &Parcel) {
+        let (Parcel::Whole(Received::Subscribe(topic)) | Parcel::Whole(Received::Cancel(topic))) =
+            parcel
+        else {
+            return;
+        };
+        let mut controls = self.controls.lock();
+        // The writer may have cut the lane, and forgotten what was in it, meanwhile.
+        controls.bytes = controls.bytes.saturating_sub(topic.len() + OVERHEAD);
+        if controls.bytes == 0 && !controls.unsaid.is_empty() {
+            for (topic, wanted) in controls.unsaid.take() {
+                self.put(&mut controls, topic.into_vec().into(), wanted);
+            }
+        }
+    }
+}
