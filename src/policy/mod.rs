@@ -8,13 +8,17 @@
 mod backoff;
 mod batch_size;
 mod budget;
+mod busy_poll;
 mod eagerness;
 mod idle_check;
 mod read_size;
+mod spin;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use batch_size::{BatchSize, LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 pub(crate) use budget::{Budget, READ, cost_of_frames, cost_of_topic};
+pub(crate) use busy_poll::{BusyPoll, PolledWait};
 pub(crate) use eagerness::Eagerness;
 pub(crate) use idle_check::IdleCheck;
 pub(crate) use read_size::{MOST_SLACK, READ_BYTES, ReadSize, is_busy};
+pub(crate) use spin::Spin;

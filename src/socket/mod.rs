@@ -20,7 +20,6 @@ mod events;
 mod joining;
 mod later;
 pub(crate) mod left;
-mod lookout;
 mod many;
 mod outcome;
 mod outline;
@@ -53,14 +52,12 @@ use crate::options::{self, Options};
 use crate::origin::{Here, Origin};
 use crate::peer::PeerInfo;
 use crate::pipe::{Lending, Notices, PipeEvent};
-use crate::policy::IdleCheck;
+use crate::policy::{BusyPoll, IdleCheck, Spin};
 use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Room};
 use endpoints::Endpoints;
 use later::{Asked, Later};
-use lookout::Lookout;
 use retire::Retiring;
-use spin::Spin;
 use waiting::LeaderWake;
 
 /// A socket of any type.
@@ -104,7 +101,7 @@ pub(crate) struct State {
     /// So many polls wait for this socket together with others: nobody borrows its links meanwhile.
     polls: usize,
     /// What waiting for a message on borrowed links was like.
-    lookout: Lookout,
+    busy_poll: BusyPoll,
     /// What looking out for a message from within the process was like.
     spin: Spin,
     /// When a receiver that is busy with some peers checks the others.
@@ -179,7 +176,7 @@ impl Core {
                 endpoints: Endpoints::default(),
                 leading: false,
                 polls: 0,
-                lookout: Lookout::new(hub.busy_poll()),
+                busy_poll: BusyPoll::new(hub.busy_poll()),
                 spin: Spin::new(!hub.busy_poll().is_zero()),
                 idle_check: IdleCheck::new(),
                 sends_unasked: 0,

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::deadline::Deadline;
 use crate::origin::Here;
 use crate::pipe::{Duty, Wire};
-use crate::socket::lookout::Look;
+use crate::policy::PolledWait;
 use crate::socket::{Core, Locked, State};
 use crate::wake::{WakePipe, timespec};
 
@@ -40,7 +40,7 @@ impl Core {
             .lent()
             .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
             .collect();
-        let mut look = state.lookout.begin(Instant::now(), deadline.instant());
+        let mut polled = state.busy_poll.begin(Instant::now(), deadline.instant());
         state.leading = true;
         self.lending.wait_begins();
         drop(state);
@@ -48,7 +48,7 @@ impl Core {
         let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
         let mut ready = Vec::new();
         self.leader
-            .wait(&descriptors, deadline.instant(), &mut look, &mut ready);
+            .wait(&descriptors, deadline.instant(), &mut polled, &mut ready);
         if self.lending.wait_ends()
             && let Some((_, wire)) = links.first()
         {
@@ -58,7 +58,7 @@ impl Core {
         let mut state = self.lock(here);
         state.leading = false;
         let now = Instant::now();
-        state.lookout.learn(look, now);
+        state.busy_poll.learn(polled, now);
         state.idle_check.waited(now);
         for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
             self.read_one(&mut state, *pipe);
@@ -119,12 +119,12 @@ impl LeaderWake {
     }
 
     /// Waits until one of `links` has input (true in `ready`), somebody calls [`wake`](Self::wake), or the deadline
-    /// passes; looks out first, as long as `look` goes on.
+    /// passes; busy-polls first, as long as `polled` goes on.
     pub(super) fn wait(
         &self,
         links: &[BorrowedFd<'_>],
         deadline: Option<Instant>,
-        look: &mut Look,
+        polled: &mut PolledWait,
         ready: &mut Vec<bool>,
     ) {
         ready.clear();
@@ -134,13 +134,15 @@ impl LeaderWake {
         descriptors.push(PollFd::new(pipe, PollFlags::IN));
         descriptors.extend(links.iter().map(|link| PollFd::new(link, PollFlags::IN)));
         let mut found = false;
-        while look.goes_on() && !found {
+        while polled.goes_on() && !found {
             found = !matches!(
                 poll(&mut descriptors, Some(&timespec(Duration::ZERO))),
                 Ok(0)
             );
             if !found {
-                look.turn();
+                let before = Instant::now();
+                std::thread::yield_now();
+                polled.has_yielded(before, Instant::now());
             }
         }
         if !found {
@@ -172,8 +174,7 @@ mod tests {
         assert!(wake.prepare() && wake.is_ready_after(|| unreachable!("it has one")));
         wake.wake();
         let mut ready = Vec::new();
-        let mut look =
-            crate::socket::lookout::Lookout::new(Duration::ZERO).begin(Instant::now(), None);
-        wake.wait(&[], None, &mut look, &mut ready);
+        let mut polled = crate::policy::BusyPoll::new(Duration::ZERO).begin(Instant::now(), None);
+        wake.wait(&[], None, &mut polled, &mut ready);
     }
 }

@@ -1,0 +1,286 @@
+//! Busy-polling: looking for input before sleeping. To sleep and be woken costs several times what a message takes from
+//! one process to the next, in time and in processor time. So a thread polls first, where the wait is likely short.
+//!
+//! Owns: whether a wait busy-polls and for how long, judged by the waits before.
+//! Always true: one wait busy-polls for the limit at most; where that is in vain again and again, one wait in 65 does. The
+//! thread yields between two polls; if others run then, it soon sleeps, and if they keep its processor, the socket does not
+//! busy-poll for a while.
+//! Must not know: what is polled; how to yield.
+
+use std::time::{Duration, Instant};
+
+/// A wait shorter than this many limits is short, and foretells a wait that is worth busy-polling. It includes the time
+/// that it took to wake up.
+const SHORT: u32 = 2;
+
+/// The most waits that sleep at once after a busy-poll in vain: one at first, then twice as many each time.
+const MOST_SKIPPED: u32 = 64;
+
+/// A yield that took longer than this shows that others need the processor for longer: they keep it for milliseconds each
+/// time. A thread that sleeps instead is let in as soon as it is woken.
+const LATE: Duration = Duration::from_millis(1);
+
+/// How long a socket then does not busy-poll: the first at first, four times as long each time that it is soon so again.
+const CROWDED_FIRST: Duration = Duration::from_millis(10);
+const CROWDED_MOST: Duration = Duration::from_secs(1);
+
+/// A yield that took longer than this has let another thread run.
+const GIVEN: Duration = Duration::from_micros(2);
+
+/// After this many such yields a wait sleeps: where many threads busy-poll on a few processors, they would keep them from
+/// the threads that have something to do.
+const MOST_GIVEN: u32 = 4;
+
+/// What the waits of one socket have been like.
+#[derive(Debug)]
+pub(crate) struct BusyPoll {
+    limit: Duration,
+    /// The last wait was short.
+    short: bool,
+    /// After the last busy-poll in vain, this many waits slept at once.
+    penalty: u32,
+    /// This many waits are still to sleep at once.
+    skip: u32,
+    /// The processor was crowded, and is taken to be until this time; it was for this long.
+    crowded: Option<(Instant, Duration)>,
+}
+
+/// One wait, and the busy-polling at its beginning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PolledWait {
+    begun: Instant,
+    limit: Duration,
+    /// How often a yield has let others run.
+    given: u32,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// This wait sleeps at once.
+    Skipped,
+    /// It busy-polls; or has done so, and input was found.
+    Polling,
+    /// It has busy-polled as long as it may.
+    InVain,
+    /// Others have something to do.
+    Given,
+    /// Others keep the processor.
+    Crowded,
+}
+
+impl BusyPoll {
+    /// Polls for `limit` at most; takes the first wait for a short one.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            short: true,
+            penalty: 0,
+            skip: 0,
+            crowded: None,
+        }
+    }
+
+    /// A wait begins, which ends at `deadline` in any case.
+    pub(crate) fn begin(&mut self, now: Instant, deadline: Option<Instant>) -> PolledWait {
+        let left = deadline.map_or(self.limit, |at| at.saturating_duration_since(now));
+        let limit = self.limit.min(left);
+        let likely = self.short && !limit.is_zero() && !self.is_crowded(now);
+        let stage = if likely && self.skip == 0 {
+            Stage::Polling
+        } else {
+            self.skip -= u32::from(likely);
+            Stage::Skipped
+        };
+        PolledWait {
+            begun: now,
+            limit,
+            given: 0,
+            stage,
+        }
+    }
+
+    fn is_crowded(&self, now: Instant) -> bool {
+        self.crowded.is_some_and(|(until, _)| now < until)
+    }
+
+    /// The wait is over, by whatever end.
+    pub(crate) fn learn(&mut self, wait: PolledWait, now: Instant) {
+        self.short = now.saturating_duration_since(wait.begun) < self.limit.saturating_mul(SHORT);
+        match wait.stage {
+            Stage::Skipped | Stage::Given => {}
+            Stage::Polling => self.penalty = 0,
+            Stage::InVain => {
+                self.penalty = (self.penalty * 2).clamp(1, MOST_SKIPPED);
+                self.skip = self.penalty;
+            }
+            Stage::Crowded => {
+                let lasts = match self.crowded {
+                    Some((until, last)) if now.saturating_duration_since(until) <= last => {
+                        (last * 4).min(CROWDED_MOST)
+                    }
+                    _ => CROWDED_FIRST,
+                };
+                self.crowded = now.checked_add(lasts).map(|until| (until, lasts));
+            }
+        }
+    }
+}
+
+impl PolledWait {
+    /// Whether to poll once more; if not, to sleep.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.stage == Stage::Polling
+    }
+
+    /// A poll found nothing, and the thread has yielded from `before` to `after`.
+    pub(crate) fn has_yielded(&mut self, before: Instant, after: Instant) {
+        let away = after.saturating_duration_since(before);
+        self.given += u32::from(away > GIVEN);
+        if away > LATE {
+            self.stage = Stage::Crowded;
+        } else if after.saturating_duration_since(self.begun) >= self.limit {
+            self.stage = Stage::InVain;
+        } else if self.given == MOST_GIVEN {
+            self.stage = Stage::Given;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_micros(100);
+    const MICRO: Duration = Duration::from_micros(1);
+
+    /// The policy and its clock.
+    struct Scene {
+        policy: BusyPoll,
+        now: Instant,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self {
+                policy: BusyPoll::new(LIMIT),
+                now: Instant::now(),
+            }
+        }
+
+        /// Waits, polling every microsecond if at all, for what comes after `until`; true if it busy-polled.
+        fn wait(&mut self, until: Duration) -> bool {
+            let mut wait = self.policy.begin(self.now, None);
+            let polls = wait.goes_on();
+            let mut after = Duration::ZERO;
+            while wait.goes_on() && after < until {
+                after += MICRO;
+                wait.has_yielded(self.now + after - MICRO, self.now + after);
+            }
+            self.now += until;
+            self.policy.learn(wait, self.now);
+            polls
+        }
+
+        /// A turn of this wait takes as long as a slice of another thread; true if it busy-polled at all.
+        fn wait_in_a_crowd(&mut self) -> bool {
+            let mut wait = self.policy.begin(self.now, None);
+            let polls = wait.goes_on();
+            if polls {
+                let slice = Duration::from_millis(4);
+                wait.has_yielded(self.now, self.now + slice);
+                self.now += slice;
+            }
+            self.now += MICRO * 20;
+            self.policy.learn(wait, self.now);
+            polls
+        }
+    }
+
+    #[test]
+    fn short_waits_are_busy_polled_and_long_ones_are_not() {
+        let mut scene = Scene::new();
+        assert!((0..100).all(|_| scene.wait(MICRO * 10)));
+        scene.wait(Duration::from_millis(1));
+        assert!((0..100).all(|_| !scene.wait(Duration::from_millis(1))));
+    }
+
+    #[test]
+    fn one_short_wait_is_enough_to_busy_poll_again() {
+        let mut scene = Scene::new();
+        scene.wait(Duration::from_secs(1));
+        assert!(!scene.wait(MICRO * 150), "the wait before was long");
+        assert!(!scene.wait(MICRO * 10), "the last busy-poll was in vain");
+        assert!(scene.wait(MICRO * 10));
+    }
+
+    #[test]
+    fn busy_polling_in_vain_becomes_rare() {
+        let mut scene = Scene::new();
+        let polled = (0..65_000).filter(|_| scene.wait(MICRO * 150)).count();
+        assert!((1000..1010).contains(&polled), "{polled} times");
+        // And common again once it was worth it.
+        while !scene.wait(MICRO * 10) {}
+        assert!((0..100).all(|_| scene.wait(MICRO * 10)));
+    }
+
+    #[test]
+    fn no_wait_busy_polls_for_longer_than_the_limit_or_the_deadline() {
+        let mut policy = BusyPoll::new(LIMIT);
+        let now = Instant::now();
+        for deadline in [None, Some(MICRO * 30)] {
+            let mut wait = policy.begin(now, deadline.map(|left| now + left));
+            let end = deadline.unwrap_or(LIMIT);
+            wait.has_yielded(now + end - MICRO * 2, now + end - MICRO);
+            assert!(wait.goes_on());
+            wait.has_yielded(now + end - MICRO, now + end);
+            assert!(!wait.goes_on());
+        }
+        assert!(!policy.begin(now, Some(now)).goes_on(), "no time is left");
+        assert!(!BusyPoll::new(Duration::ZERO).begin(now, None).goes_on());
+        assert!(BusyPoll::new(Duration::MAX).begin(now, None).goes_on());
+    }
+
+    #[test]
+    fn a_thread_that_has_let_others_run_a_few_times_sleeps_and_may_busy_poll_again() {
+        let mut policy = BusyPoll::new(LIMIT);
+        let now = Instant::now();
+        for _ in 0..3 {
+            let mut wait = policy.begin(now, None);
+            let mut turns = 0;
+            while wait.goes_on() {
+                let begun = now + MICRO * (3 * turns);
+                wait.has_yielded(begun, begun + MICRO * 3);
+                turns += 1;
+            }
+            assert_eq!(turns, MOST_GIVEN);
+            policy.learn(wait, now + MICRO * 20);
+        }
+    }
+
+    #[test]
+    fn where_others_need_the_processor_a_socket_does_not_busy_poll_for_a_while() {
+        let mut scene = Scene::new();
+        assert!(scene.wait_in_a_crowd());
+        assert!(!scene.wait(MICRO * 10), "it was crowded just now");
+        scene.now += CROWDED_FIRST;
+        scene.wait(MICRO * 10);
+        assert!(scene.wait(MICRO * 10), "that is over");
+    }
+
+    #[test]
+    fn a_lasting_crowd_is_met_once_a_second() {
+        let mut scene = Scene::new();
+        let met = |scene: &mut Scene, lasts: Duration| {
+            let end = scene.now + lasts;
+            let mut met = 0;
+            while scene.now < end {
+                met += u32::from(scene.wait_in_a_crowd());
+            }
+            met
+        };
+        let second = Duration::from_secs(1);
+        assert!(met(&mut scene, second) <= 5);
+        assert!((9..=11).contains(&met(&mut scene, second * 10)));
+    }
+}

@@ -1,0 +1,77 @@
+//! Spinning for a message from within the process before sleeping: a thread that sleeps is woken no faster than in five or
+//! ten microseconds, and one at work on another core has answered by then.
+//!
+//! Owns: the number of turns, judged by the times before.
+//! Always true: where spinning has come to nothing again and again, it takes a few turns only, and now and then many.
+//! Must not know: what is looked for; how a turn is taken.
+
+/// The number of turns: as many as this where spinning has paid, half as many after each time that it has not.
+const MOST_TURNS: u32 = 200;
+const FEWEST_TURNS: u32 = 10;
+
+/// The number of turns once in [`LONG_EVERY`] times where spinning has come to nothing: of two threads that sleep after
+/// each message, neither finds the other at work.
+const LONG_TURNS: u32 = 4000;
+const LONG_EVERY: u32 = 32;
+
+/// What spinning has been like.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    turns: u32,
+    times: u32,
+    /// Now and then it may take long.
+    patient: bool,
+}
+
+impl Spin {
+    pub(crate) fn new(patient: bool) -> Self {
+        Self {
+            turns: MOST_TURNS,
+            times: 0,
+            patient,
+        }
+    }
+
+    /// Turns to take now.
+    pub(crate) fn begin(&mut self) -> u32 {
+        self.times = self.times.wrapping_add(1);
+        match self.turns {
+            FEWEST_TURNS if self.patient && self.times.is_multiple_of(LONG_EVERY) => LONG_TURNS,
+            turns => turns,
+        }
+    }
+
+    /// Something was `found`, or nothing.
+    pub(crate) fn learn(&mut self, found: bool) {
+        self.turns = if found {
+            MOST_TURNS
+        } else {
+            (self.turns / 2).max(FEWEST_TURNS)
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_takes_fewer_turns_each_time_that_it_is_in_vain_and_all_of_them_again_when_it_is_not() {
+        let mut spin = Spin::new(false);
+        assert_eq!(spin.begin(), MOST_TURNS);
+        spin.learn(false);
+        assert_eq!(spin.begin(), MOST_TURNS / 2);
+        (0..100).for_each(|_| spin.learn(false));
+        assert!((0..100).all(|_| spin.begin() == FEWEST_TURNS));
+        spin.learn(true);
+        assert_eq!(spin.begin(), MOST_TURNS);
+    }
+
+    #[test]
+    fn who_is_patient_takes_many_turns_now_and_then() {
+        let mut spin = Spin::new(true);
+        (0..100).for_each(|_| spin.learn(false));
+        let long = (0..10 * LONG_EVERY).filter(|_| spin.begin() == LONG_TURNS);
+        assert_eq!(long.count(), 10);
+    }
+}
