@@ -21,14 +21,13 @@ use highwater_patterns::Message;
 
 use super::{Batch, Duty, Encode, HighWater, Notices, Pace, Wire};
 use crate::origin::Origin;
-use crate::sync::{Mutex, MutexGuard};
+use crate::policy::StreamDetector;
+use crate::sync::{AtomicU32, Mutex, MutexGuard};
 
 mod blocked;
 mod draft;
 mod flush;
 mod life;
-mod looks;
-mod meetings;
 mod pump;
 mod recall;
 mod report;
@@ -36,8 +35,6 @@ mod subscriptions;
 
 use blocked::Blocked;
 pub(crate) use draft::Draft;
-use looks::Looks;
-use meetings::Meetings;
 pub(crate) use recall::Fate;
 pub(crate) use report::{OutgoingCounts, Pumped};
 pub(crate) use subscriptions::Change;
@@ -54,7 +51,8 @@ const SOFT_BUDGET: usize = 1024 * 1024;
 pub(crate) struct Outgoing {
     state: Mutex<State>,
     origin: Origin,
-    meetings: Meetings,
+    /// A [`TryLockStreak`] in bits, used by the I/O thread alone.
+    streak: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -124,7 +122,7 @@ struct State {
     another_peer: bool,
     /// What the I/O thread has taken along was to go to a connection that has been cut meanwhile.
     cut_while_busy: bool,
-    looks: Looks,
+    detector: StreamDetector,
     /// The socket knows that something waits here, and will flush it before it waits for input.
     left: bool,
     /// It has done so since the I/O thread last looked.
@@ -139,7 +137,7 @@ impl Outgoing {
         let origin = Origin::here();
         Self {
             origin,
-            meetings: Meetings::default(),
+            streak: AtomicU32::new(0),
             state: Mutex::new(State {
                 back: Batch::default(),
                 front: Batch::default(),
@@ -176,7 +174,7 @@ impl Outgoing {
                 coming: None,
                 another_peer: false,
                 cut_while_busy: false,
-                looks: Looks::default(),
+                detector: StreamDetector::default(),
                 left: false,
                 flushed: false,
                 limit,

@@ -13,6 +13,8 @@ mod eagerness;
 mod idle_check;
 mod read_size;
 mod spin;
+mod stream_detector;
+mod try_lock_streak;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use batch_size::{BatchSize, LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
@@ -22,3 +24,5 @@ pub(crate) use eagerness::Eagerness;
 pub(crate) use idle_check::IdleCheck;
 pub(crate) use read_size::{MOST_SLACK, READ_BYTES, ReadSize, is_busy};
 pub(crate) use spin::Spin;
+pub(crate) use stream_detector::{NextLook, StreamDetector};
+pub(crate) use try_lock_streak::TryLockStreak;

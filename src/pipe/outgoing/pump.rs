@@ -6,15 +6,19 @@
 
 use std::io;
 
-use super::{Outgoing, Pumped, State};
+use super::{Outgoing, OutgoingCounts, Pumped, State};
+use crate::pipe::batch::LARGE;
+use crate::policy::{NextLook, TryLockStreak};
+use crate::sync::Ordering;
 
 impl Outgoing {
     /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
     pub(crate) fn pump(&self) -> io::Result<Pumped> {
         let Some(mut state) = self.state.try_lock() else {
-            return Ok(self.meetings.met());
+            return Ok(self.update_streak(TryLockStreak::failed).into());
         };
-        self.meetings.passed(state.last_batch);
+        let large = state.last_batch >= LARGE;
+        self.update_streak(|streak| streak.succeeded(large));
         loop {
             let Some(wire) = state.wire.clone().filter(|_| !state.broken) else {
                 state.scheduled = false;
@@ -51,9 +55,17 @@ impl Outgoing {
                 state.scheduled = false;
                 return Err(error);
             }
-            let counts = state.counts;
-            state.looks.have_written(counts);
+            let bytes = state.counts.bytes;
+            state.detector.has_written(bytes);
         }
+    }
+
+    /// Changes the streak of the I/O thread, which alone calls this: so a load and a store are enough.
+    fn update_streak<T>(&self, change: impl FnOnce(&mut TryLockStreak) -> T) -> T {
+        let mut streak = TryLockStreak::from_bits(self.streak.load(Ordering::Relaxed));
+        let outcome = change(&mut streak);
+        self.streak.store(streak.to_bits(), Ordering::Relaxed);
+        outcome
     }
 
     /// Ends the I/O thread's duty if there is still nothing to write; false if there is.
@@ -69,6 +81,15 @@ impl Outgoing {
         state.back.rest();
         state.front.rest();
         true
+    }
+}
+
+impl From<NextLook> for Pumped {
+    fn from(look: NextLook) -> Self {
+        match look {
+            NextLook::Soon => Self::Contended,
+            NextLook::Later => Self::Streaming,
+        }
     }
 }
 
@@ -89,6 +110,11 @@ impl State {
             return None;
         }
         let waiting = self.back.len() + self.commands.len();
-        self.looks.look(self.counts, waiting, flushed)
+        let OutgoingCounts {
+            messages, bytes, ..
+        } = self.counts;
+        self.detector
+            .look(messages, bytes, waiting, flushed)
+            .map(Pumped::from)
     }
 }

@@ -1,0 +1,85 @@
+//! What the I/O thread does when it finds a pipe locked by a sender at work.
+//!
+//! Owns: how often in a row that was so.
+//! Always true: it comes back after a yield, or after a while where the sender is likely writing a batch.
+//! Must not know: what the sender does.
+
+use super::NextLook;
+
+/// To add a message takes less time than to come back: a sender that is found at work so often in a row is writing.
+const WRITES: u8 = 3;
+
+/// The I/O thread's failures to lock one pipe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TryLockStreak {
+    in_a_row: u8,
+    /// A sender writes large bodies, for which there is always much to copy: the I/O thread stays and takes its turn as
+    /// soon as it can, so that both work at once.
+    large: bool,
+}
+
+impl TryLockStreak {
+    /// A sender has the lock.
+    pub(crate) fn failed(&mut self) -> NextLook {
+        self.in_a_row = WRITES.min(self.in_a_row + 1);
+        if self.in_a_row < WRITES || self.large {
+            return NextLook::Soon;
+        }
+        self.in_a_row = 0;
+        NextLook::Later
+    }
+
+    /// The I/O thread has the lock; `large`: the last batch had gathered so much that the sender writes large bodies.
+    pub(crate) fn succeeded(&mut self, large: bool) {
+        *self = Self { in_a_row: 0, large };
+    }
+
+    /// As two bytes, for the I/O thread to keep where it has no lock.
+    pub(crate) fn to_bits(self) -> u32 {
+        u32::from_le_bytes([self.in_a_row, u8::from(self.large), 0, 0])
+    }
+
+    /// What [`to_bits`](Self::to_bits) has made.
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        let [in_a_row, large, ..] = bits.to_le_bytes();
+        Self {
+            in_a_row,
+            large: large != 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_that_is_met_again_and_again_is_left_alone_for_a_while() {
+        let mut streak = TryLockStreak::default();
+        for _ in 0..3 {
+            assert_eq!(streak.failed(), NextLook::Soon);
+            assert_eq!(streak.failed(), NextLook::Soon);
+            assert_eq!(streak.failed(), NextLook::Later);
+        }
+        streak.failed();
+        streak.succeeded(false);
+        assert_eq!(streak.failed(), NextLook::Soon);
+    }
+
+    #[test]
+    fn a_sender_of_large_batches_is_not() {
+        let mut streak = TryLockStreak::default();
+        streak.succeeded(true);
+        assert!((0..100).all(|_| streak.failed() == NextLook::Soon));
+    }
+
+    #[test]
+    fn it_is_kept_in_bits_as_it_is() {
+        let mut streak = TryLockStreak::default();
+        for large in [false, true] {
+            streak.succeeded(large);
+            streak.failed();
+            assert_eq!(TryLockStreak::from_bits(streak.to_bits()), streak);
+        }
+    }
+}
