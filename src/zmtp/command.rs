@@ -229,11 +229,13 @@ pub(super) fn is_about_topics(bytes: &[u8]) -> Option<bool> {
     (!may_be).then_some(false)
 }
 
-fn write_command(name: &[u8], data: &[u8], out: &mut Vec<u8>) {
+/// Writes a command.
+pub(super) fn write_command(name: &[u8], data: &[u8], out: &mut Vec<u8>) {
     write_command_of(name, &[data], out);
 }
 
-fn write_command_of(name: &[u8], data: &[&[u8]], out: &mut Vec<u8>) {
+/// Writes a command whose data is in pieces.
+pub(super) fn write_command_of(name: &[u8], data: &[&[u8]], out: &mut Vec<u8>) {
     let data_len: usize = data.iter().map(|part| part.len()).sum();
     write_header(COMMAND, 1 + name.len() + data_len, out);
     out.push(name.len() as u8);

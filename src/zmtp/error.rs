@@ -50,8 +50,15 @@ pub enum ProtocolError {
         /// Its name, at most 255 characters.
         name: String,
     },
-    /// A command of the handshake whose content does not have the command's layout.
+    /// A command of the handshake without a name, or an ERROR without a reason.
     MalformedCommand,
+    /// A command of the handshake whose content does not have the command's layout.
+    Malformed {
+        /// The name of the command.
+        command: &'static str,
+    },
+    /// Both ends are configured as the server of their security mechanism.
+    TwoServers,
     /// Metadata that is not a sequence of properties, or has too many of them.
     MalformedMetadata,
     /// The peer's routing id is too long or of the reserved form.
@@ -110,6 +117,15 @@ impl fmt::Display for ProtocolError {
                 write!(f, "the command {name} has no place in the handshake")
             }
             Self::MalformedCommand => f.write_str("a command of the handshake is malformed"),
+            Self::Malformed { command } => {
+                write!(
+                    f,
+                    "the peer's {command} does not have the layout of that command"
+                )
+            }
+            Self::TwoServers => {
+                f.write_str("both ends are configured as server of the security mechanism")
+            }
             Self::MalformedMetadata => f.write_str("the peer's metadata is malformed"),
             Self::InvalidRoutingId(why) => write!(f, "the peer's routing id is invalid: {why}"),
             Self::CommandTooLong { len, max } => {

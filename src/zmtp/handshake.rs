@@ -23,7 +23,7 @@ use super::command::encode_error;
 use super::error::{ProtocolError, printable};
 use super::frame::FrameHeader;
 use super::greeting::Greeting;
-use super::mechanism::{Mechanism, Progress};
+use super::mechanism::{Candidate, Mechanism, Progress};
 use super::metadata::{self, write_property};
 use super::sealing::Sealing;
 
@@ -175,6 +175,36 @@ impl Handshake {
         }
     }
 
+    /// Who asks to be let in, while the handshake waits for [`allow`](Self::allow) or [`refuse`](Self::refuse).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no option of a socket chooses it yet")
+    )]
+    pub(crate) fn candidate(&self) -> Option<&Candidate> {
+        match self.stage {
+            Stage::Mechanism(_) => self.mechanism.candidate(),
+            _ => None,
+        }
+    }
+
+    /// Lets the candidate in.
+    ///
+    /// # Errors
+    ///
+    /// As `receive`: what the candidate has said of itself is judged only now.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no option of a socket chooses it yet")
+    )]
+    pub(crate) fn allow(&mut self) -> Result<(), ProtocolError> {
+        let Stage::Mechanism(version) = self.stage else {
+            return Ok(());
+        };
+        let progress = self.mechanism.allow(&mut self.outbound);
+        self.advanced(version, progress)
+            .inspect_err(|error| self.stage = Stage::Failed(error.clone()))
+    }
+
     /// Sends an ERROR with this `reason` instead. The connection is to be closed once `poll_transmit` has been asked a
     /// last time.
     pub(crate) fn refuse(&mut self, reason: &str) {
@@ -285,6 +315,10 @@ impl Handshake {
         now: Instant,
     ) -> Result<(), ProtocolError> {
         let progress = self.mechanism.receive(command, now, &mut self.outbound)?;
+        self.advanced(version, progress)
+    }
+
+    fn advanced(&mut self, version: Version, progress: Progress) -> Result<(), ProtocolError> {
         if let Progress::Introduced(data) = progress {
             let peer = read_peer(version, data, self.config.socket_type);
             if let Err(ProtocolError::IncompatibleSocketType { .. }) = peer {
@@ -293,7 +327,9 @@ impl Handshake {
             self.stage = if self.config.holds_back {
                 Stage::Held(peer?)
             } else {
-                Stage::Done(peer?)
+                let peer = peer?;
+                self.mechanism.admit(&mut self.outbound);
+                Stage::Done(peer)
             };
         }
         Ok(())

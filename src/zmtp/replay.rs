@@ -4,6 +4,7 @@
 //! holds is read from `frames.txt`, which another parser wrote.
 
 mod description;
+mod plain;
 mod recording;
 
 use std::time::Instant;

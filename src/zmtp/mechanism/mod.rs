@@ -6,34 +6,81 @@
 //! Must not know: what the metadata says; clocks and randomness, which are arguments.
 
 mod null;
+mod plain;
 
+use std::fmt;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use self::null::Null;
-use super::error::ProtocolError;
+pub(super) use self::plain::{PlainClient, PlainServer};
+use super::command::{Command, error_reason, split_name};
+use super::error::{ProtocolError, printable};
 use super::sealing::Sealing;
 
 /// The mechanism of one handshake and how far it has come.
 ///
-/// The calls, in this order: `start`; `greeted`; `receive` until it gives [`Progress::Introduced`]; `finish`. `admit` comes
-/// once, at any time after `start`, if that was told to hold back. An error ends the handshake, but what was appended to
-/// `out` before it, such as an ERROR command, is still sent.
+/// The calls, in this order: `start`; `greeted`; `receive` until it gives [`Progress::Introduced`]; `admit`; `finish`. After
+/// [`Progress::Asks`] the mechanism waits for `allow`, and takes no command before that. An error ends the handshake, but
+/// what was appended to `out` before it, such as an ERROR command, is still sent.
 #[derive(Debug)]
 pub(super) enum Mechanism {
     /// Neither secrets nor proofs.
     Null(Null),
+    /// A name and a password in clear, told by us.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no option of a socket chooses it yet")
+    )]
+    PlainClient(PlainClient),
+    /// A name and a password in clear, told to us.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no option of a socket chooses it yet")
+    )]
+    PlainServer(PlainServer),
 }
 
 /// How far a mechanism has come with a command of the peer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// The peer has to say more.
-    #[expect(dead_code, reason = "NULL is done with the first command")]
     Going,
+    /// Somebody has to decide whether the [`Candidate`] may come in.
+    Asks,
     /// The peer has told its metadata, encoded. It says no more within the mechanism.
     Introduced(Bytes),
+}
+
+/// Who wants to come in, as far as the mechanism tells.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    /// Whoever knows this password.
+    Plain {
+        /// 0 to 255 bytes of any kind.
+        user: Bytes,
+        /// 0 to 255 bytes of any kind.
+        password: Bytes,
+    },
+    /// Whoever has the secret key that belongs to this public one.
+    #[cfg_attr(not(feature = "curve"), expect(dead_code, reason = "for CURVE"))]
+    Curve {
+        /// The key.
+        key: [u8; 32],
+    },
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain { user, .. } => f
+                .debug_struct("Plain")
+                .field("user", user)
+                .finish_non_exhaustive(),
+            Self::Curve { key } => f.debug_struct("Curve").field("key", key).finish(),
+        }
+    }
 }
 
 impl Mechanism {
@@ -45,13 +92,15 @@ impl Mechanism {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Null(_) => "NULL",
+            Self::PlainClient(_) | Self::PlainServer(_) => "PLAIN",
         }
     }
 
     /// Whether our greeting says that we are the server of this mechanism.
     pub(super) fn is_server(&self) -> bool {
         match self {
-            Self::Null(_) => false,
+            Self::Null(_) | Self::PlainClient(_) => false,
+            Self::PlainServer(_) => true,
         }
     }
 
@@ -60,6 +109,8 @@ impl Mechanism {
     pub(super) fn start(&mut self, metadata: Vec<u8>, holds_back: bool, out: &mut Vec<u8>) {
         match self {
             Self::Null(null) => null.start(metadata, holds_back, out),
+            Self::PlainClient(client) => client.start(metadata),
+            Self::PlainServer(server) => server.start(metadata),
         }
     }
 
@@ -67,16 +118,20 @@ impl Mechanism {
     ///
     /// # Errors
     ///
-    /// `peer_is_server` does not fit our role.
+    /// [`ProtocolError::TwoServers`]: libzmq never says that it is the server, so only peers of other libraries are told so.
     pub(super) fn greeted(
         &mut self,
-        _peer_is_server: bool,
-        _out: &mut Vec<u8>,
+        peer_is_server: bool,
+        out: &mut Vec<u8>,
     ) -> Result<(), ProtocolError> {
         match self {
             // The bit means nothing here, and libzmq does not read it either.
-            Self::Null(_) => Ok(()),
+            Self::Null(_) => {}
+            Self::PlainClient(client) => client.greeted(out),
+            Self::PlainServer(_) if peer_is_server => return Err(ProtocolError::TwoServers),
+            Self::PlainServer(_) => {}
         }
+        Ok(())
     }
 
     /// Takes the body of a command, which arrived at `now`, and appends the answer to it to `out`.
@@ -88,24 +143,65 @@ impl Mechanism {
         &mut self,
         command: &Bytes,
         _now: Instant,
-        _out: &mut Vec<u8>,
+        out: &mut Vec<u8>,
     ) -> Result<Progress, ProtocolError> {
         match self {
             Self::Null(_) => null::receive(command).map(Progress::Introduced),
+            Self::PlainClient(client) => client.receive(command, out),
+            Self::PlainServer(server) => server.receive(command),
         }
     }
 
-    /// Appends to `out` the command that was held back.
+    /// Who asks to be let in, while the mechanism waits for [`allow`](Self::allow).
+    pub(super) fn candidate(&self) -> Option<&Candidate> {
+        match self {
+            Self::Null(_) | Self::PlainClient(_) => None,
+            Self::PlainServer(server) => server.candidate(),
+        }
+    }
+
+    /// The candidate may come in. Appends to `out` what it is told.
+    pub(super) fn allow(&mut self, out: &mut Vec<u8>) -> Progress {
+        match self {
+            Self::Null(_) | Self::PlainClient(_) => Progress::Going,
+            Self::PlainServer(server) => server.allow(out),
+        }
+    }
+
+    /// The peer's metadata is good, and our socket has a place for it. Appends to `out` the command that says so, if it has
+    /// to be sent and was not.
     pub(super) fn admit(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Null(null) => null.admit(out),
+            Self::PlainClient(_) => {}
+            Self::PlainServer(server) => server.admit(out),
         }
     }
 
     /// How the traffic behind this mechanism is sealed; `None` where it is not.
     pub(super) fn finish(self) -> Option<Sealing> {
         match self {
-            Self::Null(_) => None,
+            Self::Null(_) | Self::PlainClient(_) | Self::PlainServer(_) => None,
         }
+    }
+}
+
+/// What a command that is not the one to come next means: the peer's ERROR, or a fault of the peer.
+fn unexpected(command: &[u8]) -> ProtocolError {
+    match Command::parse(command) {
+        Command::Error(data) => refusal(data),
+        _ => match split_name(command) {
+            Some((name, _)) => ProtocolError::UnexpectedCommand {
+                name: printable(name),
+            },
+            None => ProtocolError::MalformedCommand,
+        },
+    }
+}
+
+fn refusal(data: &[u8]) -> ProtocolError {
+    match error_reason(data) {
+        Some(reason) => ProtocolError::PeerError { reason },
+        None => ProtocolError::MalformedCommand,
     }
 }

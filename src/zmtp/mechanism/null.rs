@@ -9,12 +9,13 @@
 
 use bytes::Bytes;
 
-use crate::zmtp::command::{Command, encode_ready, error_reason, split_name};
-use crate::zmtp::error::{ProtocolError, printable};
+use super::unexpected;
+use crate::zmtp::command::{Command, encode_ready};
+use crate::zmtp::error::ProtocolError;
 
 /// Our end.
 #[derive(Debug, Default)]
-pub(in crate::zmtp) struct Null {
+pub(in super::super) struct Null {
     /// Our metadata, while READY is held back.
     held: Option<Vec<u8>>,
 }
@@ -38,19 +39,6 @@ impl Null {
 pub(super) fn receive(command: &Bytes) -> Result<Bytes, ProtocolError> {
     match Command::parse(command) {
         Command::Ready(metadata) => Ok(command.slice_ref(metadata)),
-        Command::Error(data) => Err(refusal(data)),
-        _ => Err(match split_name(command) {
-            Some((name, _)) => ProtocolError::UnexpectedCommand {
-                name: printable(name),
-            },
-            None => ProtocolError::MalformedCommand,
-        }),
-    }
-}
-
-fn refusal(data: &[u8]) -> ProtocolError {
-    match error_reason(data) {
-        Some(reason) => ProtocolError::PeerError { reason },
-        None => ProtocolError::MalformedCommand,
+        _ => Err(unexpected(command)),
     }
 }

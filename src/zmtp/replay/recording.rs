@@ -35,9 +35,23 @@ pub(super) struct Line {
     pub(super) text: String,
 }
 
+/// The sessions of a mechanism other than NULL whose names begin like this.
+pub(super) fn names_of(mechanism: &str) -> Vec<String> {
+    all_names()
+        .into_iter()
+        .filter(|name| name.starts_with(mechanism))
+        .collect()
+}
+
 /// The sessions that NULL over a byte stream can replay.
 pub(super) fn names() -> impl Iterator<Item = String> {
     const OTHERS: [&str; 5] = ["curve-", "plain-", "ws-", "draft-", "stream-raw"];
+    all_names()
+        .into_iter()
+        .filter(|name| !OTHERS.iter().any(|other| name.starts_with(other)))
+}
+
+fn all_names() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder())
         .expect("tests/vectors is part of the repository")
         .map(|entry| {
@@ -48,10 +62,9 @@ pub(super) fn names() -> impl Iterator<Item = String> {
                 .expect("ascii")
         })
         .filter(|name| !name.contains('.') || name.starts_with("version-"))
-        .filter(|name| !OTHERS.iter().any(|other| name.starts_with(other)))
         .collect();
     names.sort();
-    names.into_iter()
+    names
 }
 
 pub(super) fn recording(name: &str) -> Recording {
@@ -96,9 +109,15 @@ impl Recording {
 }
 
 impl Stream {
-    /// The value of a property of this side's READY.
+    /// The value of a property of this side's metadata.
     pub(super) fn property(&self, name: &str) -> Option<Vec<u8>> {
-        let (_, properties) = self.lines.get(1)?.text.split_once("READY ")?;
+        let introduces = |line: &Line| {
+            let (_, said) = ["READY ", "INITIATE "]
+                .iter()
+                .find_map(|command| line.text.split_once(command))?;
+            Some(said.to_owned())
+        };
+        let properties = self.lines.iter().take(3).find_map(introduces)?;
         properties.split(' ').find_map(|property| {
             let (key, value) = property.split_once('=')?;
             key.eq_ignore_ascii_case(name)

@@ -1,0 +1,202 @@
+//! PLAIN: the client tells a name and a password in clear, and the server lets it in or does not.
+//!
+//! Owns: the four commands of this mechanism, in their order.
+//! Always true: the client tells its password only to a peer whose greeting names PLAIN. The server asks who decides and
+//! answers nothing before. No password is shown by `Debug`.
+//! Must not know: which passwords are right, what the metadata says.
+//! Source: RFC 24/ZMTP PLAIN. libzmq's server, from 4.3.0 on, spells ERROR with a wrong first byte, and its client knows
+//! that spelling alone; we read both and write the right one.
+//!
+//! ```text
+//! client: HELLO ->            <- WELCOME   INITIATE ->   <- READY
+//! server:         Asks, allow                             admit
+//! ```
+
+use std::fmt;
+
+use bytes::{Buf, Bytes};
+
+use super::{Candidate, Progress, refusal, unexpected};
+use crate::zmtp::command::{encode_ready, split_name, write_command, write_command_of};
+use crate::zmtp::error::ProtocolError;
+
+/// The end that tells who it is.
+pub(in super::super) struct PlainClient {
+    user: Bytes,
+    password: Bytes,
+    /// Ours, encoded.
+    metadata: Vec<u8>,
+    step: ClientStep,
+}
+
+/// Which command of the server comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientStep {
+    Welcome,
+    Ready,
+}
+
+impl PlainClient {
+    /// For a name and a password of at most 255 bytes each.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is longer; whoever lets a user choose them checks.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no option of a socket chooses it yet")
+    )]
+    pub(in super::super) fn new(user: Bytes, password: Bytes) -> Self {
+        for text in [&user, &password] {
+            assert!(
+                text.len() <= MAX_LEN,
+                "names and passwords have at most 255 bytes"
+            );
+        }
+        Self {
+            user,
+            password,
+            metadata: Vec::new(),
+            step: ClientStep::Welcome,
+        }
+    }
+
+    pub(super) fn start(&mut self, metadata: Vec<u8>) {
+        self.metadata = metadata;
+    }
+
+    pub(super) fn greeted(&mut self, out: &mut Vec<u8>) {
+        let (user, password) = (&self.user, &self.password);
+        let data = [
+            &[user.len() as u8],
+            &user[..],
+            &[password.len() as u8],
+            password,
+        ];
+        write_command_of(HELLO, &data, out);
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        command: &Bytes,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, ProtocolError> {
+        match (self.step, split_name(command)) {
+            (ClientStep::Welcome, Some((WELCOME, data))) => {
+                if !data.is_empty() {
+                    return Err(ProtocolError::Malformed { command: "WELCOME" });
+                }
+                self.step = ClientStep::Ready;
+                write_command(INITIATE, &self.metadata, out);
+                Ok(Progress::Going)
+            }
+            (ClientStep::Ready, Some((READY, metadata))) => {
+                Ok(Progress::Introduced(command.slice_ref(metadata)))
+            }
+            (ClientStep::Welcome, _) if command.starts_with(MISSPELT_ERROR) => {
+                Err(refusal(&command[MISSPELT_ERROR.len()..]))
+            }
+            _ => Err(unexpected(command)),
+        }
+    }
+}
+
+impl fmt::Debug for PlainClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlainClient")
+            .field("user", &self.user)
+            .field("step", &self.step)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The end that is told.
+#[derive(Debug, Default)]
+pub(in super::super) struct PlainServer {
+    /// Ours, encoded.
+    metadata: Vec<u8>,
+    step: ServerStep,
+}
+
+#[derive(Debug, Default)]
+enum ServerStep {
+    /// HELLO comes next.
+    #[default]
+    Hello,
+    /// We do, and the client has to wait.
+    Asking(Candidate),
+    /// INITIATE comes next.
+    Initiate,
+    /// READY is to be sent.
+    Introduced,
+    /// Nothing more.
+    Done,
+}
+
+impl PlainServer {
+    pub(super) fn start(&mut self, metadata: Vec<u8>) {
+        self.metadata = metadata;
+    }
+
+    pub(super) fn receive(&mut self, command: &Bytes) -> Result<Progress, ProtocolError> {
+        match (&self.step, split_name(command)) {
+            (ServerStep::Hello, Some((HELLO, data))) => {
+                let candidate = read_hello(command.slice_ref(data))
+                    .ok_or(ProtocolError::Malformed { command: "HELLO" })?;
+                self.step = ServerStep::Asking(candidate);
+                Ok(Progress::Asks)
+            }
+            (ServerStep::Initiate, Some((INITIATE, metadata))) => {
+                self.step = ServerStep::Introduced;
+                Ok(Progress::Introduced(command.slice_ref(metadata)))
+            }
+            _ => Err(unexpected(command)),
+        }
+    }
+
+    pub(super) fn candidate(&self) -> Option<&Candidate> {
+        match &self.step {
+            ServerStep::Asking(candidate) => Some(candidate),
+            _ => None,
+        }
+    }
+
+    pub(super) fn allow(&mut self, out: &mut Vec<u8>) -> Progress {
+        if self.candidate().is_some() {
+            self.step = ServerStep::Initiate;
+            write_command(WELCOME, &[], out);
+        }
+        Progress::Going
+    }
+
+    pub(super) fn admit(&mut self, out: &mut Vec<u8>) {
+        if matches!(self.step, ServerStep::Introduced) {
+            self.step = ServerStep::Done;
+            encode_ready(&self.metadata, out);
+        }
+    }
+}
+
+/// A length and so many bytes, twice, to the exact end.
+fn read_hello(mut data: Bytes) -> Option<Candidate> {
+    let mut take = || {
+        let len = usize::from(data.try_get_u8().ok()?);
+        (len <= data.len()).then(|| data.split_to(len))
+    };
+    let (user, password) = (take()?, take()?);
+    data.is_empty()
+        .then_some(Candidate::Plain { user, password })
+}
+
+/// The longest name and the longest password, in bytes.
+const MAX_LEN: usize = 255;
+
+const HELLO: &[u8] = b"HELLO";
+const WELCOME: &[u8] = b"WELCOME";
+const INITIATE: &[u8] = b"INITIATE";
+const READY: &[u8] = b"READY";
+/// How libzmq's ERROR begins here.
+const MISSPELT_ERROR: &[u8] = b"^RROR";
+
+#[cfg(test)]
+mod tests;
