@@ -15,15 +15,17 @@ use std::time::{Duration, Instant};
 use polling::{Event, Events};
 
 use super::entries::{Entry, Reached};
+use super::inbox::{Inbox, Shared};
 use super::link::Link;
+use super::request::Request;
 use super::resolver::Resolver;
 use super::timers::Timers;
-use super::{Closing, Inbox, Key, Request, Shared};
+use super::{Closing, Key};
 use crate::error::LinkError;
 use crate::pipe::{BufferPool, BusyReaders, Duty, PipeEvent, Pumped, SocketSide};
 
 /// How long a lent link that is not in use stays lent: one to two ticks.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// How often scheduled links are written before the poller is asked again, which costs five system calls.
 const FLUSH_ROUNDS: usize = 16;

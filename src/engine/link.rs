@@ -18,10 +18,12 @@ use std::sync::Arc;
 use polling::{Event, PollMode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::Key;
 use super::hearing::{Hearing, Silence};
+use super::inbox::Shared;
 use super::met::Met;
 use super::registration::Registered;
-use super::{Key, Request, Shared};
+use super::request::Request;
 use crate::pipe::{Duty, Reader, Wire};
 use crate::stats::Telemetry;
 use crate::sync::{Mutex, MutexGuard};

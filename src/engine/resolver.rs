@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::{Key, Request, Shared};
+use super::Key;
+use super::inbox::Shared;
+use super::request::Request;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::transport;

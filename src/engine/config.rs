@@ -1,0 +1,30 @@
+//! What every connection of one endpoint has in common.
+//!
+//! Owns: nothing that changes; the socket makes it when it binds or connects.
+//! Must not know: which connections there are.
+
+use std::sync::Arc;
+
+use highwater_patterns::SocketType;
+
+use super::admission::Seats;
+use crate::endpoint::Endpoint;
+use crate::options::Options;
+use crate::pipe::SocketSide;
+use crate::stats::Telemetry;
+use crate::zmtp::HeartbeatConfig;
+
+/// What every connection of one endpoint has in common.
+#[derive(Debug)]
+pub(crate) struct EndpointConfig {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) socket_type: SocketType,
+    pub(crate) options: Options,
+    /// The part of the options that every connection needs all the time.
+    pub(crate) heartbeat: Arc<HeartbeatConfig>,
+    pub(crate) side: Arc<dyn SocketSide>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) seats: Seats,
+    /// Names the socket to peers of this library.
+    pub(crate) token: u64,
+}

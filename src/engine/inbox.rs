@@ -1,0 +1,59 @@
+//! The part of an I/O thread that others reach: its poller and its inbox.
+//!
+//! Owns: the requests that the thread has not yet taken, and whether it must be woken for one.
+//! Always true: each of the two queues keeps its order; the thread is woken only if it sleeps, and never that of another
+//! process.
+//! Must not know: what a request asks.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use polling::Poller;
+
+use super::queued_connects::QueuedConnects;
+use super::request::Request;
+use crate::origin::Origin;
+use crate::sync::Mutex;
+
+/// The part of an I/O thread that others reach.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) poller: Arc<Poller>,
+    pub(super) inbox: Mutex<Inbox>,
+    pub(super) next_key: Arc<AtomicUsize>,
+    pub(super) queued_connects: Arc<QueuedConnects>,
+    pub(super) origin: Origin,
+}
+
+/// In each of the two, requests are handled in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    /// What somebody waits for, or what a live connection needs.
+    pub(super) urgent: Vec<Request>,
+    /// What takes the system longer: connections that begin and end.
+    pub(super) others: Vec<Request>,
+    /// The thread waits for the poller, or is about to.
+    pub(super) asleep: bool,
+}
+
+impl Shared {
+    /// Hands over a request; wakes the thread only if it sleeps. In a forked child, where there is no such thread, the
+    /// parent's is left alone.
+    pub(super) fn send(&self, request: Request) {
+        let Some(mut inbox) = self.inbox.lock_here(|| self.origin.is_here()) else {
+            return;
+        };
+        if request.is_urgent() {
+            inbox.urgent.push(request);
+        } else {
+            inbox.others.push(request);
+        }
+        let wake = std::mem::take(&mut inbox.asleep);
+        drop(inbox);
+        if wake && self.origin.is_here() {
+            // It fails only where the system is out of resources for an eventfd write; the thread then finds the
+            // request when its next timer or event wakes it.
+            let _ = self.poller.notify();
+        }
+    }
+}
