@@ -15,16 +15,19 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use self::bare::Crowd;
+use self::ledger::{Ledger, mark};
 pub(crate) use self::say::{Report, complain, say};
 use self::show::{GO, Show, publish, take_in_turn};
 use crate::peers::{Entry, Failure, Outcome, Peer, Role, Socket};
 use crate::plan::{
-    AMONG_IDLE_SIZE, Cell, Receiver, STORM_MESSAGES, STORM_SIZE, STREAMS, Scenario,
+    AMONG_IDLE_SIZE, Cell, Near, Receiver, STORM_MESSAGES, STORM_SIZE, STREAMS, Scenario,
     TOPIC_SUBSCRIBERS, Transport, WINDOW,
 };
 
 #[cfg(target_os = "linux")]
 mod bare;
+pub(crate) mod ledger;
+mod near;
 mod say;
 mod show;
 #[cfg(target_os = "linux")]
@@ -32,9 +35,17 @@ mod unequal;
 
 #[cfg(not(target_os = "linux"))]
 mod unequal {
+    use std::time::Duration;
+
     use super::Job;
     use crate::peers::{Failure, Outcome, Socket};
-    use crate::plan::Receiver;
+    use crate::plan::{Near, Receiver};
+
+    pub(super) const SHORTEST: usize = 16;
+
+    pub(super) fn pace(_: usize) -> Outcome<Duration> {
+        Err(Failure::unsupported("measured on Linux"))
+    }
 
     pub(super) async fn measure(
         _: &Job,
@@ -45,7 +56,7 @@ mod unequal {
         Err(Failure::unsupported("measured on Linux"))
     }
 
-    pub(super) fn send(_: &str, _: Receiver, _: usize) -> Outcome<()> {
+    pub(super) fn send(_: &str, _: Receiver, _: usize, _: Near) -> Outcome<()> {
         Err(Failure::unsupported("measured on Linux"))
     }
 }
@@ -195,21 +206,31 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
         return publish(peer, socket, credits, &show).await;
     }
     if let Scenario::Unequal {
-        receiver: Receiver::Sub,
+        receiver,
+        peers,
+        near,
         ..
     } = job.cell.scenario
     {
-        socket.subscribe("").await?;
+        if receiver == Receiver::Sub {
+            socket.subscribe("").await?;
+        }
+        if near != Near::Nobody {
+            socket.bind_also(near::NAME).await?;
+            near::start(peer, receiver, peers, near);
+        }
     }
     tell(Report::Ready(endpoint));
     match job.cell.scenario {
-        Scenario::PushPull { size } | Scenario::IoThreads { size, .. } => {
-            count_all(job, &mut socket, size).await
-        }
+        Scenario::PushPull { size } => count_all(job, &mut socket, size).await,
+        Scenario::IoThreads { size, .. } => count_each(job, &mut socket, size, STREAMS).await,
         Scenario::AmongIdle { .. } => count_all(job, &mut socket, AMONG_IDLE_SIZE).await,
         Scenario::Unequal {
             receiver, peers, ..
         } => unequal::measure(job, &mut socket, receiver, peers).await,
+        Scenario::RouterDealer { clients, .. } if clients > 1 => {
+            echo_each(job, &mut socket, clients).await
+        }
         Scenario::ReqRep { .. } | Scenario::RouterDealer { .. } => loop {
             socket.echo().await?;
         },
@@ -292,8 +313,11 @@ async fn connected<P: Peer>(peer: &P, job: &Job, to: &str) -> Outcome<()> {
         }
         Scenario::IoThreads { size, .. } => Crowd::connect(to, STREAMS)?.stream(size),
         Scenario::Unequal {
-            receiver, peers, ..
-        } => unequal::send(to, receiver, peers),
+            receiver,
+            peers,
+            near,
+            ..
+        } => unequal::send(to, receiver, peers, near),
     }
 }
 
@@ -304,10 +328,41 @@ async fn stay<T>(_kept: T) -> Outcome<()> {
 
 /// Counts the messages of `size` bytes that `socket` receives.
 async fn count_all(job: &Job, socket: &mut impl Socket, size: usize) -> Outcome<()> {
-    count(job, size, async |wanted| {
+    let of_nobody = Ledger::new(0, Instant::now());
+    count(job, size, of_nobody, async |wanted, _| {
         socket.recv_all(size, wanted).await
     })
     .await
+}
+
+/// The same, and how many there are of each of `peers` peers.
+async fn count_each(job: &Job, socket: &mut impl Socket, size: usize, peers: usize) -> Outcome<()> {
+    let ledger = Ledger::new(peers, Instant::now());
+    count(job, size, ledger, async |wanted, ledger| {
+        socket.recv_all_from(size, wanted, ledger).await
+    })
+    .await
+}
+
+/// Sends every message back, and tells how many there were of each of `peers` peers.
+///
+/// The peers take the time, from their first reply on. This side begins earlier, with the first request, and has told
+/// before they are done.
+async fn echo_each(job: &Job, socket: &mut impl Socket, peers: usize) -> Outcome<()> {
+    socket.echo_from().await?;
+    let mut ledger = Ledger::new(peers, Instant::now());
+    for span in [job.warm_up, job.span * 4 / 5] {
+        ledger.begin(Instant::now());
+        while ledger.elapsed() < span {
+            ledger.hear(socket.echo_from().await?, Instant::now);
+        }
+    }
+    if let Some(report) = ledger.report(Instant::now()) {
+        say(report);
+    }
+    loop {
+        socket.echo().await?;
+    }
 }
 
 /// Sends `body` until the process is killed.
@@ -315,27 +370,32 @@ async fn stream(socket: &mut impl Socket, body: &[u8]) -> Outcome<()> {
     socket.send_all(body, usize::MAX).await
 }
 
-/// Counts what arrives: `receive` is asked for a number of messages again and again.
+/// Counts what arrives: `receive` is asked for a number of messages again and again, and enters in `ledger` whose they are.
 async fn count(
     job: &Job,
     size: usize,
-    mut receive: impl AsyncFnMut(usize) -> Outcome<()>,
+    mut ledger: Ledger,
+    mut receive: impl AsyncFnMut(usize, &mut Ledger) -> Outcome<()>,
 ) -> Outcome<()> {
     // Between two looks at the clock: some 64 KiB, so that looking costs nothing.
     let stride = (64 * 1024 / size).clamp(1, 256);
-    receive(1).await?;
+    receive(1, &mut ledger).await?;
     let warm = Instant::now();
     while warm.elapsed() < job.warm_up {
-        receive(stride).await?;
+        receive(stride, &mut ledger).await?;
     }
     say(Report::Begin);
     let begin = Instant::now();
+    ledger.begin(begin);
     let mut messages = 0;
     loop {
-        receive(stride).await?;
+        receive(stride, &mut ledger).await?;
         messages += stride as u64;
         let elapsed = begin.elapsed();
         if elapsed >= job.span {
+            if let Some(report) = ledger.report(begin + elapsed) {
+                say(report);
+            }
             say(Report::Count {
                 messages,
                 nanos: nanos(elapsed),
@@ -348,20 +408,25 @@ async fn count(
 /// Keeps [`WINDOW`] requests of each dealer under way, half a window from each in turn, and counts the replies.
 async fn pipeline<S: Socket>(job: &Job, dealers: &mut [S], size: usize) -> Outcome<()> {
     const HALF: usize = WINDOW / 2;
-    let body = vec![b'.'; size];
-    for dealer in dealers.iter_mut() {
-        send_burst(dealer, &body, WINDOW).await?;
+    let mut bodies = vec![vec![b'.'; size]; dealers.len()];
+    for (number, body) in bodies.iter_mut().enumerate() {
+        mark(body, number);
+    }
+    for (dealer, body) in dealers.iter_mut().zip(&bodies) {
+        send_burst(dealer, body, WINDOW).await?;
     }
     let mut turn = 0;
     let mut left = HALF;
-    count(job, size, async |mut wanted| {
+    // The dealers are read in turn: how they fare is seen where their requests arrive.
+    let of_nobody = Ledger::new(0, Instant::now());
+    count(job, size, of_nobody, async |mut wanted, _| {
         while wanted > 0 {
             let now = wanted.min(left);
             dealers[turn].recv_all(size, now).await?;
             wanted -= now;
             left -= now;
             if left == 0 {
-                send_burst(&mut dealers[turn], &body, HALF).await?;
+                send_burst(&mut dealers[turn], &bodies[turn], HALF).await?;
                 turn = (turn + 1) % dealers.len();
                 left = HALF;
             }

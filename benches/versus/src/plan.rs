@@ -37,20 +37,52 @@ pub(crate) enum Scenario {
     Topics { topics: usize, size: usize },
     /// So many PUSHes connect and send [`STORM_MESSAGES`] each: time until the PULL has all.
     ConnectStorm { connections: usize },
-    /// So many peers connect and fall silent: what they cost the PULL's process, as [`IDLE_ASPECTS`].
+    /// So many peers connect and fall silent: what they cost the PULL's process.
     Idle { connections: usize },
     /// One PUSH streams to a PULL to which so many other peers are connected, which are silent: messages a second.
     AmongIdle { connections: usize },
-    /// [`STREAMS`] peers stream to one PULL, whose context has so many I/O threads: what comes of it, as
-    /// [`IO_THREADS_ASPECTS`].
+    /// [`STREAMS`] peers stream to one PULL, whose context has so many I/O threads.
     IoThreads { threads: usize, size: usize },
     /// So many peers at one socket, whose context has so many I/O threads: the first sends flat out, the others now and
-    /// then. Who is heard, as [`UNEQUAL_ASPECTS`].
+    /// then.
     Unequal {
         receiver: Receiver,
         peers: usize,
         threads: usize,
+        near: Near,
     },
+}
+
+/// Which of the unequal peers are sockets of the receiver's context, over inproc; the others are clients over tcp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Near {
+    Nobody,
+    /// Every second of the slow ones.
+    SomeSlow,
+    /// The one that sends flat out.
+    TheBusy,
+}
+
+impl Near {
+    const ALL: [Self; 3] = [Self::Nobody, Self::SomeSlow, Self::TheBusy];
+
+    /// The end of a cell's name.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Nobody => "",
+            Self::SomeSlow => "+inproc",
+            Self::TheBusy => "+busy-inproc",
+        }
+    }
+
+    /// Whether peer `number` is one of them.
+    pub(crate) fn holds(self, number: usize) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::SomeSlow => number > 0 && number.is_multiple_of(2),
+            Self::TheBusy => number == 0,
+        }
+    }
 }
 
 /// The socket that unequal peers send to.
@@ -86,6 +118,15 @@ impl Receiver {
         }
     }
 
+    pub(crate) fn peer_role(self) -> Role {
+        match self {
+            Self::Pull => Role::Push,
+            Self::Router | Self::Dealer => Role::Dealer,
+            Self::Rep => Role::Req,
+            Self::Sub => Role::Pub,
+        }
+    }
+
     /// The type of its peers, as it stands in their READY.
     pub(crate) fn peer(self) -> &'static str {
         match self {
@@ -111,14 +152,21 @@ pub(crate) const AMONG_IDLE_SIZE: usize = 64;
 pub(crate) const STREAMS: usize = 128;
 
 /// What is told of idle connections: bytes each, seconds until all have their handshakes behind them, CPU time at rest.
-pub(crate) const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
+const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
 
-/// What is told of I/O threads: messages a second, and CPU time per million messages of whichever had the most to do.
-pub(crate) const IO_THREADS_ASPECTS: &[&str] = &["", "busiest"];
+/// CPU time per million messages of whichever I/O thread had the most to do.
+pub(crate) const BUSIEST: &str = "busiest";
 
-/// What is told of unequal peers: messages a second; the longest that a peer was not heard; of the slow ones, how many
-/// messages the least heard got through for each of the median one.
-pub(crate) const UNEQUAL_ASPECTS: &[&str] = &["", "longest silence", "least share"];
+/// How evenly the peers of a socket are heard: the longest that one of them was not; how many messages of the least heard
+/// were received for each of the median one, and of the median one for each of the mean. Of unequal peers, the shares are
+/// those of the slow ones.
+pub(crate) const FAIRNESS: [&str; 3] = ["longest silence", "least share", "median share"];
+
+/// What is told of many peers: messages a second, and how evenly they are heard.
+const MANY_PEERS_ASPECTS: &[&str] = &["", FAIRNESS[0], FAIRNESS[1], FAIRNESS[2]];
+
+/// What is told of I/O threads: messages a second, the thread with the most to do, and how evenly the peers are heard.
+const IO_THREADS_ASPECTS: &[&str] = &["", BUSIEST, FAIRNESS[0], FAIRNESS[1], FAIRNESS[2]];
 
 /// All cells of a full run, in the order of the report.
 pub(crate) const ALL: &[&str] = &[
@@ -174,18 +222,35 @@ pub(crate) const ALL: &[&str] = &[
     "tcp/unequal-pull/200x1",
     "tcp/unequal-pull/200x4",
     "tcp/unequal-pull/1000x1",
+    "tcp/unequal-pull/2x1+busy-inproc",
+    "tcp/unequal-pull/12x1+inproc",
+    "tcp/unequal-pull/12x1+busy-inproc",
+    "tcp/unequal-pull/70x1+inproc",
+    "tcp/unequal-pull/70x2+inproc",
     "tcp/unequal-router/2x1",
     "tcp/unequal-router/70x1",
+    "tcp/unequal-router/200x4",
     "tcp/unequal-router/1000x1",
+    "tcp/unequal-router/12x1+inproc",
+    "tcp/unequal-router/12x1+busy-inproc",
     "tcp/unequal-dealer/2x1",
     "tcp/unequal-dealer/70x1",
+    "tcp/unequal-dealer/200x4",
     "tcp/unequal-dealer/1000x1",
+    "tcp/unequal-dealer/12x1+inproc",
+    "tcp/unequal-dealer/12x1+busy-inproc",
     "tcp/unequal-rep/2x1",
     "tcp/unequal-rep/70x1",
+    "tcp/unequal-rep/200x4",
     "tcp/unequal-rep/1000x1",
+    "tcp/unequal-rep/12x1+inproc",
+    "tcp/unequal-rep/12x1+busy-inproc",
     "tcp/unequal-sub/2x1",
     "tcp/unequal-sub/70x1",
+    "tcp/unequal-sub/200x4",
     "tcp/unequal-sub/1000x1",
+    "tcp/unequal-sub/12x1+inproc",
+    "tcp/unequal-sub/12x1+busy-inproc",
 ];
 
 /// The cells of `--quick`: one of each kind that takes seconds, and the sizes where the costs differ in nature.
@@ -250,7 +315,11 @@ impl Cell {
         match self.scenario {
             Scenario::Idle { .. } => IDLE_ASPECTS,
             Scenario::IoThreads { .. } => IO_THREADS_ASPECTS,
-            Scenario::Unequal { .. } => UNEQUAL_ASPECTS,
+            Scenario::Unequal { .. } | Scenario::Topics { .. } => MANY_PEERS_ASPECTS,
+            Scenario::RouterDealer { clients: peers, .. }
+            | Scenario::PubSub {
+                subscribers: peers, ..
+            } if peers > 1 => MANY_PEERS_ASPECTS,
             _ => &[""],
         }
     }
@@ -309,7 +378,11 @@ impl fmt::Display for Cell {
                 receiver,
                 peers,
                 threads,
-            } => write!(f, "unequal-{}/{peers}x{threads}", receiver.name()),
+                near,
+            } => {
+                let (receiver, suffix) = (receiver.name(), near.suffix());
+                write!(f, "unequal-{receiver}/{peers}x{threads}{suffix}")
+            }
         }
     }
 }
@@ -331,13 +404,18 @@ fn parse(name: &str) -> Option<Cell> {
         _ => return None,
     };
     let scenario = segments.next()?;
-    let numbers: Vec<usize> = segments
-        .next()?
+    let numbers = segments.next()?;
+    let (numbers, suffix) = numbers.split_at(numbers.find('+').unwrap_or(numbers.len()));
+    let near = Near::ALL.into_iter().find(|near| near.suffix() == suffix)?;
+    let numbers: Vec<usize> = numbers
         .split('x')
         .map(|number| number.parse().ok())
         .collect::<Option<_>>()?;
     // Nobody idle is what a crowd is compared with; of anything else there is some.
     if segments.next().is_some() || numbers.contains(&0) && scenario != "among-idle" {
+        return None;
+    }
+    if near != Near::Nobody && !scenario.starts_with("unequal-") {
         return None;
     }
     let scenario = match (scenario, &numbers[..]) {
@@ -358,6 +436,7 @@ fn parse(name: &str) -> Option<Cell> {
                 .find(|receiver| unequal.strip_prefix("unequal-") == Some(receiver.name()))?,
             peers,
             threads,
+            near,
         },
         _ => return None,
     };
@@ -421,6 +500,10 @@ mod tests {
             "tcp/idle/0",
             "tcp/io-threads/0x64",
             "tcp/io-threads/2",
+            "tcp/io-threads/2x64+inproc",
+            "tcp/unequal-pull/1x1",
+            "tcp/unequal-pull/12x1+ipc",
+            "tcp/unequal-pull/12x1+",
         ] {
             assert!(name.parse::<Cell>().is_err(), "{name}");
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::chart;
 use crate::peers::{Entry, LIBZMQ};
+use crate::plan::FAIRNESS;
 use crate::run::{CellResult, Figure, Options, Series, Trouble};
 
 /// Prints the tables, and leaves them with the samples and the chart in `folder`.
@@ -351,13 +352,14 @@ fn reference(options: &Options) -> Option<usize> {
     options.peers.iter().position(|peer| peer.name == LIBZMQ)
 }
 
-/// For the chart: in each cell every library against libzmq.
+/// For the chart: in each cell every library against libzmq. How evenly peers are heard stands in the tables alone.
 fn bars(options: &Options, results: &[CellResult]) -> Vec<chart::Group> {
     let Some(reference) = reference(options) else {
         return Vec::new();
     };
     let mut groups = Vec::new();
-    for result in results {
+    let of_speed = |result: &&CellResult| !FAIRNESS.contains(&result.aspect);
+    for result in results.iter().filter(of_speed) {
         let mut bars = Vec::new();
         for column in columns(&options.peers) {
             let peer = column.best(result, Some(reference));

@@ -201,7 +201,7 @@ impl Turns {
 
     fn record(&mut self, samples: Option<&[Sample]>) {
         for (aspect, series) in self.samples.iter_mut().enumerate() {
-            series.push(samples.map(|samples| samples[aspect]));
+            series.push(samples.and_then(|samples| samples.get(aspect).copied()));
         }
     }
 
@@ -252,7 +252,7 @@ impl Measurement<'_> {
             Side::Bind
         };
         let mut children = vec![self.start(first, &at, &sender)?];
-        let (mut begun, mut idle_before) = (None, 0);
+        let (mut begun, mut idle_before, mut fairness) = (None, 0, Vec::new());
         loop {
             let event = events
                 .recv_deadline(deadline.at)
@@ -306,6 +306,7 @@ impl Measurement<'_> {
                             cpu: None,
                         });
                     }
+                    samples.append(&mut fairness);
                     return Ok(samples);
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -322,22 +323,19 @@ impl Measurement<'_> {
                 }
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
                 Report::Shares {
-                    messages,
-                    nanos,
                     silence,
                     least,
                     median,
+                    total,
+                    peers,
                 } => {
-                    let (_, cpu_before, _) = begun.ok_or_else(out_of_turn)?;
+                    let mean = total as f64 / peers as f64;
                     let figures = [
-                        Figure::Rate(messages as f64 * 1e9 / nanos as f64),
                         Figure::Duration(silence as f64 / 1e9),
                         Figure::Share(least as f64 / median.max(1) as f64),
+                        Figure::Share(median as f64 / mean),
                     ];
-                    let mut samples: Vec<Sample> =
-                        figures.map(|figure| Sample { figure, cpu: None }).into();
-                    samples[0].cpu = self.cpu_per_million(cpu_before, &children, messages);
-                    return Ok(samples);
+                    fairness = figures.map(|figure| Sample { figure, cpu: None }).into();
                 }
                 Report::Unsupported(why) => return Err(Trouble::Unsupported(why)),
                 Report::Failed(why) => return Err(Trouble::Failed(why)),
@@ -527,6 +525,7 @@ impl fmt::Display for Figure {
             Self::RoundTrip { median, p99 } => {
                 write!(f, "{:.1} us (p99 {:.1})", median / 1e3, p99 / 1e3)
             }
+            Self::Duration(seconds) if seconds < 0.1 => write!(f, "{:.1} ms", seconds * 1e3),
             Self::Duration(seconds) => write!(f, "{seconds:.2} s"),
             Self::Memory(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
             Self::Rest(share) => write!(f, "{:.2} ms/s", share * 1e3),

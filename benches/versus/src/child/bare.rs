@@ -12,12 +12,16 @@ use std::net::TcpStream;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use super::ledger::mark;
 use crate::peers::{Failure, Outcome};
 
 /// Handshakes under way at a time: fewer than any library's backlog, or it would be a test of TCP's retries.
 const AT_ONCE: usize = 64;
 /// Bytes that a stream writes at a time, as the floor does.
 const BATCH: usize = 64 * 1024;
+/// Of so many bytes of a stream, one message tells which client has sent it: all clients write the same batch, and to mark
+/// each message of it before each write would take a twentieth of the writer's time.
+const BETWEEN_MARKS: usize = 4096;
 
 /// Clients of one endpoint, all connected, and served by one thread.
 pub(super) struct Crowd {
@@ -40,7 +44,7 @@ impl Crowd {
         let mut ready = 0;
         while ready < connections {
             while crowd.clients.len() < connections && crowd.clients.len() - ready < AT_ONCE {
-                let client = Client::connect(address)?;
+                let client = Client::connect(address, crowd.clients.len())?;
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, crowd.clients.len() as u64);
                 crowd.poller.add(&client.stream, event)?;
                 crowd.clients.push(client);
@@ -63,9 +67,10 @@ impl Crowd {
         }
     }
 
-    /// Streams messages of `size` bytes, every client as fast as it is read. Returns only to say that it failed.
+    /// Streams messages of `size` bytes, every client as fast as it is read; some of them bear its number. Returns only to
+    /// say that it failed.
     pub(super) fn stream(mut self, size: usize) -> Outcome<()> {
-        let batch = batch(size);
+        let mut batch = batch(size);
         for (number, client) in self.clients.iter().enumerate() {
             let both = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
             let mut event = EpollEvent::new(both, number as u64);
@@ -74,6 +79,7 @@ impl Crowd {
         loop {
             self.wait(|client, flags| {
                 if flags.contains(EpollFlags::EPOLLOUT) {
+                    mark_batch(&mut batch, size, client.number);
                     client.writable(&batch)?;
                 }
                 // Also for an error or a hang-up, which reading tells.
@@ -109,8 +115,19 @@ fn batch(size: usize) -> Vec<u8> {
     message.repeat((BATCH / message.len()).max(1))
 }
 
+/// Writes the number of a client into some messages of a batch of messages of `size` bytes.
+fn mark_batch(batch: &mut [u8], size: usize, number: usize) {
+    let header = if size < 256 { 2 } else { 9 };
+    let message = header + size;
+    let marked = batch.chunks_exact_mut(message);
+    for message in marked.step_by((BETWEEN_MARKS / message).max(1)) {
+        mark(&mut message[header..], number);
+    }
+}
+
 /// One connection.
 struct Client {
+    number: usize,
     stream: TcpStream,
     /// What has come and is not understood yet.
     input: Vec<u8>,
@@ -129,12 +146,13 @@ enum Stage {
 }
 
 impl Client {
-    fn connect(address: &str) -> io::Result<Self> {
+    fn connect(address: &str, number: usize) -> io::Result<Self> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.write_all(&greeting())?;
         stream.set_nonblocking(true)?;
         Ok(Self {
+            number,
             stream,
             input: Vec::new(),
             answers: Vec::new(),
@@ -249,13 +267,14 @@ pub(super) fn command(body: &[u8]) -> Vec<u8> {
 mod tests {
     use std::net::TcpListener;
 
+    use super::super::ledger::number_of;
     use super::*;
 
     #[test]
     fn a_client_greets_gets_ready_and_answers_pings_however_the_bytes_are_cut() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        let mut client = Client::connect(&address).expect("connected");
+        let mut client = Client::connect(&address, 0).expect("connected");
         let ready = command(b"\x05READY\x0bSocket-Type\0\0\0\x04PULL");
         let ping = command(b"\x04PING\0\x0aabc");
         let mut completed = 0;
@@ -283,10 +302,27 @@ mod tests {
     }
 
     #[test]
+    fn some_messages_of_a_batch_tell_who_writes_it_and_its_frames_stay() {
+        for (size, header, marked) in [(64, 2, 16), (1024, 9, 21), (BATCH, 9, 1)] {
+            let plain = batch(size);
+            let mut batch = plain.clone();
+            mark_batch(&mut batch, size, 5);
+            mark_batch(&mut batch, size, 100);
+            let numbers = batch.chunks(header + size).map(|message| {
+                assert_eq!(message[..header], plain[..header]);
+                number_of(&message[header..])
+            });
+            assert_eq!(numbers.filter(|&number| number == 100).count(), marked);
+            let others = batch.iter().zip(&plain).filter(|(a, b)| a != b).count();
+            assert!(others <= 2 * marked);
+        }
+    }
+
+    #[test]
     fn a_stream_answers_between_two_batches_and_never_within_one() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        let mut client = Client::connect(&address).expect("connected");
+        let mut client = Client::connect(&address, 0).expect("connected");
         let (mut other, _) = listener.accept().expect("a client");
         other.read_exact(&mut [0; GREETING]).expect("a greeting");
         client.written = 1;
@@ -303,7 +339,7 @@ mod tests {
     fn a_refusal_ends_the_measurement() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        let mut client = Client::connect(&address).expect("connected");
+        let mut client = Client::connect(&address, 0).expect("connected");
         client.input = [&greeting()[..], &command(b"\x05ERROR\x02no")].concat();
         assert!(client.understand().is_err());
     }

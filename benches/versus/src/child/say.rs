@@ -25,14 +25,15 @@ pub(crate) enum Report {
         p99: u64,
         count: u64,
     },
-    /// What a socket with unequal peers has received in so many nanoseconds: the longest that one of them was not heard, and
-    /// how many of the slow ones' it were, of the least and of the median one.
+    /// How the peers of a socket fared while it was measured: the longest that one of them was not heard, in nanoseconds; and
+    /// how many messages were received of the least heard, of the median one, and of all `peers` together. Comes before the
+    /// count.
     Shares {
-        messages: u64,
-        nanos: u64,
         silence: u64,
         least: u64,
         median: u64,
+        total: u64,
+        peers: u64,
     },
     /// Every connection has its handshake behind it, so long after the first was asked for.
     Connected {
@@ -68,12 +69,12 @@ impl Report {
                 format!("round-trips {median} {p99} {count}\n")
             }
             Self::Shares {
-                messages,
-                nanos,
                 silence,
                 least,
                 median,
-            } => format!("shares {messages} {nanos} {silence} {least} {median}\n"),
+                total,
+                peers,
+            } => format!("shares {silence} {least} {median} {total} {peers}\n"),
             Self::Joined => "joined\n".to_owned(),
             Self::Connected { nanos } => format!("connected {nanos}\n"),
             Self::Unsupported(why) => format!("unsupported {why}\n"),
@@ -103,11 +104,11 @@ impl FromStr for Report {
                 count: number()?,
             },
             "shares" => Self::Shares {
-                messages: number()?,
-                nanos: number()?,
                 silence: number()?,
                 least: number()?,
                 median: number()?,
+                total: number()?,
+                peers: number()?,
             },
             "joined" => Self::Joined,
             "connected" => Self::Connected { nanos: number()? },
@@ -137,11 +138,11 @@ mod tests {
                 count: 65,
             },
             Report::Shares {
-                messages: 2,
-                nanos: 7,
-                silence: 18,
-                least: 28,
-                median: 182,
+                silence: 2,
+                least: 7,
+                median: 18,
+                total: 28,
+                peers: 182,
             },
             Report::Joined,
             Report::Connected { nanos: 35 },

@@ -1,8 +1,9 @@
 //! PUB and SUB: who subscribes to what, what is published, and the credit by which subscribers hold the publisher back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::ledger::Ledger;
 use super::{Job, count};
 use crate::peers::{Outcome, Peer, Socket, check};
 use crate::plan::{Scenario, TOPIC_SUBSCRIBERS};
@@ -116,7 +117,8 @@ pub(super) async fn take_in_turn<S: Socket>(
     size: usize,
 ) -> Outcome<()> {
     let (mut turn, mut left, mut turns) = (0, turn_of(size), 0);
-    count(job, size, async |wanted| {
+    let ledger = Ledger::new(subs.len(), Instant::now());
+    count(job, size, ledger, async |wanted, ledger| {
         let mut taken = 0;
         while taken < wanted {
             let length = subs[turn].recv().await?;
@@ -128,6 +130,7 @@ pub(super) async fn take_in_turn<S: Socket>(
             left -= 1;
             if left == 0 {
                 left = turn_of(size);
+                ledger.hear_many(turn, left as u32, Instant::now);
                 turn = (turn + 1) % subs.len();
                 turns += usize::from(turn == 0);
                 if turns == TURNS_A_CREDIT {

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::bare::{GREETING, command, greeting};
+use super::ledger::shares;
 use super::{Job, Report, nanos, say};
 use crate::peers::{Failure, Outcome, Socket};
-use crate::plan::Receiver;
+use crate::plan::{Near, Receiver};
 
 /// The length of the first peer's bodies; each other one's are a byte longer.
-const SHORTEST: usize = 16;
+pub(super) const SHORTEST: usize = 16;
 /// A slow peer sends once in this time, or more rarely where there are many: 5000 messages a second are enough for all.
 const PACE: Duration = Duration::from_millis(10);
 const LEAST_PAUSE: Duration = Duration::from_micros(200);
@@ -65,14 +66,12 @@ pub(super) async fn measure(
         .map(|last| now - *last)
         .max()
         .unwrap_or_default();
-    let slow = &mut heard[1..];
-    slow.sort_unstable();
-    say(Report::Shares {
+    if let Some(report) = shares(&mut heard[1..], silence.max(unheard)) {
+        say(report);
+    }
+    say(Report::Count {
         messages,
         nanos: nanos(now - begin),
-        silence: nanos(silence.max(unheard)),
-        least: slow.first().copied().unwrap_or(0),
-        median: slow.get(slow.len() / 2).copied().unwrap_or(0),
     });
     std::future::pending().await
 }
@@ -91,13 +90,13 @@ async fn next(socket: &mut impl Socket, answers: bool, peers: usize) -> Outcome<
 }
 
 /// Sends until the process is killed. Returns only to say that it failed.
-pub(super) fn send(to: &str, receiver: Receiver, peers: usize) -> Outcome<()> {
+pub(super) fn send(to: &str, receiver: Receiver, peers: usize, near: Near) -> Outcome<()> {
     let address = to
         .strip_prefix("tcp://")
         .ok_or(Failure::unsupported("measured over tcp"))?;
     let poller = Epoll::new(EpollCreateFlags::empty())?;
     let mut clients = Vec::with_capacity(peers);
-    for number in 0..peers {
+    for number in (0..peers).filter(|&number| !near.holds(number)) {
         let client = Client::connect(address, receiver, number)?;
         // The busy one is told when it can write.
         let mut wanted = EpollFlags::EPOLLIN;
@@ -105,17 +104,20 @@ pub(super) fn send(to: &str, receiver: Receiver, peers: usize) -> Outcome<()> {
             EpollFlags::EPOLLOUT,
             number == 0 && receiver != Receiver::Rep,
         );
-        poller.add(&client.stream, EpollEvent::new(wanted, number as u64))?;
+        let event = EpollEvent::new(wanted, clients.len() as u64);
+        poller.add(&client.stream, event)?;
         clients.push(client);
     }
-    let pace = PACE.max(LEAST_PAUSE * u32::try_from(peers)?);
+    let pace = pace(peers)?;
+    // Of the busy one; the others never write as much at a time.
     let busy = clients[0]
         .message
         .repeat((BATCH / clients[0].message.len()).max(1));
     let mut events = vec![EpollEvent::empty(); 256];
     let begin = Instant::now();
-    let mut due: Vec<Duration> = (0..peers)
-        .map(|number| pace * number as u32 / peers as u32)
+    let mut due: Vec<Duration> = clients
+        .iter()
+        .map(|client| pace * client.number as u32 / peers as u32)
         .collect();
     loop {
         let count = poller.wait(&mut events, EpollTimeout::from(1u8))?;
@@ -132,14 +134,14 @@ pub(super) fn send(to: &str, receiver: Receiver, peers: usize) -> Outcome<()> {
             }
         }
         let now = begin.elapsed();
-        for (number, client) in clients.iter_mut().enumerate() {
-            if due[number] > now {
+        for (due, client) in due.iter_mut().zip(&mut clients) {
+            if *due > now {
                 continue;
             }
-            due[number] += pace;
+            *due += pace;
             let turn = match receiver {
                 Receiver::Rep => !client.asked,
-                _ => number > 0,
+                _ => client.number > 0,
             };
             if turn && client.ready && client.unsent.is_empty() {
                 client.unsent.extend_from_slice(&client.message);
@@ -150,8 +152,14 @@ pub(super) fn send(to: &str, receiver: Receiver, peers: usize) -> Outcome<()> {
     }
 }
 
+/// The time between two messages of a slow one of so many peers.
+pub(super) fn pace(peers: usize) -> Outcome<Duration> {
+    Ok(PACE.max(LEAST_PAUSE * u32::try_from(peers)?))
+}
+
 /// One connection.
 struct Client {
+    number: usize,
     stream: TcpStream,
     receiver: Receiver,
     /// What it sends, as it stands on the wire.
@@ -183,6 +191,7 @@ impl Client {
         }
         message.resize(message.len() + length, b'.');
         Ok(Self {
+            number,
             stream,
             receiver,
             message,

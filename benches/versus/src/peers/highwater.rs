@@ -1,10 +1,13 @@
 //! `highwater`, with its defaults: one I/O thread unless a cell is about their number, blocking calls.
 
+use std::time::Instant;
+
 use highwater::{Context, Dealer, Endpoint, Message, Pub, Pull, Push, Rep, Req, Router, Sub};
 
 use super::{
     Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each, send_high_water,
 };
+use crate::child::ledger::{Ledger, NOBODY, Number, number_of};
 
 #[derive(Clone)]
 pub(super) struct Highwater {
@@ -68,6 +71,19 @@ impl Highwater {
 }
 
 impl HighwaterSocket {
+    fn listen(&self, at: &str) -> Outcome<Endpoint> {
+        Ok(match self {
+            Self::Push(socket) => socket.bind(at)?,
+            Self::Pull(socket) => socket.bind(at)?,
+            Self::Req(socket, _) => socket.bind(at)?,
+            Self::Rep(socket) => socket.bind(at)?,
+            Self::Dealer(socket) => socket.bind(at)?,
+            Self::Router(socket) => socket.bind(at)?,
+            Self::Pub(socket) => socket.bind(at)?,
+            Self::Sub(socket) => socket.bind(at)?,
+        })
+    }
+
     fn receive(&mut self) -> Outcome<usize> {
         Ok(match self {
             Self::Pull(socket) => socket.recv()?.first().len(),
@@ -96,16 +112,7 @@ impl Peer for Highwater {
         _expected: usize,
     ) -> Outcome<(HighwaterSocket, String)> {
         let socket = self.socket(role);
-        let endpoint: Endpoint = match &socket {
-            HighwaterSocket::Push(socket) => socket.bind(at)?,
-            HighwaterSocket::Pull(socket) => socket.bind(at)?,
-            HighwaterSocket::Req(socket, _) => socket.bind(at)?,
-            HighwaterSocket::Rep(socket) => socket.bind(at)?,
-            HighwaterSocket::Dealer(socket) => socket.bind(at)?,
-            HighwaterSocket::Router(socket) => socket.bind(at)?,
-            HighwaterSocket::Pub(socket) => socket.bind(at)?,
-            HighwaterSocket::Sub(socket) => socket.bind(at)?,
-        };
+        let endpoint = socket.listen(at)?;
         Ok((socket, endpoint.to_string()))
     }
 
@@ -158,19 +165,47 @@ impl Socket for HighwaterSocket {
         }
     }
 
+    async fn recv_all_from(
+        &mut self,
+        size: usize,
+        messages: usize,
+        ledger: &mut Ledger,
+    ) -> Outcome<()> {
+        match self {
+            Self::Pull(socket) => recv_each(size, messages, || {
+                let message = socket.recv()?;
+                ledger.hear(number_of(message.first()), Instant::now);
+                Outcome::Ok(message.first().len())
+            }),
+            _ => Err(Failure::unsupported("measured with PULL")),
+        }
+    }
+
     async fn echo(&mut self) -> Outcome<()> {
+        self.echo_from().await?;
+        Ok(())
+    }
+
+    async fn echo_from(&mut self) -> Outcome<Number> {
         match self {
             Self::Rep(socket) => {
                 let request = socket.recv()?;
                 let reply = Message::clone(&request);
                 request.reply(reply)?;
+                Ok(NOBODY)
             }
             Self::Router(socket) => {
                 let (from, message) = socket.recv()?;
+                let number = number_of(message.first());
                 socket.send_to(&from, message)?;
+                Ok(number)
             }
-            _ => return Err(Failure::unsupported("this role does not answer")),
+            _ => Err(Failure::unsupported("this role does not answer")),
         }
+    }
+
+    async fn bind_also(&mut self, at: &str) -> Outcome<()> {
+        self.listen(at)?;
         Ok(())
     }
 

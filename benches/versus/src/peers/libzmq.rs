@@ -1,10 +1,12 @@
 //! libzmq through the `zmq` crate: what all others are compared with.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::{
     HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each, send_high_water,
 };
+use crate::child::ledger::{Ledger, Number, number_of};
 use crate::peers::Failure;
 
 #[derive(Clone)]
@@ -125,14 +127,38 @@ impl Socket for LibzmqSocket {
         recv_each(size, messages, || self.receive())
     }
 
+    async fn recv_all_from(
+        &mut self,
+        size: usize,
+        messages: usize,
+        ledger: &mut Ledger,
+    ) -> Outcome<()> {
+        recv_each(size, messages, || {
+            let length = self.receive()?;
+            ledger.hear(number_of(&self.message), Instant::now);
+            zmq::Result::Ok(length)
+        })
+    }
+
     async fn echo(&mut self) -> Outcome<()> {
+        self.echo_from().await?;
+        Ok(())
+    }
+
+    async fn echo_from(&mut self) -> Outcome<Number> {
         loop {
             let frame = self.socket.recv_msg(0)?;
             if !frame.get_more() {
-                return Ok(self.socket.send(frame, 0)?);
+                let number = number_of(&frame);
+                self.socket.send(frame, 0)?;
+                return Ok(number);
             }
             self.socket.send(frame, zmq::SNDMORE)?;
         }
+    }
+
+    async fn bind_also(&mut self, at: &str) -> Outcome<()> {
+        Ok(self.socket.bind(at)?)
     }
 
     async fn echo_sized(&mut self) -> Outcome<usize> {

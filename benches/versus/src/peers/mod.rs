@@ -23,6 +23,7 @@ mod zeromq;
 use std::error::Error;
 use std::time::Duration;
 
+use crate::child::ledger::{Ledger, NOBODY, Number};
 use crate::child::{Job, drive};
 
 /// High-water mark, in messages, of every peer that has one.
@@ -112,8 +113,29 @@ pub(crate) trait Socket {
         Ok(())
     }
 
+    /// As [`recv_all`](Self::recv_all), and enters in `ledger` whose each message is, if the adapter can tell.
+    async fn recv_all_from(
+        &mut self,
+        size: usize,
+        messages: usize,
+        _ledger: &mut Ledger,
+    ) -> Outcome<()> {
+        self.recv_all(size, messages).await
+    }
+
     /// REP and ROUTER: sends at least one message back to where it came from.
     async fn echo(&mut self) -> Outcome<()>;
+
+    /// As [`echo`](Self::echo): whose the message was, if the adapter can tell.
+    async fn echo_from(&mut self) -> Outcome<Number> {
+        self.echo().await?;
+        Ok(NOBODY)
+    }
+
+    /// Listens at one more endpoint.
+    async fn bind_also(&mut self, _at: &str) -> Outcome<()> {
+        Err(Failure::unsupported("its adapter binds one endpoint"))
+    }
 
     /// As [`echo`](Self::echo), of one message; the length of its body.
     async fn echo_sized(&mut self) -> Outcome<usize> {
