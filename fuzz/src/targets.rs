@@ -100,7 +100,7 @@ pub fn decoder(data: &[u8]) {
     let messages: Vec<&Message> = whole.items.iter().filter_map(message_of).collect();
     let mut again = Vec::new();
     for message in &messages {
-        encode_message(message, &mut again);
+        encode_message(*message, &mut again);
     }
     let decoded = decode(None, &again, usize::MAX, false);
     assert!(decoded.error.is_none() && decoded.left == 0);

@@ -67,7 +67,7 @@ impl FreePipes {
 
 impl Pipes for FreePipes {
     #[inline]
-    fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
+    fn try_write(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool {
         if self.narrow && std::mem::replace(&mut self.was_written[pipe.0 as usize], true) {
             return false;
         }
@@ -80,7 +80,7 @@ impl Pipes for FreePipes {
     fn try_write_all(
         &mut self,
         pipes: &[PipeId],
-        message: &Message,
+        message: &impl Outbound,
         _full: &mut dyn FnMut(PipeId),
     ) {
         for &pipe in pipes {

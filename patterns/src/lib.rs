@@ -51,7 +51,7 @@ pub use frame::{Frame, INLINE_CAPACITY};
 pub use into_message::IntoMessage;
 pub use message::Message;
 pub use options::{DuplicateId, LostPeer, Notices, PatternOptions, SlowSubscriber, Undeliverable};
-pub use outbound::Outbound;
+pub use outbound::{Outbound, OutboundFrame};
 pub use outcome::{Admission, AdmissionRefusal, Refusal, Refused, Sent};
 pub use pair::Pair;
 pub use pattern::Pattern;

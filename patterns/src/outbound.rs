@@ -1,29 +1,56 @@
 //! What a send hands to a pattern: a message, or a body that is still its owner's.
 //!
-//! Owns: the difference between the two, for those that pass on what they are given.
-//! Always true: either is queued on one pipe, whole, or left as it was.
-//! Must not know: which pipe it takes, and how it is encoded.
+//! Owns: the one view of both, for patterns that choose a pipe and for pipes that take what is sent.
+//! Always true: the same frames are sent, whichever of the two they come from.
+//! Must not know: which pipe is chosen, and how frames look on a wire.
 
-use crate::{Body, Message, PipeId, Pipes};
+use bytes::Bytes;
 
-/// Something that pipes may take.
+use crate::{Body, INLINE_CAPACITY, Message};
+
+/// Something that is sent: a [`Message`], or the [`Body`] of one that is still its owner's.
 ///
-/// A pattern that passes messages on as they are asks no more of one than to be written, and for its first frame; one that
-/// takes them apart, or adds to them, has it made into a [`Message`].
+/// Users send an [`IntoMessage`](crate::IntoMessage); the socket makes one of these of it. A pattern that passes messages on
+/// as they are hands it to [`Pipes::try_write`](crate::Pipes::try_write); one that takes them apart, or adds to them, has
+/// it made into a message. A pipe reads its frames.
 pub trait Outbound {
-    /// The first frame: the topic of what is published.
+    /// The bytes of the first frame: the topic of what is published.
     fn first(&self) -> &[u8];
 
-    /// Queues it on `pipe` and says so, or leaves it untouched if the pipe is at its high-water mark or gone; what is here
-    /// after a success is of no use.
-    #[must_use]
-    fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool;
+    /// How many frames there are; at least 1.
+    fn frame_count(&self) -> usize;
 
-    /// Queues it on each of `these` pipes; calls `full` for each that has no room.
-    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId));
+    /// Copies the only frame to the front of `window` and gives its length in bytes; `None` if there are several frames, or
+    /// it is longer than the window. The bytes behind it are of no meaning.
+    ///
+    /// Here for speed: a copy in pieces of constant size calls nothing.
+    fn copy_short(&self, window: &mut [u8; INLINE_CAPACITY]) -> Option<usize>;
+
+    /// Calls `each` with the frames, first to last.
+    fn for_each_frame(&self, each: impl FnMut(OutboundFrame<'_>));
+
+    /// A message of its own with these frames.
+    fn to_message(&self) -> Message;
 
     /// Calls `then` with it as a message, which `then` may take if it succeeds.
     fn as_message<T>(&mut self, then: impl FnOnce(&mut Message) -> T) -> T;
+
+    /// Takes the message; what is left here is of no use.
+    #[inline]
+    fn take(&mut self) -> Message {
+        self.as_message(std::mem::take)
+    }
+}
+
+/// A frame of something that is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboundFrame<'a> {
+    /// Its body.
+    pub body: &'a [u8],
+    /// The memory of the body, if it can be shared instead of copied.
+    pub shared: Option<&'a Bytes>,
+    /// Whether another frame of the same message follows.
+    pub more: bool,
 }
 
 impl Outbound for Message {
@@ -32,14 +59,33 @@ impl Outbound for Message {
         Self::first(self)
     }
 
-    #[inline(always)]
-    fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
-        pipes.try_write(pipe, self)
+    #[inline]
+    fn frame_count(&self) -> usize {
+        Self::frame_count(self)
     }
 
     #[inline]
-    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
-        pipes.try_write_all(these, self, full);
+    fn copy_short(&self, window: &mut [u8; INLINE_CAPACITY]) -> Option<usize> {
+        let (body, len) = self.single()?.window()?;
+        *window = *body;
+        Some(len)
+    }
+
+    #[inline]
+    fn for_each_frame(&self, mut each: impl FnMut(OutboundFrame<'_>)) {
+        let frames = self.frames();
+        let last = frames.len() - 1;
+        for (index, frame) in frames.iter().enumerate() {
+            each(OutboundFrame {
+                body: frame,
+                shared: frame.shared(),
+                more: index < last,
+            });
+        }
+    }
+
+    fn to_message(&self) -> Self {
+        self.clone()
     }
 
     #[inline]
@@ -54,18 +100,36 @@ impl Outbound for Body<'_> {
         self.bytes()
     }
 
-    #[inline(always)]
-    fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
-        pipes.try_write_body(pipe, *self)
+    #[inline]
+    fn frame_count(&self) -> usize {
+        1
     }
 
     #[inline]
-    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
-        pipes.try_write_body_all(these, *self, full);
+    fn copy_short(&self, window: &mut [u8; INLINE_CAPACITY]) -> Option<usize> {
+        self.copy_to(window)
+    }
+
+    #[inline]
+    fn for_each_frame(&self, mut each: impl FnMut(OutboundFrame<'_>)) {
+        each(OutboundFrame {
+            body: self.bytes(),
+            shared: None,
+            more: false,
+        });
+    }
+
+    fn to_message(&self) -> Message {
+        Message::from(*self)
     }
 
     fn as_message<T>(&mut self, then: impl FnOnce(&mut Message) -> T) -> T {
         then(&mut Message::from(*self))
+    }
+
+    #[inline]
+    fn take(&mut self) -> Message {
+        Message::from(*self)
     }
 }
 
@@ -73,7 +137,7 @@ impl Outbound for Body<'_> {
 mod tests {
     use super::*;
     use crate::testing::Bench;
-    use crate::{Pattern, PatternOptions, SocketType};
+    use crate::{Frame, Pattern, PatternOptions, PipeId, SocketType};
 
     /// Every type of socket, with a peer whose pipe takes one message.
     fn sockets() -> impl Iterator<Item = (Bench, PipeId)> {
@@ -117,5 +181,44 @@ mod tests {
             assert_eq!(written, expected, "a {kind:?}");
             assert_eq!(socket.pipes.dropped, other.pipes.dropped, "a {kind:?}");
         }
+    }
+
+    /// The frames as they are handed out one by one.
+    fn frames(sent: &impl Outbound) -> Vec<(Frame, bool)> {
+        let mut frames = Vec::new();
+        sent.for_each_frame(|frame| {
+            let shared = frame.shared.map_or(frame.body, |shared| shared);
+            assert_eq!(shared, frame.body);
+            frames.push((Frame::from(frame.body), frame.more));
+        });
+        frames
+    }
+
+    #[test]
+    fn a_body_shows_the_frame_that_its_message_has() {
+        let bytes = [7; 100];
+        for len in [0, 1, INLINE_CAPACITY, INLINE_CAPACITY + 1, 100] {
+            let mut body = Body::new(&bytes[..len]).expect("short");
+            let mut message = Message::from(body);
+            assert_eq!(frames(&body), frames(&message));
+            assert_eq!(Outbound::first(&body), Outbound::first(&message));
+            assert_eq!(Outbound::frame_count(&body), 1);
+            let (mut one, mut other) = ([0; INLINE_CAPACITY], [0; INLINE_CAPACITY]);
+            let copied = body.copy_short(&mut one);
+            assert_eq!(copied, (len <= INLINE_CAPACITY).then_some(len));
+            assert_eq!(message.copy_short(&mut other), copied);
+            let copied = copied.unwrap_or(0);
+            assert_eq!(one[..copied], other[..copied]);
+            assert_eq!(body.to_message(), message);
+            assert_eq!(body.take(), message.take());
+        }
+    }
+
+    #[test]
+    fn every_frame_but_the_last_is_followed_by_more_and_none_of_several_is_short() {
+        let two = Message::from(["one", "two"]);
+        let expected = [(Frame::from("one"), true), (Frame::from("two"), false)];
+        assert_eq!(frames(&two), expected);
+        assert_eq!(two.copy_short(&mut [0; INLINE_CAPACITY]), None);
     }
 }

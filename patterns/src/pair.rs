@@ -124,7 +124,7 @@ impl Rules for Pair {
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refusal> {
         match self.peer {
-            Some(pipe) if message.write_to(pipe, pipes) => Ok(Sent::ONE),
+            Some(pipe) if pipes.try_write(pipe, message) => Ok(Sent::ONE),
             _ => Err(Refusal::Full),
         }
     }

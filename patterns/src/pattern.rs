@@ -18,7 +18,7 @@ use crate::{
 /// connected in one go. The variants are open, for the calls that only one type has.
 ///
 /// ```
-/// # use highwater_patterns::{DropCause, Message, Recall, Recalled, Received};
+/// # use highwater_patterns::{DropCause, Message, Outbound, Recall, Recalled, Received};
 /// use highwater_patterns::{Pattern, PatternOptions, PipeId, Pipes, Refusal, SocketType};
 ///
 /// /// Any number of pipes, each of which takes one message.
@@ -26,7 +26,7 @@ use crate::{
 /// struct Slots(Vec<PipeId>);
 ///
 /// impl Pipes for Slots {
-///     fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
+///     fn try_write(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool {
 ///         let room = self.has_room(pipe);
 ///         if room {
 ///             self.0.push(pipe);
@@ -38,7 +38,7 @@ use crate::{
 ///         !self.0.contains(&pipe)
 ///     }
 ///     // ...
-/// #   fn try_write_all(&mut self, _: &[PipeId], _: &Message, _: &mut dyn FnMut(PipeId)) {}
+/// #   fn try_write_all(&mut self, _: &[PipeId], _: &impl Outbound, _: &mut dyn FnMut(PipeId)) {}
 /// #   fn write_always(&mut self, _: PipeId, _: Message) {}
 /// #   fn try_read(&mut self, _: PipeId) -> Option<Received> { None }
 /// #   fn subscribe(&mut self, _: PipeId, _: &[u8]) {}

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use crate::{Body, Message};
+use crate::{Message, Outbound};
 
 /// A pipe of one socket; unique among the socket's pipes for as long as the socket lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,30 +85,15 @@ pub trait Pipes {
     /// there afterwards is of no use. By reference, since moving a message through several calls costs more than
     /// encoding it.
     #[must_use]
-    fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool;
+    fn try_write(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool;
 
-    /// As [`Pipes::try_write`], for a message of which there is only the body.
-    ///
-    /// Here for speed: one that is implemented directly can copy the body to its final place.
-    #[must_use]
-    #[inline]
-    fn try_write_body(&mut self, pipe: PipeId, body: Body<'_>) -> bool {
-        self.try_write(pipe, &mut Message::from(body))
-    }
-
-    /// Queues `message` on each of `pipes`, framing it once; calls `full` for each that has no room.
-    fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId));
-
-    /// As [`Pipes::try_write_all`], for a message of which there is only the body.
-    #[inline]
-    fn try_write_body_all(
+    /// Queues a copy of `message` on each of `pipes`, framing it once; calls `full` for each that has no room.
+    fn try_write_all(
         &mut self,
         pipes: &[PipeId],
-        body: Body<'_>,
+        message: &impl Outbound,
         full: &mut dyn FnMut(PipeId),
-    ) {
-        self.try_write_all(pipes, &Message::from(body), full);
-    }
+    );
 
     /// Queues `message` even above the high-water mark: control traffic and replies that must not be refused.
     fn write_always(&mut self, pipe: PipeId, message: Message);

@@ -180,7 +180,7 @@ impl Router {
         let Some(pipe) = self.table.route(id.as_bytes()) else {
             return self.undelivered(None, Refusal::NoRoute, pipes);
         };
-        if message.write_to(pipe, pipes) {
+        if pipes.try_write(pipe, message) {
             Ok(Sent::ONE)
         } else {
             self.undelivered(Some(pipe), Refusal::Full, pipes)

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::{
-    Admission, Afterlife, DropCause, Message, Pattern, Peer, PipeId, Pipes, Recall, Recalled,
-    Received, RoutingId,
+    Admission, Afterlife, DropCause, Message, Outbound, Pattern, Peer, PipeId, Pipes, Recall,
+    Recalled, Received, RoutingId,
 };
 
 /// One pipe: what the socket wrote, and what its peer sent.
@@ -65,18 +65,23 @@ impl TestPipes {
 }
 
 impl Pipes for TestPipes {
-    fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
+    fn try_write(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool {
         let room = self.has_room(pipe);
         if room {
-            let message = std::mem::take(message);
+            let message = message.take();
             self.pipe(pipe).written.push_back(message);
         }
         room
     }
 
-    fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
+    fn try_write_all(
+        &mut self,
+        pipes: &[PipeId],
+        message: &impl Outbound,
+        full: &mut dyn FnMut(PipeId),
+    ) {
         for &pipe in pipes {
-            if !self.try_write(pipe, &mut message.clone()) {
+            if !self.try_write(pipe, &mut message.to_message()) {
                 full(pipe);
             }
         }

@@ -9,15 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use highwater_buffers::Reused;
-use highwater_patterns::{Body, Message};
+use highwater_patterns::Outbound;
 
 use super::Wire;
 use super::fill_buffer::FillBuffer;
 use crate::policy::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
-use crate::zmtp::{
-    FrameHeader, FrameSink, SHORT_MESSAGE, encode_body, encode_message, encode_short,
-    encode_short_body,
-};
+use crate::zmtp::{FrameHeader, FrameSink, SHORT_MESSAGE, encode_message, encode_short};
 
 /// Encoded frames: a buffer, and the large bodies that belong between its bytes.
 #[derive(Debug, Default)]
@@ -84,7 +81,7 @@ impl Batch {
 
     /// Encodes `message` behind what is here.
     #[inline]
-    pub(crate) fn push(&mut self, message: &Message) {
+    pub(crate) fn push(&mut self, message: &impl Outbound) {
         let space = self.bytes.space::<SHORT_MESSAGE>();
         match space.and_then(|space| encode_short(message, space)) {
             Some(len) => self.bytes.advance(len),
@@ -93,27 +90,9 @@ impl Batch {
         self.messages += 1;
     }
 
-    /// Encodes a message of which there is only the `body` behind what is here.
-    #[inline]
-    pub(crate) fn push_body(&mut self, body: Body<'_>) {
-        let space = self.bytes.space::<SHORT_MESSAGE>();
-        match space.and_then(|space| encode_short_body(body, space)) {
-            Some(len) => self.bytes.advance(len),
-            None => self.encode_any_body(body),
-        }
-        self.messages += 1;
-    }
-
-    /// Likewise apart.
-    #[inline(never)]
-    fn encode_any_body(&mut self, body: Body<'_>) {
-        self.bytes.make_space(SHORT_MESSAGE);
-        encode_body(body, self);
-    }
-
     /// Apart, so that nothing of it is in the way of a short message for which there is space.
     #[inline(never)]
-    fn encode_any(&mut self, message: &Message) {
+    fn encode_any(&mut self, message: &impl Outbound) {
         self.bytes.make_space(SHORT_MESSAGE);
         encode_message(message, self);
     }
@@ -340,6 +319,8 @@ impl FrameSink for Batch {
 
 #[cfg(test)]
 mod tests {
+    use highwater_patterns::{Body, Message};
+
     use super::*;
     use crate::pipe::testing::MemoryWire;
 
@@ -381,7 +362,7 @@ mod tests {
         let (mut bodies, mut messages) = (Batch::default(), Batch::default());
         for len in [3000, 0, 1, 64, 65, 255, 256, 7] {
             let body = Body::new(&bytes[..len]).expect("not large");
-            bodies.push_body(body);
+            bodies.push(&body);
             messages.push(&Message::from(body));
         }
         assert_eq!(on_wire(&bodies), on_wire(&messages));

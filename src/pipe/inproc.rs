@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Body, INLINE_CAPACITY, Message, PipeId, Recall, Recalled, Received};
+use highwater_patterns::{INLINE_CAPACITY, Message, Outbound, PipeId, Recall, Recalled, Received};
 
 use super::lane::{Lane, Parcel};
 use super::outgoing::Change;
@@ -75,7 +75,7 @@ impl InprocEnd {
     ///
     /// Not inlined, so that nothing of it is in the way of what goes over a wire.
     #[inline(never)]
-    pub(crate) fn push(&mut self, message: &mut Message) -> bool {
+    pub(crate) fn push(&mut self, message: &mut impl Outbound) -> bool {
         let room = self.looks_for_room();
         if room {
             self.push_always(message);
@@ -83,13 +83,13 @@ impl InprocEnd {
         room
     }
 
-    /// As [`push`](Self::push), for a message of which there is only the body.
+    /// As [`push`](Self::push), of a message that stays where it is.
     #[inline(never)]
-    pub(crate) fn push_body(&mut self, body: Body<'_>) -> bool {
+    pub(crate) fn push_copy(&mut self, message: &impl Outbound) -> bool {
         let room = self.looks_for_room();
         if room {
-            let copied = self.copied(body.bytes());
-            self.hand_over(copied.unwrap_or_else(|| whole(body.into())));
+            let copied = self.copied(message);
+            self.hand_over(copied.unwrap_or_else(|| whole(message.to_message())));
         }
         room
     }
@@ -120,11 +120,12 @@ impl InprocEnd {
         self.time_full + now.unwrap_or_default()
     }
 
-    /// A copy of `body` in a buffer that comes back, if it has the length for that.
+    /// A copy of `message` in a buffer that comes back, if it is one frame that has the length for that.
     #[inline]
-    fn copied(&mut self, body: &[u8]) -> Option<Parcel> {
+    fn copied(&mut self, message: &impl Outbound) -> Option<Parcel> {
+        let body = message.first();
         let suits = body.len() > INLINE_CAPACITY && body.len() <= MOST_COPIED;
-        suits.then(|| {
+        (suits && message.frame_count() == 1).then(|| {
             let mut buffer = self.spare();
             buffer.extend_from_slice(body);
             Parcel::Copied(buffer)
@@ -133,9 +134,9 @@ impl InprocEnd {
 
     /// Moves `message` to the other side whatever the mark says; what is left of it is of no use.
     #[inline]
-    pub(crate) fn push_always(&mut self, message: &mut Message) {
-        let copied = message.single().and_then(|body| self.copied(body));
-        self.hand_over(copied.unwrap_or_else(|| whole(std::mem::take(message))));
+    pub(crate) fn push_always(&mut self, message: &mut impl Outbound) {
+        let copied = self.copied(message);
+        self.hand_over(copied.unwrap_or_else(|| whole(message.take())));
     }
 
     #[inline]

@@ -7,7 +7,6 @@
 mod batch;
 mod buffer_pool;
 mod busy_readers;
-mod encode;
 mod fill_buffer;
 mod high_water;
 mod incoming;
@@ -32,7 +31,6 @@ use highwater_patterns::{PipeId, SocketType};
 pub(crate) use batch::Batch;
 pub(crate) use buffer_pool::BufferPool;
 pub(crate) use busy_readers::BusyReaders;
-pub(crate) use encode::Encode;
 pub(crate) use high_water::HighWater;
 pub(crate) use incoming::{Delivery, Incoming};
 pub(crate) use inproc::InprocEnd;

@@ -17,9 +17,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use highwater_patterns::Message;
+use highwater_patterns::{Message, Outbound};
 
-use super::{Batch, Duty, Encode, HighWater, Notices, Pace, Wire};
+use super::{Batch, Duty, HighWater, Notices, Pace, Wire};
 use crate::origin::Origin;
 use crate::policy::StreamDetector;
 use crate::sync::{AtomicU32, Mutex, MutexGuard};
@@ -191,7 +191,7 @@ impl Outgoing {
     ///
     /// Not inlined, so that nothing of it is in the way of what goes into a draft.
     #[inline(never)]
-    fn push(&self, message: &impl Encode, pace: &mut Pace, draft: &mut Draft) -> Notices {
+    fn push(&self, message: &impl Outbound, pace: &mut Pace, draft: &mut Draft) -> Notices {
         let Some(mut state) = self.lock_here() else {
             return Notices::FOREIGN;
         };
@@ -206,7 +206,7 @@ impl Outgoing {
             }
         }
         state.conflate();
-        message.encode_into(&mut state.back);
+        state.back.push(message);
         state.counts.messages += 1;
         pace.have_been_sent(draft.take_untold().saturating_add(1));
         let mut notices = Notices::NONE;

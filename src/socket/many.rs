@@ -7,7 +7,9 @@
 
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, PipeId, Pipes, Refusal};
+use highwater_patterns::{
+    Body, INLINE_CAPACITY, IntoMessage, Message, Outbound, OutboundFrame, Pattern, Refusal,
+};
 
 use super::{Core, RecvFailure, SendFailure, Table, Wait};
 
@@ -202,13 +204,20 @@ impl Outbound for Run<'_, '_> {
         self.items[self.current()].first()
     }
 
-    fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
-        let at = self.current();
-        self.items[at].write_to(pipe, pipes)
+    fn frame_count(&self) -> usize {
+        self.items[self.current()].frame_count()
     }
 
-    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
-        self.items[self.current()].write_to_all(these, pipes, full);
+    fn copy_short(&self, window: &mut [u8; INLINE_CAPACITY]) -> Option<usize> {
+        self.items[self.current()].copy_short(window)
+    }
+
+    fn for_each_frame(&self, each: impl FnMut(OutboundFrame<'_>)) {
+        self.items[self.current()].for_each_frame(each);
+    }
+
+    fn to_message(&self) -> Message {
+        self.items[self.current()].to_message()
     }
 
     fn as_message<U>(&mut self, then: impl FnOnce(&mut Message) -> U) -> U {
@@ -231,11 +240,6 @@ impl Next<'_> {
     fn is_too_long(&self) -> bool {
         matches!(self, Self::Message(message) if is_too_long(message))
     }
-
-    /// The message, which leaves nothing here.
-    fn take(&mut self) -> Message {
-        self.as_message(std::mem::take)
-    }
 }
 
 impl Outbound for Next<'_> {
@@ -247,18 +251,34 @@ impl Outbound for Next<'_> {
         }
     }
 
-    #[inline(always)]
-    fn write_to(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
+    #[inline]
+    fn frame_count(&self) -> usize {
         match self {
-            Self::Body(body) => body.write_to(pipe, pipes),
-            Self::Message(message) => message.write_to(pipe, pipes),
+            Self::Body(body) => body.frame_count(),
+            Self::Message(message) => message.frame_count(),
         }
     }
 
-    fn write_to_all(&self, these: &[PipeId], pipes: &mut impl Pipes, full: &mut dyn FnMut(PipeId)) {
+    #[inline]
+    fn copy_short(&self, window: &mut [u8; INLINE_CAPACITY]) -> Option<usize> {
         match self {
-            Self::Body(body) => body.write_to_all(these, pipes, full),
-            Self::Message(message) => message.write_to_all(these, pipes, full),
+            Self::Body(body) => body.copy_short(window),
+            Self::Message(message) => message.copy_short(window),
+        }
+    }
+
+    #[inline]
+    fn for_each_frame(&self, each: impl FnMut(OutboundFrame<'_>)) {
+        match self {
+            Self::Body(body) => body.for_each_frame(each),
+            Self::Message(message) => message.for_each_frame(each),
+        }
+    }
+
+    fn to_message(&self) -> Message {
+        match self {
+            Self::Body(body) => body.to_message(),
+            Self::Message(message) => message.to_message(),
         }
     }
 

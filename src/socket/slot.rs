@@ -10,13 +10,12 @@ mod report;
 
 use std::sync::Arc;
 
-use highwater_patterns::{Message, PipeId, Received};
+use highwater_patterns::{Message, Outbound, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Batch, Change, Draft, Duty, Encode, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pace,
-    Pipe, Wire,
+    Batch, Change, Draft, Duty, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pace, Pipe, Wire,
 };
 use crate::policy::Budget;
 use crate::stats::Dropped;
@@ -357,10 +356,10 @@ impl Slot {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, message: &mut impl Encode, pace: &mut Pace) -> Notices {
+    pub(super) fn push(&mut self, message: &mut impl Outbound, pace: &mut Pace) -> Notices {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => draft.push(message, &pipe.outgoing, pace),
-            Way::Inproc(end) => Notices::REFUSED.when(!message.push_within(end)),
+            Way::Inproc(end) => Notices::REFUSED.when(!end.push(message)),
         }
     }
 
@@ -376,7 +375,7 @@ impl Slot {
     #[inline]
     pub(super) fn push_copy(
         &mut self,
-        message: &impl Encode,
+        message: &impl Outbound,
         framed: &Batch,
         pace: &mut Pace,
     ) -> Notices {
@@ -385,7 +384,7 @@ impl Slot {
                 draft.settle(&pipe.outgoing);
                 pipe.outgoing.push_framed(framed, pace)
             }
-            Way::Inproc(end) => Notices::REFUSED.when(!message.clone().push_within(end)),
+            Way::Inproc(end) => Notices::REFUSED.when(!end.push_copy(message)),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) use waiting::BURST;
 use std::sync::Arc;
 
 use highwater_patterns::{
-    Body, DropCause, Message, PipeId, PipeMap, Pipes, Recall, Recalled, Received, SocketType,
+    DropCause, Message, Outbound, PipeId, PipeMap, Pipes, Recall, Recalled, Received, SocketType,
 };
 
 use super::later::Later;
@@ -440,26 +440,18 @@ impl Table {
 
 impl Pipes for Table {
     #[inline(always)]
-    fn try_write(&mut self, pipe: PipeId, message: &mut Message) -> bool {
+    fn try_write(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool {
         self.write_to(pipe, message)
     }
 
-    #[inline(always)]
-    fn try_write_body(&mut self, pipe: PipeId, mut body: Body<'_>) -> bool {
-        self.write_to(pipe, &mut body)
-    }
-
-    fn try_write_all(&mut self, pipes: &[PipeId], message: &Message, full: &mut dyn FnMut(PipeId)) {
-        self.write_to_all(pipes, message, full);
-    }
-
-    fn try_write_body_all(
+    #[inline]
+    fn try_write_all(
         &mut self,
         pipes: &[PipeId],
-        body: Body<'_>,
+        message: &impl Outbound,
         full: &mut dyn FnMut(PipeId),
     ) {
-        self.write_to_all(pipes, &body, full);
+        self.write_to_all(pipes, message, full);
     }
 
     fn write_always(&mut self, pipe: PipeId, message: Message) {

@@ -7,7 +7,7 @@
 //! Source: RFC 37/ZMTP 3.1, "Framing".
 
 use bytes::Bytes;
-use highwater_patterns::{Body, INLINE_CAPACITY, Message};
+use highwater_patterns::{INLINE_CAPACITY, Outbound};
 
 use super::error::FrameError;
 
@@ -44,41 +44,26 @@ pub(crate) const SHORT_MESSAGE: usize = SHORT_HEADER + INLINE_CAPACITY;
 ///
 /// The fast path of [`encode_message`], which calls nothing: a copy of constant size costs half of another.
 #[inline]
-pub(crate) fn encode_short(message: &Message, space: &mut [u8; SHORT_MESSAGE]) -> Option<usize> {
-    let (window, len) = message.single()?.window()?;
+pub(crate) fn encode_short(
+    message: &impl Outbound,
+    space: &mut [u8; SHORT_MESSAGE],
+) -> Option<usize> {
     let [flags, length, body @ ..] = space;
-    (*flags, *length) = (0, len as u8);
-    *body = *window;
-    Some(SHORT_HEADER + len)
-}
-
-/// As [`encode_short`], for a message of which there is only the body.
-#[inline]
-pub(crate) fn encode_short_body(body: Body<'_>, space: &mut [u8; SHORT_MESSAGE]) -> Option<usize> {
-    let [flags, length, window @ ..] = space;
-    let len = body.copy_to(window)?;
+    let len = message.copy_short(body)?;
     (*flags, *length) = (0, len as u8);
     Some(SHORT_HEADER + len)
-}
-
-/// Writes the frame of a message of which there is only the body.
-pub(crate) fn encode_body(body: Body<'_>, sink: &mut impl FrameSink) {
-    write_header(0, body.bytes().len(), sink);
-    sink.append(body.bytes());
 }
 
 /// Writes `message` as frames; a body over [`LARGE_BODY`] that is shared already is shared with `sink`.
-pub(crate) fn encode_message(message: &Message, sink: &mut impl FrameSink) {
-    let frames = message.frames();
-    let last = frames.len() - 1;
-    for (index, frame) in frames.iter().enumerate() {
-        let flags = if index < last { MORE } else { 0 };
-        write_header(flags, frame.len(), sink);
-        match frame.shared() {
+pub(crate) fn encode_message(message: &impl Outbound, sink: &mut impl FrameSink) {
+    message.for_each_frame(|frame| {
+        let flags = if frame.more { MORE } else { 0 };
+        write_header(flags, frame.body.len(), sink);
+        match frame.shared {
             Some(body) if body.len() > LARGE_BODY => sink.share(body),
-            _ => sink.append(frame),
+            _ => sink.append(frame.body),
         }
-    }
+    });
 }
 
 /// What stands before a body.
@@ -156,7 +141,7 @@ pub(super) const LONG_HEADER: usize = 9;
 
 #[cfg(test)]
 mod tests {
-    use highwater_patterns::Frame;
+    use highwater_patterns::{Body, Frame, Message};
 
     use super::*;
 
@@ -209,10 +194,10 @@ mod tests {
             let body = Body::new(&bytes[..len]).expect("not large");
             let expected = encoded(&Message::from(body));
             let mut out = Vec::new();
-            encode_body(body, &mut out);
+            encode_message(&body, &mut out);
             assert_eq!(out, expected);
             let mut space = [9; SHORT_MESSAGE];
-            match encode_short_body(body, &mut space) {
+            match encode_short(&body, &mut space) {
                 Some(taken) => assert_eq!(space[..taken], expected),
                 None => assert!(len > INLINE_CAPACITY),
             }

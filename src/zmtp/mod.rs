@@ -40,8 +40,7 @@ pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop, cost_of_frames};
 
 pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{
-    FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_body, encode_message, encode_short,
-    encode_short_body,
+    FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_message, encode_short,
 };
 pub(crate) use handshake::{Handshake, HandshakeConfig, Peer, TOKEN};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};

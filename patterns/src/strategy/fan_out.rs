@@ -260,7 +260,7 @@ fn write(
     }
     filled.clear();
     if !open.is_empty() {
-        message.write_to_all(open, pipes, &mut |pipe| filled.push(pipe));
+        pipes.try_write_all(open, message, &mut |pipe| filled.push(pipe));
     }
     Ok(Sent {
         sent: open.len() - filled.len(),

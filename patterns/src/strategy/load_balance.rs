@@ -23,7 +23,7 @@ impl LoadBalance {
         pipes: &mut impl Pipes,
     ) -> Option<PipeId> {
         while let Some(pipe) = self.rotation.current() {
-            if message.write_to(pipe, pipes) {
+            if pipes.try_write(pipe, message) {
                 self.rotation.advance();
                 return Some(pipe);
             }

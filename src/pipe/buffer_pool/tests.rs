@@ -1,3 +1,4 @@
+use highwater_patterns::Message;
 use proptest::prelude::*;
 
 use super::*;
@@ -135,7 +136,7 @@ fn a_connection_that_ends_within_a_body_gives_its_buffer_back() {
     let wire = MemoryWire::taking(usize::MAX);
     let mut reader = Reader::new(None, Arc::clone(&pool), Arc::default());
     let mut bytes = Vec::new();
-    encode_message(&vec![1; MIB].into(), &mut bytes);
+    encode_message(&Message::from(vec![1; MIB]), &mut bytes);
     wire.feed(&bytes[..MIB / 2]);
     assert!(read(&mut reader, &wire).is_empty());
     assert_eq!(held(&pool), (0, MIB));
@@ -159,7 +160,7 @@ proptest! {
         };
         let mut encoded = Vec::new();
         for (len, seed, _) in &bodies {
-            encode_message(&filled(*len, *seed).into(), &mut encoded);
+            encode_message(&Message::from(filled(*len, *seed)), &mut encoded);
         }
         let mut kept = Vec::new();
         let (mut count, mut cuts) = (0, cuts.iter().cycle());

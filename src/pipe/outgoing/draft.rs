@@ -7,7 +7,9 @@
 //! that the I/O thread tells.
 //! Must not know: who settles, and why.
 
-use super::{Batch, Encode, Notices, Outgoing, Pace, State};
+use highwater_patterns::Outbound;
+
+use super::{Batch, Notices, Outgoing, Pace, State};
 
 /// What a socket has sent and its pipe does not know of; guarded by the socket's lock.
 #[derive(Debug, Default)]
@@ -31,7 +33,7 @@ impl Draft {
     #[inline(always)]
     pub(crate) fn push(
         &mut self,
-        message: &impl Encode,
+        message: &impl Outbound,
         pipe: &Outgoing,
         pace: &mut Pace,
     ) -> Notices {
@@ -39,7 +41,7 @@ impl Draft {
             return pipe.push(message, pace, self);
         }
         self.room -= 1;
-        message.encode_into(&mut self.batch);
+        self.batch.push(message);
         if self.batch.gathered() >= pace.batch_bytes() {
             return pipe.write_draft(pace, self);
         }

@@ -4,10 +4,10 @@
 //! Always true: a send that finds the set empty is done; what concerns one pipe has been noted in the table by then.
 //! Must not know: what the core does about a notice.
 
-use highwater_patterns::{Message, PipeId};
+use highwater_patterns::{Message, Outbound, PipeId};
 
 use super::Table;
-use crate::pipe::{Encode, Notices};
+use crate::pipe::Notices;
 
 impl Table {
     /// The next send that succeeds has to act on `notices`, too.
@@ -33,7 +33,7 @@ impl Table {
         &mut self,
         pipe: PipeId,
         notices: Notices,
-        message: &impl Encode,
+        message: &impl Outbound,
     ) -> bool {
         if notices.contains(Notices::FOREIGN) {
             self.strand(pipe, message.to_message());

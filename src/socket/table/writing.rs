@@ -4,15 +4,15 @@
 //! Always true: a message and a body that is still its owner's take the same way.
 //! Must not know: which pipe they should take.
 
-use highwater_patterns::PipeId;
+use highwater_patterns::{Outbound, PipeId};
 
 use super::Table;
-use crate::pipe::{Encode, Notices};
+use crate::pipe::Notices;
 
 impl Table {
     /// Queues `message` on `pipe` and says so, or leaves it as it is.
     #[inline(always)]
-    pub(super) fn write_to(&mut self, pipe: PipeId, message: &mut impl Encode) -> bool {
+    pub(super) fn write_to(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool {
         let Some(slot) = self.pipes.get_mut(pipe) else {
             return false;
         };
@@ -25,11 +25,11 @@ impl Table {
     pub(super) fn write_to_all(
         &mut self,
         pipes: &[PipeId],
-        message: &impl Encode,
+        message: &impl Outbound,
         full: &mut dyn FnMut(PipeId),
     ) {
         self.framed.clear();
-        message.encode_into(&mut self.framed);
+        self.framed.push(message);
         let mut all = Notices::NONE;
         for pipe in pipes {
             let (framed, pace) = (&self.framed, &mut self.pace);
