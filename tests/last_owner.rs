@@ -3,6 +3,7 @@
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +11,8 @@ use highwater::{
     AsSocket, Context, Dealer, Interest, Linger, Poll, Pub, Pull, Push, Rep, Req, Router, Transport,
 };
 use support::{
-    Child, MOMENT, PATIENCE, Place, fork, joined_soon, leave, must_end, number,
-    over_each_transport, over_every_transport, play_child, wait_until,
+    Child, MOMENT, PATIENCE, Place, RawPeer, command, fork, frame, joined, joined_soon, leave,
+    must_end, number, over_each_transport, over_every_transport, play_child, wait_until,
 };
 
 over_each_transport!(
@@ -23,6 +24,7 @@ over_each_transport!(
     a_forked_child_waits_for_nothing,
     an_owner_that_goes_on_an_io_thread_does_not_wait_there,
     each_type_that_sends_waits,
+    a_peer_that_floods_and_never_closes_keeps_nobody,
 );
 
 over_every_transport!(a_peer_of_the_same_context_gets_everything_in_any_order);
@@ -349,4 +351,72 @@ fn an_owner_that_goes_on_an_io_thread_does_not_wait_there(place: &Place) {
     assert!(place.transport() != Transport::Inproc);
     wait_until("it is out", || carrier.stats().queued_to_send == 0);
     must_end("the rest", move || drop((carrier, pull)));
+}
+
+/// A peer to which one message was sent and that sends without end, whatever it is told. It reads meanwhile, or after all.
+fn flooded(
+    place: &Place,
+    context: &Context,
+    flood: &[u8],
+    meanwhile: bool,
+) -> (Dealer, JoinHandle<Vec<u8>>) {
+    // Longer than any test waits.
+    let linger = Linger::AtMost(100 * PATIENCE);
+    let dealer = Dealer::builder(context).linger(linger).build();
+    let at = dealer.bind(place.any()).expect("bound");
+    let mut peer = RawPeer::connect_as("DEALER", &at);
+    dealer.send("the message").expect("there is a peer");
+    let mut writer = peer.try_clone();
+    let flood = flood.to_vec();
+    let flooding = std::thread::spawn(move || while writer.send(&flood) {});
+    dealer.recv_timeout(PATIENCE).expect("it floods");
+    let reading = std::thread::spawn(move || {
+        if !meanwhile {
+            while !flooding.is_finished() {
+                std::thread::sleep(MOMENT);
+            }
+        }
+        let body = loop {
+            let (flags, body) = peer.read_frame();
+            if flags & 4 == 0 {
+                break body;
+            }
+        };
+        peer.wait_for_end();
+        joined(flooding);
+        body
+    });
+    (dealer, reading)
+}
+
+/// Nothing of ours waits: a peer that goes on sending is not listened to for as long as something may linger.
+fn a_peer_that_floods_and_never_closes_keeps_nobody(place: &Place) {
+    if place.transport() == Transport::Inproc {
+        return;
+    }
+    let message = |body: &[u8]| frame(body, false);
+    let pings = [message(b"x"), command("PING", &[0, 0]).repeat(100)].concat();
+    let floods = [
+        (message(b"x").repeat(2000), false),
+        (message(&[7; 100_000]), false),
+        (pings, true),
+    ];
+    for (flood, meanwhile) in &floods {
+        let context = Context::new();
+        let (dealer, peer) = flooded(place, &context, flood, *meanwhile);
+        drop(context);
+        drop(dealer);
+        assert_eq!(joined_soon("who floods", peer), b"the message");
+
+        let context = Context::new();
+        let (dealer, peer) = flooded(place, &context, flood, *meanwhile);
+        assert_eq!(dealer.close(100 * PATIENCE).lost, 0);
+        assert_eq!(joined_soon("who floods", peer), b"the message");
+
+        let (dealer, peer) = flooded(place, &context, flood, *meanwhile);
+        context.shutdown();
+        drop(dealer);
+        drop(context);
+        assert_eq!(joined_soon("who floods", peer), b"the message");
+    }
 }

@@ -140,5 +140,7 @@ pub(super) enum Phase {
     /// Everything is with the kernel; see `parting`. Without a limit as long as that has not sent it.
     Parting {
         until: Option<Instant>,
+        /// Bytes that the peer has sent meanwhile.
+        heard: usize,
     },
 }

@@ -8,7 +8,9 @@
 //! enough), it is answered by a reset. Either destroys what the peer's kernel has not taken yet. So a link whose messages
 //! are all with the kernel closes its side, reads and forgets what comes, and ends when the peer has read to the end and
 //! closed in its turn; or when the time is over that the caller gives for all of it, after which only a peer that says
-//! nothing gets the rest. Source: RFC 1122, 4.2.2.13, which asks for both resets.
+//! nothing gets the rest. A peer that goes on sending is not heard for all that time: after [`MOST_HEARD`] bytes the link ends
+//! if all of ours has come to the peer's system, which on Linux survives a reset.
+//! Source: RFC 1122, 4.2.2.13, which asks for both resets.
 
 use std::io;
 use std::net::Shutdown;
@@ -22,11 +24,16 @@ use super::{Closing, Drain, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{Pipe, PipeEvent, Wire};
+use crate::policy::READ_BYTES;
 use crate::zmtp;
 
 /// How long a peer to which everything has been sent may take to close in its turn, where the caller has set no limit.
 /// There are peers, or things on the way to them, that never do.
 const PARTING: Duration = Duration::from_secs(30);
+
+/// After so many bytes from a peer that has not closed, it is asked whether all of ours has come to its system: then it is not
+/// waited for any longer.
+const MOST_HEARD: usize = 4 << 20;
 
 /// How long a peer may take to close whose routing id was handed over: a live one does so as soon as it hears of it, and
 /// one that hangs never does.
@@ -77,7 +84,10 @@ impl Loop {
         if !sent_any {
             return self.link_parted(key);
         }
-        entry.phase = Phase::Parting { until: deadline };
+        entry.phase = Phase::Parting {
+            until: deadline,
+            heard: 0,
+        };
         entry.link.want_input(true);
         if deadline.is_none() && entry.link.stream().signal_when_sent() {
             // It may take as long as it takes. The end of our side is told behind it, as that is signalled for as well.
@@ -92,7 +102,7 @@ impl Loop {
     /// A parting link whose output may have been sent: it ends now, and the peer has some time to close.
     pub(super) fn parting_writable(&mut self, key: Key) {
         if let Some(entry) = self.link_entry(key)
-            && matches!(entry.phase, Phase::Parting { until: None })
+            && matches!(entry.phase, Phase::Parting { until: None, .. })
         {
             entry.link.want_output(false);
             if self.end_output(key) {
@@ -106,7 +116,7 @@ impl Loop {
         let Some(entry) = self.link_entry(key) else {
             return false;
         };
-        if let Phase::Parting { until } = &mut entry.phase {
+        if let Phase::Parting { until, .. } = &mut entry.phase {
             until.get_or_insert_with(|| Instant::now() + PARTING);
         }
         let is_live = entry.link.stream().shutdown(Shutdown::Write).is_ok();
@@ -139,7 +149,7 @@ impl Loop {
         self.read_link(key);
     }
 
-    /// Reads and forgets, until the peer closes. Not while the socket still has the reader: it would miss bytes in the
+    /// Reads and forgets, until the peer closes, or has sent so much that it hardly will. Not while the socket still has the reader: it would miss bytes in the
     /// middle.
     pub(super) fn part(&mut self, key: Key) {
         let Self {
@@ -153,9 +163,20 @@ impl Loop {
         }
         for _ in 0..READS_AT_ONCE {
             scratch.clear();
-            scratch.reserve(4096);
-            match entry.link.stream().read_into_spare(scratch, 4096) {
-                Ok(read) if read > 0 => {}
+            scratch.reserve(READ_BYTES);
+            match entry.link.stream().read_into_spare(scratch, READ_BYTES) {
+                Ok(read) if read > 0 => {
+                    let Phase::Parting { heard, .. } = &mut entry.phase else {
+                        return;
+                    };
+                    *heard += read;
+                    if *heard >= MOST_HEARD {
+                        *heard = 0;
+                        if entry.link.stream().has_come() {
+                            return self.link_parted(key);
+                        }
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Ok(_) | Err(_) => return self.link_parted(key),
             }

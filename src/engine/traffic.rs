@@ -289,7 +289,7 @@ impl Loop {
                 }
                 self.set_link_timer(key);
             }
-            Phase::Parting { until } if until.is_some_and(|until| until <= now) => {
+            Phase::Parting { until, .. } if until.is_some_and(|until| until <= now) => {
                 self.link_parted(key);
             }
             _ => self.set_link_timer(key),
@@ -304,7 +304,7 @@ impl Loop {
             Phase::Connecting { until }
             | Phase::Proxying { until, .. }
             | Phase::Handshaking { until, .. }
-            | Phase::Parting { until } => *until,
+            | Phase::Parting { until, .. } => *until,
             Phase::Traffic { .. } if entry.half_closed => None,
             Phase::Traffic { heartbeat } => heartbeat.deadline(),
         };

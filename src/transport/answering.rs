@@ -1,6 +1,7 @@
 //! Whether the system at the other end of a TCP connection still answers.
 //!
-//! Owns: the question to the kernel, and what of its answer counts. Rare: asked of a peer that has been silent for long.
+//! Owns: the question to the kernel, and what of its answer counts. Rare: asked of a peer that has been silent for long, or
+//! that goes on sending where nobody listens.
 //! Must not know: what follows.
 //! Source: sock_diag(7), and `struct tcp_info` in Linux's `tcp.h`. There is no safe call for the option `TCP_INFO`, which
 //! would tell the same.
@@ -22,12 +23,23 @@ pub(super) fn has_stopped(stream: &TcpStream, silence: Duration) -> bool {
     })
 }
 
+/// Whether everything that was written to `stream`, which was shut down for writing since, has come to the system at the
+/// other end. False as well if that cannot be found out.
+pub(super) fn has_come(stream: &TcpStream) -> bool {
+    tcp_info(stream).is_some_and(|info| matches!(info.state, FIN_WAIT2 | TIME_WAIT))
+}
+
+/// The states in which the end of our side has been acknowledged, and so all that went before it; in `tcp_states.h`.
+const FIN_WAIT2: u8 = 5;
+const TIME_WAIT: u8 = 6;
+
 /// One that has just been sent may be on its way.
 const AGAIN: u8 = 2;
 
 /// A part of `struct tcp_info`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TcpInfo {
+    state: u8,
     retransmits: u8,
     probes: u8,
     /// In milliseconds, ago.
@@ -38,6 +50,7 @@ impl TcpInfo {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let last_ack_received = bytes.get(LAST_ACK_RECEIVED..)?.first_chunk()?;
         Some(Self {
+            state: bytes[0],
             retransmits: bytes[2],
             probes: bytes[3],
             last_ack_received: u32::from_ne_bytes(*last_ack_received),
@@ -123,8 +136,9 @@ fn read_answer(answer: &[u8]) -> Option<TcpInfo> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::net::TcpListener;
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpListener};
+    use std::time::Instant;
 
     use super::*;
 
@@ -148,6 +162,26 @@ mod tests {
     }
 
     #[test]
+    fn all_has_come_once_the_end_of_it_is_acknowledged() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let at = listener.local_addr().expect("bound");
+        let mut stream = TcpStream::connect(at).expect("connected");
+        stream.set_nonblocking(true).expect("a live descriptor");
+        let mut peer = listener.accept().expect("it is there").0;
+        while stream.write(&[0; 100_000]).is_ok() {}
+        stream.shutdown(Shutdown::Write).expect("it is connected");
+        assert!(!has_come(&stream), "neither kernel takes any more");
+        if tcp_info(&stream).is_none() {
+            return; // not allowed here
+        }
+        peer.read_to_end(&mut Vec::new()).expect("it all comes");
+        let begun = Instant::now();
+        while !has_come(&stream) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "in vain");
+        }
+    }
+
+    #[test]
     fn what_the_kernel_says_is_read_where_it_stands() {
         let mut answer = vec![0; MESSAGE];
         answer[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
@@ -160,10 +194,11 @@ mod tests {
         };
         attribute(8, b"\x07");
         let mut info = [0; 100];
-        (info[2], info[3]) = (4, 5);
+        (info[0], info[2], info[3]) = (1, 4, 5);
         info[LAST_ACK_RECEIVED..][..4].copy_from_slice(&7000u32.to_ne_bytes());
         attribute(INET_DIAG_INFO, &info);
         let expected = TcpInfo {
+            state: 1,
             retransmits: 4,
             probes: 5,
             last_ack_received: 7000,

@@ -169,6 +169,22 @@ impl Stream {
         false
     }
 
+    /// Whether all that was written before this side was shut down has come to the system of the peer, which gives it to the
+    /// peer whatever becomes of the connection. False where that cannot be told.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn has_come(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => super::answering::has_come(stream),
+            Self::Unix(_) => true,
+        }
+    }
+
+    /// Not known on this system, which may forget what has come when the connection is reset.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn has_come(&self) -> bool {
+        false
+    }
+
     /// From now on the stream is writable only while nothing that was written is unsent: while the peer's system has room
     /// for all of it. False where the system cannot tell: then nothing has changed. On a Unix connection what is
     /// written is with the peer at once.
