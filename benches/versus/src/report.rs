@@ -4,13 +4,22 @@
 //! a round slow has slowed both; above 1 is better than libzmq, whatever the cell measures. A library that was measured
 //! both ways, with its threads and on one, is shown by the better of the two in each cell, in all tables and the chart.
 
+mod figures;
+mod machine;
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
+use self::figures::{
+    absolute_cell, absolute_merit, cpu, main_value, megabytes, ratio_cell, ratios,
+};
+use self::machine::{machine, version};
 use crate::chart;
 use crate::peers::{Entry, LIBZMQ};
 use crate::plan::FAIRNESS;
-use crate::run::{CellResult, Figure, Options, Series, Trouble};
+use crate::run::{CellResult, Figure, Options};
 
 /// Prints the tables, and leaves them with the samples and the chart in `folder`.
 pub(crate) fn write(
@@ -160,30 +169,6 @@ impl Column {
     }
 }
 
-/// Greater is better, whatever is measured.
-fn absolute_merit(series: &Series) -> Option<f64> {
-    median(
-        series
-            .samples
-            .iter()
-            .flatten()
-            .map(|sample| match sample.figure {
-                Figure::Rate(rate) => rate,
-                other => -main_value(other),
-            }),
-    )
-}
-
-fn cpu(series: &Series) -> Option<f64> {
-    median(
-        series
-            .samples
-            .iter()
-            .flatten()
-            .filter_map(|sample| sample.cpu),
-    )
-}
-
 /// Who has no figure, or not in every round, and why; and in which cells.
 fn troubles(options: &Options, results: &[CellResult]) -> Vec<(String, Vec<String>)> {
     let mut notes: Vec<(String, Vec<String>)> = Vec::new();
@@ -232,119 +217,6 @@ fn table(
             })
             .collect();
         let _ = writeln!(text, "| {} | {} |", result.name(), row.join(" | "));
-    }
-}
-
-fn ratio_cell(series: &Series, reference: &Series) -> String {
-    match ratios(series, reference) {
-        // A figure that is compared with nothing.
-        None if series.samples.iter().any(Option::is_some) => absolute_cell(series),
-        Some((ratio, Some(of_p99))) => format!("{} ({})", short(ratio), short(of_p99)),
-        Some((ratio, None)) => short(ratio),
-        None => no_figure(series),
-    }
-}
-
-fn absolute_cell(series: &Series) -> String {
-    let figures: Vec<Figure> = series
-        .samples
-        .iter()
-        .flatten()
-        .map(|sample| sample.figure)
-        .collect();
-    let middle =
-        |of: fn(Figure) -> f64| median(figures.iter().copied().map(of)).unwrap_or(f64::NAN);
-    match figures.first() {
-        Some(Figure::Rate(_)) => Figure::Rate(middle(main_value)).to_string(),
-        Some(Figure::RoundTrip { .. }) => Figure::RoundTrip {
-            median: middle(main_value),
-            p99: middle(p99),
-        }
-        .to_string(),
-        Some(Figure::Duration(_)) => Figure::Duration(middle(main_value)).to_string(),
-        Some(Figure::Memory(_)) => Figure::Memory(middle(main_value)).to_string(),
-        Some(Figure::Rest(_)) => Figure::Rest(middle(main_value)).to_string(),
-        Some(Figure::Thread(_)) => Figure::Thread(middle(main_value)).to_string(),
-        Some(Figure::Share(_)) => Figure::Share(middle(main_value)).to_string(),
-        None => no_figure(series),
-    }
-}
-
-/// What bodies of `size` bytes make at the median rate of `series`.
-fn megabytes(series: &Series, size: Option<usize>) -> String {
-    let rates = series.samples.iter().flatten();
-    let rate = median(rates.map(|sample| main_value(sample.figure)));
-    match (rate, size) {
-        (Some(rate), Some(size)) => format!("{:.0} MB/s", rate * size as f64 / 1e6),
-        _ => no_figure(series),
-    }
-}
-
-fn no_figure(series: &Series) -> String {
-    match series.trouble {
-        Some(Trouble::Unsupported(_)) | None => "n/a",
-        Some(Trouble::Failed(_)) => "failed",
-        Some(Trouble::Hung(_) | Trouble::OutOfTime(_)) => "too slow",
-    }
-    .to_owned()
-}
-
-/// The median of the ratios of each round, and for round trips that of the 99th percentiles.
-fn ratios(series: &Series, reference: &Series) -> Option<(f64, Option<f64>)> {
-    let rounds = || {
-        let pairs = series.samples.iter().zip(&reference.samples);
-        pairs.filter_map(|(mine, theirs)| Some((mine.as_ref()?.figure, theirs.as_ref()?.figure)))
-    };
-    let ratio = median(rounds().filter_map(|(mine, theirs)| match mine {
-        Figure::Rate(_) | Figure::Share(_) => Some(main_value(mine) / main_value(theirs)),
-        // Both are next to nothing, and nothing has no multiples.
-        Figure::Rest(_) => None,
-        _ => Some(main_value(theirs) / main_value(mine)),
-    }))?;
-    let is_round_trip = |(mine, _): &(Figure, Figure)| matches!(mine, Figure::RoundTrip { .. });
-    let of_p99 = median(
-        rounds()
-            .filter(is_round_trip)
-            .map(|(mine, theirs)| p99(theirs) / p99(mine)),
-    );
-    Some((ratio, of_p99))
-}
-
-fn main_value(figure: Figure) -> f64 {
-    match figure {
-        Figure::Rate(value)
-        | Figure::Duration(value)
-        | Figure::Memory(value)
-        | Figure::Rest(value)
-        | Figure::Share(value)
-        | Figure::Thread(value) => value,
-        Figure::RoundTrip { median, .. } => median,
-    }
-}
-
-fn p99(figure: Figure) -> f64 {
-    match figure {
-        Figure::RoundTrip { p99, .. } => p99,
-        _ => f64::NAN,
-    }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(values[middle]),
-        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
-    }
-}
-
-fn short(ratio: f64) -> String {
-    if ratio.abs() >= 10.0 {
-        format!("{ratio:.0}")
-    } else {
-        format!("{ratio:.2}")
     }
 }
 
@@ -415,166 +287,4 @@ fn samples(options: &Options, results: &[CellResult]) -> String {
         }
     }
     text
-}
-
-/// The version of a peer's package in this build.
-fn version(peer: &Entry) -> String {
-    let locked = locked_version(include_str!("../Cargo.lock"), peer.package).unwrap_or("?");
-    #[cfg(feature = "libzmq")]
-    if peer.name == LIBZMQ {
-        let (major, minor, patch) = zmq::version();
-        return format!("{major}.{minor}.{patch} through {} {locked}", peer.package);
-    }
-    if peer.library() == peer.package {
-        locked.to_owned()
-    } else {
-        format!("({} {locked})", peer.package)
-    }
-}
-
-fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
-    let name = format!("name = \"{package}\"");
-    let mut lines = lock.lines().skip_while(|line| *line != name);
-    lines
-        .nth(1)?
-        .strip_prefix("version = \"")?
-        .strip_suffix('"')
-}
-
-/// The machine, in a few words.
-fn machine() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or(std::env::consts::ARCH, |(_, model)| model);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let release = read("/proc/sys/kernel/osrelease");
-    format!(
-        "{model}, {cores} cores, {} {}",
-        std::env::consts::OS,
-        release.trim()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::Sample;
-
-    fn series(rates: &[Option<f64>]) -> Series {
-        let sample = |rate| Sample {
-            figure: Figure::Rate(rate),
-            cpu: None,
-        };
-        Series {
-            samples: rates.iter().map(|rate| rate.map(sample)).collect(),
-            trouble: None,
-        }
-    }
-
-    #[test]
-    fn a_ratio_is_taken_within_a_round_before_the_median() {
-        // Each round twice as fast as libzmq, on a machine that was ten times slower in the second.
-        let libzmq = series(&[Some(100.0), Some(10.0), Some(100.0)]);
-        let other = series(&[Some(200.0), Some(20.0), Some(200.0)]);
-        assert_eq!(ratios(&other, &libzmq), Some((2.0, None)));
-    }
-
-    #[test]
-    fn a_round_in_which_either_failed_does_not_count() {
-        let libzmq = series(&[Some(100.0), None, Some(100.0)]);
-        let other = series(&[None, Some(900.0), Some(300.0)]);
-        assert_eq!(ratios(&other, &libzmq), Some((3.0, None)));
-        assert_eq!(ratios(&series(&[None]), &libzmq), None);
-    }
-
-    #[test]
-    fn megabytes_are_those_of_the_median_rate() {
-        let rates = [Some(1e6), None, Some(3e6), Some(2e6)];
-        assert_eq!(megabytes(&series(&rates), Some(64)), "128 MB/s");
-        assert_eq!(megabytes(&series(&[None]), Some(64)), "n/a");
-    }
-
-    #[test]
-    fn of_round_trips_the_shorter_is_the_better() {
-        let trips = |median, p99| Series {
-            samples: vec![Some(Sample {
-                figure: Figure::RoundTrip { median, p99 },
-                cpu: None,
-            })],
-            trouble: None,
-        };
-        assert_eq!(
-            ratios(&trips(10.0, 20.0), &trips(40.0, 100.0)),
-            Some((4.0, Some(5.0)))
-        );
-    }
-
-    #[test]
-    fn what_is_next_to_nothing_is_told_and_not_compared() {
-        let at_rest = |share| Series {
-            samples: vec![Some(Sample {
-                figure: Figure::Rest(share),
-                cpu: None,
-            })],
-            trouble: None,
-        };
-        assert_eq!(ratios(&at_rest(0.01), &at_rest(0.0)), None);
-        assert_eq!(ratio_cell(&at_rest(0.01), &at_rest(0.0)), "10.00 ms/s");
-    }
-
-    #[test]
-    fn of_a_library_the_better_variant_is_shown_in_each_cell_and_other_calls_are_not_its_variant() {
-        let entry = |name| Entry::named(name);
-        let peers = [
-            "libzmq",
-            "highwater",
-            "highwater-many",
-            "rzmq",
-            "rzmq-1t",
-            "omq-1t",
-        ]
-        .map(entry);
-        let columns = columns(&peers);
-        let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
-        assert_eq!(
-            names,
-            ["libzmq", "highwater", "highwater-many", "rzmq", "omq-1t"]
-        );
-        let best_of_rzmq = |rates: [Option<f64>; 2]| {
-            let mut of_peers: Vec<Series> = (0..6).map(|_| series(&[Some(100.0)])).collect();
-            of_peers[3] = series(&[rates[0]]);
-            of_peers[4] = series(&[rates[1]]);
-            let result = CellResult {
-                cell: "tcp/push-pull/16".parse().expect("a cell"),
-                aspect: "",
-                of_peers,
-            };
-            assert_eq!(
-                columns[3].best(&result, Some(0)),
-                columns[3].best(&result, None)
-            );
-            peers[columns[3].best(&result, Some(0))].name
-        };
-        assert_eq!(best_of_rzmq([Some(10.0), Some(20.0)]), "rzmq-1t");
-        assert_eq!(best_of_rzmq([Some(20.0), Some(10.0)]), "rzmq");
-        assert_eq!(best_of_rzmq([None, Some(10.0)]), "rzmq-1t");
-        assert_eq!(best_of_rzmq([None, None]), "rzmq");
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between_the_middle_two() {
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
-        assert_eq!(median(std::iter::empty()), None);
-    }
-
-    #[test]
-    fn a_locked_version_is_found_by_the_whole_name() {
-        let lock =
-            "name = \"omq-tokio\"\nversion = \"1.2.3\"\n\nname = \"omq\"\nversion = \"4.5.6\"\n";
-        assert_eq!(locked_version(lock, "omq"), Some("4.5.6"));
-        assert_eq!(locked_version(lock, "mq"), None);
-    }
 }

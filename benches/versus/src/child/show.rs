@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::Job;
+use super::count::count;
 use super::ledger::Ledger;
-use super::{Job, count};
 use crate::peers::{Outcome, Peer, Socket, check};
 use crate::plan::{Scenario, TOPIC_SUBSCRIBERS};
 
