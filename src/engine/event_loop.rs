@@ -9,31 +9,22 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use polling::{Event, Events};
 
 use super::entries::{Entry, Reached};
 use super::inbox::{Inbox, Shared};
+use super::lenders::Lenders;
 use super::link::Link;
 use super::request::Request;
 use super::resolver::Resolver;
+use super::scheduled::Scheduled;
 use super::timers::Timers;
 use super::{Closing, Key};
 use crate::error::LinkError;
-use crate::pipe::{BufferPool, BusyReaders, Duty, PipeEvent, Pumped, SocketSide};
-
-/// How long a lent link that is not in use stays lent: one to two ticks.
-pub(super) const TICK: Duration = Duration::from_millis(10);
-
-/// How often scheduled links are written before the poller is asked again, which costs five system calls.
-const FLUSH_ROUNDS: usize = 16;
-
-/// How long a link whose sender is at work in a stream is left to it; as long as there is one, twice as long each time, up
-/// to the most. To look costs some microseconds, and there may be no processor to spare.
-const LOOK: Duration = Duration::from_micros(100);
-const LONGEST_LOOK: Duration = Duration::from_micros(400);
+use crate::pipe::{BufferPool, BusyReaders, Duty};
 
 /// How often requests are taken before the poller is asked again: many senders together could keep this thread busy, and
 /// from hearing of input, for ever.
@@ -61,27 +52,9 @@ pub(super) struct Loop {
     pub(super) buffers: Arc<BufferPool>,
     /// How many links read much at present.
     pub(super) busy_readers: Arc<BusyReaders>,
-    /// Links with bytes to write.
-    flushing: Vec<Key>,
-    /// Links that have some, too, left to their senders until the next look.
-    streaming: Vec<Key>,
-    next_look: Option<Instant>,
-    look_after: Duration,
-    /// Sockets that have borrowed a reader.
-    lenders: Vec<Lender>,
-    next_tick: Option<Instant>,
+    pub(super) scheduled: Scheduled,
+    pub(super) lenders: Lenders,
     stopping: bool,
-}
-
-/// A socket that has borrowed a reader.
-#[derive(Debug)]
-struct Lender {
-    /// Weak: a socket that is closed while it waits has no link left through which it could tell of that.
-    side: Weak<dyn SocketSide>,
-    /// Its uses at the last tick.
-    seen: u32,
-    /// It is looked at with each tick; otherwise it waits, and tells when it no longer does.
-    ticking: bool,
 }
 
 impl Loop {
@@ -98,12 +71,8 @@ impl Loop {
             scratch: Vec::new(),
             buffers: Arc::default(),
             busy_readers: Arc::default(),
-            flushing: Vec::new(),
-            streaming: Vec::new(),
-            next_look: None,
-            look_after: LOOK,
-            lenders: Vec::new(),
-            next_tick: None,
+            scheduled: Scheduled::default(),
+            lenders: Lenders::default(),
             stopping: false,
         }
     }
@@ -142,16 +111,16 @@ impl Loop {
                 self.guarded(event.key, |this| this.handle_event(event));
             }
             self.take_requests();
-            self.look();
+            self.scheduled.look();
             self.flush();
             self.fire_timers();
-            self.tick();
+            self.lenders.tick();
         }
     }
 
     /// Does `work` for whatever `key` is. Code of the application may run in it: the owner of a body that is dropped, a
     /// subscriber of the log. Should that panic, or we, it costs this one connection.
-    fn guarded(&mut self, key: Key, work: impl FnOnce(&mut Self)) {
+    pub(super) fn guarded(&mut self, key: Key, work: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
             self.has_panicked(key);
         }
@@ -256,7 +225,7 @@ impl Loop {
                 }
             }
             Request::Resolved { key, outcome } => self.resolved(key, outcome),
-            Request::Duty(key, Duty::Flush) => self.flushing.push(key),
+            Request::Duty(key, Duty::Flush) => self.schedule(key),
             Request::Duty(key, duty) => self.do_duty(key, duty),
             Request::Tell { side, event } => {
                 if let Some(side) = side.upgrade() {
@@ -299,146 +268,17 @@ impl Loop {
         closing.drains.iter().for_each(|drain| drain.finish(0, 0));
     }
 
-    /// A link has bytes to write.
-    pub(super) fn schedule(&mut self, key: Key) {
-        self.flushing.push(key);
-    }
-
-    /// Writes what was scheduled. A link that has nothing left is looked at once more after a yield, since a stream
-    /// pauses between any two messages; only then does its duty end.
-    fn flush(&mut self) {
-        for _ in 0..FLUSH_ROUNDS {
-            let flushing = std::mem::take(&mut self.flushing);
-            let mut pumped = Vec::new();
-            for key in flushing {
-                let mut outcome = None;
-                self.guarded(key, |this| outcome = this.pump(key));
-                match outcome {
-                    Some(Pumped::Drained | Pumped::Contended | Pumped::Lent) => pumped.push(key),
-                    Some(Pumped::Streaming) => self.streaming.push(key),
-                    Some(Pumped::Blocked | Pumped::Unwired) | None => {}
-                }
-            }
-            if pumped.is_empty() {
-                return;
-            }
-            std::thread::yield_now();
-            for key in pumped {
-                let Some(Entry::Link(entry)) = self.entries.get(&key) else {
-                    continue;
-                };
-                if entry
-                    .pipe
-                    .as_ref()
-                    .is_some_and(|pipe| !pipe.outgoing.retire())
-                {
-                    self.flushing.push(key);
-                } else {
-                    self.link_drained(key);
-                }
-            }
-        }
-    }
-
-    /// Writes what one link has; `None` if it is gone.
-    fn pump(&mut self, key: Key) -> Option<Pumped> {
-        let Some(Entry::Link(entry)) = self.entries.get(&key) else {
-            return None;
-        };
-        let outgoing = &entry.pipe.as_ref()?.outgoing;
-        let mut outcome = outgoing.pump();
-        if let Ok(Pumped::Lent) = outcome {
-            // The socket gives it back now, or as soon as its sender lets go of the lock.
-            entry.config.side.happened(PipeEvent::Wanted);
-            outcome = outgoing.pump();
-        }
-        match outcome {
-            Ok(pumped) => Some(pumped),
-            Err(error) => {
-                self.output_lost(key, error.into());
-                None
-            }
-        }
-    }
-
-    /// Looks at the streams again, when it is time: one that has ended has bytes to write.
-    fn look(&mut self) {
-        if self.next_look.is_some_and(|look| look <= Instant::now()) {
-            self.next_look = None;
-            self.look_after = LONGEST_LOOK.min(2 * self.look_after);
-            // A link may have come here twice: from a duty, and when its kernel had room again.
-            self.streaming.sort_unstable();
-            self.streaming.dedup();
-            self.flushing.append(&mut self.streaming);
-        }
-    }
-
     /// How long the poller may wait.
     fn time_to_wait(&mut self) -> Option<Duration> {
-        if !self.flushing.is_empty() {
+        if self.scheduled.is_due() {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
-        let watched = self.lenders.iter().any(|lender| lender.ticking);
-        self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + TICK));
-        if self.streaming.is_empty() {
-            self.next_look = None;
-            self.look_after = LOOK;
-        } else {
-            self.next_look.get_or_insert(now + self.look_after);
-        }
-        let deadlines = [self.timers.next(), self.next_tick, self.next_look];
+        let tick = self.lenders.next_tick(now);
+        let look = self.scheduled.next_look(now);
+        let deadlines = [self.timers.next(), tick, look];
         let deadline = deadlines.into_iter().flatten().min();
         deadline.map(|deadline| deadline.saturating_duration_since(now))
-    }
-
-    /// Looks after the lent links. One that has not been used for a whole tick is taken back; or, if its socket waits
-    /// on it, left alone until that says that the wait is over.
-    fn tick(&mut self) {
-        if self.next_tick.is_none_or(|tick| Instant::now() < tick) {
-            return;
-        }
-        self.next_tick = None;
-        self.lenders.retain_mut(|lender| {
-            let Some(side) = lender.side.upgrade() else {
-                return false;
-            };
-            let lending = side.lending();
-            let uses = lending.uses();
-            if !lender.ticking {
-                return true;
-            }
-            if std::mem::replace(&mut lender.seen, uses) != uses {
-                // It is busy with some of them. A receiver that takes long over each message checks the others now.
-                lending.check_after(0);
-                return true;
-            }
-            if lending.is_waiting() {
-                lender.ticking = lending.must_tick();
-                return true;
-            }
-            !side.return_readers()
-        });
-    }
-
-    /// A socket has borrowed a reader, or has stopped to wait after so long that nobody ticked any more.
-    pub(super) fn watch(&mut self, side: Arc<dyn SocketSide>) {
-        side.lending().watched();
-        let seen = side.lending().uses();
-        let side = Arc::downgrade(&side);
-        self.lenders.retain(|known| known.side.strong_count() > 0);
-        match self
-            .lenders
-            .iter_mut()
-            .find(|known| known.side.ptr_eq(&side))
-        {
-            Some(lender) => lender.ticking = true,
-            None => self.lenders.push(Lender {
-                side,
-                seen,
-                ticking: true,
-            }),
-        }
     }
 
     fn fire_timers(&mut self) {

@@ -248,7 +248,7 @@ impl Loop {
             Duty::Told(reason) => entry.told = Some(reason.into()),
             Duty::Lent => {
                 let side = Arc::clone(&entry.config.side);
-                self.watch(side);
+                self.lenders.watch(side);
             }
         }
     }

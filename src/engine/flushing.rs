@@ -1,0 +1,77 @@
+//! Writing what senders have left to the I/O thread.
+//!
+//! Owns: nothing; it takes links from the schedule until they have nothing left, or nobody to take it.
+//! Always true: the duty of a link ends only after a yield that brought nothing new; a link whose duty has ended is
+//! scheduled again by its next sender.
+
+use super::Key;
+use super::entries::Entry;
+use super::event_loop::Loop;
+use crate::pipe::{PipeEvent, Pumped};
+
+/// How often scheduled links are written before the poller is asked again, which costs five system calls.
+const FLUSH_ROUNDS: usize = 16;
+
+impl Loop {
+    /// A link has bytes to write.
+    pub(super) fn schedule(&mut self, key: Key) {
+        self.scheduled.flushing.push(key);
+    }
+
+    /// Writes what was scheduled. A link that has nothing left is looked at once more after a yield, since a stream
+    /// pauses between any two messages; only then does its duty end.
+    pub(super) fn flush(&mut self) {
+        for _ in 0..FLUSH_ROUNDS {
+            let flushing = std::mem::take(&mut self.scheduled.flushing);
+            let mut pumped = Vec::new();
+            for key in flushing {
+                let mut outcome = None;
+                self.guarded(key, |this| outcome = this.pump(key));
+                match outcome {
+                    Some(Pumped::Drained | Pumped::Contended | Pumped::Lent) => pumped.push(key),
+                    Some(Pumped::Streaming) => self.scheduled.streaming.push(key),
+                    Some(Pumped::Blocked | Pumped::Unwired) | None => {}
+                }
+            }
+            if pumped.is_empty() {
+                return;
+            }
+            std::thread::yield_now();
+            for key in pumped {
+                let Some(Entry::Link(entry)) = self.entries.get(&key) else {
+                    continue;
+                };
+                if entry
+                    .pipe
+                    .as_ref()
+                    .is_some_and(|pipe| !pipe.outgoing.retire())
+                {
+                    self.scheduled.flushing.push(key);
+                } else {
+                    self.link_drained(key);
+                }
+            }
+        }
+    }
+
+    /// Writes what one link has; `None` if it is gone.
+    fn pump(&mut self, key: Key) -> Option<Pumped> {
+        let Some(Entry::Link(entry)) = self.entries.get(&key) else {
+            return None;
+        };
+        let outgoing = &entry.pipe.as_ref()?.outgoing;
+        let mut outcome = outgoing.pump();
+        if let Ok(Pumped::Lent) = outcome {
+            // The socket gives it back now, or as soon as its sender lets go of the lock.
+            entry.config.side.happened(PipeEvent::Wanted);
+            outcome = outgoing.pump();
+        }
+        match outcome {
+            Ok(pumped) => Some(pumped),
+            Err(error) => {
+                self.output_lost(key, error.into());
+                None
+            }
+        }
+    }
+}
