@@ -15,6 +15,7 @@ use super::link::Link;
 use super::registration::Registered;
 use super::{Closing, EndpointConfig, Key, Status};
 use crate::error::LinkError;
+use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
 use crate::pipe::Pipe;
 use crate::policy::Backoff;
@@ -143,4 +144,32 @@ pub(super) enum Phase {
         /// Bytes that the peer has sent meanwhile.
         heard: usize,
     },
+}
+
+impl LinkEntry {
+    pub(super) fn emit(&self, kind: EventKind) {
+        let endpoint = Some(&self.config.endpoint);
+        self.config
+            .telemetry
+            .monitor
+            .emit(kind, endpoint, Some(self.other_end.address()));
+    }
+
+    /// Tells those who wait for the end of a closing link.
+    pub(super) fn finish(&self, lost: usize) {
+        if let Some((closing, queued)) = self.closing.as_deref() {
+            for drain in &closing.drains {
+                drain.finish(queued.saturating_sub(lost), lost);
+            }
+        }
+    }
+}
+
+impl OtherEnd {
+    pub(super) fn address(&self) -> &str {
+        match self {
+            Self::At(address) => address,
+            Self::Peer(peer) => &peer.address,
+        }
+    }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use polling::{Event, Events};
 
-use super::entries::{Entry, Reached};
+use super::entries::{Entry, LinkEntry, Reached};
 use super::inbox::{Inbox, Shared};
 use super::lenders::Lenders;
 use super::link::Link;
@@ -293,6 +293,13 @@ impl Loop {
                 Some(Entry::Link(_)) => this.link_timer(key, now),
                 None => {}
             });
+        }
+    }
+
+    pub(super) fn link_entry(&mut self, key: Key) -> Option<&mut LinkEntry> {
+        match self.entries.get_mut(&key) {
+            Some(Entry::Link(entry)) => Some(entry),
+            _ => None,
         }
     }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::entries::{Entry, LinkEntry, Phase, Reached};
 use super::event_loop::Loop;
-use super::traffic::READS_AT_ONCE;
+use super::reading::READS_AT_ONCE;
 use super::{Closing, Drain, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;

@@ -1,33 +1,157 @@
-//! What a link has read, on its way to the socket.
+//! Reading a link: what the kernel holds, on its way to the socket.
 //!
-//! Owns: nothing; it lasts for one turn of reading.
+//! Owns: how much is read of one link before the others get their turn; `Reading` lasts for one such turn.
 //! Always true: what the socket has no use for is dropped here, and counted; heartbeats are answered here.
-//! Must not know: who reads.
+//! Must not know: what the socket makes of it.
 
 use std::time::Instant;
 
 use highwater_patterns::Received;
 
-use super::EndpointConfig;
-use super::link::Link;
+use super::entries::{Entry, LinkEntry, Phase};
+use super::event_loop::Loop;
+use super::link::{Link, Slot};
+use super::sign_of_life::answered;
+use super::{EndpointConfig, Key};
 use crate::error::LinkError;
-use crate::pipe::{Delivery, Pipe, PipeEvent, Reader};
+use crate::pipe::{Delivery, Fill, Pipe, PipeEvent, Reader};
 use crate::zmtp::{self, Command, Heartbeat, OwnedCommand, ProtocolError, Stop};
 
+/// Reads of one link before the others get their turn.
+pub(super) const READS_AT_ONCE: usize = 4;
+
+/// With so many heartbeats in a turn, what else the link has waits for its next: each costs as much as a message, and
+/// thousands of them fit into one read.
+const MOST_HEARTBEATS: u32 = 256;
+
+impl Loop {
+    /// Reads what is there, as long as the socket wants more and the reader is here.
+    pub(super) fn read_link(&mut self, key: Key) {
+        self.read_some(key, READS_AT_ONCE);
+    }
+
+    /// Hands over what was read before, then reads so many times at most.
+    pub(super) fn read_some(&mut self, key: Key, reads: usize) {
+        let Self {
+            entries, scratch, ..
+        } = self;
+        let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
+            return;
+        };
+        let LinkEntry {
+            link,
+            pipe: Some(pipe),
+            phase: Phase::Traffic { heartbeat },
+            config,
+            told,
+            output_lost,
+            ..
+        } = &mut **entry
+        else {
+            return;
+        };
+        let mut slot = link.reader();
+        let Slot::Here(reader) = &mut *slot else {
+            return;
+        };
+        let mut reading = Reading {
+            link,
+            pipe,
+            heartbeat,
+            config,
+            told,
+            heartbeats: 0,
+        };
+        if pipe.incoming.is_paused() {
+            // What the reader holds waits there, until the socket has read below its mark.
+            link.want_input(false);
+            if heartbeat.set_unread(true, Instant::now()) {
+                drop(slot);
+                self.set_link_timer(key);
+            }
+            return;
+        }
+        let turn = reading.take_turn(reader, scratch, reads);
+        let pings = reading.heartbeats > 0;
+        reader.release(scratch);
+        drop(slot);
+        let outcome = match turn {
+            Ok(Turn::Over) => Ok(()),
+            Ok(Turn::Dry) => output_lost.take().map_or(Ok(()), |cause| Err(*cause)),
+            Ok(Turn::Ended) => Err(output_lost
+                .take()
+                .map(|cause| *cause)
+                .filter(|cause| !cause.is_hang_up())
+                .unwrap_or(LinkError::PeerClosed)),
+            Err(cause) => Err(cause),
+        };
+        match outcome {
+            Ok(()) => {
+                let is_paused = pipe.incoming.is_paused();
+                link.want_input(!is_paused);
+                let changed = heartbeat.is_unread() != is_paused;
+                if changed {
+                    heartbeat.set_unread(is_paused, Instant::now());
+                }
+                if pings || changed {
+                    self.set_link_timer(key);
+                }
+            }
+            Err(cause) => self.link_failed(key, cause),
+        }
+    }
+}
+
 /// One turn of reading a link.
-pub(super) struct Reading<'a> {
-    pub(super) link: &'a Link,
-    pub(super) pipe: &'a Pipe,
-    pub(super) heartbeat: &'a mut Heartbeat,
-    pub(super) config: &'a EndpointConfig,
-    pub(super) told: &'a mut Option<Box<str>>,
+struct Reading<'a> {
+    link: &'a Link,
+    pipe: &'a Pipe,
+    heartbeat: &'a mut Heartbeat,
+    config: &'a EndpointConfig,
+    told: &'a mut Option<Box<str>>,
     /// So many heartbeats came; the deadline may have changed.
-    pub(super) heartbeats: u32,
+    heartbeats: u32,
+}
+
+/// How a turn of reading came to its end.
+enum Turn {
+    /// There may be more, for which the poller or the socket will ask.
+    Over,
+    /// The kernel holds nothing more for now.
+    Dry,
+    /// The peer has closed its side.
+    Ended,
 }
 
 impl Reading<'_> {
+    /// Hands over what was read before, then reads and hands over so many times at most.
+    fn take_turn(
+        &mut self,
+        reader: &mut Reader,
+        scratch: &mut Vec<u8>,
+        reads: usize,
+    ) -> Result<Turn, LinkError> {
+        let mut go_on = self.hand_over(reader)?;
+        for _ in 0..reads {
+            if !go_on || self.heartbeats > MOST_HEARTBEATS {
+                break;
+            }
+            reader.adopt(scratch);
+            match reader.fill(self.link)? {
+                Fill::Bytes(read) => {
+                    self.pipe.has_read(read);
+                    let more = reader.is_eager();
+                    go_on = self.hand_over(reader)? && more;
+                }
+                Fill::Nothing => return Ok(Turn::Dry),
+                Fill::End => return Ok(Turn::Ended),
+            }
+        }
+        Ok(Turn::Over)
+    }
+
     /// Gives the socket everything that the reader holds; true if the socket takes more.
-    pub(super) fn hand_over(&mut self, reader: &mut Reader) -> Result<bool, LinkError> {
+    fn hand_over(&mut self, reader: &mut Reader) -> Result<bool, LinkError> {
         loop {
             let takes = self.pipe.incoming.takes_subscriptions();
             let mut subscriptions = 0;
@@ -111,12 +235,5 @@ impl Reading<'_> {
             self.config.side.happened(PipeEvent::Readable(self.pipe.id));
         }
         !delivered.pause
-    }
-}
-
-/// The peer has answered a heartbeat.
-pub(super) fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
-    if let (Some(took), Some(pipe)) = (heartbeat.pong_received(now), pipe) {
-        pipe.set_round_trip(took);
     }
 }

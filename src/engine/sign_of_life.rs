@@ -1,0 +1,100 @@
+//! Signs of life of a peer: asking for them, and giving a silent peer up.
+//!
+//! Owns: nothing; it brings a link's heartbeat together with what the kernel and the socket know of the link.
+//! Always true: a peer is given up only after a silence for which neither we nor our kernel are to blame.
+//! Must not know: what follows when a peer is given up.
+
+use std::time::Instant;
+
+use super::EndpointConfig;
+use super::hearing::Silence;
+use super::link::Link;
+use crate::pipe::Pipe;
+use crate::zmtp::{self, Heartbeat, HeartbeatAction};
+
+/// So many unread bytes are looked at for a PING.
+const MOST_PEEKED: usize = 256 * 1024;
+
+/// Sends the PINGs that are due, and says whether the peer has been silent for too long.
+pub(super) fn is_given_up(
+    link: &Link,
+    pipe: Option<&Pipe>,
+    config: &EndpointConfig,
+    heartbeat: &mut Heartbeat,
+    now: Instant,
+) -> bool {
+    let Some(pipe) = pipe else { return false };
+    let is_paused = || pipe.incoming.is_paused();
+    // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame for silence.
+    let is_unread = || is_paused() || link.is_lent() && !config.side.lending().is_waiting();
+    heartbeat.set_unread(is_paused() && !link.is_lent(), now);
+    let mut silence = link.silence(is_unread);
+    loop {
+        match silence {
+            Silence::Broken => heartbeat.received(now),
+            Silence::Ours => heartbeat.excused(now),
+            Silence::Real => {}
+        }
+        match heartbeat.poll(now, pipe.outgoing.output()) {
+            HeartbeatAction::None => return false,
+            HeartbeatAction::SendPing { ttl } => {
+                pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
+                silence = Silence::Real;
+            }
+            HeartbeatAction::Look => {
+                silence = Silence::Real;
+                if wants_a_sign(link, heartbeat)
+                    && let HeartbeatAction::SendPing { ttl } =
+                        heartbeat.send_ping(pipe.outgoing.output())
+                {
+                    pipe.outgoing.heartbeat(|out| zmtp::encode_ping(ttl, out));
+                }
+            }
+            HeartbeatAction::Doubt => {
+                silence = Silence::Real;
+                let stream = link.stream();
+                if stream.has_stopped_answering(heartbeat.timeout())
+                    && link.long_silence(is_unread) == Silence::Real
+                {
+                    return true;
+                }
+            }
+            HeartbeatAction::GiveUp => {
+                silence = link.long_silence(is_unread);
+                if silence == Silence::Real {
+                    return true;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a PING is among what the peer, which is not read, has sent since the last look, and it has not closed its side
+/// behind that: bytes for a connection that is closed are answered by a reset, which destroys all that is unread.
+fn wants_a_sign(link: &Link, heartbeat: &mut Heartbeat) -> bool {
+    let stream = link.stream();
+    let unread = stream.unread();
+    let new = heartbeat.new_among(unread);
+    if new == 0 || stream.has_ended() {
+        return false;
+    }
+    if unread > MOST_PEEKED {
+        return heartbeat.is_pinged();
+    }
+    let mut bytes = vec![0; unread];
+    let len = stream.peek(&mut bytes);
+    // The name of the command may lie across what is new and what was there.
+    let from = (unread - new)
+        .saturating_sub(zmtp::PING_NAME.len())
+        .min(len);
+    bytes[from..len]
+        .windows(zmtp::PING_NAME.len())
+        .any(|window| window == zmtp::PING_NAME)
+}
+
+/// The peer has answered a heartbeat.
+pub(super) fn answered(heartbeat: &mut Heartbeat, pipe: Option<&Pipe>, now: Instant) {
+    if let (Some(took), Some(pipe)) = (heartbeat.pong_received(now), pipe) {
+        pipe.set_round_trip(took);
+    }
+}
