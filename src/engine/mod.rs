@@ -36,6 +36,7 @@ mod request;
 mod resolver;
 mod scheduled;
 mod session;
+mod session_end;
 mod sign_of_life;
 mod status;
 mod threads;

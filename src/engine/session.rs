@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use super::entries::{Entry, Reached, SessionEntry, SessionPhase};
 use super::event_loop::Loop;
-use super::{Closing, EndpointConfig, Key, Status};
+use super::{EndpointConfig, Key, Status};
 use crate::endpoint::{Endpoint, Transport};
 use crate::error::LinkError;
 use crate::monitor::{EndpointState, EventKind};
@@ -80,7 +80,7 @@ impl Loop {
         }
     }
 
-    fn session(&mut self, key: Key) -> Option<&mut SessionEntry> {
+    pub(super) fn session(&mut self, key: Key) -> Option<&mut SessionEntry> {
         match self.entries.get_mut(&key) {
             Some(Entry::Session(session)) => Some(session),
             _ => None,
@@ -100,14 +100,7 @@ impl Loop {
         session.status.begins(&session.config);
         let endpoint = session.way();
         if let Some(targets) = transport::resolve_now(&endpoint) {
-            session.targets = targets.into();
-            self.try_next(
-                key,
-                LinkError::Resolve {
-                    reason: "no address".to_owned(),
-                },
-                Reached::Nothing,
-            );
+            self.try_each(key, targets);
         } else {
             session.phase = SessionPhase::Resolving;
             self.resolver.resolve(key, endpoint);
@@ -122,18 +115,19 @@ impl Loop {
             return;
         }
         match outcome {
-            Ok(targets) => {
-                session.targets = targets.into();
-                self.try_next(
-                    key,
-                    LinkError::Resolve {
-                        reason: "no address".to_owned(),
-                    },
-                    Reached::Nothing,
-                );
-            }
+            Ok(targets) => self.try_each(key, targets),
             Err(cause) => self.attempt_failed(key, cause, Reached::Nothing),
         }
+    }
+
+    /// Tries the addresses to which the name of the peer leads, one after the other.
+    fn try_each(&mut self, key: Key, targets: Vec<Target>) {
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        session.targets = targets.into();
+        let reason = "no address".to_owned();
+        self.try_next(key, LinkError::Resolve { reason }, Reached::Nothing);
     }
 
     /// Tries the next address; `cause` says why the last one did not do, and `reached` how far it led.
@@ -292,93 +286,6 @@ impl Loop {
             }
         }
     }
-
-    /// Ends the session: at once if nothing waits, else when it is sent or the deadline has passed.
-    pub(super) fn close_session(&mut self, key: Key, closing: &Closing) {
-        let Some(session) = self.session(key) else {
-            return;
-        };
-        let pipe = session.pipe.clone();
-        let link = match session.phase {
-            SessionPhase::Linked(link) => Some(link),
-            _ => None,
-        };
-        let pipe = pipe.or_else(|| self.link_entry(link?)?.pipe.clone());
-        let queued = pipe.map_or(0, |pipe| pipe.outgoing.queued());
-        let Some(session) = self.session(key) else {
-            return;
-        };
-        closing.drains.iter().for_each(|drain| drain.begin());
-        if let Some((retiring, _)) = session.closing.replace((closing.clone(), queued)) {
-            retiring.drains.iter().for_each(|drain| drain.finish(0, 0));
-        }
-        if session.is_done() || session.is_overdue(Instant::now()) {
-            match session.phase {
-                SessionPhase::Linked(link) if !session.is_overdue(Instant::now()) => {
-                    self.link_drained(link);
-                }
-                _ => return self.end_session(key),
-            }
-        }
-        if let Some(session) = self.session(key) {
-            let phase = session.phase;
-            self.timers.bring_forward(key, closing.deadline);
-            if let SessionPhase::Linked(link) = phase {
-                // It may not have been read, since the socket was at its mark: the peer may be gone.
-                self.read_link(link);
-            }
-        }
-    }
-
-    /// How this session ends, if it does.
-    pub(super) fn session_closing(&mut self, key: Key) -> Option<&Closing> {
-        let session = self.session(key)?;
-        session.closing.as_ref().map(|(closing, _)| closing)
-    }
-
-    /// Removes the session and its link; counts what was not sent.
-    pub(super) fn end_session(&mut self, key: Key) {
-        let Some(Entry::Session(session)) = self.entries.remove(&key) else {
-            return;
-        };
-        self.timers.set(key, None);
-        let mut lost = 0;
-        if let SessionPhase::Linked(link) = session.phase {
-            let live = self
-                .link_entry(link)
-                .is_some_and(|link| link.pipe.is_some());
-            if let Some((closing, _)) = session.closing.as_ref().filter(|_| live) {
-                let drains = closing.drains.iter();
-                drains.for_each(|drain| drain.connection_ended(false));
-            }
-            lost = self.drop_link(link, LinkError::ClosedHere);
-        }
-        if let Some(pipe) = &session.pipe {
-            let unsent = pipe.outgoing.discard();
-            lost += unsent;
-            let EndpointConfig {
-                telemetry,
-                endpoint,
-                ..
-            } = &*session.config;
-            telemetry.lose_unsent(unsent, Some(endpoint));
-            let delivers = session.closing.as_ref();
-            if delivers.is_some_and(|(closing, _)| closing.delivers) {
-                // What came can still be read.
-                let pipe = pipe.id;
-                let ended = PipeEvent::Disconnected { pipe, ends: true };
-                session.config.side.happened(ended);
-            } else {
-                telemetry.lose_unread(pipe.incoming.close(), Some(endpoint));
-                session.config.side.happened(PipeEvent::Gone(pipe.id));
-            }
-        }
-        if let Some((closing, queued)) = session.closing {
-            for drain in closing.drains {
-                drain.finish(queued.saturating_sub(lost), lost);
-            }
-        }
-    }
 }
 
 impl SessionEntry {
@@ -412,7 +319,7 @@ impl SessionEntry {
     }
 
     /// Closing, with nothing left to send.
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.closing.is_some()
             && self
                 .pipe
@@ -421,7 +328,7 @@ impl SessionEntry {
     }
 
     /// Closing, and out of time.
-    fn is_overdue(&self, now: Instant) -> bool {
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
         self.closing
             .as_ref()
             .is_some_and(|(closing, _)| closing.deadline.is_some_and(|deadline| deadline <= now))
