@@ -37,9 +37,10 @@ mod parts {
 use parts::{endpoint, error, origin, peer, pipe, policy, sync, zmtp};
 
 use pipe::{
-    Delivery, Draft, Duty, HighWater, Incoming, Intake, Notices, Outgoing, Pace, Pipe, Pumped,
-    Reader, Wire,
+    Delivery, Draft, Duty, HighWater, Incoming, Intake, Notices, Outgoing, Pipe, Pumped, Reader,
+    Wire,
 };
+use policy::WritePolicy;
 
 const SIZES: [usize; 4] = [16, 64, 1024, 16 * 1024];
 
@@ -113,12 +114,12 @@ fn outgoing(criterion: &mut Criterion) {
         let outgoing = Outgoing::new(MARKS, false);
         let wire = Arc::new(Drain::default());
         outgoing.attach(wire.clone());
-        let (mut draft, mut pace) = (Draft::default(), Pace::default());
+        let (mut draft, mut policy) = (Draft::default(), WritePolicy::default());
         group.bench_function(BenchmarkId::new("push_and_pump", size), |bencher| {
             bencher.iter(|| {
                 for _ in 0..RUN {
                     let message = Message::from(black_box(&body[..]));
-                    let notices = draft.push(&message, &outgoing, &mut pace);
+                    let notices = draft.push(&message, &outgoing, &mut policy);
                     assert!(!notices.contains(Notices::REFUSED));
                 }
                 draft.settle(&outgoing);

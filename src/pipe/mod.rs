@@ -16,7 +16,6 @@ mod lane;
 mod lending;
 mod notices;
 mod outgoing;
-mod pace;
 mod ports;
 mod reader;
 #[cfg(test)]
@@ -39,7 +38,6 @@ pub(crate) use lane::{Lane, Party};
 pub(crate) use lending::Lending;
 pub(crate) use notices::Notices;
 pub(crate) use outgoing::{Change, Draft, Fate, Outgoing, Pumped};
-pub(crate) use pace::Pace;
 pub(crate) use ports::{Candidate, SocketSide, Wire};
 pub(crate) use reader::{Fill, Reader};
 pub(crate) use words::{Duty, PipeEvent};

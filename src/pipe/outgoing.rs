@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::{Message, Outbound};
 
-use super::{Batch, Duty, HighWater, Notices, Pace, Wire};
+use super::{Batch, Duty, HighWater, Notices, Wire};
 use crate::origin::Origin;
-use crate::policy::StreamDetector;
+use crate::policy::{StreamDetector, WritePolicy};
 use crate::sync::{AtomicU32, Mutex, MutexGuard};
 
 mod blocked;
@@ -187,11 +187,16 @@ impl Outgoing {
     /// Takes a copy of `message` in bytes, behind what is in `draft`. Refused if the pipe is at its high-water mark or closed,
     /// and then it will tell when there is room. If this turns out to be a stream, `draft` is lent.
     ///
-    /// The socket's `pace` decides whether it is written at once.
+    /// The socket's `policy` decides whether it is written at once.
     ///
     /// Not inlined, so that nothing of it is in the way of what goes into a draft.
     #[inline(never)]
-    fn push(&self, message: &impl Outbound, pace: &mut Pace, draft: &mut Draft) -> Notices {
+    fn push(
+        &self,
+        message: &impl Outbound,
+        policy: &mut WritePolicy,
+        draft: &mut Draft,
+    ) -> Notices {
         let Some(mut state) = self.lock_here() else {
             return Notices::FOREIGN;
         };
@@ -208,9 +213,9 @@ impl Outgoing {
         state.conflate();
         state.back.push(message);
         state.counts.messages += 1;
-        pace.have_been_sent(draft.take_untold().saturating_add(1));
+        policy.have_been_sent(draft.take_untold().saturating_add(1));
         let mut notices = Notices::NONE;
-        streams |= state.after_push(pace, &mut notices);
+        streams |= state.after_push(policy, &mut notices);
         notices |= Notices::OVER_BUDGET.when(state.is_heavy());
         if streams {
             notices |= state.lend(draft);
@@ -221,7 +226,7 @@ impl Outgoing {
     /// Takes a copy of the one message in `framed`; refused if there is no room. As [`push`](Self::push)
     /// otherwise, and never lent.
     #[inline]
-    pub(crate) fn push_framed(&self, framed: &Batch, pace: &mut Pace) -> Notices {
+    pub(crate) fn push_framed(&self, framed: &Batch, policy: &mut WritePolicy) -> Notices {
         let Some(mut state) = self.lock_here() else {
             return Notices::FOREIGN;
         };
@@ -231,9 +236,9 @@ impl Outgoing {
         state.conflate();
         state.back.extend_from(framed);
         state.counts.messages += framed.messages() as u64;
-        pace.have_been_sent(1);
+        policy.have_been_sent(1);
         let mut notices = Notices::NONE;
-        state.after_push(pace, &mut notices);
+        state.after_push(policy, &mut notices);
         notices | state.foreign()
     }
 
@@ -244,7 +249,7 @@ impl Outgoing {
         };
         state.back.push(message);
         state.counts.messages += 1;
-        state.after_push(&mut Pace::urgent(), &mut Notices::default());
+        state.after_push(&mut WritePolicy::urgent(), &mut Notices::default());
         true
     }
 
@@ -422,17 +427,17 @@ impl State {
 
     /// Decides who writes what was just added; true if it made a batch, which is written.
     #[inline]
-    fn after_push(&mut self, pace: &mut Pace, notices: &mut Notices) -> bool {
-        self.left_to_senders = pace.is_left_to_senders();
+    fn after_push(&mut self, policy: &mut WritePolicy, notices: &mut Notices) -> bool {
+        self.left_to_senders = policy.is_left_to_senders();
         if !self.may_write() || self.wire.is_none() {
             return false;
         }
-        let is_batch = self.back.gathered() >= pace.batch_bytes();
+        let is_batch = self.back.gathered() >= policy.batch_bytes();
         if is_batch {
-            pace.has_filled();
+            policy.has_filled();
             self.write_here();
-        } else if !self.scheduled || pace.has_waited() {
-            self.begin(pace);
+        } else if !self.scheduled || policy.has_waited() {
+            self.begin(policy);
         }
         if !self.left && !self.back.is_empty() {
             self.left = true;
@@ -444,10 +449,10 @@ impl State {
     /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves
     /// the beginning to the I/O thread and goes on filling.
     #[cold]
-    fn begin(&mut self, pace: &mut Pace) {
-        if pace.begin(Instant::now()) {
+    fn begin(&mut self, policy: &mut WritePolicy) {
+        if policy.begin(Instant::now()) {
             self.write_here();
-            pace.has_begun(Instant::now());
+            policy.has_begun(Instant::now());
         } else if !self.scheduled {
             self.schedule();
         }

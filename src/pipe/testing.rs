@@ -5,18 +5,23 @@ use std::os::fd::BorrowedFd;
 
 use highwater_patterns::{Message, PipeId};
 
-use super::{Draft, Duty, Lending, Notices, Outgoing, Pace, PipeEvent, Reader, SocketSide, Wire};
+use super::{Draft, Duty, Lending, Notices, Outgoing, PipeEvent, Reader, SocketSide, Wire};
+use crate::policy::WritePolicy;
 use crate::sync::Mutex;
 
 /// Sends one message, and leaves nothing in the sender's hands.
-pub(crate) fn push(pipe: &Outgoing, message: &Message, pace: &mut Pace) -> bool {
-    !push_noticed(pipe, message, pace).contains(Notices::REFUSED)
+pub(crate) fn push(pipe: &Outgoing, message: &Message, policy: &mut WritePolicy) -> bool {
+    !push_noticed(pipe, message, policy).contains(Notices::REFUSED)
 }
 
 /// Likewise; what that has brought about.
-pub(crate) fn push_noticed(pipe: &Outgoing, message: &Message, pace: &mut Pace) -> Notices {
+pub(crate) fn push_noticed(
+    pipe: &Outgoing,
+    message: &Message,
+    policy: &mut WritePolicy,
+) -> Notices {
     let mut draft = Draft::default();
-    let notices = draft.push(message, pipe, pace);
+    let notices = draft.push(message, pipe, policy);
     assert_eq!(draft.end(pipe), 0);
     notices
 }

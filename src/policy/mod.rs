@@ -15,6 +15,7 @@ mod read_size;
 mod spin;
 mod stream_detector;
 mod try_lock_streak;
+mod write_policy;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use batch_size::{BatchSize, LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
@@ -26,3 +27,4 @@ pub(crate) use read_size::{MOST_SLACK, READ_BYTES, ReadSize, is_busy};
 pub(crate) use spin::Spin;
 pub(crate) use stream_detector::{NextLook, StreamDetector};
 pub(crate) use try_lock_streak::TryLockStreak;
+pub(crate) use write_policy::WritePolicy;

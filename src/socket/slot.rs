@@ -15,9 +15,9 @@ use highwater_patterns::{Message, Outbound, PipeId, Received};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Batch, Change, Draft, Duty, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pace, Pipe, Wire,
+    Batch, Change, Draft, Duty, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pipe, Wire,
 };
-use crate::policy::Budget;
+use crate::policy::{Budget, WritePolicy};
 use crate::stats::Dropped;
 use crate::zmtp::Version;
 pub(super) use report::Counts;
@@ -356,9 +356,13 @@ impl Slot {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, message: &mut impl Outbound, pace: &mut Pace) -> Notices {
+    pub(super) fn push(
+        &mut self,
+        message: &mut impl Outbound,
+        policy: &mut WritePolicy,
+    ) -> Notices {
         match &mut self.way {
-            Way::Wire { pipe, draft, .. } => draft.push(message, &pipe.outgoing, pace),
+            Way::Wire { pipe, draft, .. } => draft.push(message, &pipe.outgoing, policy),
             Way::Inproc(end) => Notices::REFUSED.when(!end.push(message)),
         }
     }
@@ -377,12 +381,12 @@ impl Slot {
         &mut self,
         message: &impl Outbound,
         framed: &Batch,
-        pace: &mut Pace,
+        policy: &mut WritePolicy,
     ) -> Notices {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
                 draft.settle(&pipe.outgoing);
-                pipe.outgoing.push_framed(framed, pace)
+                pipe.outgoing.push_framed(framed, policy)
             }
             Way::Inproc(end) => Notices::REFUSED.when(!end.push_copy(message)),
         }

@@ -27,10 +27,8 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{
-    Batch, Change, Duty, HighWater, InprocEnd, Key, Lane, Notices, Pace, Pipe, Wire,
-};
-use crate::policy::Budget;
+use crate::pipe::{Batch, Change, Duty, HighWater, InprocEnd, Key, Lane, Notices, Pipe, Wire};
+use crate::policy::{Budget, WritePolicy};
 use crate::stats::{Dropped, PeerStats, Telemetry};
 use ending::Ending;
 
@@ -40,7 +38,7 @@ pub(crate) struct Table {
     pipes: PipeMap<Slot>,
     telemetry: Arc<Telemetry>,
     kind: SocketType,
-    pace: Pace,
+    write_policy: WritePolicy,
     /// Pipes in which messages may wait to be written.
     unflushed: Vec<PipeId>,
     /// What the next send that succeeds has to act on.
@@ -97,7 +95,7 @@ impl Table {
             pipes: PipeMap::default(),
             telemetry,
             kind,
-            pace: Pace::default(),
+            write_policy: WritePolicy::default(),
             unflushed: Vec::new(),
             notices: Notices::NONE,
             lent: Vec::new(),
@@ -144,7 +142,7 @@ impl Table {
     fn insert(&mut self, slot: Slot) {
         let old = self.pipes.insert(slot.id(), slot);
         debug_assert!(old.is_none(), "a pipe is attached once");
-        self.pace.set_pipes(self.pipes.len());
+        self.write_policy.set_pipes(self.pipes.len());
     }
 
     /// A connection is behind `pipe`; false if the pipe is gone.
@@ -248,7 +246,7 @@ impl Table {
         self.unsent_within += unsent;
         self.losses.unsent += unsent;
         self.losses.unread += unread;
-        self.pace.set_pipes(self.pipes.len());
+        self.write_policy.set_pipes(self.pipes.len());
         self.lanes -= usize::from(slot.lane().is_some());
         self.forget_ending(&slot);
         let counts = slot.counts();
@@ -428,7 +426,7 @@ impl Table {
 
     /// The socket has waited for input: what it sends next is an answer and goes out at once.
     pub(super) fn waited(&mut self) {
-        self.pace.waited();
+        self.write_policy.waited();
     }
 
     fn subscription(&self, pipe: PipeId, topic: &[u8], change: Change) {

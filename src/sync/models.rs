@@ -9,7 +9,8 @@ use loom::thread;
 use super::{Combine, Room};
 use crate::origin::Here;
 use crate::pipe::testing::{MemoryWire, push};
-use crate::pipe::{Draft, Duty, HighWater, Lending, Notices, Outgoing, Pace, Pumped, Reader, Wire};
+use crate::pipe::{Draft, Duty, HighWater, Lending, Notices, Outgoing, Pumped, Reader, Wire};
+use crate::policy::WritePolicy;
 
 /// A room whose mail is numbers, and whose state is the list of them.
 struct List(Room<Vec<u32>, u32>);
@@ -104,7 +105,11 @@ fn outgoing(messages: Option<usize>) -> (Arc<Outgoing>, Arc<MemoryWire>) {
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(Arc::clone(&wire) as Arc<dyn Wire>);
     // The first message of all is written at once, the following make a stream.
-    assert!(push(&pipe, &Message::from("0"), &mut Pace::default()));
+    assert!(push(
+        &pipe,
+        &Message::from("0"),
+        &mut WritePolicy::default()
+    ));
     (pipe, wire)
 }
 
@@ -117,10 +122,20 @@ fn is_to_flush(wire: &MemoryWire) -> bool {
 fn what_a_sender_leaves_is_written_or_a_duty() {
     loom::model(|| {
         let (pipe, wire) = outgoing(None);
-        assert!(push(&pipe, &Message::from("1"), &mut Pace::of_a_stream()));
+        assert!(push(
+            &pipe,
+            &Message::from("1"),
+            &mut WritePolicy::of_a_stream()
+        ));
         let sender = thread::spawn({
             let pipe = Arc::clone(&pipe);
-            move || assert!(push(&pipe, &Message::from("2"), &mut Pace::of_a_stream()))
+            move || {
+                assert!(push(
+                    &pipe,
+                    &Message::from("2"),
+                    &mut WritePolicy::of_a_stream()
+                ))
+            }
         });
         // The I/O thread does its duty.
         if is_to_flush(&wire) {
@@ -140,28 +155,28 @@ fn what_a_sender_leaves_is_written_or_a_duty() {
 
 /// A socket with one pipe: what its sender has in its hands is under its lock, and is asked for by mail.
 struct Sender {
-    room: Room<(Draft, Pace), ()>,
+    room: Room<(Draft, WritePolicy), ()>,
     pipe: Arc<Outgoing>,
 }
 
 impl Sender {
     fn send(&self, text: &str) {
         let mut state = self.room.lock(self, Here::in_test());
-        let (draft, pace) = &mut *state;
-        let notices = draft.push(&Message::from(text), &self.pipe, pace);
+        let (draft, policy) = &mut *state;
+        let notices = draft.push(&Message::from(text), &self.pipe, policy);
         assert!(!notices.contains(Notices::REFUSED));
     }
 }
 
 impl Combine for Sender {
-    type State = (Draft, Pace);
+    type State = (Draft, WritePolicy);
     type Mail = ();
 
-    fn room(&self) -> &Room<(Draft, Pace), ()> {
+    fn room(&self) -> &Room<(Draft, WritePolicy), ()> {
         &self.room
     }
 
-    fn apply(&self, (draft, _): &mut (Draft, Pace), (): ()) {
+    fn apply(&self, (draft, _): &mut (Draft, WritePolicy), (): ()) {
         draft.settle(&self.pipe);
     }
 }
@@ -173,7 +188,7 @@ fn what_a_sender_has_in_its_hands_is_written_or_a_duty() {
     model.check(|| {
         let (pipe, wire) = outgoing(Some(2));
         let socket = Arc::new(Sender {
-            room: Room::new((Draft::default(), Pace::of_a_stream())),
+            room: Room::new((Draft::default(), WritePolicy::of_a_stream())),
             pipe: Arc::clone(&pipe),
         });
         // The third finds no room, so that its sender writes the others: a stream.

@@ -2,7 +2,8 @@ use highwater_patterns::{Message, PipeId};
 
 use super::*;
 use crate::pipe::testing::{MemoryWire, push};
-use crate::pipe::{HighWater, Incoming, Outgoing, Pace};
+use crate::pipe::{HighWater, Incoming, Outgoing};
+use crate::policy::WritePolicy;
 
 fn encoded(texts: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -155,7 +156,11 @@ fn who_reads_more_from_a_peer_has_written_what_that_is_to_have() {
         }
         let answer = Message::from(&[b'.'; 60]);
         for _ in 0..answers {
-            assert!(push(&pipe.outgoing, &answer, &mut Pace::of_a_stream()));
+            assert!(push(
+                &pipe.outgoing,
+                &answer,
+                &mut WritePolicy::of_a_stream()
+            ));
         }
         assert!(next(&mut intake).is_some() && wire.written().is_empty());
         assert!(next(&mut intake).is_none(), "it has tried to read");

@@ -120,11 +120,12 @@ mod tests {
 
     use super::*;
     use crate::pipe::testing::{MemoryWire, push};
-    use crate::pipe::{Duty, HighWater, Pace};
+    use crate::pipe::{Duty, HighWater};
+    use crate::policy::WritePolicy;
 
     /// A pipe, one of so many of its socket, of which a sender that waits, or does not, has filled first the kernel and then
     /// the pipe.
-    fn full(pipes: usize, waits: bool) -> (Outgoing, Arc<MemoryWire>, Pace) {
+    fn full(pipes: usize, waits: bool) -> (Outgoing, Arc<MemoryWire>, WritePolicy) {
         let mark = HighWater {
             messages: Some(5),
             bytes: None,
@@ -132,12 +133,12 @@ mod tests {
         let pipe = Outgoing::new(mark, false);
         let wire = Arc::new(MemoryWire::taking(usize::MAX));
         pipe.attach(wire.clone());
-        let mut pace = Pace::of_a_stream();
-        pace.set_pipes(pipes);
-        pace.set_senders_wait(waits);
+        let mut policy = WritePolicy::of_a_stream();
+        policy.set_pipes(pipes);
+        policy.set_senders_wait(waits);
         wire.set_room(3);
-        while push(&pipe, &Message::from("0"), &mut pace) {}
-        (pipe, wire, pace)
+        while push(&pipe, &Message::from("0"), &mut policy) {}
+        (pipe, wire, policy)
     }
 
     fn is_told(wire: &MemoryWire) -> bool {
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_only_pipe_is_left_to_its_sender_who_waits_and_writes() {
-        let (pipe, wire, mut pace) = full(1, true);
+        let (pipe, wire, mut policy) = full(1, true);
         assert!(pipe.is_blocked() && !wire.wants_output());
         let flushes = |duty: &Duty| matches!(duty, Duty::Flush);
         assert!(wire.take_duties().iter().any(flushes));
@@ -162,7 +163,7 @@ mod tests {
         assert!(pipe.is_drained() && !pipe.is_blocked());
         assert!(pipe.wait_here().is_none());
         wire.set_room(0);
-        while push(&pipe, &Message::from("1"), &mut pace) {}
+        while push(&pipe, &Message::from("1"), &mut policy) {}
         assert_eq!(pipe.queued(), 5);
         assert!(pipe.wait_here().is_some());
     }

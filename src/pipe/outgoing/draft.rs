@@ -9,7 +9,8 @@
 
 use highwater_patterns::Outbound;
 
-use super::{Batch, Notices, Outgoing, Pace, State};
+use super::{Batch, Notices, Outgoing, State};
+use crate::policy::WritePolicy;
 
 /// What a socket has sent and its pipe does not know of; guarded by the socket's lock.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ pub(crate) struct Draft {
     room: usize,
     /// What `room` was when it was lent.
     lent: usize,
-    /// Messages added that the socket's pace has not heard of.
+    /// Messages added that the socket's write policy has not heard of.
     untold: u32,
     /// The socket knows that there is something to settle.
     noted: bool,
@@ -35,15 +36,15 @@ impl Draft {
         &mut self,
         message: &impl Outbound,
         pipe: &Outgoing,
-        pace: &mut Pace,
+        policy: &mut WritePolicy,
     ) -> Notices {
-        if self.room == 0 || pace.has_waited() {
-            return pipe.push(message, pace, self);
+        if self.room == 0 || policy.has_waited() {
+            return pipe.push(message, policy, self);
         }
         self.room -= 1;
         self.batch.push(message);
-        if self.batch.gathered() >= pace.batch_bytes() {
-            return pipe.write_draft(pace, self);
+        if self.batch.gathered() >= policy.batch_bytes() {
+            return pipe.write_draft(policy, self);
         }
         Notices::NONE
     }
@@ -96,14 +97,14 @@ impl Draft {
 impl Outgoing {
     /// Writes what is in `draft`, which has come to a whole batch, if nobody else is about to.
     #[cold]
-    fn write_draft(&self, pace: &mut Pace, draft: &mut Draft) -> Notices {
+    fn write_draft(&self, policy: &mut WritePolicy, draft: &mut Draft) -> Notices {
         let Some(mut state) = self.lock_here() else {
             return Notices::FOREIGN;
         };
         state.take_in(draft);
-        pace.have_been_sent(draft.take_untold());
+        policy.have_been_sent(draft.take_untold());
         let mut notices = Notices::NONE;
-        if state.after_push(pace, &mut notices) {
+        if state.after_push(policy, &mut notices) {
             notices |= state.lend(draft);
         }
         notices | state.foreign()

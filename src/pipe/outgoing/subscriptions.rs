@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::{Notices, Outgoing, Pace, State};
+use super::{Notices, Outgoing, State};
+use crate::policy::WritePolicy;
 use crate::zmtp::{self, Version};
 
 /// With so many bytes of commands that the peer has not read, subscriptions are kept as a state and not one by one.
@@ -110,7 +111,7 @@ impl Outgoing {
             state.unsaid.version = version;
             state.unsaid.note(topic, change);
         }
-        state.after_push(&mut Pace::urgent(), &mut Notices::default());
+        state.after_push(&mut WritePolicy::urgent(), &mut Notices::default());
     }
 }
 

@@ -5,16 +5,16 @@ use crate::pipe::testing::{MemoryWire, framed, push, push_noticed};
 use crate::policy::LEAST_BATCH_BYTES;
 use crate::zmtp::Version;
 
-/// The pace of a socket that has just waited for input.
-fn conversation() -> Pace {
-    let mut pace = stream();
-    pace.waited();
-    pace
+/// The write policy of a socket that has just waited for input.
+fn conversation() -> WritePolicy {
+    let mut policy = stream();
+    policy.waited();
+    policy
 }
 
-/// The pace of a socket that has just written, however slow the machine is.
-fn stream() -> Pace {
-    Pace::of_a_stream()
+/// The write policy of a socket that has just written, however slow the machine is.
+fn stream() -> WritePolicy {
+    WritePolicy::of_a_stream()
 }
 
 fn outgoing(messages: usize) -> Outgoing {
@@ -85,9 +85,9 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
     let pipe = outgoing(10);
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(wire.clone());
-    let mut pace = stream();
+    let mut policy = stream();
     for n in 0..3 {
-        let notices = push_noticed(&pipe, &Message::from(n.to_string()), &mut pace);
+        let notices = push_noticed(&pipe, &Message::from(n.to_string()), &mut policy);
         let expected = Notices::UNFLUSHED.when(n == 0);
         assert_eq!(notices, expected, "it is told once");
     }
@@ -98,7 +98,7 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
         pipe.pump().expect("memory does not fail"),
         Pumped::Streaming
     );
-    let notices = push_noticed(&pipe, &Message::from("3"), &mut pace);
+    let notices = push_noticed(&pipe, &Message::from("3"), &mut policy);
     assert_eq!(notices, Notices::UNFLUSHED);
     assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(wire.written(), framed(0, 4));
@@ -205,10 +205,10 @@ fn a_body_that_is_worth_a_write_is_not_gathered() {
 }
 
 /// How many KiB are gathered before the sender writes, again and again.
-fn gathered(pipe: &Outgoing, wire: &MemoryWire, pace: &mut Pace) -> usize {
+fn gathered(pipe: &Outgoing, wire: &MemoryWire, policy: &mut WritePolicy) -> usize {
     let before = wire.written().len();
     while wire.written().len() == before {
-        assert!(push(pipe, &Message::from(&[1; 500]), pace));
+        assert!(push(pipe, &Message::from(&[1; 500]), policy));
     }
     (wire.written().len() - before) / 1024
 }
@@ -223,16 +223,16 @@ fn a_stream_gathers_more_each_time_and_less_for_each_of_many_peers() {
     ];
     for (pipes, expected) in streams {
         let (pipe, wire) = begun();
-        let mut pace = stream();
-        pace.set_pipes(pipes);
+        let mut policy = stream();
+        policy.set_pipes(pipes);
         let mut batches = Vec::new();
         for _ in expected {
-            batches.push(gathered(&pipe, &wire, &mut pace));
+            batches.push(gathered(&pipe, &wire, &mut policy));
         }
         assert_eq!(batches, expected, "for {pipes} pipes");
-        pace.waited();
-        assert!(push(&pipe, &Message::from("an answer"), &mut pace));
-        assert_eq!(gathered(&pipe, &wire, &mut pace), 64, "a new beginning");
+        policy.waited();
+        assert!(push(&pipe, &Message::from("an answer"), &mut policy));
+        assert_eq!(gathered(&pipe, &wire, &mut policy), 64, "a new beginning");
     }
 }
 

@@ -40,7 +40,7 @@ impl Table {
 
     /// A sender has found no room, and waits or does not.
     pub(in crate::socket) fn set_senders_wait(&mut self, wait: bool) {
-        self.pace.set_senders_wait(wait);
+        self.write_policy.set_senders_wait(wait);
     }
 
     /// The only pipe, and its connection, if a sender is to wait until that takes bytes.

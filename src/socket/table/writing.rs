@@ -16,7 +16,7 @@ impl Table {
         let Some(slot) = self.pipes.get_mut(pipe) else {
             return false;
         };
-        let notices = slot.push(message, &mut self.pace);
+        let notices = slot.push(message, &mut self.write_policy);
         notices.is_empty() || self.note_write(pipe, notices, message)
     }
 
@@ -32,10 +32,10 @@ impl Table {
         self.framed.push(message);
         let mut all = Notices::NONE;
         for pipe in pipes {
-            let (framed, pace) = (&self.framed, &mut self.pace);
+            let (framed, policy) = (&self.framed, &mut self.write_policy);
             let slot = self.pipes.get_mut(*pipe);
             let notices = slot.map_or(Notices::REFUSED, |slot| {
-                slot.push_copy(message, framed, pace)
+                slot.push_copy(message, framed, policy)
             });
             if notices.contains(Notices::REFUSED) {
                 full(*pipe);

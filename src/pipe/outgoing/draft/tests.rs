@@ -15,7 +15,7 @@ struct Stream {
     pipe: Outgoing,
     wire: Arc<MemoryWire>,
     draft: Draft,
-    pace: Pace,
+    policy: WritePolicy,
     sent: usize,
     /// What all sends have brought about.
     noticed: Notices,
@@ -31,7 +31,7 @@ impl Stream {
             pipe: Outgoing::new(limit, false),
             wire: Arc::new(MemoryWire::taking(usize::MAX)),
             draft: Draft::default(),
-            pace: Pace::of_a_stream(),
+            policy: WritePolicy::of_a_stream(),
             sent: 0,
             noticed: Notices::NONE,
         };
@@ -49,7 +49,7 @@ impl Stream {
 
     fn push(&mut self) -> bool {
         let message = Message::from(self.sent.to_string());
-        let notices = self.draft.push(&message, &self.pipe, &mut self.pace);
+        let notices = self.draft.push(&message, &self.pipe, &mut self.policy);
         self.noticed |= notices;
         let taken = !notices.contains(Notices::REFUSED);
         self.sent += usize::from(taken);
@@ -111,7 +111,7 @@ fn what_is_lent_counts_for_the_mark() {
 fn whoever_has_waited_for_input_does_not_go_on_gathering() {
     let mut stream = Stream::lent();
     stream.send(3);
-    stream.pace.waited();
+    stream.policy.waited();
     stream.send(1);
     assert!(stream.draft.is_settled());
     assert_eq!(stream.queued(), 5, "the I/O thread writes it");
@@ -126,7 +126,9 @@ fn a_whole_batch_is_written_by_who_has_it_and_lent_again() {
     let written = stream.wire.written().len();
     for _ in 0..=LEAST_BATCH_BYTES / body.len() {
         let message = Message::from(&body);
-        let notices = stream.draft.push(&message, &stream.pipe, &mut stream.pace);
+        let notices = stream
+            .draft
+            .push(&message, &stream.pipe, &mut stream.policy);
         assert!(!notices.contains(Notices::REFUSED));
     }
     assert!(stream.wire.written().len() >= written + LEAST_BATCH_BYTES);
@@ -183,10 +185,10 @@ fn nothing_is_lent_where_a_mark_counts_bytes_or_only_the_latest_is_kept() {
     };
     for pipe in [Outgoing::new(bytes, false), Outgoing::new(messages, true)] {
         pipe.attach(Arc::new(MemoryWire::taking(usize::MAX)));
-        let (mut draft, mut pace) = (Draft::default(), Pace::of_a_stream());
+        let (mut draft, mut policy) = (Draft::default(), WritePolicy::of_a_stream());
         for _ in 0..10 * MARK {
             let message = Message::from(vec![7; 1000]);
-            let notices = draft.push(&message, &pipe, &mut pace);
+            let notices = draft.push(&message, &pipe, &mut policy);
             assert!(!notices.contains(Notices::REFUSED) && draft.is_settled());
         }
     }
@@ -227,7 +229,7 @@ proptest! {
                         prop_assert!(stream.queued() <= MARK);
                     }
                 }
-                Step::Wait => stream.pace.waited(),
+                Step::Wait => stream.policy.waited(),
                 Step::Settle => prop_assert_eq!(stream.draft.end(&stream.pipe), 0),
                 Step::Flush => {
                     stream.draft.settle(&stream.pipe);

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use highwater_patterns::{Message, Recall, Recalled};
 
 use super::*;
+use crate::pipe::HighWater;
 use crate::pipe::testing::{MemoryWire, framed, push};
-use crate::pipe::{HighWater, Pace};
+use crate::policy::WritePolicy;
 
 fn pipe(fate: Fate) -> Outgoing {
     let unlimited = HighWater {
@@ -16,9 +17,9 @@ fn pipe(fate: Fate) -> Outgoing {
 
 fn send(pipe: &Outgoing, from: usize, to: usize) {
     for n in from..to {
-        let mut pace = Pace::of_a_stream();
-        pace.waited();
-        assert!(push(pipe, &Message::from(n.to_string()), &mut pace));
+        let mut policy = WritePolicy::of_a_stream();
+        policy.waited();
+        assert!(push(pipe, &Message::from(n.to_string()), &mut policy));
     }
 }
 

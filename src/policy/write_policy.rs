@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::policy::BatchSize;
+use super::BatchSize;
 
 /// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
 /// gathered. One for all its pipes: replies to a hundred peers make a stream.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct WritePolicy {
     /// The socket has waited for input since it last wrote.
     waited: bool,
     last_write: Option<Instant>,
@@ -25,9 +25,9 @@ pub(crate) struct Pace {
     senders_wait: bool,
 }
 
-impl Pace {
+impl WritePolicy {
     /// That of something to be written at once in any case.
-    pub(super) fn urgent() -> Self {
+    pub(crate) fn urgent() -> Self {
         Self {
             waited: true,
             ..Self::default()
@@ -55,19 +55,19 @@ impl Pace {
     }
 
     /// Whether it may be left to the senders to wait for the kernel: they wait, and there is one connection to wait for.
-    pub(super) fn is_left_to_senders(&self) -> bool {
+    pub(crate) fn is_left_to_senders(&self) -> bool {
         self.alone && self.senders_wait
     }
 
     /// From how many bytes on a sender writes by itself what has gathered in a pipe.
     #[inline]
-    pub(super) fn batch_bytes(&self) -> usize {
+    pub(crate) fn batch_bytes(&self) -> usize {
         self.batch_size.get()
     }
 
     /// A sender writes a batch that has become full: this is a stream, of which the next may be larger.
     #[inline]
-    pub(super) fn has_filled(&mut self) {
+    pub(crate) fn has_filled(&mut self) {
         self.batch_size.has_filled();
     }
 
@@ -79,18 +79,18 @@ impl Pace {
 
     /// The socket has sent so many messages.
     #[inline]
-    pub(super) fn have_been_sent(&mut self, messages: u32) {
+    pub(crate) fn have_been_sent(&mut self, messages: u32) {
         self.sent = self.sent.saturating_add(messages);
     }
 
     /// Whether it has waited for input since it last wrote.
-    pub(super) fn has_waited(&self) -> bool {
+    pub(crate) fn has_waited(&self) -> bool {
         self.waited
     }
 
     /// Whether the message at hand is best written at once: the first after a wait or a pause, unless many followed the
     /// last such. What follows it will be worth waiting for.
-    pub(super) fn begin(&mut self, now: Instant) -> bool {
+    pub(crate) fn begin(&mut self, now: Instant) -> bool {
         if !self.waited && !self.is_idle(now, IDLE_AFTER) {
             return false;
         }
@@ -108,7 +108,7 @@ impl Pace {
     }
 
     /// The socket has just written to an idle link, or has left the beginning of a burst to the I/O thread.
-    pub(super) fn has_begun(&mut self, now: Instant) {
+    pub(crate) fn has_begun(&mut self, now: Instant) {
         self.waited = false;
         self.last_write = Some(now);
     }
@@ -130,47 +130,47 @@ mod tests {
     use super::*;
 
     /// Sends `messages` after a wait, all of them at `now`; whether the first was to be written at once.
-    fn cycle(pace: &mut Pace, now: Instant, messages: u32) -> bool {
-        pace.waited();
-        pace.have_been_sent(1);
-        let at_once = pace.begin(now);
-        pace.has_begun(now);
-        (1..messages).for_each(|_| pace.have_been_sent(1));
+    fn cycle(policy: &mut WritePolicy, now: Instant, messages: u32) -> bool {
+        policy.waited();
+        policy.have_been_sent(1);
+        let at_once = policy.begin(now);
+        policy.has_begun(now);
+        (1..messages).for_each(|_| policy.have_been_sent(1));
         at_once
     }
 
     #[test]
     fn an_answer_is_written_at_once_and_the_first_of_a_burst_is_not() {
-        let (mut pace, now) = (Pace::default(), Instant::now());
-        assert!(cycle(&mut pace, now, 1));
-        assert!(cycle(&mut pace, now, MOST_ANSWERS));
+        let (mut policy, now) = (WritePolicy::default(), Instant::now());
+        assert!(cycle(&mut policy, now, 1));
+        assert!(cycle(&mut policy, now, MOST_ANSWERS));
         assert!(
-            cycle(&mut pace, now, MOST_ANSWERS + 1),
+            cycle(&mut policy, now, MOST_ANSWERS + 1),
             "nothing foretells it"
         );
-        assert!(!cycle(&mut pace, now, MOST_ANSWERS + 1));
-        assert!(!cycle(&mut pace, now, 1), "it was taken for a burst");
-        assert!(cycle(&mut pace, now, 1));
+        assert!(!cycle(&mut policy, now, MOST_ANSWERS + 1));
+        assert!(!cycle(&mut policy, now, 1), "it was taken for a burst");
+        assert!(cycle(&mut policy, now, 1));
     }
 
     #[test]
     fn after_a_long_pause_a_burst_is_forgotten() {
-        let (mut pace, begun) = (Pace::default(), Instant::now());
-        cycle(&mut pace, begun, MOST_ANSWERS + 1);
-        pace.have_been_sent(1);
-        let mut other = Pace::default();
+        let (mut policy, begun) = (WritePolicy::default(), Instant::now());
+        cycle(&mut policy, begun, MOST_ANSWERS + 1);
+        policy.have_been_sent(1);
+        let mut other = WritePolicy::default();
         cycle(&mut other, begun, MOST_ANSWERS + 1);
         other.have_been_sent(1);
         assert!(!other.begin(begun + IDLE_AFTER_BURST), "not long enough");
-        assert!(pace.begin(begun + 2 * IDLE_AFTER_BURST));
+        assert!(policy.begin(begun + 2 * IDLE_AFTER_BURST));
     }
 
     #[test]
     fn a_message_after_a_pause_is_written_at_once_and_one_without_a_pause_is_not() {
-        let (mut pace, begun) = (Pace::default(), Instant::now());
-        assert!(pace.begin(begun), "nothing has been written yet");
-        pace.has_begun(begun);
-        assert!(!pace.begin(begun + IDLE_AFTER));
-        assert!(pace.begin(begun + 2 * IDLE_AFTER));
+        let (mut policy, begun) = (WritePolicy::default(), Instant::now());
+        assert!(policy.begin(begun), "nothing has been written yet");
+        policy.has_begun(begun);
+        assert!(!policy.begin(begun + IDLE_AFTER));
+        assert!(policy.begin(begun + 2 * IDLE_AFTER));
     }
 }
