@@ -39,16 +39,15 @@ pub(crate) enum Scenario {
     PubSub { subscribers: usize, size: usize },
     /// One PUB streams over many topics; each of [`TOPIC_SUBSCRIBERS`] SUBs takes its share: deliveries a second.
     Topics { topics: usize, size: usize },
-    /// So many PUSHes connect and send [`STORM_MESSAGES`] each: time until the PULL has all.
+    /// PUSHes connect and send [`STORM_MESSAGES`] each: time until the PULL has all.
     ConnectStorm { connections: usize },
-    /// So many peers connect and fall silent: what they cost the PULL's process.
+    /// Peers connect and fall silent: what they cost the PULL's process.
     Idle { connections: usize },
-    /// One PUSH streams to a PULL to which so many other peers are connected, which are silent: messages a second.
+    /// One PUSH streams to a PULL to which other, silent peers are connected: messages a second.
     AmongIdle { connections: usize },
-    /// [`STREAMS`] peers stream to one PULL, whose context has so many I/O threads.
+    /// [`STREAMS`] peers stream to one PULL, whose context has `threads` I/O threads.
     IoThreads { threads: usize, size: usize },
-    /// So many peers at one socket, whose context has so many I/O threads: the first sends flat out, the others now and
-    /// then.
+    /// Peers of one socket, whose context has `threads` I/O threads: the first sends flat out, each other one after a pause.
     Unequal {
         receiver: Receiver,
         peers: usize,
@@ -70,7 +69,7 @@ pub(crate) const AMONG_IDLE_SIZE: usize = 64;
 /// Connections that the I/O threads share: more than a highwater socket reads itself, which is 64 at most.
 pub(crate) const STREAMS: usize = 128;
 
-/// What is told of idle connections: bytes each, seconds until all have their handshakes behind them, CPU time at rest.
+/// Figures of idle connections: bytes for each, seconds until all handshakes are done, CPU time at rest.
 const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
 
 /// CPU time per million messages of whichever I/O thread had the most to do.
@@ -81,10 +80,10 @@ const BUSIEST: &str = "busiest";
 /// those of the slow ones.
 pub(crate) const FAIRNESS: [&str; 3] = ["longest silence", "least share", "median share"];
 
-/// What is told of many peers: messages a second, and how evenly they are heard.
+/// Figures of many peers: messages a second, and how evenly the peers are heard.
 const MANY_PEERS_ASPECTS: &[&str] = &["", FAIRNESS[0], FAIRNESS[1], FAIRNESS[2]];
 
-/// What is told of I/O threads: messages a second, the thread with the most to do, and how evenly the peers are heard.
+/// Figures of I/O threads: messages a second, the thread with the most to do, and how evenly the peers are heard.
 const IO_THREADS_ASPECTS: &[&str] = &["", BUSIEST, FAIRNESS[0], FAIRNESS[1], FAIRNESS[2]];
 
 /// The cells that `patterns` name, in the order given; all of `among` if there are none.

@@ -169,7 +169,7 @@ impl Column {
     }
 }
 
-/// Who has no figure, or not in every round, and why; and in which cells.
+/// The peers without a figure, or without one in every round: why, and in which cells.
 fn troubles(options: &Options, results: &[CellResult]) -> Vec<(String, Vec<String>)> {
     let mut notes: Vec<(String, Vec<String>)> = Vec::new();
     for result in results {

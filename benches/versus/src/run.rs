@@ -105,7 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<CellResult>, String> {
     Ok(results)
 }
 
-/// What one peer has come to in one cell.
+/// The measurements of one peer in one cell so far.
 struct Turns {
     /// For each aspect, a sample a round.
     samples: Vec<Vec<Option<Sample>>>,

@@ -19,8 +19,8 @@ use crate::peers::{Failure, Outcome};
 const AT_ONCE: usize = 64;
 /// Bytes that a stream writes at a time, as the floor does.
 const BATCH: usize = 64 * 1024;
-/// Of so many bytes of a stream, one message tells which client has sent it: all clients write the same batch, and to mark
-/// each message of it before each write would take a twentieth of the writer's time.
+/// One message in this many bytes of a stream bears the number of its client. All clients write the same batch; to mark each
+/// message of it before each write would take a twentieth of the writer's time.
 const BETWEEN_MARKS: usize = 4096;
 
 /// Clients of one endpoint, all connected, and served by one thread.
@@ -173,7 +173,7 @@ impl Client {
         self.understand()
     }
 
-    /// Writes its answers, where nothing else is written: small enough for the kernel's buffer, since the other end reads.
+    /// Writes its answers, if it does not stream. They fit into the kernel's buffer, because the other end reads.
     fn answer(&mut self) -> io::Result<()> {
         self.stream.write_all(&self.answers)?;
         self.answers.clear();

@@ -12,7 +12,7 @@ use super::{Report, nanos};
 /// The number of the peer that has sent a message.
 pub(crate) type Number = u16;
 
-/// The number in a body that does not tell who has sent it: such a body consists of dots. No peer has it.
+/// The number read from a body that bears none: such a body consists of dots. No peer has this number.
 pub(crate) const NOBODY: Number = Number::from_le_bytes([b'.', b'.']);
 
 /// Messages between two looks at the clock.
@@ -77,7 +77,7 @@ impl Ledger {
         self.hear_many(number.into(), 1, clock);
     }
 
-    /// So many messages of peer `number` were received, one after the other.
+    /// `messages` messages of peer `number` were received, one after the other.
     #[inline]
     pub(crate) fn hear_many(
         &mut self,
@@ -103,7 +103,7 @@ impl Ledger {
         Duration::from_nanos(self.now)
     }
 
-    /// What there is to tell at `end`; nothing, if no message told who had sent it.
+    /// The report at `end`; `None` if no message bore the number of a peer.
     pub(crate) fn report(&self, end: Instant) -> Option<Report> {
         let end = nanos(end - self.begin);
         let unheard = self.peers.iter().map(|peer| end - peer.last).max()?;
@@ -115,7 +115,7 @@ impl Ledger {
     }
 }
 
-/// The report on peers of which so many messages each were received, and none of which was silent for longer than
+/// The report on peers: `messages` has the number of messages received of each, and none was silent for longer than
 /// `silence`.
 pub(super) fn shares(messages: &mut [u64], silence: Duration) -> Option<Report> {
     messages.sort_unstable();

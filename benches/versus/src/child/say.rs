@@ -12,9 +12,9 @@ pub(crate) enum Report {
     Ready(String),
     /// Every subscriber has heard the publisher, which may now begin.
     Joined,
-    /// The warm-up is over: what follows counts.
+    /// The warm-up is over; the measurement begins.
     Begin,
-    /// So many messages in so many nanoseconds; 0: from `Begin` to the arrival of this line.
+    /// `messages` messages in `nanos` nanoseconds; 0 nanoseconds: the time from `Begin` to the arrival of this line.
     Count {
         messages: u64,
         nanos: u64,
@@ -35,7 +35,7 @@ pub(crate) enum Report {
         total: u64,
         peers: u64,
     },
-    /// Every connection has its handshake behind it, so long after the first was asked for.
+    /// Every handshake is done, `nanos` nanoseconds after the first `connect`.
     Connected {
         nanos: u64,
     },
@@ -47,7 +47,7 @@ pub(crate) enum Report {
 pub(crate) fn say(report: Report) {
     let line = report.line();
     let mut out = std::io::stdout().lock();
-    // A parent that is gone has no use for it, and takes this process with it in a moment.
+    // An error means that the parent has ended; this process ends with it, as soon as its standard input is closed.
     let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
 }
 

@@ -1,4 +1,4 @@
-//! PUB and SUB: who subscribes to what, what is published, and the credit by which subscribers hold the publisher back.
+//! PUB and SUB: subscriptions, published messages, and the credit by which subscribers hold the publisher back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use crate::peers::{Outcome, Peer, Socket, check};
 use crate::plan::{Scenario, TOPIC_SUBSCRIBERS};
 
-/// What is published, and who wants what.
+/// What is published, and what each subscriber subscribes to.
 pub(super) struct Show {
     /// For each subscriber, what it subscribes to.
     pub(super) prefixes: Vec<Vec<String>>,

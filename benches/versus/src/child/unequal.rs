@@ -1,9 +1,10 @@
-//! One peer that sends flat out and others that send now and then, at one socket: who is heard, and for how long not.
+//! One peer that sends flat out and others that send after a pause, at one socket: how often each is heard, and how long
+//! each is not.
 //!
 //! Owns: the peers, which are bare TCP clients in one thread and the same for every library, and the ledger of the socket
 //! that receives.
-//! Always true: the length of a body tells who has sent it. To a REP every peer sends its next request when it has the
-//! answer to the last.
+//! Always true: the length of a body tells which peer has sent it. To a REP each peer sends its next request when it has
+//! the reply to the last one.
 //! Source: RFC 37/ZMTP 3.1, "Greeting", "Framing", "The NULL Security Mechanism", "Connection Heartbeating".
 
 use std::io::{self, Read, Write};
@@ -152,7 +153,7 @@ pub(super) fn send(to: &str, receiver: Receiver, peers: usize, near: Near) -> Ou
     }
 }
 
-/// The time between two messages of a slow one of so many peers.
+/// The time between two messages of a slow peer, where there are `peers` peers.
 pub(super) fn pace(peers: usize) -> Outcome<Duration> {
     Ok(PACE.max(LEAST_PAUSE * u32::try_from(peers)?))
 }

@@ -21,8 +21,8 @@ pub(crate) struct Entry {
 impl Entry {
     /// The name under which its figures are reported: the better one of a library's that are called alike.
     ///
-    /// Only the number of threads is left out, which is a matter of the runtime: whoever makes other calls has a column of
-    /// its own.
+    /// Only the number of threads is left out of the name, since it is a matter of the runtime. A peer that makes other calls
+    /// has a column of its own.
     pub(crate) fn library(&self) -> &'static str {
         self.name.strip_suffix(ONE_THREAD).unwrap_or(self.name)
     }

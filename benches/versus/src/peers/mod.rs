@@ -66,7 +66,7 @@ pub(crate) trait Peer: Clone + Send + 'static {
         false
     }
 
-    /// Waits so long, letting the runtime go on.
+    /// Waits for `time`; the runtime goes on meanwhile.
     async fn pause(&self, time: Duration) {
         std::thread::sleep(time);
     }
@@ -90,7 +90,7 @@ pub(crate) trait Socket {
         self.send_all(body, 1).await
     }
 
-    /// Sends `body` so many times.
+    /// Sends `body` `messages` times.
     async fn send_all(&mut self, body: &[u8], messages: usize) -> Outcome<()> {
         for _ in 0..messages {
             self.send(body).await?;
@@ -106,7 +106,7 @@ pub(crate) trait Socket {
     /// Waits for one message: the length of its body.
     async fn recv(&mut self) -> Outcome<usize>;
 
-    /// Waits for so many messages, each with a body of `size` bytes.
+    /// Waits for `messages` messages, each with a body of `size` bytes.
     async fn recv_all(&mut self, size: usize, messages: usize) -> Outcome<()> {
         for _ in 0..messages {
             check(self.recv().await?, size)?;
@@ -187,7 +187,7 @@ impl<E: Error> From<E> for Failure {
     }
 }
 
-/// Calls `receive`, which gives the length of a body, so many times.
+/// Calls `receive`, which gives the length of a body, `messages` times.
 fn recv_each<E: Into<Failure>>(
     size: usize,
     messages: usize,
@@ -199,7 +199,7 @@ fn recv_each<E: Into<Failure>>(
     Ok(())
 }
 
-/// Calls `send` so many times.
+/// Calls `send` `messages` times.
 fn send_each<T, E: Into<Failure>>(
     messages: usize,
     mut send: impl FnMut() -> Result<T, E>,

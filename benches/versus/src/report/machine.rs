@@ -1,4 +1,4 @@
-//! What was measured, and on which machine, in a few words.
+//! The versions that were measured, and the machine.
 
 use crate::peers::{Entry, LIBZMQ};
 
@@ -26,7 +26,7 @@ pub(super) fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str
         .strip_suffix('"')
 }
 
-/// The machine, in a few words.
+/// Processor, cores and system.
 pub(super) fn machine() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");

@@ -34,9 +34,9 @@ pub(crate) enum Figure {
 pub(crate) enum Trouble {
     Unsupported(String),
     Failed(String),
-    /// It was given so long.
+    /// It was not done within this time.
     Hung(Duration),
-    /// It was not measured again, having taken this long.
+    /// It had used up its time for this cell, having taken this long, and was not measured again.
     OutOfTime(Duration),
 }
 

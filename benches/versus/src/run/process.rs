@@ -70,7 +70,7 @@ impl Child {
             .collect()
     }
 
-    /// Waits until it has come to rest, or has had time enough for it: bytes of memory then.
+    /// Waits until it is at rest, or for [`TIME_TO_SETTLE`]: bytes of memory then.
     ///
     /// At rest is a process whose CPU clock stands still for a while.
     pub(super) fn settle(&self) -> Result<u64, Trouble> {
