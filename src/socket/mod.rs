@@ -12,6 +12,7 @@
 //! ```
 
 mod applicants;
+mod attempt;
 mod borrowed;
 pub(crate) mod calls;
 mod control;

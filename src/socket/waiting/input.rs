@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{Pattern, PipeId, Pipes};
+use highwater_patterns::{Pattern, Pipes};
 
 use super::deadline::{Deadline, Wait};
 use crate::origin::Here;
@@ -34,7 +34,6 @@ struct WaitForInput {
 
 impl WaitForInput {
     fn begin(state: &mut State, wait: Wait) -> Self {
-        state.table.waited();
         Self {
             deadline: Deadline::new(wait, state.options.receive_timeout),
             has_waited: false,
@@ -42,16 +41,6 @@ impl WaitForInput {
             here: None,
             has_let_others: false,
             turns: 0,
-        }
-    }
-}
-
-impl Locked<'_> {
-    /// The lock, unless the socket is of no more use.
-    fn unless_ended(self) -> Result<Self, RecvFailure> {
-        match self.ended {
-            Some(ended) => Err(RecvFailure::Ended(ended)),
-            None => Ok(self),
         }
     }
 }
@@ -65,24 +54,20 @@ impl Core {
         mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
         let mut state = self.lock_here().map_err(RecvFailure::Ended)?;
-        if let Some(ended) = state.ended {
-            return Err(RecvFailure::Ended(ended));
-        }
         let mut waiting = None;
         state.table.look_anew();
         loop {
-            let State { pattern, table, .. } = &mut *state;
-            if let Some(taken) = read(pattern, table) {
-                if self.lending.used() {
-                    self.check_idle(&mut state);
+            match self.attempt_recv(&mut state, &mut read) {
+                Ok(Some(taken)) => {
+                    if let Some(waiting) = waiting {
+                        self.has_waited_for_input(waiting);
+                    }
+                    state.leave();
+                    return Ok(taken);
                 }
-                if let Some(waiting) = waiting {
-                    self.has_waited_for_input(waiting);
-                }
-                state.leave();
-                return Ok(taken);
+                Ok(None) => state = self.wait_for_input(state, wait, &mut waiting)?,
+                Err(ended) => return Err(RecvFailure::Ended(ended)),
             }
-            state = self.wait_for_input(state, wait, &mut waiting)?;
         }
     }
 
@@ -103,7 +88,7 @@ impl Core {
         }
         if begins && !matches!(deadline, Deadline::Passed) && left::is_left_elsewhere(self) {
             state = state.unlocked(left::flush);
-            return state.unless_ended();
+            return Ok(state);
         }
         waiting.has_waited = true;
         self.give_back_readers(&mut state);
@@ -118,10 +103,6 @@ impl Core {
                 return Err(RecvFailure::Ended(Ended::Forked));
             }
         }
-        state.table.flush();
-        self.sweep(&mut state);
-        // It may have retired, and the last pipe has just been read to the end.
-        state = state.unless_ended()?;
         if within && self.look_within(&mut state) {
             // A message came from within the process.
         } else if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {
@@ -151,7 +132,7 @@ impl Core {
                 self.readable_within(&mut state, &news);
             }
         }
-        state.unless_ended()
+        Ok(state)
     }
 
     /// A receive has looked at as much as one may under one hold of the lock, or time and again in vain: others have their
@@ -177,7 +158,7 @@ impl Core {
         if self.is_here() {
             self.read_lent(&mut state);
         }
-        state.unless_ended()
+        Ok(state)
     }
 
     /// A receive has waited for the message that it has got.
@@ -186,19 +167,6 @@ impl Core {
         if waiting.has_waited {
             // There may be more for one more of those who wait, or the links to lead.
             self.readable.notify(1);
-        }
-    }
-
-    /// Whether anything came from within the process; the pattern is told.
-    fn look_within(&self, state: &mut State) -> bool {
-        let news = state.table.news_within();
-        self.readable_within(state, &news);
-        !news.is_empty()
-    }
-
-    pub(in crate::socket) fn readable_within(&self, state: &mut State, news: &[PipeId]) {
-        for pipe in news {
-            state.pattern.readable(*pipe, &mut state.table);
         }
     }
 

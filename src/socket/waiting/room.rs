@@ -14,13 +14,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::deadline::{Deadline, Wait};
 use crate::origin::Here;
 use crate::pipe::{Notices, PipeEvent, Wire};
+use crate::socket::attempt::Given;
 use crate::socket::spin::YIELDS;
-use crate::socket::{Core, Ended, Locked, State, Table, Unsent, left};
+use crate::socket::{Core, Locked, State, Table, Unsent, left};
 use crate::wake::timespec;
-
-/// After so many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
-/// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
-const ASK_EVERY: u32 = 512;
 
 /// A peer that has taken nothing for so long does not catch up.
 const STALL: Duration = Duration::from_millis(10);
@@ -57,93 +54,57 @@ impl Core {
         message: &mut M,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> (Locked<'a>, Result<T, Unsent>) {
-        if let Some(ended) = state.ended {
-            return (state, Err(Unsent::Ended(ended)));
-        }
-        state.sends_unasked += 1;
-        if state.sends_unasked >= ASK_EVERY {
-            state.sends_unasked = 0;
-            if !self.is_here() {
-                let ended = self.forked(&mut state);
-                return (state, Err(ended));
-            }
-        }
         let mut waiting = None;
         loop {
-            let State { pattern, table, .. } = &mut *state;
-            match put(pattern, table, message) {
-                Ok(done) if !state.table.has_notices() => return (state, Ok(done)),
-                Ok(done) => {
-                    let (state, outcome) = self.see_to(state, wait, message, waiting);
-                    return (state, outcome.map(|()| done));
+            match self.attempt_send(&mut state, message, &mut put) {
+                Ok(Given::Done(done)) => return (state, Ok(done)),
+                Ok(Given::Noted(done, notices)) => {
+                    return (self.has_sent(state, wait, waiting, notices), Ok(done));
                 }
-                Err(Refusal::Full) => {
+                Err(Unsent::Refused(Refusal::Full)) => {
                     let outcome;
                     (state, outcome) = self.wait_for_room(state, wait, &mut waiting);
                     if let Err(unsent) = outcome {
                         return (state, Err(unsent));
                     }
                 }
-                Err(reason) => {
-                    let refused = self.refused(&mut state, waiting, reason);
-                    return (state, Err(refused));
+                Err(unsent) => {
+                    self.has_failed(&mut state, waiting, unsent);
+                    return (state, Err(unsent));
                 }
             }
         }
     }
 
-    /// A send has brought about more than that its message is on its way, or has waited for that.
+    /// A message is on its way, which has brought about `notices`; its send has perhaps waited for that.
     #[cold]
-    fn see_to<'a>(
+    fn has_sent<'a>(
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
-        message: &mut impl Outbound,
         waited: Option<WaitForRoom>,
-    ) -> (Locked<'a>, Result<(), Unsent>) {
-        let notices = state.table.take_notices();
-        self.unmute(&mut state);
+        notices: Notices,
+    ) -> Locked<'a> {
         if waited.is_some() {
             self.has_waited();
         }
         if notices.contains(Notices::UNFLUSHED) {
             left::remember(self);
         }
-        if state.table.has_closed() {
-            if let Some(stranded) = state.table.take_stranded() {
-                message.as_message(|message| *message = stranded);
-                let ended = self.forked(&mut state);
-                return (state, Err(ended));
-            }
-            // A slow subscriber was turned out, which takes locks of the I/O thread's.
-            if !self.is_here() {
-                let ended = self.forked(&mut state);
-                return (state, Err(ended));
-            }
-            self.settle_closed(&mut state);
-        }
         if notices.contains(Notices::OVER_BUDGET) && !matches!(wait, Wait::No) {
             let deadline = Deadline::new(wait, state.options.send_timeout);
             state = self.ease(state, deadline);
         }
-        (state, Ok(()))
+        state
     }
 
-    /// The pattern will not have the message, for a `reason` that no wait would change.
+    /// A send has failed for a reason that no wait would change; it has perhaps waited before.
     #[cold]
-    fn refused(&self, state: &mut State, waited: Option<WaitForRoom>, reason: Refusal) -> Unsent {
-        if waited.is_some() {
+    fn has_failed(&self, state: &mut State, waited: Option<WaitForRoom>, unsent: Unsent) {
+        if waited.is_some() && matches!(unsent, Unsent::Refused(_)) {
             self.unmute(state);
             self.has_waited();
         }
-        Unsent::Refused(reason)
-    }
-
-    /// Refuses the message at hand, and whatever comes after it.
-    #[cold]
-    fn forked(&self, state: &mut State) -> Unsent {
-        state.ended = Some(Ended::Forked);
-        Unsent::Ended(Ended::Forked)
     }
 
     /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
@@ -207,14 +168,10 @@ impl Core {
             None => self.origin().ask(),
         };
         let Some(here) = here else {
-            let ended = self.forked(&mut state);
-            return (state, Err(ended));
+            let forked = self.forked(&mut state);
+            return (state, Err(forked));
         };
         let waiting = waiting.get_or_insert_with(|| WaitForRoom::begin(&mut state, wait, here));
-        if state.is_given_up() {
-            return (state, Err(Unsent::GivenUp));
-        }
-        self.mute(&mut state);
         if waiting.deadline.has_passed() {
             return (state, Err(Unsent::Refused(Refusal::Full)));
         }
@@ -232,10 +189,7 @@ impl Core {
         }
         // Another may have been told meanwhile.
         state.table.note(Notices::MUTED);
-        let outcome = state
-            .ended
-            .map_or(Ok(()), |ended| Err(Unsent::Ended(ended)));
-        (state, outcome)
+        (state, Ok(()))
     }
 
     /// A send has waited, and waits no more: there may be room for one more of those who do.
