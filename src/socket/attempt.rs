@@ -9,7 +9,7 @@
 
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 
-use super::{Core, Ended, State, Table, Unsent};
+use super::{Core, Ended, Locked, State, Table, Unsent};
 use crate::pipe::Notices;
 
 /// After this many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
@@ -32,7 +32,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn attempt_send<T, M: Outbound>(
         &self,
-        state: &mut State,
+        state: &mut Locked<'_>,
         message: &mut M,
         put: &mut impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Result<Given<T>, Unsent> {
@@ -46,7 +46,7 @@ impl Core {
                 return Err(self.forked(state));
             }
         }
-        let State { pattern, table, .. } = &mut *state;
+        let State { pattern, table, .. } = &mut **state;
         match put(pattern, table, message) {
             Ok(done) if !state.table.has_notices() => Ok(Given::Done(done)),
             Ok(done) => {
@@ -63,13 +63,13 @@ impl Core {
     #[inline(always)]
     pub(super) fn attempt_recv<T>(
         &self,
-        state: &mut State,
+        state: &mut Locked<'_>,
         read: &mut impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<Option<T>, Ended> {
         if let Some(ended) = state.ended {
             return Err(ended);
         }
-        let State { pattern, table, .. } = &mut *state;
+        let State { pattern, table, .. } = &mut **state;
         if let Some(taken) = read(pattern, table) {
             if self.lending.used() {
                 self.check_idle(state);
@@ -82,7 +82,7 @@ impl Core {
 
     /// There is no message: what the socket has sent goes out, and pipes that have been read to the end go.
     #[cold]
-    fn found_nothing(&self, state: &mut State) -> Result<(), Ended> {
+    fn found_nothing(&self, state: &mut Locked<'_>) -> Result<(), Ended> {
         state.table.waited();
         state.table.flush();
         self.sweep(state);

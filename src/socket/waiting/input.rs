@@ -9,6 +9,7 @@ use std::sync::Arc;
 use highwater_patterns::{Pattern, Pipes};
 
 use super::deadline::{Deadline, Wait};
+use super::step::{Known, Step, Steps};
 use crate::origin::Here;
 use crate::pipe::Lane;
 use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, left, spin};
@@ -20,26 +21,20 @@ const TURNS_IN_VAIN: u32 = 8;
 #[derive(Debug, Clone, Copy)]
 struct WaitForInput {
     deadline: Deadline,
-    /// It has done more than to write what this thread has left in other sockets.
-    has_waited: bool,
-    /// It has looked out for what comes from within the process.
-    has_spun: bool,
-    /// Once it has asked whether this is the socket's own process.
+    /// What it has done already.
+    done: Steps,
+    /// Set by [`Step::AskProcess`].
     here: Option<Here>,
-    /// It has let others have the lock, having looked at as much as one may.
-    has_let_others: bool,
     /// How often it has found no message.
     turns: u32,
 }
 
 impl WaitForInput {
-    fn begin(state: &mut State, wait: Wait) -> Self {
+    fn begin(state: &State, wait: Wait) -> Self {
         Self {
             deadline: Deadline::new(wait, state.options.receive_timeout),
-            has_waited: false,
-            has_spun: false,
+            done: Steps::default(),
             here: None,
-            has_let_others: false,
             turns: 0,
         }
     }
@@ -71,7 +66,7 @@ impl Core {
         }
     }
 
-    /// There is no message: waits until there may be one, as long as `wait` allows.
+    /// There is no message: waits until there may be one, as long as `wait` allows. The order is that of [`Step`].
     #[cold]
     fn wait_for_input<'a>(
         &'a self,
@@ -79,76 +74,82 @@ impl Core {
         wait: Wait,
         waiting: &mut Option<WaitForInput>,
     ) -> Result<Locked<'a>, RecvFailure> {
-        let begins = waiting.is_none();
-        let waiting = waiting.get_or_insert_with(|| WaitForInput::begin(&mut state, wait));
-        let deadline = waiting.deadline;
+        let waiting = waiting.get_or_insert_with(|| WaitForInput::begin(&state, wait));
         waiting.turns += 1;
-        if state.table.has_looked_enough() || waiting.turns.is_multiple_of(TURNS_IN_VAIN) {
-            return self.let_others(state, waiting);
-        }
-        if begins && !matches!(deadline, Deadline::Passed) && left::is_left_elsewhere(self) {
-            state = state.unlocked(left::flush);
-            return Ok(state);
-        }
-        waiting.has_waited = true;
         self.give_back_readers(&mut state);
-        let within = state.table.has_lanes();
-        // Not before looking out for what comes from within the process, which is there sooner than the answer.
-        if waiting.here.is_none()
-            && (waiting.has_spun || !within || matches!(deadline, Deadline::Passed))
-        {
-            waiting.here = self.origin().ask();
-            if waiting.here.is_none() {
-                state.ended = Some(Ended::Forked);
-                return Err(RecvFailure::Ended(Ended::Forked));
-            }
-        }
-        if within && self.look_within(&mut state) {
-            // A message came from within the process.
-        } else if matches!(deadline, Deadline::Passed) && self.read_lent(&mut state) {
-            // What a wait would have found is there.
-        } else if deadline.has_passed() {
-            // A wake-up meant for this thread goes to the next.
-            self.readable.notify(1);
-            return Err(RecvFailure::Timeout);
-        } else if !state.leading
-            && state.polls == 0
-            && state.table.is_lendable()
-            && let Some(here) = waiting.here
-            && self.leader.prepare()
-        {
-            state = self.lead(state, deadline, here);
-        } else if within && !waiting.has_spun {
-            waiting.has_spun = true;
-            state = self.spin(state);
-        } else if let Some(here) = waiting.here {
-            let listener = self.readable.listen();
-            let news = state.table.listen_within();
-            if news.is_empty() {
-                drop(state);
-                deadline.sleep(listener, here);
-                state = self.lock(here);
-            } else {
-                self.readable_within(&mut state, &news);
+        for step in Step::of_turn(self.known(&state, waiting)) {
+            waiting.done.add(step);
+            match step {
+                Step::FlushElsewhere => return Ok(state.unlocked(left::flush)),
+                Step::AskProcess => {
+                    waiting.here = self.origin().ask();
+                    if waiting.here.is_none() {
+                        state.ended = Some(Ended::Forked);
+                        return Err(RecvFailure::Ended(Ended::Forked));
+                    }
+                }
+                Step::PollLanes if self.look_within(&mut state) => return Ok(state),
+                Step::PollLinks if self.read_lent(&mut state) => return Ok(state),
+                Step::GiveUp if waiting.deadline.has_passed() => {
+                    // A wake-up meant for this thread goes to the next.
+                    self.readable.notify(1);
+                    return Err(RecvFailure::Timeout);
+                }
+                Step::PollLanes | Step::PollLinks | Step::GiveUp => {}
+                Step::LetOthers => return Ok(self.let_others(state)),
+                Step::Lead => {
+                    if let Some(here) = waiting.here
+                        && self.leader.prepare()
+                    {
+                        return Ok(self.lead(state, waiting.deadline, here));
+                    }
+                }
+                Step::Spin => return Ok(self.spin(state)),
+                Step::Sleep => {
+                    if let Some(here) = waiting.here {
+                        return Ok(self.sleep(state, waiting.deadline, here));
+                    }
+                }
             }
         }
         Ok(state)
     }
 
-    /// A receive has looked at as much as one may under one hold of the lock, or time and again in vain: others have their
-    /// turn, and it begins anew if there is time. A call that may not wait does so once.
-    #[cold]
-    fn let_others<'a>(
-        &'a self,
-        state: Locked<'a>,
-        waiting: &mut WaitForInput,
-    ) -> Result<Locked<'a>, RecvFailure> {
-        let again = waiting.has_let_others || !matches!(waiting.deadline, Deadline::Passed);
-        waiting.has_let_others = true;
-        if again && waiting.deadline.has_passed() {
-            self.readable.notify(1);
-            return Err(RecvFailure::Timeout);
+    /// What a receive knows when a turn begins.
+    fn known(&self, state: &State, waiting: &WaitForInput) -> Known {
+        let WaitForInput {
+            deadline,
+            done,
+            turns,
+            ..
+        } = *waiting;
+        Known {
+            deadline,
+            done,
+            is_spent: state.table.has_looked_enough() || turns.is_multiple_of(TURNS_IN_VAIN),
+            left_elsewhere: done.is_empty() && left::is_left_elsewhere(self),
+            has_lanes: state.table.has_lanes(),
+            may_lead: !state.leading && state.polls == 0 && state.table.is_lendable(),
         }
+    }
+
+    /// Sleeps until something can be read or the deadline passes, unless something has come from within the process.
+    fn sleep<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline, here: Here) -> Locked<'a> {
+        let listener = self.readable.listen();
+        let news = state.table.listen_within();
+        if news.is_empty() {
+            drop(state);
+            deadline.sleep(listener, here);
+            return self.lock(here);
+        }
+        self.readable_within(&mut state, &news);
+        state
+    }
+
+    /// A receive has looked at as much as one may under one hold of the lock, or time and again in vain: others have their
+    /// turn, and it begins anew.
+    #[cold]
+    fn let_others<'a>(&'a self, state: Locked<'a>) -> Locked<'a> {
         let mut state = state.unlocked(|| {
             left::flush();
             self.room.give_way();
@@ -158,13 +159,13 @@ impl Core {
         if self.is_here() {
             self.read_lent(&mut state);
         }
-        Ok(state)
+        state
     }
 
     /// A receive has waited for the message that it has got.
     #[cold]
     fn has_waited_for_input(&self, waiting: WaitForInput) {
-        if waiting.has_waited {
+        if waiting.done.are_waits() {
             // There may be more for one more of those who wait, or the links to lead.
             self.readable.notify(1);
         }

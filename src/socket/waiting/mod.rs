@@ -9,6 +9,7 @@ mod deadline;
 mod input;
 mod leader;
 mod room;
+mod step;
 mod watch;
 
 use std::time::Duration;
