@@ -101,7 +101,7 @@ fn pure_parts_depend_on_nothing_but_their_arguments() {
         (
             "src",
             Some("zmtp"),
-            ["bytes", "highwater_patterns"].as_slice(),
+            ["bytes", "highwater_patterns", "highwater_curve"].as_slice(),
         ),
         ("src", Some("policy"), &[]),
         ("patterns/src", None, &["bytes", "highwater_buffers"]),

@@ -140,6 +140,21 @@ impl BoxKey {
     /// [`Forged`] if it was not sealed with this key and nonce, or is shorter than a tag. `boxed` is as it was then.
     pub fn open<'a>(&self, nonce: [u8; 8], boxed: &'a mut [u8]) -> Result<&'a mut [u8], Forged> {
         let (tag, text) = boxed.split_first_chunk_mut::<TAG>().ok_or(Forged)?;
+        self.open_detached(nonce, tag, text)?;
+        Ok(text)
+    }
+
+    /// As [`open`](Self::open), where the tag stands apart from what it vouches for.
+    ///
+    /// # Errors
+    ///
+    /// [`Forged`] likewise; `text` is as it was then.
+    pub fn open_detached(
+        &self,
+        nonce: [u8; 8],
+        tag: &[u8; TAG],
+        text: &mut [u8],
+    ) -> Result<(), Forged> {
         let mut blocks = [[0; BLOCK]; LANES];
         let made = self.stream(nonce, 0, blocks_of(text.len()), &mut blocks);
         let expected = mac(&blocks[0]).compute_unpadded(text);
@@ -147,7 +162,7 @@ impl BoxKey {
             return Err(Forged);
         }
         self.apply(nonce, text, &mut blocks, made);
-        Ok(text)
+        Ok(())
     }
 
     /// Combines `text` with the stream, of which `blocks` has the first `made` blocks.

@@ -57,6 +57,39 @@ pub enum ProtocolError {
         /// The name of the command.
         command: &'static str,
     },
+    /// A box of CURVE that does not open: it was sealed for another key, or changed on the way. Of HELLO, it means that the
+    /// client has another server key than ours.
+    BoxRefused {
+        /// The command, or the part of one: `cookie`, `vouch`.
+        name: &'static str,
+    },
+    /// A counter of CURVE that was used before, or goes back: a command was repeated on the way.
+    NonceNotRising {
+        /// The counter.
+        nonce: u64,
+        /// The last one before it.
+        last: u64,
+    },
+    /// A counter of CURVE that is not the next: messages were dropped on the way.
+    NonceSkipped {
+        /// The counter.
+        nonce: u64,
+        /// The last one before it.
+        last: u64,
+    },
+    /// A frame in clear where CURVE seals each of them.
+    NotSealed,
+    /// A public key of the peer with which every secret gives the same result.
+    LowOrderKey,
+    /// The client brought its cookie back too late.
+    CookieExpired,
+    /// The peer speaks another version of CURVE than 1.0.
+    UnsupportedCurveVersion {
+        /// The major version.
+        major: u8,
+        /// The minor version.
+        minor: u8,
+    },
     /// Both ends are configured as the server of their security mechanism.
     TwoServers,
     /// Metadata that is not a sequence of properties, or has too many of them.
@@ -122,6 +155,28 @@ impl fmt::Display for ProtocolError {
                     f,
                     "the peer's {command} does not have the layout of that command"
                 )
+            }
+            Self::BoxRefused { name: "HELLO" } => f.write_str(
+                "the box of HELLO does not open: the client has another server key than ours",
+            ),
+            Self::BoxRefused { name } => write!(f, "the box of {name} does not open"),
+            Self::NonceNotRising { nonce, last } => {
+                write!(
+                    f,
+                    "the counter {nonce} comes after {last}: something was repeated"
+                )
+            }
+            Self::NonceSkipped { nonce, last } => {
+                write!(
+                    f,
+                    "the counter {nonce} comes after {last}: something was dropped"
+                )
+            }
+            Self::NotSealed => f.write_str("a frame in clear where all have to be sealed"),
+            Self::LowOrderKey => f.write_str("a public key of low order, which protects nothing"),
+            Self::CookieExpired => f.write_str("the client brought its cookie back too late"),
+            Self::UnsupportedCurveVersion { major, minor } => {
+                write!(f, "the peer speaks CURVE {major}.{minor}, not 1.0")
             }
             Self::TwoServers => {
                 f.write_str("both ends are configured as server of the security mechanism")

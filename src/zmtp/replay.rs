@@ -3,6 +3,8 @@
 //! The recordings are of libzmq 4.3.5, and of hand-made peers that talked to it; see `tests/vectors`. What each stream
 //! holds is read from `frames.txt`, which another parser wrote.
 
+#[cfg(feature = "curve")]
+mod curve;
 mod description;
 mod plain;
 mod recording;

@@ -5,6 +5,13 @@
 //! the mechanism can tell; until then it may answer each command by another. It ends by saying how the traffic is sealed.
 //! Must not know: what the metadata says; clocks and randomness, which are arguments.
 
+#[cfg(feature = "curve")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "no option of a socket chooses it yet"
+)]
+mod curve;
 mod null;
 mod plain;
 
@@ -13,6 +20,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+#[cfg(all(test, feature = "curve"))]
+pub(super) use self::curve::{ClientSeeds, CurveLimits, ServerSeeds, server_sealing};
+#[cfg(feature = "curve")]
+pub(super) use self::curve::{CurveClient, CurveServer};
 use self::null::Null;
 pub(super) use self::plain::{PlainClient, PlainServer};
 use super::command::{Command, error_reason, split_name};
@@ -40,6 +51,20 @@ pub(super) enum Mechanism {
         expect(dead_code, reason = "no option of a socket chooses it yet")
     )]
     PlainServer(PlainServer),
+    /// Keys, and everything sealed; we know the server's key.
+    #[cfg(feature = "curve")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no option of a socket chooses it yet")
+    )]
+    CurveClient(Box<CurveClient>),
+    /// Keys, and everything sealed; the peer knows our key.
+    #[cfg(feature = "curve")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no option of a socket chooses it yet")
+    )]
+    CurveServer(Box<CurveServer>),
 }
 
 /// How far a mechanism has come with a command of the peer.
@@ -93,6 +118,8 @@ impl Mechanism {
         match self {
             Self::Null(_) => "NULL",
             Self::PlainClient(_) | Self::PlainServer(_) => "PLAIN",
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) | Self::CurveServer(_) => "CURVE",
         }
     }
 
@@ -101,6 +128,10 @@ impl Mechanism {
         match self {
             Self::Null(_) | Self::PlainClient(_) => false,
             Self::PlainServer(_) => true,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => false,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => true,
         }
     }
 
@@ -111,6 +142,10 @@ impl Mechanism {
             Self::Null(null) => null.start(metadata, holds_back, out),
             Self::PlainClient(client) => client.start(metadata),
             Self::PlainServer(server) => server.start(metadata),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(client) => client.start(metadata),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.start(metadata),
         }
     }
 
@@ -130,6 +165,12 @@ impl Mechanism {
             Self::PlainClient(client) => client.greeted(out),
             Self::PlainServer(_) if peer_is_server => return Err(ProtocolError::TwoServers),
             Self::PlainServer(_) => {}
+            #[cfg(feature = "curve")]
+            Self::CurveClient(client) => client.greeted(out)?,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) if peer_is_server => return Err(ProtocolError::TwoServers),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => {}
         }
         Ok(())
     }
@@ -142,13 +183,19 @@ impl Mechanism {
     pub(super) fn receive(
         &mut self,
         command: &Bytes,
-        _now: Instant,
+        now: Instant,
         out: &mut Vec<u8>,
     ) -> Result<Progress, ProtocolError> {
+        // Only a cookie has an age.
+        let _ = now;
         match self {
             Self::Null(_) => null::receive(command).map(Progress::Introduced),
             Self::PlainClient(client) => client.receive(command, out),
             Self::PlainServer(server) => server.receive(command),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(client) => client.receive(command, out),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.receive(command, now, out),
         }
     }
 
@@ -157,6 +204,10 @@ impl Mechanism {
         match self {
             Self::Null(_) | Self::PlainClient(_) => None,
             Self::PlainServer(server) => server.candidate(),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => None,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.candidate(),
         }
     }
 
@@ -165,6 +216,10 @@ impl Mechanism {
         match self {
             Self::Null(_) | Self::PlainClient(_) => Progress::Going,
             Self::PlainServer(server) => server.allow(out),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => Progress::Going,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.allow(),
         }
     }
 
@@ -175,6 +230,10 @@ impl Mechanism {
             Self::Null(null) => null.admit(out),
             Self::PlainClient(_) => {}
             Self::PlainServer(server) => server.admit(out),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => {}
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.admit(out),
         }
     }
 
@@ -182,6 +241,10 @@ impl Mechanism {
     pub(super) fn finish(self) -> Option<Sealing> {
         match self {
             Self::Null(_) | Self::PlainClient(_) | Self::PlainServer(_) => None,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(client) => client.finish(),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.finish(),
         }
     }
 }

@@ -112,7 +112,8 @@ impl Stream {
     /// The value of a property of this side's metadata.
     pub(super) fn property(&self, name: &str) -> Option<Vec<u8>> {
         let introduces = |line: &Line| {
-            let (_, said) = ["READY ", "INITIATE "]
+            // Of sealed metadata there is more before the first property.
+            let (_, said) = [" READY ", " INITIATE "]
                 .iter()
                 .find_map(|command| line.text.split_once(command))?;
             Some(said.to_owned())
@@ -160,7 +161,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(digits: &str) -> Vec<u8> {
+pub(super) fn unhex(digits: &str) -> Vec<u8> {
     let pairs = digits.as_bytes().chunks_exact(2);
     assert!(pairs.remainder().is_empty(), "{digits}");
     pairs
@@ -171,7 +172,7 @@ fn unhex(digits: &str) -> Vec<u8> {
         .collect()
 }
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 

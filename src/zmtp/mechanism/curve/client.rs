@@ -1,0 +1,202 @@
+//! The end that knows the server's key beforehand.
+//!
+//! Owns: HELLO and INITIATE, and what is read of WELCOME and READY.
+//! Always true: the long-term public key of this end is told to the owner of the server key alone, inside a box.
+//! Must not know: how it was let in.
+
+use std::fmt;
+
+use bytes::Bytes;
+use highwater_curve::{Keypair, PublicKey, SecretKey, SharedKey};
+
+use super::super::{Progress, unexpected};
+use super::{
+    COMMAND_HELLO, COMMAND_INITIATE, COMMAND_READY, COMMAND_WELCOME, COOKIE, CurveLimits,
+    HELLO_PADDING, HELLO_TEXT, NONCE_CLIENT, NONCE_HELLO, NONCE_INITIATE, NONCE_READY,
+    NONCE_SERVER, NONCE_VOUCH, NONCE_WELCOME, TAG, VERSION, agree, counted_nonce, open, public_key,
+    random_nonce, seal, sealing, take,
+};
+use crate::zmtp::command::{split_name, write_command_of};
+use crate::zmtp::error::ProtocolError;
+use crate::zmtp::sealing::Sealing;
+
+/// The client of one connection.
+pub(in super::super::super) struct CurveClient {
+    pair: Keypair,
+    server: PublicKey,
+    transient: Keypair,
+    vouch_nonce: [u8; 16],
+    limits: CurveLimits,
+    /// Ours, encoded.
+    metadata: Vec<u8>,
+    step: Step,
+}
+
+/// Random bytes for one connection, never to be used for another.
+pub(in super::super::super) struct ClientSeeds {
+    /// The secret transient key.
+    pub(in super::super::super) transient: [u8; 32],
+    /// For the nonce of the vouch.
+    pub(in super::super::super) vouch: [u8; 16],
+}
+
+enum Step {
+    /// The greeting of the server.
+    Greeting,
+    /// WELCOME comes next: with what is shared by our transient key and the server's own.
+    Welcome(SharedKey),
+    /// READY comes next: with what is shared by both transient keys.
+    Ready(SharedKey),
+    /// The counter of READY was this.
+    Done(SharedKey, u64),
+}
+
+impl CurveClient {
+    pub(in super::super::super) fn new(
+        pair: Keypair,
+        server: PublicKey,
+        seeds: &ClientSeeds,
+        limits: CurveLimits,
+    ) -> Self {
+        Self {
+            pair,
+            server,
+            transient: Keypair::from_secret(SecretKey::from_bytes(seeds.transient)),
+            vouch_nonce: seeds.vouch,
+            limits,
+            metadata: Vec::new(),
+            step: Step::Greeting,
+        }
+    }
+
+    pub(in super::super) fn start(&mut self, metadata: Vec<u8>) {
+        self.metadata = metadata;
+    }
+
+    pub(in super::super) fn greeted(&mut self, out: &mut Vec<u8>) -> Result<(), ProtocolError> {
+        let key = agree(self.transient.secret(), &self.server)?;
+        let nonce = counted_nonce(NONCE_HELLO, HELLO_COUNTER);
+        let boxed = seal(&key, &nonce, &[&[0; HELLO_TEXT]]);
+        let transient = self.transient.public();
+        let data = [
+            &VERSION[..],
+            &[0; HELLO_PADDING],
+            transient.as_bytes(),
+            &HELLO_COUNTER.to_be_bytes(),
+            &boxed,
+        ];
+        write_command_of(COMMAND_HELLO, &data, out);
+        self.step = Step::Welcome(key);
+        Ok(())
+    }
+
+    pub(in super::super) fn receive(
+        &mut self,
+        command: &Bytes,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, ProtocolError> {
+        match (&self.step, split_name(command)) {
+            (Step::Welcome(key), Some((COMMAND_WELCOME, data))) => {
+                let (server, cookie) = read_welcome(key, data)?;
+                let shared = agree(self.transient.secret(), &server)?;
+                self.write_initiate(&server, &cookie, &shared, out)?;
+                self.step = Step::Ready(shared);
+                Ok(Progress::Going)
+            }
+            (Step::Ready(shared), Some((COMMAND_READY, data))) => {
+                let (counter, metadata) = read_ready(shared, data)?;
+                self.step = Step::Done(shared.clone(), counter);
+                Ok(Progress::Introduced(metadata))
+            }
+            _ => Err(unexpected(command)),
+        }
+    }
+
+    fn write_initiate(
+        &self,
+        server: &PublicKey,
+        cookie: &[u8; COOKIE],
+        shared: &SharedKey,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ProtocolError> {
+        let vouch = seal(
+            &agree(self.pair.secret(), server)?,
+            &random_nonce(NONCE_VOUCH, &self.vouch_nonce),
+            &[self.transient.public().as_bytes(), self.server.as_bytes()],
+        );
+        let public = self.pair.public();
+        let text = [
+            &public.as_bytes()[..],
+            &self.vouch_nonce,
+            &vouch,
+            &self.metadata,
+        ];
+        let nonce = counted_nonce(NONCE_INITIATE, INITIATE_COUNTER);
+        let boxed = seal(shared, &nonce, &text);
+        let data = [&cookie[..], &INITIATE_COUNTER.to_be_bytes(), &boxed];
+        write_command_of(COMMAND_INITIATE, &data, out);
+        Ok(())
+    }
+
+    pub(in super::super) fn finish(self) -> Option<Sealing> {
+        match self.step {
+            Step::Done(shared, received) => Some(sealing(
+                &shared,
+                NONCE_CLIENT,
+                NONCE_SERVER,
+                INITIATE_COUNTER,
+                received,
+                self.limits,
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for CurveClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match self.step {
+            Step::Greeting => "Greeting",
+            Step::Welcome(_) => "Welcome",
+            Step::Ready(_) => "Ready",
+            Step::Done(..) => "Done",
+        };
+        f.debug_struct("CurveClient")
+            .field("public", &self.pair.public())
+            .field("server", &self.server)
+            .field("step", &step)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The transient key of the server, and the cookie.
+fn read_welcome(
+    key: &SharedKey,
+    mut data: &[u8],
+) -> Result<(PublicKey, [u8; COOKIE]), ProtocolError> {
+    const MALFORMED: ProtocolError = ProtocolError::Malformed { command: "WELCOME" };
+    let random = take(&mut data).ok_or(MALFORMED)?;
+    if data.len() != TAG + 32 + COOKIE {
+        return Err(MALFORMED);
+    }
+    let text = open(key, &random_nonce(NONCE_WELCOME, random), data, "WELCOME")?;
+    let mut text = &text[..];
+    let server = take(&mut text).expect("the length was checked");
+    let cookie = take(&mut text).expect("the length was checked");
+    Ok((public_key(server)?, *cookie))
+}
+
+/// The counter and the server's metadata.
+fn read_ready(shared: &SharedKey, mut data: &[u8]) -> Result<(u64, Bytes), ProtocolError> {
+    const MALFORMED: ProtocolError = ProtocolError::Malformed { command: "READY" };
+    let counter = u64::from_be_bytes(*take(&mut data).ok_or(MALFORMED)?);
+    if data.len() < TAG {
+        return Err(MALFORMED);
+    }
+    let text = open(shared, &counted_nonce(NONCE_READY, counter), data, "READY")?;
+    Ok((counter, text.into()))
+}
+
+/// Each command of a client has the next counter, and so has each MESSAGE behind them.
+const HELLO_COUNTER: u64 = 1;
+const INITIATE_COUNTER: u64 = 2;

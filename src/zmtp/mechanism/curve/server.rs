@@ -1,0 +1,294 @@
+//! The end whose key is known beforehand.
+//!
+//! Owns: WELCOME and READY, and what is read of HELLO and INITIATE.
+//! Always true: a client is asked about only once it has proved that it has the secret key it is known by, that it has the
+//! transient key of this connection, and that it meant this server. It hears READY only after that.
+//! Must not know: who may come in.
+
+use std::fmt;
+use std::time::Instant;
+
+use bytes::Bytes;
+use highwater_curve::{Keypair, PublicKey, SecretKey, SharedKey};
+
+use super::super::{Candidate, Progress, unexpected};
+use super::{
+    COMMAND_HELLO, COMMAND_INITIATE, COMMAND_READY, COMMAND_WELCOME, COOKIE, CurveLimits,
+    HELLO_PADDING, HELLO_TEXT, NONCE_CLIENT, NONCE_HELLO, NONCE_INITIATE, NONCE_READY,
+    NONCE_SERVER, NONCE_VOUCH, NONCE_WELCOME, TAG, VERSION, VOUCH, agree, cookie, counted_nonce,
+    open, public_key, random_nonce, seal, sealing, take,
+};
+use crate::zmtp::command::{split_name, write_command_of};
+use crate::zmtp::error::ProtocolError;
+use crate::zmtp::sealing::Sealing;
+
+/// The server of one connection.
+pub(in super::super::super) struct CurveServer {
+    pair: Keypair,
+    transient: Keypair,
+    cookie_key: SharedKey,
+    seeds: ServerSeeds,
+    limits: CurveLimits,
+    /// Ours, encoded.
+    metadata: Vec<u8>,
+    step: Step,
+}
+
+/// Random bytes for one connection, never to be used for another.
+pub(in super::super::super) struct ServerSeeds {
+    /// The secret transient key.
+    pub(in super::super::super) transient: [u8; 32],
+    /// For the nonce of WELCOME.
+    pub(in super::super::super) welcome: [u8; 16],
+    /// For the nonce of the cookie.
+    pub(in super::super::super) cookie: [u8; 16],
+}
+
+enum Step {
+    /// HELLO comes next.
+    Hello,
+    /// INITIATE comes next.
+    Initiate {
+        /// The client's transient key.
+        client: PublicKey,
+        /// The counter of HELLO.
+        received: u64,
+        /// When HELLO came.
+        since: Instant,
+    },
+    /// We do, and the client has to wait.
+    Asking {
+        candidate: Candidate,
+        metadata: Bytes,
+        session: Session,
+    },
+    /// READY is to be sent.
+    Introduced(Session),
+    /// Nothing more.
+    Done(Session),
+    Failed,
+}
+
+/// What both ends have for the traffic.
+struct Session {
+    /// Of both transient keys.
+    shared: SharedKey,
+    /// The counter of INITIATE.
+    received: u64,
+}
+
+impl CurveServer {
+    /// `cookie_key` is that of the moment: see [`CookieJar::key`](super::CookieJar::key).
+    pub(in super::super::super) fn new(
+        pair: Keypair,
+        cookie_key: SharedKey,
+        seeds: ServerSeeds,
+        limits: CurveLimits,
+    ) -> Self {
+        Self {
+            pair,
+            transient: Keypair::from_secret(SecretKey::from_bytes(seeds.transient)),
+            cookie_key,
+            seeds,
+            limits,
+            metadata: Vec::new(),
+            step: Step::Hello,
+        }
+    }
+
+    pub(in super::super) fn start(&mut self, metadata: Vec<u8>) {
+        self.metadata = metadata;
+    }
+
+    pub(in super::super) fn receive(
+        &mut self,
+        command: &Bytes,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, ProtocolError> {
+        match (&self.step, split_name(command)) {
+            (Step::Hello, Some((COMMAND_HELLO, data))) => {
+                let (client, received, key) = self.read_hello(data)?;
+                self.write_welcome(&client, &key, out);
+                self.step = Step::Initiate {
+                    client,
+                    received,
+                    since: now,
+                };
+                Ok(Progress::Going)
+            }
+            (
+                Step::Initiate {
+                    client,
+                    received,
+                    since,
+                },
+                Some((COMMAND_INITIATE, data)),
+            ) => {
+                self.step = self.read_initiate(client, *received, *since, now, data)?;
+                Ok(Progress::Asks)
+            }
+            _ => Err(unexpected(command)),
+        }
+    }
+
+    pub(in super::super) fn candidate(&self) -> Option<&Candidate> {
+        match &self.step {
+            Step::Asking { candidate, .. } => Some(candidate),
+            _ => None,
+        }
+    }
+
+    pub(in super::super) fn allow(&mut self) -> Progress {
+        match std::mem::replace(&mut self.step, Step::Failed) {
+            Step::Asking {
+                metadata, session, ..
+            } => {
+                self.step = Step::Introduced(session);
+                Progress::Introduced(metadata)
+            }
+            other => {
+                self.step = other;
+                Progress::Going
+            }
+        }
+    }
+
+    pub(in super::super) fn admit(&mut self, out: &mut Vec<u8>) {
+        self.step = match std::mem::replace(&mut self.step, Step::Failed) {
+            Step::Introduced(session) => {
+                let nonce = counted_nonce(NONCE_READY, READY_COUNTER);
+                let boxed = seal(&session.shared, &nonce, &[&self.metadata]);
+                let data = [&READY_COUNTER.to_be_bytes()[..], &boxed];
+                write_command_of(COMMAND_READY, &data, out);
+                Step::Done(session)
+            }
+            other => other,
+        };
+    }
+
+    pub(in super::super) fn finish(self) -> Option<Sealing> {
+        match self.step {
+            Step::Done(session) => Some(sealing(
+                &session.shared,
+                NONCE_SERVER,
+                NONCE_CLIENT,
+                READY_COUNTER,
+                session.received,
+                self.limits,
+            )),
+            _ => None,
+        }
+    }
+
+    /// The client's transient key, the counter, and what that key shares with our own.
+    fn read_hello(&self, mut data: &[u8]) -> Result<(PublicKey, u64, SharedKey), ProtocolError> {
+        const MALFORMED: ProtocolError = ProtocolError::Malformed { command: "HELLO" };
+        let version = *take(&mut data).ok_or(MALFORMED)?;
+        if version != VERSION {
+            let [major, minor] = version;
+            return Err(ProtocolError::UnsupportedCurveVersion { major, minor });
+        }
+        take::<HELLO_PADDING>(&mut data).ok_or(MALFORMED)?;
+        let client = take(&mut data).ok_or(MALFORMED)?;
+        let counter = u64::from_be_bytes(*take(&mut data).ok_or(MALFORMED)?);
+        if data.len() != TAG + HELLO_TEXT {
+            return Err(MALFORMED);
+        }
+        let client = public_key(client)?;
+        let key = agree(self.pair.secret(), &client)?;
+        let text = open(&key, &counted_nonce(NONCE_HELLO, counter), data, "HELLO")?;
+        if text != [0; HELLO_TEXT] {
+            return Err(MALFORMED);
+        }
+        Ok((client, counter, key))
+    }
+
+    fn write_welcome(&self, client: &PublicKey, key: &SharedKey, out: &mut Vec<u8>) {
+        let secret = self.transient.secret();
+        let cookie = cookie::bake(&self.cookie_key, &self.seeds.cookie, client, secret);
+        let nonce = random_nonce(NONCE_WELCOME, &self.seeds.welcome);
+        let boxed = seal(key, &nonce, &[self.transient.public().as_bytes(), &cookie]);
+        write_command_of(COMMAND_WELCOME, &[&self.seeds.welcome, &boxed], out);
+    }
+
+    fn read_initiate(
+        &self,
+        client: &PublicKey,
+        last: u64,
+        since: Instant,
+        now: Instant,
+        mut data: &[u8],
+    ) -> Result<Step, ProtocolError> {
+        const MALFORMED: ProtocolError = ProtocolError::Malformed {
+            command: "INITIATE",
+        };
+        let baked: &[u8; COOKIE] = take(&mut data).ok_or(MALFORMED)?;
+        let received = u64::from_be_bytes(*take(&mut data).ok_or(MALFORMED)?);
+        if data.len() < TAG + 32 + 16 + VOUCH {
+            return Err(MALFORMED);
+        }
+        let ours = self.transient.secret();
+        cookie::check(&self.cookie_key, baked, client, ours, since, now)?;
+        if received <= last {
+            return Err(ProtocolError::NonceNotRising {
+                nonce: received,
+                last,
+            });
+        }
+        let shared = agree(ours, client)?;
+        let nonce = counted_nonce(NONCE_INITIATE, received);
+        let text = Bytes::from(open(&shared, &nonce, data, "INITIATE")?);
+        let mut rest = &text[..];
+        let known_by = public_key(take(&mut rest).expect("the length was checked"))?;
+        let vouch_nonce = take(&mut rest).expect("the length was checked");
+        let vouch: &[u8; VOUCH] = take(&mut rest).expect("the length was checked");
+        self.check_vouch(client, &known_by, vouch_nonce, vouch)?;
+        Ok(Step::Asking {
+            candidate: Candidate::Curve {
+                key: *known_by.as_bytes(),
+            },
+            metadata: text.slice_ref(rest),
+            session: Session { shared, received },
+        })
+    }
+
+    /// The owner of `known_by` says that the transient key is its own, and that it means this server.
+    fn check_vouch(
+        &self,
+        client: &PublicKey,
+        known_by: &PublicKey,
+        random: &[u8; 16],
+        vouch: &[u8; VOUCH],
+    ) -> Result<(), ProtocolError> {
+        let key = agree(self.transient.secret(), known_by)?;
+        let text = open(&key, &random_nonce(NONCE_VOUCH, random), vouch, "vouch")?;
+        let mut text = &text[..];
+        let mut next = || PublicKey::from_bytes(*take(&mut text).expect("two keys"));
+        // Both comparisons are made in constant time. libzmq does not look at the second key.
+        if next() != Ok(*client) || next() != Ok(self.pair.public()) {
+            return Err(ProtocolError::BoxRefused { name: "vouch" });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for CurveServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Hello => "Hello",
+            Step::Initiate { .. } => "Initiate",
+            Step::Asking { .. } => "Asking",
+            Step::Introduced(_) => "Introduced",
+            Step::Done(_) => "Done",
+            Step::Failed => "Failed",
+        };
+        f.debug_struct("CurveServer")
+            .field("public", &self.pair.public())
+            .field("step", &step)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first counter of a server; the first MESSAGE has the next.
+const READY_COUNTER: u64 = 1;
