@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use highwater_patterns::SocketType;
 
-use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
+use super::entries::{Entry, LinkEntry, OtherEnd};
 use super::event_loop::Loop;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
@@ -56,22 +56,19 @@ impl Loop {
             return;
         };
         let config = Arc::clone(&entry.config);
-        let Phase::Handshaking {
-            handshake, applied, ..
-        } = &mut entry.phase
-        else {
+        let Some(handshaking) = entry.phase.handshaking() else {
             return;
         };
-        if applied.is_some() || !holds_back(config.socket_type, entry.accepted) {
+        if handshaking.applied.is_some() || !holds_back(config.socket_type, entry.accepted) {
             return;
         }
-        let peer = match handshake.held() {
+        let peer = match handshaking.handshake.held() {
             Some(peer) => Some(peer.clone()),
             None if entry.accepted => return,
             None => None,
         };
         let pipe = kept.unwrap_or_else(|| new_pipe(&config, entry.owner));
-        *applied = Some(Arc::clone(&pipe));
+        handshaking.applied = Some(Arc::clone(&pipe));
         let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;
         let peer = peer.filter(|_| entry.accepted).map(|peer| {
             // What it sends already waits until it is known to be wanted.
@@ -88,27 +85,27 @@ impl Loop {
         let Some(entry) = self.link_entry(key) else {
             return;
         };
-        let Phase::Handshaking {
-            handshake, applied, ..
-        } = &mut entry.phase
-        else {
+        let Some(handshaking) = entry.phase.handshaking() else {
             return;
         };
         match answer {
             Ok(()) => {
-                handshake.go_on();
+                handshaking.handshake.go_on();
                 entry.link.want_input(true);
-                self.handshake_event(key, false);
+                self.prepare(key, false);
             }
             Err(cause) => {
-                *applied = None;
-                let understands = handshake.held().is_some_and(|peer| peer.token.is_some());
+                handshaking.applied = None;
+                let understands = handshaking
+                    .handshake
+                    .held()
+                    .is_some_and(|peer| peer.token.is_some());
                 let words = match cause {
                     LinkError::AlreadyPaired => cause.last_words_of(entry.config.token),
                     _ => cause.last_words(),
                 };
                 if let Some(words) = words.filter(|_| understands) {
-                    handshake.refuse(&words);
+                    handshaking.handshake.refuse(&words);
                     self.say(key);
                 }
                 self.link_failed(key, cause);
@@ -168,13 +165,9 @@ impl LinkEntry {
     }
 
     /// The handshake has failed: what the socket has attached for it goes, and what was queued there meanwhile is lost.
-    pub(super) fn withdraw(&self) {
-        if let Phase::Handshaking {
-            applied: Some(pipe),
-            ..
-        } = &self.phase
-            && pipe.through.is_some()
-        {
+    pub(super) fn withdraw(&mut self) {
+        let applied = self.phase.handshaking().and_then(|it| it.applied.take());
+        if let Some(pipe) = applied.filter(|pipe| pipe.through.is_some()) {
             let config = &self.config;
             config.side.happened(PipeEvent::Wanted);
             let lost = pipe.outgoing.discard();

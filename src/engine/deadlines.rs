@@ -26,13 +26,16 @@ impl Loop {
             return;
         }
         match &mut entry.phase {
-            Phase::Connecting { until } | Phase::Proxying { until, .. }
-                if until.is_some_and(|until| until <= now) =>
-            {
+            Phase::Connecting { until } if until.is_some_and(|until| until <= now) => {
                 self.link_failed(key, LinkError::ConnectTimeout);
             }
-            Phase::Handshaking { until, .. } if until.is_some_and(|until| until <= now) => {
-                self.link_failed(key, LinkError::HandshakeTimeout);
+            Phase::Preparing(preparing) if preparing.until.is_some_and(|until| until <= now) => {
+                let cause = if preparing.is_with_peer() {
+                    LinkError::HandshakeTimeout
+                } else {
+                    LinkError::ConnectTimeout
+                };
+                self.link_failed(key, cause);
             }
             // It can be asked for a sign of life no more, and answers nothing; the deadline of its end holds.
             Phase::Traffic { .. } if entry.half_closed => self.set_link_timer(key),
@@ -60,10 +63,8 @@ impl Loop {
             return;
         };
         let own = match &entry.phase {
-            Phase::Connecting { until }
-            | Phase::Proxying { until, .. }
-            | Phase::Handshaking { until, .. }
-            | Phase::Parting { until, .. } => *until,
+            Phase::Connecting { until } | Phase::Parting { until, .. } => *until,
+            Phase::Preparing(preparing) => preparing.until,
             Phase::Traffic { .. } if entry.half_closed => None,
             Phase::Traffic { heartbeat } => heartbeat.deadline(),
         };

@@ -12,6 +12,7 @@ use highwater_patterns::RoutingId;
 
 use super::admission::Seat;
 use super::link::Link;
+use super::preparing::{Handshaking, Preparing, Step};
 use super::registration::Registered;
 use super::{Closing, EndpointConfig, Key, Status};
 use crate::error::LinkError;
@@ -19,8 +20,8 @@ use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
 use crate::pipe::Pipe;
 use crate::policy::Backoff;
-use crate::transport::{Listener, Socks5, Target};
-use crate::zmtp::{Handshake, Heartbeat};
+use crate::transport::{Listener, Target};
+use crate::zmtp::Heartbeat;
 
 /// Whatever has a key. Boxed: half of the places in a map are empty.
 #[derive(Debug)]
@@ -120,21 +121,8 @@ pub(super) enum Phase {
     Connecting {
         until: Option<Instant>,
     },
-    /// Asking a proxy for the way to the peer.
-    Proxying {
-        socks: Box<Socks5>,
-        /// Bytes the kernel has not taken yet.
-        unsent: Vec<u8>,
-        until: Option<Instant>,
-    },
-    Handshaking {
-        handshake: Box<Handshake>,
-        /// Bytes the kernel has not taken yet.
-        unsent: Vec<u8>,
-        /// The pipe for which the socket was asked; see `asking`.
-        applied: Option<Arc<Pipe>>,
-        until: Option<Instant>,
-    },
+    /// Speaking with a proxy on the way, or with the peer before there is traffic.
+    Preparing(Preparing),
     Traffic {
         heartbeat: Heartbeat,
     },
@@ -144,6 +132,24 @@ pub(super) enum Phase {
         /// Bytes that the peer has sent meanwhile.
         heard: usize,
     },
+}
+
+impl Phase {
+    /// The handshake, if that is the step at hand.
+    pub(super) fn handshaking(&mut self) -> Option<&mut Handshaking> {
+        match self {
+            Self::Preparing(Preparing {
+                step: Step::Handshake(handshaking),
+                ..
+            }) => Some(handshaking),
+            _ => None,
+        }
+    }
+
+    /// Whether the handshake with the peer is under way.
+    pub(super) fn is_handshake(&self) -> bool {
+        matches!(self, Self::Preparing(preparing) if preparing.is_with_peer())
+    }
 }
 
 impl LinkEntry {

@@ -12,13 +12,13 @@ use super::asking::{holds_back, may_be_refused, new_pipe};
 use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
 use super::event_loop::Loop;
 use super::link::{Link, Slot};
+use super::preparing::{Handshaking, Preparing, Step};
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{PipeEvent, Reader, Wire};
-use crate::policy::READ_BYTES;
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat, ProtocolError};
+use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat};
 
 impl Loop {
     /// Looks after a stream that is being connected; if it is already, call
@@ -145,38 +145,37 @@ impl Loop {
             holds_back: holds_back(entry.config.socket_type, entry.accepted),
             ..HandshakeConfig::new(entry.config.socket_type)
         });
-        entry.phase = Phase::Handshaking {
-            handshake: Box::new(handshake),
-            unsent: Vec::new(),
+        let until = options
+            .handshake_timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
+        let step = Step::Handshake(Box::new(Handshaking {
+            handshake,
             applied: None,
-            until: options
-                .handshake_timeout
-                .and_then(|timeout| Instant::now().checked_add(timeout)),
-        };
+            refused_by: None,
+        }));
+        entry.phase = Phase::Preparing(Preparing::new(step, until));
         let accepted = entry.accepted;
         self.set_link_timer(key);
         // Who has connected to us speaks at once, and need not wait for us to listen.
-        self.handshake_event(key, accepted);
+        self.prepare(key, accepted);
         self.ask(key);
     }
 
-    /// Writes what the handshake has to say, as far as the kernel takes it.
+    /// Writes what is to be said before the traffic, as far as the kernel takes it.
     pub(super) fn say(&mut self, key: Key) {
         if let Some(LinkEntry {
             link,
-            phase: Phase::Handshaking {
-                handshake, unsent, ..
-            },
+            phase: Phase::Preparing(preparing),
             ..
         }) = self.link_entry(key)
         {
             // The connection is about to end, and it may be that it has done so already.
-            let _ = transmit(handshake, unsent, link, false);
+            let _ = preparing.say(link, false);
         }
     }
 
-    /// Takes the handshake as far as it goes now.
-    pub(super) fn handshake_event(&mut self, key: Key, readable: bool) {
+    /// Takes what comes before the traffic as far as it goes now.
+    pub(super) fn prepare(&mut self, key: Key, readable: bool) {
         let messages_wait = self.messages_wait(key);
         let Self {
             entries, scratch, ..
@@ -184,68 +183,33 @@ impl Loop {
         let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
             return;
         };
-        let Phase::Handshaking {
-            handshake,
-            unsent,
-            applied,
+        let LinkEntry {
+            link,
+            config,
+            phase: Phase::Preparing(preparing),
             ..
-        } = &mut entry.phase
+        } = &mut **entry
         else {
             return;
         };
-        let wire = &*entry.link;
-        let mut outcome = Ok(());
-        let mut rest = 0..0;
-        if readable && !has_all(handshake, wire) {
-            scratch.clear();
-            scratch.reserve(READ_BYTES);
-            outcome = match wire.stream().read_into_spare(scratch, READ_BYTES) {
-                Ok(0) => Err(LinkError::PeerClosed),
-                Ok(read) => match handshake.receive(&scratch[..read], Instant::now()) {
-                    Ok(taken) => {
-                        rest = taken..read;
-                        Ok(())
-                    }
-                    Err(error) => {
-                        if let (Some(pipe), ProtocolError::PeerError { reason }) =
-                            (&applied, &error)
-                            && let (_, Some(token)) = LinkError::speaker(reason)
-                        {
-                            let pipe = pipe.id;
-                            let leads_to = PipeEvent::LeadsTo { pipe, token };
-                            entry.config.side.happened(leads_to);
-                        }
-                        Err(error.into())
-                    }
-                },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-                Err(error) => Err(error.into()),
+        let (rest, outcome) = preparing.advance(link, scratch, readable, messages_wait);
+        config.telemetry.bytes_received.add(rest.len());
+        if let Err(cause) = outcome {
+            entry.tell_who_refused();
+            return self.link_failed(key, cause);
+        }
+        if let Slot::Here(reader) = &mut *link.reader() {
+            reader.preload(&scratch[rest]);
+        }
+        if preparing.is_done() {
+            return match preparing.step {
+                Step::Proxy(_) => self.proxy_passed(key),
+                Step::Handshake(_) => self.handshake_done(key),
             };
         }
-        // After reading, so that all there is to say goes out in one piece. A peer that has failed should learn why, if
-        // it still listens; its error counts either way.
-        let ahead = messages_wait && handshake.is_done();
-        let sent = transmit(handshake, unsent, wire, ahead);
-        outcome = outcome.and(sent);
-        entry.config.telemetry.bytes_received.add(rest.len());
-        match outcome {
-            Err(cause) => self.link_failed(key, cause),
-            Ok(()) if handshake.is_done() && unsent.is_empty() => {
-                if let Slot::Here(reader) = &mut *entry.link.reader() {
-                    reader.preload(&scratch[rest]);
-                }
-                self.handshake_done(key);
-            }
-            Ok(()) => {
-                if let Slot::Here(reader) = &mut *entry.link.reader() {
-                    reader.preload(&scratch[rest]);
-                }
-                let waits = !unsent.is_empty();
-                entry.link.want_output(waits);
-                entry.link.want_input(!has_all(handshake, wire));
-                self.ask(key);
-            }
-        }
+        link.want_output(preparing.has_unsent());
+        link.want_input(preparing.listens(link));
+        self.ask(key);
     }
 
     /// Whether the pipe that this link is to have holds messages already.
@@ -270,12 +234,16 @@ impl Loop {
         let traffic = Phase::Traffic {
             heartbeat: Heartbeat::new(Arc::clone(&entry.config.heartbeat), Instant::now()),
         };
-        let Phase::Handshaking {
-            handshake, applied, ..
-        } = std::mem::replace(&mut entry.phase, traffic)
+        let Phase::Preparing(Preparing {
+            step: Step::Handshake(handshaking),
+            ..
+        }) = std::mem::replace(&mut entry.phase, traffic)
         else {
             unreachable!("only a handshake can be done");
         };
+        let Handshaking {
+            handshake, applied, ..
+        } = *handshaking;
         let (peer, sealing) = handshake.finish().expect("the handshake is done");
         assert!(sealing.is_none(), "nothing here seals the traffic");
         let info = entry.introduce(peer);
@@ -331,33 +299,15 @@ impl Loop {
     }
 }
 
-/// Whether the peer has said all that belongs to the handshake: what comes behind it waits in the kernel until our end has
-/// said all, too.
-fn has_all(handshake: &Handshake, wire: &Link) -> bool {
-    handshake.is_done() || matches!(&*wire.reader(), Slot::Here(reader) if reader.has_bytes())
-}
-
-/// Writes what the handshake has to say; `ahead` of messages, if they are to follow at once.
-fn transmit(
-    handshake: &mut Handshake,
-    unsent: &mut Vec<u8>,
-    wire: &Link,
-    ahead: bool,
-) -> Result<(), LinkError> {
-    while let Some(bytes) = handshake.poll_transmit() {
-        unsent.extend_from_slice(&bytes);
-    }
-    while !unsent.is_empty() {
-        let written = if ahead {
-            wire.stream().write_ahead(unsent)
-        } else {
-            wire.stream().write(unsent)
-        };
-        match written {
-            Ok(written) => drop(unsent.drain(..written)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error.into()),
+impl LinkEntry {
+    /// A handshake has failed: where the peer has named the socket that refuses us, ours is told which that is.
+    fn tell_who_refused(&mut self) {
+        if let Some(handshaking) = self.phase.handshaking()
+            && let (Some(pipe), Some(token)) = (&handshaking.applied, handshaking.refused_by)
+        {
+            let pipe = pipe.id;
+            let leads_to = PipeEvent::LeadsTo { pipe, token };
+            self.config.side.happened(leads_to);
         }
     }
-    Ok(())
 }

@@ -28,6 +28,7 @@ mod link;
 mod listener;
 mod met;
 mod parting;
+mod preparing;
 mod proxying;
 mod queued_connects;
 mod reading;

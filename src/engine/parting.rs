@@ -62,11 +62,11 @@ impl Loop {
         let Some(entry) = self.link_entry(key) else {
             return;
         };
-        match entry.phase {
+        match &entry.phase {
             Phase::Parting { .. } => return,
             Phase::Traffic { .. } if delivers => return self.half_close(key),
             // The peer may have sent something behind its handshake already.
-            Phase::Handshaking { .. } if delivers => return,
+            phase if delivers && phase.is_handshake() => return,
             _ => {}
         }
         // A session whose connections have pipes of their own does not know what waits in them.
@@ -277,9 +277,9 @@ impl Loop {
             }
             Some(_) => cause,
         };
-        let reached = match entry.phase {
-            Phase::Connecting { .. } | Phase::Proxying { .. } => Reached::Nothing,
-            Phase::Handshaking { .. } => Reached::Handshake,
+        let reached = match &entry.phase {
+            phase if phase.is_handshake() => Reached::Handshake,
+            Phase::Connecting { .. } | Phase::Preparing(_) => Reached::Nothing,
             Phase::Traffic { .. } | Phase::Parting { .. } => Reached::Traffic,
         };
         self.drop_link(key, cause.clone());
@@ -322,7 +322,7 @@ impl Loop {
         let Some(pipe) = &entry.pipe else {
             entry.withdraw();
             if cause != LinkError::ClosedHere {
-                let handshaking = matches!(entry.phase, Phase::Handshaking { .. });
+                let handshaking = entry.phase.is_handshake();
                 if handshaking {
                     telemetry.handshakes_failed.add(1);
                     entry.emit(EventKind::HandshakeFailed(cause));

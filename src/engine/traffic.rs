@@ -5,9 +5,9 @@
 //! `drop_link`.
 //!
 //! ```text
-//!   Connecting [--> Proxying] --> Handshaking --> Traffic --> Parting (all is sent; the peer is to close, briefly)
-//!                                                 half closed: all is sent, and what the peer sends is still delivered
-//!        \______________\______________\____________\___________\______> dropped, with a cause
+//!   Connecting --> Preparing: [proxy,] handshake --> Traffic --> Parting (all is sent; the peer is to close, briefly)
+//!                                                    half closed: all is sent, and what the peer sends is still delivered
+//!        \___________________\___________________________\___________\______> dropped, with a cause
 //! ```
 
 use std::sync::Arc;
@@ -31,9 +31,8 @@ impl Loop {
                 Ok(None) => self.stream_connected(key),
                 Ok(Some(error)) | Err(error) => self.link_failed(key, error.into()),
             },
-            Phase::Proxying { .. } => self.proxy_event(key),
-            Phase::Handshaking { .. } => {
-                self.handshake_event(key, readable);
+            Phase::Preparing(_) => {
+                self.prepare(key, readable);
                 if let Some(link) = self.link(key) {
                     link.rearm();
                 }

@@ -163,9 +163,6 @@ impl Socks5 {
         Ok(taken)
     }
 
-    /// The longest answer of a proxy, in bytes.
-    pub(crate) const LONGEST_ANSWER: usize = 4 + 1 + 255 + 2;
-
     /// How many bytes the proxy will send at least: who reads no more reads none that comes from the target.
     pub(crate) fn wanted(&self) -> usize {
         self.next_look() - self.incoming.len()

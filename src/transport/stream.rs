@@ -67,6 +67,7 @@ impl Stream {
     }
 
     /// Reads into `buffer`, which should not be empty; 0 is the end of the stream.
+    #[cfg(test)]
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         uninterrupted(|| Ok(rustix::net::recv(self, &mut *buffer, PLAIN)?.1))
     }
