@@ -1,42 +1,43 @@
 //! The way out of a pipe: what a socket has sent and the kernel has not taken.
 //!
 //! Owns: the two batches (one being filled, one being written), their counts, and who may write now.
-//! Always true: at most one thread writes; a message is in exactly one batch; `flying` messages are in `front`;
-//! while `scheduled`, the I/O thread will look here again; every change of a flag happens under the one lock.
+//! Always true: at most one thread writes; a message is in exactly one batch; while `scheduled`, the I/O thread will look
+//! here again; every change of the [state](State) happens under the one lock.
 //! Must not know: sockets, patterns, how the I/O thread finds its work.
 //! Source: the high-water mark as in RFC 30 and libzmq's ZMQ_SNDHWM: whole messages, per peer.
 //!
 //! ```text
 //!             push                      direct write, or the I/O thread
 //!   message ---------> back ---swap---> front ---------> kernel
-//!                       ^                 |  short write: `blocked` until the kernel has room
+//!                       ^                 |  short write: the kernel is full until it has room
 //!                       +--- rewind <-----+  connection lost: what was not delivered stays
 //! ```
 
 use std::io;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use highwater_patterns::{Message, Outbound};
 
 use super::{Batch, Duty, HighWater, Notices, Wire};
 use crate::origin::Origin;
-use crate::policy::{StreamDetector, WritePolicy};
+use crate::policy::WritePolicy;
 use crate::sync::{AtomicU32, Mutex, MutexGuard};
 
-mod blocked;
 mod draft;
 mod flush;
+mod kernel;
 mod life;
 mod pump;
 mod recall;
 mod report;
+mod state;
 mod subscriptions;
 
-use blocked::Blocked;
 pub(crate) use draft::Draft;
+use kernel::Waiter;
 pub(crate) use recall::Fate;
 pub(crate) use report::{OutgoingCounts, Pumped};
+use state::{Entry, InFlight, State, Writer};
 pub(crate) use subscriptions::Change;
 pub(super) use subscriptions::{MOST_BYTES, Unsaid};
 
@@ -51,85 +52,8 @@ const SOFT_BUDGET: usize = 1024 * 1024;
 pub(crate) struct Outgoing {
     state: Mutex<State>,
     origin: Origin,
-    /// A [`TryLockStreak`] in bits, used by the I/O thread alone.
+    /// A [`TryLockStreak`](crate::policy::TryLockStreak) in bits, used by the I/O thread alone.
     streak: AtomicU32,
-}
-
-#[derive(Debug)]
-struct State {
-    /// Being filled by senders.
-    back: Batch,
-    /// Being written. Empty while `busy`: the I/O thread has taken it along.
-    front: Batch,
-    /// Bytes of `front` that the kernel has.
-    written: usize,
-    /// Messages in `front`, also while the I/O thread has it.
-    flying: usize,
-    /// Bytes of `front`, likewise.
-    flying_bytes: usize,
-    /// Bytes of commands at the beginning of `front`.
-    flying_commands: usize,
-    /// Messages that the kernel has whole.
-    gone: u64,
-    /// What `gone` was when the connection began.
-    gone_before: u64,
-    /// The connection before has ended in the midst of the first message here.
-    is_cut: bool,
-    /// So often has a peer cut the first message off.
-    cuts: usize,
-    /// The kernel was full when last written to.
-    was_full: bool,
-    /// How often it has taken something after it had been full.
-    resumed: u32,
-    /// What the last batch had gathered when it became the one to be written.
-    last_batch: usize,
-    /// Encoded commands, to be written before `back`; never counted against the high-water mark.
-    commands: Vec<u8>,
-    /// What of subscriptions is not among them, since the peer does not read.
-    unsaid: Unsaid,
-    /// The I/O thread writes, outside the lock.
-    busy: bool,
-    blocked: Blocked,
-    /// It is left to the senders to wait for the kernel.
-    left_to_senders: bool,
-    /// The I/O thread has a duty here.
-    scheduled: bool,
-    /// What is being filled is a sender's [`Draft`], and not `back`.
-    lent: bool,
-    /// The socket found the pipe full and waits to hear of room.
-    wanted: bool,
-    /// When a message was first refused, while there is no room since.
-    full_since: Option<Instant>,
-    time_full: Duration,
-    /// A sender waits until the pipe holds less than half of its soft budget.
-    eased: bool,
-    /// What the kernel had taken when a sender last waited in vain.
-    stalled_at: Option<u64>,
-    /// A write failed; the I/O thread has been told and will end the connection.
-    broken: bool,
-    /// No message is taken any more.
-    closed: bool,
-    /// Nor would one ever go out: this is a forked child, and the connection is its parent's.
-    stranded: bool,
-    origin: Origin,
-    /// Nothing else either: the stream is closed on our side.
-    ended: bool,
-    wire: Option<Arc<dyn Wire>>,
-    fate: Fate,
-    /// A connection on which nothing is written before the socket knows who is behind it.
-    coming: Option<Arc<dyn Wire>>,
-    /// It is known that this is not the peer there was before.
-    another_peer: bool,
-    /// What the I/O thread has taken along was to go to a connection that has been cut meanwhile.
-    cut_while_busy: bool,
-    detector: StreamDetector,
-    /// The socket knows that something waits here, and will flush it before it waits for input.
-    left: bool,
-    /// It has done so since the I/O thread last looked.
-    flushed: bool,
-    limit: HighWater,
-    conflate: bool,
-    counts: OutgoingCounts,
 }
 
 impl Outgoing {
@@ -138,49 +62,7 @@ impl Outgoing {
         Self {
             origin,
             streak: AtomicU32::new(0),
-            state: Mutex::new(State {
-                back: Batch::default(),
-                front: Batch::default(),
-                written: 0,
-                flying: 0,
-                flying_bytes: 0,
-                flying_commands: 0,
-                gone: 0,
-                gone_before: 0,
-                is_cut: false,
-                cuts: 0,
-                was_full: false,
-                resumed: 0,
-                last_batch: 0,
-                commands: Vec::new(),
-                unsaid: Unsaid::default(),
-                busy: false,
-                blocked: Blocked::default(),
-                left_to_senders: false,
-                scheduled: false,
-                lent: false,
-                wanted: false,
-                full_since: None,
-                time_full: Duration::ZERO,
-                eased: false,
-                stalled_at: None,
-                broken: false,
-                closed: false,
-                stranded: false,
-                origin,
-                ended: false,
-                wire: None,
-                fate: Fate::default(),
-                coming: None,
-                another_peer: false,
-                cut_while_busy: false,
-                detector: StreamDetector::default(),
-                left: false,
-                flushed: false,
-                limit,
-                conflate,
-                counts: OutgoingCounts::default(),
-            }),
+            state: Mutex::new(State::new(limit, conflate, origin)),
         }
     }
 
@@ -244,7 +126,7 @@ impl Outgoing {
 
     /// Takes `message` whatever the high-water mark says; false if the pipe is closed.
     pub(crate) fn push_always(&self, message: &Message) -> bool {
-        let Some(mut state) = self.lock_here().filter(|state| !state.closed) else {
+        let Some(mut state) = self.lock_here().filter(|state| !state.is_closed()) else {
             return false;
         };
         state.back.push(message);
@@ -259,14 +141,14 @@ impl Outgoing {
             return false;
         };
         let room = state.has_room() || state.make_room();
-        state.wanted |= !room;
+        state.fullness.wanted |= !room;
         room
     }
 
     /// How many messages of any size are sure to find room.
     pub(crate) fn room(&self) -> usize {
         self.lock_here().map_or(0, |state| {
-            if state.closed {
+            if state.is_closed() {
                 0
             } else {
                 state.limit.room(state.queued())
@@ -282,7 +164,8 @@ impl Outgoing {
         let Some(mut state) = self.lock_here() else {
             return;
         };
-        if state.wire.is_some() && !state.ended && state.commands.len() < MOST_COMMAND_BYTES {
+        let goes_out = state.line.wire().is_some() && state.entry != Entry::Ended;
+        if goes_out && state.commands.len() < MOST_COMMAND_BYTES {
             encode(&mut state.commands);
             if !state.scheduled && state.may_write() {
                 state.schedule();
@@ -295,71 +178,69 @@ impl Outgoing {
         let mut state = self.lock();
         state.limit = limit;
         state.look_for_room();
-        state.wanted && state.has_room() && {
-            state.wanted = false;
-            true
-        }
+        let has_room = state.fullness.wanted && state.has_room();
+        state.fullness.wanted &= !has_room;
+        has_room
     }
 
     /// Asks to be told when less than half of the soft budget is queued; false if that is so already.
     pub(crate) fn ask_for_ease(&self) -> bool {
         let mut state = self.lock();
-        state.eased = state.queued_bytes() > SOFT_BUDGET / 2;
-        state.eased
+        state.fullness.ease_wanted = state.queued_bytes() > SOFT_BUDGET / 2;
+        state.fullness.ease_wanted
     }
 
     /// A sender has waited in vain: no other shall, until the kernel takes something again.
     pub(crate) fn has_stalled(&self) {
         let mut state = self.lock();
-        state.eased = false;
-        state.stalled_at = Some(state.counts.bytes);
+        state.fullness.ease_wanted = false;
+        state.fullness.stalled_at = Some(state.counts.bytes);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+        let state = self.state.lock();
+        state.check();
+        state
     }
 
     /// The lock; `None` in a forked child whose parent was here at the fork.
     #[inline]
     fn lock_here(&self) -> Option<MutexGuard<'_, State>> {
-        self.state.lock_here(|| self.origin.is_here())
+        let state = self.state.lock_here(|| self.origin.is_here())?;
+        state.check();
+        Some(state)
     }
 }
 
 impl State {
     #[inline]
     fn queued(&self) -> usize {
-        self.back.messages() + self.flying
+        self.back.messages() + self.in_flight.messages
     }
 
     #[inline]
     fn queued_bytes(&self) -> usize {
-        self.back.len() + self.flying_bytes
+        self.back.len() + self.in_flight.bytes
     }
 
     #[inline]
     fn is_heavy(&self) -> bool {
         self.queued_bytes() > SOFT_BUDGET
-            && self.blocked.is_full()
-            && self.stalled_at != Some(self.counts.bytes)
+            && self.kernel.is_full()
+            && self.fullness.stalled_at != Some(self.counts.bytes)
     }
 
     fn is_empty(&self) -> bool {
         self.back.is_empty()
-            && self.flying_bytes == 0
+            && self.in_flight.bytes == 0
             && self.commands.is_empty()
             && self.unsaid.is_empty()
     }
 
     #[inline]
     fn has_room(&self) -> bool {
-        !self.closed && (self.conflate || self.limit.is_above(self.queued(), self.queued_bytes()))
-    }
-
-    /// Whether nobody else writes, and the kernel takes something.
-    #[inline]
-    fn may_write(&self) -> bool {
-        !self.busy && !self.blocked.is_full() && !self.broken
+        !self.is_closed()
+            && (self.conflate || self.limit.is_above(self.queued(), self.queued_bytes()))
     }
 
     fn is_low(&self) -> bool {
@@ -378,26 +259,26 @@ impl State {
     /// A message found no room.
     #[cold]
     fn refused(&mut self) {
-        self.wanted = true;
-        if !self.closed {
-            self.full_since.get_or_insert_with(Instant::now);
+        self.fullness.wanted = true;
+        if !self.is_closed() {
+            self.fullness.since.get_or_insert_with(Instant::now);
         }
     }
 
     /// There may be room again for a message like one that was refused.
     fn look_for_room(&mut self) {
-        if let Some(since) = self.full_since
+        if let Some(since) = self.fullness.since
             && self.has_room()
         {
-            self.time_full += since.elapsed();
-            self.full_since = None;
+            self.fullness.time += since.elapsed();
+            self.fullness.since = None;
         }
     }
 
     /// Before a send is refused: writes, if nobody else does, and says whether that made room.
     #[cold]
     fn make_room(&mut self) -> bool {
-        if !self.closed && self.may_write() {
+        if !self.is_closed() && self.may_write() {
             self.write_here();
         }
         self.has_room()
@@ -413,23 +294,28 @@ impl State {
     /// Says so if this is a forked child, and the connection is its parent's.
     #[inline]
     fn foreign(&self) -> Notices {
-        Notices::FOREIGN.when(self.stranded)
+        Notices::FOREIGN.when(self.entry == Entry::Foreign)
     }
 
     /// Before anything leaves this process: whether the connection is this process's own. If not, the pipe takes no
     /// message any more.
     #[cold]
     fn is_here(&mut self) -> bool {
-        self.stranded |= !self.origin.is_here();
-        self.closed |= self.stranded;
-        !self.stranded
+        if !self.origin.is_here() {
+            self.entry = Entry::Foreign;
+        }
+        self.entry != Entry::Foreign
     }
 
     /// Decides who writes what was just added; true if it made a batch, which is written.
     #[inline]
     fn after_push(&mut self, policy: &mut WritePolicy, notices: &mut Notices) -> bool {
-        self.left_to_senders = policy.is_left_to_senders();
-        if !self.may_write() || self.wire.is_none() {
+        self.waiter = if policy.is_left_to_senders() {
+            Waiter::Sender
+        } else {
+            Waiter::Poller
+        };
+        if !self.may_write() || self.line.live().is_none() {
             return false;
         }
         let is_batch = self.back.gathered() >= policy.batch_bytes();
@@ -439,8 +325,8 @@ impl State {
         } else if !self.scheduled || policy.has_waited() {
             self.begin(policy);
         }
-        if !self.left && !self.back.is_empty() {
-            self.left = true;
+        if !self.unflushed && !self.back.is_empty() {
+            self.unflushed = true;
             *notices |= Notices::UNFLUSHED;
         }
         is_batch
@@ -462,7 +348,7 @@ impl State {
         if !self.is_here() {
             return;
         }
-        if let Some(wire) = &self.wire {
+        if let Some(wire) = self.line.wire() {
             self.scheduled = true;
             wire.duty(Duty::Flush);
         }
@@ -470,16 +356,16 @@ impl State {
 
     /// Writes under the lock until everything is out or the kernel is full. A failure is left to the I/O thread.
     fn write_here(&mut self) {
-        let Some(wire) = self.wire.clone() else {
+        let Some(wire) = self.line.live().cloned() else {
             return;
         };
         if !self.is_here() {
             return;
         }
-        while !self.blocked.is_full() && (!self.front.is_empty() || self.turn_over()) {
-            let outcome = self.front.write_from(self.written, &*wire);
-            if let Err(error) = self.account(outcome, &*wire, !self.left_to_senders) {
-                self.broken = true;
+        while !self.kernel.is_full() && (!self.front.is_empty() || self.turn_over()) {
+            let outcome = self.front.write_from(self.in_flight.written, &*wire);
+            if let Err(error) = self.account(outcome, &*wire, self.waiter) {
+                self.line.fail();
                 wire.duty(Duty::OutputLost(error.into()));
                 return;
             }
@@ -489,11 +375,11 @@ impl State {
     /// Makes the filled batch the one to be written; false if there is nothing to write.
     fn turn_over(&mut self) -> bool {
         debug_assert!(
-            self.front.is_empty() && self.written == 0,
+            self.front.is_empty() && self.in_flight.written == 0,
             "one batch is written at a time"
         );
         self.tell_unsaid();
-        self.flying_commands = self.commands.len();
+        let commands_len = self.commands.len();
         if !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);
             self.back.prepend(&mut commands);
@@ -502,8 +388,12 @@ impl State {
             return false;
         }
         std::mem::swap(&mut self.back, &mut self.front);
-        self.flying = self.front.messages();
-        self.flying_bytes = self.front.len();
+        self.in_flight = InFlight {
+            messages: self.front.messages(),
+            bytes: self.front.len(),
+            commands: commands_len,
+            written: 0,
+        };
         self.last_batch = self.front.gathered();
         true
     }
@@ -513,31 +403,30 @@ impl State {
         &mut self,
         outcome: io::Result<usize>,
         wire: &dyn Wire,
-        watch: bool,
+        waiter: Waiter,
     ) -> io::Result<()> {
         match outcome {
             Ok(taken) => {
-                self.written += taken;
+                self.in_flight.written += taken;
                 self.counts.bytes += taken as u64;
-                if self.was_full && taken > 0 {
-                    self.was_full = false;
+                if taken > 0 && self.kernel.takes_again() {
                     self.resumed = self.resumed.wrapping_add(1);
                 }
-                if self.written == self.front.len() {
+                if self.in_flight.written == self.front.len() {
                     self.written_out();
                 }
                 self.look_for_room();
-                let room = self.wanted && self.is_low();
-                let ease = self.eased && self.queued_bytes() <= SOFT_BUDGET / 2;
-                self.wanted &= !room;
-                self.eased &= !ease;
+                let room = self.fullness.wanted && self.is_low();
+                let ease = self.fullness.ease_wanted && self.queued_bytes() <= SOFT_BUDGET / 2;
+                self.fullness.wanted &= !room;
+                self.fullness.ease_wanted &= !ease;
                 if room || ease {
                     wire.duty(Duty::Room);
                 }
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.block(wire, watch);
+                self.block(wire, waiter);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -547,12 +436,9 @@ impl State {
     /// The kernel has all of `front`. Its memory, which is still in the processor's cache, is what is filled next, unless
     /// somebody has begun to fill the other.
     fn written_out(&mut self) {
-        self.gone += self.flying as u64;
+        self.gone += self.in_flight.messages as u64;
         self.front.clear();
-        self.flying_commands = 0;
-        self.written = 0;
-        self.flying = 0;
-        self.flying_bytes = 0;
+        self.in_flight = InFlight::default();
         if self.back.is_empty() {
             std::mem::swap(&mut self.back, &mut self.front);
         }

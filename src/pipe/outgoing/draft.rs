@@ -128,12 +128,12 @@ impl State {
     /// The draft is not lent any more.
     #[cold]
     pub(super) fn take_in(&mut self, draft: &mut Draft) {
-        self.lent = false;
+        self.drafted = false;
         let added = draft.added();
         (draft.room, draft.lent) = (0, 0);
         draft.untold = draft.untold.saturating_add(added as u32);
         self.counts.messages += added as u64;
-        if self.closed {
+        if self.is_closed() {
             draft.lost += draft.batch.messages();
         } else if self.back.is_empty() {
             std::mem::swap(&mut self.back, &mut draft.batch);
@@ -145,18 +145,17 @@ impl State {
 
     /// Lends what is being filled to the sender, as long as the mark allows.
     pub(super) fn lend(&mut self, draft: &mut Draft) -> Notices {
-        let is_plain = !self.closed && !self.conflate && !self.stranded;
-        let is_at_work =
-            self.wire.is_some() && self.scheduled && !self.blocked.is_full() && !self.broken;
+        let is_plain = !self.is_closed() && !self.conflate;
+        let is_at_work = self.line.live().is_some() && self.scheduled && !self.kernel.is_full();
         let room = self.limit.room(self.queued());
         if !is_plain || !is_at_work || room == 0 {
             return Notices::NONE;
         }
         debug_assert!(draft.is_settled(), "a draft is lent once");
-        self.lent = true;
+        self.drafted = true;
         (draft.room, draft.lent) = (room, room);
         std::mem::swap(&mut self.back, &mut draft.batch);
-        let newly_left = !std::mem::replace(&mut self.left, true);
+        let newly_left = !std::mem::replace(&mut self.unflushed, true);
         let newly_noted = !std::mem::replace(&mut draft.noted, true);
         Notices::UNFLUSHED.when(newly_left) | Notices::DRAFTED.when(newly_noted)
     }

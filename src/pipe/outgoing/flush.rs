@@ -13,7 +13,7 @@ impl Outgoing {
     /// Writes what waits, since its socket is about to wait for input.
     pub(crate) fn flush(&self) {
         if let Some(mut state) = self.lock_here() {
-            state.left = false;
+            state.unflushed = false;
             state.flush(1);
         }
     }

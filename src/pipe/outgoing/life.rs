@@ -7,23 +7,30 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::{Batch, Fate, Outgoing, State, Wire};
+use super::kernel::Kernel;
+use super::state::Line;
+use super::{Batch, Entry, Fate, InFlight, Outgoing, State, Wire, Writer};
 
 impl Outgoing {
     /// A connection is there: what waits will be written to it, once the socket has [seen](Self::open) who is behind it if
     /// that matters.
     pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
         let mut state = self.lock();
-        state.blocked.clear();
-        state.was_full = false;
+        debug_assert!(
+            matches!(state.line, Line::None),
+            "one connection at a time, not {:?} as well",
+            state.line
+        );
+        state.kernel = Kernel::Takes;
         state.gone_before = state.gone;
-        state.broken = false;
-        state.ended = false;
+        if state.entry == Entry::Ended {
+            state.entry = Entry::Closed;
+        }
         state.scheduled = false;
-        if state.fate == Fate::Stay || state.closed {
+        if state.fate == Fate::Stay || state.is_closed() {
             state.begin_on(wire);
         } else {
-            state.coming = Some(wire);
+            state.line = Line::Coming(wire);
         }
     }
 
@@ -32,20 +39,20 @@ impl Outgoing {
     pub(crate) fn detach(&self) -> usize {
         let mut state = self.lock();
         debug_assert!(
-            !state.busy,
+            state.writer == Writer::Nobody,
             "the thread that detaches is the one that writes"
         );
         state.commands.clear();
         state.unsaid.clear();
-        state.coming = None;
+        let line = std::mem::take(&mut state.line);
         // What came after it was cut, or was never opened, has not been meant for it.
-        if state.wire.take().is_some() && state.fate == Fate::End {
+        if line.wire().is_some() && state.fate == Fate::End {
             let lost = state.queued();
             state.forget_all();
             return lost;
         }
-        let written = std::mem::take(&mut state.written);
-        let rewound = state.front.rewind(written);
+        let in_flight = std::mem::take(&mut state.in_flight);
+        let rewound = state.front.rewind(in_flight.written);
         state.gone += rewound.delivered as u64;
         state.is_cut = rewound.is_cut;
         if state.gone != state.gone_before {
@@ -58,10 +65,7 @@ impl Outgoing {
             state.back = older;
         }
         state.front.clear();
-        state.flying = 0;
-        state.flying_bytes = 0;
-        state.flying_commands = 0;
-        state.blocked.clear();
+        state.kernel.clear();
         state.scheduled = false;
         0
     }
@@ -70,9 +74,9 @@ impl Outgoing {
     /// front of all that waits. It is only tried: not where a message is half written, nor where the kernel has no room.
     pub(crate) fn last_words(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let state = self.lock();
-        if let Some(wire) = &state.wire
-            && !(state.busy || state.broken)
-            && state.written == 0
+        if let Some(wire) = state.line.live()
+            && state.writer == Writer::Nobody
+            && state.in_flight.written == 0
         {
             let mut words = Vec::new();
             encode(&mut words);
@@ -102,7 +106,7 @@ impl Outgoing {
     /// Takes out what waits, for another way to the same peer, unless there is a connection.
     pub(crate) fn give_up(&self) -> Option<Batch> {
         let mut state = self.lock();
-        let is_idle = state.wire.is_none() && !state.lent && state.front.is_empty();
+        let is_idle = state.line.wire().is_none() && !state.drafted && state.front.is_empty();
         let batch = is_idle.then(|| std::mem::take(&mut state.back))?;
         state.counts.messages -= batch.messages() as u64;
         Some(batch)
@@ -117,21 +121,24 @@ impl Outgoing {
 
     /// Takes no more messages. Those in here still go out, if a connection lets them.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.lock().entry.close();
     }
 
     /// Takes nothing more for this connection, if no message is taken any more and all is written; says so.
     pub(crate) fn end(&self) -> bool {
         let mut state = self.lock();
-        state.ended = state.closed && state.is_empty();
-        state.ended
+        let has_ended = state.is_closed() && state.is_empty();
+        if has_ended && state.entry == Entry::Closed {
+            state.entry = Entry::Ended;
+        }
+        has_ended
     }
 
     /// Forgets what waits; says how many messages that were.
     pub(crate) fn discard(&self) -> usize {
         let mut state = self.lock();
         let lost = state.queued();
-        state.closed = true;
+        state.entry.close();
         let mut dropped = std::mem::take(&mut state.back);
         state.commands.clear();
         state.unsaid.clear();
@@ -153,11 +160,8 @@ impl State {
     /// Nothing of the batch that is being written goes out any more.
     pub(super) fn forget_front(&mut self) {
         self.front.clear();
-        self.written = 0;
-        self.flying = 0;
-        self.flying_bytes = 0;
-        self.flying_commands = 0;
+        self.in_flight = InFlight::default();
         self.is_cut = false;
-        self.blocked.clear();
+        self.kernel.clear();
     }
 }

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::{Outgoing, OutgoingCounts, Pumped, State};
+use super::{Outgoing, OutgoingCounts, Pumped, State, Waiter, Writer};
 use crate::pipe::batch::LARGE;
 use crate::policy::{NextLook, TryLockStreak};
 use crate::sync::Ordering;
@@ -20,14 +20,14 @@ impl Outgoing {
         let large = state.last_batch >= LARGE;
         self.update_streak(|streak| streak.succeeded(large));
         loop {
-            let Some(wire) = state.wire.clone().filter(|_| !state.broken) else {
+            let Some(wire) = state.line.live().cloned() else {
                 state.scheduled = false;
                 return Ok(Pumped::Unwired);
             };
-            if state.blocked.is_full() {
-                return Ok(state.look_at_blocked(&*wire));
+            if state.kernel.is_full() {
+                return Ok(state.look_at_full(&*wire));
             }
-            if state.lent && state.front.is_empty() {
+            if state.drafted && state.front.is_empty() {
                 return Ok(Pumped::Lent);
             }
             if let Some(not_now) = state.look() {
@@ -37,21 +37,20 @@ impl Outgoing {
                 return Ok(Pumped::Drained);
             }
             let mut batch = std::mem::take(&mut state.front);
-            let written = state.written;
-            state.busy = true;
+            let written = state.in_flight.written;
+            state.writer = Writer::IoThread;
             drop(state);
             let outcome = batch.write_from(written, &*wire);
             if matches!(outcome, Ok(taken) if written + taken == batch.len()) {
                 batch.release();
             }
             state = self.lock();
-            state.busy = false;
-            if state.cut_while_busy {
+            if std::mem::replace(&mut state.writer, Writer::Nobody) == Writer::IoThreadCut {
                 return Ok(state.was_cut(outcome));
             }
             state.front = batch;
-            if let Err(error) = state.account(outcome, &*wire, true) {
-                state.broken = true;
+            if let Err(error) = state.account(outcome, &*wire, Waiter::Poller) {
+                state.line.fail();
                 state.scheduled = false;
                 return Err(error);
             }
@@ -73,8 +72,8 @@ impl Outgoing {
         let Some(mut state) = self.state.try_lock() else {
             return false;
         };
-        let waits = state.lent || !state.is_empty();
-        if state.wire.is_some() && !state.blocked.is_told() && !state.broken && waits {
+        let waits = state.drafted || !state.is_empty();
+        if state.line.live().is_some() && !state.kernel.is_told() && waits {
             return false;
         }
         state.scheduled = false;
@@ -97,7 +96,6 @@ impl State {
     /// What was written went to a connection that has been cut meanwhile: whatever came of it, it is gone.
     #[cold]
     fn was_cut(&mut self, outcome: io::Result<usize>) -> Pumped {
-        self.cut_while_busy = false;
         self.counts.bytes += outcome.unwrap_or(0) as u64;
         self.scheduled = false;
         Pumped::Unwired

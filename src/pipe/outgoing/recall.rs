@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use highwater_patterns::{Recall, Recalled, SocketType};
 
-use super::{Duty, Outgoing, State, Wire};
+use super::state::Line;
+use super::{Duty, Outgoing, State, Wire, Writer};
 
 /// What becomes of messages that a connection has not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,8 +59,8 @@ impl Outgoing {
     /// The socket knows who is behind `wire`, and has taken out what is not for them: what waits is written to it.
     pub(crate) fn open(&self, wire: &Arc<dyn Wire>) {
         let mut state = self.lock();
-        if let Some(coming) = state.coming.take_if(|coming| Arc::ptr_eq(coming, wire)) {
-            state.begin_on(coming);
+        if matches!(&state.line, Line::Coming(coming) if Arc::ptr_eq(coming, wire)) {
+            state.begin_on(Arc::clone(wire));
         }
     }
 
@@ -67,10 +68,11 @@ impl Outgoing {
     /// messages do not, since another one has come.
     pub(crate) fn let_go(&self) -> usize {
         let mut state = self.lock();
-        state.closed = true;
+        state.entry.close();
         let lost = state.drop_misdirected();
-        if let Some(coming) = state.coming.take() {
-            state.begin_on(coming);
+        if let Line::Coming(wire) = &state.line {
+            let wire = Arc::clone(wire);
+            state.begin_on(wire);
         }
         lost
     }
@@ -98,13 +100,15 @@ impl Outgoing {
             }
             return (Recalled::Here, 1);
         }
-        if state.wire.is_none() {
+        if state.line.wire().is_none() {
             return (Recalled::Gone, 0);
         }
         if recall != Recall::Replace {
             return (Recalled::Out, 0);
         }
-        state.closed |= ends;
+        if ends {
+            state.entry.close();
+        }
         (Recalled::Cut, state.cut())
     }
 }
@@ -113,7 +117,7 @@ impl State {
     /// What waits goes out on `wire`.
     pub(super) fn begin_on(&mut self, wire: Arc<dyn Wire>) {
         self.another_peer = false;
-        self.wire = Some(wire);
+        self.line = Line::Live(wire);
         if !self.is_empty() {
             self.schedule();
         }
@@ -121,7 +125,7 @@ impl State {
 
     /// The socket has gone, and another peer than the one it meant has come.
     fn drop_misdirected(&mut self) -> usize {
-        if !self.closed || !self.another_peer || self.fate != Fate::AwaitPeer {
+        if !self.is_closed() || !self.another_peer || self.fate != Fate::AwaitPeer {
             return 0;
         }
         let lost = self.back.messages();
@@ -134,12 +138,14 @@ impl State {
         let is_taken = if self.back.messages() > 0 {
             self.back.take_back_last(0)
         } else {
-            !self.busy && self.flying > 0 && self.front.take_back_last(self.written)
+            self.writer == Writer::Nobody
+                && self.in_flight.messages > 0
+                && self.front.take_back_last(self.in_flight.written)
         };
-        if is_taken && self.back.messages() == 0 && !self.busy {
-            self.flying = self.front.messages();
-            self.flying_bytes = self.front.len();
-            if self.front.len() == self.written {
+        if is_taken && self.back.messages() == 0 && self.writer == Writer::Nobody {
+            self.in_flight.messages = self.front.messages();
+            self.in_flight.bytes = self.front.len();
+            if self.front.len() == self.in_flight.written {
                 self.written_out();
             }
         }
@@ -153,11 +159,13 @@ impl State {
     /// messages it has not taken whole.
     #[cold]
     fn cut(&mut self) -> usize {
-        let lost = self.flying;
-        if let Some(wire) = self.wire.take() {
+        let lost = self.in_flight.messages;
+        if let Line::Live(wire) | Line::Broken(wire) = std::mem::take(&mut self.line) {
             wire.duty(Duty::Replace);
         }
-        self.cut_while_busy = self.busy;
+        if self.writer == Writer::IoThread {
+            self.writer = Writer::IoThreadCut;
+        }
         self.commands.clear();
         self.forget_front();
         lost

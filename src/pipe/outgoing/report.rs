@@ -48,10 +48,12 @@ impl Outgoing {
     /// What has become of what was written to this connection, for who judges the silence of its peer.
     pub(crate) fn output(&self) -> Output {
         let state = self.lock();
-        let begun = state.flying > 0 && state.written > state.flying_commands;
+        let begun =
+            state.in_flight.messages > 0 && state.in_flight.written > state.in_flight.commands;
         Output {
             resumed: state.resumed,
-            pings_left: state.commands.is_empty() && state.written >= state.flying_commands,
+            pings_left: state.commands.is_empty()
+                && state.in_flight.written >= state.in_flight.commands,
             messages: state.gone + u64::from(begun),
         }
     }
@@ -63,7 +65,7 @@ impl Outgoing {
     /// How long messages have found no room, up to now.
     pub(crate) fn time_full(&self) -> Duration {
         let state = self.lock();
-        let now = state.full_since.map(|since| since.elapsed());
-        state.time_full + now.unwrap_or_default()
+        let now = state.fullness.since.map(|since| since.elapsed());
+        state.fullness.time + now.unwrap_or_default()
     }
 }

@@ -102,7 +102,7 @@ impl Outgoing {
     /// on each topic is kept.
     pub(crate) fn subscription(&self, topic: &[u8], change: Change, version: Version) {
         let mut state = self.lock();
-        if state.wire.is_none() || state.closed {
+        if state.line.wire().is_none() || state.is_closed() {
             return;
         }
         if state.unsaid.is_empty() && state.commands.len() < MOST_BYTES {
@@ -224,7 +224,7 @@ mod tests {
             pipe.subscription(&topic, Change::NeverWanted, Version::V3_1);
         }
         let state = pipe.lock();
-        assert!(state.commands.len() + state.back.len() + state.flying_bytes < 3 * MOST_BYTES);
+        assert!(state.commands.len() + state.back.len() + state.in_flight.bytes < 3 * MOST_BYTES);
         assert!(state.unsaid.topics.capacity() < 1000);
     }
 

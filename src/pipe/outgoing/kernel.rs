@@ -11,57 +11,74 @@
 
 use std::sync::Arc;
 
-use super::{Outgoing, Pumped, State, Wire};
+use super::{Outgoing, Pumped, State, Wire, Writer};
 
-/// Whether the kernel's buffer is full.
-#[derive(Debug, Default)]
-pub(super) struct Blocked {
-    is_full: bool,
-    /// The poller does not tell.
-    unwatched: bool,
-    /// What the kernel had taken when the I/O thread last found that so.
-    looked_at: u64,
+/// Whether the kernel takes bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kernel {
+    /// It does, as far as is known.
+    Takes,
+    /// It was full, and does again; nothing has been written since.
+    HasRoom,
+    /// Its buffer is full: nobody is to write.
+    Full(Waiter),
 }
 
-impl Blocked {
+/// Who waits until a full kernel takes more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiter {
+    /// The poller tells the I/O thread.
+    Poller,
+    /// A sender may wait; the I/O thread only looks.
+    Sender,
+}
+
+impl Kernel {
     /// Whether nobody is to write.
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
+    pub(super) fn is_full(self) -> bool {
+        matches!(self, Self::Full(_))
     }
 
     /// Whether the I/O thread needs no duty to hear of more room.
-    pub(super) fn is_told(&self) -> bool {
-        self.is_full && !self.unwatched
+    pub(super) fn is_told(self) -> bool {
+        self == Self::Full(Waiter::Poller)
     }
 
     /// The buffer has room, or is another one.
     pub(super) fn clear(&mut self) {
-        self.is_full = false;
-        self.unwatched = false;
+        if self.is_full() {
+            *self = Self::HasRoom;
+        }
+    }
+
+    /// It has taken something; true if it had been full before.
+    #[inline]
+    pub(super) fn takes_again(&mut self) -> bool {
+        std::mem::replace(self, Self::Takes) != Self::Takes
     }
 }
 
 impl Outgoing {
     /// Whether the kernel's buffer is full, so that somebody must hear when it is not.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.lock().blocked.is_full
+        self.lock().kernel.is_full()
     }
 
     /// The kernel has room again.
     pub(crate) fn writable(&self) {
-        self.lock().blocked.clear();
+        self.lock().kernel.clear();
     }
 
     /// The connection for which a sender that finds no room had better wait, instead of the poller; `None` if it takes bytes.
     pub(crate) fn wait_here(&self) -> Option<Arc<dyn Wire>> {
         let mut state = self.lock_here()?;
-        let wire = state.wire.clone()?;
-        if state.blocked.is_told() && !state.busy && !state.broken {
+        let wire = state.line.live().cloned()?;
+        if state.kernel.is_told() && state.writer == Writer::Nobody {
             wire.want_output(false);
             // The I/O thread has thought that it would be told.
             state.scheduled = false;
-            state.block(&*wire, false);
+            state.block(&*wire, Waiter::Sender);
         }
         state.may_write_again().then_some(wire)
     }
@@ -72,11 +89,11 @@ impl Outgoing {
             return false;
         };
         if state.may_write_again() {
-            state.blocked.clear();
+            state.kernel.clear();
             // Who has waited here need not be told of room, and tells the others.
-            let wanted = std::mem::take(&mut state.wanted);
+            let wanted = std::mem::take(&mut state.fullness.wanted);
             state.write_here();
-            state.wanted = wanted && !state.has_room();
+            state.fullness.wanted = wanted && !state.has_room();
         }
         state.has_room()
     }
@@ -84,31 +101,30 @@ impl Outgoing {
 
 impl State {
     fn may_write_again(&self) -> bool {
-        self.blocked.unwatched && !self.busy && !self.broken
+        self.kernel == Kernel::Full(Waiter::Sender)
+            && self.writer == Writer::Nobody
+            && self.line.live().is_some()
     }
 
     /// The kernel's buffer is full. If the senders wait for it, the I/O thread only looks.
     #[cold]
-    pub(super) fn block(&mut self, wire: &dyn Wire, watch: bool) {
-        self.blocked.is_full = true;
-        self.was_full = true;
-        self.blocked.unwatched = !watch;
-        if watch {
-            wire.want_output(true);
-        } else if !self.scheduled {
-            self.schedule();
+    pub(super) fn block(&mut self, wire: &dyn Wire, waiter: Waiter) {
+        self.kernel = Kernel::Full(waiter);
+        match waiter {
+            Waiter::Poller => wire.want_output(true),
+            Waiter::Sender if !self.scheduled => self.schedule(),
+            Waiter::Sender => {}
         }
     }
 
     /// The I/O thread looks at a buffer that is full.
-    pub(super) fn look_at_blocked(&mut self, wire: &dyn Wire) -> Pumped {
+    pub(super) fn look_at_full(&mut self, wire: &dyn Wire) -> Pumped {
         let taken = self.counts.bytes;
-        if self.blocked.unwatched {
-            if std::mem::replace(&mut self.blocked.looked_at, taken) != taken {
+        if self.kernel == Kernel::Full(Waiter::Sender) {
+            if std::mem::replace(&mut self.taken_at_look, taken) != taken {
                 return Pumped::Streaming;
             }
-            self.blocked.unwatched = false;
-            wire.want_output(true);
+            self.block(wire, Waiter::Poller);
         }
         Pumped::Blocked
     }

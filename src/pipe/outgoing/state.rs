@@ -1,0 +1,291 @@
+//! The state of a way out, and which combinations of its parts exist.
+//!
+//! Owns: the connection, who writes to it, whether messages may enter, and what is in flight.
+//! Always true: what [`State::check`] asserts, whenever the lock is free.
+//! Must not know: why a connection comes or goes; when a write is worth while.
+//!
+//! Each part is an enum, and changes along these arrows only:
+//!
+//! ```text
+//! line    None ----attach----> Coming ---open, let_go---> Live ---a write fails---> Broken
+//!          ^ \                   |                       ^ |                          |
+//!          |  `-attach (nobody need see who is there)---'  |                          |
+//!          `--------detach-------+--------detach, cut------+------detach, cut---------'
+//!
+//! kernel  Takes ---would block---> Full(Poller or Sender) ---writable, write_again---> HasRoom ---takes bytes---> Takes
+//!                                  Full(Sender) ---the I/O thread looks twice in vain---> Full(Poller)
+//!                                  Full(Poller) ---a sender begins to wait---> Full(Sender)
+//!
+//! writer  Nobody ---pump---> IoThread ---written---> Nobody
+//!                            IoThread ---cut---> IoThreadCut ---written---> Nobody
+//!         A sender that writes does so under the lock: for everybody else, nobody writes.
+//!
+//! entry   Open ---close, let_go, discard---> Closed ---end, once all is written---> Ended ---attach---> Closed
+//!         any of these ---the process is a forked child---> Foreign
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::kernel::{Kernel, Waiter};
+use super::{Fate, OutgoingCounts, Unsaid};
+use crate::origin::Origin;
+use crate::pipe::{Batch, HighWater, Wire};
+use crate::policy::StreamDetector;
+
+/// The connection that is written to.
+#[derive(Debug, Default)]
+pub(super) enum Line {
+    /// There is none, or the one there was has been cut.
+    #[default]
+    None,
+    /// Nothing is written to it before the socket knows who is behind it.
+    Coming(Arc<dyn Wire>),
+    /// It is written to.
+    Live(Arc<dyn Wire>),
+    /// A write to it has failed; the I/O thread has been told and will end it.
+    Broken(Arc<dyn Wire>),
+}
+
+impl Line {
+    /// The connection, if it takes bytes.
+    #[inline]
+    pub(super) fn live(&self) -> Option<&Arc<dyn Wire>> {
+        match self {
+            Self::Live(wire) => Some(wire),
+            Self::None | Self::Coming(_) | Self::Broken(_) => None,
+        }
+    }
+
+    /// The connection, if what waits is meant for it, also if it has failed.
+    #[inline]
+    pub(super) fn wire(&self) -> Option<&Arc<dyn Wire>> {
+        match self {
+            Self::Live(wire) | Self::Broken(wire) => Some(wire),
+            Self::None | Self::Coming(_) => None,
+        }
+    }
+
+    /// A write to it has failed.
+    #[cold]
+    pub(super) fn fail(&mut self) {
+        match std::mem::take(self) {
+            Self::Live(wire) => *self = Self::Broken(wire),
+            other => {
+                debug_assert!(false, "nothing is written to {other:?}");
+                *self = other;
+            }
+        }
+    }
+}
+
+/// Whether messages may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    Open,
+    /// None is taken any more; those that are here still go out.
+    Closed,
+    /// Likewise, and all are out: no heartbeat is added either, since the stream is closed on our side.
+    Ended,
+    /// This is a forked child, and the connection is its parent's: nothing ever goes out.
+    Foreign,
+}
+
+impl Entry {
+    /// No message is taken any more.
+    pub(super) fn close(&mut self) {
+        if *self == Self::Open {
+            *self = Self::Closed;
+        }
+    }
+}
+
+/// Who writes outside the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    Nobody,
+    /// It has taken `front` along.
+    IoThread,
+    /// Likewise, for a connection that has been cut meanwhile.
+    IoThreadCut,
+}
+
+/// The batch that is being written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct InFlight {
+    /// Its messages.
+    pub(super) messages: usize,
+    /// Its bytes on the wire.
+    pub(super) bytes: usize,
+    /// Bytes of commands, with which it begins.
+    pub(super) commands: usize,
+    /// Bytes that the kernel has.
+    pub(super) written: usize,
+}
+
+/// Requests to be told of room, and how long there was none.
+#[derive(Debug, Default)]
+pub(super) struct Fullness {
+    /// The socket has found the pipe full and waits to hear of room.
+    pub(super) wanted: bool,
+    /// A sender waits until the pipe holds less than half of its soft budget.
+    pub(super) ease_wanted: bool,
+    /// What the kernel had taken when a sender last waited for that in vain.
+    pub(super) stalled_at: Option<u64>,
+    /// When a message was first refused, while there is no room since.
+    pub(super) since: Option<Instant>,
+    /// How long messages have found no room, up to `since`.
+    pub(super) time: Duration,
+}
+
+/// What the lock of a way out protects.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The batch that senders fill.
+    pub(super) back: Batch,
+    /// The batch that is being written. Empty while the I/O thread writes: it has taken the batch along.
+    pub(super) front: Batch,
+    /// What `front` holds, also while the I/O thread has it.
+    pub(super) in_flight: InFlight,
+    /// Encoded commands, to be written before `back`; never counted against the high-water mark.
+    pub(super) commands: Vec<u8>,
+    /// Subscriptions that are not among the commands, since the peer does not read.
+    pub(super) unsaid: Unsaid,
+
+    pub(super) line: Line,
+    pub(super) kernel: Kernel,
+    /// Who waits for the kernel when it is full the next time that a sender writes.
+    pub(super) waiter: Waiter,
+    pub(super) writer: Writer,
+    pub(super) entry: Entry,
+
+    /// The I/O thread has a duty here: it will look again.
+    pub(super) scheduled: bool,
+    /// The batch that is being filled is a sender's [`Draft`](super::Draft), and not `back`.
+    pub(super) drafted: bool,
+    /// The socket knows that messages wait here, and flushes them before it waits for input.
+    pub(super) unflushed: bool,
+    /// The socket has flushed since the I/O thread last looked.
+    pub(super) flushed: bool,
+
+    pub(super) limit: HighWater,
+    pub(super) conflate: bool,
+    pub(super) fullness: Fullness,
+
+    pub(super) fate: Fate,
+    /// The connection to come is one with another peer than before.
+    pub(super) another_peer: bool,
+    /// The last connection has ended in the midst of the first message here.
+    pub(super) is_cut: bool,
+    /// How often a peer has cut the first message off.
+    pub(super) cuts: usize,
+
+    /// Messages that the kernel has whole.
+    pub(super) gone: u64,
+    /// What `gone` was when the connection began.
+    pub(super) gone_before: u64,
+    /// How often the kernel has taken something after it had been full.
+    pub(super) resumed: u32,
+    /// What the last batch had gathered when it became the one to be written.
+    pub(super) last_batch: usize,
+    /// What the kernel had taken when the I/O thread last found it full.
+    pub(super) taken_at_look: u64,
+    pub(super) detector: StreamDetector,
+    pub(super) counts: OutgoingCounts,
+    pub(super) origin: Origin,
+}
+
+impl State {
+    pub(super) fn new(limit: HighWater, conflate: bool, origin: Origin) -> Self {
+        Self {
+            back: Batch::default(),
+            front: Batch::default(),
+            in_flight: InFlight::default(),
+            commands: Vec::new(),
+            unsaid: Unsaid::default(),
+            line: Line::None,
+            kernel: Kernel::Takes,
+            waiter: Waiter::Poller,
+            writer: Writer::Nobody,
+            entry: Entry::Open,
+            scheduled: false,
+            drafted: false,
+            unflushed: false,
+            flushed: false,
+            limit,
+            conflate,
+            fullness: Fullness::default(),
+            fate: Fate::default(),
+            another_peer: false,
+            is_cut: false,
+            cuts: 0,
+            gone: 0,
+            gone_before: 0,
+            resumed: 0,
+            last_batch: 0,
+            taken_at_look: 0,
+            detector: StreamDetector::default(),
+            counts: OutgoingCounts::default(),
+            origin,
+        }
+    }
+
+    /// Whether no message is taken any more.
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.entry != Entry::Open
+    }
+
+    /// Whether nobody else writes, and the kernel takes something if there is a connection.
+    #[inline]
+    pub(super) fn may_write(&self) -> bool {
+        self.writer == Writer::Nobody
+            && !self.kernel.is_full()
+            && !matches!(self.line, Line::Broken(_))
+    }
+
+    /// That the state is one of the diagram. Asked by whoever takes the lock, so of each state that somebody has left.
+    #[inline]
+    pub(super) fn check(&self) {
+        let (writer, flight) = (self.writer, self.in_flight);
+        debug_assert!(
+            writer == Writer::Nobody || self.front.is_empty(),
+            "{writer:?} has taken the batch along"
+        );
+        debug_assert!(
+            writer != Writer::IoThread || self.line.live().is_some(),
+            "the I/O thread writes to {:?}",
+            self.line
+        );
+        debug_assert!(
+            writer != Writer::Nobody
+                || (flight.messages, flight.bytes) == (self.front.messages(), self.front.len()),
+            "{flight:?} is not what is written"
+        );
+        debug_assert!(
+            flight.written <= flight.bytes && flight.commands <= flight.bytes,
+            "more is written than there is: {flight:?}"
+        );
+        debug_assert!(
+            self.line.wire().is_some() || flight == InFlight::default(),
+            "{flight:?} without a connection"
+        );
+        debug_assert!(
+            self.line.wire().is_some() || !self.kernel.is_full(),
+            "{:?} without a connection",
+            self.kernel
+        );
+        debug_assert!(
+            self.kernel != Kernel::Full(Waiter::Sender)
+                || self.scheduled
+                || self.line.live().is_none()
+                || self.entry == Entry::Foreign
+                || self.is_empty(),
+            "nobody hears when the kernel has room"
+        );
+        debug_assert!(
+            self.entry != Entry::Ended || self.back.is_empty() && flight.bytes == 0,
+            "it has ended, and something waits"
+        );
+    }
+}
