@@ -9,7 +9,8 @@
 
 use highwater_patterns::Outbound;
 
-use super::{Batch, Notices, Outgoing, State};
+use super::{Outgoing, State};
+use crate::pipe::{Batch, Notices};
 use crate::policy::WritePolicy;
 
 /// What a socket has sent and its pipe does not know of; guarded by the socket's lock.

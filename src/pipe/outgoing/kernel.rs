@@ -11,7 +11,9 @@
 
 use std::sync::Arc;
 
-use super::{Outgoing, Pumped, State, Wire, Writer};
+use super::state::Writer;
+use super::{Outgoing, Pumped, State};
+use crate::pipe::Wire;
 
 /// Whether the kernel takes bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::kernel::Kernel;
-use super::state::Line;
-use super::{Batch, Entry, Fate, InFlight, Outgoing, State, Wire, Writer};
+use super::state::{Entry, InFlight, Line, Writer};
+use super::{Fate, Outgoing, State};
+use crate::pipe::{Batch, Wire};
 
 impl Outgoing {
     /// A connection is there: what waits will be written to it, once the socket has [seen](Self::open) who is behind it if

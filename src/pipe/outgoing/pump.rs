@@ -6,7 +6,9 @@
 
 use std::io;
 
-use super::{Outgoing, OutgoingCounts, Pumped, State, Waiter, Writer};
+use super::kernel::Waiter;
+use super::state::Writer;
+use super::{Outgoing, OutgoingCounts, Pumped, State};
 use crate::pipe::batch::LARGE;
 use crate::policy::{NextLook, TryLockStreak};
 use crate::sync::Ordering;

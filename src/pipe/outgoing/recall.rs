@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use highwater_patterns::{Recall, Recalled, SocketType};
 
-use super::state::Line;
-use super::{Duty, Outgoing, State, Wire, Writer};
+use super::state::{Line, Writer};
+use super::{Outgoing, State};
+use crate::pipe::{Duty, Wire};
 
 /// What becomes of messages that a connection has not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

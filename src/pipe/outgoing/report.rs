@@ -1,7 +1,5 @@
 //! What the way out of a pipe tells of itself.
 
-use std::time::Duration;
-
 use super::Outgoing;
 use crate::zmtp::Output;
 
@@ -60,12 +58,5 @@ impl Outgoing {
 
     pub(crate) fn counts(&self) -> OutgoingCounts {
         self.lock().counts
-    }
-
-    /// How long messages have found no room, up to now.
-    pub(crate) fn time_full(&self) -> Duration {
-        let state = self.lock();
-        let now = state.fullness.since.map(|since| since.elapsed());
-        state.fullness.time + now.unwrap_or_default()
     }
 }

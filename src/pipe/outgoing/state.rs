@@ -25,10 +25,9 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::kernel::{Kernel, Waiter};
-use super::{Fate, OutgoingCounts, Unsaid};
+use super::{Fate, Fullness, OutgoingCounts, Unsaid};
 use crate::origin::Origin;
 use crate::pipe::{Batch, HighWater, Wire};
 use crate::policy::StreamDetector;
@@ -123,21 +122,6 @@ pub(super) struct InFlight {
     pub(super) written: usize,
 }
 
-/// Requests to be told of room, and how long there was none.
-#[derive(Debug, Default)]
-pub(super) struct Fullness {
-    /// The socket has found the pipe full and waits to hear of room.
-    pub(super) wanted: bool,
-    /// A sender waits until the pipe holds less than half of its soft budget.
-    pub(super) ease_wanted: bool,
-    /// What the kernel had taken when a sender last waited for that in vain.
-    pub(super) stalled_at: Option<u64>,
-    /// When a message was first refused, while there is no room since.
-    pub(super) since: Option<Instant>,
-    /// How long messages have found no room, up to `since`.
-    pub(super) time: Duration,
-}
-
 /// What the lock of a way out protects.
 #[derive(Debug)]
 pub(super) struct State {
@@ -228,6 +212,23 @@ impl State {
             counts: OutgoingCounts::default(),
             origin,
         }
+    }
+
+    #[inline]
+    pub(super) fn queued(&self) -> usize {
+        self.back.messages() + self.in_flight.messages
+    }
+
+    #[inline]
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.back.len() + self.in_flight.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.back.is_empty()
+            && self.in_flight.bytes == 0
+            && self.commands.is_empty()
+            && self.unsaid.is_empty()
     }
 
     /// Whether no message is taken any more.

@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::{Notices, Outgoing, State};
+use super::{Outgoing, State};
+use crate::pipe::Notices;
 use crate::policy::WritePolicy;
 use crate::zmtp::{self, Version};
 

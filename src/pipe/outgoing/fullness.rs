@@ -1,0 +1,130 @@
+//! Whether a pipe has room, and those who wait until it has.
+//!
+//! Owns: the high-water mark and the soft budget of bytes, as the way out keeps them; how long there was no room.
+//! Always true: before a message is refused for want of room, what waits is written if nobody else writes.
+//! Must not know: how a sender waits.
+//! Source: the high-water mark as in RFC 30 and libzmq's ZMQ_SNDHWM: whole messages, per peer.
+
+use std::time::{Duration, Instant};
+
+use super::{Outgoing, State};
+use crate::pipe::HighWater;
+
+/// A blocking send would rather wait than let more bytes than this pile up, as long as the peer takes some.
+pub(super) const SOFT_BUDGET: usize = 1024 * 1024;
+
+/// Requests to be told of room, and how long there was none.
+#[derive(Debug, Default)]
+pub(super) struct Fullness {
+    /// The socket has found the pipe full and waits to hear of room.
+    pub(super) wanted: bool,
+    /// A sender waits until the pipe holds less than half of its soft budget.
+    pub(super) ease_wanted: bool,
+    /// What the kernel had taken when a sender last waited for that in vain.
+    pub(super) stalled_at: Option<u64>,
+    /// When a message was first refused, while there is no room since.
+    pub(super) since: Option<Instant>,
+    /// How long messages have found no room, up to `since`.
+    pub(super) time: Duration,
+}
+
+impl Outgoing {
+    /// Whether a push would take a message; if not, the pipe remembers to tell when it would.
+    pub(crate) fn has_room(&self) -> bool {
+        let Some(mut state) = self.lock_here() else {
+            return false;
+        };
+        let room = state.has_room() || state.make_room();
+        state.fullness.wanted |= !room;
+        room
+    }
+
+    /// How many messages of any size are sure to find room.
+    pub(crate) fn room(&self) -> usize {
+        self.lock_here().map_or(0, |state| {
+            if state.is_closed() {
+                0
+            } else {
+                state.limit.room(state.queued())
+            }
+        })
+    }
+
+    /// Changes the high-water mark, at once; true if a pipe found full has room now.
+    pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
+        let mut state = self.lock();
+        state.limit = limit;
+        state.look_for_room();
+        let has_room = state.fullness.wanted && state.has_room();
+        state.fullness.wanted &= !has_room;
+        has_room
+    }
+
+    /// Asks to be told when less than half of the soft budget is queued; false if that is so already.
+    pub(crate) fn ask_for_ease(&self) -> bool {
+        let mut state = self.lock();
+        state.fullness.ease_wanted = state.queued_bytes() > SOFT_BUDGET / 2;
+        state.fullness.ease_wanted
+    }
+
+    /// A sender has waited in vain: no other shall, until the kernel takes something again.
+    pub(crate) fn has_stalled(&self) {
+        let mut state = self.lock();
+        state.fullness.ease_wanted = false;
+        state.fullness.stalled_at = Some(state.counts.bytes);
+    }
+
+    /// How long messages have found no room, up to now.
+    pub(crate) fn time_full(&self) -> Duration {
+        let state = self.lock();
+        let now = state.fullness.since.map(|since| since.elapsed());
+        state.fullness.time + now.unwrap_or_default()
+    }
+}
+
+impl State {
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        !self.is_closed()
+            && (self.conflate || self.limit.is_above(self.queued(), self.queued_bytes()))
+    }
+
+    pub(super) fn is_low(&self) -> bool {
+        self.limit.is_far_above(self.queued(), self.queued_bytes())
+    }
+
+    #[inline]
+    pub(super) fn is_heavy(&self) -> bool {
+        self.queued_bytes() > SOFT_BUDGET
+            && self.kernel.is_full()
+            && self.fullness.stalled_at != Some(self.counts.bytes)
+    }
+
+    /// A message found no room.
+    #[cold]
+    pub(super) fn refused(&mut self) {
+        self.fullness.wanted = true;
+        if !self.is_closed() {
+            self.fullness.since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// There may be room again for a message like one that was refused.
+    pub(super) fn look_for_room(&mut self) {
+        if let Some(since) = self.fullness.since
+            && self.has_room()
+        {
+            self.fullness.time += since.elapsed();
+            self.fullness.since = None;
+        }
+    }
+
+    /// Before a send is refused: writes, if nobody else does, and says whether that made room.
+    #[cold]
+    pub(super) fn make_room(&mut self) -> bool {
+        if !self.is_closed() && self.may_write() {
+            self.write_here();
+        }
+        self.has_room()
+    }
+}

@@ -1,0 +1,147 @@
+//! A message on its way into a pipe, and the decision who writes it.
+//!
+//! Owns: nothing; it fills the batch at the back.
+//! Always true: a message that was taken is in the batch, or with the kernel, when the call returns. If it waits while there
+//! is a connection, the I/O thread has a duty here, or hears when the kernel has room.
+//! Must not know: how a batch is written.
+
+use std::time::Instant;
+
+use highwater_patterns::{Message, Outbound};
+
+use super::kernel::Waiter;
+use super::{Draft, Entry, Outgoing, State};
+use crate::pipe::{Batch, Notices};
+use crate::policy::WritePolicy;
+
+impl Outgoing {
+    /// Takes a copy of `message` in bytes, behind what is in `draft`. Refused if the pipe is at its high-water mark or closed,
+    /// and then it will tell when there is room. If this turns out to be a stream, `draft` is lent.
+    ///
+    /// The socket's `policy` decides whether it is written at once.
+    ///
+    /// Not inlined, so that nothing of it is in the way of what goes into a draft.
+    #[inline(never)]
+    pub(super) fn push(
+        &self,
+        message: &impl Outbound,
+        policy: &mut WritePolicy,
+        draft: &mut Draft,
+    ) -> Notices {
+        let Some(mut state) = self.lock_here() else {
+            return Notices::FOREIGN;
+        };
+        if !draft.is_settled() {
+            state.take_in(draft);
+        }
+        let mut streams = false;
+        if !state.has_room() {
+            streams = state.make_room();
+            if !streams {
+                return state.refuse();
+            }
+        }
+        state.conflate();
+        state.back.push(message);
+        state.counts.messages += 1;
+        policy.have_been_sent(draft.take_untold().saturating_add(1));
+        let mut notices = Notices::NONE;
+        streams |= state.after_push(policy, &mut notices);
+        notices |= Notices::OVER_BUDGET.when(state.is_heavy());
+        if streams {
+            notices |= state.lend(draft);
+        }
+        notices | state.foreign()
+    }
+
+    /// Takes a copy of the one message in `framed`; refused if there is no room. As [`push`](Self::push)
+    /// otherwise, and never lent.
+    #[inline]
+    pub(crate) fn push_framed(&self, framed: &Batch, policy: &mut WritePolicy) -> Notices {
+        let Some(mut state) = self.lock_here() else {
+            return Notices::FOREIGN;
+        };
+        if !state.has_room() && !state.make_room() {
+            return state.refuse();
+        }
+        state.conflate();
+        state.back.extend_from(framed);
+        state.counts.messages += framed.messages() as u64;
+        policy.have_been_sent(1);
+        let mut notices = Notices::NONE;
+        state.after_push(policy, &mut notices);
+        notices | state.foreign()
+    }
+
+    /// Takes `message` whatever the high-water mark says; false if the pipe is closed.
+    pub(crate) fn push_always(&self, message: &Message) -> bool {
+        let Some(mut state) = self.lock_here().filter(|state| !state.is_closed()) else {
+            return false;
+        };
+        state.back.push(message);
+        state.counts.messages += 1;
+        state.after_push(&mut WritePolicy::urgent(), &mut Notices::default());
+        true
+    }
+}
+
+impl State {
+    /// Where only the latest message is kept, what waits makes way for the next.
+    #[inline]
+    fn conflate(&mut self) {
+        if self.conflate && self.back.messages() > 0 {
+            self.counts.replaced += self.back.messages() as u64;
+            self.back.clear();
+        }
+    }
+
+    /// There is no room: the socket will be told when there is.
+    #[cold]
+    fn refuse(&mut self) -> Notices {
+        self.refused();
+        Notices::REFUSED | self.foreign()
+    }
+
+    /// Says so if this is a forked child, and the connection is its parent's.
+    #[inline]
+    pub(super) fn foreign(&self) -> Notices {
+        Notices::FOREIGN.when(self.entry == Entry::Foreign)
+    }
+
+    /// Decides who writes what was just added; true if it made a batch, which is written.
+    #[inline]
+    pub(super) fn after_push(&mut self, policy: &mut WritePolicy, notices: &mut Notices) -> bool {
+        self.waiter = if policy.is_left_to_senders() {
+            Waiter::Sender
+        } else {
+            Waiter::Poller
+        };
+        if !self.may_write() || self.line.live().is_none() {
+            return false;
+        }
+        let is_batch = self.back.gathered() >= policy.batch_bytes();
+        if is_batch {
+            policy.has_filled();
+            self.write_here();
+        } else if !self.scheduled || policy.has_waited() {
+            self.begin(policy);
+        }
+        if !self.unflushed && !self.back.is_empty() {
+            self.unflushed = true;
+            *notices |= Notices::UNFLUSHED;
+        }
+        is_batch
+    }
+
+    /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves
+    /// the beginning to the I/O thread and goes on filling.
+    #[cold]
+    fn begin(&mut self, policy: &mut WritePolicy) {
+        if policy.begin(Instant::now()) {
+            self.write_here();
+            policy.has_begun(Instant::now());
+        } else if !self.scheduled {
+            self.schedule();
+        }
+    }
+}
