@@ -4,11 +4,12 @@
 //! Always true: a frame is taken whole or not at all, except a large body that is not whole yet, which is taken as it comes
 //! into a buffer of its own; so a caller whose own buffer holds more than 8 KiB + 9 bytes can always go on. Every bound is
 //! checked before memory is reserved, and what is reserved for a body is never more than 256 KiB or twice what has arrived
-//! of it.
+//! of it; what a message takes that is not whole is about what has arrived of it, however short its frames are.
 //! Must not know: where bytes come from, who wants the messages, what a command leads to.
 //! Source: RFC 37/ZMTP 3.1, "Traffic"; in one way looser, as libzmq is: commands may stand between the frames of a
 //! message (libzmq sends its PINGs so).
 
+mod frames;
 mod large;
 mod survey;
 
@@ -23,6 +24,7 @@ use super::command::{Command, LONGEST_SUBSCRIBE, OwnedCommand, is_about_topics};
 use super::error::FrameError;
 use super::frame::{FrameHeader, LARGE_BODY, LONG, LONG_HEADER, SHORT_HEADER, SHORT_MESSAGE};
 use super::limits::{MAX_COMMAND, MAX_FRAMES};
+use frames::Frames;
 use large::LargeBody;
 
 /// What a frame takes in memory beside its body, in bytes.
@@ -46,7 +48,7 @@ const _: () = assert!(CUT_COMMAND == LONGEST_SUBSCRIBE + 1);
 pub(crate) struct Decoder {
     max_message_size: usize,
     /// The frames so far of the message under way.
-    frames: Vec<Frame>,
+    frames: Frames,
     /// The bytes in the bodies of `frames`.
     size: usize,
     /// The frame under way, if its body is large. Boxed: few connections have one, and all have a decoder.
@@ -74,7 +76,7 @@ impl Decoder {
         const MOST: usize = isize::MAX as usize;
         Self {
             max_message_size: max_message_size.map_or(MOST, |max| max.min(MOST)),
-            frames: Vec::new(),
+            frames: Frames::default(),
             size: 0,
             large: None,
             buffers: None,
@@ -235,8 +237,7 @@ impl Decoder {
             return Some(Item::Message(Message::from(frame)));
         }
         self.size = 0;
-        self.frames.push(frame);
-        Message::from_frames(std::mem::take(&mut self.frames)).map(Item::Message)
+        self.frames.complete(frame).map(Item::Message)
     }
 
     /// Checks `header` against the bounds, given what its message has so far; the length of the body, if it may come.

@@ -69,8 +69,7 @@ fn decode_cut_with(
 
 /// Memory follows what has arrived.
 fn assert_bounded(decoder: &Decoder, arrived: usize) {
-    let frames = decoder.frames.capacity() * size_of::<Frame>();
-    assert!(frames <= size_of::<Frame>() * (arrived + 4));
+    assert!(decoder.frames.memory() <= FREE_FRAMES * size_of::<Frame>() + 4 * arrived + 64);
     if let Some(large) = &decoder.large {
         assert!(large.reserved() <= FIRST_STEP.max(2 * large.arrived().len()));
     }
