@@ -76,7 +76,9 @@ const PAGES: [&str; 8] = [
 #[test]
 fn every_source_file_that_a_page_names_exists() {
     let mut files = Vec::new();
-    for root in ["src", "patterns", "buffers", "tests", "benches", "examples"] {
+    for root in [
+        "src", "patterns", "buffers", "curve", "tests", "benches", "examples",
+    ] {
         sources(&home().join(root), &mut files);
     }
     let mut missing = Vec::new();
