@@ -1,0 +1,29 @@
+//! Messages that were lost with pipes that are gone.
+//!
+//! Owns: how many of them are not counted and told yet.
+//! Always true: each is told once.
+//! Must not know: why a pipe goes.
+
+use super::Table;
+use crate::endpoint::Endpoint;
+
+/// Messages that were lost with pipes.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    pub(super) unsent: usize,
+    pub(super) unread: usize,
+}
+
+impl Table {
+    /// Counts and tells what went with the pipes that were removed, at most those of one `endpoint`.
+    pub(in crate::socket) fn tell_losses(&mut self, endpoint: Option<&Endpoint>) {
+        let Losses { unsent, unread } = std::mem::take(&mut self.losses);
+        self.telemetry.lose_unsent(unsent, endpoint);
+        self.telemetry.lose_unread(unread, endpoint);
+    }
+
+    /// One message that the pattern had looked at went with its pipe.
+    pub(in crate::socket) fn lost_unread(&mut self) {
+        self.losses.unread += 1;
+    }
+}

@@ -1,0 +1,153 @@
+//! The pipes of a socket, as its pattern reaches them.
+//!
+//! Owns: nothing; each call is answered by one pipe, or by several.
+//! Always true: a pipe that is gone takes nothing and gives nothing.
+//! Must not know: which pipe a message should take.
+
+use highwater_patterns::{
+    DropCause, Message, Outbound, PipeId, Pipes, Recall, Recalled, Received, SocketType,
+};
+
+use super::Table;
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::pipe::Change;
+use crate::socket::slot::Slot;
+use crate::stats::Dropped;
+
+impl Pipes for Table {
+    #[inline(always)]
+    fn try_write(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool {
+        self.write_to(pipe, message)
+    }
+
+    #[inline]
+    fn try_write_all(
+        &mut self,
+        pipes: &[PipeId],
+        message: &impl Outbound,
+        full: &mut dyn FnMut(PipeId),
+    ) {
+        self.write_to_all(pipes, message, full);
+    }
+
+    fn write_always(&mut self, pipe: PipeId, message: Message) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.push_always(message);
+        }
+    }
+
+    fn has_room(&mut self, pipe: PipeId) -> bool {
+        self.pipes.get_mut(pipe).is_some_and(Slot::has_room)
+    }
+
+    fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
+        self.read_from(pipe)
+    }
+
+    fn has_looked_enough(&self) -> bool {
+        self.budget.is_spent()
+    }
+
+    fn discard(&mut self, pipe: PipeId) -> usize {
+        self.discard_from(pipe)
+    }
+
+    #[inline(always)]
+    fn try_read_into(&mut self, pipe: PipeId, into: &mut Message) -> bool {
+        let single = self
+            .pipes
+            .get_mut(pipe)
+            .is_some_and(|slot| slot.next_single(into));
+        single || self.read_any_message(pipe, into)
+    }
+
+    fn replace(&mut self, pipe: PipeId, message: &mut Message) {
+        if let Some(slot) = self.pipes.get_mut(pipe) {
+            slot.replace(message);
+        }
+    }
+
+    fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.subscription(pipe, topic, Change::Wanted);
+    }
+
+    fn subscribe_again(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.subscription(pipe, topic, Change::WantedAgain);
+    }
+
+    fn cancel(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.subscription(pipe, topic, Change::Unwanted);
+    }
+
+    fn cancel_unknown(&mut self, pipe: PipeId, topic: &[u8]) {
+        self.subscription(pipe, topic, Change::NeverWanted);
+    }
+
+    fn close(&mut self, pipe: PipeId) {
+        // PUB and XPUB turn out who is too slow; ROUTER who has lost its routing id to another.
+        if self.kind != SocketType::Router {
+            return self.turn_away(pipe, LinkError::Evicted);
+        }
+        let handed_over = self.pipes.get_mut(pipe).is_some_and(Slot::hand_over);
+        if !handed_over {
+            self.turn_away(pipe, LinkError::DuplicateRoutingId);
+        }
+    }
+
+    fn recall(&mut self, pipe: PipeId, recall: Recall) -> Recalled {
+        self.take_back(pipe, recall)
+    }
+
+    fn drop_waiting(&mut self, pipe: PipeId) {
+        let lost = self.pipes.get_mut(pipe).map_or(0, Slot::drop_waiting);
+        self.telemetry.unsent.add(lost);
+    }
+
+    fn unread(&mut self, pipe: PipeId) -> usize {
+        self.pipes.get(pipe).map_or(0, Slot::unread)
+    }
+
+    fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {
+        count(&mut self.dropped, cause);
+        self.budget.spend(1);
+        if let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {
+            count(slot.dropped(), cause);
+        }
+        if cause == DropCause::SlowSubscriber
+            && let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(pipe))
+            && slot.missed()
+            && let Some(peer) = slot.peer()
+        {
+            let (endpoint, address) = (Some(&peer.endpoint), Some(peer.address.as_str()));
+            self.telemetry
+                .monitor
+                .emit(EventKind::DroppingStarted, endpoint, address);
+        }
+        self.note_drop(pipe);
+    }
+}
+
+impl Table {
+    fn subscription(&self, pipe: PipeId, topic: &[u8], change: Change) {
+        if let Some(slot) = self.pipes.get(pipe) {
+            slot.subscription(topic, change);
+        }
+    }
+}
+
+/// Counts one more that was dropped.
+fn count(dropped: &mut Dropped, cause: DropCause) {
+    let counter = match cause {
+        DropCause::SlowSubscriber => &mut dropped.slow_subscriber,
+        DropCause::Unroutable => &mut dropped.unroutable,
+        DropCause::NoRoom => &mut dropped.no_room,
+        DropCause::LateReply => &mut dropped.late_reply,
+        DropCause::Unwanted => &mut dropped.unwanted,
+        DropCause::Unanswered => &mut dropped.unanswered,
+        DropCause::Malformed => &mut dropped.malformed,
+        DropCause::TooManyTopics => &mut dropped.too_many_topics,
+        _ => &mut dropped.unexpected,
+    };
+    *counter += 1;
+}
