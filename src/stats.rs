@@ -41,6 +41,10 @@ pub struct Stats {
     pub reconnects: u64,
     /// Connections that could not be accepted, or were turned away as soon as they were.
     pub accepts_failed: u64,
+    /// Of those: turned away by the `accept_filter` option.
+    pub refused_by_filter: u64,
+    /// Of those: turned away since there were as many connections as the `connection_limit` option allows.
+    pub refused_by_limit: u64,
     /// How long the socket was mute: from each send that found no peer with room until there was one.
     pub time_muted: Duration,
     /// Events that no monitor had room for.
@@ -136,6 +140,8 @@ pub(crate) struct Telemetry {
     pub(crate) retries: Counter,
     pub(crate) reconnects: Counter,
     pub(crate) accepts_failed: Counter,
+    pub(crate) refused_by_filter: Counter,
+    pub(crate) refused_by_limit: Counter,
     pub(crate) bytes_received: Counter,
     pub(crate) unsent: Counter,
     pub(crate) unread: Counter,

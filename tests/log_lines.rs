@@ -9,10 +9,11 @@ use std::fmt::{Debug, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use highwater::{
-    Context, Dealer, EventKind, Linger, Pub, Pull, Push, Router, Sub, Transport, Undeliverable,
+    Context, Dealer, EventKind, Linger, LinkError, Pub, Pull, Push, Router, Sub, Transport,
+    Undeliverable,
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 use support::{
@@ -27,6 +28,7 @@ over_each_transport!(
     who_reads_warnings_is_told_of_a_failed_handshake,
     a_peer_that_goes_with_messages_is_a_warning,
     a_slow_subscriber_is_told_with_the_number_of_its_losses,
+    who_is_turned_away_is_told_once_a_second_and_counted,
 );
 
 over_every_transport!(
@@ -133,6 +135,7 @@ fn child_process() {
             "slow" => slow(&place),
             "unroutable" => unroutable(&place),
             "forged" => forged(&place),
+            "turned" => turned(&place),
             other => panic!("no such scene: {other}"),
         }
         let noise = LINES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,6 +170,59 @@ fn handshake(place: &Place) {
     let has_address = place.transport() == Transport::Tcp;
     assert_eq!(line.contains_key("peer"), has_address, "{line:?}");
     assert!(!line.contains_key("count"), "{line:?}");
+}
+
+fn who_is_turned_away_is_told_once_a_second_and_counted(place: &Place) {
+    play("turned", Level::WARN, place);
+}
+
+fn turned(place: &Place) {
+    const COUNT: u64 = 100;
+    let begun = Instant::now();
+    let limited = Pull::builder(&Context::new()).connection_limit(0).build();
+    let nobody = match place.transport() {
+        Transport::Tcp => "10.0.0.0/8",
+        _ => "uid:12345",
+    };
+    let filtered = Pull::builder(&Context::new())
+        .option("accept_filter", nobody)
+        .expect("a filter")
+        .build();
+    for (pull, cause) in [
+        (limited, LinkError::TooManyConnections),
+        (filtered, LinkError::NotAccepted),
+    ] {
+        let events = pull.monitor();
+        let at = pull.bind(place.any()).expect("bound");
+        for _ in 0..COUNT {
+            RawPeer::connect(&at).wait_for_end();
+        }
+        wait_until("all are counted", || pull.stats().accepts_failed == COUNT);
+        let stats = pull.stats();
+        let counts = (stats.refused_by_limit, stats.refused_by_filter);
+        let is_limit = cause == LinkError::TooManyConnections;
+        assert_eq!(counts, if is_limit { (COUNT, 0) } else { (0, COUNT) });
+        wait_for_event(&events, "of it", |kind| {
+            *kind == EventKind::AcceptFailed(cause.clone())
+        });
+        let own = lines("accept failed").into_iter();
+        let own = own.filter(|line| line["cause"] == cause.to_string());
+        assert!(own.clone().count() > 0 && own.clone().all(|line| line["level"] == "WARN"));
+        let seconds = begun.elapsed().as_secs() + 2;
+        let told = lines("accept failed").len() + lines("more connections turned away").len();
+        assert!(told as u64 <= 2 * seconds, "{told} in {seconds} s");
+        // What was held back is told at the latest when the socket goes.
+        drop(pull);
+        let texts = ["accept failed", "more connections turned away"];
+        let told = || -> u64 {
+            let lines = texts.iter().flat_map(|text| lines(text));
+            let own = lines
+                .map(|line| u64::from(line.contains_key("cause")) + number(&line, "held_back"));
+            own.sum()
+        };
+        let sum = if is_limit { COUNT } else { 2 * COUNT };
+        wait_until("all are told", || told() == sum);
+    }
 }
 
 fn who_reads_warnings_is_told_what_linger_gives_up(place: &Place) {

@@ -15,6 +15,7 @@ use super::event_loop::Loop;
 use super::registration::Registered;
 use super::request::Request;
 use super::{EndpointConfig, Key};
+use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::transport::{Listener, Stream, is_out_of_resources};
 use crate::zmtp;
@@ -109,8 +110,13 @@ impl Loop {
                             self.hand_out(key, stream, address, seat, config);
                         }
                         Err(cause) => {
-                            config.telemetry.accepts_failed.add(1);
-                            config.telemetry.monitor.emit(
+                            let telemetry = &config.telemetry;
+                            telemetry.accepts_failed.add(1);
+                            match cause {
+                                LinkError::NotAccepted => telemetry.refused_by_filter.add(1),
+                                _ => telemetry.refused_by_limit.add(1),
+                            }
+                            telemetry.monitor.emit(
                                 EventKind::AcceptFailed(cause),
                                 Some(&config.endpoint),
                                 address.as_deref(),

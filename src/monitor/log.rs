@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::EventKind;
 use crate::endpoint::Endpoint;
+use crate::error::LinkError;
 use crate::sync::Mutex;
 
 /// What is counted by itself, and how often it may be told.
@@ -25,14 +26,16 @@ pub(crate) enum Class {
     Unread,
     DroppingStarted,
     DroppingStopped,
+    /// Somebody connects who is not to, and may do so as often as the network lets him.
+    TurnedAway,
 }
 
-const CLASSES: usize = Class::DroppingStopped as usize + 1;
+const CLASSES: usize = Class::TurnedAway as usize + 1;
 
 /// At most so many lines of a class a second and socket; the rest are counted in the next line.
 const LINES_PER_SECOND: u32 = 20;
 
-/// Losses are told once a second, with their number.
+/// Losses, and connections that are turned away, are told once a second, with their number.
 const LOSSES_PER_SECOND: u32 = 1;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -80,6 +83,7 @@ impl Class {
         }
     }
 
+    /// Whether it is told once a second.
     fn is_loss(self) -> bool {
         self as usize >= Self::Disconnected as usize
     }
@@ -88,6 +92,9 @@ impl Class {
         match kind {
             EventKind::GaveUp(_) => Self::GaveUp,
             EventKind::HandshakeFailed(_) => Self::HandshakeFailed,
+            EventKind::AcceptFailed(LinkError::NotAccepted | LinkError::TooManyConnections) => {
+                Self::TurnedAway
+            }
             EventKind::AcceptFailed(_) => Self::AcceptFailed,
             EventKind::Disconnected { lost: 1.., .. } => Self::Disconnected,
             EventKind::Unsent { .. } | EventKind::MessageGivenUp { .. } => Self::Unsent,
@@ -104,6 +111,7 @@ impl Class {
             Self::Disconnected | Self::Unsent => "more unsent messages lost",
             Self::Unread => "more received messages lost unread",
             Self::DroppingStarted => "dropping started for more peers",
+            Self::TurnedAway => "more connections turned away",
             _ => "dropping stopped for more peers, which have missed messages",
         }
     }
@@ -203,12 +211,13 @@ impl Log {
     }
 }
 
-const LOSSES: [Class; 5] = [
+const LOSSES: [Class; 6] = [
     Class::Disconnected,
     Class::Unsent,
     Class::Unread,
     Class::DroppingStarted,
     Class::DroppingStopped,
+    Class::TurnedAway,
 ];
 
 impl Budget {

@@ -225,8 +225,8 @@ macro_rules! with_options {
     /// A further one is closed as soon as it is accepted, which a monitor hears as
     /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with
     /// [`TooManyConnections`](crate::LinkError::TooManyConnections), and which
-    /// [`Stats::accepts_failed`](crate::Stats::accepts_failed) counts. Takes effect on later binds; tcp and ipc. libzmq
-    /// has no such option.
+    /// [`Stats::refused_by_limit`](crate::Stats::refused_by_limit) counts; a log tells of it once a second, at WARN, with the
+    /// number. Takes effect on later binds; tcp and ipc. libzmq has no such option.
     connection_limit: Option<usize> = None, live;
 
     /// How many bytes of messages of peers that have gone may wait to be received, over all of them, before connections
@@ -242,8 +242,8 @@ macro_rules! with_options {
     ///
     /// Anybody else is turned away as soon as it is accepted, which a monitor hears as
     /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with [`NotAccepted`](crate::LinkError::NotAccepted), and which
-    /// [`Stats::accepts_failed`](crate::Stats::accepts_failed) counts. Takes effect on later binds; tcp and ipc, since
-    /// within the process everybody is the same user.
+    /// [`Stats::refused_by_filter`](crate::Stats::refused_by_filter) counts; a log tells of it once a second, at WARN, with
+    /// the number. Takes effect on later binds; tcp and ipc, since within the process everybody is the same user.
     accept_filter: AcceptFilter = AcceptFilter::everybody(), live;
 
     /// What ends the attempts to connect again. Default: [`ReconnectStop::NEVER`].

@@ -365,6 +365,8 @@ impl Core {
             retries: told.retries.get(),
             reconnects: told.reconnects.get(),
             accepts_failed: told.accepts_failed.get(),
+            refused_by_filter: told.refused_by_filter.get(),
+            refused_by_limit: told.refused_by_limit.get(),
             time_muted: state.time_muted
                 + state
                     .muted_since
