@@ -103,7 +103,7 @@ fn encoded(size: usize) -> Vec<u8> {
 /// The I/O thread's part: writes until there is nothing left.
 fn pump(outgoing: &Outgoing) {
     while outgoing.pump().expect("memory does not fail") != Pumped::Drained {}
-    assert!(outgoing.retire());
+    assert!(outgoing.end_duty());
 }
 
 fn outgoing(criterion: &mut Criterion) {
@@ -122,7 +122,7 @@ fn outgoing(criterion: &mut Criterion) {
                     let notices = draft.push(&message, &outgoing, &mut policy);
                     assert!(!notices.contains(Notices::REFUSED));
                 }
-                draft.settle(&outgoing);
+                draft.hand_back(&outgoing);
                 pump(&outgoing);
             });
         });

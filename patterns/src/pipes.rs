@@ -104,7 +104,7 @@ pub trait Pipes {
     /// The next thing that arrived on `pipe`, or `None` if there is nothing now.
     ///
     /// A pattern may read until `None`, so what arrives in the meantime should wait for the next `readable`. `None` says
-    /// nothing about the pipe once the call [has looked enough](Pipes::has_looked_enough).
+    /// nothing about the pipe once the call [has looked enough](Pipes::has_spent_budget).
     fn try_read(&mut self, pipe: PipeId) -> Option<Received>;
 
     /// Puts the latest message of `pipe` in the place of `message`, which was read from it before and not given to anybody,
@@ -138,7 +138,7 @@ pub trait Pipes {
     ///
     /// Without it a peer that sends without end what no call gives would keep the call, and with it the socket.
     #[inline]
-    fn has_looked_enough(&self) -> bool {
+    fn has_spent_budget(&self) -> bool {
         false
     }
 

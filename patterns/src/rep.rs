@@ -71,7 +71,7 @@ impl Rep {
                 }
                 Err(_) => pipes.dropped(Some(pipe), DropCause::Malformed),
             }
-            if pipes.has_looked_enough() {
+            if pipes.has_spent_budget() {
                 break;
             }
         }
@@ -201,7 +201,7 @@ impl Rules for Rep {
             }
             let (pipe, _) = self.taken();
             pipes.dropped(Some(pipe), DropCause::Malformed);
-            if pipes.has_looked_enough() {
+            if pipes.has_spent_budget() {
                 break;
             }
         }

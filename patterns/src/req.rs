@@ -285,7 +285,7 @@ impl Req {
                 Ok(reply) => self.turn = Turn::Answered(reply),
                 Err(cause) => pipes.dropped(Some(from), cause),
             }
-            if pipes.has_looked_enough() {
+            if pipes.has_spent_budget() {
                 return;
             }
         }
@@ -295,7 +295,7 @@ impl Req {
     fn drop_late_replies(&mut self, pipes: &mut impl Pipes) {
         while self.incoming.recv(pipes).is_some() {
             pipes.dropped(Some(self.incoming.source()), DropCause::LateReply);
-            if pipes.has_looked_enough() {
+            if pipes.has_spent_budget() {
                 break;
             }
         }

@@ -88,7 +88,7 @@ impl Rules for Sub {
                 return true;
             }
             pipes.dropped(Some(self.incoming.source()), DropCause::Unwanted);
-            if pipes.has_looked_enough() {
+            if pipes.has_spent_budget() {
                 break;
             }
         }

@@ -101,7 +101,7 @@ impl Pipes for TestPipes {
     }
 
     fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
-        if self.has_looked_enough() {
+        if self.has_spent_budget() {
             return None;
         }
         let received = self.pipes.get_mut(&pipe)?.arrived.pop_front()?;
@@ -109,7 +109,7 @@ impl Pipes for TestPipes {
         Some(received)
     }
 
-    fn has_looked_enough(&self) -> bool {
+    fn has_spent_budget(&self) -> bool {
         self.looks == Some(0)
     }
 

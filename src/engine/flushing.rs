@@ -28,7 +28,7 @@ impl Loop {
                 let mut outcome = None;
                 self.guarded(key, |this| outcome = this.pump(key));
                 match outcome {
-                    Some(Pumped::Drained | Pumped::Contended | Pumped::Lent) => pumped.push(key),
+                    Some(Pumped::Drained | Pumped::Contended | Pumped::Drafted) => pumped.push(key),
                     Some(Pumped::Streaming) => self.scheduled.streaming.push(key),
                     Some(Pumped::Blocked | Pumped::Unwired) | None => {}
                 }
@@ -44,7 +44,7 @@ impl Loop {
                 if entry
                     .pipe
                     .as_ref()
-                    .is_some_and(|pipe| !pipe.outgoing.retire())
+                    .is_some_and(|pipe| !pipe.outgoing.end_duty())
                 {
                     self.scheduled.flushing.push(key);
                 } else {
@@ -61,7 +61,7 @@ impl Loop {
         };
         let outgoing = &entry.pipe.as_ref()?.outgoing;
         let mut outcome = outgoing.pump();
-        if let Ok(Pumped::Lent) = outcome {
+        if let Ok(Pumped::Drafted) = outcome {
             // The socket gives it back now, or as soon as its sender lets go of the lock.
             entry.config.side.happened(PipeEvent::Wanted);
             outcome = outgoing.pump();

@@ -70,7 +70,7 @@ impl Loop {
         pipe.outgoing.writable();
         match pipe.outgoing.pump() {
             Ok(Pumped::Blocked) => {}
-            Ok(Pumped::Contended | Pumped::Streaming | Pumped::Lent) => self.schedule(key),
+            Ok(Pumped::Contended | Pumped::Streaming | Pumped::Drafted) => self.schedule(key),
             Ok(Pumped::Drained | Pumped::Unwired) => {
                 link.want_output(false);
                 // A sender may have filled the kernel meanwhile, and asked for output before we declined it.

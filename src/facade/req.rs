@@ -123,7 +123,7 @@ impl Req {
                 Pattern::Req(rules) if rules.is_out() => Err(Refusal::OutOfTurn),
                 Pattern::Req(rules) => {
                     // Late replies are read first, as many as one call looks at.
-                    table.look_anew();
+                    table.refill_budget();
                     by_value(message, |message| rules.start(message, table))
                 }
                 other => other.offer(message, table),
@@ -156,7 +156,7 @@ impl Req {
         if let Pattern::Req(rules) = pattern
             && rules.is_out()
         {
-            table.look_anew();
+            table.refill_budget();
             rules.abandon(table);
         }
         self.core.settle_closed(&mut state);

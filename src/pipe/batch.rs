@@ -143,7 +143,7 @@ impl Batch {
     }
 
     /// Nothing is added for a while: gives back what a stream needs and an idle connection does not.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn shrink(&mut self) {
         if self.bytes.is_empty() && self.bytes.capacity() > IDLE_CAPACITY {
             self.bytes = FillBuffer::default();
         }

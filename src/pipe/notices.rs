@@ -19,10 +19,10 @@ impl Notices {
     pub(crate) const REFUSED: Self = Self(1 << 0);
     /// The pipe has begun to hold messages that its socket flushes before it waits for input.
     pub(crate) const UNFLUSHED: Self = Self(1 << 1);
-    /// The sender has got the batch that is being filled: its socket has to settle it.
+    /// The sender has got the batch that is being filled: its socket has to collect that draft.
     pub(crate) const DRAFTED: Self = Self(1 << 2);
-    /// The pipe holds more than its soft budget of bytes, and its peer takes some: a sender that may wait does so.
-    pub(crate) const OVER_BUDGET: Self = Self(1 << 3);
+    /// The pipe holds more bytes than its soft mark, and its peer takes some: a sender that may wait does so.
+    pub(crate) const OVER_SOFT_MARK: Self = Self(1 << 3);
     /// This is a forked child, and the connection is its parent's. The message was refused.
     pub(crate) const FOREIGN: Self = Self(1 << 4 | Self::REFUSED.0);
     /// The socket has closed a pipe within the process, or has lost the peer of one.
@@ -71,7 +71,7 @@ impl fmt::Debug for Notices {
             (Notices::REFUSED, "REFUSED"),
             (Notices::UNFLUSHED, "UNFLUSHED"),
             (Notices::DRAFTED, "DRAFTED"),
-            (Notices::OVER_BUDGET, "OVER_BUDGET"),
+            (Notices::OVER_SOFT_MARK, "OVER_SOFT_MARK"),
             (Notices::FOREIGN, "FOREIGN"),
             (Notices::CLOSED, "CLOSED"),
             (Notices::MUTED, "MUTED"),
@@ -91,7 +91,7 @@ mod tests {
         Notices::REFUSED,
         Notices::UNFLUSHED,
         Notices::DRAFTED,
-        Notices::OVER_BUDGET,
+        Notices::OVER_SOFT_MARK,
         Notices::FOREIGN,
         Notices::CLOSED,
         Notices::MUTED,
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn notices_are_shown_by_name() {
         assert_eq!(format!("{:?}", Notices::NONE), "{}");
-        let two = Notices::OVER_BUDGET | Notices::UNFLUSHED;
-        assert_eq!(format!("{two:?}"), r#"{"UNFLUSHED", "OVER_BUDGET"}"#);
+        let two = Notices::OVER_SOFT_MARK | Notices::UNFLUSHED;
+        assert_eq!(format!("{two:?}"), r#"{"UNFLUSHED", "OVER_SOFT_MARK"}"#);
     }
 }

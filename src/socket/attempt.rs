@@ -100,8 +100,8 @@ impl Core {
         let notices = state.table.take_notices();
         self.unmute(state);
         if state.table.has_closed() {
-            if let Some(stranded) = state.table.take_stranded() {
-                message.as_message(|message| *message = stranded);
+            if let Some(foreign) = state.table.take_foreign() {
+                message.as_message(|message| *message = foreign);
                 return Err(self.forked(state));
             }
             // A slow subscriber was evicted, which takes locks of the I/O thread's.

@@ -32,7 +32,7 @@ impl Core {
             endpoints,
             ..
         } = state;
-        table.settle();
+        table.collect_drafts();
         match event {
             PipeEvent::Wanted => {}
             PipeEvent::Attached(pipe) => {
@@ -102,7 +102,7 @@ impl Core {
             PipeEvent::Disconnected { pipe, ends } => {
                 if table.disconnect(pipe, ends, LinkError::PeerClosed) {
                     // What it left behind may be the answer to a request, whatever others have sent.
-                    table.look_anew();
+                    table.refill_budget();
                     let afterwards = if ends {
                         Afterlife::Ends
                     } else {
@@ -296,7 +296,7 @@ impl Combine for Core {
     }
 
     fn begins(&self, state: &mut State) {
-        state.table.look_anew();
+        state.table.refill_budget();
     }
 
     fn hand_over(&self) -> bool {

@@ -214,7 +214,7 @@ impl Core {
     #[inline]
     pub(crate) fn lock(&self, here: Here) -> Locked<'_> {
         let mut state = self.room.lock(self, here);
-        state.table.settle();
+        state.table.collect_drafts();
         state
     }
 

@@ -368,7 +368,7 @@ impl Slot {
     }
 
     /// Gives what a stream has gathered without the pipe's lock to the pipe; how many messages are lost with that.
-    pub(super) fn settle(&mut self) -> usize {
+    pub(super) fn collect_draft(&mut self) -> usize {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => draft.end(&pipe.outgoing),
             Way::Inproc(_) => 0,
@@ -385,7 +385,7 @@ impl Slot {
     ) -> Notices {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
-                draft.settle(&pipe.outgoing);
+                draft.hand_back(&pipe.outgoing);
                 pipe.outgoing.push_framed(framed, policy)
             }
             Way::Inproc(end) => Notices::REFUSED.when(!end.push_copy(message)),
@@ -395,7 +395,7 @@ impl Slot {
     pub(super) fn push_always(&mut self, mut message: Message) {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
-                draft.settle(&pipe.outgoing);
+                draft.hand_back(&pipe.outgoing);
                 pipe.outgoing.push_always(&message);
             }
             Way::Inproc(end) => end.push_always(&mut message),
@@ -405,7 +405,7 @@ impl Slot {
     /// Writes what waits, if this process does that itself.
     pub(super) fn flush(&mut self) {
         if let Way::Wire { pipe, draft, .. } = &mut self.way {
-            draft.settle(&pipe.outgoing);
+            draft.hand_back(&pipe.outgoing);
             pipe.outgoing.flush();
         }
     }

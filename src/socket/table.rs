@@ -45,8 +45,8 @@ pub(crate) struct Table {
     unflushed: Vec<PipeId>,
     /// What the next send that succeeds has to act on.
     notices: Notices,
-    /// Pipes that may have lent what is being filled.
-    lent: Vec<PipeId>,
+    /// Pipes whose batch may be in the hands of a sender, as a draft.
+    drafts: Vec<PipeId>,
     /// What had been received when a thread last turned from a conversation here.
     turned_at: u32,
     most_lent: usize,
@@ -69,8 +69,8 @@ pub(crate) struct Table {
     closed: Vec<PipeId>,
     /// Pipes within the process that have lost their peer and are to be joined with one again.
     unjoined: Vec<PipeId>,
-    /// In a forked child: what was to be sent when that was noticed.
-    stranded: Option<Message>,
+    /// In a forked child: the message that has met a connection of the parent.
+    foreign: Option<Message>,
     /// What this hold of the lock may still look at.
     budget: Budget,
     /// Who reads on later what this socket reads without being asked.
@@ -93,7 +93,7 @@ impl Table {
             write_policy: WritePolicy::default(),
             unflushed: Vec::new(),
             notices: Notices::NONE,
-            lent: Vec::new(),
+            drafts: Vec::new(),
             turned_at: 0,
             most_lent: waiting::most_lent(io_threads),
             borrowed: false,
@@ -107,7 +107,7 @@ impl Table {
             drops: drops::Drops::default(),
             closed: Vec::new(),
             unjoined: Vec::new(),
-            stranded: None,
+            foreign: None,
         }
     }
 

@@ -141,7 +141,7 @@ fn what_a_sender_leaves_is_written_or_a_duty() {
         if is_to_flush(&wire) {
             loop {
                 match pipe.pump().expect("memory does not fail") {
-                    Pumped::Drained if pipe.retire() => break,
+                    Pumped::Drained if pipe.end_duty() => break,
                     Pumped::Drained | Pumped::Contended | Pumped::Streaming => thread::yield_now(),
                     other => panic!("memory is always there: {other:?}"),
                 }
@@ -177,7 +177,7 @@ impl Combine for Sender {
     }
 
     fn apply(&self, (draft, _): &mut (Draft, WritePolicy), (): ()) {
-        draft.settle(&self.pipe);
+        draft.hand_back(&self.pipe);
     }
 }
 
@@ -195,7 +195,10 @@ fn what_a_sender_has_in_its_hands_is_written_or_a_duty() {
         for text in ["1", "2", "3"] {
             socket.send(text);
         }
-        assert!(!socket.room.peek(|(draft, _)| draft.is_settled()), "lent");
+        assert!(
+            !socket.room.peek(|(draft, _)| draft.is_handed_back()),
+            "handed out"
+        );
         let sender = thread::spawn({
             let socket = Arc::clone(&socket);
             move || socket.send("4")
@@ -203,17 +206,17 @@ fn what_a_sender_has_in_its_hands_is_written_or_a_duty() {
         assert!(is_to_flush(&wire), "the I/O thread has been told");
         loop {
             match pipe.pump().expect("memory does not fail") {
-                Pumped::Drained if pipe.retire() => break,
-                Pumped::Lent => socket.room.post(&*socket, ()),
+                Pumped::Drained if pipe.end_duty() => break,
+                Pumped::Drafted => socket.room.post(&*socket, ()),
                 Pumped::Drained | Pumped::Contended | Pumped::Streaming => {}
                 other => panic!("memory is always there: {other:?}"),
             }
             thread::yield_now();
         }
         sender.join().expect("sent");
-        let settled = socket.room.peek(|(draft, _)| draft.is_settled());
+        let handed_back = socket.room.peek(|(draft, _)| draft.is_handed_back());
         let duty = is_to_flush(&wire);
-        assert!(settled && (pipe.is_drained() || duty), "left lying");
+        assert!(handed_back && (pipe.is_drained() || duty), "left lying");
         let all = if duty { 4 } else { 5 };
         assert_eq!(wire.written().len(), all * 3, "of three bytes each");
     });

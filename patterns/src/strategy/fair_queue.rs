@@ -52,7 +52,7 @@ impl FairQueue {
         }
         let mut turns = self.rotation.usable().len();
         while self.rotation.current().is_some() {
-            if !pipes.has_looked_enough() {
+            if !pipes.has_spent_budget() {
                 self.rotation.rest_current();
             } else if turns > 1 {
                 // It may hold something, so it keeps its place. What stands ready at the others is given.

@@ -143,11 +143,11 @@ fn what_a_stream_needed_is_kept_until_the_pipe_rests_and_a_little_even_then() {
     small.push(&Message::from("short"));
     for batch in [&mut large, &mut small] {
         let whole = on_wire(batch);
-        batch.rest();
+        batch.shrink();
         assert_eq!(on_wire(batch), whole, "nothing that is in it is lost");
         batch.clear();
         assert!(batch.bytes.capacity() > 0);
-        batch.rest();
+        batch.shrink();
     }
     assert_eq!(large.bytes.capacity(), 0);
     assert!(small.bytes.capacity() > 0);

@@ -1,11 +1,11 @@
 //! A batch in the hands of its sender: what a stream adds to it takes no lock but the socket's.
 //!
-//! Owns: the batch while it is lent, and how many messages go into it before the pipe is asked again.
-//! Always true: it is lent only to a sender that has just written a batch by itself, so that it may be about to fill the
-//! next, and while the I/O thread has a duty here, so that somebody asks for it back; its messages come after all that
-//! the pipe has. Whoever takes the socket's lock for anything but a send or a receive settles first, and so does each event
-//! that the I/O thread tells.
-//! Must not know: who settles, and why.
+//! Owns: the batch while its sender has it, and how many messages go into it before the pipe is asked again.
+//! Always true: a batch is handed out only to a sender that has just written one, since it may be about to fill the next, and
+//! only while the I/O thread has a duty here, so that somebody asks for it back. The messages of a draft come after all that
+//! the pipe has. A thread that takes the socket's lock for anything but a send or a receive collects the drafts first, and
+//! so does each event that the I/O thread tells.
+//! Must not know: who collects a draft, and why.
 
 use highwater_patterns::Outbound;
 
@@ -13,24 +13,24 @@ use super::{Outgoing, State};
 use crate::pipe::{Batch, Notices};
 use crate::policy::WritePolicy;
 
-/// What a socket has sent and its pipe does not know of; guarded by the socket's lock.
+/// Messages that a socket has sent and its pipe does not know of; guarded by the socket's lock.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     batch: Batch,
     /// Messages that may be added before the pipe is asked.
     room: usize,
-    /// What `room` was when it was lent.
-    lent: usize,
+    /// What `room` was when the batch was handed out.
+    granted: usize,
     /// Messages added that the socket's write policy has not heard of.
     untold: u32,
-    /// The socket knows that there is something to settle.
+    /// The socket knows that there is a draft to collect.
     noted: bool,
-    /// Messages that the pipe, closed behind our back, could not take any more.
+    /// Messages that the pipe, which was closed meanwhile, could not take any more.
     lost: usize,
 }
 
 impl Draft {
-    /// Takes a copy of `message` in bytes, on its way to `pipe`; refused if there is no room, and then that will tell when
+    /// Takes a copy of `message` in bytes, on its way to `pipe`; refused if there is no room, and then the pipe tells when
     /// there is.
     #[inline(always)]
     pub(crate) fn push(
@@ -52,31 +52,31 @@ impl Draft {
 
     /// Messages added that the pipe has not counted.
     fn added(&self) -> usize {
-        self.lent - self.room
+        self.granted - self.room
     }
 
-    /// How many messages were added since this was last asked.
+    /// How many messages were added since the last call.
     pub(super) fn take_untold(&mut self) -> u32 {
         std::mem::take(&mut self.untold)
     }
 
     /// Whether the pipe has everything.
     #[inline]
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(crate) fn is_handed_back(&self) -> bool {
         self.room == 0 && self.batch.is_empty()
     }
 
     /// Gives everything to `pipe`, which goes on from there.
     #[inline]
-    pub(crate) fn settle(&mut self, pipe: &Outgoing) {
-        if !self.is_settled() {
-            pipe.take_back(self);
+    pub(crate) fn hand_back(&mut self, pipe: &Outgoing) {
+        if !self.is_handed_back() {
+            pipe.take_back_draft(self);
         }
     }
 
-    /// As [`settle`](Self::settle), for a socket that asks no more; says how many messages `pipe` could not take.
+    /// As [`hand_back`](Self::hand_back), for a socket that asks no more; says how many messages `pipe` could not take.
     pub(crate) fn end(&mut self, pipe: &Outgoing) -> usize {
-        self.settle(pipe);
+        self.hand_back(pipe);
         self.noted = false;
         std::mem::take(&mut self.lost)
     }
@@ -89,7 +89,7 @@ impl Draft {
     /// Whether a message fits, or the pipe has room for one.
     pub(crate) fn has_room(&mut self, pipe: &Outgoing) -> bool {
         self.room > 0 || {
-            self.settle(pipe);
+            self.hand_back(pipe);
             pipe.has_room()
         }
     }
@@ -102,23 +102,23 @@ impl Outgoing {
         let Some(mut state) = self.lock_here() else {
             return Notices::FOREIGN;
         };
-        state.take_in(draft);
+        state.take_draft(draft);
         policy.have_been_sent(draft.take_untold());
         let mut notices = Notices::NONE;
         if state.after_push(policy, &mut notices) {
-            notices |= state.lend(draft);
+            notices |= state.hand_out(draft);
         }
         notices | state.foreign()
     }
 
     /// Takes over what is in `draft`; the I/O thread writes it, if nobody comes first.
     #[cold]
-    fn take_back(&self, draft: &mut Draft) {
+    fn take_back_draft(&self, draft: &mut Draft) {
         let Some(mut state) = self.lock_here() else {
             return;
         };
-        state.take_in(draft);
-        draft.batch.rest();
+        state.take_draft(draft);
+        draft.batch.shrink();
         if !state.scheduled && !state.is_empty() {
             state.schedule();
         }
@@ -126,12 +126,12 @@ impl Outgoing {
 }
 
 impl State {
-    /// The draft is not lent any more.
+    /// Takes over the batch in `draft`, and counts its messages.
     #[cold]
-    pub(super) fn take_in(&mut self, draft: &mut Draft) {
+    pub(super) fn take_draft(&mut self, draft: &mut Draft) {
         self.drafted = false;
         let added = draft.added();
-        (draft.room, draft.lent) = (0, 0);
+        (draft.room, draft.granted) = (0, 0);
         draft.untold = draft.untold.saturating_add(added as u32);
         self.counts.messages += added as u64;
         if self.is_closed() {
@@ -144,17 +144,17 @@ impl State {
         draft.batch.clear();
     }
 
-    /// Lends what is being filled to the sender, as long as the mark allows.
-    pub(super) fn lend(&mut self, draft: &mut Draft) -> Notices {
+    /// Hands the batch that is being filled out to the sender, for as many messages as the mark allows.
+    pub(super) fn hand_out(&mut self, draft: &mut Draft) -> Notices {
         let is_plain = !self.is_closed() && !self.conflate;
         let is_at_work = self.line.live().is_some() && self.scheduled && !self.kernel.is_full();
         let room = self.limit.room(self.queued());
         if !is_plain || !is_at_work || room == 0 {
             return Notices::NONE;
         }
-        debug_assert!(draft.is_settled(), "a draft is lent once");
+        debug_assert!(draft.is_handed_back(), "a draft is handed out once");
         self.drafted = true;
-        (draft.room, draft.lent) = (room, room);
+        (draft.room, draft.granted) = (room, room);
         std::mem::swap(&mut self.back, &mut draft.batch);
         let newly_left = !std::mem::replace(&mut self.unflushed, true);
         let newly_noted = !std::mem::replace(&mut draft.noted, true);

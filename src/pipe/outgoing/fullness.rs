@@ -1,6 +1,6 @@
 //! Whether a pipe has room, and those who wait until it has.
 //!
-//! Owns: the high-water mark and the soft budget of bytes, as the way out keeps them; how long there was no room.
+//! Owns: the high-water mark and the soft mark of bytes, as the way out keeps them; how long there was no room.
 //! Always true: before a message is refused for want of room, what waits is written if nobody else writes.
 //! Must not know: how a sender waits.
 //! Source: the high-water mark as in RFC 30 and libzmq's ZMQ_SNDHWM: whole messages, per peer.
@@ -10,19 +10,21 @@ use std::time::{Duration, Instant};
 use super::{Outgoing, State};
 use crate::pipe::HighWater;
 
-/// A blocking send would rather wait than let more bytes than this pile up, as long as the peer takes some.
-pub(super) const SOFT_BUDGET: usize = 1024 * 1024;
+/// The soft mark: a blocking send waits while more bytes than this are queued, as long as the peer takes some.
+///
+/// A thousand messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
+pub(super) const SOFT_MARK: usize = 1024 * 1024;
 
 /// Requests to be told of room, and how long there was none.
 #[derive(Debug, Default)]
 pub(super) struct Fullness {
     /// The socket has found the pipe full and waits to hear of room.
-    pub(super) wanted: bool,
-    /// A sender waits until the pipe holds less than half of its soft budget.
-    pub(super) ease_wanted: bool,
-    /// What the kernel had taken when a sender last waited for that in vain.
+    pub(super) room_wanted: bool,
+    /// A sender waits until the pipe holds less than half of its soft mark.
+    pub(super) soft_room_wanted: bool,
+    /// How many bytes the kernel had taken when a sender last waited for less than the soft mark in vain.
     pub(super) stalled_at: Option<u64>,
-    /// When a message was first refused, while there is no room since.
+    /// When a message was first refused, if there has been no room since.
     pub(super) since: Option<Instant>,
     /// How long messages have found no room, up to `since`.
     pub(super) time: Duration,
@@ -34,8 +36,8 @@ impl Outgoing {
         let Some(mut state) = self.lock_here() else {
             return false;
         };
-        let room = state.has_room() || state.make_room();
-        state.fullness.wanted |= !room;
+        let room = state.has_room() || state.write_for_room();
+        state.fullness.room_wanted |= !room;
         room
     }
 
@@ -54,23 +56,23 @@ impl Outgoing {
     pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
         let mut state = self.lock();
         state.limit = limit;
-        state.look_for_room();
-        let has_room = state.fullness.wanted && state.has_room();
-        state.fullness.wanted &= !has_room;
+        state.note_room();
+        let has_room = state.fullness.room_wanted && state.has_room();
+        state.fullness.room_wanted &= !has_room;
         has_room
     }
 
-    /// Asks to be told when less than half of the soft budget is queued; false if that is so already.
-    pub(crate) fn ask_for_ease(&self) -> bool {
+    /// Asks to be told when less than half of the soft mark is queued; false if no more is queued now.
+    pub(crate) fn ask_for_soft_room(&self) -> bool {
         let mut state = self.lock();
-        state.fullness.ease_wanted = state.queued_bytes() > SOFT_BUDGET / 2;
-        state.fullness.ease_wanted
+        state.fullness.soft_room_wanted = state.queued_bytes() > SOFT_MARK / 2;
+        state.fullness.soft_room_wanted
     }
 
     /// A sender has waited in vain: no other shall, until the kernel takes something again.
     pub(crate) fn has_stalled(&self) {
         let mut state = self.lock();
-        state.fullness.ease_wanted = false;
+        state.fullness.soft_room_wanted = false;
         state.fullness.stalled_at = Some(state.counts.bytes);
     }
 
@@ -94,8 +96,8 @@ impl State {
     }
 
     #[inline]
-    pub(super) fn is_heavy(&self) -> bool {
-        self.queued_bytes() > SOFT_BUDGET
+    pub(super) fn is_over_soft_mark(&self) -> bool {
+        self.queued_bytes() > SOFT_MARK
             && self.kernel.is_full()
             && self.fullness.stalled_at != Some(self.counts.bytes)
     }
@@ -103,14 +105,14 @@ impl State {
     /// A message found no room.
     #[cold]
     pub(super) fn refused(&mut self) {
-        self.fullness.wanted = true;
+        self.fullness.room_wanted = true;
         if !self.is_closed() {
             self.fullness.since.get_or_insert_with(Instant::now);
         }
     }
 
     /// There may be room again for a message like one that was refused.
-    pub(super) fn look_for_room(&mut self) {
+    pub(super) fn note_room(&mut self) {
         if let Some(since) = self.fullness.since
             && self.has_room()
         {
@@ -121,7 +123,7 @@ impl State {
 
     /// Before a send is refused: writes, if nobody else does, and says whether that made room.
     #[cold]
-    pub(super) fn make_room(&mut self) -> bool {
+    pub(super) fn write_for_room(&mut self) -> bool {
         if !self.is_closed() && self.may_write() {
             self.write_here();
         }

@@ -93,9 +93,9 @@ impl Outgoing {
         if state.may_write_again() {
             state.kernel.clear();
             // Who has waited here need not be told of room, and tells the others.
-            let wanted = std::mem::take(&mut state.fullness.wanted);
+            let wanted = std::mem::take(&mut state.fullness.room_wanted);
             state.write_here();
-            state.fullness.wanted = wanted && !state.has_room();
+            state.fullness.room_wanted = wanted && !state.has_room();
         }
         state.has_room()
     }
@@ -190,13 +190,13 @@ mod tests {
     fn if_nobody_writes_between_two_looks_the_poller_tells() {
         let (pipe, wire, _) = full(1, true);
         assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Streaming);
-        assert!(!pipe.retire(), "the duty goes on");
+        assert!(!pipe.end_duty(), "the duty goes on");
         wire.set_room(1);
         pipe.write_again();
         assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Streaming);
         assert!(!wire.wants_output());
         assert_eq!(pipe.pump().expect("it writes nothing"), Pumped::Blocked);
-        assert!(wire.wants_output() && pipe.retire());
+        assert!(wire.wants_output() && pipe.end_duty());
         wire.set_room(usize::MAX);
         assert!(!pipe.write_again(), "from now on the I/O thread writes");
         pipe.writable();

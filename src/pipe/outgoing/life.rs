@@ -100,7 +100,7 @@ impl Outgoing {
         }
         state.cuts = 0;
         let bytes = state.back.drop_first();
-        state.look_for_room();
+        state.note_room();
         (bytes > 0).then_some(bytes)
     }
 
@@ -155,7 +155,7 @@ impl State {
         self.back.clear();
         self.forget_front();
         self.scheduled = false;
-        self.look_for_room();
+        self.note_room();
     }
 
     /// Nothing of the batch that is being written goes out any more.

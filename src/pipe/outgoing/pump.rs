@@ -30,7 +30,7 @@ impl Outgoing {
                 return Ok(state.look_at_full(&*wire));
             }
             if state.drafted && state.front.is_empty() {
-                return Ok(Pumped::Lent);
+                return Ok(Pumped::Drafted);
             }
             if let Some(not_now) = state.look() {
                 return Ok(not_now);
@@ -70,7 +70,7 @@ impl Outgoing {
     }
 
     /// Ends the I/O thread's duty if there is still nothing to write; false if there is.
-    pub(crate) fn retire(&self) -> bool {
+    pub(crate) fn end_duty(&self) -> bool {
         let Some(mut state) = self.state.try_lock() else {
             return false;
         };
@@ -79,8 +79,8 @@ impl Outgoing {
             return false;
         }
         state.scheduled = false;
-        state.back.rest();
-        state.front.rest();
+        state.back.shrink();
+        state.front.shrink();
         true
     }
 }

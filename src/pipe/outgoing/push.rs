@@ -16,7 +16,7 @@ use crate::policy::WritePolicy;
 
 impl Outgoing {
     /// Takes a copy of `message` in bytes, behind what is in `draft`. Refused if the pipe is at its high-water mark or closed,
-    /// and then it will tell when there is room. If this turns out to be a stream, `draft` is lent.
+    /// and then it will tell when there is room. If this turns out to be a stream, the batch goes out to `draft`.
     ///
     /// The socket's `policy` decides whether it is written at once.
     ///
@@ -31,12 +31,12 @@ impl Outgoing {
         let Some(mut state) = self.lock_here() else {
             return Notices::FOREIGN;
         };
-        if !draft.is_settled() {
-            state.take_in(draft);
+        if !draft.is_handed_back() {
+            state.take_draft(draft);
         }
         let mut streams = false;
         if !state.has_room() {
-            streams = state.make_room();
+            streams = state.write_for_room();
             if !streams {
                 return state.refuse();
             }
@@ -47,21 +47,21 @@ impl Outgoing {
         policy.have_been_sent(draft.take_untold().saturating_add(1));
         let mut notices = Notices::NONE;
         streams |= state.after_push(policy, &mut notices);
-        notices |= Notices::OVER_BUDGET.when(state.is_heavy());
+        notices |= Notices::OVER_SOFT_MARK.when(state.is_over_soft_mark());
         if streams {
-            notices |= state.lend(draft);
+            notices |= state.hand_out(draft);
         }
         notices | state.foreign()
     }
 
     /// Takes a copy of the one message in `framed`; refused if there is no room. As [`push`](Self::push)
-    /// otherwise, and never lent.
+    /// otherwise, and the batch is never handed out.
     #[inline]
     pub(crate) fn push_framed(&self, framed: &Batch, policy: &mut WritePolicy) -> Notices {
         let Some(mut state) = self.lock_here() else {
             return Notices::FOREIGN;
         };
-        if !state.has_room() && !state.make_room() {
+        if !state.has_room() && !state.write_for_room() {
             return state.refuse();
         }
         state.conflate();

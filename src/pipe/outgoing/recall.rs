@@ -83,7 +83,7 @@ impl Outgoing {
         let mut state = self.lock();
         let waiting = state.back.messages();
         state.back.clear();
-        state.look_for_room();
+        state.note_room();
         waiting
     }
 
@@ -151,7 +151,7 @@ impl State {
             }
         }
         if is_taken {
-            self.look_for_room();
+            self.note_room();
         }
         is_taken
     }

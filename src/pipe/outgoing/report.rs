@@ -28,7 +28,7 @@ pub(crate) enum Pumped {
     /// There is no connection to write to, or it has failed.
     Unwired,
     /// What there is to write is in the hands of a sender, whose socket is to be asked for it.
-    Lent,
+    Drafted,
 }
 
 impl Outgoing {

@@ -80,7 +80,7 @@ fn what_waited_for_a_connection_goes_out_in_order_when_there_is_one() {
     assert!(matches!(wire.take_duties()[..], [Duty::Flush]));
     assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(wire.written(), framed(0, 10));
-    assert!(pipe.retire() && pipe.is_drained());
+    assert!(pipe.end_duty() && pipe.is_drained());
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::io;
 
 use super::State;
-use super::fullness::SOFT_BUDGET;
+use super::fullness::SOFT_MARK;
 use super::kernel::Waiter;
 use super::state::{Entry, InFlight};
 use crate::pipe::{Duty, Wire};
@@ -94,12 +94,13 @@ impl State {
                 if self.in_flight.written == self.front.len() {
                     self.written_out();
                 }
-                self.look_for_room();
-                let room = self.fullness.wanted && self.is_low();
-                let ease = self.fullness.ease_wanted && self.queued_bytes() <= SOFT_BUDGET / 2;
-                self.fullness.wanted &= !room;
-                self.fullness.ease_wanted &= !ease;
-                if room || ease {
+                self.note_room();
+                let room = self.fullness.room_wanted && self.is_low();
+                let soft_room =
+                    self.fullness.soft_room_wanted && self.queued_bytes() <= SOFT_MARK / 2;
+                self.fullness.room_wanted &= !room;
+                self.fullness.soft_room_wanted &= !soft_room;
+                if room || soft_room {
                     wire.duty(Duty::Room);
                 }
                 Ok(())

@@ -18,9 +18,9 @@ impl Slot {
     }
 
     /// Asks to be told when the pipe is less heavy; false if it is not, or is of another kind.
-    pub(in crate::socket) fn ask_for_ease(&self) -> bool {
+    pub(in crate::socket) fn ask_for_soft_room(&self) -> bool {
         match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.ask_for_ease(),
+            Way::Wire { pipe, .. } => pipe.outgoing.ask_for_soft_room(),
             Way::Inproc(_) => false,
         }
     }

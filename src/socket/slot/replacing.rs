@@ -22,7 +22,7 @@ impl Slot {
     pub(in crate::socket) fn recall(&mut self, recall: Recall) -> (Recalled, usize) {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
-                draft.settle(&pipe.outgoing);
+                draft.hand_back(&pipe.outgoing);
                 pipe.outgoing.recall(recall, pipe.through.is_some())
             }
             Way::Inproc(end) => end.recall(recall),
@@ -59,7 +59,7 @@ impl Slot {
     pub(in crate::socket) fn drop_waiting(&mut self) -> usize {
         match &mut self.way {
             Way::Wire { pipe, draft, .. } => {
-                draft.settle(&pipe.outgoing);
+                draft.hand_back(&pipe.outgoing);
                 pipe.outgoing.drop_waiting()
             }
             Way::Inproc(_) => 0,

@@ -97,23 +97,23 @@ impl Table {
 
     /// One of these is not let go of yet.
     pub(in crate::socket) fn keep_ended(&mut self, pipe: PipeId) {
-        self.look_next(pipe);
+        self.queue_next(pipe);
     }
 
     /// Nothing is written to `pipe` any more.
     pub(super) fn begin_ending(&mut self, pipe: PipeId) {
         self.ending.pipes += 1;
-        self.look_next(pipe);
+        self.queue_next(pipe);
     }
 
     /// A pipe that is ending was read, and had nothing.
     #[cold]
     pub(super) fn found_empty(&mut self, pipe: PipeId) {
-        self.look_next(pipe);
+        self.queue_next(pipe);
         self.measure(pipe);
     }
 
-    fn look_next(&mut self, pipe: PipeId) {
+    fn queue_next(&mut self, pipe: PipeId) {
         if let Some(slot) = self.pipes.get_mut(pipe)
             && !std::mem::replace(&mut slot.leaving.is_next, true)
         {

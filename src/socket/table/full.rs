@@ -26,14 +26,14 @@ impl Table {
         room.min(most)
     }
 
-    /// Asks to be told when the only pipe is less heavy; what the kernel has taken of it so far, or `None` if it is not
-    /// heavy any more.
-    pub(in crate::socket) fn ask_for_ease(&self) -> Option<u64> {
+    /// Asks to be told when the only pipe holds less than half of its soft mark; how many bytes the kernel has taken of it so
+    /// far, or `None` if it holds no more now.
+    pub(in crate::socket) fn ask_for_soft_room(&self) -> Option<u64> {
         let slot = self.pipes.values().next()?;
-        slot.ask_for_ease().then(|| slot.counts().bytes_sent)
+        slot.ask_for_soft_room().then(|| slot.counts().bytes_sent)
     }
 
-    /// The wait for that was in vain.
+    /// A sender has waited for less than the soft mark in vain.
     pub(in crate::socket) fn has_stalled(&self) {
         self.pipes.values().for_each(Slot::has_stalled);
     }
@@ -52,7 +52,7 @@ impl Table {
         }
     }
 
-    /// That takes bytes: true if the pipe has room.
+    /// The kernel takes bytes of `pipe` again, so they are written: true if the pipe has room then.
     pub(in crate::socket) fn write_again(&self, pipe: PipeId) -> bool {
         self.pipes.get(pipe).is_some_and(Slot::write_again)
     }

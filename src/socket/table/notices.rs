@@ -36,31 +36,31 @@ impl Table {
         message: &impl Outbound,
     ) -> bool {
         if notices.contains(Notices::FOREIGN) {
-            self.strand(pipe, message.to_message());
+            self.note_foreign(pipe, message.to_message());
         }
         if notices.contains(Notices::UNFLUSHED) {
-            self.leave(pipe);
+            self.note_unflushed(pipe);
         }
         if notices.contains(Notices::DRAFTED) {
-            self.lent.push(pipe);
+            self.drafts.push(pipe);
         }
         // One of several peers is not waited for.
-        let heavy = notices.contains(Notices::OVER_BUDGET) && self.pipes.len() == 1;
-        self.notices |= Notices::OVER_BUDGET.when(heavy);
+        let heavy = notices.contains(Notices::OVER_SOFT_MARK) && self.pipes.len() == 1;
+        self.notices |= Notices::OVER_SOFT_MARK.when(heavy);
         !notices.contains(Notices::REFUSED)
     }
 
     /// In a forked child, `message` has met a connection of the parent. Looks like a pipe that was closed, for which
     /// senders look out anyway.
     #[cold]
-    pub(super) fn strand(&mut self, pipe: PipeId, message: Message) {
-        self.stranded = Some(message);
+    pub(super) fn note_foreign(&mut self, pipe: PipeId, message: Message) {
+        self.foreign = Some(message);
         self.closed.push(pipe);
         self.notices |= Notices::CLOSED;
     }
 
-    /// The message of which that was so; its pattern may have given it up.
-    pub(in crate::socket) fn take_stranded(&mut self) -> Option<Message> {
-        self.stranded.take()
+    /// The message that has met a connection of the parent; its pattern may have given it up.
+    pub(in crate::socket) fn take_foreign(&mut self) -> Option<Message> {
+        self.foreign.take()
     }
 }

@@ -45,7 +45,7 @@ impl Pipes for Table {
         self.read_from(pipe)
     }
 
-    fn has_looked_enough(&self) -> bool {
+    fn has_spent_budget(&self) -> bool {
         self.budget.is_spent()
     }
 

@@ -1,7 +1,7 @@
 //! What a socket reads of its pipes, and how much of it under one hold of its lock.
 //!
 //! Owns: nothing; it spends the budget of the table.
-//! Always true: once that is spent, nothing is read until a call [looks anew](Table::look_anew); what was not read, and no
+//! Always true: once that is spent, nothing is read until a call [refills it](Table::refill_budget); what was not read, and no
 //! call comes back to, an I/O thread tells of again.
 //! Must not know: what is done with what is read.
 
@@ -23,7 +23,7 @@ impl Table {
 
     /// A call begins, or has let others have the lock: it may look at as much as any.
     #[inline(always)]
-    pub(crate) fn look_anew(&mut self) {
+    pub(crate) fn refill_budget(&mut self) {
         self.budget.refill();
     }
 

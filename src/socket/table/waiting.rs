@@ -34,7 +34,7 @@ pub(in crate::socket) const BURST: usize = 8;
 impl Table {
     /// Messages wait in `pipe`: a socket that receives writes them before it waits for input, and so does a thread that
     /// goes on to wait on another socket.
-    pub(super) fn leave(&mut self, pipe: PipeId) {
+    pub(super) fn note_unflushed(&mut self, pipe: PipeId) {
         if self.unflushed.len() > self.pipes.len() {
             let Self {
                 unflushed, pipes, ..
@@ -55,19 +55,19 @@ impl Table {
         }
     }
 
-    /// Nothing is in the hands of a sender any more: for everything that is not a send.
+    /// Gives the drafts of all senders back to their pipes: before anything that is not a send or a receive.
     #[inline]
-    pub(in crate::socket) fn settle(&mut self) {
-        if !self.lent.is_empty() {
-            self.settle_all();
+    pub(in crate::socket) fn collect_drafts(&mut self) {
+        if !self.drafts.is_empty() {
+            self.collect_all_drafts();
         }
     }
 
     #[cold]
-    fn settle_all(&mut self) {
-        for pipe in self.lent.drain(..) {
+    fn collect_all_drafts(&mut self) {
+        for pipe in self.drafts.drain(..) {
             if let Some(slot) = self.pipes.get_mut(pipe) {
-                self.telemetry.lose_unsent(slot.settle(), None);
+                self.telemetry.lose_unsent(slot.collect_draft(), None);
             }
         }
     }

@@ -41,14 +41,14 @@ impl Table {
                 full(*pipe);
             }
             if notices.contains(Notices::UNFLUSHED) {
-                self.leave(*pipe);
+                self.note_unflushed(*pipe);
             }
             all |= notices;
         }
         if all.contains(Notices::FOREIGN)
             && let Some(any) = pipes.first()
         {
-            self.strand(*any, message.to_message());
+            self.note_foreign(*any, message.to_message());
         }
     }
 }

@@ -50,7 +50,7 @@ impl Core {
     ) -> Result<T, RecvFailure> {
         let mut state = self.lock_here().map_err(RecvFailure::Ended)?;
         let mut waiting = None;
-        state.table.look_anew();
+        state.table.refill_budget();
         loop {
             match self.attempt_recv(&mut state, &mut read) {
                 Ok(Some(taken)) => {
@@ -126,7 +126,7 @@ impl Core {
         Known {
             deadline,
             done,
-            is_spent: state.table.has_looked_enough() || turns.is_multiple_of(TURNS_IN_VAIN),
+            is_spent: state.table.has_spent_budget() || turns.is_multiple_of(TURNS_IN_VAIN),
             left_elsewhere: done.is_empty() && left::is_left_elsewhere(self),
             has_lanes: state.table.has_lanes(),
             may_lead: !state.leading && state.polls == 0 && state.table.is_lendable(),
@@ -154,7 +154,7 @@ impl Core {
             left::flush();
             self.room.give_way();
         });
-        state.table.look_anew();
+        state.table.refill_budget();
         // Else whoever is always found with something keeps all other lent links unread.
         if self.is_here() {
             self.read_lent(&mut state);
@@ -183,7 +183,7 @@ impl Core {
         let mut state = state.unlocked(|| {
             found = spin::look_out(turns, || lanes.iter().any(|lane| lane.is_ready()))
         });
-        state.table.settle();
+        state.table.collect_drafts();
         state.spin.learn(found);
         state
     }

@@ -91,9 +91,9 @@ impl Core {
         if notices.contains(Notices::UNFLUSHED) {
             left::remember(self);
         }
-        if notices.contains(Notices::OVER_BUDGET) && !matches!(wait, Wait::No) {
+        if notices.contains(Notices::OVER_SOFT_MARK) && !matches!(wait, Wait::No) {
             let deadline = Deadline::new(wait, state.options.send_timeout);
-            state = self.ease(state, deadline);
+            state = self.wait_for_soft_room(state, deadline);
         }
         state
     }
@@ -110,12 +110,12 @@ impl Core {
     /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
     /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
     #[cold]
-    fn ease<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
+    fn wait_for_soft_room<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
         if !self.is_here() {
             return state;
         }
         state.table.set_senders_wait(true);
-        while let (None, Some(taken)) = (state.ended, state.table.ask_for_ease()) {
+        while let (None, Some(taken)) = (state.ended, state.table.ask_for_soft_room()) {
             if deadline.has_passed() {
                 break;
             }
@@ -130,7 +130,7 @@ impl Core {
             let listener = self.writable.listen();
             let mut told = false;
             state = state.unlocked(|| told = listener.wait_timeout(left).is_some());
-            if !told && left == STALL && state.table.ask_for_ease() == Some(taken) {
+            if !told && left == STALL && state.table.ask_for_soft_room() == Some(taken) {
                 state.table.has_stalled();
                 break;
             }

@@ -118,7 +118,7 @@ impl Watch {
         }
         let mut state = self.core.lock(here);
         let mut found = Interest::default();
-        state.table.look_anew();
+        state.table.refill_budget();
         if state.ended.is_none() {
             found = self.core.readiness(&mut state, self.interest);
             found.writable |= self.interest.writable && !self.patient && self.core.fails(&state);
@@ -141,7 +141,7 @@ impl Watch {
             }
             state.polls += 1;
             self.waiting = true;
-            self.again = state.table.has_looked_enough();
+            self.again = state.table.has_spent_budget();
             if !self.interest.is_any() {
                 self.listeners.push(self.core.changed.listen());
             }
@@ -207,7 +207,7 @@ impl Core {
             if pattern.can_recv(table) {
                 return true;
             }
-            if table.has_looked_enough() {
+            if table.has_spent_budget() {
                 return false;
             }
             if self.read_lent(state) {

@@ -40,7 +40,7 @@ impl Stream {
     }
 
     /// One whose sender has written by itself, and has the batch in its hands.
-    fn lent() -> Self {
+    fn drafted() -> Self {
         let mut stream = Self::new();
         stream.send(MARK + 1);
         assert!(stream.draft.room > 0, "it is a stream");
@@ -70,7 +70,7 @@ impl Stream {
     fn pump(&mut self) {
         loop {
             match self.pipe.pump().expect("memory does not fail") {
-                Pumped::Lent => assert_eq!(self.draft.end(&self.pipe), 0),
+                Pumped::Drafted => assert_eq!(self.draft.end(&self.pipe), 0),
                 Pumped::Contended | Pumped::Streaming => {}
                 _ => return,
             }
@@ -79,10 +79,10 @@ impl Stream {
 }
 
 #[test]
-fn a_batch_is_lent_to_who_has_written_one_and_the_io_thread_asks_for_it_back() {
+fn a_batch_is_handed_out_to_a_sender_that_has_written_one_and_the_io_thread_asks_for_it_back() {
     let mut stream = Stream::new();
     stream.send(MARK);
-    assert!(stream.draft.is_settled(), "it may be no stream");
+    assert!(stream.draft.is_handed_back(), "it may be no stream");
     stream.send(1);
     let both = Notices::DRAFTED | Notices::UNFLUSHED;
     assert_eq!(stream.noticed, both);
@@ -90,16 +90,16 @@ fn a_batch_is_lent_to_who_has_written_one_and_the_io_thread_asks_for_it_back() {
     assert_eq!(stream.queued(), 6);
     assert_eq!(stream.draft.added(), 5, "the first had been counted");
     assert_eq!(stream.wire.written(), framed(0, MARK));
-    assert_eq!(stream.pipe.pump().expect("memory"), Pumped::Lent);
-    assert!(!stream.pipe.retire(), "somebody has to come back");
+    assert_eq!(stream.pipe.pump().expect("memory"), Pumped::Drafted);
+    assert!(!stream.pipe.end_duty(), "somebody has to come back");
     stream.pump();
     assert_eq!(stream.wire.written(), framed(0, MARK + 6));
     assert_eq!(stream.pipe.counts().messages, MARK as u64 + 6);
 }
 
 #[test]
-fn what_is_lent_counts_for_the_mark() {
-    let mut stream = Stream::lent();
+fn a_draft_counts_for_the_mark() {
+    let mut stream = Stream::drafted();
     stream.wire.set_room(0);
     while stream.push() {}
     assert_eq!(stream.queued(), MARK);
@@ -109,19 +109,19 @@ fn what_is_lent_counts_for_the_mark() {
 
 #[test]
 fn whoever_has_waited_for_input_does_not_go_on_gathering() {
-    let mut stream = Stream::lent();
+    let mut stream = Stream::drafted();
     stream.send(3);
     stream.policy.waited();
     stream.send(1);
-    assert!(stream.draft.is_settled());
+    assert!(stream.draft.is_handed_back());
     assert_eq!(stream.queued(), 5, "the I/O thread writes it");
     stream.pump();
     assert_eq!(stream.wire.written(), framed(0, MARK + 5));
 }
 
 #[test]
-fn a_whole_batch_is_written_by_who_has_it_and_lent_again() {
-    let mut stream = Stream::lent();
+fn a_whole_draft_is_written_by_its_sender_and_the_next_batch_is_handed_out() {
+    let mut stream = Stream::drafted();
     let body = vec![7; 8000];
     let written = stream.wire.written().len();
     for _ in 0..=LEAST_BATCH_BYTES / body.len() {
@@ -137,7 +137,7 @@ fn a_whole_batch_is_written_by_who_has_it_and_lent_again() {
 
 #[test]
 fn with_a_lost_connection_nothing_in_the_hands_of_a_sender_is_lost() {
-    let mut stream = Stream::lent();
+    let mut stream = Stream::drafted();
     stream.send(5);
     stream.pipe.detach();
     stream.send(5);
@@ -150,8 +150,8 @@ fn with_a_lost_connection_nothing_in_the_hands_of_a_sender_is_lost() {
 }
 
 #[test]
-fn a_connection_that_comes_while_a_batch_is_lent_gets_it() {
-    let mut stream = Stream::lent();
+fn a_connection_that_comes_while_there_is_a_draft_gets_it() {
+    let mut stream = Stream::drafted();
     stream.pipe.detach();
     let next = Arc::new(MemoryWire::taking(7));
     stream.pipe.attach(next.clone());
@@ -164,7 +164,7 @@ fn a_connection_that_comes_while_a_batch_is_lent_gets_it() {
 
 #[test]
 fn what_a_pipe_that_was_discarded_cannot_take_is_counted() {
-    let mut stream = Stream::lent();
+    let mut stream = Stream::drafted();
     stream.send(5);
     stream.pipe.detach();
     assert_eq!(stream.pipe.discard(), 0, "all it knew of was written");
@@ -174,7 +174,7 @@ fn what_a_pipe_that_was_discarded_cannot_take_is_counted() {
 }
 
 #[test]
-fn nothing_is_lent_where_a_mark_counts_bytes_or_only_the_latest_is_kept() {
+fn nothing_is_handed_out_where_a_mark_counts_bytes_or_only_the_latest_is_kept() {
     let bytes = HighWater {
         messages: Some(MARK),
         bytes: Some(1 << 20),
@@ -189,7 +189,7 @@ fn nothing_is_lent_where_a_mark_counts_bytes_or_only_the_latest_is_kept() {
         for _ in 0..10 * MARK {
             let message = Message::from(vec![7; 1000]);
             let notices = draft.push(&message, &pipe, &mut policy);
-            assert!(!notices.contains(Notices::REFUSED) && draft.is_settled());
+            assert!(!notices.contains(Notices::REFUSED) && draft.is_handed_back());
         }
     }
 }
@@ -232,7 +232,7 @@ proptest! {
                 Step::Wait => stream.policy.waited(),
                 Step::Settle => prop_assert_eq!(stream.draft.end(&stream.pipe), 0),
                 Step::Flush => {
-                    stream.draft.settle(&stream.pipe);
+                    stream.draft.hand_back(&stream.pipe);
                     stream.pipe.flush();
                 }
                 Step::Pump => stream.pump(),
@@ -246,7 +246,7 @@ proptest! {
         }
         stream.wire.set_room(usize::MAX);
         stream.pipe.writable();
-        stream.draft.settle(&stream.pipe);
+        stream.draft.hand_back(&stream.pipe);
         stream.pump();
         prop_assert_eq!(stream.wire.written(), framed(0, stream.sent));
         prop_assert_eq!(stream.queued(), 0);
