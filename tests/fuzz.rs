@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let chosen: Vec<&Target> = TARGETS.iter().filter(is_wanted).collect();
     let seed = number("HIGHWATER_TEST_SEED").unwrap_or_else(rand::random);
     println!("fuzz: HIGHWATER_TEST_SEED={seed}");
-    for (name, _) in &TARGETS {
+    for (name, _) in TARGETS {
         assert_eq!(
             written_seeds(name),
             seeds(name),
@@ -212,7 +212,7 @@ const BYTES: [u8; 20] = [
 ];
 
 /// What the parts look for.
-const WORDS: [&[u8]; 26] = [
+const WORDS: [&[u8]; 32] = [
     b"\x04PING\x00\x00",
     b"\x04PONG",
     b"\x05READY",
@@ -239,6 +239,12 @@ const WORDS: [&[u8]; 26] = [
     b"\x05\x00\x00\x01\x7f\x00\x00\x01\x15\xb3",
     b"\x05\x02\x01\x00",
     b"\x05\x00\x00\x03\x04name\x00\x50",
+    b"\x04\x0e\x05HELLO\x01u\x05passw",
+    b"\x04\x08\x07WELCOME",
+    b"\x04\x09\x08INITIATE",
+    b"\x00\x21\x07MESSAGE",
+    b"    ",
+    b"\n    public-key = \"",
 ];
 
 /// The inputs with which a target begins: each side of each recorded conversation, and what stands in it.
@@ -256,10 +262,33 @@ fn seeds(target: &str) -> BTreeSet<Vec<u8>> {
         "socks" => PROXIES
             .iter()
             .for_each(|(login, said)| add(&[*login, 3], said)),
+        #[cfg(feature = "curve")]
+        "curve" => {
+            let (from_client, from_server) = targets::sealed::conversation();
+            for choice in [0, 2, 4] {
+                add(&[choice, 7], &from_client);
+                add(&[choice | 1, 7], &from_server);
+            }
+        }
+        #[cfg(feature = "curve")]
+        "boxes" => {
+            (0..40).for_each(|len| add(&[len, len * 5], &[len; 700][..usize::from(len) * 17]))
+        }
+        #[cfg(feature = "curve")]
+        "keys" => KEYS.iter().for_each(|text| add(&[], text.as_bytes())),
+        #[cfg(feature = "curve")]
+        "certificate" => CERTIFICATES
+            .iter()
+            .for_each(|text| add(&[], text.as_bytes())),
         _ => {
             for stream in recorded() {
                 let greeted = stream.get(64..);
+                let is_plain = stream.get(12..18) == Some(b"PLAIN\0");
                 match (target, greeted) {
+                    ("plain", Some(rest)) if is_plain => {
+                        add(&[0, 7], rest);
+                        add(&[3, 1], rest);
+                    }
                     ("greeting", _) => add(&[], &stream[..stream.len().min(200)]),
                     ("handshake", Some(rest)) => add(&[5, 7], &rest[..rest.len().min(400)]),
                     ("decoder", Some(rest)) => {
@@ -367,6 +396,23 @@ const ENDPOINTS: [(u8, &str); 14] = [
     (3, "@abstract"),
     (4, "with://anything;in it"),
     (5, "7"),
+];
+
+/// Good ones, and those that look like another form.
+#[cfg(feature = "curve")]
+const KEYS: [&str; 5] = [
+    "HelloWorld",
+    "@Wgf2ngz%>YU${ckR>y[-Hvek9F3cEdj!(i+mM3p",
+    "fe2746404829d206bcc51e16403338f6c59b08ff1d8136fd292c60b1cb112517",
+    "/idGQEgp0ga8xR4WQDM49sWbCP8dgTb9KSxgscsRJRc=",
+    " 0^bL2P?@4V>:]SW<NI}zjAu4V:F$ud!D#Y5x!HdZ\n",
+];
+
+/// As czmq and pyzmq write them.
+#[cfg(feature = "curve")]
+const CERTIFICATES: [&str; 2] = [
+    "# a comment\n\nmetadata\n    name = \"Joe 'J' Doe\"\n    email = 'joe@example.org' # why\ncurve\n    public-key = \"@Wgf2ngz%>YU${ckR>y[-Hvek9F3cEdj!(i+mM3p\"\n    secret-key = \"@JHaID6lrfM$KTNDY]^7j8#fM{5sJ!:jJw+!8(BY\"\n",
+    "metadata\n    name = Joe Doe\ncurve\n    public-key = \"Tg&]WNQl>%knSxFZC+PQ]GJO<a<DNJZOH.AZla{w\"\n",
 ];
 
 /// Whether there is a login, and what the proxy says.

@@ -25,5 +25,5 @@ pub use certificate::{Certificate, CertificateError};
 pub use files::{CertificateFileError, CertificateFileFlaw, FileNames};
 pub use keys::{KeyError, Keypair, PublicKey, SecretKey, SecretText};
 pub use random::{NoRandomness, random_bytes};
-pub use z85::{Z85Error, decode, encode};
+pub use z85::{Z85Error, decode as z85_decode, encode as z85_encode};
 pub use zpl::{ZplError, ZplFlaw};

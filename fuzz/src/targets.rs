@@ -4,6 +4,10 @@
 //! that the outcome does not depend on how they are cut, that what reads back reads back the same, that nothing is taken
 //! beyond its end, and that what has failed stays failed.
 
+#[cfg(feature = "curve")]
+#[path = "sealed.rs"]
+pub mod sealed;
+
 use std::time::Instant;
 
 use highwater_patterns::{Message, Received, RoutingId, SocketType};
@@ -11,8 +15,8 @@ use highwater_patterns::{Message, Received, RoutingId, SocketType};
 use crate::endpoint::Endpoint;
 use crate::socks5::{Socks5, SocksCredentials, SocksError, SocksTarget};
 use crate::zmtp::{
-    Command, Context, Decoder, FrameError, FrameHeader, Handshake, HandshakeConfig, Item,
-    OwnedCommand, Peer, ProtocolError, Room, Stop, Version, as_subscription, encode_cancel,
+    Candidate, Command, Context, Decoder, FrameError, FrameHeader, Handshake, HandshakeConfig,
+    Item, OwnedCommand, Peer, ProtocolError, Room, Stop, Version, as_subscription, encode_cancel,
     encode_error, encode_message, encode_ping, encode_pong, encode_subscribe, error_reason,
 };
 
@@ -20,13 +24,22 @@ use crate::zmtp::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: &[Target] = &[
     ("greeting", greeting),
     ("handshake", handshake),
     ("decoder", decoder),
     ("commands", commands),
     ("endpoint", endpoint),
     ("socks", socks),
+    ("plain", plain),
+    #[cfg(feature = "curve")]
+    ("curve", sealed::curve),
+    #[cfg(feature = "curve")]
+    ("boxes", sealed::boxes),
+    #[cfg(feature = "curve")]
+    ("keys", sealed::keys),
+    #[cfg(feature = "curve")]
+    ("certificate", sealed::certificate),
 ];
 
 /// The first bytes of a peer, from the greeting on.
@@ -206,6 +219,119 @@ pub fn socks(data: &[u8]) {
         };
         assert_eq!(answer.len(), 4 + address + 2);
         assert_eq!((answer[0], answer[1]), (5, 0));
+    }
+}
+
+/// What follows a good greeting of PLAIN: the first byte says who we are and whether our socket may refuse the peer, the
+/// second how the rest is cut.
+pub fn plain(data: &[u8]) {
+    let &[choice, cut, ref rest @ ..] = data else {
+        return;
+    };
+    let is_client = choice & 1 != 0;
+    let end = || {
+        let mut config = HandshakeConfig::new(SocketType::Dealer);
+        config.holds_back = choice & 2 != 0;
+        if is_client {
+            Handshake::plain_client(config, "admin".into(), "secret".into())
+        } else {
+            Handshake::plain_server(config)
+        }
+    };
+    let whole = converse(end(), "PLAIN", rest, usize::MAX);
+    let in_pieces = converse(end(), "PLAIN", rest, usize::from(cut).max(1));
+    assert_eq!(whole, in_pieces, "a cut changed the outcome");
+    assert!(whole.sealed.is_none(), "PLAIN seals nothing");
+    if whole.peer.is_some() && !is_client {
+        let candidate = whole.candidate.expect("nobody comes in unasked");
+        assert!(matches!(candidate, Candidate::Plain { .. }));
+    }
+}
+
+/// What came of a handshake in which one end may ask about the other.
+#[derive(Debug, PartialEq)]
+struct Conversed {
+    error: Option<ProtocolError>,
+    candidate: Option<Candidate>,
+    peer: Option<Peer>,
+    sent: Vec<u8>,
+    /// The frames of the traffic, how many bytes of it are no whole frame, and what ended it; if it is sealed.
+    sealed: Option<(Vec<u8>, usize, Option<ProtocolError>)>,
+}
+
+/// Hands over a good greeting and then `rest`, frame by frame, each in pieces of `cut` bytes; whoever asks is let in behind
+/// the frame with which it does.
+fn converse(mut end: Handshake, mechanism: &str, rest: &[u8], cut: usize) -> Conversed {
+    let mut greeting = GREETING.to_vec();
+    greeting[12..32].fill(0);
+    greeting[12..12 + mechanism.len()].copy_from_slice(mechanism.as_bytes());
+    end.receive(&greeting, Instant::now()).expect("a good one");
+    let mut sent = end.poll_transmit().unwrap_or_default();
+    let (mut at, mut candidate, mut error) = (0, None, None);
+    'frames: while at < rest.len() && !end.is_done() {
+        let len = match FrameHeader::decode(&rest[at..]) {
+            Ok(Some((header, header_len))) => usize::try_from(header.body_len)
+                .map_or(usize::MAX, |len| len.saturating_add(header_len)),
+            _ => usize::MAX,
+        };
+        let frame = &rest[at..at.saturating_add(len).min(rest.len())];
+        for piece in frame.chunks(cut) {
+            match end.receive(piece, Instant::now()) {
+                Ok(taken) => {
+                    at += taken;
+                    assert_eq!(taken, piece.len(), "bytes were left lying");
+                }
+                Err(failed) => {
+                    let again = end.receive(b"more", Instant::now());
+                    assert_eq!(again, Err(failed.clone()), "what has failed stays so");
+                    error = Some(failed);
+                    break 'frames;
+                }
+            }
+            sent.extend(end.poll_transmit().unwrap_or_default());
+        }
+        if let Some(asks) = end.candidate() {
+            assert!(candidate.is_none(), "asked twice");
+            candidate = Some(asks.clone());
+            if let Err(failed) = end.allow() {
+                error = Some(failed);
+                break;
+            }
+        }
+        if end.held().is_some() {
+            end.go_on();
+            assert!(end.is_done(), "it was held back by us alone");
+        }
+        sent.extend(end.poll_transmit().unwrap_or_default());
+    }
+    sent.extend(end.poll_transmit().unwrap_or_default());
+    assert!(sent.len() < 1024, "a handshake is short");
+    let (peer, sealing) = end
+        .finish()
+        .map_or((None, None), |(peer, sealing)| (Some(peer), sealing));
+    let sealed = sealing.map(|mut sealing| {
+        let (mut frames, mut pending, mut failed) = (Vec::new(), Vec::new(), None);
+        for piece in rest[at..].chunks(cut) {
+            pending.extend_from_slice(piece);
+            match sealing.open.open(&pending, &mut frames) {
+                Ok(taken) => drop(pending.drain(..taken)),
+                Err(error) => {
+                    failed = Some(error);
+                    pending.clear();
+                    break;
+                }
+            }
+        }
+        let decoded = decode(None, &frames, usize::MAX, false);
+        assert!(decoded.error.is_some() || decoded.left == 0, "whole frames");
+        (frames, pending.len(), failed)
+    });
+    Conversed {
+        error,
+        candidate,
+        peer,
+        sent,
+        sealed,
     }
 }
 

@@ -11,12 +11,9 @@ use super::error::ProtocolError;
 /// Both directions of a connection whose traffic is sealed. They are apart, since one is for whoever writes and the other
 /// for whoever reads.
 #[derive(Debug)]
-#[cfg_attr(
-    not(all(test, feature = "curve")),
-    expect(
-        dead_code,
-        reason = "no option of a socket chooses a mechanism that seals yet"
-    )
+#[allow(
+    dead_code,
+    reason = "no option of a socket chooses a mechanism that seals yet"
 )]
 pub(crate) struct Sealing {
     pub(crate) seal: Box<dyn Seal>,
@@ -24,12 +21,9 @@ pub(crate) struct Sealing {
 }
 
 /// What we send.
-#[cfg_attr(
-    not(all(test, feature = "curve")),
-    expect(
-        dead_code,
-        reason = "no option of a socket chooses a mechanism that seals yet"
-    )
+#[allow(
+    dead_code,
+    reason = "no option of a socket chooses a mechanism that seals yet"
 )]
 pub(crate) trait Seal: fmt::Debug + Send {
     /// Appends `frames`, which are whole, to `out` in the form in which they travel.
@@ -37,12 +31,9 @@ pub(crate) trait Seal: fmt::Debug + Send {
 }
 
 /// What the peer sends.
-#[cfg_attr(
-    not(all(test, feature = "curve")),
-    expect(
-        dead_code,
-        reason = "no option of a socket chooses a mechanism that seals yet"
-    )
+#[allow(
+    dead_code,
+    reason = "no option of a socket chooses a mechanism that seals yet"
 )]
 pub(crate) trait Open: fmt::Debug + Send {
     /// Takes bytes off the wire from the front of `input` and appends the frames in them to `frames`. Returns how many it

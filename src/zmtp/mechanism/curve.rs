@@ -18,9 +18,9 @@ mod cookie;
 mod server;
 mod traffic;
 
-pub(in super::super) use self::client::{ClientSeeds, CurveClient};
-pub(in super::super) use self::cookie::CookieJar;
-pub(in super::super) use self::server::{CurveServer, ServerSeeds};
+pub(crate) use self::client::{ClientSeeds, CurveClient};
+pub(crate) use self::cookie::CookieJar;
+pub(crate) use self::server::{CurveServer, ServerSeeds};
 
 use highwater_curve::{PublicKey, SharedKey};
 
@@ -30,12 +30,12 @@ use crate::zmtp::sealing::Sealing;
 
 /// How the traffic is read.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct CurveLimits {
+pub(crate) struct CurveLimits {
     /// The longest body of a frame, in bytes; `None` for no bound.
-    pub(in super::super) max_frame: Option<usize>,
+    pub(crate) max_frame: Option<usize>,
     /// A MESSAGE may skip nonces. No peer does that by itself, so skipped nonces are messages that somebody has dropped on
     /// the way; RFC 26 and libzmq take no notice.
-    pub(in super::super) allows_gaps: bool,
+    pub(crate) allows_gaps: bool,
 }
 
 /// Both directions of the traffic between the transient keys.
@@ -61,7 +61,7 @@ fn sealing(
 
 /// As a server has it, for tests.
 #[cfg(test)]
-pub(in super::super) fn server_sealing(
+pub(crate) fn server_sealing(
     shared: &SharedKey,
     sent: u64,
     received: u64,

@@ -21,9 +21,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 #[cfg(all(test, feature = "curve"))]
-pub(super) use self::curve::{ClientSeeds, CurveLimits, ServerSeeds, server_sealing};
+pub(super) use self::curve::server_sealing;
 #[cfg(feature = "curve")]
-pub(super) use self::curve::{CurveClient, CurveServer};
+pub(crate) use self::curve::{ClientSeeds, CurveClient, CurveLimits, CurveServer, ServerSeeds};
 use self::null::Null;
 pub(super) use self::plain::{PlainClient, PlainServer};
 use super::command::{Command, error_reason, split_name};
@@ -40,30 +40,14 @@ pub(super) enum Mechanism {
     /// Neither secrets nor proofs.
     Null(Null),
     /// A name and a password in clear, told by us.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no option of a socket chooses it yet")
-    )]
     PlainClient(PlainClient),
     /// A name and a password in clear, told to us.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no option of a socket chooses it yet")
-    )]
     PlainServer(PlainServer),
     /// Keys, and everything sealed; we know the server's key.
     #[cfg(feature = "curve")]
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no option of a socket chooses it yet")
-    )]
     CurveClient(Box<CurveClient>),
     /// Keys, and everything sealed; the peer knows our key.
     #[cfg(feature = "curve")]
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no option of a socket chooses it yet")
-    )]
     CurveServer(Box<CurveServer>),
 }
 

@@ -42,10 +42,6 @@ impl PlainClient {
     /// # Panics
     ///
     /// If one of them is longer; whoever lets a user choose them checks.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no option of a socket chooses it yet")
-    )]
     pub(in super::super) fn new(user: Bytes, password: Bytes) -> Self {
         for text in [&user, &password] {
             assert!(

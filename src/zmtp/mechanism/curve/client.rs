@@ -21,7 +21,7 @@ use crate::zmtp::error::ProtocolError;
 use crate::zmtp::sealing::Sealing;
 
 /// The client of one connection.
-pub(in super::super::super) struct CurveClient {
+pub(crate) struct CurveClient {
     pair: Keypair,
     server: PublicKey,
     transient: Keypair,
@@ -33,11 +33,11 @@ pub(in super::super::super) struct CurveClient {
 }
 
 /// Random bytes for one connection, never to be used for another.
-pub(in super::super::super) struct ClientSeeds {
+pub(crate) struct ClientSeeds {
     /// The secret transient key.
-    pub(in super::super::super) transient: [u8; 32],
+    pub(crate) transient: [u8; 32],
     /// For the nonce of the vouch.
-    pub(in super::super::super) vouch: [u8; 16],
+    pub(crate) vouch: [u8; 16],
 }
 
 enum Step {
@@ -52,7 +52,7 @@ enum Step {
 }
 
 impl CurveClient {
-    pub(in super::super::super) fn new(
+    pub(crate) fn new(
         pair: Keypair,
         server: PublicKey,
         seeds: &ClientSeeds,

@@ -16,13 +16,13 @@ use super::{COOKIE, NONCE_COOKIE, TAG, random_nonce, seal};
 use crate::zmtp::error::ProtocolError;
 
 /// The cookie key of a server, replaced from time to time.
-pub(in super::super::super) struct CookieJar {
+pub(crate) struct CookieJar {
     key: SharedKey,
     since: Instant,
 }
 
 impl CookieJar {
-    pub(in super::super::super) fn new(random: [u8; 32], now: Instant) -> Self {
+    pub(crate) fn new(random: [u8; 32], now: Instant) -> Self {
         Self {
             key: SharedKey::from_bytes(random),
             since: now,
@@ -30,11 +30,7 @@ impl CookieJar {
     }
 
     /// The key for a connection that begins now; a new one, made of `random`, once a minute.
-    pub(in super::super::super) fn key(
-        &mut self,
-        now: Instant,
-        random: impl FnOnce() -> [u8; 32],
-    ) -> SharedKey {
+    pub(crate) fn key(&mut self, now: Instant, random: impl FnOnce() -> [u8; 32]) -> SharedKey {
         if now.saturating_duration_since(self.since) >= LIFETIME {
             *self = Self::new(random(), now);
         }

@@ -23,7 +23,7 @@ use crate::zmtp::error::ProtocolError;
 use crate::zmtp::sealing::Sealing;
 
 /// The server of one connection.
-pub(in super::super::super) struct CurveServer {
+pub(crate) struct CurveServer {
     pair: Keypair,
     transient: Keypair,
     cookie_key: SharedKey,
@@ -35,13 +35,13 @@ pub(in super::super::super) struct CurveServer {
 }
 
 /// Random bytes for one connection, never to be used for another.
-pub(in super::super::super) struct ServerSeeds {
+pub(crate) struct ServerSeeds {
     /// The secret transient key.
-    pub(in super::super::super) transient: [u8; 32],
+    pub(crate) transient: [u8; 32],
     /// For the nonce of WELCOME.
-    pub(in super::super::super) welcome: [u8; 16],
+    pub(crate) welcome: [u8; 16],
     /// For the nonce of the cookie.
-    pub(in super::super::super) cookie: [u8; 16],
+    pub(crate) cookie: [u8; 16],
 }
 
 enum Step {
@@ -79,7 +79,7 @@ struct Session {
 
 impl CurveServer {
     /// `cookie_key` is that of the moment: see [`CookieJar::key`](super::CookieJar::key).
-    pub(in super::super::super) fn new(
+    pub(crate) fn new(
         pair: Keypair,
         cookie_key: SharedKey,
         seeds: ServerSeeds,
