@@ -13,7 +13,7 @@ mod joint;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use highwater_patterns::{PipeId, SocketType};
+use highwater_patterns::{MayRefuse, PipeId, SocketType};
 
 use crate::endpoint::Endpoint;
 use crate::monitor::EventKind;
@@ -320,7 +320,7 @@ impl Names {
 
 /// Whether `who` may have no seat for a peer that fits, and so is asked.
 fn may_refuse(who: &Applicant, peer: &Applicant) -> bool {
-    matches!(who.socket_type, SocketType::Pair | SocketType::Router)
+    (who.socket_type.facts().may_refuse != MayRefuse::Never)
         && who.socket_type.is_compatible(peer.socket_type)
 }
 

@@ -139,8 +139,9 @@ impl Options {
 
     /// Whether a socket of this type can keep only the latest message, if it is to; it is not, if it cannot.
     pub(crate) fn check_conflate(&mut self, kind: SocketType) -> Result<(), OptionError> {
-        let answers = matches!(kind, SocketType::Req | SocketType::Rep);
-        if answers && std::mem::take(&mut self.conflate) {
+        let facts = kind.facts();
+        let can = facts.conflates_sent || facts.conflates_received;
+        if !can && std::mem::take(&mut self.conflate) {
             return Err(OptionError::Invalid {
                 name: "conflate",
                 expected: "false for REQ and REP, of which each message is answered",
@@ -169,15 +170,10 @@ impl Options {
 
     /// Of which messages a socket of this type keeps only the latest.
     pub(crate) fn conflation(&self, kind: SocketType) -> Conflation {
-        let (sent, received) = match kind {
-            SocketType::Push | SocketType::Pub | SocketType::XPub => (true, false),
-            SocketType::Pull | SocketType::Sub | SocketType::XSub => (false, true),
-            SocketType::Dealer | SocketType::Router | SocketType::Pair => (true, true),
-            _ => (false, false),
-        };
+        let facts = kind.facts();
         Conflation {
-            sent: sent && self.conflate,
-            received: received && self.conflate,
+            sent: facts.conflates_sent && self.conflate,
+            received: facts.conflates_received && self.conflate,
         }
     }
 

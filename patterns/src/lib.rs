@@ -9,6 +9,7 @@
 mod body;
 mod dealer;
 mod envelope;
+mod facts;
 mod frame;
 #[cfg(test)]
 mod hops;
@@ -47,6 +48,7 @@ mod xsub;
 
 pub use body::Body;
 pub use dealer::Dealer;
+pub use facts::{Facts, Fate, MayRefuse};
 pub use frame::{Frame, INLINE_CAPACITY};
 pub use into_message::IntoMessage;
 pub use message::Message;
@@ -54,7 +56,7 @@ pub use options::{DuplicateId, LostPeer, Notices, PatternOptions, SlowSubscriber
 pub use outbound::{Outbound, OutboundFrame};
 pub use outcome::{Admission, AdmissionRefusal, Refusal, Refused, Sent};
 pub use pair::Pair;
-pub use pattern::Pattern;
+pub use pattern::{OneType, Pattern};
 pub use peer::{Afterlife, Peer, Twin};
 pub use pipe_map::PipeMap;
 pub use pipes::{DropCause, PipeId, Pipes, Recall, Recalled, Received};

@@ -82,7 +82,6 @@ impl Default for PatternOptions {
 
 /// What a ROUTER does with a message for nobody, or for a full pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum Undeliverable {
     /// Refuses it: [`Refusal::NoRoute`](crate::Refusal::NoRoute) or [`Refusal::Full`](crate::Refusal::Full).
     #[default]
@@ -93,7 +92,6 @@ pub enum Undeliverable {
 
 /// What a ROUTER does with a peer that announces the routing id of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum DuplicateId {
     /// The new peer is refused before its handshake is done, and told so: it keeps its messages and tries again. It is let
     /// in once the old one has gone.
@@ -107,7 +105,6 @@ pub enum DuplicateId {
 
 /// What a REQ does when the peer that has its request goes without a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum LostPeer {
     /// The request fails, and its call says that the peer has gone: `RequestError::PeerGone`.
     #[default]
@@ -118,7 +115,6 @@ pub enum LostPeer {
 
 /// What a PUB or XPUB does with a message when a subscriber that should get it has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum SlowSubscriber {
     /// That subscriber misses the message; all others get it.
     #[default]
@@ -131,7 +127,6 @@ pub enum SlowSubscriber {
 
 /// Which subscriptions an XPUB shows to the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum Notices {
     /// A topic's first subscriber and the going of its last.
     #[default]

@@ -50,7 +50,6 @@ impl std::error::Error for Refused {}
 
 /// Why a pattern cannot send, or cannot receive, now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Refusal {
     /// No pipe that may take the message has room, or there is none at all; later may succeed.
     Full,
@@ -109,7 +108,6 @@ pub enum Admission {
 
 /// Why a socket type does not take a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum AdmissionRefusal {
     /// A PAIR has a peer already.
     AlreadyPaired,

@@ -7,7 +7,8 @@
 use crate::rules::Rules;
 use crate::{
     Admission, Afterlife, Dealer, Message, Outbound, Pair, PatternOptions, Peer, PipeId, Pipes,
-    Pub, Pull, Push, Refusal, Refused, Rep, Req, Router, Sent, SocketType, Sub, XPub, XSub,
+    Pub, Pull, Push, Refusal, Refused, Rep, Req, Router, RoutingId, Sent, SocketType, Sub, XPub,
+    XSub,
 };
 
 /// The rules of one socket, of whatever type.
@@ -63,7 +64,6 @@ use crate::{
 /// assert_eq!(refused.message, "job 3");
 /// ```
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Pattern {
     /// One peer, both ways.
     Pair(Pair),
@@ -87,6 +87,52 @@ pub enum Pattern {
     XPub(XPub),
     /// SUB that sends subscriptions as messages.
     XSub(XSub),
+}
+
+/// The rules of one socket type, for the calls that only this type has.
+pub trait OneType: Sized {
+    /// Which type that is.
+    const KIND: SocketType;
+
+    /// The rules in `pattern`; `None` if it is of another type.
+    fn of(pattern: &Pattern) -> Option<&Self>;
+
+    /// As [`OneType::of`], to change them.
+    fn of_mut(pattern: &mut Pattern) -> Option<&mut Self>;
+}
+
+macro_rules! one_type {
+    ($($name:ident)+) => {$(
+        impl OneType for $name {
+            const KIND: SocketType = SocketType::$name;
+
+            #[inline]
+            fn of(pattern: &Pattern) -> Option<&Self> {
+                match pattern {
+                    Pattern::$name(rules) => Some(rules),
+                    _ => None,
+                }
+            }
+
+            #[inline]
+            fn of_mut(pattern: &mut Pattern) -> Option<&mut Self> {
+                match pattern {
+                    Pattern::$name(rules) => Some(rules),
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+one_type! { Pair Pub Sub Req Rep Dealer Router Pull Push XPub XSub }
+
+/// A handle of one type holds a socket of another, which no call makes.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn another_type(asked: SocketType, found: SocketType) -> ! {
+    panic!("a {asked} handle on a {found} socket")
 }
 
 /// The same call on whatever type it is.
@@ -140,6 +186,35 @@ impl Pattern {
             Self::Push(_) => SocketType::Push,
             Self::XPub(_) => SocketType::XPub,
             Self::XSub(_) => SocketType::XSub,
+        }
+    }
+
+    /// The rules of type `R`, for a caller that knows the type of its socket.
+    ///
+    /// # Panics
+    ///
+    /// If the socket is of another type. A caller that cannot know asks [`OneType::of`].
+    #[inline]
+    #[track_caller]
+    pub fn rules<R: OneType>(&self) -> &R {
+        match R::of(self) {
+            Some(rules) => rules,
+            None => another_type(R::KIND, self.kind()),
+        }
+    }
+
+    /// As [`Pattern::rules`], to change them.
+    ///
+    /// # Panics
+    ///
+    /// If the socket is of another type. A caller that cannot know asks [`OneType::of_mut`].
+    #[inline]
+    #[track_caller]
+    pub fn rules_mut<R: OneType>(&mut self) -> &mut R {
+        let found = self.kind();
+        match R::of_mut(self) {
+            Some(rules) => rules,
+            None => another_type(R::KIND, found),
         }
     }
 
@@ -267,6 +342,21 @@ impl Pattern {
     /// Whether [`Self::recv`] would give a message, or has an error to tell, now.
     pub fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
         each!(self, rules => rules.can_recv(pipes))
+    }
+
+    /// The last endpoint was given up: nobody comes any more to whom a request that has lost its peer could go.
+    pub fn nobody_comes(&mut self) {
+        each!(self, rules => Rules::nobody_comes(rules));
+    }
+
+    /// What comes through `pipe` from now on is not taken: nobody would hear the answer.
+    pub fn ignore(&mut self, pipe: PipeId) {
+        each!(self, rules => Rules::ignore(rules, pipe));
+    }
+
+    /// Has the peer behind the new `pipe` be called `id`, where the type names its peers.
+    pub fn assign(&mut self, pipe: PipeId, id: &RoutingId) -> Admission {
+        each!(self, rules => Rules::assign(rules, pipe, id))
     }
 
     /// From which pipe the message is that [`Self::can_recv`] has looked at and nobody has received yet.

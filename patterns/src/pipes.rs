@@ -14,7 +14,6 @@ pub struct PipeId(pub u64);
 
 /// What a pipe may hold for its reader, in order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Received {
     /// A whole message.
     Message(Message),
@@ -26,7 +25,6 @@ pub enum Received {
 
 /// Why a message, or what a peer asked for, came to nothing without an error to anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum DropCause {
     /// A subscriber's pipe was full when a message for it was published.
     SlowSubscriber,

@@ -123,11 +123,6 @@ impl Rep {
         (Some(connection) == path.connection).then(|| pipes.has_room(path.pipe))
     }
 
-    /// Requests that come on `pipe` from now on are not taken; those that were can be answered.
-    pub fn ignore(&mut self, pipe: PipeId) {
-        self.incoming.detach(pipe);
-    }
-
     /// The request that came along `path` will not be answered; that is counted.
     pub fn abandon(&mut self, path: ReturnPath, pipes: &mut impl Pipes) {
         pipes.dropped(Some(path.pipe), DropCause::Unanswered);
@@ -135,6 +130,11 @@ impl Rep {
 }
 
 impl Rules for Rep {
+    /// Requests that were taken can still be answered.
+    fn ignore(&mut self, pipe: PipeId) {
+        self.incoming.detach(pipe);
+    }
+
     fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
         self.incoming.attach(pipe);
         self.peers.insert(pipe, Requester::default());

@@ -72,7 +72,6 @@ enum Turn {
 
 /// Why a request will not be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum RequestFailed {
     /// The connection to the peer that had the request was lost before it replied. It may have been carried out.
     PeerLost,
@@ -248,13 +247,6 @@ impl Req {
         }
     }
 
-    /// Nobody will come to whom the request could be sent again, if it waits for that: it fails.
-    pub fn nobody_comes(&mut self) {
-        if let Turn::Unsent { .. } = self.turn {
-            self.turn = Turn::Failed(RequestFailed::PeerLost);
-        }
-    }
-
     /// Whether a request is out, or its outcome not yet read.
     pub fn is_out(&self) -> bool {
         matches!(
@@ -359,6 +351,13 @@ impl Req {
 }
 
 impl Rules for Req {
+    /// A request that waits for a peer to be sent to again fails.
+    fn nobody_comes(&mut self) {
+        if let Turn::Unsent { .. } = self.turn {
+            self.turn = Turn::Failed(RequestFailed::PeerLost);
+        }
+    }
+
     /// Acts from the next request on.
     fn reconfigure(&mut self, options: &PatternOptions) {
         self.probe.enabled = options.probe;

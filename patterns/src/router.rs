@@ -252,6 +252,10 @@ impl Router {
 }
 
 impl Rules for Router {
+    fn assign(&mut self, pipe: PipeId, id: &RoutingId) -> Admission {
+        Self::assign(self, pipe, id)
+    }
+
     fn reconfigure(&mut self, options: &PatternOptions) {
         self.probe.enabled = options.probe;
         self.undeliverable = options.undeliverable;

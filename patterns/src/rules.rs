@@ -6,7 +6,7 @@
 
 use crate::{
     Admission, Afterlife, Message, Outbound, PatternOptions, Peer, PipeId, Pipes, Refusal, Refused,
-    Sent,
+    RoutingId, Sent,
 };
 
 /// The rules of one socket type; [`Pattern`](crate::Pattern) has the meaning of each method.
@@ -71,6 +71,14 @@ pub(crate) trait Rules {
 
     fn can_recv(&mut self, _: &mut impl Pipes) -> bool {
         false
+    }
+
+    fn nobody_comes(&mut self) {}
+
+    fn ignore(&mut self, _: PipeId) {}
+
+    fn assign(&mut self, _: PipeId, _: &RoutingId) -> Admission {
+        Admission::Accepted
     }
 
     fn looked_at(&self) -> Option<PipeId> {

@@ -15,32 +15,13 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::SocketType;
-
 use super::entries::{Entry, LinkEntry, OtherEnd};
 use super::event_loop::Loop;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::peer::{Credentials, PeerInfo};
-use crate::pipe::{Fate, Incoming, Outgoing, Pipe, PipeEvent, Wire, takes_subscriptions};
+use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Wire};
 use crate::zmtp::{self, Version};
-
-/// Whether READY is held back until the socket has answered.
-pub(super) fn holds_back(socket_type: SocketType, accepted: bool) -> bool {
-    match socket_type {
-        SocketType::Pair => true,
-        SocketType::Router => accepted,
-        _ => false,
-    }
-}
-
-/// Whether sockets of this type may meet one that refuses a peer, or be one; these tell the other end their token.
-pub(super) fn may_be_refused(socket_type: SocketType) -> bool {
-    matches!(
-        socket_type,
-        SocketType::Pair | SocketType::Router | SocketType::Dealer | SocketType::Req
-    )
-}
 
 impl Loop {
     /// Puts the question, if it is time and that has not been done.
@@ -59,7 +40,8 @@ impl Loop {
         let Some(handshaking) = entry.phase.handshaking() else {
             return;
         };
-        if handshaking.applied.is_some() || !holds_back(config.socket_type, entry.accepted) {
+        let facts = config.socket_type.facts();
+        if handshaking.applied.is_some() || !facts.asks_before_ready(entry.accepted) {
             return;
         }
         let peer = match handshaking.handshake.held() {
@@ -121,10 +103,10 @@ pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
         config.side.next_pipe_id(),
         Some(owner),
         Outgoing::new(config.options.send_limit(), conflation.sent)
-            .with_fate(Fate::of(config.socket_type)),
+            .with_fate(config.socket_type.facts().fate(false)),
         Incoming::new(config.options.receive_limit())
             .conflating(conflation.received)
-            .with_subscriptions(takes_subscriptions(config.socket_type)),
+            .with_subscriptions(config.socket_type.facts().hears_subscriptions),
     ))
 }
 

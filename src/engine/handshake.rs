@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::admission::Seat;
-use super::asking::{holds_back, may_be_refused, new_pipe};
+use super::asking::new_pipe;
 use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
 use super::event_loop::Loop;
 use super::link::{Link, Slot};
@@ -138,11 +138,12 @@ impl Loop {
             return;
         };
         let options = &entry.config.options;
+        let facts = entry.config.socket_type.facts();
         let handshake = Handshake::new(HandshakeConfig {
             routing_id: options.routing_id.clone(),
             metadata: options.metadata.properties().to_vec(),
-            token: may_be_refused(entry.config.socket_type).then_some(entry.config.token),
-            holds_back: holds_back(entry.config.socket_type, entry.accepted),
+            token: facts.may_be_refused.then_some(entry.config.token),
+            holds_back: facts.asks_before_ready(entry.accepted),
             ..HandshakeConfig::new(entry.config.socket_type)
         });
         let until = options

@@ -391,7 +391,8 @@ macro_rules! knows_subscribers {
                 timeout: std::time::Duration,
             ) -> Result<(), crate::WaitError> {
                 self.core.wait_until(timeout, |state| {
-                    matches!(&state.pattern, highwater_patterns::Pattern::$name(rules) if rules.subscriber_count() >= count)
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.subscriber_count() >= count
                 })
             }
 
@@ -408,18 +409,16 @@ macro_rules! knows_subscribers {
             ) -> Result<(), crate::WaitError> {
                 let topic = topic.as_ref();
                 self.core.wait_until(timeout, |state| {
-                    matches!(
-                        &state.pattern,
-                        highwater_patterns::Pattern::$name(rules) if rules.subscription_count(topic) >= count
-                    )
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.subscription_count(topic) >= count
                 })
             }
 
             /// How many peers have subscribed to anything.
             pub fn subscriber_count(&self) -> usize {
-                self.core.enter().map_or(0, |state| match &state.pattern {
-                    highwater_patterns::Pattern::$name(rules) => rules.subscriber_count(),
-                    other => unreachable!("the socket is a {:?}", other.kind()),
+                self.core.enter().map_or(0, |state| {
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.subscriber_count()
                 })
             }
 
@@ -427,17 +426,17 @@ macro_rules! knows_subscribers {
             pub fn subscription_count(&self, topic: impl AsRef<[u8]>) -> usize {
                 // The caller's code runs without the socket's lock: it may use the socket.
                 let topic = topic.as_ref();
-                self.core.enter().map_or(0, |state| match &state.pattern {
-                    highwater_patterns::Pattern::$name(rules) => rules.subscription_count(topic),
-                    other => unreachable!("the socket is a {:?}", other.kind()),
+                self.core.enter().map_or(0, |state| {
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.subscription_count(topic)
                 })
             }
 
             /// How many different topics are subscribed to.
             pub fn topic_count(&self) -> usize {
-                self.core.enter().map_or(0, |state| match &state.pattern {
-                    highwater_patterns::Pattern::$name(rules) => rules.topic_count(),
-                    other => unreachable!("the socket is a {:?}", other.kind()),
+                self.core.enter().map_or(0, |state| {
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.topic_count()
                 })
             }
         }
@@ -461,14 +460,10 @@ macro_rules! subscribes {
             pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
                 // The caller's code runs without the socket's lock: it may use the socket.
                 let topic = topic.as_ref();
-                let outcome = self
-                    .core
-                    .change_subscriptions(|pattern, table| match pattern {
-                        highwater_patterns::Pattern::$name(rules) => {
-                            rules.subscribe(topic, table).map(|_| ())
-                        }
-                        other => unreachable!("the socket is a {:?}", other.kind()),
-                    })?;
+                let outcome = self.core.change_subscriptions(|pattern, table| {
+                    let rules = pattern.rules_mut::<highwater_patterns::$name>();
+                    rules.subscribe(topic, table).map(|_| ())
+                })?;
                 outcome.map_err(|_| crate::SubscribeError::TopicTooLong)
             }
 
@@ -486,18 +481,16 @@ macro_rules! subscribes {
             ) -> Result<bool, crate::SubscribeError> {
                 let topic = topic.as_ref();
                 self.core.change_subscriptions(|pattern, table| {
-                    let highwater_patterns::Pattern::$name(rules) = pattern else {
-                        return false;
-                    };
+                    let rules = pattern.rules_mut::<highwater_patterns::$name>();
                     rules.unsubscribe(topic, table)
                 })
             }
 
             /// How many different topics it is subscribed to.
             pub fn topic_count(&self) -> usize {
-                self.core.enter().map_or(0, |state| match &state.pattern {
-                    highwater_patterns::Pattern::$name(rules) => rules.topic_count(),
-                    other => unreachable!("the socket is a {:?}", other.kind()),
+                self.core.enter().map_or(0, |state| {
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.topic_count()
                 })
             }
         }

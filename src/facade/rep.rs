@@ -5,12 +5,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use highwater_patterns::{IntoMessage, Message, Pattern, ReturnPath, SocketType};
+use highwater_patterns::{self as patterns, IntoMessage, Message, Pattern, ReturnPath, SocketType};
 
 use crate::error::{RecvError, ReplyError, TryRecvError};
 use crate::peer::PeerInfo;
 use crate::socket::calls::by_value;
-use crate::socket::{Core, RecvFailure, State, Wait};
+use crate::socket::{Core, RecvFailure, State, Table, Wait};
 
 super::socket! {
     /// Receives requests, from each peer in turn, and answers them.
@@ -84,17 +84,15 @@ impl Rep {
     }
 
     fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Request, E> {
-        let (path, message, peer) = self.core.recv_with(wait, |pattern, table| match pattern {
-            Pattern::Rep(rules) => {
-                let (path, message) = rules.recv_request(table)?;
-                let peer = table.asked(path.pipe());
-                if table.has_taken_last(path.pipe()) {
-                    rules.ignore(path.pipe());
-                    table.deafen(path.pipe());
-                }
-                Some((path, message, peer))
+        let (path, message, peer) = self.core.recv_with(wait, |pattern, table| {
+            let rules = pattern.rules_mut::<patterns::Rep>();
+            let (path, message) = rules.recv_request(table)?;
+            let peer = table.asked(path.pipe());
+            if table.has_taken_last(path.pipe()) {
+                pattern.ignore(path.pipe());
+                table.deafen(path.pipe());
             }
-            _ => None,
+            Some((path, message, peer))
         })?;
         Ok(Request {
             message,
@@ -159,19 +157,13 @@ impl Request {
         let Some(path) = self.path.take() else {
             unreachable!("a request is consumed by its answer");
         };
-        let outcome =
-            self.core.send_with(
-                wait,
-                &mut message,
-                |pattern, table, message| match pattern {
-                    Pattern::Rep(rules) => {
-                        by_value(message, |message| rules.reply(&path, message, table))?;
-                        table.answered(path.pipe());
-                        Ok(())
-                    }
-                    other => other.offer(message, table).map(|_| ()),
-                },
-            );
+        let reply = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
+            let rules = pattern.rules_mut::<patterns::Rep>();
+            by_value(message, |message| rules.reply(&path, message, table))?;
+            table.answered(path.pipe());
+            Ok(())
+        };
+        let outcome = self.core.send_with(wait, &mut message, reply);
         if outcome.is_err()
             && let Ok(mut state) = self.core.enter()
         {
@@ -230,10 +222,8 @@ impl Drop for Request {
             return;
         };
         let State { pattern, table, .. } = &mut *state;
-        if let Pattern::Rep(rules) = pattern {
-            table.answered(path.pipe());
-            rules.abandon(path, table);
-        }
+        table.answered(path.pipe());
+        pattern.rules_mut::<patterns::Rep>().abandon(path, table);
         drop(state);
         self.core.settle();
     }

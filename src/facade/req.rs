@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{IntoMessage, Message, Pattern, Refusal, RequestFailed, SocketType};
+use highwater_patterns::{
+    self as patterns, IntoMessage, Message, Pattern, Refusal, RequestFailed, SocketType,
+};
 
 use super::AsSocket;
 use crate::error::{RequestError, SendError};
 use crate::socket::calls::{by_value, too_many_frames};
-use crate::socket::{Ended, RecvFailure, SendFailure, State, Unsent, Wait};
+use crate::socket::{Ended, RecvFailure, SendFailure, State, Table, Unsent, Wait};
 
 super::socket! {
     /// Sends requests, one at a time, to one of its peers in turn, and receives the reply to each.
@@ -115,20 +117,17 @@ impl Req {
         if message.frame_count() + ENVELOPE > Message::MAX_FRAMES {
             return Err(too_many_frames(message));
         }
-        let sent = self.core.send_with(
-            wait,
-            &mut message,
-            |pattern, table, message| match pattern {
-                // Only a `Pending` that was forgotten rather than dropped leaves a request out.
-                Pattern::Req(rules) if rules.is_out() => Err(Refusal::OutOfTurn),
-                Pattern::Req(rules) => {
-                    // Late replies are read first, as many as one call looks at.
-                    table.refill_budget();
-                    by_value(message, |message| rules.start(message, table))
-                }
-                other => other.offer(message, table),
-            },
-        );
+        let ask = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
+            let rules = pattern.rules_mut::<patterns::Req>();
+            // Only a `Pending` that was forgotten rather than dropped leaves a request out.
+            if rules.is_out() {
+                return Err(Refusal::OutOfTurn);
+            }
+            // Late replies are read first, as many as one call looks at.
+            table.refill_budget();
+            by_value(message, |message| rules.start(message, table))
+        };
+        let sent = self.core.send_with(wait, &mut message, ask);
         let sent = match sent {
             Err(Unsent::Refused(Refusal::OutOfTurn)) => {
                 return match self.give_up() {
@@ -153,9 +152,8 @@ impl Req {
     fn give_up(&mut self) -> Result<(), Ended> {
         let mut state = self.core.enter()?;
         let State { pattern, table, .. } = &mut *state;
-        if let Pattern::Req(rules) = pattern
-            && rules.is_out()
-        {
+        let rules = pattern.rules_mut::<patterns::Req>();
+        if rules.is_out() {
             table.refill_budget();
             rules.abandon(table);
         }
@@ -209,17 +207,13 @@ impl Pending<'_> {
     }
 
     fn outcome(&mut self, wait: Wait) -> Result<Message, RequestError> {
-        let outcome = self
-            .req
-            .core
-            .recv_with(wait, |pattern, table| match pattern {
-                Pattern::Req(rules) => rules.reply(table),
-                _ => None,
-            })?;
+        let core = &self.req.core;
+        let outcome = core.recv_with(wait, |pattern, table| {
+            pattern.rules_mut::<patterns::Req>().reply(table)
+        })?;
         self.is_out = false;
         outcome.map_err(|failed| match failed {
             RequestFailed::PeerLost => RequestError::PeerGone,
-            other => unreachable!("{other:?} is not used"),
         })
     }
 }

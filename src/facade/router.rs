@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use highwater_patterns::{IntoMessage, Message, Outbound, Pattern, RoutingId, SocketType};
+use highwater_patterns::{self as patterns, IntoMessage, Message, Outbound, RoutingId, SocketType};
 
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
@@ -109,9 +109,9 @@ impl Router {
     #[inline(never)]
     fn route(&self, wait: Wait, id: &RoutingId, message: &mut impl Outbound) -> Result<(), Unsent> {
         self.core
-            .send_with(wait, message, |pattern, table, message| match pattern {
-                Pattern::Router(rules) => rules.send_to(id, message, table).map(drop),
-                other => other.offer(message, table).map(drop),
+            .send_with(wait, message, |pattern, table, message| {
+                let rules = pattern.rules_mut::<patterns::Router>();
+                rules.send_to(id, message, table).map(drop)
             })
     }
 
@@ -161,9 +161,9 @@ impl Router {
         wait: Wait,
         (from, message): &mut (RoutingId, Message),
     ) -> Result<(), RecvFailure> {
-        self.core.recv_with(wait, |pattern, table| match pattern {
-            Pattern::Router(rules) => rules.recv_from_into(table, from, message).then_some(()),
-            _ => None,
+        self.core.recv_with(wait, |pattern, table| {
+            let rules = pattern.rules_mut::<patterns::Router>();
+            rules.recv_from_into(table, from, message).then_some(())
         })
     }
 }

@@ -1,7 +1,7 @@
 //! XPUB: a PUB whose application sees the subscriptions.
 
 use bytes::Bytes;
-use highwater_patterns::{Message, Pattern, Received, SocketType};
+use highwater_patterns::{self as patterns, Message, Received, SocketType};
 
 use crate::error::{RecvError, TryRecvError};
 use crate::socket::Wait;
@@ -77,7 +77,6 @@ impl From<Received> for Upstream {
             Received::Subscribe(topic) => Self::Subscribe(topic),
             Received::Cancel(topic) => Self::Cancel(topic),
             Received::Message(message) => Self::Message(message),
-            other => unreachable!("{other:?} is not received"),
         }
     }
 }
@@ -113,9 +112,8 @@ impl XPub {
     }
 
     fn next<E: From<crate::socket::RecvFailure>>(&self, wait: Wait) -> Result<Upstream, E> {
-        let received = self.core.recv_with(wait, |pattern, table| match pattern {
-            Pattern::XPub(rules) => rules.next_event(table),
-            _ => None,
+        let received = self.core.recv_with(wait, |pattern, table| {
+            pattern.rules_mut::<patterns::XPub>().next_event(table)
         })?;
         Ok(received.into())
     }
@@ -127,12 +125,9 @@ impl XPub {
     pub fn grant(&self, topic: impl AsRef<[u8]>) -> bool {
         // The caller's code runs without the socket's lock: it may use the socket.
         let topic = topic.as_ref();
-        let granted = self
-            .core
-            .change_subscriptions(|pattern, table| match pattern {
-                Pattern::XPub(rules) => rules.grant(topic, table),
-                _ => false,
-            });
+        let granted = self.core.change_subscriptions(|pattern, table| {
+            pattern.rules_mut::<patterns::XPub>().grant(topic, table)
+        });
         granted.unwrap_or(false)
     }
 
@@ -140,10 +135,9 @@ impl XPub {
     /// Tells whether it had one.
     pub fn revoke(&self, topic: impl AsRef<[u8]>) -> bool {
         let topic = topic.as_ref();
-        let revoked = self.core.change_subscriptions(|pattern, _| match pattern {
-            Pattern::XPub(rules) => rules.revoke(topic),
-            _ => false,
-        });
+        let revoked = self
+            .core
+            .change_subscriptions(|pattern, _| pattern.rules_mut::<patterns::XPub>().revoke(topic));
         revoked.unwrap_or(false)
     }
 }

@@ -25,7 +25,7 @@ mod words;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use highwater_patterns::{PipeId, SocketType};
+use highwater_patterns::PipeId;
 
 pub(crate) use batch::Batch;
 pub(crate) use buffer_pool::BufferPool;
@@ -37,7 +37,7 @@ pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
 pub(crate) use lending::Lending;
 pub(crate) use notices::Notices;
-pub(crate) use outgoing::{Change, Draft, Fate, Outgoing, Pumped};
+pub(crate) use outgoing::{Change, Draft, Outgoing, Pumped};
 pub(crate) use ports::{Candidate, SocketSide, Wire};
 pub(crate) use reader::{Fill, Reader};
 pub(crate) use words::{Duty, PipeEvent};
@@ -127,9 +127,4 @@ impl Pipe {
             micros => Some(Duration::from_micros(micros.into())),
         }
     }
-}
-
-/// Whether a socket of this type has a use for SUBSCRIBE and CANCEL.
-pub(crate) fn takes_subscriptions(kind: SocketType) -> bool {
-    matches!(kind, SocketType::Pub | SocketType::XPub)
 }

@@ -32,7 +32,6 @@ mod writing;
 
 pub(crate) use draft::Draft;
 use fullness::Fullness;
-pub(crate) use recall::Fate;
 pub(crate) use report::{OutgoingCounts, Pumped};
 use state::{Entry, State};
 pub(crate) use subscriptions::Change;

@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Weak};
 
-use highwater_patterns::{Admission, Pattern, Peer, PipeId, Twin};
+use highwater_patterns::{Admission, Peer, PipeId, Twin};
 
 use super::events::cause_of;
 use super::{Core, State};
@@ -109,11 +109,10 @@ impl Core {
             connected_here: true,
             twin: self.twin(state, peer),
         };
-        match &state.pattern {
-            Pattern::Pair(_) if !state.table.is_unannounced(pipe) => {
-                state.pattern.may_connect(pipe)
-            }
-            pattern => pattern.admits(&introduced),
+        if self.facts.one_peer && !state.table.is_unannounced(pipe) {
+            state.pattern.may_connect(pipe)
+        } else {
+            state.pattern.admits(&introduced)
         }
     }
 
@@ -142,7 +141,8 @@ impl Core {
             twin,
         };
         let admission = pattern.connected(pipe, &introduced, table);
-        if let (Pattern::Pair(_), Admission::Accepted, Some(twin)) = (&*pattern, admission, twin)
+        if let (Admission::Accepted, Some(twin)) = (admission, twin)
+            && self.facts.one_peer
             && twin.gives_way
         {
             // What waits there would wait as long as this connection lasts.
@@ -158,8 +158,7 @@ impl Core {
         if !state.endpoints.binds_and_connects() {
             return None;
         }
-        let is_pair = matches!(state.pattern, Pattern::Pair(_));
-        let pipe = if is_pair {
+        let pipe = if self.facts.one_peer {
             // Its place is taken by the endpoint, whether that is connected or not.
             let known = state.endpoints.leading_to(theirs)?;
             (!peer.connected_here && state.table.peer(known).is_none()).then_some(known)
@@ -169,7 +168,7 @@ impl Core {
         let this_stays = if peer.connected_here {
             self.token < theirs
         } else {
-            is_pair && theirs < self.token
+            self.facts.one_peer && theirs < self.token
         };
         Some(Twin {
             pipe,

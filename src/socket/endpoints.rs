@@ -7,7 +7,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use highwater_patterns::{Admission, Afterlife, Pattern, PipeId, RoutingId, SocketType};
+use highwater_patterns::{Admission, Afterlife, PipeId, RoutingId};
 
 use super::{Core, Ended, State};
 use crate::endpoint::{Endpoint, Transport};
@@ -17,10 +17,7 @@ use crate::inproc::Applicant;
 use crate::options::{Linger, Options};
 use crate::origin::Here;
 use crate::peer::PeerInfo;
-use crate::pipe::{
-    Fate, Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide,
-    takes_subscriptions,
-};
+use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, SocketSide};
 use crate::transport::{self, ListenFailure, ListenOptions, Listener, Stream};
 use crate::zmtp::HeartbeatConfig;
 
@@ -254,11 +251,11 @@ impl Core {
         })?;
         engine.wait_for_turn(here);
         let mut state = self.lock(here);
-        if state.endpoints.connected_to(endpoint).is_some() && self.connects_once() {
+        if state.endpoints.connected_to(endpoint).is_some() && self.facts.connects_once {
             return Ok(());
         }
         let conflation = options.conflation(self.kind);
-        let fate = Fate::to_named(self.kind, assigned_id.is_some());
+        let fate = self.facts.fate(assigned_id.is_some());
         let pipe = (!options.immediate).then(|| {
             Arc::new(Pipe::new(
                 self.next_pipe_id(),
@@ -266,7 +263,7 @@ impl Core {
                 Outgoing::new(options.send_limit(), conflation.sent).with_fate(fate),
                 Incoming::new(options.receive_limit())
                     .conflating(conflation.received)
-                    .with_subscriptions(takes_subscriptions(self.kind)),
+                    .with_subscriptions(self.facts.hears_subscriptions),
             ))
         });
         let id = pipe.as_ref().map(|pipe| pipe.id);
@@ -297,7 +294,7 @@ impl Core {
         here: Here,
     ) -> Result<(), ConnectError> {
         let mut state = self.lock(here);
-        if state.endpoints.connected_to(name).is_some() && self.connects_once() {
+        if state.endpoints.connected_to(name).is_some() && self.facts.connects_once {
             return Ok(());
         }
         let pipe = self.next_pipe_id();
@@ -337,8 +334,8 @@ impl Core {
         pipe: PipeId,
         wanted: Option<&RoutingId>,
     ) -> Result<(), ConnectError> {
-        if let (Some(wanted), Pattern::Router(router)) = (wanted, &mut state.pattern)
-            && router.assign(pipe, wanted) != Admission::Accepted
+        if let Some(wanted) = wanted
+            && state.pattern.assign(pipe, wanted) != Admission::Accepted
         {
             self.let_go(state, pipe);
             state.table.tell_losses(None);
@@ -562,7 +559,7 @@ impl Core {
                 interval: options.heartbeat_interval,
                 timeout: options.heartbeat_timeout,
                 ttl: options.heartbeat_ttl,
-                takes_turns: self.kind == SocketType::Req,
+                takes_turns: self.facts.takes_turns,
             }),
             options,
             side: self
@@ -573,14 +570,6 @@ impl Core {
             seats: self.seats.clone(),
             token: self.token,
         })
-    }
-
-    /// For these types a second connection to the same peer would double its messages. Source: libzmq.
-    fn connects_once(&self) -> bool {
-        matches!(
-            self.kind,
-            SocketType::Dealer | SocketType::Sub | SocketType::Pub | SocketType::Req
-        )
     }
 }
 

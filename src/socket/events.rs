@@ -8,9 +8,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use highwater_patterns::{
-    Admission, AdmissionRefusal, Afterlife, Pattern, PipeId, Pipes, SocketType,
-};
+use highwater_patterns::{Admission, AdmissionRefusal, Afterlife, Pattern, PipeId, Pipes};
 
 use super::{Core, State, Table};
 use crate::error::LinkError;
@@ -128,7 +126,7 @@ impl Core {
                 pattern.readable(pipe, table);
                 self.changed.notify(usize::MAX);
                 self.wake_reader(state);
-                if matches!(self.kind, SocketType::Pub | SocketType::XPub) {
+                if self.facts.hears_subscriptions {
                     // It may be that a slow subscriber does not want any more what a send waits to send.
                     self.writable.notify(usize::MAX);
                 }
@@ -187,9 +185,7 @@ impl Core {
         if !state.is_given_up() {
             return;
         }
-        if let Pattern::Req(rules) = &mut state.pattern {
-            rules.nobody_comes();
-        }
+        state.pattern.nobody_comes();
         self.writable.notify(usize::MAX);
         self.readable.notify(usize::MAX);
         if state.leading {
@@ -249,7 +245,7 @@ impl Core {
                 state.table.lost_unread();
             }
             state.pattern.detached(pipe, &mut state.table);
-            if self.kind == SocketType::Pair {
+            if self.facts.one_peer {
                 // It may be that another pipe has its place now.
                 self.has_room(state);
             }
@@ -270,7 +266,7 @@ impl Core {
 pub(super) fn cause_of(refusal: AdmissionRefusal) -> LinkError {
     match refusal {
         AdmissionRefusal::AlreadyPaired => LinkError::AlreadyPaired,
-        _ => LinkError::DuplicateRoutingId,
+        AdmissionRefusal::DuplicateRoutingId => LinkError::DuplicateRoutingId,
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{Admission, Pattern, Peer, PipeId};
+use highwater_patterns::{Admission, Peer, PipeId};
 
 use super::{Core, State};
 use crate::endpoint::Endpoint;
@@ -89,9 +89,9 @@ impl Core {
 impl State {
     /// Whether a peer of `pipe` would be taken here; the pattern does not know an `unannounced` pipe yet.
     fn has_seat(&self, pipe: PipeId, unannounced: bool) -> bool {
-        let Pattern::Pair(_) = &self.pattern else {
+        if !self.pattern.kind().facts().one_peer {
             return true;
-        };
+        }
         let somebody = Peer {
             routing_id: None,
             assigned_id: None,

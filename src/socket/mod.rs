@@ -37,7 +37,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
-use highwater_patterns::{Pattern, PatternOptions, SocketType};
+use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
 pub(crate) use outcome::{RecvFailure, SendFailure, Unsent};
 pub use retire::Retirement;
@@ -65,6 +65,7 @@ use waiting::LeaderWake;
 pub(crate) struct Core {
     hub: Arc<Hub>,
     kind: SocketType,
+    facts: Facts,
     /// The state, and what has happened to it and is not applied yet.
     room: Room<State, PipeEvent>,
     /// Wakes those who wait for a message.
@@ -157,8 +158,9 @@ impl Core {
         pattern: &PatternOptions,
     ) -> Arc<Self> {
         let telemetry = Arc::new(Telemetry::default());
+        let facts = kind.facts();
         let mut table = Table::new(
-            kind,
+            facts,
             Arc::clone(&telemetry),
             hub.io_threads(),
             options.departed_bytes,
@@ -169,6 +171,7 @@ impl Core {
         let core = Arc::new_cyclic(|this| Self {
             hub: Arc::clone(hub),
             kind,
+            facts,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
                 table: table.with_later(Later::new(Arc::clone(hub), this.clone())),
@@ -271,12 +274,12 @@ impl Core {
             self.unmute(state);
         }
         // Where any peer will do, one sender can use the room; else it may be another one than is woken first.
-        let waiting_for_any = matches!(
-            self.kind,
-            SocketType::Push | SocketType::Dealer | SocketType::Pair | SocketType::Req
-        );
-        self.writable
-            .notify(if waiting_for_any { 1 } else { usize::MAX });
+        let waiting = if self.facts.any_peer_will_do {
+            1
+        } else {
+            usize::MAX
+        };
+        self.writable.notify(waiting);
     }
 
     /// If the socket was mute, it is no more.

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Afterlife, Pattern, PipeId, SocketType};
+use highwater_patterns::{Afterlife, Pattern, PipeId};
 
 use super::{Core, Ended, State, Table};
 use crate::endpoint::Endpoint;
@@ -189,7 +189,7 @@ impl Core {
 
     /// While the socket retires: has each pipe retire that may, and ends the socket after the last.
     pub(super) fn go_on_retiring(&self, state: &mut State) {
-        let answers = self.kind == SocketType::Rep;
+        let answers = self.facts.answers;
         if answers {
             self.take_last(state);
         }
@@ -234,7 +234,7 @@ impl Core {
         let State { pattern, table, .. } = state;
         table.retire(pipe);
         pattern.disconnected(pipe, Afterlife::Ends, table);
-        if self.kind == SocketType::Rep {
+        if self.facts.answers {
             ignore(pattern, table, pipe);
         } else {
             pattern.readable(pipe, table);
@@ -246,8 +246,6 @@ impl Core {
 
 /// What comes through `pipe` is not taken any more.
 fn ignore(pattern: &mut Pattern, table: &mut Table, pipe: PipeId) {
-    if let Pattern::Rep(rules) = pattern {
-        rules.ignore(pipe);
-    }
+    pattern.ignore(pipe);
     table.deafen(pipe);
 }

@@ -21,7 +21,7 @@ pub(super) use waiting::BURST;
 
 use std::sync::Arc;
 
-use highwater_patterns::{Message, PipeId, PipeMap, SocketType};
+use highwater_patterns::{Facts, Message, PipeId, PipeMap};
 
 use super::later::Later;
 use super::slot::{Counts, Slot};
@@ -39,7 +39,7 @@ use losses::Losses;
 pub(crate) struct Table {
     pipes: PipeMap<Slot>,
     telemetry: Arc<Telemetry>,
-    kind: SocketType,
+    facts: Facts,
     write_policy: WritePolicy,
     /// Pipes in which messages may wait to be written.
     unflushed: Vec<PipeId>,
@@ -79,7 +79,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(super) fn new(
-        kind: SocketType,
+        facts: Facts,
         telemetry: Arc<Telemetry>,
         io_threads: usize,
         departed_bytes: Option<usize>,
@@ -89,7 +89,7 @@ impl Table {
             later: None,
             pipes: PipeMap::default(),
             telemetry,
-            kind,
+            facts,
             write_policy: WritePolicy::default(),
             unflushed: Vec::new(),
             notices: Notices::NONE,
@@ -113,8 +113,7 @@ impl Table {
 
     /// There is a new pipe over a wire.
     pub(super) fn attach(&mut self, pipe: Arc<Pipe>) {
-        let translate = matches!(self.kind, SocketType::Pub | SocketType::XPub);
-        self.insert(Slot::wire(pipe, translate));
+        self.insert(Slot::wire(pipe, self.facts.hears_subscriptions));
     }
 
     /// There is a new pipe within the process.

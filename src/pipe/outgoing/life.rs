@@ -7,9 +7,11 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use highwater_patterns::Fate;
+
 use super::kernel::Kernel;
 use super::state::{Entry, InFlight, Line, Writer};
-use super::{Fate, Outgoing, State};
+use super::{Outgoing, State};
 use crate::pipe::{Batch, Wire};
 
 impl Outgoing {

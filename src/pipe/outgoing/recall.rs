@@ -8,39 +8,11 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{Recall, Recalled, SocketType};
+use highwater_patterns::{Fate, Recall, Recalled};
 
 use super::state::{Line, Writer};
 use super::{Outgoing, State};
 use crate::pipe::{Duty, Wire};
-
-/// What becomes of messages that a connection has not delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Fate {
-    /// They go out on the next connection, whoever is behind it.
-    #[default]
-    Stay,
-    /// They go out on the next connection with the same peer: the socket looks who that is.
-    AwaitPeer,
-    /// They end with the connection: nobody else has asked for them, or is to see them.
-    End,
-}
-
-impl Fate {
-    /// Of the messages of such a socket, to peers that the user has not named.
-    pub(crate) fn of(kind: SocketType) -> Self {
-        match kind {
-            SocketType::Req | SocketType::Rep => Self::End,
-            SocketType::Router => Self::AwaitPeer,
-            _ => Self::Stay,
-        }
-    }
-
-    /// Likewise; a peer that the user has named is whoever is there.
-    pub(crate) fn to_named(kind: SocketType, is_named: bool) -> Self {
-        if is_named { Self::Stay } else { Self::of(kind) }
-    }
-}
 
 impl Outgoing {
     /// Has messages fare like this from now on. For a pipe that nothing has been written to.

@@ -26,8 +26,10 @@
 
 use std::sync::Arc;
 
+use highwater_patterns::Fate;
+
 use super::kernel::{Kernel, Waiter};
-use super::{Fate, Fullness, OutgoingCounts, Unsaid};
+use super::{Fullness, OutgoingCounts, Unsaid};
 use crate::origin::Origin;
 use crate::pipe::{Batch, HighWater, Wire};
 use crate::policy::StreamDetector;

@@ -4,9 +4,7 @@
 //! Always true: a pipe that is gone takes nothing and gives nothing.
 //! Must not know: which pipe a message should take.
 
-use highwater_patterns::{
-    DropCause, Message, Outbound, PipeId, Pipes, Recall, Recalled, Received, SocketType,
-};
+use highwater_patterns::{DropCause, Message, Outbound, PipeId, Pipes, Recall, Recalled, Received};
 
 use super::Table;
 use crate::error::LinkError;
@@ -85,8 +83,7 @@ impl Pipes for Table {
     }
 
     fn close(&mut self, pipe: PipeId) {
-        // PUB and XPUB turn out who is too slow; ROUTER who has lost its routing id to another.
-        if self.kind != SocketType::Router {
+        if !self.facts.names_peers {
             return self.turn_away(pipe, LinkError::Evicted);
         }
         let handed_over = self.pipes.get_mut(pipe).is_some_and(Slot::hand_over);
@@ -147,7 +144,7 @@ fn count(dropped: &mut Dropped, cause: DropCause) {
         DropCause::Unanswered => &mut dropped.unanswered,
         DropCause::Malformed => &mut dropped.malformed,
         DropCause::TooManyTopics => &mut dropped.too_many_topics,
-        _ => &mut dropped.unexpected,
+        DropCause::Unexpected => &mut dropped.unexpected,
     };
     *counter += 1;
 }

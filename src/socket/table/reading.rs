@@ -5,7 +5,7 @@
 //! call comes back to, an I/O thread tells of again.
 //! Must not know: what is done with what is read.
 
-use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received, SocketType};
+use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received};
 
 use super::Table;
 use crate::pipe::InprocEnd;
@@ -42,17 +42,9 @@ impl Table {
         }
     }
 
-    /// Whether this socket reads on its own account, without a call of the application.
-    fn reads_unasked(&self) -> bool {
-        matches!(
-            self.kind,
-            SocketType::Pub | SocketType::XPub | SocketType::Push
-        )
-    }
-
     /// The next thing that came through `pipe`; see [`Pipes::try_read`].
     pub(super) fn read_from(&mut self, pipe: PipeId) -> Option<Received> {
-        let unasked = self.reads_unasked();
+        let unasked = self.facts.reads_unasked;
         let slot = self.pipes.get_mut(pipe)?;
         loop {
             if self.budget.is_spent() {
@@ -108,6 +100,5 @@ fn cost(received: &Received) -> u32 {
     match received {
         Received::Subscribe(topic) | Received::Cancel(topic) => cost_of_topic(topic.len()),
         Received::Message(message) => 1 + cost_of_frames(message.frame_count()),
-        _ => 1,
     }
 }

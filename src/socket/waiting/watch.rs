@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use event_listener::EventListener;
-use highwater_patterns::{Pipes, Refusal, SocketType};
+use highwater_patterns::{Pipes, Refusal};
 
 use crate::origin::Here;
 use crate::socket::{Core, State};
@@ -196,8 +196,7 @@ impl Core {
 
     /// Whether a send would say at once that nobody will come.
     fn fails(&self, state: &State) -> bool {
-        use SocketType::{Dealer, Pair, Push, Req};
-        matches!(self.kind, Push | Dealer | Pair | Req) && state.is_given_up()
+        self.facts.any_peer_will_do && state.is_given_up()
     }
 
     fn is_readable(&self, state: &mut State) -> bool {

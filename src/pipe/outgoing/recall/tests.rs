@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use highwater_patterns::{Message, Recall, Recalled};
+use highwater_patterns::{Fate, Message, Recall, Recalled};
 
 use super::*;
 use crate::pipe::HighWater;
