@@ -37,10 +37,62 @@ const ROOTS: [&str; 4] = ["src", "patterns/src", "buffers/src", "curve/src"];
 /// The only file with unsafe code.
 const FENCE: &str = "src/engine/registration.rs";
 
+/// What `engine`, `pipe` and `zmtp` may use of the crate `highwater-patterns`: words, and no strategy.
+const WORDS: [&str; 17] = [
+    "Body",
+    "Facts",
+    "Fate",
+    "Frame",
+    "INLINE_CAPACITY",
+    "IntoMessage",
+    "InvalidRoutingId",
+    "MAX_TOPIC",
+    "MayRefuse",
+    "Message",
+    "Outbound",
+    "PipeId",
+    "Recall",
+    "Recalled",
+    "Received",
+    "RoutingId",
+    "SocketType",
+];
+
 #[test]
 fn modules_use_only_what_the_arrows_allow() {
-    let allowed = arrows();
-    let house = House::read("src");
+    let broken = wrong_arrows(&House::read("src"), &arrows());
+    assert!(broken.is_empty(), "ARCHITECTURE.md is broken:\n{broken}");
+}
+
+#[test]
+fn an_arrow_that_points_up_is_told() {
+    let house = House::sketch(&[
+        ("context", "use crate::socket::Core;"),
+        (
+            "socket",
+            "use crate::context::Hub; #[cfg(test)] mod tests { use crate::facade::Push; }",
+        ),
+        ("facade", ""),
+    ]);
+    let broken = wrong_arrows(&house, &arrows());
+    assert_eq!(
+        broken,
+        "context:1: `crate::socket::Core`: \"The arrows\" have none from `context` to `socket`\n"
+    );
+}
+
+#[test]
+fn the_arrows_have_no_exceptions() {
+    let page = read(&home().join("ARCHITECTURE.md"));
+    let blocks: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with("```"))
+        .collect();
+    assert_eq!(blocks, ["```arrows", "```"], "rules are in one block");
+}
+
+/// The uses that `allowed` has no arrow for.
+fn wrong_arrows(house: &House, allowed: &BTreeMap<String, BTreeSet<String>>) -> String {
     let mut broken = String::new();
     for use_ in &house.uses {
         let Some((from, to)) = house.arrow(use_) else {
@@ -57,7 +109,163 @@ fn modules_use_only_what_the_arrows_allow() {
             );
         }
     }
-    assert!(broken.is_empty(), "ARCHITECTURE.md is broken:\n{broken}");
+    broken
+}
+
+#[test]
+fn engine_pipe_and_zmtp_take_only_words_of_the_patterns() {
+    let broken = strategies_taken(&House::read("src"));
+    assert!(broken.is_empty(), "{broken}");
+}
+
+#[test]
+fn a_strategy_below_the_socket_is_told() {
+    let house = House::sketch(&[
+        ("socket", "use highwater_patterns::{Pattern, Push};"),
+        (
+            "pipe",
+            "use highwater_patterns::{Message, Push}; fn f() { highwater_patterns::Pattern::new() }",
+        ),
+        ("zmtp", "use highwater_patterns as patterns;"),
+    ]);
+    let broken = strategies_taken(&house);
+    assert_eq!(broken.lines().count(), 3, "{broken}");
+    for name in [
+        "`highwater_patterns::Push`",
+        "Pattern::new`",
+        "zmtp:1: `highwater_patterns`",
+    ] {
+        assert!(broken.contains(name), "{name}: {broken}");
+    }
+}
+
+/// What `engine`, `pipe` and `zmtp` use of the patterns, and is not among the [`WORDS`].
+fn strategies_taken(house: &House) -> String {
+    let mut broken = String::new();
+    let below = |use_: &&Use| {
+        let part = use_.module.first().map(String::as_str);
+        !use_.test && matches!(part, Some("engine" | "pipe" | "zmtp"))
+    };
+    for use_ in house.uses.iter().filter(below) {
+        let names_patterns = use_.path[0] == "highwater_patterns";
+        let is_word = |name: &String| WORDS.contains(&name.as_str());
+        if names_patterns && !use_.path.get(1).is_some_and(is_word) {
+            let _ = writeln!(broken, "{use_}: below the socket nothing knows a strategy");
+        }
+    }
+    broken
+}
+
+#[test]
+fn the_socket_names_no_socket_type() {
+    let broken = types_named(&House::read("src"));
+    assert!(broken.is_empty(), "{broken}");
+}
+
+#[test]
+fn a_socket_type_named_by_the_socket_is_told() {
+    let house = House::sketch(&[
+        (
+            "socket",
+            "fn f(kind: SocketType) { kind == SocketType::Rep } #[test] fn g() { SocketType::Pub }",
+        ),
+        (
+            "socket::events",
+            "fn f() { if let Pattern::Pair(_) = pattern {} Pattern::new() }",
+        ),
+        (
+            "socket::full",
+            "use highwater_patterns::SocketType::{Dealer, Push};",
+        ),
+        ("facade", "fn f() { SocketType::Rep }"),
+    ]);
+    let broken = types_named(&house);
+    assert_eq!(broken.lines().count(), 4, "{broken}");
+    for name in [
+        "`SocketType::Rep`",
+        "`Pattern::Pair`",
+        "::Dealer`",
+        "::Push`",
+    ] {
+        assert!(broken.contains(name), "{name}: {broken}");
+    }
+}
+
+/// Where `socket` decides by the type of a socket, and not by one of its facts.
+fn types_named(house: &House) -> String {
+    let mut broken = String::new();
+    let inside = |use_: &&Use| !use_.test && use_.module.first().is_some_and(|m| m == "socket");
+    for use_ in house.uses.iter().filter(inside) {
+        let names_one = use_.path.windows(2).any(|pair| {
+            ["SocketType", "Pattern"].contains(&pair[0].as_str())
+                && pair[1].starts_with(char::is_uppercase)
+        });
+        if names_one {
+            let _ = writeln!(broken, "{use_}: ask for a fact (patterns/src/facts.rs)");
+        }
+    }
+    broken
+}
+
+#[test]
+fn the_files_of_a_room_make_no_circle() {
+    let circles = circles_in_rooms(&House::read("src"));
+    assert!(circles.is_empty(), "files use each other: {circles:#?}");
+}
+
+#[test]
+fn two_files_that_use_each_other_are_told() {
+    let house = House::sketch(&[
+        (
+            "zmtp",
+            "mod decoder; mod error; mod frame; pub(crate) use decoder::Decoder;",
+        ),
+        (
+            "zmtp::decoder",
+            "use super::error::FrameError; use super::frame::Header;",
+        ),
+        ("zmtp::error", "use super::Decoder;"),
+        (
+            "zmtp::frame",
+            "use crate::transport::Stream; use super::Version;",
+        ),
+        ("transport", "mod stream;"),
+        (
+            "transport::stream",
+            "#[cfg(test)] mod tests { use super::super::listener; }",
+        ),
+        ("transport::listener", "use super::stream::Stream;"),
+    ]);
+    let circles = circles_in_rooms(&house);
+    assert_eq!(circles.keys().collect::<Vec<_>>(), ["zmtp"]);
+    assert_eq!(
+        circles["zmtp"].keys().collect::<Vec<_>>(),
+        ["decoder", "error"]
+    );
+}
+
+/// What stands for its room, as the file does that the room is named for: all files of the room may use it, whatever it
+/// uses. A port and the words that pass through it name each other, and the ends that they join.
+const DOORS: [(&str, &str); 2] = [("pipe", "ports"), ("pipe", "words")];
+
+/// The files of each room that use each other in a circle, [doors](DOORS) apart.
+fn circles_in_rooms(house: &House) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let mut rooms = BTreeMap::<_, BTreeMap<_, BTreeSet<_>>>::new();
+    for use_ in &house.uses {
+        if let Some((room, from, to)) = house.arrow_within(use_)
+            && !DOORS.contains(&(room, to))
+        {
+            let room = rooms.entry(room.to_owned()).or_default();
+            room.entry(from.to_owned())
+                .or_default()
+                .insert(to.to_owned());
+        }
+    }
+    rooms
+        .into_iter()
+        .map(|(room, used)| (room, circle(used)))
+        .filter(|(_, circle)| !circle.is_empty())
+        .collect()
 }
 
 #[test]
@@ -82,11 +290,14 @@ fn the_modules_of_patterns_make_no_circle() {
     assert!(circle.is_empty(), "patterns/src has a circle: {circle:#?}");
 }
 
-/// What is left of `arrows` after everything is taken out that leads to nothing that is left.
+/// What is left of `arrows` after everything is taken out that leads to nothing that is left, or that nothing leads to.
 fn circle(mut arrows: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     while let Some(done) = arrows
         .iter()
-        .find(|(_, row)| row.iter().all(|to| !arrows.contains_key(to)))
+        .find(|(module, row)| {
+            row.iter().all(|to| !arrows.contains_key(to))
+                || !arrows.values().any(|row| row.contains(*module))
+        })
         .map(|(module, _)| module.clone())
     {
         arrows.remove(&done);
@@ -271,6 +482,66 @@ impl House {
         house
     }
 
+    /// A house of these modules, each with its code.
+    fn sketch(modules: &[(&str, &str)]) -> Self {
+        let mut house = Self::default();
+        for (name, code) in modules {
+            let module: Vec<String> = name.split("::").map(str::to_owned).collect();
+            let place = Place {
+                file: Path::new(name),
+                module: &module,
+                imports: false,
+                test: false,
+            };
+            // The files behind `mod name;` are given here.
+            let code = without_mods(code);
+            house.walk(code.parse().expect("code"), place, &[]);
+            house.modules.insert(module);
+        }
+        house
+    }
+
+    /// The room, and the files in it between which `use_` draws an arrow, if it does.
+    fn arrow_within<'a>(&'a self, use_: &'a Use) -> Option<(&'a str, &'a str, &'a str)> {
+        let [room, from, ..] = &use_.module[..] else {
+            return None;
+        };
+        if use_.test {
+            return None;
+        }
+        let [first, second] = self.first_two(use_)?;
+        let room_itself = std::slice::from_ref(room);
+        let is_file = |name: &str| {
+            let file = [room_itself, &[name.to_owned()]].concat();
+            self.modules.contains(&file)
+        };
+        let to = if is_file(second) {
+            second
+        } else {
+            let exported = |use_: &&Use| {
+                use_.module == room_itself && use_.imports && use_.path.last() == Some(second)
+            };
+            let export = self.uses.iter().find(exported)?;
+            export.path.first().filter(|name| is_file(name))?
+        };
+        (first == room && from != to).then_some((room, from, to))
+    }
+
+    /// The first two segments, from the crate on, of what `use_` names.
+    fn first_two<'a>(&self, use_: &'a Use) -> Option<[&'a String; 2]> {
+        let supers = use_.path.iter().take_while(|name| *name == "super").count();
+        let (module, rest) = match use_.path.first()?.as_str() {
+            "crate" => (&[][..], &use_.path[1..]),
+            "super" => {
+                let depth = use_.module.len().checked_sub(supers)?;
+                (&use_.module[..depth], &use_.path[supers..])
+            }
+            _ => return None,
+        };
+        let mut names = module.iter().chain(rest);
+        Some([names.next()?, names.next()?])
+    }
+
     /// The top-level modules between which `use_` draws an arrow, if it does. Tests may use what they like.
     fn arrow<'a>(&'a self, use_: &'a Use) -> Option<(&'a str, &'a str)> {
         if use_.test {
@@ -397,6 +668,16 @@ impl House {
             }
         }
     }
+}
+
+/// `code` without its `mod name;`.
+fn without_mods(code: &str) -> String {
+    let statements = code.split_inclusive(';');
+    let is_mod = |statement: &&str| {
+        let words: Vec<_> = statement.split_whitespace().collect();
+        !matches!(words[..], ["mod", name] if name.ends_with(';'))
+    };
+    statements.filter(is_mod).collect()
 }
 
 /// Steps over `::`, if it is next.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use highwater_patterns::SocketType;
 
-use super::admission::Seats;
+use super::seats::Seats;
 use crate::endpoint::Endpoint;
 use crate::options::Options;
 use crate::pipe::SocketSide;

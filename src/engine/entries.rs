@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use highwater_patterns::RoutingId;
 
-use super::admission::Seat;
 use super::link::Link;
 use super::preparing::{Handshaking, Preparing, Step};
 use super::registration::Registered;
+use super::seats::Seat;
 use super::{Closing, EndpointConfig, Key, Status};
 use crate::error::LinkError;
 use crate::monitor::EventKind;

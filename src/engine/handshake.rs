@@ -7,12 +7,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::admission::Seat;
 use super::asking::new_pipe;
 use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
 use super::event_loop::Loop;
 use super::link::{Link, Slot};
 use super::preparing::{Handshaking, Preparing, Step};
+use super::seats::Seat;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;

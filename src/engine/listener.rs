@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use polling::{Event, PollMode};
 
-use super::admission::{Seat, admit};
+use super::admission::admit;
 use super::entries::{Entry, ListenerEntry};
 use super::event_loop::Loop;
 use super::registration::Registered;
 use super::request::Request;
+use super::seats::Seat;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;

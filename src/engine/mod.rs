@@ -36,6 +36,7 @@ mod registration;
 mod request;
 mod resolver;
 mod scheduled;
+mod seats;
 mod session;
 mod session_end;
 mod sign_of_life;
@@ -44,10 +45,10 @@ mod threads;
 mod timers;
 mod traffic;
 
-pub(crate) use admission::Seats;
 pub(crate) use config::EndpointConfig;
 pub(crate) use drain::{Closing, Drain, Hold};
 pub use drain::{DrainReport, RetireReport};
+pub(crate) use seats::Seats;
 pub(crate) use status::Status;
 pub(crate) use threads::{Engine, is_io_thread};
 

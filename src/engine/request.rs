@@ -5,8 +5,8 @@
 
 use std::sync::{Arc, Weak};
 
-use super::admission::Seat;
 use super::drain::Closing;
+use super::seats::Seat;
 use super::status::Status;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
