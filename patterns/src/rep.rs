@@ -98,6 +98,7 @@ impl Rep {
     ///
     /// # Errors
     ///
+    /// [`Refusal::TooManyFrames`] if the message has more than [`Message::MAX_FRAMES`] with its envelope;
     /// [`Refusal::PeerGone`] if the requester's connection is lost; [`Refusal::Full`] if its pipe has no room.
     pub fn reply(
         &mut self,
@@ -105,6 +106,10 @@ impl Rep {
         message: Message,
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refused> {
+        // An address for each hop, and the empty frame behind them.
+        if path.addresses.len() + 1 + message.frame_count() > Message::MAX_FRAMES {
+            return Err(Refusal::TooManyFrames.give_back(message));
+        }
         let connection = self.connection(path.pipe);
         if connection.is_none() || connection != path.connection {
             return Err(Refusal::PeerGone.give_back(message));

@@ -26,6 +26,9 @@ use crate::{
     Recall, Recalled, Refusal, Refused, Sent,
 };
 
+/// The most frames that a REQ puts before a request: its number, and the empty one.
+const ENVELOPE: usize = 2;
+
 /// The rules of a REQ socket.
 #[derive(Debug)]
 pub struct Req {
@@ -111,8 +114,12 @@ impl Req {
     ///
     /// # Errors
     ///
-    /// [`Refusal::OutOfTurn`] if a request is out; [`Refusal::Full`] if no pipe has room.
+    /// [`Refusal::OutOfTurn`] if a request is out; [`Refusal::Full`] if no pipe has room; [`Refusal::TooManyFrames`] if the
+    /// message has more than [`Message::MAX_FRAMES`] with the number and the empty frame before it, numbered or not.
     pub fn start(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
+        if message.frame_count() + ENVELOPE > Message::MAX_FRAMES {
+            return Err(Refusal::TooManyFrames.give_back(message));
+        }
         if self.is_out() {
             if !self.relaxed {
                 return Err(Refusal::OutOfTurn.give_back(message));

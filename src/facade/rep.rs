@@ -5,12 +5,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use highwater_patterns::{self as patterns, IntoMessage, Message, Pattern, ReturnPath, SocketType};
+use highwater_patterns::{IntoMessage, Message, ReturnPath, SocketType};
 
 use crate::error::{RecvError, ReplyError, TryRecvError};
 use crate::peer::PeerInfo;
-use crate::socket::calls::by_value;
-use crate::socket::{Core, RecvFailure, State, Table, Wait};
+use crate::socket::{Core, RecvFailure, RequestReceived, Wait};
 
 super::socket! {
     /// Receives requests, from each peer in turn, and answers them.
@@ -84,16 +83,11 @@ impl Rep {
     }
 
     fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Request, E> {
-        let (path, message, peer) = self.core.recv_with(wait, |pattern, table| {
-            let rules = pattern.rules_mut::<patterns::Rep>();
-            let (path, message) = rules.recv_request(table)?;
-            let peer = table.asked(path.pipe());
-            if table.has_taken_last(path.pipe()) {
-                pattern.ignore(path.pipe());
-                table.deafen(path.pipe());
-            }
-            Some((path, message, peer))
-        })?;
+        let RequestReceived {
+            message,
+            path,
+            peer,
+        } = self.core.next_request(wait)?;
         Ok(Request {
             message,
             peer,
@@ -150,27 +144,13 @@ impl Request {
     }
 
     fn answer(mut self, wait: Wait, mut message: Message) -> Result<(), ReplyError> {
-        // One frame for each hop, and the empty one behind them.
-        if self.hops() + 1 + message.frame_count() > Message::MAX_FRAMES {
-            return Err(ReplyError::TooManyFrames(message));
-        }
         let Some(path) = self.path.take() else {
             unreachable!("a request is consumed by its answer");
         };
-        let reply = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
-            let rules = pattern.rules_mut::<patterns::Rep>();
-            by_value(message, |message| rules.reply(&path, message, table))?;
-            table.answered(path.pipe());
-            Ok(())
-        };
-        let outcome = self.core.send_with(wait, &mut message, reply);
-        if outcome.is_err()
-            && let Ok(mut state) = self.core.enter()
-        {
-            state.table.answered(path.pipe());
+        match self.core.answer(path, wait, &mut message) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(why.of(message).into()),
         }
-        self.core.settle();
-        Ok(outcome.map_err(|why| why.of(message))?)
     }
 
     /// What is asked.
@@ -215,16 +195,8 @@ impl fmt::Debug for Request {
 impl Drop for Request {
     /// Counts the request as unanswered, unless it was answered.
     fn drop(&mut self) {
-        let Some(path) = self.path.take() else {
-            return;
-        };
-        let Ok(mut state) = self.core.enter() else {
-            return;
-        };
-        let State { pattern, table, .. } = &mut *state;
-        table.answered(path.pipe());
-        pattern.rules_mut::<patterns::Rep>().abandon(path, table);
-        drop(state);
-        self.core.settle();
+        if let Some(path) = self.path.take() {
+            self.core.abandon(path);
+        }
     }
 }

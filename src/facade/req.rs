@@ -2,14 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{
-    self as patterns, IntoMessage, Message, Pattern, Refusal, RequestFailed, SocketType,
-};
+use highwater_patterns::{IntoMessage, Message, RequestFailed, SocketType};
 
 use super::AsSocket;
 use crate::error::{RequestError, SendError};
-use crate::socket::calls::{by_value, too_many_frames};
-use crate::socket::{Ended, RecvFailure, SendFailure, State, Table, Unsent, Wait};
+use crate::socket::{SendFailure, Wait};
 
 super::socket! {
     /// Sends requests, one at a time, to one of its peers in turn, and receives the reply to each.
@@ -71,9 +68,6 @@ super::socket! {
     Req, SocketType::Req
 }
 
-/// The most frames that a REQ puts before a request: its number, and the empty one.
-const ENVELOPE: usize = 2;
-
 impl Req {
     /// Sends `message` to the next peer with room, and waits for the reply.
     ///
@@ -114,51 +108,13 @@ impl Req {
     }
 
     fn start(&mut self, wait: Wait, mut message: Message) -> Result<Pending<'_>, SendFailure> {
-        if message.frame_count() + ENVELOPE > Message::MAX_FRAMES {
-            return Err(too_many_frames(message));
-        }
-        let ask = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
-            let rules = pattern.rules_mut::<patterns::Req>();
-            // Only a `Pending` that was forgotten rather than dropped leaves a request out.
-            if rules.is_out() {
-                return Err(Refusal::OutOfTurn);
-            }
-            // Late replies are read first, as many as one call looks at.
-            table.refill_budget();
-            by_value(message, |message| rules.start(message, table))
-        };
-        let sent = self.core.send_with(wait, &mut message, ask);
-        let sent = match sent {
-            Err(Unsent::Refused(Refusal::OutOfTurn)) => {
-                return match self.give_up() {
-                    Ok(()) => self.start(wait, message),
-                    Err(ended) => Err(SendFailure::Ended(message, ended)),
-                };
-            }
-            other => other,
-        };
-        match sent {
-            Ok(_) => Ok(Pending {
+        match self.core.ask(wait, &mut message) {
+            Ok(()) => Ok(Pending {
                 req: self,
                 is_out: true,
             }),
             Err(why) => Err(why.of(message)),
         }
-    }
-}
-
-impl Req {
-    /// Gives up the request that is out, if there is one.
-    fn give_up(&mut self) -> Result<(), Ended> {
-        let mut state = self.core.enter()?;
-        let State { pattern, table, .. } = &mut *state;
-        let rules = pattern.rules_mut::<patterns::Req>();
-        if rules.is_out() {
-            table.refill_budget();
-            rules.abandon(table);
-        }
-        self.core.settle_closed(&mut state);
-        Ok(())
     }
 }
 
@@ -197,20 +153,11 @@ impl Pending<'_> {
     /// Waits at most `timeout`; tells whether [`recv`](Self::recv) would return at once, with the reply or an error.
     /// The request stays under way either way.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let outcome = self
-            .req
-            .core
-            .recv_with(Wait::AtMost(timeout), |pattern, table| {
-                pattern.can_recv(table).then_some(())
-            });
-        outcome != Err(RecvFailure::Timeout)
+        self.req.core.wait_for_reply(timeout)
     }
 
     fn outcome(&mut self, wait: Wait) -> Result<Message, RequestError> {
-        let core = &self.req.core;
-        let outcome = core.recv_with(wait, |pattern, table| {
-            pattern.rules_mut::<patterns::Req>().reply(table)
-        })?;
+        let outcome = self.req.core.reply(wait)?;
         self.is_out = false;
         outcome.map_err(|failed| match failed {
             RequestFailed::PeerLost => RequestError::PeerGone,
@@ -225,7 +172,7 @@ impl Drop for Pending<'_> {
             return;
         }
         // In a forked child there is nothing to give up: the request is the parent's.
-        let _ = self.req.give_up();
+        let _ = self.req.core.give_request_up();
     }
 }
 

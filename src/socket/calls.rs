@@ -111,7 +111,7 @@ pub(crate) fn give<T, E: From<SendFailure>>(
 
 /// Why a `message` is not sent that has more frames than any may have.
 #[cold]
-pub(crate) fn too_many_frames(message: Message) -> SendFailure {
+fn too_many_frames(message: Message) -> SendFailure {
     Unsent::Refused(Refusal::TooManyFrames).of(message)
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn not_received<T, E: From<RecvFailure>>(failure: RecvFailure) -> Res
 }
 
 /// Sends by a call that takes the message and gives it back inside its error.
-pub(crate) fn by_value<T>(
+pub(super) fn by_value<T>(
     message: &mut Message,
     send: impl FnOnce(Message) -> Result<T, Refused>,
 ) -> Result<T, Refusal> {

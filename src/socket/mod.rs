@@ -24,6 +24,7 @@ pub(crate) mod left;
 mod many;
 mod outcome;
 mod outline;
+mod requests;
 mod retire;
 mod slot;
 mod spin;
@@ -40,6 +41,7 @@ use event_listener::Event;
 use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
 pub(crate) use outcome::{RecvFailure, SendFailure, Unsent};
+pub(crate) use requests::RequestReceived;
 pub use retire::Retirement;
 pub(crate) use table::Table;
 pub use waiting::Interest;

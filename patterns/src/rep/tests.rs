@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use crate::testing::Bench;
 use crate::{
-    Afterlife, DropCause, Message, Pattern, PatternOptions, Refusal, Refused, ReturnPath, Sent,
-    SocketType,
+    Afterlife, DropCause, Frame, Message, Pattern, PatternOptions, Refusal, Refused, ReturnPath,
+    Sent, SocketType,
 };
 
 fn rep() -> Bench {
@@ -115,6 +115,24 @@ fn a_request_left_unanswered_is_counted() {
     };
     rules.abandon(path, &mut rep.pipes);
     assert_eq!(rep.pipes.dropped, [(Some(pipe), DropCause::Unanswered)]);
+}
+
+#[test]
+fn a_reply_has_room_for_the_addresses_of_its_request() {
+    let mut rep = rep();
+    let pipe = rep.accept(1);
+    rep.arrive(pipe, ["hop", "", "question"]);
+    let (path, _) = recv_request(&mut rep).expect("arrived");
+    let frames = |count| Message::from(vec![Frame::from(b"x"); count]);
+    let Pattern::Rep(rules) = &mut rep.pattern else {
+        panic!("not a REP");
+    };
+    let long = frames(Message::MAX_FRAMES - 1);
+    let refused = rules.reply(&path, long.clone(), &mut rep.pipes);
+    assert_eq!(refused, Err(Refusal::TooManyFrames.give_back(long)));
+    let fits = frames(Message::MAX_FRAMES - 2);
+    assert_eq!(rules.reply(&path, fits, &mut rep.pipes), Ok(Sent::ONE));
+    assert_eq!(rep.pipes.take(pipe)[0].frame_count(), Message::MAX_FRAMES);
 }
 
 /// "SHALL silently discard the reply, or return an error, if the originating peer is no longer connected."

@@ -106,6 +106,21 @@ fn without_room_the_request_comes_back_and_the_turn_stays() {
     }
 }
 
+#[test]
+fn a_request_has_room_for_its_envelope() {
+    let frames = |count| Message::from(vec![crate::Frame::from(b"x"); count]);
+    for mut req in [req(), correlated()] {
+        let pipe = req.accept(1);
+        let refused = req.send(frames(Message::MAX_FRAMES - 1)).expect_err("long");
+        assert_eq!(refused.reason, Refusal::TooManyFrames);
+        assert_eq!(refused.message, frames(Message::MAX_FRAMES - 1));
+        req.send(frames(Message::MAX_FRAMES - 2))
+            .expect("its turn, still");
+        let sent = req.pipes.take(pipe);
+        assert!(sent.len() == 1 && sent[0].frame_count() <= Message::MAX_FRAMES);
+    }
+}
+
 /// "SHALL accept an incoming message only from the last peer that it sent a request to." "SHALL discard silently any
 /// messages received from other peers." Here they are counted.
 #[test]

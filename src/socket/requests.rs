@@ -1,0 +1,138 @@
+//! Requests and replies, with what is on record of them beside the pattern.
+//!
+//! Owns: when a request counts as taken, answered or given up.
+//! Always true: each request that was taken is answered or abandoned once, whatever becomes of its reply, so that a socket
+//! that retires knows for which answers it has to wait.
+//! Must not know: typed handles, and in which words they tell a failure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use highwater_patterns::{self as patterns, Message, Refusal, RequestFailed, ReturnPath};
+
+use super::calls::by_value;
+use super::{Core, Ended, RecvFailure, State, Unsent, Wait};
+use crate::peer::PeerInfo;
+
+/// A request that was received, with the way back for its reply.
+#[derive(Debug)]
+pub(crate) struct RequestReceived {
+    pub(crate) message: Message,
+    pub(crate) path: ReturnPath,
+    /// `None` if the peer had gone before the request was received.
+    pub(crate) peer: Option<Arc<PeerInfo>>,
+}
+
+/// For a REP.
+impl Core {
+    /// The next request.
+    pub(crate) fn next_request(&self, wait: Wait) -> Result<RequestReceived, RecvFailure> {
+        self.recv_with(wait, |pattern, table| {
+            let rules = pattern.rules_mut::<patterns::Rep>();
+            let (path, message) = rules.recv_request(table)?;
+            let peer = table.asked(path.pipe());
+            if table.has_taken_last(path.pipe()) {
+                pattern.ignore(path.pipe());
+                table.deafen(path.pipe());
+            }
+            Some(RequestReceived {
+                message,
+                path,
+                peer,
+            })
+        })
+    }
+
+    /// Sends `message` back along `path`. After a failure, `message` is as it was, and cannot be sent any more; a request
+    /// whose reply has too many frames counts as unanswered.
+    pub(crate) fn answer(
+        &self,
+        path: ReturnPath,
+        wait: Wait,
+        message: &mut Message,
+    ) -> Result<(), Unsent> {
+        let outcome = self.send_with(wait, message, |pattern, table, message| {
+            let rules = pattern.rules_mut::<patterns::Rep>();
+            by_value(message, |message| rules.reply(&path, message, table))?;
+            table.answered(path.pipe());
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => self.settle(),
+            Err(Unsent::Refused(Refusal::TooManyFrames)) => self.abandon(path),
+            Err(_) => {
+                if let Ok(mut state) = self.enter() {
+                    state.table.answered(path.pipe());
+                }
+                self.settle();
+            }
+        }
+        outcome
+    }
+
+    /// The request that came along `path` will not be answered; that is counted.
+    pub(crate) fn abandon(&self, path: ReturnPath) {
+        let Ok(mut state) = self.enter() else {
+            return;
+        };
+        let State { pattern, table, .. } = &mut *state;
+        table.answered(path.pipe());
+        pattern.rules_mut::<patterns::Rep>().abandon(path, table);
+        drop(state);
+        self.settle();
+    }
+}
+
+/// For a REQ.
+impl Core {
+    /// Sends a request. One that is out is given up first: the handle lets nobody send while it waits for a reply, so that
+    /// its caller has forgotten to wait. After a failure, `message` is as it was.
+    pub(crate) fn ask(&self, wait: Wait, message: &mut Message) -> Result<(), Unsent> {
+        loop {
+            let sent = self.send_with(wait, message, |pattern, table, message| {
+                let rules = pattern.rules_mut::<patterns::Req>();
+                if rules.is_out() {
+                    return Err(Refusal::OutOfTurn);
+                }
+                // Late replies are read first, as many as one call looks at.
+                table.refill_budget();
+                by_value(message, |message| rules.start(message, table))
+            });
+            match sent {
+                Err(Unsent::Refused(Refusal::OutOfTurn)) => {
+                    self.give_request_up().map_err(Unsent::Ended)?;
+                }
+                outcome => return outcome.map(drop),
+            }
+        }
+    }
+
+    /// What became of the request that is out.
+    pub(crate) fn reply(&self, wait: Wait) -> Result<Result<Message, RequestFailed>, RecvFailure> {
+        self.recv_with(wait, |pattern, table| {
+            pattern.rules_mut::<patterns::Req>().reply(table)
+        })
+    }
+
+    /// Waits until there is an outcome of the request that is out, or the socket has ended; false if `timeout` was too
+    /// short.
+    pub(crate) fn wait_for_reply(&self, timeout: Duration) -> bool {
+        let outcome = self.recv_with(Wait::AtMost(timeout), |pattern, table| {
+            pattern.can_recv(table).then_some(())
+        });
+        outcome != Err(RecvFailure::Timeout)
+    }
+
+    /// Gives the request up that is out, if there is one.
+    pub(crate) fn give_request_up(&self) -> Result<(), Ended> {
+        let mut state = self.enter()?;
+        let State { pattern, table, .. } = &mut *state;
+        let rules = pattern.rules_mut::<patterns::Req>();
+        if rules.is_out() {
+            table.refill_budget();
+            rules.abandon(table);
+        }
+        self.settle_closed(&mut state);
+        Ok(())
+    }
+}
