@@ -225,7 +225,7 @@ impl<'fd> Poll<'fd> {
         };
         for (_, source) in &mut self.sources {
             if let Source::Socket(watch) = source {
-                watch.rest();
+                watch.disarm();
             }
         }
         outcome?;
@@ -242,7 +242,7 @@ impl<'fd> Poll<'fd> {
             if !watch.interest().is_any() {
                 continue;
             }
-            let found = watch.look();
+            let found = watch.check();
             if found.is_any() {
                 self.ready.push(Ready {
                     token: *token,

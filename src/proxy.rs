@@ -473,7 +473,7 @@ impl ProxySide {
 /// Sleeps until one of `watches` has something to tell, or `waker` is called; false if a socket has ended.
 fn sleep(watches: &mut [Watch], waker: &Waker) -> bool {
     for watch in &mut *watches {
-        let found = watch.look();
+        let found = watch.check();
         if watch.has_ended() {
             return false;
         }

@@ -50,7 +50,7 @@ impl Core {
         match put(pattern, table, message) {
             Ok(done) if !state.table.has_notices() => Ok(Given::Done(done)),
             Ok(done) => {
-                let notices = self.settle_notices(state, message)?;
+                let notices = self.act_on_notices(state, message)?;
                 Ok(Given::Noted(done, notices))
             }
             Err(Refusal::Full) => Err(self.no_room(state)),
@@ -92,7 +92,7 @@ impl Core {
 
     /// A send has brought about more than that its message is on its way: does what needs no wait, and says what it was.
     #[cold]
-    fn settle_notices(
+    fn act_on_notices(
         &self,
         state: &mut State,
         message: &mut impl Outbound,
@@ -108,7 +108,7 @@ impl Core {
             if !self.is_here() {
                 return Err(self.forked(state));
             }
-            self.settle_closed(state);
+            self.end_closed(state);
         }
         Ok(notices)
     }
@@ -135,13 +135,13 @@ impl Core {
     }
 
     /// Whether anything came from within the process; the pattern is told.
-    pub(super) fn look_within(&self, state: &mut State) -> bool {
+    pub(super) fn poll_lanes(&self, state: &mut State) -> bool {
         let news = state.table.news_within();
-        self.readable_within(state, &news);
+        self.lanes_readable(state, &news);
         !news.is_empty()
     }
 
-    pub(super) fn readable_within(&self, state: &mut State, news: &[PipeId]) {
+    pub(super) fn lanes_readable(&self, state: &mut State, news: &[PipeId]) {
         for pipe in news {
             state.pattern.readable(*pipe, &mut state.table);
         }

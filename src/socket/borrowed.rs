@@ -41,7 +41,7 @@ impl Core {
             let found = self.poll_idle(state);
             // One within the process that is idle tells of its next message itself, once it was asked to.
             let news = state.table.listen_within();
-            self.readable_within(state, &news);
+            self.lanes_readable(state, &news);
             state.idle_check.checked(now, found);
         }
     }
@@ -73,11 +73,11 @@ impl Core {
     }
 
     /// Reads what is there from the borrowed links, without waiting; true if anything came.
-    pub(super) fn read_lent(&self, state: &mut State) -> bool {
+    pub(super) fn read_links(&self, state: &mut State) -> bool {
         if state.leading {
             return false;
         }
-        let lent: Vec<PipeId> = state.table.lent().map(|(pipe, _)| pipe).collect();
+        let lent: Vec<PipeId> = state.table.borrowed_links().map(|(pipe, _)| pipe).collect();
         let mut any = false;
         for pipe in lent {
             any |= self.read_one(state, pipe);

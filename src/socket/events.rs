@@ -201,7 +201,7 @@ impl Core {
     }
 
     /// What the pattern has closed within the process ends now, and what has lost its peer there is joined again.
-    pub(crate) fn settle_closed(&self, state: &mut State) {
+    pub(crate) fn end_closed(&self, state: &mut State) {
         while state.table.has_closed() {
             for pipe in state.table.take_closed() {
                 self.happen(state, PipeEvent::Disconnected { pipe, ends: true });
@@ -288,7 +288,7 @@ impl Combine for Core {
 
     fn apply(&self, state: &mut State, event: PipeEvent) {
         self.happen(state, event);
-        self.settle_closed(state);
+        self.end_closed(state);
     }
 
     fn begins(&self, state: &mut State) {

@@ -103,7 +103,7 @@ impl Core {
             match outcome {
                 Ok(visited) => state.sent_more(visited.saturating_sub(1)),
                 Err(why) => {
-                    state.leave();
+                    state.unlock();
                     return Err(why.of(self.give_up(run)));
                 }
             }

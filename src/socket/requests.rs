@@ -58,13 +58,13 @@ impl Core {
             Ok(())
         });
         match outcome {
-            Ok(()) => self.settle(),
+            Ok(()) => self.sweep_if_retiring(),
             Err(Unsent::Refused(Refusal::TooManyFrames)) => self.abandon(path),
             Err(_) => {
                 if let Ok(mut state) = self.enter() {
                     state.table.answered(path.pipe());
                 }
-                self.settle();
+                self.sweep_if_retiring();
             }
         }
         outcome
@@ -79,7 +79,7 @@ impl Core {
         table.answered(path.pipe());
         pattern.rules_mut::<patterns::Rep>().abandon(path, table);
         drop(state);
-        self.settle();
+        self.sweep_if_retiring();
     }
 }
 
@@ -132,7 +132,7 @@ impl Core {
             table.refill_budget();
             rules.abandon(table);
         }
-        self.settle_closed(&mut state);
+        self.end_closed(&mut state);
         Ok(())
     }
 }

@@ -178,7 +178,7 @@ impl Core {
 
     /// Something was settled for which a socket that retires may have waited.
     #[inline]
-    pub(crate) fn settle(&self) {
+    pub(super) fn sweep_if_retiring(&self) {
         // It is set before the lock is taken under which it is first asked what is to be waited for.
         if self.retires.load(Ordering::Relaxed)
             && let Ok(mut state) = self.enter()

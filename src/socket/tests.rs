@@ -43,7 +43,11 @@ impl Ends {
         let core = pull.as_socket().into_core();
         let mut state = core.lock(Here::in_test());
         state.table.borrow_readers();
-        let (_, wire) = state.table.lent().next().expect("a live connection");
+        let (_, wire) = state
+            .table
+            .borrowed_links()
+            .next()
+            .expect("a live connection");
         let wire = Arc::clone(wire);
         state.table.return_readers();
         drop(state);

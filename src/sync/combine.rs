@@ -256,7 +256,7 @@ impl<C: Combine> Locked<'_, C> {
     /// is missing in this one holds it.
     pub(crate) fn unlocked(self, something: impl FnOnce()) -> Self {
         let owner = self.late.owner;
-        self.leave();
+        self.unlock();
         something();
         let room = owner.room();
         let state = room.state.try_lock().unwrap_or_else(|| room.wait());
@@ -265,7 +265,7 @@ impl<C: Combine> Locked<'_, C> {
 
     /// Lets go, as dropping it does, in the midst of the caller's code: for calls of which each instruction counts.
     #[inline(always)]
-    pub(crate) fn leave(self) {
+    pub(crate) fn unlock(self) {
         let Self { state, late } = self;
         drop(state);
         drop(late);

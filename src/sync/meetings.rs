@@ -57,7 +57,7 @@ fn what_is_posted_while_the_lock_is_let_go_is_applied_by_one_of_the_two() {
         let state = counter.0.lock(&*counter, Here::in_test());
         // So that the end of this and the post come together, now in this order and now in that.
         (0..round % 100).for_each(|_| std::hint::spin_loop());
-        state.leave();
+        state.unlock();
         meet(&arrived, &mut meetings);
         // Nobody locks any more: by now it must have been applied.
         assert_eq!(counter.0.peek(|state| *state), round);

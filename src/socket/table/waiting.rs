@@ -133,7 +133,9 @@ impl Table {
     }
 
     /// The links whose readers are here.
-    pub(in crate::socket) fn lent(&self) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
+    pub(in crate::socket) fn borrowed_links(
+        &self,
+    ) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
         self.pipes
             .values()
             .filter_map(|slot| match slot.live_wire()? {

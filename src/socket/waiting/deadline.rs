@@ -61,8 +61,8 @@ impl Deadline {
         }
     }
 
-    /// How much time is left, at most `most`.
-    pub(in crate::socket) fn left(self, most: Duration) -> Duration {
+    /// The time that remains, at most `most`.
+    pub(in crate::socket) fn remaining(self, most: Duration) -> Duration {
         self.instant().map_or(most, |at| {
             most.min(at.saturating_duration_since(Instant::now()))
         })

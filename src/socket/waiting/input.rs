@@ -57,7 +57,7 @@ impl Core {
                     if let Some(waiting) = waiting {
                         self.has_waited_for_input(waiting);
                     }
-                    state.leave();
+                    state.unlock();
                     return Ok(taken);
                 }
                 Ok(None) => state = self.wait_for_input(state, wait, &mut waiting)?,
@@ -88,8 +88,8 @@ impl Core {
                         return Err(RecvFailure::Ended(Ended::Forked));
                     }
                 }
-                Step::PollLanes if self.look_within(&mut state) => return Ok(state),
-                Step::PollLinks if self.read_lent(&mut state) => return Ok(state),
+                Step::PollLanes if self.poll_lanes(&mut state) => return Ok(state),
+                Step::PollLinks if self.read_links(&mut state) => return Ok(state),
                 Step::GiveUp if waiting.deadline.has_passed() => {
                     // A wake-up meant for this thread goes to the next.
                     self.readable.notify(1);
@@ -142,7 +142,7 @@ impl Core {
             deadline.sleep(listener, here);
             return self.lock(here);
         }
-        self.readable_within(&mut state, &news);
+        self.lanes_readable(&mut state, &news);
         state
     }
 
@@ -157,7 +157,7 @@ impl Core {
         state.table.refill_budget();
         // Else whoever is always found with something keeps all other lent links unread.
         if self.is_here() {
-            self.read_lent(&mut state);
+            self.read_links(&mut state);
         }
         state
     }

@@ -37,7 +37,7 @@ impl Core {
         }
         let links: Vec<(PipeId, Arc<dyn Wire>)> = state
             .table
-            .lent()
+            .borrowed_links()
             .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
             .collect();
         let mut polled = state.busy_poll.begin(Instant::now(), deadline.instant());

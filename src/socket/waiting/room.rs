@@ -38,7 +38,7 @@ impl Core {
         match self.lock_here() {
             Ok(state) => {
                 let (state, outcome) = self.send_locked(state, wait, message, put);
-                state.leave();
+                state.unlock();
                 outcome
             }
             Err(ended) => Err(Unsent::Ended(ended)),
@@ -126,11 +126,11 @@ impl Core {
                     continue;
                 }
             }
-            let left = deadline.left(STALL);
+            let remaining = deadline.remaining(STALL);
             let listener = self.writable.listen();
             let mut told = false;
-            state = state.unlocked(|| told = listener.wait_timeout(left).is_some());
-            if !told && left == STALL && state.table.ask_for_soft_room() == Some(taken) {
+            state = state.unlocked(|| told = listener.wait_timeout(remaining).is_some());
+            if !told && remaining == STALL && state.table.ask_for_soft_room() == Some(taken) {
                 state.table.has_stalled();
                 break;
             }
@@ -146,9 +146,9 @@ impl Core {
         (pipe, wire): (PipeId, Arc<dyn Wire>),
         deadline: Deadline,
     ) -> (Locked<'a>, bool) {
-        let left = deadline.left(OUTPUT_WAIT);
+        let remaining = deadline.remaining(OUTPUT_WAIT);
         let mut takes = false;
-        let mut state = state.unlocked(|| takes = takes_bytes(&*wire, left));
+        let mut state = state.unlocked(|| takes = takes_bytes(&*wire, remaining));
         if takes && state.table.write_again(pipe) {
             self.happen(&mut state, PipeEvent::Writable(pipe));
         }

@@ -54,9 +54,9 @@ impl Interest {
 pub(crate) struct Watch {
     core: Arc<Core>,
     interest: Interest,
-    /// Between a look that found nothing and the next [`rest`](Self::rest).
+    /// Between a check that found nothing and the next [`disarm`](Self::disarm).
     waiting: bool,
-    /// The last look has seen as much as one may, and found nothing: there may be something all the same.
+    /// The last check has seen as much as one may, and found nothing: there may be something all the same.
     again: bool,
     /// While waiting, and not used up.
     listeners: Vec<EventListener>,
@@ -92,7 +92,7 @@ impl Watch {
         self.interest = interest;
     }
 
-    /// Whether the socket is of no more use; known after a look. Every call on it returns at once.
+    /// Whether the socket is of no more use; known after a check. Every call on it returns at once.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
@@ -104,7 +104,7 @@ impl Watch {
 
     /// What of the interest can be done now; an interest in nothing waits for the end of the socket. If nothing can be
     /// done, the waker given to [`arm`](Self::arm) will hear of it.
-    pub(crate) fn look(&mut self) -> Interest {
+    pub(crate) fn check(&mut self) -> Interest {
         let Some(here) = self.here else {
             self.ended = true;
             return self.interest;
@@ -112,7 +112,7 @@ impl Watch {
         // A wake-up that led here is used up; dropped unused, it would wake the next watcher for nothing, and that one
         // this one, without end.
         self.arm(Waker::noop());
-        self.rest();
+        self.disarm();
         if std::mem::take(&mut self.again) {
             self.core.room.give_way();
         }
@@ -123,7 +123,7 @@ impl Watch {
             found = self.core.readiness(&mut state, self.interest);
             found.writable |= self.interest.writable && !self.patient && self.core.fails(&state);
         }
-        // The look may have come upon the end of a socket that retires.
+        // The check may have come upon the end of a socket that retires.
         self.ended = state.ended.is_some();
         if self.ended {
             found = self.interest;
@@ -155,7 +155,7 @@ impl Watch {
         found
     }
 
-    /// To be called once after each look: has `waker` called when a new look is worth while; false if it is already.
+    /// To be called once after each check: has `waker` called when a new check is worth while; false if it is already.
     pub(crate) fn arm(&mut self, waker: &Waker) -> bool {
         let mut context = Context::from_waker(waker);
         let before = self.listeners.len();
@@ -165,7 +165,7 @@ impl Watch {
     }
 
     /// Waits no more.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn disarm(&mut self) {
         self.listeners.clear();
         if std::mem::take(&mut self.waiting)
             && let Some(here) = self.here
@@ -177,7 +177,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.rest();
+        self.disarm();
     }
 }
 
@@ -209,7 +209,7 @@ impl Core {
             if table.has_spent_budget() {
                 return false;
             }
-            if self.read_lent(state) {
+            if self.read_links(state) {
                 continue;
             }
             let news = state.table.listen_within();
@@ -218,7 +218,7 @@ impl Core {
                 self.sweep(state);
                 return false;
             }
-            self.readable_within(state, &news);
+            self.lanes_readable(state, &news);
         }
     }
 }
