@@ -17,11 +17,9 @@ use highwater_patterns::{Message, Refusal};
 
 use crate::facade::AsSocket;
 use crate::origin::Origin;
+use crate::policy::tuning::PROXY_TURN;
 use crate::socket::{Core, Interest, RecvFailure, SendFailure, State, Wait, Watch};
 use crate::sync::Mutex;
-
-/// Messages in one direction before the other gets its turn.
-const TURN: usize = 256;
 
 /// Joins two sockets: what arrives at either is sent by the other, whole and unchanged, envelopes included.
 ///
@@ -294,7 +292,7 @@ impl<'a> Direction<'a> {
 
     /// Forwards for one turn.
     fn forward(&mut self, capture: Option<&Core>, not_captured: &AtomicU64) -> Pause {
-        for _ in 0..TURN {
+        for _ in 0..PROXY_TURN {
             let message = match self.held.take() {
                 Some(held) => held,
                 None => match self.next(capture, not_captured) {

@@ -31,6 +31,88 @@ const IMPURE: [(&str, &str); 14] = [
     ("rand", "draws random numbers"),
 ];
 
+/// Where each constant of tuning stands.
+const TUNING: &str = "src/policy/tuning.rs";
+
+/// The rooms in which a constant that is a number is one of tuning, unless it is in [`NO_TUNING`].
+const TUNED: [&str; 7] = [
+    "pipe", "socket", "engine", "sync", "policy", "proxy", "inproc",
+];
+
+/// Numbers in these rooms that were not chosen for speed: file, name, and what they are instead.
+const NO_TUNING: [(&str, &str, &str); 22] = [
+    (
+        "src/pipe/intake.rs",
+        "ENOUGH_TO_DECODE",
+        "what the decoder needs",
+    ),
+    ("src/pipe/incoming.rs", "MOST_COMMANDS", "a bound of memory"),
+    (
+        "src/pipe/incoming.rs",
+        "COMMAND_OVERHEAD",
+        "a size in memory",
+    ),
+    ("src/pipe/lane/controls.rs", "OVERHEAD", "a size in memory"),
+    (
+        "src/pipe/outgoing.rs",
+        "MOST_COMMAND_BYTES",
+        "a bound of memory",
+    ),
+    (
+        "src/pipe/outgoing/subscriptions.rs",
+        "MOST_BYTES",
+        "a bound of memory",
+    ),
+    ("src/socket/outline.rs", "SHOWN", "a length of text"),
+    (
+        "src/socket/events.rs",
+        "MOST_MAIL",
+        "a bound of descriptors",
+    ),
+    (
+        "src/socket/attempt.rs",
+        "ASK_EVERY",
+        "a promise to a forked child",
+    ),
+    (
+        "src/socket/table/ending.rs",
+        "PIPE_OVERHEAD",
+        "a size in memory",
+    ),
+    ("src/socket/table/drops.rs", "FEW", "a bound of events"),
+    (
+        "src/engine/sign_of_life.rs",
+        "MOST_PEEKED",
+        "a bound of memory",
+    ),
+    ("src/engine/parting.rs", "PARTING", "a promise to users"),
+    (
+        "src/engine/parting.rs",
+        "MOST_HEARD",
+        "a bound of what a peer may send",
+    ),
+    (
+        "src/engine/parting.rs",
+        "HANDING_OVER",
+        "a promise to users",
+    ),
+    (
+        "src/engine/queued_connects.rs",
+        "MOST_QUEUED_CONNECTS",
+        "a bound of memory",
+    ),
+    (
+        "src/engine/queued_connects.rs",
+        "LONGEST_TURN",
+        "a promise to users",
+    ),
+    ("src/engine/met.rs", "PING", "a bit"),
+    ("src/engine/met.rs", "PONG", "a bit"),
+    ("src/sync/fact.rs", "UNKNOWN", "a state"),
+    ("src/sync/fact.rs", "FALSE", "a state"),
+    ("src/sync/fact.rs", "TRUE", "a state"),
+];
+
 /// The sources of all our crates.
 const ROOTS: [&str; 4] = ["src", "patterns/src", "buffers/src", "curve/src"];
 
@@ -358,6 +440,78 @@ fn the_facade_adds_no_call_to_the_core() {
 }
 
 #[test]
+fn no_constant_of_tuning_stands_outside_its_room() {
+    let house = House::read("src");
+    let mut known: BTreeSet<_> = NO_TUNING
+        .iter()
+        .map(|(file, name, _)| (*file, *name))
+        .collect();
+    let mut broken = String::new();
+    for constant in house.constants.iter().filter(|constant| !constant.test) {
+        let Constant { file, name, .. } = constant;
+        let file = file.to_str().expect("a name of ours");
+        let tuned = constant
+            .module
+            .first()
+            .is_some_and(|room| TUNED.contains(&&**room));
+        if tuned && file != TUNING && !known.remove(&(file, &**name)) {
+            let _ = writeln!(
+                broken,
+                "{file}: `{name}` belongs into {TUNING}, or into `NO_TUNING` with a reason"
+            );
+        }
+    }
+    for (file, name) in known {
+        let _ = writeln!(broken, "{file}: there is no `{name}`");
+    }
+    assert!(broken.is_empty(), "tuning is scattered:\n{broken}");
+}
+
+/// Of each: why, in a sentence; its unit; the cell or the test it serves, which is there; the commit it comes from.
+#[test]
+fn every_constant_of_tuning_says_where_it_comes_from() {
+    let cells = read(&home().join("benches/versus/RESULTS.md"));
+    let is_there = |served: &str| {
+        let quoted = served.split('`').nth(1).unwrap_or_default();
+        match served {
+            "Test: none" => true,
+            served if served.starts_with("Cell: `") => cells.contains(&format!("| {quoted} |")),
+            served if served.starts_with("Test: `") => ["", "src"]
+                .iter()
+                .any(|folder| home().join(folder).join(quoted).is_file()),
+            _ => false,
+        }
+    };
+    let is_commit = |words: &str| {
+        ["Measured by ", "Not measured apart: "].iter().any(|kind| {
+            words.strip_prefix(kind).is_some_and(|hash| {
+                hash.len() == 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+            })
+        })
+    };
+    let (mut broken, mut docs, mut constants) = (String::new(), String::new(), 0);
+    for line in read(&home().join(TUNING)).lines() {
+        if let Some(doc) = line.strip_prefix("/// ") {
+            docs += doc;
+            docs.push(' ');
+        } else if let Some(constant) = line.strip_prefix("pub(crate) const ") {
+            constants += 1;
+            let (why, data) = docs.split_once("Unit: ").unwrap_or_default();
+            let data: Vec<_> = data.trim().trim_end_matches('.').split(". ").collect();
+            let told = matches!(*data, [unit, served, commit]
+                if !unit.is_empty() && is_there(served) && is_commit(commit));
+            if why.len() < 20 || !told {
+                let name = constant.split(':').next().unwrap_or_default();
+                let _ = writeln!(broken, "{name}: {docs}");
+            }
+            docs.clear();
+        }
+    }
+    assert!(constants > 50, "the constants are read");
+    assert!(broken.is_empty(), "{TUNING} does not tell of:\n{broken}");
+}
+
+#[test]
 fn unsafe_code_stays_behind_its_fence() {
     let mut broken = String::new();
     for root in ROOTS {
@@ -430,6 +584,7 @@ struct House {
     /// What the code names: every path in it, with groups spelled out.
     uses: Vec<Use>,
     modules: BTreeSet<Vec<String>>,
+    constants: Vec<Constant>,
     /// All files, those of tests included.
     files: BTreeSet<PathBuf>,
     /// Where the names come from that `lib.rs` exports: `Context` from `context`.
@@ -455,6 +610,16 @@ impl std::fmt::Display for Use {
         let path = self.path.join("::");
         write!(f, "{}:{}: `{path}`", self.file.display(), self.line)
     }
+}
+
+/// A constant that is a number or a time.
+#[derive(Debug)]
+struct Constant {
+    file: PathBuf,
+    module: Vec<String>,
+    name: String,
+    /// It is in a test.
+    test: bool,
 }
 
 /// Where the walk stands.
@@ -615,6 +780,16 @@ impl House {
                 }
                 TokenTree::Ident(ident) => match ident.to_string().as_str() {
                     "use" if prefix.is_empty() => place.imports = true,
+                    "const" => {
+                        if let Some(name) = number(tokens.clone()) {
+                            self.constants.push(Constant {
+                                file: place.file.to_owned(),
+                                module: place.module.to_vec(),
+                                name,
+                                test: place.test || test_next,
+                            });
+                        }
+                    }
                     // A new name for the path before it.
                     "as" if place.imports => drop(tokens.next()),
                     "mod" => {
@@ -678,6 +853,26 @@ fn without_mods(code: &str) -> String {
         !matches!(words[..], ["mod", name] if name.ends_with(';'))
     };
     statements.filter(is_mod).collect()
+}
+
+/// The name of a constant whose type is a number or a time, where `tokens` go on behind `const`.
+fn number(mut tokens: impl Iterator<Item = TokenTree>) -> Option<String> {
+    let name = tokens.next()?.to_string();
+    let is_colon = |token: &TokenTree| token.to_string() == ":";
+    tokens.next().filter(is_colon)?;
+    let types = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i32", "i64", "isize", "f32", "f64", "Duration",
+    ];
+    let mut last = String::new();
+    for token in tokens {
+        match &*token.to_string() {
+            "=" => return types.contains(&&*last).then_some(name),
+            // A parameter of a function or a type.
+            ";" | ">" | "," => return None,
+            part => part.clone_into(&mut last),
+        }
+    }
+    None
 }
 
 /// Steps over `::`, if it is next.

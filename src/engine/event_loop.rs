@@ -25,14 +25,7 @@ use super::timers::Timers;
 use super::{Closing, Key};
 use crate::error::LinkError;
 use crate::pipe::{BufferPool, BusyReaders, Duty};
-
-/// How often requests are taken before the poller is asked again: many senders together could keep this thread busy, and
-/// from hearing of input, for ever.
-const REQUEST_ROUNDS: usize = 4;
-
-/// How many requests are handled in a round: the urgent ones take a microsecond or less, the others some 20.
-const URGENT_IN_A_ROUND: usize = 512;
-const OTHERS_IN_A_ROUND: usize = 256;
+use crate::policy::tuning::{OTHERS_IN_A_ROUND, REQUEST_ROUNDS, URGENT_IN_A_ROUND};
 
 /// One I/O thread.
 #[derive(Debug)]

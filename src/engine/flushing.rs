@@ -8,9 +8,7 @@ use super::Key;
 use super::entries::Entry;
 use super::event_loop::Loop;
 use crate::pipe::{PipeEvent, Pumped};
-
-/// How often scheduled links are written before the poller is asked again, which costs five system calls.
-const FLUSH_ROUNDS: usize = 16;
+use crate::policy::tuning::FLUSH_ROUNDS;
 
 impl Loop {
     /// A link has bytes to write.

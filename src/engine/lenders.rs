@@ -5,12 +5,10 @@
 //! Must not know: links and readers; it asks the socket to give them back.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::pipe::SocketSide;
-
-/// How long a lent link that is not in use stays lent: one to two ticks.
-const TICK: Duration = Duration::from_millis(10);
+use crate::policy::tuning::LENDING_TICK;
 
 /// The sockets that have borrowed a reader.
 #[derive(Debug, Default)]
@@ -34,7 +32,7 @@ impl Lenders {
     /// When the next tick is; `None` if nobody is to be looked at.
     pub(super) fn next_tick(&mut self, now: Instant) -> Option<Instant> {
         let watched = self.known.iter().any(|lender| lender.ticking);
-        self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + TICK));
+        self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + LENDING_TICK));
         self.next_tick
     }
 

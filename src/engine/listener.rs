@@ -5,7 +5,7 @@
 //! accepted connections are spread over the I/O threads.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use polling::{Event, PollMode};
 
@@ -18,20 +18,9 @@ use super::seats::Seat;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
+use crate::policy::tuning::{ACCEPT_BREATH, ACCEPT_REST, ACCEPTED_AT_ONCE, MOST_ROUNDS_AT_END};
 use crate::transport::{Listener, Stream, is_out_of_resources};
 use crate::zmtp;
-
-/// How long accepting rests when the system is out of file descriptors or memory.
-const REST: Duration = Duration::from_millis(100);
-
-/// How long accepting rests when the socket has not applied what happened to the connections before.
-const BREATH: Duration = Duration::from_millis(5);
-
-/// How many connections are accepted before the rest of the loop gets its turn.
-const AT_ONCE: usize = 64;
-
-/// How often so many are taken before the end of a listener: more than most queues hold, and not without end.
-const MOST_ROUNDS: usize = 64;
 
 impl Loop {
     pub(super) fn add_listener(
@@ -85,7 +74,7 @@ impl Loop {
         if entry.config.side.is_behind() {
             // A failed change leaves it listening, which costs time and not correctness.
             let _ = entry.listener.modify(Event::none(key), PollMode::Level);
-            self.timers.set(key, Some(Instant::now() + BREATH));
+            self.timers.set(key, Some(Instant::now() + ACCEPT_BREATH));
         } else {
             self.accept(key);
         }
@@ -93,7 +82,7 @@ impl Loop {
 
     /// Takes the connections that wait; true if there may be more.
     pub(super) fn accept(&mut self, key: Key) -> bool {
-        for _ in 0..AT_ONCE {
+        for _ in 0..ACCEPTED_AT_ONCE {
             let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
                 return false;
             };
@@ -131,7 +120,7 @@ impl Loop {
                     if rest {
                         // A failed change leaves it listening, which costs time and not correctness.
                         let _ = entry.listener.modify(Event::none(key), PollMode::Level);
-                        self.timers.set(key, Some(Instant::now() + REST));
+                        self.timers.set(key, Some(Instant::now() + ACCEPT_REST));
                     }
                     config.telemetry.accepts_failed.add(1);
                     let kind = EventKind::AcceptFailed(error.into());
@@ -151,7 +140,7 @@ impl Loop {
     /// Before the end of the listener: takes the connections that wait in its queue, which would be reset with it. Who
     /// comes between this and the end is reset before its handshake, with nothing sent, and tries again.
     pub(super) fn accept_rest(&mut self, key: Key) {
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MOST_ROUNDS_AT_END {
             if !self.accept(key) {
                 return;
             }
@@ -167,7 +156,7 @@ impl Loop {
                 .modify(Event::readable(key), PollMode::Level)
                 .is_err()
         {
-            self.timers.set(key, Some(Instant::now() + REST));
+            self.timers.set(key, Some(Instant::now() + ACCEPT_REST));
         }
     }
 

@@ -19,12 +19,11 @@ use std::time::{Duration, Instant};
 
 use super::entries::{Entry, LinkEntry, Phase, Reached};
 use super::event_loop::Loop;
-use super::reading::READS_AT_ONCE;
 use super::{Closing, Drain, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{Pipe, PipeEvent, Wire};
-use crate::policy::READ_BYTES;
+use crate::policy::tuning::{READ_BYTES, READS_AT_ONCE};
 use crate::zmtp;
 
 /// How long a peer to which everything has been sent may take to close in its turn, where the caller has set no limit.

@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::link::{Link, Slot};
 use crate::error::LinkError;
 use crate::pipe::Pipe;
-use crate::policy::READ_BYTES;
+use crate::policy::tuning::READ_BYTES;
 use crate::transport::{Socks5, SocksError};
 use crate::zmtp::{Handshake, ProtocolError};
 

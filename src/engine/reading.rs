@@ -15,14 +15,8 @@ use super::sign_of_life::answered;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::pipe::{Delivery, Fill, Pipe, PipeEvent, Reader};
+use crate::policy::tuning::{MOST_HEARTBEATS, READS_AT_ONCE};
 use crate::zmtp::{self, Command, Heartbeat, OwnedCommand, ProtocolError, Stop};
-
-/// Reads of one link before the others get their turn.
-pub(super) const READS_AT_ONCE: usize = 4;
-
-/// With so many heartbeats in a turn, what else the link has waits for its next: each costs as much as a message, and
-/// thousands of them fit into one read.
-const MOST_HEARTBEATS: u32 = 256;
 
 impl Loop {
     /// Reads what is there, as long as the socket wants more and the reader is here.

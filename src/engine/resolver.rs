@@ -12,10 +12,8 @@ use super::inbox::Shared;
 use super::request::Request;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
+use crate::policy::tuning::RESOLVER_THREADS;
 use crate::transport;
-
-/// Names looked up at the same time; a slow name server holds up no more than its own names, mostly.
-const MOST_THREADS: usize = 4;
 
 /// The resolver of one I/O thread.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ impl Resolver {
 
     /// Asks for the addresses of `endpoint`; the answer comes as a [`Request::Resolved`] for `key`.
     pub(super) fn resolve(&mut self, key: Key, endpoint: Endpoint) {
-        if self.threads < MOST_THREADS {
+        if self.threads < RESOLVER_THREADS {
             match self.start_thread() {
                 Ok(()) => self.threads += 1,
                 Err(error) if self.threads == 0 => {

@@ -6,11 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::Key;
-
-/// How long a link whose sender is at work in a stream is left to it; as long as there is one, twice as long each time, up
-/// to the most. To look costs some microseconds, and there may be no processor to spare.
-const LOOK: Duration = Duration::from_micros(100);
-const LONGEST_LOOK: Duration = Duration::from_micros(400);
+use crate::policy::tuning::{FIRST_LOOK, LONGEST_LOOK};
 
 /// The links of one thread with bytes to write.
 #[derive(Debug)]
@@ -30,7 +26,7 @@ impl Default for Scheduled {
             flushing: Vec::new(),
             streaming: Vec::new(),
             next_look: None,
-            look_after: LOOK,
+            look_after: FIRST_LOOK,
         }
     }
 }
@@ -57,7 +53,7 @@ impl Scheduled {
     pub(super) fn next_look(&mut self, now: Instant) -> Option<Instant> {
         if self.streaming.is_empty() {
             self.next_look = None;
-            self.look_after = LOOK;
+            self.look_after = FIRST_LOOK;
         } else {
             self.next_look.get_or_insert(now + self.look_after);
         }

@@ -13,7 +13,9 @@ use highwater_patterns::Outbound;
 
 use super::Wire;
 use super::fill_buffer::FillBuffer;
-use crate::policy::{LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
+use crate::policy::tuning::{
+    IDLE_BATCH_BYTES, KEPT_BATCH_BYTES, LARGE_BATCH_BYTES, LEAST_BATCH_BYTES, MOST_SLICES,
+};
 use crate::zmtp::{FrameSink, SHORT_MESSAGE, encode_message, encode_short};
 
 mod undelivered;
@@ -25,22 +27,10 @@ pub(crate) struct Batch {
     /// Bodies too large to copy, each with the position in `bytes` before which it goes.
     shared: Vec<(usize, Reused)>,
     shared_len: usize,
-    /// As `shared_len`, but a body that is worth a write of its own counts as [`LARGE`].
+    /// As `shared_len`, but a body that is worth a write of its own counts as [`LARGE_BATCH_BYTES`].
     shared_weight: usize,
     messages: usize,
 }
-
-/// More than a batch gathers of messages that are written together.
-pub(super) const LARGE: usize = 2 * MOST_BATCH_BYTES;
-
-/// The most pieces that one write hands to the kernel; the kernel's own limit is 1024.
-const MOST_SLICES: usize = 64;
-
-/// A drained buffer larger than this is given back to the allocator at once.
-const KEPT_CAPACITY: usize = 2 * MOST_BATCH_BYTES;
-
-/// And one larger than this once its pipe is idle, so that a burst does not stay for ever.
-const IDLE_CAPACITY: usize = 2 * LEAST_BATCH_BYTES;
 
 impl Batch {
     /// Whole messages in here. Commands do not count.
@@ -95,7 +85,7 @@ impl Batch {
         self.shared_len += body.len();
         self.shared_weight += match body.len() {
             one_of_many @ ..LEAST_BATCH_BYTES => one_of_many,
-            _ => LARGE,
+            _ => LARGE_BATCH_BYTES,
         };
         self.shared.push((position, body));
     }
@@ -122,7 +112,7 @@ impl Batch {
     /// Forgets everything; keeps the buffer unless it has grown beyond use.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
-        if self.bytes.capacity() > KEPT_CAPACITY {
+        if self.bytes.capacity() > KEPT_BATCH_BYTES {
             self.bytes = FillBuffer::default();
         }
         self.shared_len = 0;
@@ -144,7 +134,7 @@ impl Batch {
 
     /// Nothing is added for a while: gives back what a stream needs and an idle connection does not.
     pub(super) fn shrink(&mut self) {
-        if self.bytes.is_empty() && self.bytes.capacity() > IDLE_CAPACITY {
+        if self.bytes.is_empty() && self.bytes.capacity() > IDLE_BATCH_BYTES {
             self.bytes = FillBuffer::default();
         }
     }

@@ -18,15 +18,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use highwater_buffers::{Shelf, body};
 
+use crate::policy::tuning::{POOL_BYTES, WORTH_POOLING_BYTES};
 use crate::sync::Mutex;
 use crate::zmtp::Buffers;
-
-/// The most bytes in one pool, lent ones included. Bodies of 16 MiB gain nothing by being kept.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
-
-/// From this length on a body goes through the pool; below it, a read that brings several bodies and a copy of each cost
-/// less than a read for each of them.
-const WORTH_KEEPING: usize = 32 * 1024;
 
 /// The buffers that one I/O thread and the readers of its links have at hand.
 #[derive(Debug, Default)]
@@ -36,7 +30,7 @@ pub(crate) struct BufferPool {
 
 #[derive(Debug, Default)]
 struct Stock {
-    /// Each with memory for [`WORTH_KEEPING`] bytes at least.
+    /// Each with memory for [`WORTH_POOLING_BYTES`] bytes at least.
     shelf: Shelf,
     /// Bytes in the buffers of bodies under way that came from here.
     lent: usize,
@@ -44,7 +38,7 @@ struct Stock {
 
 impl Buffers for BufferPool {
     fn lend(&self, len: usize) -> Option<Vec<u8>> {
-        if len < WORTH_KEEPING {
+        if len < WORTH_POOLING_BYTES {
             return None;
         }
         let mut stock = self.stock.lock();
@@ -66,7 +60,7 @@ impl Buffers for BufferPool {
     fn share(self: Arc<Self>, buffer: Vec<u8>, len: usize, lent: bool) -> Bytes {
         if lent {
             self.stock.lock().lent -= buffer.capacity();
-        } else if len < WORTH_KEEPING {
+        } else if len < WORTH_POOLING_BYTES {
             return Bytes::from(buffer);
         }
         let pool = Arc::downgrade(&self);
@@ -96,6 +90,6 @@ impl Stock {
     /// Keeps `buffer`; what has to be freed for it, or itself.
     fn keep(&mut self, buffer: Vec<u8>) -> Vec<Vec<u8>> {
         self.shelf
-            .keep(buffer, MOST_BYTES.saturating_sub(self.lent))
+            .keep(buffer, POOL_BYTES.saturating_sub(self.lent))
     }
 }

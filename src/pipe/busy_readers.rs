@@ -90,7 +90,7 @@ impl Drop for SharedReadSize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::READ_BYTES;
+    use crate::policy::tuning::READ_BYTES;
 
     fn may_grow(all: &Arc<BusyReaders>) -> SharedReadSize {
         let mut size = SharedReadSize::new(Arc::clone(all));

@@ -7,12 +7,7 @@ use highwater_patterns::{INLINE_CAPACITY, Message, Outbound, PipeId, Recall, Rec
 
 use super::lane::{Lane, Parcel};
 use super::outgoing::Change;
-
-/// Bodies longer than this go to the other side as they are: copying them costs more than their memory.
-const MOST_COPIED: usize = 4096;
-
-/// So many buffers go back together.
-const TOGETHER: usize = 32;
+use crate::policy::tuning::{MOST_COPIED_BYTES, SPARE_BUFFERS_TOGETHER};
 
 /// A socket's end of a pipe within the process.
 #[derive(Debug)]
@@ -124,7 +119,7 @@ impl InprocEnd {
     #[inline]
     fn copied(&mut self, message: &impl Outbound) -> Option<Parcel> {
         let body = message.first();
-        let suits = body.len() > INLINE_CAPACITY && body.len() <= MOST_COPIED;
+        let suits = body.len() > INLINE_CAPACITY && body.len() <= MOST_COPIED_BYTES;
         (suits && message.frame_count() == 1).then(|| {
             let mut buffer = self.spare();
             buffer.extend_from_slice(body);
@@ -268,7 +263,7 @@ impl InprocEnd {
     fn spend(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
         self.spent.push(buffer);
-        if self.spent.len() >= TOGETHER
+        if self.spent.len() >= SPARE_BUFFERS_TOGETHER
             && let Some(lane) = &self.incoming
         {
             lane.give_back(&mut self.spent);
@@ -421,7 +416,15 @@ mod tests {
     #[test]
     fn messages_of_all_lengths_come_as_they_were_sent() {
         let (mut here, mut there, _sides) = ends();
-        for length in [0, 64, 65, 1000, MOST_COPIED, MOST_COPIED + 1, 100_000] {
+        for length in [
+            0,
+            64,
+            65,
+            1000,
+            MOST_COPIED_BYTES,
+            MOST_COPIED_BYTES + 1,
+            100_000,
+        ] {
             let body: Vec<u8> = (0..length).map(|n| n as u8).collect();
             assert!(here.push(&mut Message::from(&body)));
             assert!(here.push(&mut Message::from([&body[..], b"second frame"])));
@@ -448,7 +451,11 @@ mod tests {
             seen.insert(buffer.as_ptr());
             there.spend(buffer);
         }
-        assert!(seen.len() <= 3 * TOGETHER, "{} buffers", seen.len());
+        assert!(
+            seen.len() <= 3 * SPARE_BUFFERS_TOGETHER,
+            "{} buffers",
+            seen.len()
+        );
     }
 
     #[test]

@@ -13,15 +13,12 @@ use super::reader::next_single;
 use super::{Delivery, Duty, Fill, Pipe, Reader, Wire};
 use crate::error::LinkError;
 use crate::origin::Origin;
-use crate::policy::{Budget, READ};
+use crate::policy::Budget;
+use crate::policy::tuning::{MOST_HEARTBEATS_PASSED_ON, READ_COST};
 use crate::zmtp::{self, Command, Decoder, Item, OwnedCommand, ProtocolError, Stop};
 
 /// With more bytes than these a decoder can always go on: a body that is longer goes into a buffer of its own.
 const ENOUGH_TO_DECODE: usize = 16 * 1024;
-
-/// So many heartbeats of one read are passed on to the I/O thread. It learns from them that the peer lives; to be told of
-/// each would keep it from everything else.
-const MOST_PASSED_ON: u8 = 8;
 
 /// The reading end of one pipe, in the hands of its socket.
 #[derive(Debug)]
@@ -327,7 +324,7 @@ impl Intake {
                     }
                     // Before more is taken from the peer, it shall have something to do.
                     self.pipe.outgoing.flush_much();
-                    if !budget.spend(READ) || !self.fill() {
+                    if !budget.spend(READ_COST) || !self.fill() {
                         return None;
                     }
                 }
@@ -349,7 +346,7 @@ impl Intake {
                 .heartbeat(|out| zmtp::encode_pong(context, out));
         }
         let says_more = !matches!(command, OwnedCommand::Ping { ttl: 0, .. });
-        if !says_more || self.passed_on >= MOST_PASSED_ON {
+        if !says_more || self.passed_on >= MOST_HEARTBEATS_PASSED_ON {
             return;
         }
         self.passed_on += 1;

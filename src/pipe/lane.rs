@@ -17,6 +17,8 @@ use crate::origin::Origin;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence};
 use controls::Controls;
 
+use crate::policy::tuning::{LOOK_FOR_WRITER_EVERY, MOST_SPARE_BUFFERS};
+
 /// One direction of a pipe within the process.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -107,13 +109,6 @@ impl Party {
         }
     }
 }
-
-/// After so many messages the reader looks for a writer that waits for room: often enough to tell it in time, and
-/// seldom enough to cost nothing.
-const LOOK_EVERY: usize = 16;
-
-/// The most buffers that wait in a lane.
-const MOST_SPARES: usize = 256;
 
 impl Lane {
     /// A lane on which `writer` may queue `limit` messages; its reader may come later.
@@ -288,7 +283,7 @@ impl Lane {
         let parcel = self.queue.pop()?;
         if parcel.is_message() {
             let taken = self.taken.fetch_add(1, Ordering::AcqRel) + 1;
-            if taken.is_multiple_of(LOOK_EVERY) {
+            if taken.is_multiple_of(LOOK_FOR_WRITER_EVERY) {
                 self.look_for_writer();
             }
         } else {
@@ -301,7 +296,7 @@ impl Lane {
     #[cold]
     pub(crate) fn give_back(&self, spent: &mut Vec<Vec<u8>>) {
         if let Some(mut spares) = self.spares.try_lock() {
-            spent.truncate(MOST_SPARES - spares.len());
+            spent.truncate(MOST_SPARE_BUFFERS - spares.len());
             spares.append(spent);
         }
         spent.clear();

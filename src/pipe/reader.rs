@@ -11,12 +11,9 @@ use highwater_patterns::{Message, Received};
 
 use super::busy_readers::SharedReadSize;
 use super::{BufferPool, BusyReaders, Delivery, Wire};
-use crate::policy::{Eagerness, MOST_SLACK, READ_BYTES};
+use crate::policy::Eagerness;
+use crate::policy::tuning::{BEHIND_BODY_BYTES, MOST_SLACK, READ_BYTES};
 use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
-
-/// How much is read beyond a large body: enough to see the next header, so that the next body can be read straight into
-/// its place; little, since what comes beyond that header is copied.
-const BEHIND: usize = 1024;
 
 /// Buffer and decoder of one connection.
 #[derive(Debug)]
@@ -134,7 +131,7 @@ impl Reader {
                 wire.read(body, missing)
             }
             Some(Room::Used(body)) => {
-                let mut behind = [0; BEHIND];
+                let mut behind = [0; BEHIND_BODY_BYTES];
                 let missing = body.len();
                 self.read_size.is_beside(missing);
                 wire.read_over(body, &mut behind).inspect(|read| {

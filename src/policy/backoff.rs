@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use super::tuning::{LEAST_LIFE, MOST_LIFE};
+
 /// Exponential back-off with jitter.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
@@ -16,11 +18,6 @@ pub(crate) struct Backoff {
     last: Duration,
     failures: usize,
 }
-
-/// Whether a connection was more than one of those that end as soon as they begin is told by how long it lived: as long as
-/// the pause before it, and within these bounds.
-const LEAST_LIFE: Duration = Duration::from_secs(1);
-const MOST_LIFE: Duration = Duration::from_secs(5);
 
 impl Backoff {
     pub(crate) fn new(first: Duration, most: Duration) -> Self {

@@ -6,14 +6,7 @@
 //!
 //! The more, the less a byte costs the kernel; but what was gathered first shall still be in the processor's cache.
 
-/// What is gathered to begin with, and however many peers there are.
-pub(crate) const LEAST_BATCH_BYTES: usize = 64 * 1024;
-
-/// What is gathered for a single peer, each batch having been twice as large as the last.
-pub(crate) const MOST_BATCH_BYTES: usize = 512 * 1024;
-
-/// What is gathered for all peers together, unless they are so many that each gets the least.
-const ALL_BATCHES_BYTES: usize = 2 * 1024 * 1024;
+use super::tuning::{ALL_BATCHES_BYTES, LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 
 /// The size of the next batch.
 #[derive(Debug)]

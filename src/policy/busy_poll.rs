@@ -9,27 +9,10 @@
 
 use std::time::{Duration, Instant};
 
-/// A wait shorter than this many limits is short, and foretells a wait that is worth busy-polling. It includes the time
-/// that it took to wake up.
-const SHORT: u32 = 2;
-
-/// The most waits that sleep at once after a busy-poll in vain: one at first, then twice as many each time.
-const MOST_SKIPPED: u32 = 64;
-
-/// A yield that took longer than this shows that others need the processor for longer: they keep it for milliseconds each
-/// time. A thread that sleeps instead is let in as soon as it is woken.
-const LATE: Duration = Duration::from_millis(1);
-
-/// How long a socket then does not busy-poll: the first at first, four times as long each time that it is soon so again.
-const CROWDED_FIRST: Duration = Duration::from_millis(10);
-const CROWDED_MOST: Duration = Duration::from_secs(1);
-
-/// A yield that took longer than this has let another thread run.
-const GIVEN: Duration = Duration::from_micros(2);
-
-/// After this many such yields a wait sleeps: where many threads busy-poll on a few processors, they would keep them from
-/// the threads that have something to do.
-const MOST_GIVEN: u32 = 4;
+use super::tuning::{
+    CROWDED_FIRST, CROWDED_MOST, GIVEN_YIELD, LATE_YIELD, MOST_GIVEN, MOST_SKIPPED,
+    SHORT_WAIT_LIMITS,
+};
 
 /// What the waits of one socket have been like.
 #[derive(Debug)]
@@ -106,7 +89,8 @@ impl BusyPoll {
 
     /// The wait is over, by whatever end.
     pub(crate) fn learn(&mut self, wait: PolledWait, now: Instant) {
-        self.short = now.saturating_duration_since(wait.begun) < self.limit.saturating_mul(SHORT);
+        self.short = now.saturating_duration_since(wait.begun)
+            < self.limit.saturating_mul(SHORT_WAIT_LIMITS);
         match wait.stage {
             Stage::Skipped | Stage::Given => {}
             Stage::Polling => self.penalty = 0,
@@ -136,8 +120,8 @@ impl PolledWait {
     /// A poll found nothing, and the thread has yielded from `before` to `after`.
     pub(crate) fn has_yielded(&mut self, before: Instant, after: Instant) {
         let away = after.saturating_duration_since(before);
-        self.given += u32::from(away > GIVEN);
-        if away > LATE {
+        self.given += u32::from(away > GIVEN_YIELD);
+        if away > LATE_YIELD {
             self.stage = Stage::Crowded;
         } else if after.saturating_duration_since(self.begun) >= self.limit {
             self.stage = Stage::InVain;

@@ -7,12 +7,7 @@
 //! In a stream more has come while the last bytes were decoded, and to read it costs one call instead of two. Where each of
 //! many peers sends a burst and waits for the answer, nothing has, and the call is lost.
 
-/// Of a read that brought so many bytes, there may be more.
-const MUCH: usize = 1024;
-
-/// After so many in vain in a row, as many reads are let be before the next is followed. A conversation in which it is now
-/// and then worth it never comes to that.
-const MANY: u32 = 16;
+use super::tuning::{READ_ON_BYTES, READ_ON_IN_VAIN};
 
 /// How one reader fares with reading on.
 #[derive(Debug, Default)]
@@ -35,14 +30,14 @@ impl Eagerness {
         let read_on = std::mem::take(&mut self.due);
         if read_on {
             self.in_vain = match read {
-                0 => MANY.min(self.in_vain + 1),
+                0 => READ_ON_IN_VAIN.min(self.in_vain + 1),
                 _ => 0,
             };
-            if self.in_vain == MANY {
-                self.let_be = MANY;
+            if self.in_vain == READ_ON_IN_VAIN {
+                self.let_be = READ_ON_IN_VAIN;
             }
         }
-        if read >= MUCH {
+        if read >= READ_ON_BYTES {
             self.due = self.let_be == 0;
             self.let_be = self.let_be.saturating_sub(1);
         }
@@ -55,7 +50,7 @@ mod tests {
 
     /// Reads much; whether it is to be read on. If so, that brings `then`.
     fn burst(eagerness: &mut Eagerness, then: usize) -> bool {
-        eagerness.learn(MUCH);
+        eagerness.learn(READ_ON_BYTES);
         let reads_on = eagerness.is_due();
         if reads_on {
             eagerness.learn(then);
@@ -67,7 +62,12 @@ mod tests {
     fn after_much_there_may_be_more_and_after_little_or_nothing_not() {
         let mut eagerness = Eagerness::default();
         assert!(!eagerness.is_due());
-        for (read, due) in [(MUCH, true), (MUCH - 1, false), (0, false), (MUCH, true)] {
+        for (read, due) in [
+            (READ_ON_BYTES, true),
+            (READ_ON_BYTES - 1, false),
+            (0, false),
+            (READ_ON_BYTES, true),
+        ] {
             eagerness.learn(read);
             assert_eq!(eagerness.is_due(), due, "{read}");
         }
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_stream_is_read_on_each_time() {
         let mut eagerness = Eagerness::default();
-        assert!((0..100).all(|_| burst(&mut eagerness, MUCH)));
+        assert!((0..100).all(|_| burst(&mut eagerness, READ_ON_BYTES)));
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn where_it_is_worth_it_now_and_then_it_is_done_each_time() {
         let mut eagerness = Eagerness::default();
-        let comes = |turn: u32| usize::from(turn.is_multiple_of(MANY));
+        let comes = |turn: u32| usize::from(turn.is_multiple_of(READ_ON_IN_VAIN));
         assert!((0..1000).all(|turn| burst(&mut eagerness, comes(turn))));
     }
 

@@ -2,17 +2,13 @@
 //! those within the process. Nobody else would notice that they have sent something.
 //!
 //! Owns: after how many messages the clock is read, and after how much time the links are polled.
-//! Always true: the clock is read at least once in [`IdleCheck::MOST_MESSAGES`] messages; two checks are at least [`SHORTEST`]
-//! apart; while an idle peer is found to have sent something, they are not much further apart than that.
+//! Always true: the clock is read at least once in [`IDLE_CHECK_MESSAGES`] messages; two checks are at least
+//! [`SHORTEST_IDLE_CHECK`] apart; while an idle peer is found to have sent something, they are not much further apart than that.
 //! Must not know: what is checked, and how.
 
 use std::time::{Duration, Instant};
 
-/// The least time between two checks. One of 64 links takes 5 µs.
-const SHORTEST: Duration = Duration::from_micros(100);
-
-/// The most time between two checks that find nothing; each that does doubles the time.
-const LONGEST: Duration = Duration::from_millis(1);
+use super::tuning::{IDLE_CHECK_MESSAGES, LONGEST_IDLE_CHECK, SHORTEST_IDLE_CHECK};
 
 /// The pace of the checks of one socket.
 #[derive(Debug)]
@@ -26,15 +22,12 @@ pub(crate) struct IdleCheck {
 }
 
 impl IdleCheck {
-    /// The clock is read once in this many messages at least. Reading it costs 40 ns, a message 20.
-    pub(crate) const MOST_MESSAGES: u32 = 64;
-
     pub(crate) fn new() -> Self {
         Self {
             messages: 1,
             read_at: None,
             due_at: None,
-            pause: SHORTEST,
+            pause: SHORTEST_IDLE_CHECK,
         }
     }
 
@@ -48,10 +41,10 @@ impl IdleCheck {
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         let took = self.read_at.replace(now).map(|before| now - before);
         if let Some(took) = took {
-            self.messages = if took > SHORTEST {
+            self.messages = if took > SHORTEST_IDLE_CHECK {
                 (self.messages / 4).max(1)
             } else {
-                (self.messages * 2).min(Self::MOST_MESSAGES)
+                (self.messages * 2).min(IDLE_CHECK_MESSAGES)
             };
         }
         self.due_at.is_none_or(|due| due <= now)
@@ -66,9 +59,9 @@ impl IdleCheck {
     /// A check is over; `found` says whether an idle peer had sent something.
     pub(crate) fn checked(&mut self, now: Instant, found: bool) {
         self.pause = if found {
-            SHORTEST
+            SHORTEST_IDLE_CHECK
         } else {
-            LONGEST.min(2 * self.pause)
+            LONGEST_IDLE_CHECK.min(2 * self.pause)
         };
         self.due_at = now.checked_add(self.pause);
     }
@@ -97,15 +90,18 @@ mod tests {
     #[test]
     fn a_fast_receiver_checks_each_100_us_while_that_finds_something() {
         let gaps = checks(Duration::from_nanos(50), true);
-        assert!(gaps[1..].iter().all(|gap| *gap >= SHORTEST));
-        assert!(gaps.iter().all(|gap| *gap < 2 * SHORTEST), "{gaps:?}");
+        assert!(gaps[1..].iter().all(|gap| *gap >= SHORTEST_IDLE_CHECK));
+        assert!(
+            gaps.iter().all(|gap| *gap < 2 * SHORTEST_IDLE_CHECK),
+            "{gaps:?}"
+        );
     }
 
     #[test]
     fn a_check_that_finds_nothing_becomes_rarer_up_to_a_millisecond() {
         let gaps = checks(Duration::from_nanos(50), false);
-        assert!(gaps[10..].iter().all(|gap| *gap >= LONGEST));
-        assert!(gaps.iter().all(|gap| *gap < 2 * LONGEST));
+        assert!(gaps[10..].iter().all(|gap| *gap >= LONGEST_IDLE_CHECK));
+        assert!(gaps.iter().all(|gap| *gap < 2 * LONGEST_IDLE_CHECK));
     }
 
     #[test]
@@ -128,6 +124,6 @@ mod tests {
             now += Duration::from_micros(2);
             check.is_due(now);
         }
-        assert_eq!(check.messages(), IdleCheck::MOST_MESSAGES);
+        assert_eq!(check.messages(), IDLE_CHECK_MESSAGES);
     }
 }

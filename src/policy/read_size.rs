@@ -11,17 +11,7 @@
 //! 512. But what was read shall still be in the processor's cache when it is decoded, which takes turns among all peers:
 //! with 64 of them, to receive 1 KiB took 770 ns in reads of 512 KiB, and 480 in reads of 64.
 
-/// How much one read asks for, to begin with, and however many readers there are.
-pub(crate) const READ_BYTES: usize = 64 * 1024;
-
-/// How much it asks for if reads have come back full, each twice as large as the last.
-const MOST_READ_BYTES: usize = 512 * 1024;
-
-/// What all busy readers ask for together, unless they are so many that each asks for the least.
-const ALL_READ_BYTES: usize = 1024 * 1024;
-
-/// A buffer so many times as large as what is to be in it is exchanged for a smaller one.
-pub(crate) const MOST_SLACK: usize = 4;
+use super::tuning::{ALL_READ_BYTES, MOST_READ_BYTES, MOST_SLACK, READ_BYTES};
 
 /// Whether a reader that has read `read` bytes is busy, and shares the processor's cache with the other busy readers.
 pub(crate) fn is_busy(read: usize) -> bool {

@@ -5,14 +5,7 @@
 //! Always true: where spinning has come to nothing again and again, it takes a few turns only, and now and then many.
 //! Must not know: what is looked for; how a turn is taken.
 
-/// The number of turns: as many as this where spinning has paid, half as many after each time that it has not.
-const MOST_TURNS: u32 = 200;
-const FEWEST_TURNS: u32 = 10;
-
-/// The number of turns once in [`LONG_EVERY`] times where spinning has come to nothing: of two threads that sleep after
-/// each message, neither finds the other at work.
-const LONG_TURNS: u32 = 4000;
-const LONG_EVERY: u32 = 32;
+use super::tuning::{FEWEST_SPIN_TURNS, LONG_SPIN_EVERY, LONG_SPIN_TURNS, MOST_SPIN_TURNS};
 
 /// What spinning has been like.
 #[derive(Debug)]
@@ -26,7 +19,7 @@ pub(crate) struct Spin {
 impl Spin {
     pub(crate) fn new(patient: bool) -> Self {
         Self {
-            turns: MOST_TURNS,
+            turns: MOST_SPIN_TURNS,
             times: 0,
             patient,
         }
@@ -36,7 +29,9 @@ impl Spin {
     pub(crate) fn begin(&mut self) -> u32 {
         self.times = self.times.wrapping_add(1);
         match self.turns {
-            FEWEST_TURNS if self.patient && self.times.is_multiple_of(LONG_EVERY) => LONG_TURNS,
+            FEWEST_SPIN_TURNS if self.patient && self.times.is_multiple_of(LONG_SPIN_EVERY) => {
+                LONG_SPIN_TURNS
+            }
             turns => turns,
         }
     }
@@ -44,9 +39,9 @@ impl Spin {
     /// Something was `found`, or nothing.
     pub(crate) fn learn(&mut self, found: bool) {
         self.turns = if found {
-            MOST_TURNS
+            MOST_SPIN_TURNS
         } else {
-            (self.turns / 2).max(FEWEST_TURNS)
+            (self.turns / 2).max(FEWEST_SPIN_TURNS)
         };
     }
 }
@@ -58,20 +53,20 @@ mod tests {
     #[test]
     fn it_takes_fewer_turns_each_time_that_it_is_in_vain_and_all_of_them_again_when_it_is_not() {
         let mut spin = Spin::new(false);
-        assert_eq!(spin.begin(), MOST_TURNS);
+        assert_eq!(spin.begin(), MOST_SPIN_TURNS);
         spin.learn(false);
-        assert_eq!(spin.begin(), MOST_TURNS / 2);
+        assert_eq!(spin.begin(), MOST_SPIN_TURNS / 2);
         (0..100).for_each(|_| spin.learn(false));
-        assert!((0..100).all(|_| spin.begin() == FEWEST_TURNS));
+        assert!((0..100).all(|_| spin.begin() == FEWEST_SPIN_TURNS));
         spin.learn(true);
-        assert_eq!(spin.begin(), MOST_TURNS);
+        assert_eq!(spin.begin(), MOST_SPIN_TURNS);
     }
 
     #[test]
     fn who_is_patient_takes_many_turns_now_and_then() {
         let mut spin = Spin::new(true);
         (0..100).for_each(|_| spin.learn(false));
-        let long = (0..10 * LONG_EVERY).filter(|_| spin.begin() == LONG_TURNS);
+        let long = (0..10 * LONG_SPIN_EVERY).filter(|_| spin.begin() == LONG_SPIN_TURNS);
         assert_eq!(long.count(), 10);
     }
 }

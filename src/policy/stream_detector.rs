@@ -4,25 +4,9 @@
 //! Always true: a batch to which nobody adds is written at the second look at it.
 //! Must not know: what is in a batch.
 
-/// This many looks in a row that find more, with a yield between each two, make a stream, if its sender has written some
-/// of it by itself meanwhile.
-const FEW_LOOKS: u32 = 16;
-
-/// What its sender must have written by itself: a single message may go out by itself at the beginning of a burst.
-const OWN_BYTES: u64 = 8 * 1024;
-
-/// After this many looks what waits is written even so: it may be a long burst, and somebody may wait for its end.
-const MOST_LOOKS: u32 = 32;
-
-/// How many looks without anything new it takes to think that a conversation in bursts is over: to be woken for the next
-/// one costs as much as a few looks.
-const PATIENCE: u32 = 8;
-
-/// How many looks may leave what waits, and grows, to a conversation: its socket writes when it waits for input.
-const MOST_HELD: u32 = 4;
-
-/// A batch as large as this, which is not its sender's to write, is written: the peer may as well have the beginning.
-const ENOUGH_BYTES: usize = 32 * 1024;
+use super::tuning::{
+    ENOUGH_TO_WRITE_BYTES, FEW_LOOKS, MOST_HELD_LOOKS, MOST_LOOKS, OWN_BYTES, PATIENCE_LOOKS,
+};
 
 /// What the I/O thread does after it has looked at a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +51,7 @@ impl StreamDetector {
         self.own += bytes - self.seen_bytes;
         (self.seen_messages, self.seen_bytes) = (messages, bytes);
         if flushed {
-            self.patience = PATIENCE;
+            self.patience = PATIENCE_LOOKS;
             self.held = 0;
         }
         if self.patience > 0 {
@@ -77,7 +61,7 @@ impl StreamDetector {
                 self.held = 0;
                 return Some(NextLook::Later);
             }
-            if more && self.held < MOST_HELD {
+            if more && self.held < MOST_HELD_LOOKS {
                 self.held += 1;
                 return Some(NextLook::Later);
             }
@@ -90,7 +74,7 @@ impl StreamDetector {
             self.growing = FEW_LOOKS - 1;
             return Some(NextLook::Later);
         }
-        let enough = waiting >= ENOUGH_BYTES && !streams;
+        let enough = waiting >= ENOUGH_TO_WRITE_BYTES && !streams;
         if more && self.growing <= MOST_LOOKS && !enough {
             return Some(NextLook::Soon);
         }
@@ -141,8 +125,12 @@ mod tests {
     #[test]
     fn a_large_beginning_is_not_waited_for() {
         let mut detector = StreamDetector::default();
-        assert!(detector.look(1, 0, ENOUGH_BYTES - 1, false).is_some());
-        assert_eq!(detector.look(2, 0, ENOUGH_BYTES, false), None);
+        assert!(
+            detector
+                .look(1, 0, ENOUGH_TO_WRITE_BYTES - 1, false)
+                .is_some()
+        );
+        assert_eq!(detector.look(2, 0, ENOUGH_TO_WRITE_BYTES, false), None);
     }
 
     #[test]
@@ -168,7 +156,7 @@ mod tests {
             let look = detector.look(messages, messages, 0, true);
             assert_eq!(look, Some(NextLook::Later));
         }
-        for _ in 1..PATIENCE {
+        for _ in 1..PATIENCE_LOOKS {
             let look = detector.look(99, 99, 0, false);
             assert_eq!(look, Some(NextLook::Later));
         }
@@ -179,7 +167,7 @@ mod tests {
     fn a_burst_of_a_conversation_is_left_to_its_socket_for_some_looks_while_it_grows() {
         let mut detector = StreamDetector::default();
         assert!(detector.look(1, 1, 0, true).is_some());
-        for messages in 2..2 + u64::from(MOST_HELD) {
+        for messages in 2..2 + u64::from(MOST_HELD_LOOKS) {
             let look = detector.look(messages, 1, 9, false);
             assert_eq!(look, Some(NextLook::Later));
         }
@@ -196,7 +184,7 @@ mod tests {
         assert!(detector.look(1, 1, 0, true).is_some());
         let mut messages = 1;
         let mut written = 0;
-        while written < PATIENCE {
+        while written < PATIENCE_LOOKS {
             messages += 1;
             written += u32::from(detector.look(messages, 1, 9, false).is_none());
             assert!(messages < 10_000, "it is written in the end");

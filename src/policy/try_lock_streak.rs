@@ -5,9 +5,7 @@
 //! Must not know: what the sender does.
 
 use super::NextLook;
-
-/// To add a message takes less time than to come back: a sender that is found at work so often in a row is writing.
-const WRITES: u8 = 3;
+use super::tuning::WRITING_AFTER_FAILURES;
 
 /// The I/O thread's failures to lock one pipe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,8 +19,8 @@ pub(crate) struct TryLockStreak {
 impl TryLockStreak {
     /// A sender has the lock.
     pub(crate) fn failed(&mut self) -> NextLook {
-        self.in_a_row = WRITES.min(self.in_a_row + 1);
-        if self.in_a_row < WRITES || self.large {
+        self.in_a_row = WRITING_AFTER_FAILURES.min(self.in_a_row + 1);
+        if self.in_a_row < WRITING_AFTER_FAILURES || self.large {
             return NextLook::Soon;
         }
         self.in_a_row = 0;

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::BatchSize;
+use super::tuning::{IDLE_AFTER, IDLE_AFTER_BURST, MOST_ANSWERS};
 
 /// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
 /// gathered. One for all its pipes: replies to a hundred peers make a stream.
@@ -113,17 +114,6 @@ impl WritePolicy {
         self.last_write = Some(now);
     }
 }
-
-/// A socket that has not written for so long is idle: its next message is written at once.
-const IDLE_AFTER: Duration = Duration::from_micros(20);
-
-/// The same after a burst: between two bursts there may well be a longer pause. A client that goes round 64 sockets with
-/// 50 messages for each comes back after one or two milliseconds.
-const IDLE_AFTER_BURST: Duration = Duration::from_millis(5);
-
-/// More messages than this between two pauses are a burst. As many peers can hold a conversation with the socket, a
-/// message each.
-const MOST_ANSWERS: u32 = 8;
 
 #[cfg(test)]
 mod tests {

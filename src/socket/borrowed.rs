@@ -3,7 +3,7 @@
 //!
 //! Owns: when links are polled and given back.
 //! Always true: a borrowed link is polled by whoever waits on it, or by a busy receiver at each
-//! [check](IdleCheck), or goes back to the I/O thread; a socket that should not lend gives all of them back at
+//! [check](crate::policy::IdleCheck), or goes back to the I/O thread; a socket that should not lend gives all of them back at
 //! once.
 //! Must not know: which message a receiver wants.
 
@@ -13,7 +13,7 @@ use std::time::Instant;
 use highwater_patterns::PipeId;
 
 use super::{Core, State, waiting};
-use crate::policy::IdleCheck;
+use crate::policy::tuning::IDLE_CHECK_MESSAGES;
 
 impl Core {
     /// Gives all borrowed readers back if the socket should not read its links itself any more: it has too many, there is
@@ -31,7 +31,7 @@ impl Core {
     #[cold]
     pub(super) fn check_idle(&self, state: &mut State) {
         if !state.table.has_several() {
-            return self.lending.check_after(IdleCheck::MOST_MESSAGES);
+            return self.lending.check_after(IDLE_CHECK_MESSAGES);
         }
         let now = Instant::now();
         let due = state.idle_check.is_due(now);

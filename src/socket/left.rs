@@ -9,9 +9,7 @@ use std::cell::RefCell;
 use std::sync::Weak;
 
 use super::Core;
-
-/// More sockets than this are left to the I/O thread.
-const MOST: usize = 64;
+use crate::policy::tuning::MOST_UNFLUSHED_SOCKETS;
 
 thread_local! {
     static LEFT: RefCell<Vec<Weak<Core>>> = const { RefCell::new(Vec::new()) };
@@ -40,7 +38,7 @@ pub(super) fn remember(core: &Core) {
                     })
             });
         }
-        if sockets.len() < MOST {
+        if sockets.len() < MOST_UNFLUSHED_SOCKETS {
             sockets.push(core.this.clone());
         }
         left.replace(sockets);
@@ -74,7 +72,7 @@ mod tests {
 
     use super::*;
     use crate::facade::AsSocket;
-    use crate::socket::table::BURST;
+    use crate::policy::tuning::BURST_MESSAGES;
     use crate::{Context, Dealer, Pull, Push, Router};
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -127,7 +125,7 @@ mod tests {
             router.send_to(&client, "reply").expect("sent");
             dealer.recv_timeout(PATIENCE).expect("received");
             flush();
-            for _ in 0..2 * BURST {
+            for _ in 0..2 * BURST_MESSAGES {
                 dealer.send("request").expect("sent");
             }
             let mut turned = is_left_elsewhere(&two);

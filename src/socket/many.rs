@@ -5,26 +5,16 @@
 //! caller's code, are asked without the socket's lock: they may wait, or use the socket. No more is taken at once than has
 //! room, or one.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use highwater_patterns::{
     Body, INLINE_CAPACITY, IntoMessage, Message, Outbound, OutboundFrame, Pattern, Refusal,
 };
 
 use super::{Core, RecvFailure, SendFailure, Table, Wait};
-
-/// The most messages that are taken before they are sent under one hold of the lock.
-const MOST_AT_ONCE: usize = 256;
-
-/// Enough bytes of bodies to be taken before they are sent.
-const ENOUGH_BYTES: usize = 128 * 1024;
-
-/// An iterator that takes longer than this for some messages waits for something: what it has given is not to wait as well.
-const SLOW: Duration = Duration::from_micros(200);
-
-/// With so many bytes of bodies, messages received at once are enough. More leave the processor's cache before anybody
-/// looks at them; and memory that is used and freed so much at a time, glibc gives back to the system each time.
-const ENOUGH_AT_ONCE: usize = 128 * 1024;
+use crate::policy::tuning::{
+    ENOUGH_RECEIVED_AT_ONCE_BYTES, ENOUGH_SENT_AT_ONCE_BYTES, MOST_SENT_AT_ONCE, SLOW_ITERATOR,
+};
 
 impl Core {
     /// Sends all of `messages`, a good many of them in one visit to the pattern.
@@ -40,8 +30,8 @@ impl Core {
             let begun = (most > 1).then(Instant::now);
             gather(&mut gathered, &mut messages, most.min(room).min(left));
             most = match begun {
-                Some(begun) if begun.elapsed() > SLOW => 1,
-                _ => MOST_AT_ONCE.min(2 * most),
+                Some(begun) if begun.elapsed() > SLOW_ITERATOR => 1,
+                _ => MOST_SENT_AT_ONCE.min(2 * most),
             };
             room = match gathered.as_mut_slice() {
                 [] => return Ok(sent),
@@ -63,7 +53,7 @@ impl Core {
         self.recv_with(Wait::Configured, |pattern, table| {
             let before = into.len();
             let mut bytes = 0;
-            while into.len() - before < most && bytes < ENOUGH_AT_ONCE {
+            while into.len() - before < most && bytes < ENOUGH_RECEIVED_AT_ONCE_BYTES {
                 into.push(Message::EMPTY);
                 let last = into.len() - 1;
                 if !pattern.recv_into(table, &mut into[last]) {
@@ -108,7 +98,7 @@ impl Core {
                 }
             }
         }
-        Ok(state.table.room(MOST_AT_ONCE).max(1))
+        Ok(state.table.room(MOST_SENT_AT_ONCE).max(1))
     }
 
     /// The message that was not sent. What was taken with it had room, until the socket ended or others sent as well: it is
@@ -131,7 +121,7 @@ fn gather<T: IntoMessage>(
 ) {
     into.clear();
     let mut bytes = 0;
-    while into.len() < most && bytes < ENOUGH_BYTES {
+    while into.len() < most && bytes < ENOUGH_SENT_AT_ONCE_BYTES {
         let Some(given) = messages.next() else {
             return;
         };
@@ -163,7 +153,7 @@ impl<T: IntoMessage> Given<T> {
     fn weight(&self) -> usize {
         match self {
             Self::Lends(given) => given.body().map_or(0, |body| body.bytes().len()),
-            Self::Made(message) if is_too_long(message) => ENOUGH_BYTES,
+            Self::Made(message) if is_too_long(message) => ENOUGH_SENT_AT_ONCE_BYTES,
             Self::Made(message) => message.size(),
         }
     }

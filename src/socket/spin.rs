@@ -4,10 +4,8 @@
 //! Always true: it ends with the first turn that finds something.
 //! Must not know: how many turns pay (`policy::spin`); what is looked for.
 
+use crate::policy::tuning::WAIT_YIELDS;
 use crate::sync::Fact;
-
-/// How often a thread yields after its turns.
-pub(super) const YIELDS: u32 = 4;
 
 /// Looks until something is `ready`, for so many turns, and for a few yields; whether it is.
 pub(super) fn look_out(turns: u32, ready: impl Fn() -> bool) -> bool {
@@ -17,7 +15,7 @@ pub(super) fn look_out(turns: u32, ready: impl Fn() -> bool) -> bool {
         ready()
     });
     turning
-        || (0..YIELDS).any(|_| {
+        || (0..WAIT_YIELDS).any(|_| {
             std::thread::yield_now();
             ready()
         })
@@ -45,6 +43,6 @@ mod tests {
         assert!(look_out(5, || at(3)) && looks.get() == 3);
         looks.set(0);
         assert!(!look_out(5, || at(0)));
-        assert!(looks.get() >= YIELDS && looks.get() <= 5 + YIELDS);
+        assert!(looks.get() >= WAIT_YIELDS && looks.get() <= 5 + WAIT_YIELDS);
     }
 }

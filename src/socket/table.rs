@@ -16,8 +16,6 @@ mod report;
 mod retiring;
 mod waiting;
 mod writing;
-#[cfg(test)]
-pub(super) use waiting::BURST;
 
 use std::sync::Arc;
 

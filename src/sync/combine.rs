@@ -18,12 +18,9 @@ use std::ops::{Deref, DerefMut};
 
 use super::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
-
-/// How often mail is looked for again under one hold of the lock, since it may be posted as fast as it is applied.
-const MOST_LOOKS: usize = 4;
-
-/// How often who has let go of the lock goes back to the mail that came meanwhile, before another thread is asked to.
-const MOST_RETURNS: usize = 2;
+use crate::policy::tuning::{
+    LOCK_YIELDS, MOST_LOCK_TURNS, MOST_MAIL_LOOKS, MOST_MAIL_RETURNS, MOST_PASSED,
+};
 
 /// Who owns a [`Room`].
 pub(crate) trait Combine {
@@ -65,9 +62,6 @@ pub(crate) struct Room<S, M> {
     /// How often the lock was taken for mail alone since one of them got it.
     passed: AtomicU32,
 }
-
-/// How often those who wait for the lock are passed by those who have mail.
-const MOST_PASSED: u32 = 16;
 
 impl<S, M> Room<S, M> {
     pub(crate) fn new(state: S) -> Self {
@@ -117,7 +111,7 @@ impl<S, M> Room<S, M> {
     /// Gives those who wait for the lock, which the caller does not hold, some time to get it: one that is let go of and
     /// taken again at once is never had by a thread that sleeps.
     pub(crate) fn give_way(&self) {
-        for turn in 0..MOST_TURNS {
+        for turn in 0..MOST_LOCK_TURNS {
             if self.waiting.load(Ordering::Relaxed) == 0 {
                 return;
             }
@@ -206,7 +200,7 @@ impl<S, M> Room<S, M> {
         C: Combine<State = S, Mail = M>,
     {
         owner.begins(state);
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MOST_MAIL_LOOKS {
             let mut all = self.mail.lock();
             let mail = std::mem::take(&mut *all);
             self.pending.store(false, Ordering::Relaxed);
@@ -272,13 +266,9 @@ impl<C: Combine> Locked<'_, C> {
     }
 }
 
-/// How often a thread gives way to those who wait for a lock, and how often by a mere yield.
-const MOST_TURNS: u32 = 40;
-const YIELDS: u32 = 10;
-
 #[cfg(not(highwater_model))]
 fn give_turn(turn: u32) {
-    if turn < YIELDS {
+    if turn < LOCK_YIELDS {
         std::thread::yield_now();
     } else {
         // To be woken takes some 50 us, more where others have the processors.
@@ -297,7 +287,7 @@ impl<C: Combine> LateMail<'_, C> {
         let room = self.owner.room();
         let mut returns = 0;
         while room.pending.load(Ordering::Relaxed) && self.owner.is_here() {
-            if room.leaves_mail() || returns >= MOST_RETURNS && self.owner.hand_over() {
+            if room.leaves_mail() || returns >= MOST_MAIL_RETURNS && self.owner.hand_over() {
                 return;
             }
             returns += 1;
@@ -426,6 +416,6 @@ mod tests {
         drop(endless.room().try_lock(&endless));
         assert!(endless.handed_over.load(Ordering::SeqCst) > handed_over);
         let applied = endless.room().peek(|state| *state);
-        assert!(applied as usize >= 2 * MOST_LOOKS);
+        assert!(applied as usize >= 2 * MOST_MAIL_LOOKS);
     }
 }

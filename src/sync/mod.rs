@@ -39,11 +39,7 @@ use loom::sync::Mutex as Inner;
 #[cfg(not(highwater_model))]
 use std::sync::Mutex as Inner;
 
-/// How often a thread looks whether a lock is free before it asks in which process it is, and its turns between.
-#[cfg(not(highwater_model))]
-const LOOKS: u32 = 4;
-#[cfg(not(highwater_model))]
-const TURNS_A_LOOK: u32 = 16;
+use crate::policy::tuning::{LOCK_LOOKS, TURNS_A_LOCK_LOOK};
 
 /// A mutex without poisoning.
 #[derive(Debug, Default)]
@@ -73,8 +69,8 @@ impl<T> Mutex<T> {
     pub(super) fn may_wait(&self, is_here: impl FnOnce() -> bool) -> bool {
         // Most of our locks are free again sooner than the system answers.
         #[cfg(not(highwater_model))]
-        for _ in 0..LOOKS {
-            (0..TURNS_A_LOOK).for_each(|_| std::hint::spin_loop());
+        for _ in 0..LOCK_LOOKS {
+            (0..TURNS_A_LOCK_LOOK).for_each(|_| std::hint::spin_loop());
             if self.try_lock().is_some() {
                 return true;
             }

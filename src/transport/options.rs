@@ -11,6 +11,7 @@ use super::address::{Address, Family};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::refused::no_interface;
 use super::refused::{OptionError, named};
+use crate::policy::tuning::{LOCAL_RECEIVE_BUFFER_BYTES, UNIX_SEND_BUFFER_BYTES};
 use crate::sync::Fact;
 
 /// How a stream is set up, whether connected or accepted. The default leaves everything to the system but keepalive.
@@ -159,15 +160,12 @@ impl StreamOptions {
 /// Linux gives it 208 KiB, the buffers' own management included, and wakes a sender that waits for room only when three
 /// quarters of it are read: the receiver then finds little to read until the sender comes.
 fn make_room_for_a_batch(socket: &SockRef<'_>) {
-    let is_small = |size| size < UNIX_SEND_BUFFER;
+    let is_small = |size| size < UNIX_SEND_BUFFER_BYTES;
     if socket.send_buffer_size().is_ok_and(is_small) {
         // What the system refuses it may: it works with less.
-        drop(socket.set_send_buffer_size(UNIX_SEND_BUFFER));
+        drop(socket.set_send_buffer_size(UNIX_SEND_BUFFER_BYTES));
     }
 }
-
-/// In bytes; Linux reserves as much again for its management.
-const UNIX_SEND_BUFFER: usize = 512 * 1024;
 
 /// Sees to it that a TCP socket takes what a sender on this machine writes between two of its reads.
 ///
@@ -181,16 +179,13 @@ fn make_room_for_local_input(socket: &SockRef<'_>) {
     static IS_ALLOWED: Fact = Fact::unknown();
     let is_allowed = || {
         let trial = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        trial.set_recv_buffer_size(LOCAL_RECEIVE_BUFFER)?;
-        Ok::<_, io::Error>(trial.recv_buffer_size()? > LOCAL_RECEIVE_BUFFER)
+        trial.set_recv_buffer_size(LOCAL_RECEIVE_BUFFER_BYTES)?;
+        Ok::<_, io::Error>(trial.recv_buffer_size()? > LOCAL_RECEIVE_BUFFER_BYTES)
     };
     if cfg!(target_os = "linux") && IS_ALLOWED.get(|| is_allowed().unwrap_or(false)) {
-        drop(socket.set_recv_buffer_size(LOCAL_RECEIVE_BUFFER));
+        drop(socket.set_recv_buffer_size(LOCAL_RECEIVE_BUFFER_BYTES));
     }
 }
-
-/// In bytes, four of the largest batches; Linux reserves as much again for its management.
-const LOCAL_RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
 
 impl KeepAlive {
     fn apply(self, socket: &SockRef<'_>) -> Result<(), OptionError> {
@@ -378,9 +373,9 @@ mod tests {
             (before, socket.send_buffer_size().expect("an option"))
         };
         let (before, after) = size(None);
-        assert!(after > before || before >= UNIX_SEND_BUFFER);
+        assert!(after > before || before >= UNIX_SEND_BUFFER_BYTES);
         let (_, as_told) = size(Some(40_000));
-        assert!((40_000..UNIX_SEND_BUFFER).contains(&as_told));
+        assert!((40_000..UNIX_SEND_BUFFER_BYTES).contains(&as_told));
     }
 
     #[cfg(target_os = "linux")]
@@ -401,10 +396,10 @@ mod tests {
         let left_to_the_system = tcp().recv_buffer_size().expect("an option");
         let trial = tcp();
         trial
-            .set_recv_buffer_size(LOCAL_RECEIVE_BUFFER)
+            .set_recv_buffer_size(LOCAL_RECEIVE_BUFFER_BYTES)
             .expect("the system clamps it");
         let most = trial.recv_buffer_size().expect("an option");
-        let local = if most > LOCAL_RECEIVE_BUFFER {
+        let local = if most > LOCAL_RECEIVE_BUFFER_BYTES {
             most
         } else {
             left_to_the_system
@@ -417,7 +412,7 @@ mod tests {
         ] {
             assert_eq!(size(address, None), local, "{address}");
             assert!(
-                size(address, Some(50_000)) < LOCAL_RECEIVE_BUFFER,
+                size(address, Some(50_000)) < LOCAL_RECEIVE_BUFFER_BYTES,
                 "{address}"
             );
         }

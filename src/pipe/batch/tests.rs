@@ -3,6 +3,7 @@ use highwater_patterns::{Body, Message};
 use super::undelivered::Rewound;
 use super::*;
 use crate::pipe::testing::MemoryWire;
+use crate::policy::tuning::MOST_BATCH_BYTES;
 
 fn batch(messages: &[Message]) -> Batch {
     let mut batch = Batch::default();

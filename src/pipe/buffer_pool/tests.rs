@@ -21,7 +21,7 @@ fn body(pool: &Arc<BufferPool>, len: usize) -> Bytes {
 fn held(pool: &BufferPool) -> (usize, usize) {
     let stock = pool.stock.lock();
     let kept = stock.shelf.bytes();
-    assert!(kept + stock.lent <= MOST_BYTES, "over the bound");
+    assert!(kept + stock.lent <= POOL_BYTES, "over the bound");
     (kept, stock.lent)
 }
 
@@ -58,11 +58,11 @@ fn a_burst_leaves_no_more_than_the_bound() {
     let burst: Vec<Bytes> = (0..100).map(|n| body(&pool, MIB + n)).collect();
     drop(burst);
     let (kept, _) = held(&pool);
-    assert!(kept > MOST_BYTES - 2 * MIB, "{kept} bytes kept");
-    drop(body(&pool, MOST_BYTES + 1));
+    assert!(kept > POOL_BYTES - 2 * MIB, "{kept} bytes kept");
+    drop(body(&pool, POOL_BYTES + 1));
     assert_eq!(held(&pool).0, kept, "one that is too long changes nothing");
-    drop(body(&pool, MOST_BYTES));
-    assert_eq!(held(&pool).0, MOST_BYTES, "the others made way");
+    drop(body(&pool, POOL_BYTES));
+    assert_eq!(held(&pool).0, POOL_BYTES, "the others made way");
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn a_short_body_gets_no_long_buffer_and_is_not_kept() {
     assert!(pool.lend(MIB + 1).is_none());
     assert!(pool.lend(MIB / 2 - 1).is_none());
     assert!(pool.lend(MIB / 2).is_some());
-    drop(body(&pool, WORTH_KEEPING - 1));
+    drop(body(&pool, WORTH_POOLING_BYTES - 1));
     assert_eq!(held(&pool).0, 0);
-    assert!(pool.lend(WORTH_KEEPING - 1).is_none());
+    assert!(pool.lend(WORTH_POOLING_BYTES - 1).is_none());
 }
 
 #[test]

@@ -5,9 +5,7 @@
 //! Must not know: what is read.
 
 use super::{Outgoing, State};
-
-/// So many bytes are worth a system call while there is more to read.
-const WORTH_A_CALL: usize = 4 * 1024;
+use crate::policy::tuning::WORTH_A_WRITE_BYTES;
 
 impl Outgoing {
     /// Writes what waits, since its socket is about to wait for input.
@@ -22,7 +20,7 @@ impl Outgoing {
     /// would take turns, each with all that the other has sent.
     pub(crate) fn flush_much(&self) {
         if let Some(mut state) = self.lock_here() {
-            state.flush(WORTH_A_CALL);
+            state.flush(WORTH_A_WRITE_BYTES);
         }
     }
 }

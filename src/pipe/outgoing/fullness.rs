@@ -9,11 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Outgoing, State};
 use crate::pipe::HighWater;
-
-/// The soft mark: a blocking send waits while more bytes than this are queued, as long as the peer takes some.
-///
-/// A thousand messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
-pub(super) const SOFT_MARK: usize = 1024 * 1024;
+use crate::policy::tuning::SOFT_MARK_BYTES;
 
 /// Requests to be told of room, and how long there was none.
 #[derive(Debug, Default)]
@@ -65,7 +61,7 @@ impl Outgoing {
     /// Asks to be told when less than half of the soft mark is queued; false if no more is queued now.
     pub(crate) fn ask_for_soft_room(&self) -> bool {
         let mut state = self.lock();
-        state.fullness.soft_room_wanted = state.queued_bytes() > SOFT_MARK / 2;
+        state.fullness.soft_room_wanted = state.queued_bytes() > SOFT_MARK_BYTES / 2;
         state.fullness.soft_room_wanted
     }
 
@@ -97,7 +93,7 @@ impl State {
 
     #[inline]
     pub(super) fn is_over_soft_mark(&self) -> bool {
-        self.queued_bytes() > SOFT_MARK
+        self.queued_bytes() > SOFT_MARK_BYTES
             && self.kernel.is_full()
             && self.fullness.stalled_at != Some(self.counts.bytes)
     }

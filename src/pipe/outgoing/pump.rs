@@ -9,7 +9,7 @@ use std::io;
 use super::kernel::Waiter;
 use super::state::Writer;
 use super::{Outgoing, OutgoingCounts, Pumped, State};
-use crate::pipe::batch::LARGE;
+use crate::policy::tuning::LARGE_BATCH_BYTES;
 use crate::policy::{NextLook, TryLockStreak};
 use crate::sync::Ordering;
 
@@ -19,7 +19,7 @@ impl Outgoing {
         let Some(mut state) = self.state.try_lock() else {
             return Ok(self.update_streak(TryLockStreak::failed).into());
         };
-        let large = state.last_batch >= LARGE;
+        let large = state.last_batch >= LARGE_BATCH_BYTES;
         self.update_streak(|streak| streak.succeeded(large));
         loop {
             let Some(wire) = state.line.live().cloned() else {

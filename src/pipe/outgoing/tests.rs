@@ -5,7 +5,8 @@ use highwater_patterns::Message;
 use super::*;
 use crate::pipe::testing::{MemoryWire, framed, push, push_noticed};
 use crate::pipe::{Duty, Notices};
-use crate::policy::{LEAST_BATCH_BYTES, WritePolicy};
+use crate::policy::WritePolicy;
+use crate::policy::tuning::LEAST_BATCH_BYTES;
 use crate::zmtp::Version;
 
 /// The write policy of a socket that has just waited for input.

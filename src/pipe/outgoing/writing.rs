@@ -7,10 +7,10 @@
 use std::io;
 
 use super::State;
-use super::fullness::SOFT_MARK;
 use super::kernel::Waiter;
 use super::state::{Entry, InFlight};
 use crate::pipe::{Duty, Wire};
+use crate::policy::tuning::SOFT_MARK_BYTES;
 
 impl State {
     /// Before anything leaves this process: whether the connection is this process's own. If not, the pipe takes no
@@ -97,7 +97,7 @@ impl State {
                 self.note_room();
                 let room = self.fullness.room_wanted && self.is_low();
                 let soft_room =
-                    self.fullness.soft_room_wanted && self.queued_bytes() <= SOFT_MARK / 2;
+                    self.fullness.soft_room_wanted && self.queued_bytes() <= SOFT_MARK_BYTES / 2;
                 self.fullness.room_wanted &= !room;
                 self.fullness.soft_room_wanted &= !soft_room;
                 if room || soft_room {

@@ -12,10 +12,8 @@ use highwater_patterns::PipeId;
 use super::{Table, tell_of_end};
 use crate::error::LinkError;
 use crate::pipe::Notices;
+use crate::policy::tuning::SWEPT_IN_TURN;
 use crate::socket::slot::Slot;
-
-/// How many pipes each sweep looks at that nobody has found empty.
-const IN_TURN: usize = 8;
 
 /// What a pipe costs beyond the bytes of its messages, about.
 const PIPE_OVERHEAD: usize = 1024;
@@ -69,7 +67,7 @@ impl Table {
     /// Pipes that are ending and have been read to the end: of those found empty, and of a few others in turn.
     pub(in crate::socket) fn take_ended(&mut self) -> Vec<PipeId> {
         let mut candidates = std::mem::take(&mut self.ending.next);
-        for _ in 0..IN_TURN.min(self.ending.turns.len()) {
+        for _ in 0..SWEPT_IN_TURN.min(self.ending.turns.len()) {
             let Some(pipe) = self.ending.turns.pop_front() else {
                 break;
             };

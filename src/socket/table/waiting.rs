@@ -11,13 +11,8 @@ use highwater_patterns::PipeId;
 
 use super::Table;
 use crate::pipe::{InprocEnd, Lane, Notices, Wire};
+use crate::policy::tuning::{BURST_MESSAGES, MOST_LENT, MOST_LENT_BESIDE_SEVERAL};
 use crate::socket::slot::Slot;
-
-/// The most links that a receiver reads itself: to be woken by the I/O thread costs more than a poll of all these.
-const MOST_LENT: usize = 64;
-
-/// The same where several I/O threads can read many links at a time.
-const MOST_LENT_BESIDE_SEVERAL: usize = 8;
 
 /// How many links a receiver reads itself at the most, in a context of so many I/O threads.
 pub(in crate::socket) fn most_lent(io_threads: usize) -> usize {
@@ -27,9 +22,6 @@ pub(in crate::socket) fn most_lent(io_threads: usize) -> usize {
         MOST_LENT_BESIDE_SEVERAL
     }
 }
-
-/// Fewer messages than this are no burst, for which a write is worth while.
-pub(in crate::socket) const BURST: usize = 8;
 
 impl Table {
     /// Messages wait in `pipe`: a socket that receives writes them before it waits for input, and so does a thread that
@@ -78,9 +70,9 @@ impl Table {
         if received == self.turned_at {
             return false;
         }
-        let first = self.unflushed.iter().take(BURST);
+        let first = self.unflushed.iter().take(BURST_MESSAGES);
         let slots = first.filter_map(|pipe| self.pipes.get(*pipe));
-        if slots.map(Slot::unwritten).sum::<usize>() < BURST {
+        if slots.map(Slot::unwritten).sum::<usize>() < BURST_MESSAGES {
             return false;
         }
         self.turned_at = received;

@@ -12,10 +12,8 @@ use super::deadline::{Deadline, Wait};
 use super::step::{Known, Step, Steps};
 use crate::origin::Here;
 use crate::pipe::Lane;
+use crate::policy::tuning::TURNS_IN_VAIN;
 use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, left, spin};
-
-/// After so many turns without a message, a receive leaves the lock to others for a moment.
-const TURNS_IN_VAIN: u32 = 8;
 
 /// How a receive waits for a message.
 #[derive(Debug, Clone, Copy)]

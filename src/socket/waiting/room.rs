@@ -14,16 +14,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::deadline::{Deadline, Wait};
 use crate::origin::Here;
 use crate::pipe::{Notices, PipeEvent, Wire};
+use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
 use crate::socket::attempt::Given;
-use crate::socket::spin::YIELDS;
 use crate::socket::{Core, Locked, State, Table, Unsent, left};
 use crate::wake::timespec;
-
-/// A peer that has taken nothing for so long does not catch up.
-const STALL: Duration = Duration::from_millis(10);
-
-/// How long a sender waits for the kernel to take more before it leaves that to the I/O thread.
-const OUTPUT_WAIT: Duration = Duration::from_millis(1);
 
 impl Core {
     /// Sends by `put`, waiting for room as long as `wait` allows. Takes `message` by reference, since moving it through
@@ -219,7 +213,7 @@ impl WaitForRoom {
             deadline,
             here,
             patient: true,
-            yields: if within { YIELDS } else { 0 },
+            yields: if within { WAIT_YIELDS } else { 0 },
         }
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::pipe::testing::{MemoryWire, framed};
 use crate::pipe::{HighWater, Pumped};
-use crate::policy::LEAST_BATCH_BYTES;
+use crate::policy::tuning::LEAST_BATCH_BYTES;
 
 const MARK: usize = 100;
 
