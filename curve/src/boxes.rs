@@ -10,9 +10,8 @@
 
 use std::fmt;
 
+use dryoc::classic::crypto_onetimeauth::crypto_onetimeauth;
 use fearless_simd::Level;
-use poly1305::Poly1305;
-use poly1305::universal_hash::KeyInit;
 use salsa20::cipher::consts::U10;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -112,9 +111,9 @@ impl BoxKey {
         let (tag, text) = split_tag(boxed);
         let mut blocks = [[0; BLOCK]; LANES];
         let made = self.stream(nonce, 0, blocks_of(text.len()), &mut blocks);
-        let mac = mac(&blocks[0]);
+        let mac = OneTimeKey::of(&blocks[0]);
         self.apply(nonce, text, &mut blocks, made);
-        *tag = mac.compute_unpadded(text).into();
+        *tag = mac.tag_of(text);
     }
 
     /// Seals each of some boxes as [`seal`](Self::seal) does, by blocks of different boxes at a time: many short messages
@@ -157,8 +156,8 @@ impl BoxKey {
     ) -> Result<(), Forged> {
         let mut blocks = [[0; BLOCK]; LANES];
         let made = self.stream(nonce, 0, blocks_of(text.len()), &mut blocks);
-        let expected = mac(&blocks[0]).compute_unpadded(text);
-        if !bool::from(expected.ct_eq(&tag[..])) {
+        let expected = OneTimeKey::of(&blocks[0]).tag_of(text);
+        if !bool::from(expected.ct_eq(tag)) {
             return Err(Forged);
         }
         self.apply(nonce, text, &mut blocks, made);
@@ -250,7 +249,7 @@ struct Sealing<'a> {
     tag: &'a mut [u8; TAG],
     text: &'a mut [u8],
     /// Known once the first block is made.
-    mac: Option<Poly1305>,
+    mac: Option<OneTimeKey>,
     last_block: u64,
 }
 
@@ -298,7 +297,7 @@ impl<'k, 'a> Run<'k, 'a> {
             if number == sealing.last_block {
                 let done = slot.take().expect("it was there a line ago");
                 let mac = done.mac.expect("the first block came before the last");
-                *done.tag = mac.compute_unpadded(done.text).into();
+                *done.tag = mac.tag_of(done.text);
             }
         }
         // Only the last box can have blocks to come.
@@ -315,7 +314,7 @@ impl<'k, 'a> Run<'k, 'a> {
 impl Sealing<'_> {
     fn apply(&mut self, number: u64, block: &[u8; BLOCK]) {
         if number == 0 {
-            self.mac = Some(mac(block));
+            self.mac = Some(OneTimeKey::of(block));
             let first = self.text.len().min(FIRST);
             xor(&mut self.text[..first], &block[BLOCK - FIRST..]);
         } else {
@@ -326,10 +325,21 @@ impl Sealing<'_> {
     }
 }
 
-/// The one-time authenticator of a box, by the first block of its stream.
-fn mac(first_block: &[u8; BLOCK]) -> Poly1305 {
-    let key: &[u8; 32] = first_block.first_chunk().expect("a block is longer");
-    Poly1305::new(key.into())
+/// What the tag of a box is made with.
+struct OneTimeKey([u8; 32]);
+
+impl OneTimeKey {
+    /// By the first block of the stream of the box.
+    fn of(first_block: &[u8; BLOCK]) -> Self {
+        Self(*first_block.first_chunk().expect("a block is longer"))
+    }
+
+    /// Poly1305.
+    fn tag_of(&self, text: &[u8]) -> [u8; TAG] {
+        let mut tag = [0; TAG];
+        crypto_onetimeauth(&mut tag, text, &self.0);
+        tag
+    }
 }
 
 fn hsalsa(key: &[u8; 32], input: &[u8; 16]) -> [u8; 32] {

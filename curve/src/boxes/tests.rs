@@ -1,8 +1,7 @@
 use super::*;
-use dryoc::classic::crypto_box::{
-    crypto_box_beforenm, crypto_box_detached_afternm_inplace,
-    crypto_box_open_detached_afternm_inplace,
-};
+use crypto_secretbox::XSalsa20Poly1305;
+use crypto_secretbox::aead::{AeadInPlace, KeyInit};
+use dryoc::classic::crypto_box::crypto_box_beforenm;
 use proptest::prelude::*;
 
 /// 512 bytes are one turn of the lanes; 2,048 are several, with every remainder.
@@ -17,8 +16,9 @@ fn bytes<const N: usize>(seed: u8) -> [u8; N] {
 /// What another implementation makes of a text.
 fn sealed(key: &[u8; 32], nonce: &[u8; 24], text: &[u8]) -> Vec<u8> {
     let mut text = text.to_vec();
-    let mut tag = [0; TAG];
-    crypto_box_detached_afternm_inplace(&mut text, &mut tag, nonce, key);
+    let tag = XSalsa20Poly1305::new(key.into())
+        .encrypt_in_place_detached(nonce.into(), b"", &mut text)
+        .expect("a short text");
     [&tag[..], &text].concat()
 }
 
@@ -161,7 +161,12 @@ proptest! {
         for (index, (boxed, text)) in sealed.iter_mut().zip(&texts).enumerate() {
             let (tag, inside) = boxed.split_first_chunk_mut::<TAG>().expect("a tag");
             let nonce = whole_nonce(&prefix, counter(index));
-            let opened = crypto_box_open_detached_afternm_inplace(inside, tag, &nonce, &key);
+            let opened = XSalsa20Poly1305::new(&key.into()).decrypt_in_place_detached(
+                &nonce.into(),
+                b"",
+                inside,
+                (&*tag).into(),
+            );
             prop_assert!(opened.is_ok());
             prop_assert_eq!(inside, text);
         }
