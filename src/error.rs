@@ -39,6 +39,18 @@ pub enum SendError {
     Forked(Message),
 }
 
+/// Why a `send_many` gave up before the end.
+///
+/// Becomes a [`SendError`] by `?`, where only that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SendManyError {
+    /// So many messages were sent before.
+    pub sent: usize,
+    /// Why the next one was not, with that message.
+    pub error: SendError,
+}
+
 /// Why a send that does not wait gave up. Every variant gives the message back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -371,6 +383,27 @@ give_back! {
     TrySendError { Full GivenUp TooManyFrames TopicTooLong Closed Terminated Forked }
     RouteError { NoRoute Full TooManyFrames Closed Terminated Forked }
     ReplyError { PeerGone Full TooManyFrames Closed Terminated Forked }
+}
+
+impl SendManyError {
+    /// The first message that was not sent.
+    pub fn into_message(self) -> Message {
+        self.error.into_message()
+    }
+}
+
+impl fmt::Display for SendManyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {} messages: {}", self.sent, self.error)
+    }
+}
+
+impl Error for SendManyError {}
+
+impl From<SendManyError> for SendError {
+    fn from(error: SendManyError) -> Self {
+        error.error
+    }
 }
 
 impl TrySendError {

@@ -32,8 +32,8 @@ pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
 pub use engine::{DrainReport, RetireReport};
 pub use error::{
     BindError, ConnectError, EndpointError, LinkError, OptionError, ReadyError, RecvError,
-    ReplyError, RequestError, RouteError, SendError, SubscribeError, TryRecvError, TrySendError,
-    WaitError,
+    ReplyError, RequestError, RouteError, SendError, SendManyError, SubscribeError, TryRecvError,
+    TrySendError, WaitError,
 };
 pub use facade::{
     AsSocket, Builder, Dealer, Pair, Pending, Pub, Pull, Push, Rep, Report, Req, Request, Router,

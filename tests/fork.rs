@@ -157,7 +157,7 @@ fn calls(at: &str) {
             refused!(push.send("x"), SendError::Forked(message) if message == "x");
             refused!(push.try_send("x"), TrySendError::Forked(message) if message == "x");
             refused!(push.send_timeout("x", PATIENCE), SendError::Forked(_));
-            refused!(push.send_many(["x", "y"]), SendError::Forked(message) if message == "x");
+            refused!(push.send_many(["x", "y"]).map_err(SendError::from), SendError::Forked(message) if message == "x");
             refused!(pull.recv(), RecvError::Forked);
             refused!(pull.try_recv(), TryRecvError::Forked);
             refused!(pull.recv_timeout(PATIENCE), RecvError::Forked);

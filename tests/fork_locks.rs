@@ -243,7 +243,8 @@ fn seeming(say: &dyn Fn(&str)) {
                         "x"
                     });
                     refused!(
-                        push.send_many(endless.take(1_000_000)),
+                        push.send_many(endless.take(1_000_000))
+                            .map_err(SendError::from),
                         SendError::Forked(_)
                     );
                     assert!(seemed.get() <= 1001, "{} seem to be sent", seemed.get());
@@ -255,6 +256,7 @@ fn seeming(say: &dyn Fn(&str)) {
             leave(|| {
                 for push in [&wired, &within] {
                     let refusal = (0..500).find_map(|_| push.send_many(["x", "y"]).err());
+                    let refusal = refusal.map(SendError::from);
                     assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
                 }
             });

@@ -196,6 +196,7 @@ fn send_many_says_which_message_found_no_room(place: &Place) {
         let at = place.vacant();
         push.connect(&*at).expect("connecting");
         let outcome = push.send_many((0..1000).map(|number| number.to_string()));
+        let outcome = outcome.map_err(SendError::from);
         assert_eq!(outcome, Err(SendError::Timeout(mark.to_string().into())));
         assert_eq!(push.stats().queued_to_send, mark);
 

@@ -50,7 +50,8 @@ fn a_message_of_too_many_frames_comes_back_and_the_largest_arrives(place: &Place
         Err(SendError::TooManyFrames(more.clone()))
     );
     assert_eq!(
-        push.send_many([Message::from("first"), more.clone(), Message::from("never")]),
+        push.send_many([Message::from("first"), more.clone(), Message::from("never")])
+            .map_err(SendError::from),
         Err(SendError::TooManyFrames(more.clone()))
     );
     push.send(most.clone()).expect("sent");

@@ -43,7 +43,8 @@ macro_rules! each_says_so {
         assert_eq!(socket.try_send("x"), Err(TrySendError::GivenUp("x".into())));
         let outcome = socket.send_timeout("x", PATIENCE);
         assert_eq!(outcome, Err(SendError::GivenUp("x".into())));
-        assert_eq!(socket.send_many(["x"]), Err(SendError::GivenUp("x".into())));
+        let sent = socket.send_many(["x"]).map_err(SendError::from);
+        assert_eq!(sent, Err(SendError::GivenUp("x".into())));
         let mut poll = Poll::new().expect("descriptors");
         poll.add(&socket, Interest::WRITABLE);
         let ready = poll.wait(Some(PATIENCE)).expect("polled");

@@ -186,7 +186,7 @@ fn a_borrowed_body_that_is_refused_comes_back_as_a_message(place: &Place) {
 
     push.set_option("send_timeout", "1").expect("an option");
     let many = push.send_many(["a", "b"]).expect_err("mute");
-    assert!(matches!(many, SendError::Timeout(message) if message == "a"));
+    assert!(matches!(many.error, SendError::Timeout(message) if message == "a"));
 
     push.bind(place.any()).expect("bound");
     let router = Router::new(&context);

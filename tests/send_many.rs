@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use highwater::{
-    Context, Dealer, IntoMessage, Linger, Message, Pair, Pull, Push, Router, SendError,
+    Context, Dealer, Frame, IntoMessage, Linger, Message, Pair, Pull, Push, Router, SendError,
 };
 use support::{PATIENCE, Place, joined_soon, over_every_transport, wait_until};
 
@@ -16,6 +16,7 @@ over_every_transport!(
     an_iterator_may_use_the_socket,
     what_becomes_a_message_may_use_the_socket,
     what_found_no_room_is_still_in_the_iterator,
+    an_error_in_the_middle_says_how_many_were_sent,
     a_long_list_arrives_in_order_over_several_peers,
 );
 
@@ -108,17 +109,54 @@ fn what_found_no_room_is_still_in_the_iterator(place: &Place) {
         pair.connect(&*place.vacant()).expect("connecting");
         let all: Vec<String> = (0..2000).map(|n| n.to_string()).collect();
         let mut rest = all.iter().map(String::as_str);
-        let refused = pair.send_many(rest.by_ref());
-        assert_eq!(refused, Err(SendError::Timeout(mark.to_string().into())));
+        let refused = pair.send_many(rest.by_ref()).expect_err("it is full");
+        assert_eq!(refused.sent, mark);
+        assert_eq!(refused.error, SendError::Timeout(mark.to_string().into()));
         assert_eq!(rest.next(), Some(&*(mark + 1).to_string()), "mark {mark}");
-        let refused = pair.send_many(rest.by_ref());
-        assert_eq!(
-            refused,
-            Err(SendError::Timeout((mark + 2).to_string().into()))
-        );
+        let refused = pair.send_many(rest.by_ref()).expect_err("it is full");
+        assert_eq!(refused.sent, 0);
+        assert_eq!(refused.into_message(), *(mark + 2).to_string());
         assert_eq!(rest.len(), 2000 - (mark + 3));
         assert_eq!(pair.stats().dropped.unsent, 0);
     }
+}
+
+/// Whoever ends it in the middle, the error says how many messages were sent, and the counters of the socket agree.
+fn an_error_in_the_middle_says_how_many_were_sent(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context)
+        .send_high_water_mark(None)
+        .linger(Linger::Discard)
+        .build();
+    push.connect(&*place.vacant()).expect("connecting");
+    let too_long = Message::from_frames(vec![Frame::default(); Message::MAX_FRAMES + 1]);
+    for before in [0, 1, 255, 256, 1000] {
+        let short = (0..before).map(|n| Message::from(n.to_string()));
+        let too_long = too_long.clone().expect("it has frames");
+        let all: Vec<Message> = short.chain([too_long, "behind it".into()]).collect();
+        let sent = push.stats().messages_sent;
+        let refused = push.send_many(all).expect_err("it is too long");
+        assert_eq!(refused.sent, before);
+        assert_eq!(push.stats().messages_sent - sent, before as u64);
+        assert!(matches!(refused.error, SendError::TooManyFrames(_)));
+    }
+
+    // The socket ends meanwhile.
+    let (mut next, mut begun) = (0, false);
+    let numbers = std::iter::from_fn(|| {
+        next += 1;
+        if !std::mem::replace(&mut begun, true) {
+            context.shutdown();
+        }
+        Some(next.to_string())
+    });
+    let sent = push.stats().messages_sent;
+    let refused = push.send_many(numbers).expect_err("it has ended");
+    assert_eq!(refused.sent as u64, push.stats().messages_sent - sent);
+    assert_eq!(
+        refused.to_string(),
+        format!("after {} messages: the context is shut down", refused.sent)
+    );
 }
 
 fn a_long_list_arrives_in_order_over_several_peers(place: &Place) {

@@ -37,7 +37,7 @@ fn after_shutdown_every_call_says_so() {
             Err(TrySendError::Terminated("x".into()))
         );
         assert_eq!(
-            push.send_many(["x"]),
+            push.send_many(["x"]).map_err(SendError::from),
             Err(SendError::Terminated("x".into()))
         );
         assert_eq!(pull.recv(), Err(RecvError::Terminated));

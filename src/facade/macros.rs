@@ -245,16 +245,20 @@ macro_rules! sends {
             ///
             /// # Errors
             ///
-            /// [`SendError`](crate::SendError), with the first message that was not sent; the ones before it were, and
-            /// the ones behind it are still in the iterator (pass it as `by_ref` to have them). Only if the socket ends, or
+            /// [`SendManyError`](crate::SendManyError), with how many messages were sent, and the first that was not; the
+            /// ones behind it are still in the iterator (pass it as `by_ref` to have them). Only if the socket ends, or
             /// others take the room meanwhile, may a few have been taken from it: these count as
             /// [`unsent`](crate::Dropped::unsent).
-            pub fn send_many<I>(&self, messages: I) -> Result<usize, crate::SendError>
+            pub fn send_many<I>(&self, messages: I) -> Result<usize, crate::SendManyError>
             where
                 I: IntoIterator,
                 I::Item: crate::IntoMessage,
             {
-                Ok(self.core.send_many(messages.into_iter())?)
+                let sent = self.core.send_many(messages.into_iter());
+                sent.map_err(|(sent, failure)| crate::SendManyError {
+                    sent,
+                    error: failure.into(),
+                })
             }
         }
     };

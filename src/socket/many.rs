@@ -17,11 +17,11 @@ use crate::policy::tuning::{
 };
 
 impl Core {
-    /// Sends all of `messages`, a good many of them in one visit to the pattern.
+    /// Sends all of `messages`, a good many of them in one visit to the pattern; how many those were, or were before one failed.
     pub(crate) fn send_many(
         &self,
         mut messages: impl Iterator<Item: IntoMessage>,
-    ) -> Result<usize, SendFailure> {
+    ) -> Result<usize, (usize, SendFailure)> {
         let mut gathered = Vec::new();
         let (mut sent, mut room, mut most) = (0, 1, 1);
         loop {
@@ -33,11 +33,12 @@ impl Core {
                 Some(begun) if begun.elapsed() > SLOW_ITERATOR => 1,
                 _ => MOST_SENT_AT_ONCE.min(2 * most),
             };
-            room = match gathered.as_mut_slice() {
+            let outcome = match gathered.as_mut_slice() {
                 [] => return Ok(sent),
-                [alone] => self.send_run(&mut [alone.next()])?,
-                many => self.send_run(&mut many.iter_mut().map(Given::next).collect::<Vec<_>>())?,
+                [alone] => self.send_run(&mut [alone.next()]),
+                many => self.send_run(&mut many.iter_mut().map(Given::next).collect::<Vec<_>>()),
             };
+            room = outcome.map_err(|(before, failure)| (sent + before, failure))?;
             sent += gathered.len();
         }
     }
@@ -66,12 +67,13 @@ impl Core {
         })
     }
 
-    /// Sends what was gathered, one message at least: how many more are sure to find room, at least one.
-    fn send_run(&self, run: &mut [Next<'_>]) -> Result<usize, SendFailure> {
+    /// Sends what was gathered, one message at least: how many more are sure to find room, at least one; or how many were sent
+    /// before one failed.
+    fn send_run(&self, run: &mut [Next<'_>]) -> Result<usize, (usize, SendFailure)> {
         let mut run = Run { items: run, at: 0 };
         let mut state = match self.lock_here() {
             Ok(state) => state,
-            Err(ended) => return Err(SendFailure::Ended(self.give_up(run), ended)),
+            Err(ended) => return Err((0, SendFailure::Ended(self.give_up(run), ended))),
         };
         let put = |pattern: &mut Pattern, table: &mut Table, run: &mut Run<'_, '_>| {
             let begun = run.at;
@@ -94,7 +96,7 @@ impl Core {
                 Ok(visited) => state.sent_more(visited.saturating_sub(1)),
                 Err(why) => {
                     state.unlock();
-                    return Err(why.of(self.give_up(run)));
+                    return Err((run.at, why.of(self.give_up(run))));
                 }
             }
         }
