@@ -1,13 +1,13 @@
 //! A body whose buffer comes back.
 //!
-//! Owns: the moment when nobody uses it any more.
-//! Always true: what it shows does not change.
-//! Must not know: where the buffer goes then.
+//! Owns: the moment of a body's last use.
+//! Always true: the bytes of a body do not change.
+//! Must not know: what happens to the buffer afterwards.
 
 use bytes::Bytes;
 
-/// The first `len` bytes of `buffer`. With the last user of them `buffer` goes to `keep`, on whatever thread that is, which
-/// it should not hold up.
+/// The first `len` bytes of `buffer`, as a body. When the last user drops it, `keep` gets `buffer`, on the thread of
+/// that user. So `keep` should be quick.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -36,7 +36,7 @@ pub fn body(buffer: Vec<u8>, len: usize, keep: impl FnOnce(Vec<u8>) + Send + 'st
 struct Body<K: FnOnce(Vec<u8>)> {
     buffer: Vec<u8>,
     len: usize,
-    /// There until it is dropped.
+    /// `None` only during the drop.
     keep: Option<K>,
 }
 

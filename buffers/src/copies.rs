@@ -1,19 +1,18 @@
-//! Bodies whose memory is used again, for copies of others.
+//! Memory of dropped bodies, reused for copies of others.
+//! | Owns: the rule which bodies are kept, the shelf of this process, and the leases on it.
+//! Always true: a process keeps at most 1 MiB, and nothing without a lease. A thread that finds the shelf locked does
+//! not wait: it allocates or frees instead.
+//! Must not know: what is copied, why, and which code has a lease.
 //!
-//! Owns: which bodies are worth it, the shelf of this process, and the leases on it.
-//! Always true: at most a megabyte lies here, for the whole process, and nothing without a lease; where two meet at the
-//! shelf, neither waits: memory is new then, or freed.
-//! Must not know: what is copied, why, and who has a lease.
+//! All threads share one shelf, because a body is often made on one thread and dropped on another: with a shelf per
+//! thread, the sender's memory would pile up at the receiver. An allocator has the same difficulty: it gives memory
+//! back to the system at the end of each batch, and gets it again page by page for the next.
 //!
-//! One shelf for all threads, since a body is often made on one and dropped on another: a sender's memory would pile up with
-//! the receiver. The allocator knows that as little, and gives memory back to the system at the end of each batch, to ask for
-//! it again, page by page, for the next.
+//! A body comes back through the type that holds it. An owner inside the body would need an allocation for each body,
+//! made on one thread and freed on another.
 //!
-//! A body comes back by the type that holds it and not by an owner inside: that would be an allocation for each body, made on
-//! one thread and freed on the other.
-//!
-//! What lies here for ever would cost more than itself: an allocator gives back to the system what is free at the end of its
-//! heap, so that one buffer may hold all that a burst has left behind it. Hence the leases.
+//! Memory kept for ever would cost more than its own size: an allocator gives only the free end of its heap back to the
+//! system, so one kept buffer may hold the memory of a whole burst. Leases end that.
 
 use std::ops::Deref;
 
@@ -22,13 +21,13 @@ use bytes::Bytes;
 use crate::Shelf;
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 
-/// From this length on, in bytes, memory is used again: for less, an allocator is as quick.
+/// The least length of a reused body, in bytes. For shorter ones an allocator is as fast.
 pub const LEAST_REUSED: usize = 8 * 1024;
 
-/// Up to this length: allocators learn to keep memory for what is longer.
+/// The greatest length of a reused body, in bytes. Allocators keep longer ones themselves.
 const MOST: usize = 256 * 1024;
 
-/// The most memory that lies here: what is still in the processor's cache.
+/// The most memory that the shelf keeps, in bytes: about what stays in the processor's cache.
 const MOST_BYTES: usize = 1024 * 1024;
 
 #[cfg(not(highwater_model))]
@@ -39,9 +38,8 @@ loom::lazy_static! {
     static ref COPIES: Copies = Copies::new();
 }
 
-/// A body of 8 ([`LEAST_REUSED`]) to 256 KiB in this is of use again when it is dropped, if nobody else uses it then: a
-/// process keeps at most 1 MiB of such memory for [`copies`](Self::copied) to come, and nothing while there is no
-/// [`Lease`].
+/// A body whose memory is reused if it has 8 KiB ([`LEAST_REUSED`]) to 256 KiB and no other user when it is dropped. A
+/// process keeps at most 1 MiB of such memory for later [`copies`](Self::copied), and none while it has no [`Lease`].
 ///
 /// ```
 /// use highwater_buffers::{Lease, Reused};
@@ -55,12 +53,12 @@ loom::lazy_static! {
 pub struct Reused(Bytes);
 
 impl Reused {
-    /// A copy of `bytes`, made where possible in memory that nobody uses any more. It may hold twice as much as it is long.
+    /// A copy of `bytes`, where possible in reused memory. It may hold twice as much memory as it is long.
     pub fn copied(bytes: &[u8]) -> Self {
         Self(COPIES.copy(bytes))
     }
 
-    /// The body, whose memory is the allocator's again when it is dropped.
+    /// The body; its memory is not reused.
     #[inline]
     pub fn into_bytes(mut self) -> Bytes {
         std::mem::take(&mut self.0)
@@ -92,14 +90,15 @@ impl Drop for Reused {
     }
 }
 
-/// Apart, so that nothing of it is in the way of short bodies.
+/// Out of line, so that short bodies need fewer instructions.
 #[cold]
 #[inline(never)]
 fn give_back(body: &mut Bytes) {
     COPIES.give_back(std::mem::take(body));
 }
 
-/// While there is one, this process keeps memory for copies; with the last, it gives back what nobody uses.
+/// The permission to keep memory. While a process has a lease, it keeps memory for copies; the end of the last lease
+/// frees that memory.
 ///
 /// ```
 /// use highwater_buffers::{Lease, Reused};
@@ -114,7 +113,7 @@ fn give_back(body: &mut Bytes) {
 pub struct Lease(&'static Copies);
 
 impl Lease {
-    /// One more.
+    /// A further lease.
     pub fn new() -> Self {
         COPIES.lease()
     }
@@ -134,7 +133,8 @@ impl Drop for Lease {
 
 #[derive(Debug)]
 struct Copies {
-    /// Never waited for. Also since a forked child may find it held by a thread that it does not have.
+    /// Taken by `try_lock` only. So a forked child, which may inherit a lock held by a thread it does not have, never
+    /// hangs.
     shelf: Mutex<Shelf>,
     leases: AtomicUsize,
 }
@@ -148,7 +148,7 @@ impl Copies {
         }
     }
 
-    /// As above; what loom watches is not made before the model runs.
+    /// As above, but not const: loom's types can be made only while a model runs.
     #[cfg(highwater_model)]
     fn new() -> Self {
         Self {
@@ -187,28 +187,29 @@ impl Copies {
         }
     }
 
-    /// Keeps the memory of `body`, if it is worth it and nobody else uses it.
+    /// Keeps the memory of `body`, if its size allows that and it has no other user.
     fn give_back(&self, body: Bytes) {
         if body.len() > MOST || !body.is_unique() {
             return;
         }
-        // All of the memory, also what is before and behind the body; nothing is copied unless it stands in the middle.
+        // The whole allocation, also the parts before and behind the body. Bytes are copied only if the body starts in
+        // the middle.
         let buffer = Vec::from(body);
         // A copy may hold twice as much as it is long.
         if buffer.capacity() <= 2 * MOST {
-            // Dropped here, when the lock is free again: what has to be freed.
+            // The buffers that make way are dropped here, after the lock has been released.
             drop(self.at_shelf(|shelf| shelf.keep(buffer, MOST_BYTES)));
         }
     }
 
-    /// What `work` does with the shelf; it is left alone where another thread is at it, and without a lease.
+    /// Runs `work` on the shelf; `None` if another thread holds the lock or there is no lease.
     fn at_shelf<T>(&self, work: impl FnOnce(&mut Shelf) -> T) -> Option<T> {
         if self.leases.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let result = work(&mut *self.shelf.try_lock().ok()?);
-        // The last lease may have ended meanwhile, and found the lock held: of the two fences, here and in `clear`, the one
-        // that comes second sees what happened before the other.
+        // The last lease may have ended meanwhile, and `clear` may have found the lock held. One of the two fences,
+        // here and in `clear`, comes second; the thread of the second one sees the other's writes.
         fence(Ordering::SeqCst);
         if self.leases.load(Ordering::Relaxed) == 0 {
             self.clear();
@@ -216,7 +217,7 @@ impl Copies {
         Some(result)
     }
 
-    /// The last lease has ended. Whoever is at the shelf now calls this again.
+    /// The last lease has ended: empties the shelf. A thread that holds the lock now calls `clear` again afterwards.
     fn clear(&self) {
         fence(Ordering::SeqCst);
         let cleared = self

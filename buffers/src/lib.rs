@@ -1,8 +1,8 @@
-//! Memory of message bodies, used again.
-//!
-//! Owns: the [`Shelf`], on which buffers lie that nobody uses; [`body`], which sees to it that one comes back to its own
-//! shelf; and the shelf of the process, on which [`Reused`] bodies leave their memory for copies.
-//! Always true: nobody waits for a lock here; a body that is used is written by nobody; a body may outlive its shelf.
+//! Reused memory of message bodies.
+//! | Owns: the [`Shelf`], which holds unused buffers; [`body`], which returns a buffer to its shelf; and the shelf of
+//! the process, which keeps the memory of [`Reused`] bodies for copies.
+//! Always true: no thread waits for a lock here; the bytes of a body in use are never written; a body may outlive its
+//! shelf.
 //! Must not know: messages, sockets, threads.
 #![forbid(unsafe_code)]
 

@@ -1,13 +1,12 @@
-//! Where buffers lie that nobody uses.
-//!
-//! Owns: which of them fits, and which is forgotten.
-//! Always true: what counts is how much memory each has; how long it is, and what is in it, is whatever it was.
-//! Must not know: who shares it, and under which lock.
+//! A store of unused buffers.
+//! | Owns: which buffer fits, and which is evicted.
+//! Always true: the capacity of a buffer counts; its length and content are unspecified.
+//! Must not know: which threads share it, and under which lock.
 
 use std::collections::VecDeque;
 
-/// Buffers that nobody uses: last in, first out, since that one is still in the processor's cache; and where there is no
-/// room, the oldest is forgotten.
+/// Unused buffers: last in, first out, since the newest is most likely in the processor's cache. If there is no room,
+/// the oldest is evicted.
 ///
 /// ```
 /// use highwater_buffers::Shelf;
@@ -20,14 +19,14 @@ use std::collections::VecDeque;
 /// ```
 #[derive(Debug, Default)]
 pub struct Shelf {
-    /// The oldest in front.
+    /// Oldest first.
     buffers: VecDeque<Vec<u8>>,
-    /// Bytes of memory in `buffers`.
+    /// Bytes of capacity in `buffers`.
     bytes: usize,
 }
 
 impl Shelf {
-    /// An empty one; it has no memory yet.
+    /// An empty shelf, without memory.
     pub const fn new() -> Self {
         Self {
             buffers: VecDeque::new(),
@@ -35,13 +34,13 @@ impl Shelf {
         }
     }
 
-    /// How many bytes of memory lie here.
+    /// The bytes of capacity on the shelf.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The newest buffer that fits a body of `len` bytes: with memory enough, and at most twice as much, so that a body that
-    /// is held for long does not hold much more than itself.
+    /// The newest buffer that fits a body of `len` bytes: with at least that capacity and at most twice as much. So a
+    /// body held for long does not hold much more memory than its size.
     pub fn take(&mut self, len: usize) -> Option<Vec<u8>> {
         let fits = |buffer: &Vec<u8>| buffer.capacity() >= len && buffer.capacity() / 2 <= len;
         let at = self.buffers.iter().rposition(fits)?;
@@ -50,8 +49,9 @@ impl Shelf {
         Some(buffer)
     }
 
-    /// Keeps `buffer`, and no more than `most` bytes of memory in all. Gives what has to make way, the oldest first, or
-    /// `buffer` itself if it is more than that: to free it may take long, and a lock can be let go before.
+    /// Keeps `buffer`, and at most `most` bytes of capacity in all. Gives the evicted buffers, oldest first, or
+    /// `buffer` itself if it alone exceeds `most`. The caller frees them, after releasing its lock: freeing can take
+    /// long.
     pub fn keep(&mut self, buffer: Vec<u8>, most: usize) -> Vec<Vec<u8>> {
         if buffer.capacity() > most {
             return vec![buffer];

@@ -11,8 +11,8 @@ pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 #[cfg(highwater_model)]
 pub(crate) use model::Mutex;
 
-/// A lock that orders what std's promises to order, and no more: loom's own takes part in the one order of all that is
-/// `SeqCst`, and would hide that a fence is missing.
+/// A lock with the ordering that std's lock promises, and no more. loom's own lock takes part in the total order of
+/// `SeqCst`, and would hide a missing fence.
 #[cfg(highwater_model)]
 mod model {
     use std::ops::{Deref, DerefMut};
@@ -27,13 +27,13 @@ mod model {
         value: sync::Mutex<T>,
     }
 
-    /// Somebody holds the lock.
+    /// The lock is held by another thread.
     #[derive(Debug)]
     pub(crate) struct Held;
 
     #[derive(Debug)]
     pub(crate) struct Guard<'a, T> {
-        /// There until it is dropped.
+        /// `None` only during the drop.
         value: Option<sync::MutexGuard<'a, T>>,
         held: &'a AtomicBool,
     }
@@ -46,7 +46,7 @@ mod model {
             }
         }
 
-        /// The lock, unless somebody holds it.
+        /// The lock, unless another thread holds it.
         pub(crate) fn try_lock(&self) -> Result<Guard<'_, T>, Held> {
             self.held
                 .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)

@@ -1,7 +1,6 @@
-//! The body of a message, in the hands of somebody else.
-//!
-//! Owns: which bodies are worth being passed on as they are.
-//! Always true: what becomes of a body is what would become of the message made of it.
+//! A borrowed message body.
+//! | Owns: the rule which bodies are sent without a message being made of them.
+//! Always true: sending a body has the same effect as sending the message made of it.
 //! Must not know: which pipe it takes.
 
 use std::fmt;
@@ -11,15 +10,16 @@ use highwater_buffers::LEAST_REUSED;
 use crate::frame::copy_ends;
 use crate::{INLINE_CAPACITY, Message};
 
-/// A message of one frame of which there is only the body, in the hands of somebody else.
+/// The body of a single-frame message, borrowed from the caller.
 ///
-/// Where its bytes are copied to the wire at once, no message need be made of it, nor memory be found for that.
+/// A pipe that encodes it copies the bytes straight to the write buffer. No [`Message`](crate::Message) is made and
+/// nothing is allocated.
 #[derive(Clone, Copy)]
 pub struct Body<'a>(&'a [u8]);
 
 impl<'a> Body<'a> {
-    /// A body of these bytes; `None` if they are so many that it is better to have a message, whose memory is written
-    /// from and used again.
+    /// A body of these bytes. `None` from [`LEAST_REUSED`] bytes on: as a message, so large a body is written from its
+    /// own memory, which is then reused.
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Option<Self> {
         if bytes.len() < LEAST_REUSED {
@@ -35,10 +35,10 @@ impl<'a> Body<'a> {
         self.0
     }
 
-    /// Copies the bytes to the front of `window` and says how many they are; `None` if there are too many. What stands
-    /// behind them is as it was.
+    /// Copies the bytes to the front of `window` and gives their number, or `None` if `window` is too short. The bytes
+    /// behind the copied ones stay unchanged.
     ///
-    /// In two pieces of constant size, which may overlap, since a copy of any size is a call.
+    /// The copy is two pieces of constant size, which may overlap: a copy of variable size would be a function call.
     #[inline]
     pub fn copy_to(self, window: &mut [u8; INLINE_CAPACITY]) -> Option<usize> {
         let body = self.0;
@@ -54,7 +54,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Its size, as that of a message.
+/// Shows the size, as the `Debug` of a message does.
 impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Body({} bytes)", self.0.len())

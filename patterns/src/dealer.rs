@@ -1,6 +1,6 @@
 //! DEALER: asynchronous requests, spread over the peers; replies from all of them, fairly.
 //!
-//! Owns: nothing but a load-balancer and a fair queue, and the probe.
+//! Owns: a load-balancer, a fair queue, and the probe.
 //! Always true: messages pass unchanged; to talk to a REP the application puts an empty frame first.
 //! Must not know: which message answers which.
 //! Source: RFC 28/REQREP, "The DEALER Socket Type".

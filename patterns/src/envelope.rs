@@ -1,23 +1,23 @@
 //! Envelopes: the addresses a request collects on its way, and the empty frame that ends them.
 //!
 //! Owns: taking an envelope off a message, and putting it back.
-//! Always true: closing what was opened gives the same message; whatever a peer sends is opened or given back.
-//! Must not know: what the addresses mean; each is the business of the ROUTER that put it there.
+//! Always true: [`close`] of what [`open`] gave is the original message; a message without an envelope is given back.
+//! Must not know: what the addresses mean; only the ROUTER that added an address can tell.
 //! Source: RFC 28/REQREP, "The REP Socket Type".
 
 use crate::{Frame, Message};
 
-/// Takes the envelope off: the frames before the first empty one, and the message behind it.
+/// Takes the envelope off: gives the frames before the first empty frame, and the message behind that frame.
 ///
 /// # Errors
 ///
-/// The message, if it has no empty frame, or nothing behind it.
+/// The message, if it has no empty frame, or no frame behind the empty one.
 pub(crate) fn open(message: Message) -> Result<(Vec<Frame>, Message), Message> {
     let Some(delimiter) = delimiter(&message) else {
         return Err(message);
     };
     if delimiter == 0 {
-        // What a REQ sends: no address, so nothing to remember and nothing to allocate.
+        // A request of a REQ has no addresses: no list has to be allocated.
         return match message.split_first() {
             (_, Some(body)) => Ok((Vec::new(), body)),
             (only, None) => Err(Message::from(only)),
@@ -46,7 +46,7 @@ pub(crate) fn close(addresses: &[Frame], body: Message) -> Message {
     Message::from(frames)
 }
 
-/// Where the first empty frame is, if something follows it.
+/// The index of the first empty frame, if another frame follows it.
 fn delimiter(message: &Message) -> Option<usize> {
     let delimiter = message.frames().iter().position(|frame| frame.is_empty())?;
     (delimiter + 1 < message.frame_count()).then_some(delimiter)

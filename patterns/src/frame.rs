@@ -17,10 +17,10 @@ pub const INLINE_CAPACITY: usize = 64;
 
 /// One frame of a [`Message`](crate::Message): bytes, immutable, cheap to clone.
 ///
-/// Bodies of up to [`INLINE_CAPACITY`] bytes are stored inline and copied; longer ones are shared by reference count. A
-/// body of 8 to 256 KiB that is copied into a frame goes, if it can, into memory that the last frame with such a body
-/// has left (a process keeps at most 1 MiB of it, and none without a context); it may hold twice as much memory as it is
-/// long. What is taken out of a frame as [`Bytes`] is not kept.
+/// A body of up to [`INLINE_CAPACITY`] bytes is stored inline and copied; a longer one is shared by reference count. A
+/// body of 8 to 256 KiB that is copied into a frame goes, where possible, into the memory of an earlier such body. A
+/// process keeps at most 1 MiB of that memory, and none while it has no context. A frame may hold twice as much memory
+/// as its body is long. Memory taken out of a frame as [`Bytes`] is not reused.
 ///
 /// ```
 /// use highwater_patterns::Frame;
@@ -37,11 +37,11 @@ enum Repr {
     Shared(Reused),
 }
 
-/// A body in place.
+/// A body stored inline.
 ///
-/// The bytes first, then the length, in which the compiler finds room for the tags of [`Repr`] and all that contains it:
-/// so a frame is copied in the pieces in which it was written, four of 16 bytes and one of 8, whoever copies it, and
-/// however often. A processor that reads back in one piece what it has just written in two has to wait for both.
+/// Layout: the bytes first, then the length. The compiler keeps the tags of [`Repr`] and of the types around it in the
+/// length's unused values. So every copy of a frame uses the same pieces: four of 16 bytes and one of 8. A load that
+/// spans two earlier stores stalls the processor (store-to-load forwarding fails); equal pieces avoid that.
 #[derive(Clone)]
 #[repr(C)]
 struct Inline {
@@ -88,8 +88,8 @@ impl Frame {
 
     /// The first `len` bytes of `window`, inline.
     ///
-    /// A copy of constant size costs half of one whose size is only known at run time, so a decoder that has bytes
-    /// to spare behind the body passes them along.
+    /// A copy of constant size costs half of one whose size is known only at run time. So a decoder with bytes to spare
+    /// behind the body passes those along.
     ///
     /// # Panics
     ///
@@ -100,7 +100,7 @@ impl Frame {
         Self(Repr::Inline(Inline { data: *window, len }))
     }
 
-    /// Becomes what [`from_window`](Self::from_window) gives, where it is.
+    /// Replaces this frame, in place, by the one that [`from_window`](Self::from_window) gives.
     ///
     /// # Panics
     ///
@@ -116,14 +116,14 @@ impl Frame {
         }
     }
 
-    /// Apart, so that nothing of it is in the way where both are inline.
+    /// Out of line, so that the inline case stays short.
     #[cold]
     fn replace(&mut self, by: Self) {
         *self = by;
     }
 
-    /// What [`from_window`](Self::from_window) would make this frame of, if it is inline: the body, with whatever stands
-    /// behind it, and its length. For a writer that has room to spare.
+    /// The inline body, with the unspecified bytes behind it, and its length; `None` if the frame is shared. A writer
+    /// with room to spare copies the whole window. The pair is valid input of [`from_window`](Self::from_window).
     #[inline]
     pub fn window(&self) -> Option<(&[u8; INLINE_CAPACITY], usize)> {
         match &self.0 {
@@ -149,7 +149,7 @@ impl Frame {
         }
     }
 
-    /// The body, if it is shared and not inline; what a writer hands to the kernel without copying.
+    /// The body, if it is shared and not inline; a writer can hand it to the kernel without a copy.
     #[inline]
     pub fn shared(&self) -> Option<&Bytes> {
         match &self.0 {
@@ -159,8 +159,8 @@ impl Frame {
     }
 }
 
-/// Copies `body`, which is not longer, to the front of `data`: in pieces of constant size, of which the last may overlap
-/// the one before, since the general copy is a call.
+/// Copies `body`, which must fit, to the front of `data`. The pieces have constant size and the last may overlap the
+/// one before: a copy of variable size would be a function call.
 #[inline]
 fn copy_short(body: &[u8], data: &mut [u8; INLINE_CAPACITY]) {
     let Some(to) = data.get_mut(..body.len()) else {
@@ -171,7 +171,7 @@ fn copy_short(body: &[u8], data: &mut [u8; INLINE_CAPACITY]) {
     } else if body.len() >= 16 {
         copy_ends::<16>(body, to);
     } else {
-        // In smaller pieces, the compiler would also pass them on in such, and the next to read would wait for all of them.
+        // Pieces below 16 bytes would cost a stall: a later 16-byte load would span several stores.
         to.copy_from_slice(body);
     }
 }
@@ -294,7 +294,7 @@ impl std::hash::Hash for Frame {
     }
 }
 
-/// Its size: what is in it is for the peers alone, and not for logs.
+/// Shows the size only: the content of a message does not belong in logs.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame({} bytes)", self.len())

@@ -14,7 +14,7 @@ fn socket(kind: SocketType, seed: u32) -> Bench {
     Bench::new(Pattern::new(kind, &options))
 }
 
-/// Everything that `from` wrote to its `out` arrives at the `entry` of `to`.
+/// Passes everything that `from` wrote to its `out` on to the `entry` of `to`.
 fn carry(from: &mut Bench, out: PipeId, to: &mut Bench, entry: PipeId) {
     let messages = from.pipes.take(out).into_iter().map(Received::Message);
     to.arrive_all(entry, messages);

@@ -1,13 +1,13 @@
 //! The length of an inline body, as a number that leaves room for tags.
 //!
 //! Owns: the numbers from 0 to [`INLINE_CAPACITY`](crate::INLINE_CAPACITY).
-//! Always true: eight bytes, as wide as what the tags around it are read with; all other values are the compiler's to use.
+//! Always true: eight bytes, the width of a load of the tags around it; the compiler may use all other values as tags.
 //! Must not know: the body.
 
 macro_rules! lengths {
     ($($number:literal $name:ident),+ $(,)?) => {
-        /// A number from 0 to 64. The compiler knows that no other occurs, so an enum with a variant that has one in it
-        /// needs no tag of its own.
+        /// A number from 0 to 64. The compiler knows that no other value occurs, so an enum around it needs no tag of
+        /// its own.
         #[derive(Clone, Copy)]
         #[repr(u64)]
         pub(crate) enum InlineLen {
@@ -18,7 +18,7 @@ macro_rules! lengths {
             /// `number`, if it is not too large.
             #[inline]
             pub(crate) const fn new(number: usize) -> Option<Self> {
-                // As an array this would be a look-up; as a match it is nothing but the comparison.
+                // The compiler turns this match into one comparison; an array of the variants would be a table look-up.
                 match number {
                     $($number => Some(Self::$name),)+
                     _ => None,

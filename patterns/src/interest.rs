@@ -1,9 +1,10 @@
-//! What a subscriber wants: its topics with their counts, and the connected publishers, which have all been told.
+//! The topics that a subscriber wants, with their counts, and the connected publishers, all of which know the topics.
 //!
-//! Owns: the trie of topics; which pipes have a connection.
-//! Always true: a connected publisher has been told of every topic that is wanted, once or more, and of no other.
+//! Owns: the trie of topics; the list of pipes with a connection.
+//! Always true: a connected publisher has been told of every wanted topic, at least once, and of no other.
 //! Must not know: what is received.
-//! Source: RFC 29/PUBSUB, "The SUB Socket Type"; as libzmq, every subscribe is sent, of the cancels a topic's last.
+//! Source: RFC 29/PUBSUB, "The SUB Socket Type". As in libzmq, every subscribe is sent, and of a topic's cancels only
+//! the last.
 
 use crate::pipe_map::PipeMap;
 use crate::subscriptions::{MAX_TOPIC, Removed};
@@ -33,7 +34,7 @@ impl Interest {
         self.topics.len()
     }
 
-    /// Whether a topic is wanted that `text` begins with.
+    /// Whether `text` begins with a wanted topic.
     #[inline]
     pub(crate) fn wants(&self, text: &[u8]) -> bool {
         let mut wanted = false;
@@ -44,7 +45,7 @@ impl Interest {
         wanted
     }
 
-    /// Wants `topic` once more, unless it is too long; gives the number of publishers that were told.
+    /// Adds one subscription to `topic`, unless the topic is too long; gives the number of publishers that were told.
     pub(crate) fn subscribe(
         &mut self,
         topic: &[u8],
@@ -64,8 +65,8 @@ impl Interest {
         })
     }
 
-    /// Wants `topic` once less; gives what came of it, and the number of publishers that were told: none, unless it
-    /// was the last time or `always` says so.
+    /// Takes back one subscription to `topic`. Gives the outcome and the number of publishers that were told: they are
+    /// told of the topic's last cancel, and with `always` of each.
     pub(crate) fn unsubscribe(
         &mut self,
         topic: &[u8],
@@ -93,7 +94,7 @@ impl Interest {
         (removed, told)
     }
 
-    /// The publisher behind `pipe` is there, and knows nothing yet.
+    /// The publisher behind `pipe` has connected: tells it all topics.
     pub(crate) fn connected(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         self.connected.insert(pipe, ());
         self.topics.each_topic(|topic| pipes.subscribe(pipe, topic));

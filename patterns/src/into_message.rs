@@ -1,22 +1,22 @@
-//! What can be sent: whatever is a message, or becomes one.
+//! The types that a socket can send.
 //!
 //! Owns: the list of such types.
-//! Always true: whichever way a value is sent, it arrives as the message that `into_message` makes of it.
+//! Always true: a value arrives as the message that `into_message` makes of it, on whichever path it is sent.
 //! Must not know: sockets.
 
 use bytes::Bytes;
 
 use crate::{Body, Frame, Message};
 
-/// What a socket sends: a [`Message`], or anything that becomes one.
+/// A value that a socket can send: a [`Message`], or anything that becomes one.
 ///
-/// A body (`&str`, `String`, `&String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, `&Vec<u8>`, [`Bytes`], [`Frame`]) makes a message of
-/// one frame, an array of bodies or a `Vec` of frames one of several. Each of these types has a [`From`] to [`Message`] as well, with
-/// the same result; sending a borrowed body as it is, and not as a message made of it, saves that its bytes are copied
-/// twice.
+/// A body (`&str`, `String`, `&String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, `&Vec<u8>`, [`Bytes`], [`Frame`]) makes a
+/// message of one frame. An array of bodies or a `Vec` of frames makes a message of several. Each of these types also
+/// has a [`From`] to [`Message`] with the same result. A borrowed body that is sent directly is copied once; one that
+/// is first made into a message is copied twice.
 ///
-/// [`Bytes`] with an owner of your own (`Bytes::from_owner`) are let go by whoever has written them, which may hold the lock of
-/// the socket: when the owner is dropped, it must not use that socket.
+/// [`Bytes`] with an owner of your own (`Bytes::from_owner`) are dropped by the thread that has written them, possibly
+/// while it holds the lock of the socket. So the `drop` of such an owner must not use that socket.
 ///
 /// A type of your own needs only [`into_message`](Self::into_message):
 ///
@@ -41,9 +41,9 @@ pub trait IntoMessage {
     /// The message.
     fn into_message(self) -> Message;
 
-    /// The body of the message, if that has one frame and its body is only borrowed and not large (8 KiB or more); a socket
-    /// may then copy it to where it is written from without making the message. `None` by default. The same each time that it
-    /// is asked.
+    /// The body, if the message has a single frame whose body is borrowed and shorter than 8 KiB. A socket may then
+    /// copy the body to its write buffer without making the message. The default is `None`. Every call must give the
+    /// same answer.
     #[inline]
     fn body(&self) -> Option<Body<'_>> {
         None
@@ -111,7 +111,7 @@ impl<T: Into<Frame>, const N: usize> IntoMessage for [T; N] {
 mod tests {
     use super::*;
 
-    /// Whether a body is offered, and that it is the message.
+    /// Whether `value` offers a body; checks that it is the body of the message.
     fn offers_body(value: impl IntoMessage) -> bool {
         let body = value.body().map(|body| body.bytes().to_vec());
         let message = value.into_message();

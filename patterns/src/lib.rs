@@ -1,9 +1,9 @@
 //! The pure part of `highwater`: what a message is, and which pipe it takes.
 //!
-//! Owns: [`Message`], [`SocketType`] and [`RoutingId`]; the port [`Pipes`] through which a pattern touches the
-//! world; the four strategies; one short file per socket type that composes them; [`Pattern`], which is any of these.
+//! Owns: [`Message`], [`SocketType`] and [`RoutingId`]; the port [`Pipes`] through which a pattern touches the world;
+//! the four strategies; one short file per socket type that composes them; [`Pattern`], which is any of these.
 //! Always true: the same calls give the same answers. No clock, no socket, no thread, no lock, no random number.
-//! Must not know: how bytes travel, who waits for what, what time it is.
+//! Must not know: how bytes travel, which thread waits, what time it is.
 #![forbid(unsafe_code)]
 
 mod body;

@@ -41,16 +41,17 @@ enum Repr {
 }
 
 impl Message {
-    /// The most frames that a message has when it travels: 65,536, those included that REQ, REP and ROUTER put before it.
+    /// The most frames that a sent message may have: 65,536, including those that REQ, REP and ROUTER put before it.
     ///
-    /// A frame costs its receiver more than its bytes. A `send` of more is refused, over each transport, and so is what
-    /// a peer sends. libzmq has no such bound.
+    /// A frame costs its receiver more than its bytes, so the number is bounded. A `send` of more is refused, over
+    /// every transport; a message of more from a peer ends the connection. libzmq has no such bound.
     pub const MAX_FRAMES: usize = 65_536;
 
     /// A message of one empty frame.
     pub const EMPTY: Self = Self(Repr::One(Frame::EMPTY));
 
-    /// Becomes a message of one frame, the first `len` bytes of `window`, where it is: see [`Frame::from_window`].
+    /// Replaces this message, in place, by one of a single frame: the first `len` bytes of `window`. See
+    /// [`Frame::from_window`].
     ///
     /// # Panics
     ///
@@ -63,14 +64,14 @@ impl Message {
         }
     }
 
-    /// Apart, so that nothing of it is in the way of the usual case.
+    /// Out of line, so that the usual case stays short.
     #[cold]
     fn replace(&mut self, by: Frame) {
         *self = Self::from(by);
     }
 
-    /// A copy of `body`. Not inlined, so that it is written where the caller wants it and in one way: in pieces that suit
-    /// the caller, it would be read back in others right after.
+    /// A message of one frame with a copy of `body`. Not inlined: this function writes the message in the pieces in
+    /// which it is read later. Inlined, the compiler would choose other pieces, and the next read would stall.
     #[inline(never)]
     fn copied(body: &[u8]) -> Self {
         match InlineLen::new(body.len()) {
@@ -80,13 +81,13 @@ impl Message {
         }
     }
 
-    /// Apart, so that nothing of it is in the way of the others.
+    /// Out of line, so that short bodies need fewer instructions.
     #[inline(never)]
     fn copied_long(body: &[u8]) -> Self {
         Self(Repr::One(Frame::copy_shared(body)))
     }
 
-    /// Likewise.
+    /// Out of line, so that short bodies need fewer instructions.
     #[inline(never)]
     fn copied_large(body: &[u8]) -> Self {
         Self(Repr::One(Frame::copy_large(body)))
@@ -149,7 +150,7 @@ impl Message {
         std::str::from_utf8(self.first())
     }
 
-    /// The frames, taken out.
+    /// Takes the frames out.
     pub fn into_frames(self) -> Vec<Frame> {
         match self.0 {
             Repr::One(frame) => vec![frame],
@@ -178,7 +179,8 @@ impl Message {
         Self(Repr::Many(frames))
     }
 
-    /// Takes the first frame off: the frame, and what is left, or `None` for the rest if it was the only one.
+    /// Splits the first frame off. Gives that frame and the rest of the message, or `None` for the rest if there was
+    /// one frame.
     pub fn split_first(self) -> (Frame, Option<Self>) {
         match self.0 {
             Repr::One(frame) => (frame, None),
@@ -344,7 +346,7 @@ macro_rules! equals_frames {
 
 equals_frames!(Frame, Bytes, Vec<u8>, String, &str, &[u8]);
 
-/// The sizes of its frames, or of all together if they are many: what is in them is for the peers alone, and not for logs.
+/// Shows the size of each frame, or the total if there are many: the content of a message does not belong in logs.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 8;

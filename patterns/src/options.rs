@@ -1,7 +1,7 @@
 //! The options that change what a pattern does.
 //!
 //! Owns: [`PatternOptions`] and the small types that say what its switches mean.
-//! Always true: the default is what `highwater` does when nobody asks; every pattern reads only what concerns it.
+//! Always true: the default is the behaviour of `highwater` without options; every pattern reads only its own part.
 //! Must not know: how an option is named or set by a user.
 
 use crate::Message;
@@ -23,37 +23,38 @@ pub struct PatternOptions {
     /// Where generated routing ids (ROUTER) and request ids (REQ) begin; best drawn at random. Default 0.
     /// Read when the pattern is made.
     pub seed: u32,
-    /// DEALER, ROUTER, REQ: say hello to every new connection with one empty message. Default no.
+    /// DEALER, ROUTER, REQ: send one empty message to every new connection, as a probe. Default no.
     pub probe: bool,
-    /// ROUTER: what becomes of a message that cannot be delivered. Default [`Undeliverable::GiveBack`].
+    /// ROUTER: how a message that cannot be delivered is treated. Default [`Undeliverable::GiveBack`].
     pub undeliverable: Undeliverable,
-    /// ROUTER: what becomes of a peer that announces an id already in use. Default [`DuplicateId::Refuse`].
+    /// ROUTER: how a peer that announces an id already in use is treated. Default [`DuplicateId::Refuse`].
     pub duplicate_id: DuplicateId,
     /// REQ: a request may be sent while one is out; the older one is abandoned. Default no.
     pub relaxed: bool,
     /// REQ: number the requests, and take only the reply of the same number. Default no.
     pub correlated: bool,
-    /// REQ: what becomes of a request whose peer goes. Default [`LostPeer::Fail`].
+    /// REQ: how a request is treated whose peer disconnects. Default [`LostPeer::Fail`].
     pub lost_peer: LostPeer,
-    /// PUB, XPUB: what a subscriber without room means. Default [`SlowSubscriber::DropNewest`].
+    /// PUB, XPUB: how a subscriber without room is treated. Default [`SlowSubscriber::DropNewest`].
     pub slow_subscriber: SlowSubscriber,
-    /// PUB, XPUB: send to whom the topic does *not* match; SUB: deliver what does not match. Default no.
+    /// PUB, XPUB: send a message to the peers whose topics do *not* match it; SUB: deliver messages that do not match.
+    /// Default no.
     pub invert_matching: bool,
     /// XPUB: which subscriptions the application sees. Default [`Notices::FirstAndLast`].
     pub notices: Notices,
-    /// XPUB: the application decides which topics a subscriber gets; nothing is applied by itself. Default no.
+    /// XPUB: the application decides which topics a subscriber gets; no subscription is applied by itself. Default no.
     pub manual: bool,
-    /// XPUB: sent to every new connection before anything else, whatever it subscribes to. Default none.
+    /// XPUB: a message sent to every new connection before anything else, whatever it subscribes to. Default none.
     pub welcome: Option<Message>,
     /// XPUB, XSUB: a later frame of a message is a subscription only if the first one is. Default no.
     pub only_first_subscribe: bool,
     /// XSUB: pass on every unsubscribe, not only a topic's last. Default no.
     pub verbose_unsubscribe: bool,
-    /// PUB, XPUB: how many bytes the topics of one peer may take, each counted with 256 bytes of overhead, which
-    /// is about what it takes. What goes beyond is dropped and counted. Default 64 MiB: a quarter of a million topics.
+    /// PUB, XPUB: how many bytes the topics of one peer may take. Each topic counts with 256 bytes of overhead, about
+    /// its real cost. Topics beyond are dropped and counted. Default 64 MiB: a quarter of a million topics.
     pub topic_bytes_per_peer: usize,
-    /// XPUB: how many bytes of subscriptions and upstream messages wait for the application, each counted with 64
-    /// bytes of overhead, before the pipes are not read any more. Default 64 MiB.
+    /// XPUB: how many bytes of subscriptions and upstream messages may wait for the application, each counted with 64
+    /// bytes of overhead. Above it, the pipes are not read. Default 64 MiB.
     pub upstream_backlog_bytes: usize,
 }
 
@@ -80,26 +81,26 @@ impl Default for PatternOptions {
     }
 }
 
-/// What a ROUTER does with a message for nobody, or for a full pipe.
+/// What a ROUTER does with a message whose routing id no peer has, or whose pipe is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Undeliverable {
     /// Refuses it: [`Refusal::NoRoute`](crate::Refusal::NoRoute) or [`Refusal::Full`](crate::Refusal::Full).
     #[default]
     GiveBack,
-    /// Drops it, counted, as libzmq does unless told otherwise.
+    /// Drops and counts it. libzmq does this by default.
     Drop,
 }
 
 /// What a ROUTER does with a peer that announces the routing id of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DuplicateId {
-    /// The new peer is refused before its handshake is done, and told so: it keeps its messages and tries again. It is let
-    /// in once the old one has gone.
+    /// The new peer is refused before its handshake is done, and told why. It keeps its messages and tries again, and
+    /// is admitted once the old peer has gone.
     #[default]
     Refuse,
-    /// The new peer takes the id, and the old one's connection ends. What the old one had sent can still be read: it is
-    /// told, and read until it closes in its turn, for 10 s at most. New is whose handshake ends last, in whatever order
-    /// they had connected.
+    /// The new peer takes the id, and the old peer's connection ends. Messages that the old peer had sent can still be
+    /// read: it is told, and read until it closes in turn, for at most 10 s. The new peer is the one whose handshake
+    /// ends last, in whatever order the two had connected.
     HandOver,
 }
 
@@ -109,7 +110,7 @@ pub enum LostPeer {
     /// The request fails, and its call says that the peer has gone: `RequestError::PeerGone`.
     #[default]
     Fail,
-    /// The request is sent again, to the next peer with room; so a peer may see it twice.
+    /// The request is sent again, to the next peer with room. Two peers may then carry it out.
     SendAgain,
 }
 
@@ -119,7 +120,7 @@ pub enum SlowSubscriber {
     /// That subscriber misses the message; all others get it.
     #[default]
     DropNewest,
-    /// The message is refused, and nobody gets it.
+    /// The message is refused, and no subscriber gets it.
     Refuse,
     /// That subscriber's connection is ended; all others get the message.
     Evict,
@@ -128,13 +129,13 @@ pub enum SlowSubscriber {
 /// Which subscriptions an XPUB shows to the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Notices {
-    /// A topic's first subscriber and the going of its last.
+    /// A topic's first subscribe and its last cancel.
     #[default]
     FirstAndLast,
-    /// Every subscribe, also repeats; of the cancels the last, which is then seen as often as the subscribes were, so that
-    /// an XSUB to which all of them are passed on comes to an end. libzmq shows it once.
+    /// Every subscribe, also repeats, and of a topic's cancels the last. That one is shown as often as the subscribes
+    /// were, so that an XSUB to which all of them are passed on ends with none. libzmq shows it once.
     EverySubscribe,
-    /// Every subscribe and every cancel. Of one that subscribed several times only the last cancel arrives, from SUBs of
-    /// libzmq as from ours; it is seen as often as those subscribes were. libzmq shows it once.
+    /// Every subscribe and every cancel. A peer that subscribed several times to a topic sends only its last cancel
+    /// (libzmq's SUB and ours). That one is shown as often as the peer's subscribes were. libzmq shows it once.
     Every,
 }

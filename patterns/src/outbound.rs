@@ -1,41 +1,40 @@
-//! What a send hands to a pattern: a message, or a body that is still its owner's.
-//!
-//! Owns: the one view of both, for patterns that choose a pipe and for pipes that take what is sent.
-//! Always true: the same frames are sent, whichever of the two they come from.
+//! The argument of a send: a message, or a borrowed body.
+//! | Owns: one view of both, for patterns that choose a pipe and for pipes that encode.
+//! Always true: both give the same frames.
 //! Must not know: which pipe is chosen, and how frames look on a wire.
 
 use bytes::Bytes;
 
 use crate::{Body, INLINE_CAPACITY, Message};
 
-/// Something that is sent: a [`Message`], or the [`Body`] of one that is still its owner's.
+/// Something that is sent: a [`Message`], or a borrowed [`Body`].
 ///
-/// Users send an [`IntoMessage`](crate::IntoMessage); the socket makes one of these of it. A pattern that passes messages on
-/// as they are hands it to [`Pipes::try_write`](crate::Pipes::try_write); one that takes them apart, or adds to them, has
-/// it made into a message. A pipe reads its frames.
+/// Users send an [`IntoMessage`](crate::IntoMessage); the socket makes an `Outbound` of it. A pattern that passes
+/// messages on unchanged hands it to [`Pipes::try_write`](crate::Pipes::try_write). A pattern that changes messages
+/// first turns it into a [`Message`]. A pipe reads its frames.
 pub trait Outbound {
-    /// The bytes of the first frame: the topic of what is published.
+    /// The bytes of the first frame: the topic of a published message.
     fn first(&self) -> &[u8];
 
     /// How many frames there are; at least 1.
     fn frame_count(&self) -> usize;
 
-    /// Copies the only frame to the front of `window` and gives its length in bytes; `None` if there are several frames, or
-    /// it is longer than the window. The bytes behind it are of no meaning.
+    /// Copies the only frame to the front of `window` and gives its length in bytes. `None` if there are several
+    /// frames, or the frame is longer than the window. The bytes behind the frame are unspecified.
     ///
-    /// Here for speed: a copy in pieces of constant size calls nothing.
+    /// For speed: a copy in pieces of constant size needs no function call.
     fn copy_short(&self, window: &mut [u8; INLINE_CAPACITY]) -> Option<usize>;
 
     /// Calls `each` with the frames, first to last.
     fn for_each_frame(&self, each: impl FnMut(OutboundFrame<'_>));
 
-    /// A message of its own with these frames.
+    /// A new message with these frames.
     fn to_message(&self) -> Message;
 
-    /// Calls `then` with it as a message, which `then` may take if it succeeds.
+    /// Calls `then` with this value as a message. If `then` succeeds, it may take the message.
     fn as_message<T>(&mut self, then: impl FnOnce(&mut Message) -> T) -> T;
 
-    /// Takes the message; what is left here is of no use.
+    /// Takes the message; the value left here is unspecified.
     #[inline]
     fn take(&mut self) -> Message {
         self.as_message(std::mem::take)
@@ -169,7 +168,7 @@ mod tests {
     fn a_body_is_taken_or_refused_by_each_type_as_its_message_is() {
         for ((mut socket, pipe), (mut other, other_pipe)) in sockets().zip(sockets()) {
             let kind = socket.pattern.kind();
-            // The second finds no room, the third nobody who wants it.
+            // The second message finds no room, the third no peer that wants it.
             for bytes in ["body", "body again", "nobody's"] {
                 let mut body = Body::new(bytes.as_bytes()).expect("short");
                 let mut message = Message::from(body);

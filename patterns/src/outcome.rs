@@ -1,4 +1,4 @@
-//! What comes of a send, and of a new peer.
+//! The outcome of a send, and of a new peer.
 //!
 //! Owns: [`Sent`], [`Refused`] and [`Refusal`]; [`Admission`] and [`AdmissionRefusal`].
 //! Always true: a refused message comes back, untouched; different reasons never share a variant.
@@ -13,25 +13,25 @@ use crate::Message;
 pub struct Sent {
     /// Pipes that took the message.
     pub sent: usize,
-    /// Pipes that should have had it and did not.
+    /// Pipes that should have taken the message and had no room.
     pub dropped: usize,
 }
 
 impl Sent {
-    /// Taken by one pipe, as with every socket type that does not fan out.
+    /// Taken by one pipe: the outcome of every send that does not fan out.
     pub(crate) const ONE: Self = Self {
         sent: 1,
         dropped: 0,
     };
 
-    /// Dropped, where the socket type drops.
+    /// Dropped by a socket type that drops.
     pub(crate) const LOST: Self = Self {
         sent: 0,
         dropped: 1,
     };
 }
 
-/// A message that was not taken, untouched, and why; it can be sent elsewhere, or again.
+/// A message that was not taken, unchanged, and why; it can be sent elsewhere, or again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The message, as it was handed in.
@@ -51,15 +51,15 @@ impl std::error::Error for Refused {}
 /// Why a pattern cannot send, or cannot receive, now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// No pipe that may take the message has room, or there is none at all; later may succeed.
+    /// No pipe that may take the message has room, or there is no pipe; a later send may succeed.
     Full,
     /// No peer has this routing id.
     NoRoute,
-    /// It is not this call's turn: REQ awaits a reply or has asked nothing, REP owes a reply or has no request.
+    /// The call is out of turn: REQ awaits a reply or has asked nothing, REP owes a reply or has no request.
     OutOfTurn,
     /// This socket type never sends, or never receives.
     NotSupported,
-    /// The peer that the message belongs to has gone.
+    /// The peer to which the message belongs has gone.
     PeerGone,
     /// The message does not have the frames that the socket type needs.
     Malformed,
@@ -70,7 +70,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The message, back to where it came from.
+    /// The refusal with `message`, which goes back to the caller.
     pub(crate) fn give_back(self, message: Message) -> Refused {
         Refused {
             message,
@@ -102,7 +102,7 @@ impl std::error::Error for Refusal {}
 pub enum Admission {
     /// The pipe is in use from now on.
     Accepted,
-    /// The pipe is not used; whatever happens to it is ignored.
+    /// The pipe is not used; every later event about it is ignored.
     Refused(AdmissionRefusal),
 }
 

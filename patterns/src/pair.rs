@@ -1,9 +1,9 @@
 //! PAIR: exactly one peer, both ways.
 //!
-//! Owns: which pipe is the peer's, which former ones may still have something to say, and which wait for their turn.
-//! Always true: at most one pipe is written to; what former peers sent comes before what the present one sends. A pipe has
-//! the place from the moment it is attached, whether its peer is there or not; one that is attached while it is taken gets
-//! it once those before have gone, and no connection of it is taken until then.
+//! Owns: which pipe is the peer's, which former pipes may still hold messages, and which pipes wait for the place.
+//! Always true: at most one pipe is written to. Messages of former peers are read before those of the present one. A
+//! pipe has the place from the moment it is attached, connected or not. A pipe attached while the place is taken gets
+//! it once those before it have gone; until then no connection of it is taken.
 //! Must not know: anything about a second peer.
 //! Source: RFC 31/EXPAIR, "The PAIR Socket Type".
 
@@ -14,32 +14,32 @@ use crate::{
     Admission, AdmissionRefusal, Afterlife, Message, Outbound, Peer, PipeId, Pipes, Refusal, Sent,
 };
 
-/// So many former peers may have left messages unread; while they do, no further peer is taken.
+/// At most 8 former peers may have unread messages; while there are 8, no further peer is admitted.
 const FORMER_LIMIT: usize = 8;
 
 /// The rules of a PAIR socket.
 #[derive(Debug, Default)]
 pub struct Pair {
     peer: Option<PipeId>,
-    /// Attached while the place was taken, in the order in which they get it.
+    /// Pipes attached while the place was taken, in the order in which they get it.
     waiting: VecDeque<PipeId>,
-    /// Ended, oldest first; each until it is detached. At most [`FORMER_LIMIT`].
+    /// Ended pipes, oldest first; each until it is detached. At most [`FORMER_LIMIT`].
     former: VecDeque<PipeId>,
-    /// Looked at, and not taken.
+    /// A message that `can_recv` has read and no call has taken.
     ahead: Option<Message>,
-    /// Where the message looked at came from.
+    /// The pipe of the message in `ahead`.
     source: Option<PipeId>,
 }
 
 impl Pair {
-    /// Gives the place, if it is free, to who has waited longest.
+    /// Gives the place, if it is free, to the pipe that has waited longest.
     fn fill(&mut self) {
         if self.peer.is_none() && self.former.len() < FORMER_LIMIT {
             self.peer = self.waiting.pop_front();
         }
     }
 
-    /// The next message of a former peer that has one left, or else of the present one.
+    /// The next message: of a former peer if one is left, else of the present peer.
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         for &pipe in self.former.iter().chain(&self.peer) {
             let mut message = Message::EMPTY;
@@ -80,8 +80,8 @@ impl Rules for Pair {
         }
     }
 
-    /// Where two connect to each other, either holds its place for the other, and one lets it go: its pipe is the next to
-    /// have the place.
+    /// If two sockets connect to each other, each holds its place for the other's connection. One of them gives its
+    /// place up: its pipe is then the next to have the place.
     fn connected(&mut self, pipe: PipeId, peer: &Peer<'_>, _: &mut impl Pipes) -> Admission {
         if let Some(twin) = peer.twin
             && twin.gives_way

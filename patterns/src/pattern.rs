@@ -2,7 +2,7 @@
 //!
 //! Owns: the dispatch from an event or a call to the socket type that answers it.
 //! Always true: the type never changes after [`Pattern::new`].
-//! Must not know: what any type does.
+//! Must not know: the rules of any type.
 
 use crate::rules::Rules;
 use crate::{
@@ -91,13 +91,13 @@ pub enum Pattern {
 
 /// The rules of one socket type, for the calls that only this type has.
 pub trait OneType: Sized {
-    /// Which type that is.
+    /// The type.
     const KIND: SocketType;
 
     /// The rules in `pattern`; `None` if it is of another type.
     fn of(pattern: &Pattern) -> Option<&Self>;
 
-    /// As [`OneType::of`], to change them.
+    /// As [`OneType::of`], mutable.
     fn of_mut(pattern: &mut Pattern) -> Option<&mut Self>;
 }
 
@@ -127,7 +127,7 @@ macro_rules! one_type {
 
 one_type! { Pair Pub Sub Req Rep Dealer Router Pull Push XPub XSub }
 
-/// A handle of one type holds a socket of another, which no call makes.
+/// Panics: a handle of one type holds a socket of another type. No call makes such a handle.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -135,7 +135,7 @@ fn another_type(asked: SocketType, found: SocketType) -> ! {
     panic!("a {asked} handle on a {found} socket")
 }
 
-/// The same call on whatever type it is.
+/// Calls the same method of whichever type it is.
 macro_rules! each {
     ($pattern:expr, $rules:ident => $call:expr) => {
         match $pattern {
@@ -203,7 +203,7 @@ impl Pattern {
         }
     }
 
-    /// As [`Pattern::rules`], to change them.
+    /// As [`Pattern::rules`], mutable.
     ///
     /// # Panics
     ///
@@ -218,12 +218,12 @@ impl Pattern {
         }
     }
 
-    /// Takes over those `options` that act on a socket at work; the seed is not one of them.
+    /// Takes over those `options` that act on a socket in use; the seed is not one of them.
     pub fn reconfigure(&mut self, options: &PatternOptions) {
         each!(self, rules => rules.reconfigure(options));
     }
 
-    /// There is a new pipe; it has no connection yet.
+    /// A pipe was attached; it has no connection yet.
     pub fn attached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> Admission {
         each!(self, rules => rules.attached(pipe, pipes))
     }
@@ -233,8 +233,8 @@ impl Pattern {
         each!(self, rules => rules.admits(peer))
     }
 
-    /// Whether a connection behind the attached `pipe`, which this end is about to make, would be taken, whoever is at its
-    /// other end.
+    /// Whether a connection of the attached `pipe`, which this end is about to make, would be taken, whichever peer
+    /// answers.
     pub fn may_connect(&self, pipe: PipeId) -> Admission {
         each!(self, rules => rules.may_connect(pipe))
     }
@@ -249,12 +249,12 @@ impl Pattern {
         each!(self, rules => rules.connected(pipe, peer, pipes))
     }
 
-    /// The connection behind `pipe` is lost.
+    /// The connection behind `pipe` was lost.
     pub fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
         each!(self, rules => rules.disconnected(pipe, afterwards, pipes));
     }
 
-    /// `pipe` is gone, with whatever was not read: it is never mentioned again.
+    /// `pipe` is gone, with its unread messages; no later call mentions it.
     pub fn detached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         each!(self, rules => rules.detached(pipe, pipes));
     }
@@ -282,14 +282,14 @@ impl Pattern {
             .map_err(|reason| reason.give_back(message))
     }
 
-    /// As [`Self::send`], for a caller that keeps the message where it is, since moving one costs more than encoding it, or
-    /// has but the body of one.
+    /// As [`Self::send`], for a caller that keeps the message in its place or has only its body: moving a message costs
+    /// more than encoding it.
     ///
-    /// What is left in `message` after a success is of no use.
+    /// After a success the content of `message` is unspecified.
     ///
     /// # Errors
     ///
-    /// [`Refusal`]; `message` is as it was.
+    /// [`Refusal`]; `message` is unchanged.
     #[inline]
     pub fn offer(
         &mut self,
@@ -297,7 +297,7 @@ impl Pattern {
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refusal> {
         match self {
-            // With nothing in the way: the types of which the most messages a second are asked.
+            // The types with the most messages a second come first, without further calls around them.
             Self::Push(rules) => rules.offer(message, pipes),
             other => other.offer_otherwise(message, pipes),
         }
@@ -312,15 +312,15 @@ impl Pattern {
         each!(self, rules => rules.offer(message, pipes))
     }
 
-    /// The next message by the rules of the type, or `None` if there is none now; [`Self::may_recv`] tells why when
+    /// The next message by the rules of the type, or `None` if there is none now. [`Self::may_recv`] tells why if
     /// waiting would not help.
     pub fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         let mut message = Message::EMPTY;
         self.recv_into(pipes, &mut message).then_some(message)
     }
 
-    /// As [`Self::recv`], putting the message where the caller wants it: moving one costs more than decoding it. False
-    /// if there is none now; what `into` holds is then of no use.
+    /// As [`Self::recv`], with the message put into `into`: moving a message costs more than decoding it. False if
+    /// there is none now; the content of `into` is then unspecified.
     #[inline]
     pub fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         match self {
@@ -339,29 +339,29 @@ impl Pattern {
         each!(self, rules => rules.can_send(pipes))
     }
 
-    /// Whether [`Self::recv`] would give a message, or has an error to tell, now.
+    /// Whether [`Self::recv`] would now give a message or an error.
     pub fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
         each!(self, rules => rules.can_recv(pipes))
     }
 
-    /// The last endpoint was given up: nobody comes any more to whom a request that has lost its peer could go.
+    /// The last endpoint was given up, so no further peer will connect: a request that waits to be sent again fails.
     pub fn nobody_comes(&mut self) {
         each!(self, rules => Rules::nobody_comes(rules));
     }
 
-    /// What comes through `pipe` from now on is not taken: nobody would hear the answer.
+    /// Messages that arrive on `pipe` from now on are not taken, since their replies could not be sent.
     pub fn ignore(&mut self, pipe: PipeId) {
         each!(self, rules => Rules::ignore(rules, pipe));
     }
 
-    /// Has the peer behind the new `pipe` be called `id`, where the type names its peers.
+    /// Names the peer behind the new `pipe` `id`, if the socket type names its peers.
     pub fn assign(&mut self, pipe: PipeId, id: &RoutingId) -> Admission {
         each!(self, rules => Rules::assign(rules, pipe, id))
     }
 
-    /// From which pipe the message is that [`Self::can_recv`] has looked at and nobody has received yet.
+    /// The pipe of the message that [`Self::can_recv`] has read ahead and no call has received yet.
     ///
-    /// To detach this pipe is to lose the message.
+    /// Detaching this pipe loses the message.
     pub fn looked_at(&self) -> Option<PipeId> {
         each!(self, rules => rules.looked_at())
     }

@@ -5,30 +5,30 @@ use crate::{PipeId, RoutingId};
 /// The peer of a connection whose handshake has just been completed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Peer<'a> {
-    /// The id it announced; `None` if it announced none, or an empty one.
+    /// The id that the peer announced; `None` if it announced none, or an empty one.
     pub routing_id: Option<&'a RoutingId>,
-    /// The id that our side gave it when it connected; prevails over the one announced.
+    /// The id that our side gave the peer in `connect`; it prevails over the announced one.
     pub assigned_id: Option<&'a RoutingId>,
-    /// This end has connected.
+    /// Whether this end made the connection.
     pub connected_here: bool,
-    /// The other pipe to this very peer, where each end has connected to the other.
+    /// The other pipe to the same peer, if each end has connected to the other.
     pub twin: Option<Twin>,
 }
 
-/// The other one of two connections between two sockets, each of which has made one.
+/// The other of two connections between two sockets, each of which has made one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Twin {
-    /// Its pipe.
+    /// The pipe of that connection.
     pub pipe: PipeId,
-    /// It is to make room for the one that is being made; otherwise it stays. The other end decides in the same way.
+    /// Whether that connection ends in favour of the new one; if not, it stays. The other end decides in the same way.
     pub gives_way: bool,
 }
 
-/// What becomes of a pipe whose connection is lost.
+/// What happens to a pipe whose connection is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Afterlife {
-    /// The pipe stays, with what it holds, and a connection may come again.
+    /// The pipe stays, with its messages, and may get another connection.
     Reconnects,
-    /// Nothing can be written any more; what arrived can still be read until the pipe is detached.
+    /// The pipe cannot be written any more; arrived messages can be read until it is detached.
     Ends,
 }

@@ -1,14 +1,14 @@
-//! A map from pipes to whatever is remembered of each.
+//! A map from pipes to values.
 //!
 //! Owns: the values, in one array without gaps, and the index that finds them.
-//! Always true: each pipe once; at most half of the index is in use, so a search ends; the same calls leave the same
+//! Always true: each pipe once; at most half of the index is in use, so a search ends; the same calls give the same
 //! order.
-//! Must not know: what it maps to.
+//! Must not know: the meaning of a value.
 
 use crate::PipeId;
 
-/// A map with a pipe as its key, made for keys that are looked up for every message and are numbers in a row: a pipe's
-/// number is its own hash, nearly every search ends where it begins, and walking the map walks an array.
+/// A map with a pipe as its key, made for a look-up per message and for keys that are consecutive numbers. A pipe's
+/// number is its own hash, so nearly every search ends where it begins. Walking the map walks an array.
 ///
 /// ```
 /// use highwater_patterns::{PipeId, PipeMap};
@@ -22,8 +22,8 @@ use crate::PipeId;
 #[derive(Debug)]
 pub struct PipeMap<T> {
     entries: Vec<(PipeId, T)>,
-    /// Places in `entries`, or [`NOBODY`]; a power of two of them. A pipe is at its number modulo the length, or behind
-    /// it with nothing free between.
+    /// Places in `entries`, or [`NOBODY`]. The length is a power of two. A pipe stands at its number modulo the length,
+    /// or behind that place with no free place between.
     index: Vec<u32>,
 }
 
@@ -46,12 +46,12 @@ impl<T> PipeMap<T> {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no pipes.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The pipes. Their order follows from what was inserted and removed, and means nothing.
+    /// The pipes, in an order that follows from the insertions and removals and means nothing.
     pub fn pipes(&self) -> impl Iterator<Item = PipeId> + '_ {
         self.entries.iter().map(|(pipe, _)| *pipe)
     }
@@ -66,21 +66,21 @@ impl<T> PipeMap<T> {
         self.entries.iter_mut().map(|(_, value)| value)
     }
 
-    /// What is known of `pipe`.
+    /// The value of `pipe`.
     #[inline]
     pub fn get(&self, pipe: PipeId) -> Option<&T> {
         let place = self.place(pipe)?;
         self.entries.get(place).map(|(_, value)| value)
     }
 
-    /// What is known of `pipe`.
+    /// The value of `pipe`.
     #[inline]
     pub fn get_mut(&mut self, pipe: PipeId) -> Option<&mut T> {
         let place = self.place(pipe)?;
         self.entries.get_mut(place).map(|(_, value)| value)
     }
 
-    /// Puts `value` in, and gives back what was there.
+    /// Sets the value of `pipe` and gives the former one.
     pub fn insert(&mut self, pipe: PipeId, value: T) -> Option<T> {
         if let Some(known) = self.get_mut(pipe) {
             return Some(std::mem::replace(known, value));
@@ -94,7 +94,7 @@ impl<T> PipeMap<T> {
         None
     }
 
-    /// Takes `pipe` out, and gives back what was known of it.
+    /// Removes `pipe` and gives its value.
     pub fn remove(&mut self, pipe: PipeId) -> Option<T> {
         let (at, place) = self.find(pipe)?;
         self.vacate(at);
@@ -111,7 +111,8 @@ impl<T> PipeMap<T> {
         Some(value)
     }
 
-    /// Where `pipe` is in the array. Many sockets have just one: not to look it up saves a chain of loads for each message.
+    /// The place of `pipe` in `entries`. A socket with one pipe needs no index look-up, which saves a chain of loads
+    /// for each message.
     #[inline]
     fn place(&self, pipe: PipeId) -> Option<usize> {
         match &self.entries[..] {
@@ -120,7 +121,7 @@ impl<T> PipeMap<T> {
         }
     }
 
-    /// Where `pipe` is: in the index, and in the array.
+    /// The places of `pipe` in the index and in `entries`.
     #[inline]
     fn find(&self, pipe: PipeId) -> Option<(usize, usize)> {
         let mut at = self.home(pipe);
@@ -152,7 +153,7 @@ impl<T> PipeMap<T> {
         self.index[at] = place as u32;
     }
 
-    /// Frees `hole` in the index, and moves up what a search would no longer find behind it.
+    /// Frees `hole` in the index, and moves entries up that a search would no longer find behind it.
     fn vacate(&mut self, mut hole: usize) {
         let mask = self.index.len() - 1;
         let mut at = self.next(hole);
@@ -207,7 +208,7 @@ mod tests {
             let mut map = PipeMap::default();
             let mut naive = BTreeMap::new();
             for (step, (action, high, low)) in steps.into_iter().enumerate() {
-                // Many of them begin their search at the same place.
+                // Many of these numbers begin their search at the same place.
                 let pipe = PipeId(high * 64 + low);
                 if action == 0 {
                     prop_assert_eq!(map.remove(pipe), naive.remove(&pipe));

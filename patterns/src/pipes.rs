@@ -1,6 +1,6 @@
 //! The port through which a pattern touches the world.
 //!
-//! Owns: the names of what passes between a pattern and its pipes.
+//! Owns: the names of the values that pass between a pattern and its pipes.
 //! Always true: a pattern reaches a pipe only through [`Pipes`], lent to it for the length of one call.
 //! Must not know: what a pipe is made of.
 
@@ -12,33 +12,33 @@ use crate::{Message, Outbound};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PipeId(pub u64);
 
-/// What a pipe may hold for its reader, in order of arrival.
+/// One item that a pipe holds for its reader; items come in order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Received {
     /// A whole message.
     Message(Message),
     /// The peer wants messages whose first frame begins with this topic.
     Subscribe(Bytes),
-    /// The peer no longer does.
+    /// The peer no longer wants messages with this topic.
     Cancel(Bytes),
 }
 
-/// Why a message, or what a peer asked for, came to nothing without an error to anybody.
+/// Why a message, or a request of a peer, was dropped without an error to a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DropCause {
     /// A subscriber's pipe was full when a message for it was published.
     SlowSubscriber,
-    /// A ROUTER that drops what it cannot deliver knew no peer of that id.
+    /// No peer had the routing id of a message, and the ROUTER drops such messages.
     Unroutable,
-    /// The pipe was full or gone, and its socket type drops then.
+    /// The pipe was full or gone, and the socket type drops in that case.
     NoRoom,
     /// The envelope did not have the form that the socket type requires.
     Malformed,
-    /// A reply that nobody waits for: its request was abandoned or sent again, or its requester has gone.
+    /// A reply whose request was abandoned or sent again, or whose requester has gone.
     LateReply,
-    /// Something that a peer of this type has no business to send: data to a PUSH or a PUB.
+    /// A message that a peer of this type must not send: data to a PUSH or a PUB.
     Unexpected,
-    /// What a SUB has received and is not, or no longer, subscribed to.
+    /// A message received by a SUB that is not, or no longer, subscribed to its topic.
     Unwanted,
     /// A request that was dropped without an answer.
     Unanswered,
@@ -46,29 +46,29 @@ pub enum DropCause {
     TooManyTopics,
 }
 
-/// What a pattern wants of a request that is over, the last message that was written to its pipe.
+/// How a pattern ends a request: the last message that was written to a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recall {
-    /// It shall go elsewhere: taken back if nothing of it has left this process.
+    /// The request goes to another peer: it is taken back if no byte of it has left this process.
     Move,
-    /// It is given up: likewise, and what was taken back counts as lost.
+    /// The request is given up: it is taken back if no byte of it has left this process, and then counts as lost.
     GiveUp,
-    /// It is given up, and nothing that it brings about may come back: likewise, and if something of it has left, the
-    /// connection on which it is out is replaced by another.
+    /// The request is given up and no reply may follow: it is taken back as with [`GiveUp`](Self::GiveUp). If a byte of
+    /// it has left, its connection is replaced by another.
     Replace,
 }
 
-/// Where a request was that is over.
+/// Where an ended request was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recalled {
-    /// In the pipe, and nothing of it had left: now it is nowhere.
+    /// In the pipe, with no byte sent; it has been removed.
     Here,
-    /// With the peer, at least in part, and left there.
+    /// With the peer, at least in part; its connection goes on.
     Out,
-    /// With the peer, at least in part: its connection ends, and nothing is read or written on it any more. The pipe goes on
-    /// with another, if it is one that outlives its connections; `disconnected` or, within the process, `connected` follows.
+    /// With the peer, at least in part; its connection ends and is not read or written any more. A pipe that outlives
+    /// its connections goes on with another: `disconnected` or, within the process, `connected` follows.
     Cut,
-    /// With a connection that is gone; `disconnected` follows.
+    /// On a connection that is lost; `disconnected` follows.
     Gone,
 }
 
@@ -77,11 +77,11 @@ pub enum Recalled {
 /// A pipe that refused a message is *full*; the socket calls the pattern's `writable` when it has room again. A pipe
 /// that gave nothing to read is *empty*; the socket calls `readable` when there is something again.
 pub trait Pipes {
-    /// Queues `message` on `pipe` and says so, or leaves it untouched if the pipe is at its high-water mark or gone.
+    /// Queues `message` on `pipe` and gives true, or leaves it unchanged and gives false if the pipe is at its
+    /// high-water mark or gone.
     ///
-    /// A message that was queued may be taken out of `message`, leaving an empty one behind, or be copied: what is
-    /// there afterwards is of no use. By reference, since moving a message through several calls costs more than
-    /// encoding it.
+    /// A queued message is moved out of `message` or copied; the content of `message` is then unspecified. It is passed
+    /// by reference because moving a message through several calls costs more than encoding it.
     #[must_use]
     fn try_write(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool;
 
@@ -99,23 +99,23 @@ pub trait Pipes {
     /// Whether `try_write` would take a message now. If not, the pipe counts as full: `writable` follows.
     fn has_room(&mut self, pipe: PipeId) -> bool;
 
-    /// The next thing that arrived on `pipe`, or `None` if there is nothing now.
+    /// The next item that arrived on `pipe`, or `None` if there is none now.
     ///
-    /// A pattern may read until `None`, so what arrives in the meantime should wait for the next `readable`. `None` says
-    /// nothing about the pipe once the call [has looked enough](Pipes::has_spent_budget).
+    /// A pattern may read until `None`, so an item that arrives during this waits for the next `readable`. Once the
+    /// call has [spent its budget](Pipes::has_spent_budget), `None` says nothing about the pipe.
     fn try_read(&mut self, pipe: PipeId) -> Option<Received>;
 
-    /// Puts the latest message of `pipe` in the place of `message`, which was read from it before and not given to anybody,
-    /// if the pipe is one of which only the latest counts, and has one.
+    /// For a pipe with `conflate`: replaces `message`, which was read from the pipe and given to no caller, by the
+    /// pipe's latest message, if there is a newer one.
     fn replace(&mut self, pipe: PipeId, message: &mut Message) {
         let _ = (pipe, message);
     }
 
-    /// As [`Pipes::try_read`], for the socket types to which nobody subscribes: anything but a message is dropped, and
-    /// a message replaces what is in `into`. False if there is none now.
+    /// As [`Pipes::try_read`], for the socket types to which nobody subscribes: anything but a message is dropped. A
+    /// message is put into `into`. False if there is none now.
     ///
-    /// Here for speed: one that is implemented directly can decode a message in its final place. A message that is
-    /// passed on just after it was written in pieces costs more than all the rest, each time.
+    /// For speed: an implementation can decode a message in its final place. A message that is moved just after it was
+    /// written in pieces costs more than all the rest, each time.
     #[inline]
     fn try_read_into(&mut self, pipe: PipeId, into: &mut Message) -> bool {
         loop {
@@ -130,17 +130,18 @@ pub trait Pipes {
         }
     }
 
-    /// Whether this call has looked at as much as one call may that it gives to nobody. What [`Pipes::try_read`] did not
-    /// give may be there all the same: a pattern stops to look then, and takes no pipe for empty, since `readable` follows
-    /// for none. With the next call it goes on.
+    /// Whether this call has used up its budget of items that no caller gets. From then on [`Pipes::try_read`] may give
+    /// `None` for a pipe that has items. A pattern must then stop reading and must not mark a pipe as empty, since no
+    /// `readable` will follow. The next call goes on.
     ///
-    /// Without it a peer that sends without end what no call gives would keep the call, and with it the socket.
+    /// Without the budget, a peer that sends an endless stream of such items would hold the call, and the socket's
+    /// lock, for ever.
     #[inline]
     fn has_spent_budget(&self) -> bool {
         false
     }
 
-    /// Throws away what has arrived on `pipe` and was not read, however much it is; how many messages that were.
+    /// Throws away all items that have arrived on `pipe` unread; gives the number of messages among them.
     fn discard(&mut self, pipe: PipeId) -> usize {
         let mut messages = 0;
         while let Some(received) = self.try_read(pipe) {
@@ -152,8 +153,8 @@ pub trait Pipes {
     /// Tells the peer that messages with this prefix are wanted; never subject to a high-water mark.
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]);
 
-    /// Likewise, of a prefix of which the peer was told before. Where much waits for a peer
-    /// that does not read, only the last word on each prefix need reach it.
+    /// Tells the peer again of a prefix that it was told before. If much waits for a peer that does not read, only the
+    /// latest state of each prefix need be sent.
     fn subscribe_again(&mut self, pipe: PipeId, topic: &[u8]) {
         self.subscribe(pipe, topic);
     }
@@ -161,25 +162,24 @@ pub trait Pipes {
     /// Tells the peer that messages with this prefix are no longer wanted.
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]);
 
-    /// Likewise, of a prefix that was never wanted, which changes nothing for the peer.
+    /// Tells the peer that messages with a prefix are not wanted which never was; it changes nothing for the peer.
     fn cancel_unknown(&mut self, pipe: PipeId, topic: &[u8]) {
         self.cancel(pipe, topic);
     }
 
-    /// Ends the connection behind `pipe`: `detached` will follow. May be said more than once.
+    /// Ends the connection behind `pipe`: `detached` will follow. May be called more than once.
     fn close(&mut self, pipe: PipeId);
 
-    /// Has the last message written to `pipe` not be sent, as far as that is still possible.
+    /// Takes back the last message written to `pipe`, as far as it has not been sent.
     fn recall(&mut self, pipe: PipeId, recall: Recall) -> Recalled;
 
-    /// Drops what waits in `pipe` to be sent, and counts it: it is not meant for whoever is there next.
+    /// Drops and counts the messages that wait in `pipe` to be sent: they are not meant for its next peer.
     fn drop_waiting(&mut self, pipe: PipeId);
 
-    /// How many messages have come on `pipe` and were not read. Exact while no connection is behind it, so in
-    /// `disconnected`.
+    /// How many messages have arrived on `pipe` unread. Exact while it has no connection, so in `disconnected`.
     fn unread(&mut self, pipe: PipeId) -> usize;
 
-    /// Takes note that something on its way to or from `pipe` was dropped; `None` if no pipe can be blamed.
+    /// Counts a drop on the way to or from `pipe`; `None` if no pipe is the cause.
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause);
 }
 

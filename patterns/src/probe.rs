@@ -1,8 +1,7 @@
-//! Saying hello: one empty message to every new connection, so that a ROUTER learns who is there.
-//!
-//! Owns: which pipes have lost a connection since they said hello.
-//! Always true: one hello for each connection, the first of them ahead of everything else on the pipe.
-//! Must not know: how the hello is answered.
+//! The probe: one empty message to every new connection, by which a ROUTER learns of the peer.
+//! | Owns: which pipes have lost a connection since their last probe.
+//! Always true: one probe for each connection; on a new pipe it is the first message.
+//! Must not know: how a probe is answered.
 
 use crate::{Afterlife, Message, PipeId, Pipes};
 
@@ -21,15 +20,15 @@ impl Probe {
         }
     }
 
-    /// Before anything else is written to `pipe`, also if the connection is still to come.
+    /// Writes the probe to a new `pipe` before anything else, also if its connection is still to come.
     pub(crate) fn attached(&self, pipe: PipeId, pipes: &mut impl Pipes) {
         if self.enabled {
             pipes.write_always(pipe, Message::EMPTY);
         }
     }
 
-    /// The connection behind `pipe` is over, and what is written from now on is for the next one, whose hello comes first;
-    /// instead of [`connected`](Self::connected) and [`disconnected`](Self::disconnected).
+    /// The connection behind `pipe` is over, and later writes are for the next connection: writes its probe first.
+    /// Called instead of [`connected`](Self::connected) and [`disconnected`](Self::disconnected).
     pub(crate) fn over(&self, pipe: PipeId, pipes: &mut impl Pipes) {
         self.attached(pipe, pipes);
     }

@@ -1,7 +1,8 @@
-//! PUB: sends each message to all who subscribed to its topic, and to nobody else; it never receives.
+//! PUB: sends each message to all peers that subscribed to its topic, and to no other; it never receives.
 //!
-//! Owns: nothing but the publisher.
-//! Always true: sending never waits, unless slow subscribers are to hold it up; subscriptions act as they arrive.
+//! Owns: the publisher.
+//! Always true: a send never waits, unless [`SlowSubscriber::Refuse`](crate::SlowSubscriber::Refuse) is set;
+//! subscriptions act as they arrive.
 //! Must not know: what the topics mean.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type".
 
@@ -67,7 +68,7 @@ impl Rules for Pub {
     }
 
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
-        // What a connection has left behind must not act on the next; what it asked for would end now anyway.
+        // Items of the lost connection must not act on the next one; its subscriptions end now anyway.
         for _ in 0..pipes.discard(pipe) {
             pipes.dropped(Some(pipe), DropCause::Unexpected);
         }

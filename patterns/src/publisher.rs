@@ -1,7 +1,7 @@
-//! What PUB and XPUB have in common: who subscribed to what, and publishing to them.
+//! The part that PUB and XPUB share: which peer subscribed to which topics, and publishing to those peers.
 //!
 //! Owns: the fan-out and the subscriptions, under one set of seats.
-//! Always true: a pipe that is not attached has no subscription; one whose connection is lost has none either.
+//! Always true: only an attached pipe with a live connection has subscriptions.
 //! Must not know: whether the application sees subscriptions.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type" and "The XPUB Socket Type".
 
@@ -50,15 +50,15 @@ impl Publisher {
         self.fan_out.writable(pipe);
     }
 
-    /// The connection behind `pipe` is lost, and with it its subscriptions; `each` is told of every topic, and
-    /// whether it has no subscriber left.
+    /// The connection behind `pipe` is lost: its subscriptions end. `each` is called with every topic, and whether the
+    /// topic has no subscriber left.
     pub(crate) fn disconnected(&mut self, pipe: PipeId, each: impl FnMut(Vec<u8>, bool)) {
         if let Some(seat) = self.fan_out.seat(pipe) {
             self.subscriptions.remove_all(seat, each);
         }
     }
 
-    /// Nothing is written to `pipe` any more; its subscriptions have ended before.
+    /// `pipe` is not written any more; its subscriptions have ended before.
     pub(crate) fn ended(&mut self, pipe: PipeId) {
         self.disconnected(pipe, |_, _| {
             debug_assert!(false, "a subscription outlived its pipe")
@@ -66,7 +66,7 @@ impl Publisher {
         self.fan_out.detach(pipe);
     }
 
-    /// `pipe` wants `topic`; `None` if it is not attached any more.
+    /// `pipe` subscribes to `topic`; `None` if it is not attached any more.
     pub(crate) fn subscribe(
         &mut self,
         pipe: PipeId,
@@ -80,12 +80,12 @@ impl Publisher {
         Some(added)
     }
 
-    /// `pipe` does not want `topic` any more; `None` if it is not attached any more.
+    /// `pipe` cancels `topic`; `None` if it is not attached any more.
     pub(crate) fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> Option<Removed> {
         Some(self.subscriptions.remove(self.fan_out.seat(pipe)?, topic))
     }
 
-    /// Sends `message` to everybody who wants it.
+    /// Sends `message` to every subscriber of its topic.
     #[inline]
     pub(crate) fn publish(
         &mut self,

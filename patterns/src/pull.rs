@@ -1,6 +1,6 @@
 //! PULL: receives from a pipeline, fairly from all its peers; it never sends.
 //!
-//! Owns: nothing but a fair queue.
+//! Owns: a fair queue.
 //! Always true: messages of one peer keep their order.
 //! Must not know: how many other workers there are.
 //! Source: RFC 30/PIPELINE, "The PULL Socket Type".

@@ -1,6 +1,6 @@
 //! PUSH: feeds a pipeline. Each message goes to one peer, in turn; it never receives.
 //!
-//! Owns: nothing but a load-balancer.
+//! Owns: a load-balancer.
 //! Always true: a message is taken by one pipe or given back.
 //! Must not know: what the peers do with it.
 //! Source: RFC 30/PIPELINE, "The PUSH Socket Type".
@@ -31,7 +31,7 @@ impl Rules for Push {
         self.outgoing.detach(pipe);
     }
 
-    /// A PULL has nothing to say; whatever it says is thrown away.
+    /// A PULL must not send data; any that arrives is thrown away and counted.
     fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         while pipes.try_read(pipe).is_some() {
             pipes.dropped(Some(pipe), DropCause::Unexpected);

@@ -1,8 +1,8 @@
-//! REP: answers requests, each on the way it came.
+//! REP: answers requests; each reply goes back on the connection of its request.
 //!
-//! Owns: which peers are there to be answered, and the way back of the request that the untyped face is answering.
-//! Always true: a reply goes to the connection its request came from, or to nobody.
-//! Must not know: in what order requests are answered; a [`ReturnPath`] may be kept as long as one likes.
+//! Owns: which peers can be answered, and the return path of the request read through [`Pattern`](crate::Pattern).
+//! Always true: a reply goes to the connection of its request, or is dropped.
+//! Must not know: in what order requests are answered; a [`ReturnPath`] may be kept for any time.
 //! Source: RFC 28/REQREP, "The REP Socket Type".
 
 use crate::envelope;
@@ -17,22 +17,22 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Rep {
     incoming: FairQueue,
-    /// The pipes that can be written to.
+    /// Pipes that can be written to.
     peers: PipeMap<Requester>,
-    /// Of the request read by [`Pattern::recv`](crate::Pattern::recv) and not answered yet.
+    /// The return path of the request read by [`Pattern::recv`](crate::Pattern::recv) and not answered yet.
     current: Option<ReturnPath>,
 }
 
-/// Who is behind a pipe, one after another.
+/// The peers behind one pipe, one after another.
 #[derive(Debug, Default)]
 struct Requester {
-    /// Connections that the pipe has lost.
+    /// The number of connections that the pipe has lost.
     lost: u32,
-    /// So many requests were not read yet that came on one of those: nobody waits for an answer.
+    /// Unread requests that arrived on a lost connection: their replies have no receiver.
     orphans: usize,
 }
 
-/// The way back of one request: its pipe, the connection at the time, and the addresses of its envelope.
+/// The return path of one request: its pipe, its connection, and the addresses of its envelope.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReturnPath {
     pipe: PipeId,
@@ -54,7 +54,7 @@ impl ReturnPath {
 }
 
 impl Rep {
-    /// The next request, and the way back for its reply.
+    /// The next request, and the return path for its reply.
     ///
     /// A message without an envelope is dropped and counted.
     pub fn recv_request(&mut self, pipes: &mut impl Pipes) -> Option<(ReturnPath, Message)> {
@@ -78,7 +78,7 @@ impl Rep {
         None
     }
 
-    /// A message was taken from the queue: its pipe, and the connection on which it came, unless that is gone.
+    /// A message was read from the queue: gives its pipe, and its connection unless that is lost.
     fn taken(&mut self) -> (PipeId, Option<u32>) {
         let pipe = self.incoming.source();
         let connection = self.peers.get_mut(pipe).and_then(|from| {
@@ -94,7 +94,7 @@ impl Rep {
         self.peers.get(pipe).map(|requester| requester.lost)
     }
 
-    /// Sends `message` back along `path`. Whether a path is used once is for the caller to see to.
+    /// Sends `message` back along `path`. The caller must see to it that a path is used once.
     ///
     /// # Errors
     ///
@@ -122,13 +122,13 @@ impl Rep {
         Err(Refusal::Full.give_back(message))
     }
 
-    /// Whether a reply along `path` would be taken now; `None` if the requester is gone.
+    /// Whether a reply along `path` would be taken now; `None` if the requester has gone.
     pub fn can_reply(&self, path: &ReturnPath, pipes: &mut impl Pipes) -> Option<bool> {
         let connection = self.connection(path.pipe)?;
         (Some(connection) == path.connection).then(|| pipes.has_room(path.pipe))
     }
 
-    /// The request that came along `path` will not be answered; that is counted.
+    /// Gives up the request of `path` without a reply, and counts that.
     pub fn abandon(&mut self, path: ReturnPath, pipes: &mut impl Pipes) {
         pipes.dropped(Some(path.pipe), DropCause::Unanswered);
     }
@@ -146,7 +146,7 @@ impl Rules for Rep {
         Admission::Accepted
     }
 
-    /// Whoever comes next on the pipe has not asked what was asked before.
+    /// Unread requests of the lost connection become orphans: the pipe's next peer has not sent them.
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
         if afterwards == Afterlife::Ends {
             self.peers.remove(pipe);
@@ -168,7 +168,7 @@ impl Rules for Rep {
         self.incoming.readable(pipe);
     }
 
-    /// Replies to the request read last. Never refused for want of room or peer: such a reply is dropped, counted.
+    /// Replies to the request read last. A reply without room or peer is not refused but dropped and counted.
     fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
         let Some(path) = self.current.take() else {
             return Err(Refusal::OutOfTurn.give_back(message));
@@ -183,7 +183,7 @@ impl Rules for Rep {
         })
     }
 
-    /// The next request; none before the one read last has been answered.
+    /// The next request; `None` until the request read last has been answered.
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         self.may_recv().ok()?;
         let (path, message) = self.recv_request(pipes)?;

@@ -1,11 +1,11 @@
 //! REQ: one request at a time, and its reply.
 //!
-//! Owns: whose turn it is, and which request is out.
-//! Always true: a reply is taken only from the pipe that has the request, and with the request's number if numbered; on a
-//! connection on which an unnumbered request was given up nothing is asked any more, nor any answer taken. Nobody gets a
-//! request that is over, unless it had left before. With somebody at the end of any pipe, no request goes to one at whose
-//! end nobody is.
-//! Must not know: how long anybody waits; giving up is [`Req::abandon`], and the caller's decision.
+//! Owns: the state of the one request: none, out, answered or failed.
+//! Always true: a reply is taken only from the pipe that has the request, and only with the request's number if
+//! requests are numbered. A connection on which an unnumbered request was given up is used for nothing any more. No
+//! peer gets a request that is over, unless a byte of it had left before. While any pipe is connected, no request goes
+//! to an unconnected one.
+//! Must not know: how long a caller waits; giving up is [`Req::abandon`], the caller's decision.
 //! Source: RFC 28/REQREP, "The REQ Socket Type".
 //!
 //! ```text
@@ -32,51 +32,52 @@ const ENVELOPE: usize = 2;
 /// The rules of a REQ socket.
 #[derive(Debug)]
 pub struct Req {
-    /// Pipes with somebody at the other end.
+    /// Pipes with a connected peer.
     present: LoadBalance,
-    /// Pipes at whose end nobody is, not yet or not any more.
+    /// Pipes without a connected peer, not yet or not any more.
     absent: LoadBalance,
-    /// Pipes whose connection ends since a request on it was given up: what still comes on it answers nothing.
+    /// Pipes whose connection ends because a request on it was given up: messages still arriving on it answer nothing.
     cut: Vec<PipeId>,
     incoming: FairQueue,
     probe: Probe,
     turn: Turn,
-    /// The number of the last request, if they are numbered.
+    /// The number of the last request, if requests are numbered.
     number: u32,
     relaxed: bool,
     correlated: bool,
     lost_peer: LostPeer,
 }
 
-/// Where the one request is.
+/// The state of the one request.
 #[derive(Debug)]
 enum Turn {
-    /// There is none; left by a send.
+    /// No request; left by a send.
     Idle,
-    /// With the peer behind `pipe`; left by the reply, by the going of the peer, or by abandoning.
+    /// The peer behind `pipe` has the request; left by the reply, by the peer's disconnect, or by abandoning.
     Waiting {
         pipe: PipeId,
         number: Option<Frame>,
-        /// The request, envelope and all, if it may have to be sent again.
+        /// The request with its envelope, if it may have to be sent again.
         again: Option<Message>,
-        /// Likewise, while nobody is at the end of the pipe: it goes to the first who comes.
+        /// The request with its envelope, while the pipe has no peer: it goes to the first peer that connects.
         for_anybody: Option<Message>,
     },
-    /// Its peer went, and no other has room; left when one has, or by abandoning.
+    /// The peer disconnected and no other has room; left when one has, or by abandoning.
     Unsent {
         number: Option<Frame>,
         request: Message,
     },
     /// Answered; left when the reply is read.
     Answered(Message),
-    /// Its peer went; left when the caller has been told.
+    /// The peer disconnected; left when the caller has been told.
     Failed(RequestFailed),
 }
 
 /// Why a request will not be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestFailed {
-    /// The connection to the peer that had the request was lost before it replied. It may have been carried out.
+    /// The connection to the peer that had the request was lost before the reply. The peer may have carried the request
+    /// out.
     PeerLost,
 }
 
@@ -126,7 +127,7 @@ impl Req {
             }
             self.abandon(pipes);
         }
-        // Nothing that is here now can be the reply to what has not been sent yet.
+        // A message that has already arrived cannot be the reply to a request that is not sent yet.
         self.drop_late_replies(pipes);
         let number = self.correlated.then(|| self.next_number());
         let request = seal(number.as_ref(), message);
@@ -140,8 +141,8 @@ impl Req {
         }
     }
 
-    /// Hands `request` to the next pipe with room: to one with somebody at its end, if there is any. Gives number and
-    /// request back if there is no room.
+    /// Hands `request` to the next pipe with room, a connected one if there is any. Without room it gives number and
+    /// request back.
     fn ask(
         &mut self,
         number: Option<Frame>,
@@ -167,7 +168,7 @@ impl Req {
         None
     }
 
-    /// The reply to the request that is out, or that there will be none; `None` as long as neither is known.
+    /// The outcome of the request that is out: the reply, or that there will be none. `None` while neither is known.
     pub fn reply(&mut self, pipes: &mut impl Pipes) -> Option<Result<Message, RequestFailed>> {
         self.look_for_reply(pipes);
         match std::mem::replace(&mut self.turn, Turn::Idle) {
@@ -180,12 +181,12 @@ impl Req {
         }
     }
 
-    /// Gives the request up that is out, if any: the socket may send again, and a late reply is dropped and counted. If it
-    /// has not left, nobody will see it; if it has, and has no number, its connection is replaced, so that no late reply
-    /// can be taken for the next one.
+    /// Gives up the request that is out, if any. The socket may send again, and a late reply is dropped and counted. A
+    /// request of which no byte has left reaches no peer. If a byte has left and the request has no number, its
+    /// connection is replaced, so that a late reply cannot be taken for the next request's.
     pub fn abandon(&mut self, pipes: &mut impl Pipes) {
         if let Turn::Waiting { .. } = self.turn {
-            // It may be answered already.
+            // The reply may have arrived already.
             self.look_for_reply(pipes);
         }
         match std::mem::replace(&mut self.turn, Turn::Idle) {
@@ -196,7 +197,7 @@ impl Req {
         self.drop_late_replies(pipes);
     }
 
-    /// The request that was written to `pipe` last is given up.
+    /// Gives up the request that was written last to `pipe`.
     fn recall(&mut self, pipe: PipeId, is_numbered: bool, pipes: &mut impl Pipes) {
         let recall = if is_numbered {
             Recall::GiveUp
@@ -219,14 +220,14 @@ impl Req {
         }
     }
 
-    /// Nobody is at the end of `pipe` any more.
+    /// `pipe` has no connected peer any more.
     fn is_absent(&mut self, pipe: PipeId) {
         self.present.detach(pipe);
         self.absent.detach(pipe);
         self.absent.attach(pipe);
     }
 
-    /// Somebody has come, to the end of `pipe`: if the request waits for anybody, it is for them.
+    /// A peer has connected on `pipe`: a request that waits for any peer goes to it.
     fn ask_who_came(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         let Turn::Waiting {
             pipe: asked,
@@ -267,7 +268,7 @@ impl Req {
         Frame::from(&self.number.to_be_bytes())
     }
 
-    /// If the reply has arrived, takes it; drops and counts whatever else has.
+    /// Takes the reply if it has arrived; drops and counts other messages.
     fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
         self.send_again(pipes);
         while let Turn::Waiting { pipe, number, .. } = &self.turn {
@@ -290,7 +291,8 @@ impl Req {
         }
     }
 
-    /// As many as a call may look at: a peer that has sent more of them unasked answers for what it gets.
+    /// Drops late replies, at most as many as the budget of one call allows. A peer that has sent more of them unasked
+    /// may delay its own replies.
     fn drop_late_replies(&mut self, pipes: &mut impl Pipes) {
         while self.incoming.recv(pipes).is_some() {
             pipes.dropped(Some(self.incoming.source()), DropCause::LateReply);
@@ -300,7 +302,7 @@ impl Req {
         }
     }
 
-    /// What is left on `pipe` came on a connection that is gone, and was not taken for a reply when it ended.
+    /// Drops the messages left on `pipe` by a lost connection that were not taken for a reply when it ended.
     fn drop_late_replies_on(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         let mut late = Message::EMPTY;
         while pipes.try_read_into(pipe, &mut late) {
@@ -308,7 +310,7 @@ impl Req {
         }
     }
 
-    /// The peer behind `pipe` will not reply any more, unless it already has.
+    /// The peer behind `lost` has disconnected: no reply will come unless it is already here.
     fn peer_lost(&mut self, lost: PipeId, pipes: &mut impl Pipes) {
         if !self.waits_for(lost) {
             return;
@@ -319,7 +321,7 @@ impl Req {
             return;
         }
         if let Turn::Waiting { number, again, .. } = std::mem::replace(&mut self.turn, Turn::Idle) {
-            // It may have been written after the connection was lost, and before that was told.
+            // The request may have been written between the loss of the connection and the event of it.
             if pipes.recall(lost, Recall::GiveUp) == Recalled::Here {
                 self.present.writable(lost);
                 self.absent.writable(lost);
@@ -347,7 +349,7 @@ impl Req {
         }
     }
 
-    /// The pipes among which a request finds its own.
+    /// The pipes from which the next request's pipe is chosen.
     fn candidates(&self) -> &LoadBalance {
         if self.present.is_empty() {
             &self.absent
@@ -400,7 +402,7 @@ impl Rules for Req {
                 self.absent.detach(pipe);
                 self.peer_lost(pipe, pipes);
             }
-            // What has been asked since then waits for the next connection.
+            // Requests written since the cut wait for the next connection.
             Afterlife::Reconnects if was_cut => {}
             Afterlife::Reconnects => {
                 self.is_absent(pipe);
@@ -438,7 +440,7 @@ impl Rules for Req {
         self.start(message, pipes)
     }
 
-    /// The reply. That there will be none is told by `may_recv`.
+    /// The reply. If there will be none, `may_recv` says so.
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         self.look_for_reply(pipes);
         match std::mem::replace(&mut self.turn, Turn::Idle) {
@@ -468,7 +470,7 @@ impl Rules for Req {
     }
 }
 
-/// The request as it goes on the wire: its number, if it has one, the delimiter, the message.
+/// The request as it is sent: its number, if it has one, the delimiter, the message.
 fn seal(number: Option<&Frame>, message: Message) -> Message {
     let delimited = message.with_first(Frame::EMPTY);
     match number {
@@ -483,13 +485,13 @@ fn unseal(number: Option<&Frame>, request: Message) -> Message {
     request.into_frames().into_iter().skip(envelope).collect()
 }
 
-/// The message in a reply, if it has the form `[number,] empty frame, body`; else what is wrong with it.
+/// The message in a reply of the form `[number,] empty frame, body`; otherwise the fault of the reply.
 fn open_reply(number: Option<&Frame>, reply: Message) -> Result<Message, DropCause> {
     let delimited = match number {
         None => reply,
         Some(number) => match reply.split_first() {
             (first, Some(rest)) if first == *number => rest,
-            // Correct in form, so to another request.
+            // The form is right, so the reply belongs to another request.
             (first, Some(rest)) if first.len() == 4 && rest.first().is_empty() => {
                 return Err(DropCause::LateReply);
             }

@@ -1,8 +1,9 @@
 //! ROUTER: talks to each peer by its routing id.
 //!
-//! Owns: the routing table, and what becomes of duplicates and of messages for nobody.
-//! Always true: a pipe is read and written only once its peer is identified; one id, one peer: what was sent by a peer is
-//! given under its own id, and what was sent to one never goes to the next on its pipe, if that has another id.
+//! Owns: the routing table, and the treatment of duplicate ids and of unroutable messages.
+//! Always true: a pipe is read and written only once its peer is identified. One id, one peer: a message is received
+//! under the id of the peer that sent it, and a message for one peer never goes to a later peer of the same pipe that
+//! has another id.
 //! Must not know: what an id means to the application.
 //! Source: RFC 28/REQREP, "The ROUTER Socket Type".
 
@@ -21,11 +22,12 @@ use crate::{
 #[derive(Debug)]
 pub struct Router {
     table: RoutingTable,
-    /// Holds the identified pipes alone.
+    /// Holds only identified pipes.
     incoming: FairQueue,
-    /// Of pipes that have had a connection before: what was not read of those, and by whom it was sent, oldest first.
+    /// For pipes that have had a connection before: the number of unread messages and the id of their sender, oldest
+    /// first.
     former: PipeMap<VecDeque<(usize, RoutingId)>>,
-    /// Pipes that have lost their connection and keep the id that their last peer announced, until another peer has it.
+    /// Pipes without a connection that keep the id of their last peer until another peer takes it.
     away: PipeMap<()>,
     /// Pipes whose id this side has given.
     assigned: PipeMap<()>,
@@ -48,10 +50,10 @@ impl Router {
         }
     }
 
-    /// Names the peer behind an attached `pipe` before it is connected, so that messages for it can be queued.
+    /// Names the peer of an attached `pipe` before it connects, so that messages for it can be queued.
     ///
-    /// It keeps that name, whatever the peers announce that come one after another. Refused if another peer has the id, whatever the policy about
-    /// duplicates: it is for peers that announce one.
+    /// The pipe keeps this name, whatever ids its peers announce. Refused if another peer has the id, whatever
+    /// [`DuplicateId`](crate::DuplicateId) says: that option is for announced ids.
     pub fn assign(&mut self, pipe: PipeId, id: &RoutingId) -> Admission {
         if self.table.route(id.as_bytes()).is_some() || self.table.id_of(pipe).is_some() {
             return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
@@ -62,7 +64,7 @@ impl Router {
         Admission::Accepted
     }
 
-    /// The next message, and who sent it.
+    /// The next message, and the id of its sender.
     #[inline]
     pub fn recv_from(&mut self, pipes: &mut impl Pipes) -> Option<(RoutingId, Message)> {
         let (mut id, mut message) = (RoutingId::UNKNOWN, Message::EMPTY);
@@ -70,8 +72,8 @@ impl Router {
             .then_some((id, message))
     }
 
-    /// As [`Self::recv_from`], putting both where the caller wants them. False if there is no message now; what they hold
-    /// is then of no use.
+    /// As [`Self::recv_from`], with both put into the arguments. False if there is no message now; the content of the
+    /// arguments is then unspecified.
     #[inline]
     pub fn recv_from_into(
         &mut self,
@@ -94,7 +96,7 @@ impl Router {
         true
     }
 
-    /// Who sent the message that has just been read from `pipe`, if that came on an earlier connection.
+    /// The id of the sender of the message just read from `pipe`, if it arrived on an earlier connection.
     #[cold]
     fn sent_formerly(&mut self, pipe: PipeId) -> Option<RoutingId> {
         let former = self.former.get_mut(pipe)?;
@@ -110,7 +112,7 @@ impl Router {
         Some(id)
     }
 
-    /// The connection of `pipe` is gone: what came on it and was not read is known as sent by the peer it had.
+    /// The connection of `pipe` is lost: its unread messages are remembered under the id of their sender.
     fn remember_sender(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         let looked_at = self.incoming.looked_at() == Some(pipe);
         let unread = pipes.unread(pipe) + usize::from(looked_at);
@@ -128,13 +130,15 @@ impl Router {
         }
     }
 
-    /// The pipe of a peer known as `id`, unless it is one that has gone and may come back: whoever has the id now, it is not that.
+    /// The pipe of the peer known as `id`, unless that pipe has lost its connection: a peer that now announces `id` is
+    /// another one.
     fn holder(&self, id: &RoutingId) -> Option<PipeId> {
         let holder = self.table.route(id.as_bytes());
         holder.filter(|holder| self.away.get(*holder).is_none())
     }
 
-    /// A peer announces `id` on `pipe`: if the one that had it has gone, what waits for that is for nobody.
+    /// A peer announces `id` on `pipe`: if the former holder of `id` has disconnected, the messages that wait for it
+    /// are dropped.
     fn free(&mut self, id: &RoutingId, pipe: PipeId, pipes: &mut impl Pipes) {
         if let Some(gone) = self.table.route(id.as_bytes())
             && gone != pipe
@@ -145,8 +149,8 @@ impl Router {
         }
     }
 
-    /// There is a connection behind `pipe`, which had one before or was named by [`assign`](Self::assign): the peer may be
-    /// another one. False if it is to be refused.
+    /// `pipe`, which had a connection before or was named by [`assign`](Self::assign), has a new one, perhaps of
+    /// another peer. False if the peer is to be refused.
     fn rename(&mut self, pipe: PipeId, peer: &Peer<'_>, pipes: &mut impl Pipes) -> bool {
         let is_routed = self.table.is_routed(pipe);
         let wanted = peer.assigned_id.or(peer.routing_id);
@@ -164,7 +168,7 @@ impl Router {
         true
     }
 
-    /// Sends `message` to the peer known as `id`, or leaves it as it is.
+    /// Sends `message` to the peer known as `id`; a refused message is unchanged.
     ///
     /// # Errors
     ///
@@ -213,7 +217,7 @@ impl Router {
         }
     }
 
-    /// Under which id a peer that has just connected will be known; and whether messages for the id go there.
+    /// The id of a peer that has just connected, and whether messages for that id go to its pipe.
     fn name(&mut self, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Option<(RoutingId, bool)> {
         let Some(wanted) = peer.assigned_id.or(peer.routing_id) else {
             return Some((self.table.generate(), true));
@@ -231,8 +235,8 @@ impl Router {
         Some((wanted.clone(), true))
     }
 
-    /// Each of two has connected to the other, and what they sent may be on its way on either connection. The one that gives
-    /// way is read to its end under the same id; the end that made the other closes it.
+    /// Two sockets have connected to each other, and messages may be in flight on both connections. The connection that
+    /// gives way is read to its end under the same id; the end that made the other connection closes it.
     fn settle(
         &mut self,
         id: &RoutingId,
@@ -244,7 +248,7 @@ impl Router {
             self.table.close_route(twin.pipe);
             pipes.close(twin.pipe);
         } else if !connected_here {
-            // Nothing has been sent on it.
+            // No message has been sent on it.
             return None;
         }
         Some((id.clone(), twin.gives_way))
@@ -332,7 +336,7 @@ impl Rules for Router {
         self.incoming.readable(pipe);
     }
 
-    /// The first frame is the routing id, and is removed.
+    /// The first frame is the routing id, which is removed.
     fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
         let Some(pipe) = self.table.route(message.first()) else {
             return self
@@ -360,7 +364,7 @@ impl Rules for Router {
         Some(message.with_first(id.to_frame()))
     }
 
-    /// A ROUTER that drops can always send.
+    /// With [`Undeliverable::Drop`](crate::Undeliverable::Drop) a ROUTER can always send.
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
         self.undeliverable == Undeliverable::Drop
             || self.table.routed().any(|pipe| pipes.has_room(pipe))

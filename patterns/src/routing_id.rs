@@ -8,8 +8,8 @@ use crate::Frame;
 
 /// The name under which a ROUTER knows one peer: 1 to 255 bytes.
 ///
-/// A peer may choose its own, not beginning with a zero byte; a ROUTER makes one of five bytes, the first zero, for
-/// every peer that does not. Source: RFC 28, "The ROUTER Socket Type".
+/// A peer may choose its own id, which must not begin with a zero byte. For a peer without one a ROUTER generates an id
+/// of five bytes, the first of them zero. Source: RFC 28, "The ROUTER Socket Type".
 ///
 /// ```
 /// use highwater_patterns::RoutingId;
@@ -20,7 +20,7 @@ use crate::Frame;
 /// # Ok::<(), highwater_patterns::InvalidRoutingId>(())
 /// ```
 ///
-/// Takes 24 bytes; ids of up to 22 bytes are stored in it, longer ones are shared by reference count.
+/// Takes 24 bytes. An id of up to 22 bytes is stored inline, a longer one is shared by reference count.
 pub struct RoutingId(Repr);
 
 #[derive(Clone)]
@@ -32,7 +32,7 @@ enum Repr {
 const SHORT: usize = 22;
 
 impl RoutingId {
-    /// What stands where an id is to be.
+    /// A placeholder where no id is known yet.
     #[doc(hidden)]
     pub const UNKNOWN: Self = Self(Repr::Short {
         len: 0,
@@ -63,7 +63,7 @@ impl RoutingId {
         Self::of(&[0, a, b, c, d])
     }
 
-    /// Any 1 to 255 bytes, also of the generated form: an id as it came out of a ROUTER's message.
+    /// Any 1 to 255 bytes, also of the generated form: an id taken from a ROUTER's message.
     pub fn from_frame(id: Frame) -> Result<Self, InvalidRoutingId> {
         match id.len() {
             0 => Err(InvalidRoutingId::Empty),
@@ -105,7 +105,7 @@ impl Clone for RoutingId {
         Self(self.0.clone())
     }
 
-    /// A short id is copied into another where that is.
+    /// A short id is copied in place.
     #[inline]
     fn clone_from(&mut self, other: &Self) {
         match (&mut self.0, &other.0) {
@@ -126,7 +126,7 @@ impl PartialEq for RoutingId {
 impl Eq for RoutingId {}
 
 impl Hash for RoutingId {
-    /// As the bytes alone: a map is asked with either.
+    /// Hashes the bytes alone, so that a map can be searched by bytes.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_bytes().hash(state);
     }
@@ -170,10 +170,10 @@ pub enum InvalidRoutingId {
     Empty,
     /// More than 255 bytes.
     TooLong {
-        /// How many there were.
+        /// The number of bytes.
         len: usize,
     },
-    /// Begins with a zero byte: that range is for generated ids.
+    /// Begins with a zero byte; that range is for generated ids.
     Reserved,
 }
 

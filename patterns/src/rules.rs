@@ -1,6 +1,5 @@
-//! What every socket type answers: the events in the life of its pipes, and the calls of the application.
-//!
-//! Owns: the list of questions, with the answers of a type that neither sends nor receives.
+//! The interface of a socket type: the events of its pipes, and the calls of the application.
+//! | Owns: the methods, with defaults for a type that neither sends nor receives.
 //! Always true: an event about a pipe that the type does not know, or has refused, changes nothing.
 //! Must not know: any type in particular.
 
@@ -9,7 +8,7 @@ use crate::{
     RoutingId, Sent,
 };
 
-/// The rules of one socket type; [`Pattern`](crate::Pattern) has the meaning of each method.
+/// The rules of one socket type; [`Pattern`](crate::Pattern) documents each method.
 pub(crate) trait Rules {
     fn reconfigure(&mut self, _: &PatternOptions) {}
 
@@ -35,8 +34,8 @@ pub(crate) trait Rules {
 
     fn writable(&mut self, _: PipeId, _: &mut impl Pipes) {}
 
-    /// Sends `message`, or leaves it as it is. A type that sends has this, if it passes messages on as they are, or `send`,
-    /// if it looks into them.
+    /// Sends `message`; a refused message is unchanged. A sending type implements `offer` if it passes messages on
+    /// unchanged, or `send` if it changes them.
     fn offer(
         &mut self,
         message: &mut impl Outbound,
@@ -55,8 +54,8 @@ pub(crate) trait Rules {
         Err(Refusal::NotSupported.give_back(message))
     }
 
-    /// Puts the next message in `into`; false if there is none. A type that receives has this, if it passes messages on
-    /// as they come, or `recv`, if it takes them apart.
+    /// Puts the next message into `into`; false if there is none. A receiving type implements `recv_into` if it passes
+    /// messages on unchanged, or `recv` if it changes them.
     fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         self.recv(pipes).map(|message| *into = message).is_some()
     }

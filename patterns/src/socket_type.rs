@@ -89,7 +89,7 @@ impl SocketType {
         )
     }
 
-    /// Whether READY carries an `Identity` property, also an empty one, as libzmq's does for these types.
+    /// Whether READY carries an `Identity` property, even an empty one. libzmq does so for the same types.
     pub const fn announces_identity(self) -> bool {
         matches!(self, Self::Req | Self::Dealer | Self::Router)
     }

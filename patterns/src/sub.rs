@@ -1,7 +1,7 @@
 //! SUB: receives what it subscribed to, fairly from all publishers; it never sends.
 //!
-//! Owns: nothing but a fair queue and its topics.
-//! Always true: a message that is not wanted is not delivered, even if a publisher sends it, but dropped and counted.
+//! Owns: a fair queue and the topics.
+//! Always true: a message of an unwanted topic is dropped and counted, also if a publisher sends it.
 //! Must not know: whether a publisher filters.
 //! Source: RFC 29/PUBSUB, "The SUB Socket Type".
 
@@ -30,9 +30,9 @@ impl Sub {
         }
     }
 
-    /// Subscribes to all messages whose first frame begins with `topic`; the empty topic to all there are.
+    /// Subscribes to all messages whose first frame begins with `topic`; an empty topic subscribes to all messages.
     ///
-    /// Subscriptions are counted: one made twice has to be undone twice.
+    /// Subscriptions are counted: two subscribes need two unsubscribes.
     ///
     /// # Errors
     ///

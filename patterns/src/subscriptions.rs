@@ -1,10 +1,10 @@
-//! What the subscribers of a publisher want: topics, and for each the set of those who asked for it.
+//! The subscriptions at a publisher: the topics, and for each topic the set of its subscribers.
 //!
 //! Owns: the trie of topics, and which topics each seat holds.
-//! Always true: a seat is in the set of a topic just if the topic is among those it holds; asking twice is asking
-//! once; no seat holds more than its share of memory.
+//! Always true: a seat is in the set of a topic exactly if the topic is among those it holds. A second subscribe of the
+//! same topic changes nothing. No seat holds more than its share of memory.
 //! Must not know: pipes, or what is published.
-//! Source: RFC 29/PUBSUB, "The PUB Socket Type"; as libzmq, sets and not counts: one cancel undoes any number of
+//! Source: RFC 29/PUBSUB, "The PUB Socket Type". As in libzmq, the sets hold no counts: one cancel undoes any number of
 //! subscribes.
 
 use std::collections::BTreeSet;
@@ -12,20 +12,20 @@ use std::collections::BTreeSet;
 use crate::strategy::SeatId;
 use crate::trie::{NodeId, Trie, Value};
 
-/// The longest topic, in bytes: one that fits in a command of 64 KiB.
+/// The longest topic, in bytes; it fits in a command of 64 KiB.
 pub const MAX_TOPIC: usize = 65_526;
 
-/// What a topic costs beyond its bytes, about: a node of the trie and the set in it, the node where it branches off, and
-/// its place among the topics of its seat.
+/// The memory of a topic beyond its bytes, about: a node of the trie with its set, the node where it branches off, and
+/// its entry in the list of its seat.
 const TOPIC_OVERHEAD: usize = 256;
 
 /// The subscriptions of all seats.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     topics: Trie<SeatSet>,
-    /// By the index of the seat.
+    /// The topics of each seat, by the index of the seat.
     held: Vec<Held>,
-    /// How many seats hold a topic at all.
+    /// The number of seats that hold a topic.
     holders: usize,
     bytes_per_seat: usize,
 }
@@ -46,27 +46,27 @@ impl Value for SeatSet {
     }
 }
 
-/// What came of a subscription.
+/// The outcome of a subscribe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Added {
-    /// Nobody had asked for the topic before.
+    /// The topic's first subscriber.
     First,
-    /// Others had.
+    /// A further subscriber of the topic.
     Further,
-    /// This one had.
+    /// The seat had this topic already.
     Again,
-    /// It would be more than one seat may hold, or longer than any topic; nothing has changed.
+    /// The topic is too long, or the seat would hold more memory than it may; nothing has changed.
     TooMany,
 }
 
-/// What came of the end of a subscription.
+/// The outcome of a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Removed {
-    /// Nobody wants the topic any more.
+    /// The topic has no subscriber any more.
     Last,
-    /// Somebody still does.
+    /// The topic has other subscribers.
     Remaining,
-    /// It was not there.
+    /// The seat did not have the topic.
     NotFound,
 }
 
@@ -80,7 +80,7 @@ impl Subscriptions {
         }
     }
 
-    /// How much memory the topics of one seat may take from now on; what is held stays.
+    /// Sets how much memory the topics of one seat may take from now on; topics already held stay.
     pub(crate) fn limit(&mut self, bytes_per_seat: usize) {
         self.bytes_per_seat = bytes_per_seat;
     }
@@ -133,7 +133,7 @@ impl Subscriptions {
         self.take_out(seat, node)
     }
 
-    /// Ends all subscriptions of `seat`; calls `each` with every topic, and whether nobody else wants it.
+    /// Ends all subscriptions of `seat`. Calls `each` with every topic, and whether it has no subscriber left.
     pub(crate) fn remove_all(&mut self, seat: SeatId, mut each: impl FnMut(Vec<u8>, bool)) {
         let Some(held) = self.held.get_mut(seat.index()).map(std::mem::take) else {
             return;
@@ -157,7 +157,7 @@ impl Subscriptions {
         });
     }
 
-    /// How many seats want everything.
+    /// How many seats subscribe to the empty topic, which is every message.
     #[inline]
     pub(crate) fn wanting_all(&self) -> usize {
         self.topics.root().0.len()
@@ -172,12 +172,12 @@ impl Subscriptions {
         seats.len()
     }
 
-    /// How many seats want anything.
+    /// How many seats hold a topic.
     pub(crate) fn holders(&self) -> usize {
         self.holders
     }
 
-    /// Whether anybody holds just this `topic`.
+    /// Whether a seat holds exactly this `topic`.
     pub(crate) fn has(&self, topic: &[u8]) -> bool {
         let node = self.topics.find(topic);
         node.is_some_and(|node| !self.topics.value(node).is_nothing())

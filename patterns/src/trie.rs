@@ -1,12 +1,12 @@
-//! A radix tree from topics to whatever is kept for each, and the prefixes of a topic found in one descent.
+//! A radix tree from topics to values, which finds all prefixes of a topic in one descent.
 //!
-//! Owns: the nodes; who is whose child.
-//! Always true: a node without a value has at least two children, or is the root; a node with a value keeps its
-//! [`NodeId`] until the value is removed, whatever happens around it.
-//! Must not know: what a topic is kept for.
+//! Owns: the nodes, and their parents and children.
+//! Always true: a node without a value has at least two children, or is the root. A node with a value keeps its
+//! [`NodeId`] until the value is removed.
+//! Must not know: what a value means.
 //!
-//! Labels are runs of bytes, so a lookup touches as many nodes as there are branches on its way, not one per byte.
-//! Nothing here calls itself: a peer chooses how deep the tree is.
+//! Labels are runs of bytes, so a look-up visits one node per branch on its way, not one per byte. No function here is
+//! recursive: a peer chooses how deep the tree is.
 
 mod slab;
 
@@ -17,13 +17,13 @@ use slab::Slab;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(u32);
 
-/// What can be kept for a topic; the default is to keep nothing.
+/// The value of a topic; the default value means none.
 pub(crate) trait Value: Default {
-    /// Whether nothing is kept, so that the topic may be forgotten.
+    /// Whether this is no value, so that the topic can be removed.
     fn is_nothing(&self) -> bool;
 }
 
-/// The tree. A topic is there as long as its value is something.
+/// The tree. It holds a topic as long as the topic has a value.
 #[derive(Debug)]
 pub(crate) struct Trie<V> {
     nodes: Slab<Node<V>>,
@@ -32,10 +32,10 @@ pub(crate) struct Trie<V> {
 
 #[derive(Debug)]
 struct Node<V> {
-    /// What leads from the parent to here; empty for the root alone.
+    /// The bytes between the parent's topic and this one's; empty only for the root.
     label: Frame,
     value: V,
-    /// By the first byte of their labels, sorted.
+    /// The children by the first byte of their labels, sorted.
     children: Vec<(u8, u32)>,
     parent: u32,
 }
@@ -69,7 +69,7 @@ impl<V: Value> Node<V> {
 
     #[inline]
     fn child(&self, first: u8) -> Option<u32> {
-        // Below a cache line of them, looking at each is faster than halving.
+        // Up to 8 children fit in a cache line, where a linear search is faster than a binary one.
         if self.children.len() <= 8 {
             let mut children = self.children.iter();
             return children.find(|(byte, _)| *byte == first).map(|(_, id)| *id);
@@ -89,7 +89,7 @@ impl<V: Value> Trie<V> {
         self.topics
     }
 
-    /// What is kept for the empty topic, which is a prefix of all.
+    /// The value of the empty topic, which is a prefix of every topic.
     #[inline]
     pub(crate) fn root(&self) -> &V {
         &self.nodes[ROOT].value
@@ -100,7 +100,7 @@ impl<V: Value> Trie<V> {
         &self.nodes[node.0].value
     }
 
-    /// What is kept for `topic`, if it is there.
+    /// The node of `topic`, if it is there.
     pub(crate) fn find(&self, topic: &[u8]) -> Option<NodeId> {
         let mut node = ROOT;
         let mut rest = topic;
@@ -112,8 +112,8 @@ impl<V: Value> Trie<V> {
         (!self.value(found).is_nothing()).then_some(found)
     }
 
-    /// Calls `each` with what is kept for every topic that is a prefix of `text`, shortest first, until it says stop
-    /// by `false`.
+    /// Calls `each` with the value of every topic that is a prefix of `text`, shortest first, until `each` gives
+    /// `false`.
     #[inline]
     pub(crate) fn prefixes<'a>(&'a self, text: &[u8], mut each: impl FnMut(&'a V) -> bool) {
         let mut node = &self.nodes[ROOT];
@@ -133,7 +133,7 @@ impl<V: Value> Trie<V> {
         }
     }
 
-    /// Changes what is kept for `topic`, which is made if it is not there, and forgotten if nothing is kept any more.
+    /// Changes the value of `topic`. A missing topic is added; a topic left without a value is removed.
     pub(crate) fn update<R>(
         &mut self,
         topic: &[u8],
@@ -143,7 +143,7 @@ impl<V: Value> Trie<V> {
         self.update_at(NodeId(node), change)
     }
 
-    /// Changes what is kept for the topic of `node`, which is forgotten if nothing is kept any more.
+    /// Changes the value of the topic of `node`. A topic left without a value is removed.
     pub(crate) fn update_at<R>(
         &mut self,
         node: NodeId,
@@ -177,7 +177,7 @@ impl<V: Value> Trie<V> {
     /// Calls `each` with every topic, in the order of their bytes.
     pub(crate) fn each_topic(&self, mut each: impl FnMut(&[u8])) {
         let mut topic = Vec::new();
-        // Nodes still to be visited, each with the length of the topic of its parent.
+        // Nodes to visit, each with the length of its parent's topic.
         let mut ahead = vec![(ROOT, 0)];
         while let Some((at, depth)) = ahead.pop() {
             let node = &self.nodes[at];
@@ -191,7 +191,7 @@ impl<V: Value> Trie<V> {
         }
     }
 
-    /// The node of `topic`; makes it, without a value, if it is not there.
+    /// The node of `topic`; a missing one is added, without a value.
     fn reach(&mut self, topic: &[u8]) -> u32 {
         let mut node = ROOT;
         let mut rest = topic;
@@ -211,7 +211,7 @@ impl<V: Value> Trie<V> {
         node
     }
 
-    /// A new node below `parent`, which has no child that begins alike.
+    /// Adds a node below `parent`, which has no child with the same first byte.
     fn add(&mut self, parent: u32, label: Frame) -> u32 {
         let first = *label.first().expect("only the root has no label");
         let node = Node::new(label, parent);
@@ -222,7 +222,7 @@ impl<V: Value> Trie<V> {
         id
     }
 
-    /// Puts a node between `lower` and its parent, so that the label of the new one has `length` bytes.
+    /// Puts a node between `lower` and its parent; the label of the new node has `length` bytes.
     fn split(&mut self, lower: u32, length: usize) -> u32 {
         let label = std::mem::take(&mut self.nodes[lower].label);
         let parent = self.nodes[lower].parent;
@@ -232,7 +232,7 @@ impl<V: Value> Trie<V> {
         upper
     }
 
-    /// Removes `node` if it serves no purpose any more, and its parent, if it was the reason for that one.
+    /// Removes `node` if it is not needed any more, and then its parent if that was needed only for `node`.
     fn tidy(&mut self, node: u32) {
         let mut at = node;
         while at != ROOT {

@@ -1,8 +1,8 @@
-//! Messages from subscriber to publisher, in which subscriptions may hide.
+//! Messages from subscriber to publisher, which may contain subscriptions.
 //!
-//! Owns: telling a subscription, or its end, from an ordinary frame.
-//! Always true: every frame comes out once, in order, the ordinary ones joined to one message at the end.
-//! Must not know: which direction it serves; an XSUB takes a message apart before it is sent, an XPUB after.
+//! Owns: telling subscribe and cancel frames from ordinary ones.
+//! Always true: every frame comes out once, in order; the ordinary ones come last, joined to one message.
+//! Must not know: the direction; an XSUB splits a message before it is sent, an XPUB after it was received.
 
 use crate::{Frame, MAX_TOPIC, Message, Received};
 
@@ -12,21 +12,21 @@ fn is_command(frame: &Frame) -> bool {
     matches!(frame.first(), Some(0 | 1))
 }
 
-/// Whether [`split`] would find anything but an ordinary message.
+/// Whether [`split`] would give anything but an ordinary message.
 #[inline]
 pub(crate) fn has_commands(message: &Message, only_first: bool) -> bool {
     is_command(message.first()) || (!only_first && message.frames().iter().any(is_command))
 }
 
-/// Whether there is a subscription, or the end of one, in `message` whose topic is too long.
+/// Whether `message` has a subscribe or cancel frame whose topic is too long.
 pub(crate) fn has_long_topic(message: &Message, only_first: bool) -> bool {
     let is_long = |frame: &Frame| frame.len() > 1 + MAX_TOPIC && is_command(frame);
     has_commands(message, only_first) && message.frames().iter().any(is_long)
 }
 
-/// Takes `message` apart: a frame that begins with 1 is a subscription, one that begins with 0 its end.
+/// Splits `message`: a frame that begins with 1 is a subscribe, one that begins with 0 a cancel.
 ///
-/// With `only_first`, later frames are looked at only if the first one is of that kind.
+/// With `only_first`, later frames can be commands only if the first one is.
 pub(crate) fn split(message: Message, only_first: bool, mut each: impl FnMut(Received)) {
     if !has_commands(&message, only_first) {
         return each(Received::Message(message));
@@ -44,7 +44,7 @@ pub(crate) fn split(message: Message, only_first: bool, mut each: impl FnMut(Rec
     }
 }
 
-/// The other way round: what is received as one frame, as the application of an XPUB sees it.
+/// The reverse of [`split`]: a received item as one frame, as the application of an XPUB sees it.
 pub(crate) fn join(received: Received) -> Message {
     let (first, topic) = match received {
         Received::Message(message) => return message,

@@ -1,9 +1,9 @@
 //! XPUB: a PUB whose application sees the subscriptions, and may decide on them.
 //!
-//! Owns: what waits for the application; in manual mode, what each subscriber has asked for.
-//! Always true: what waits is bounded: beyond the bound, pipes are left unread until the application has caught up. When
-//! a topic has lost its last subscriber, as many cancels of it were shown as subscribes, so that an application that
-//! passes them on to an XSUB, which counts, leaves nothing behind.
+//! Owns: the items that wait for the application; in manual mode, the topics each subscriber has asked for.
+//! Always true: the waiting items are bounded: above the bound, pipes are not read until the application has caught up.
+//! When a topic has lost its last subscriber, the application has seen as many cancels of it as subscribes. So an
+//! application that passes them on to an XSUB, which counts, ends with no subscription.
 //! Must not know: what the topics mean.
 //! Source: RFC 29/PUBSUB, "The XPUB Socket Type".
 
@@ -19,16 +19,16 @@ use crate::{
     Peer, PipeId, Pipes, Received, Refusal, Sent, upstream,
 };
 
-/// What something that waits costs beyond its bytes, about.
+/// The memory of a waiting item beyond its bytes, about.
 const WAITING_OVERHEAD: usize = 64;
 
 /// Something for the application.
 #[derive(Debug)]
 struct Waiting {
-    /// Where it came from, if that may still be granted something.
+    /// The pipe of the item, if it may still be granted a topic.
     from: Option<PipeId>,
     received: Received,
-    /// How often it is given.
+    /// How often the application sees the item.
     times: usize,
 }
 
@@ -36,17 +36,17 @@ struct Waiting {
 #[derive(Debug)]
 pub struct XPub {
     publisher: Publisher,
-    /// Manual mode: what was asked for, whether granted or not.
+    /// Manual mode: the topics asked for, granted or not.
     asked: Subscriptions,
-    /// For the application.
+    /// Items for the application.
     waiting: VecDeque<Waiting>,
-    /// Subscribes that were shown beyond the first, for each topic that has some.
+    /// For each topic, the subscribes that were shown beyond the first, if any.
     shown: BTreeMap<Vec<u8>, usize>,
-    /// Those of them by which one peer has asked again for what it had.
+    /// Those of `shown` by which one peer has repeated its own subscribe.
     repeats: BTreeMap<PipeId, BTreeMap<Vec<u8>, usize>>,
-    /// What `waiting` takes.
+    /// The bytes in `waiting`.
     waiting_bytes: usize,
-    /// Not read to the end, because too much waited.
+    /// Pipes that were not read to the end because `waiting` was full.
     unread: Vec<PipeId>,
     /// Manual mode: the sender of the subscription that the application read last.
     last: Option<PipeId>,
@@ -76,7 +76,7 @@ impl XPub {
         }
     }
 
-    /// How many peers have a subscription; in manual mode, have been granted one.
+    /// How many peers have a subscription; in manual mode, a granted one.
     pub fn subscriber_count(&self) -> usize {
         self.publisher.subscriptions().holders()
     }
@@ -115,8 +115,8 @@ impl XPub {
         Some(received)
     }
 
-    /// Manual mode: subscribes the sender of the subscription read last to `topic`, which need not be what it asked
-    /// for. Tells whether that was possible; not if it has gone, or has too many topics.
+    /// Manual mode: subscribes the sender of the subscription read last to `topic`, which may differ from the topic it
+    /// asked for. False if that peer has gone or has too many topics.
     pub fn grant(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> bool {
         let Some(pipe) = self.last else {
             return false;
@@ -125,8 +125,7 @@ impl XPub {
         added.is_some_and(|added| added != Added::TooMany)
     }
 
-    /// Manual mode: ends the subscription to `topic` of the sender of the subscription read last. Tells whether it
-    /// had one.
+    /// Manual mode: ends the subscription to `topic` of the sender of the subscription read last. False if it had none.
     pub fn revoke(&mut self, topic: &[u8]) -> bool {
         let removed = self
             .last
@@ -170,7 +169,7 @@ impl XPub {
         self.queue(Some(pipe), received, times);
     }
 
-    /// Tells whether the application is to see it.
+    /// Whether the application is to see the subscribe.
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8], pipes: &mut impl Pipes) -> bool {
         if self.manual {
             let Some(seat) = self.publisher.seat(pipe) else {
@@ -199,7 +198,7 @@ impl XPub {
         }
     }
 
-    /// Tells how often the application is to see it.
+    /// How often the application is to see the cancel.
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> usize {
         if self.manual {
             let seat = self.publisher.seat(pipe);
@@ -211,7 +210,8 @@ impl XPub {
         match self.publisher.cancel(pipe, topic) {
             Some(Removed::Last) => self.cancels(pipe, topic, true),
             Some(Removed::Remaining) => self.cancels(pipe, topic, false),
-            // Others may have the topic, and would lose it at whom the application passes this on to.
+            // Other peers may have the topic; a cancel shown here would end it for them at the XSUB to which the
+            // application passes it on.
             Some(Removed::NotFound) => {
                 let concerns_nobody = !self.publisher.subscriptions().has(topic);
                 usize::from(concerns_nobody && topic.len() <= MAX_TOPIC)
@@ -220,7 +220,7 @@ impl XPub {
         }
     }
 
-    /// `pipe` does not want `topic` any more, and if it was the `last`, nobody does: how many cancels the application
+    /// `pipe` cancels `topic`; `last` says whether it was the last subscriber. Gives how many cancels the application
     /// sees.
     fn cancels(&mut self, pipe: PipeId, topic: &[u8], last: bool) -> usize {
         let repeats = self.repeats.get_mut(&pipe);
@@ -242,7 +242,7 @@ impl XPub {
         cancels
     }
 
-    /// The subscriptions of `pipe` end; the application sees which.
+    /// Ends the subscriptions of `pipe` and shows the cancels to the application.
     fn end_subscriptions(&mut self, pipe: PipeId) {
         let mut ended = Vec::new();
         let manual = self.manual;
@@ -258,7 +258,7 @@ impl XPub {
                 }
             });
         }
-        // What this connection asked for must not be granted to the next.
+        // A topic that this connection asked for must not be granted to the next one.
         self.last.take_if(|last| *last == pipe);
         for waiting in &mut self.waiting {
             waiting.from.take_if(|from| *from == pipe);
@@ -273,7 +273,7 @@ impl XPub {
         self.repeats.remove(&pipe);
     }
 
-    /// With no subscriber, nothing is remembered of any.
+    /// Whether nothing is remembered; true without subscribers.
     #[cfg(test)]
     pub(crate) fn is_clean(&self) {
         assert!(self.shown.is_empty() && self.repeats.values().all(BTreeMap::is_empty));
@@ -310,8 +310,8 @@ impl Rules for XPub {
     }
 
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
-        // What a connection has left behind must not act on the next. What there is no room for is thrown away:
-        // the subscriptions among it would end now anyway.
+        // Items of the lost connection must not act on the next one. Those without room are thrown away: the
+        // subscriptions among them would end now anyway.
         while let Some(received) = pipes.try_read(pipe) {
             if self.waiting_bytes < self.bound {
                 self.take(pipe, received, pipes);
@@ -357,7 +357,7 @@ impl Rules for XPub {
         self.publisher.publish(message, pipes)
     }
 
-    /// As the application of an XPUB expects: 1 and the topic, 0 and the topic, or an upstream message as it is.
+    /// In the form of libzmq: 1 and the topic, 0 and the topic, or an upstream message unchanged.
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         self.next_event(pipes).map(upstream::join)
     }

@@ -1,8 +1,8 @@
 //! XSUB: a SUB that subscribes by sending, receives all that arrives, and may send upstream.
 //!
-//! Owns: nothing but a fair queue, a fan-out and its topics.
+//! Owns: a fair queue, a fan-out and the topics.
 //! Always true: every connected publisher knows every topic; an upstream message goes to all that have room.
-//! Must not know: what is done with upstream messages.
+//! Must not know: how publishers treat upstream messages.
 //! Source: RFC 29/PUBSUB, "The XSUB Socket Type".
 
 use crate::interest::Interest;
@@ -35,7 +35,7 @@ impl XSub {
         }
     }
 
-    /// Asks all publishers for messages whose first frame begins with `topic`; gives how many were told.
+    /// Asks all publishers for messages whose first frame begins with `topic`; gives the number of publishers told.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl XSub {
         self.interest.topic_count()
     }
 
-    /// Sends `message` to all publishers that have room, whatever it begins with.
+    /// Sends `message` to all publishers with room, whatever its first byte is.
     pub fn send_upstream(&mut self, message: Message, pipes: &mut impl Pipes) -> Sent {
         self.outgoing
             .send_to_all(&message, SlowSubscriber::DropNewest, pipes)
@@ -101,9 +101,9 @@ impl Rules for XSub {
         self.outgoing.writable(pipe);
     }
 
-    /// A frame that begins with 1 subscribes to the rest of it, one that begins with 0 unsubscribes; the others go
-    /// upstream together. `sent` is the number of publishers that got the last of all this. With a topic that is too long
-    /// none of it is sent.
+    /// A frame that begins with 1 subscribes to the rest of it, one that begins with 0 unsubscribes. The other frames
+    /// go upstream together. `sent` is the number of publishers that got the last part. If one topic is too long,
+    /// nothing of the message is sent.
     fn send(&mut self, message: Message, pipes: &mut impl Pipes) -> Result<Sent, Refused> {
         if upstream::has_long_topic(&message, self.only_first) {
             return Err(Refusal::TopicTooLong.give_back(message));

@@ -1,4 +1,4 @@
-//! Leases and the shelf, tried in every order.
+//! Leases and the shelf, model-checked in every order.
 
 use std::sync::Arc;
 

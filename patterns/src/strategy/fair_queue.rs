@@ -1,6 +1,6 @@
 //! Fair queueing: one whole message from each pipe in turn.
 //!
-//! Owns: the rotation of inbound pipes, which of them are empty, and a message that was looked at but not taken.
+//! Owns: the rotation of inbound pipes, which of them are empty, and a message that was read and put back.
 //! Always true: each attached pipe is either in rotation or known to be empty.
 //! Must not know: what a message means.
 //! Source: RFC 30/PIPELINE, "The PULL Socket Type"; RFC 28/REQREP, "The DEALER Socket Type".
@@ -12,9 +12,9 @@ use crate::{Message, PipeId, Pipes};
 #[derive(Debug)]
 pub(crate) struct FairQueue {
     rotation: Rotation,
-    /// Where the message read last came from.
+    /// The pipe of the message read last.
     source: PipeId,
-    /// Read from `source` and put back; comes first.
+    /// A message of `source` that was put back; it comes first.
     ahead: Option<Message>,
 }
 
@@ -29,7 +29,7 @@ impl Default for FairQueue {
 }
 
 impl FairQueue {
-    /// The next message, put in `into`; false if no pipe has one. [`Self::source`] tells where it came from.
+    /// Puts the next message into `into`; false if no pipe has one. [`Self::source`] tells its pipe.
     #[inline(always)]
     pub(crate) fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         if let Some(pipe) = self.rotation.current()
@@ -42,7 +42,7 @@ impl FairQueue {
         self.recv_elsewhere(pipes, into)
     }
 
-    /// The rare case: the pipe whose turn it is has nothing, or something was put back.
+    /// The rare case: the pipe whose turn it is has nothing, or a message was put back.
     #[cold]
     fn recv_elsewhere(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         if let Some(ahead) = self.ahead.take() {
@@ -55,7 +55,8 @@ impl FairQueue {
             if !pipes.has_spent_budget() {
                 self.rotation.rest_current();
             } else if turns > 1 {
-                // It may hold something, so it keeps its place. What stands ready at the others is given.
+                // Past the call's budget, `None` does not mean empty: the pipe keeps its place. Messages decoded at
+                // other pipes are still given.
                 turns -= 1;
                 self.rotation.advance();
             } else {
@@ -71,14 +72,14 @@ impl FairQueue {
         false
     }
 
-    /// The next message by value, for rules that take it apart.
+    /// The next message by value, for rules that change it.
     #[inline]
     pub(crate) fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         let mut message = Message::EMPTY;
         self.recv_into(pipes, &mut message).then_some(message)
     }
 
-    /// A message of the pipe whose turn it is has been read.
+    /// Ends the turn of the pipe from which a message was read.
     #[inline]
     fn take_turn(&mut self) {
         if let Some(pipe) = self.rotation.current() {
@@ -93,7 +94,7 @@ impl FairQueue {
         self.source
     }
 
-    /// Puts the message read last back, so that it is the next.
+    /// Puts the message read last back; it is the next message again.
     pub(crate) fn unread(&mut self, message: Message) {
         debug_assert!(self.ahead.is_none(), "two messages put back");
         self.ahead = Some(message);
@@ -107,7 +108,7 @@ impl FairQueue {
         self.ahead.is_some()
     }
 
-    /// The pipe of a message that was looked at and not received.
+    /// The pipe of a message that was read ahead and not received.
     pub(crate) fn looked_at(&self) -> Option<PipeId> {
         self.ahead.as_ref().map(|_| self.source)
     }
@@ -122,7 +123,7 @@ impl FairQueue {
         self.rotation.activate(pipe);
     }
 
-    /// Nothing can be read from `pipe` any more; what was put back of it is lost with it.
+    /// `pipe` cannot be read any more; a message of it that was put back is lost.
     pub(crate) fn detach(&mut self, pipe: PipeId) {
         self.rotation.detach(pipe);
         if self.source == pipe {

@@ -1,15 +1,15 @@
-//! Fan-out: one message to all pipes, or to some of them; a full pipe misses what the others get.
+//! Fan-out: one message to all pipes, or to some of them; a full pipe misses the message.
 //!
-//! Owns: the outbound pipes, which of them are full, and who was chosen for the message at hand.
-//! Always true: each attached pipe has one seat and one place in the order, the open ones first; a pipe is chosen
-//! once for a message however often it is named; nothing is allocated per message once the lists have grown.
+//! Owns: the outbound pipes, which of them are full, and which were chosen for the current message.
+//! Always true: each attached pipe has one seat and one place in the order, the open ones first. A pipe is chosen once
+//! for a message, however often it is named. Once the lists have grown, no message allocates.
 //! Must not know: why a pipe was chosen.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type".
 
 use crate::pipe_map::PipeMap;
 use crate::{DropCause, Outbound, PipeId, Pipes, Refusal, Sent, SlowSubscriber};
 
-/// A pipe's place in arrays: small, and used again when the pipe has gone.
+/// The index of a pipe in arrays: small, and used again when the pipe has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SeatId(u32);
 
@@ -25,22 +25,22 @@ pub(crate) struct FanOut {
     seats: Vec<Seat>,
     vacant: Vec<SeatId>,
     by_pipe: PipeMap<SeatId>,
-    /// The pipes; the first `open` had room when last heard of.
+    /// The pipes; the first `open` had room at the last event.
     order: Vec<PipeId>,
     open: usize,
-    /// The number of the message at hand: a seat that bears it has been chosen.
+    /// The number of the current message: a seat with this number has been chosen.
     turn: u64,
     chosen: Vec<PipeId>,
     missed: Vec<PipeId>,
     filled: Vec<PipeId>,
-    /// What a message that found no room is counted as.
+    /// The drop cause of a message that found no room.
     cause: DropCause,
 }
 
 #[derive(Debug)]
 struct Seat {
     pipe: PipeId,
-    /// Where `pipe` is in the order; `None` if the seat is vacant.
+    /// The index of `pipe` in the order; `None` if the seat is vacant.
     place: Option<u32>,
     chosen_in: u64,
 }
@@ -97,7 +97,7 @@ impl FanOut {
         self.open += 1;
     }
 
-    /// Nothing is written to `pipe` any more; its seat may be given to another.
+    /// `pipe` is not written any more; its seat may be given to another.
     pub(crate) fn detach(&mut self, pipe: PipeId) {
         let Some(id) = self.by_pipe.get(pipe).copied() else {
             return;
@@ -121,7 +121,7 @@ impl FanOut {
         }
     }
 
-    /// Begins to choose the pipes for a message.
+    /// Begins the choice of pipes for a message.
     #[inline]
     pub(crate) fn begin(&mut self) {
         self.turn += 1;
@@ -129,7 +129,7 @@ impl FanOut {
         self.missed.clear();
     }
 
-    /// Chooses the pipe of this seat, if it is not chosen yet.
+    /// Chooses the pipe of this seat; no effect if it is chosen already.
     #[inline]
     pub(crate) fn choose(&mut self, id: SeatId) {
         let seat = &mut self.seats[id.index()];
@@ -144,7 +144,7 @@ impl FanOut {
         }
     }
 
-    /// Chooses all those that were not chosen, instead of those that were.
+    /// Inverts the choice.
     pub(crate) fn choose_others(&mut self) {
         self.chosen.clear();
         self.missed.clear();
@@ -157,11 +157,11 @@ impl FanOut {
         }
     }
 
-    /// Sends `message` to the chosen pipes, by the rule of `slow`.
+    /// Sends `message` to the chosen pipes; `slow` says what a full pipe means.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Full`], if that rule is to refuse; nobody has got it then.
+    /// [`Refusal::Full`] with [`SlowSubscriber::Refuse`]; no pipe has got the message then.
     #[inline]
     pub(crate) fn send_to_chosen(
         &mut self,
@@ -202,7 +202,7 @@ impl FanOut {
         Ok(sent)
     }
 
-    /// Shuts the pipes that have just filled up, and counts what they and those that were full before have missed.
+    /// Moves the pipes that have just become full to the full ones, and counts the drops of all full ones.
     #[cold]
     fn count_dropped(&mut self, missed: &[PipeId], slow: SlowSubscriber, pipes: &mut impl Pipes) {
         let filled = std::mem::take(&mut self.filled);
@@ -243,7 +243,7 @@ impl FanOut {
     }
 }
 
-/// Writes to the `open` pipes, noting in `filled` which of them turn out to be full.
+/// Writes to the `open` pipes; puts those that turn out to be full into `filled`.
 #[inline]
 fn write(
     open: &[PipeId],

@@ -15,7 +15,7 @@ pub(crate) struct LoadBalance {
 }
 
 impl LoadBalance {
-    /// Hands `message` to the next pipe with room, and tells which; leaves it untouched if there is none.
+    /// Hands `message` to the next pipe with room and gives that pipe; leaves the message unchanged if there is none.
     #[inline(always)]
     pub(crate) fn send(
         &mut self,
@@ -32,7 +32,7 @@ impl LoadBalance {
         None
     }
 
-    /// Whether there is no pipe at all.
+    /// Whether there are no pipes.
     pub(crate) fn is_empty(&self) -> bool {
         self.rotation.is_empty()
     }
@@ -55,7 +55,7 @@ impl LoadBalance {
         self.rotation.activate(pipe);
     }
 
-    /// Nothing is written to `pipe` any more.
+    /// `pipe` is not written any more.
     pub(crate) fn detach(&mut self, pipe: PipeId) {
         self.rotation.detach(pipe);
     }

@@ -1,4 +1,4 @@
-//! The four ways to choose a pipe, and the array that two of them turn.
+//! The four ways to choose a pipe, and the rotating array that two of them share.
 
 mod fair_queue;
 mod fan_out;

@@ -1,4 +1,4 @@
-//! An array of pipes, the usable ones first, and a cursor that goes round them.
+//! An array of pipes, the usable ones first, with a cursor over the usable ones.
 //!
 //! Owns: which pipes are usable now, and whose turn it is.
 //! Always true: each attached pipe is in the array once, and its place is known; the cursor points at a usable pipe, or
@@ -8,10 +8,10 @@
 use crate::PipeId;
 use crate::pipe_map::PipeMap;
 
-/// The pipes of a round robin. Finding whose turn it is costs one array access; nothing costs more for more pipes.
+/// The pipes of a round robin. Finding the next pipe costs one array access; no operation costs more with more pipes.
 #[derive(Debug, Default)]
 pub(crate) struct Rotation {
-    /// The first `usable` take their turns, the others wait to be reactivated.
+    /// The first `usable` pipes take turns; the others wait to be reactivated.
     pipes: Vec<PipeId>,
     places: PipeMap<usize>,
     usable: usize,
@@ -29,7 +29,7 @@ impl Rotation {
         }
     }
 
-    /// The turn of the current pipe is over.
+    /// Ends the turn of the current pipe.
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.cursor += 1;
@@ -38,13 +38,13 @@ impl Rotation {
         }
     }
 
-    /// The current pipe is not usable until it is reactivated; the pipe that takes its place has the turn.
+    /// Makes the current pipe unusable until it is reactivated; the pipe that takes its place has the turn.
     pub(crate) fn rest_current(&mut self) {
         debug_assert!(self.cursor < self.usable, "nothing to put to rest");
         self.rest(self.cursor);
     }
 
-    /// A new pipe, usable, behind the other usable ones.
+    /// Adds a new, usable pipe behind the other usable ones.
     pub(crate) fn attach(&mut self, pipe: PipeId) {
         let place = self.pipes.len();
         let before = self.places.insert(pipe, place);
@@ -53,7 +53,7 @@ impl Rotation {
         self.activate_at(place);
     }
 
-    /// `pipe` is usable again, behind the other usable ones. Nothing happens if it is usable or not attached.
+    /// Makes `pipe` usable again, behind the other usable ones. No effect if it is usable or not attached.
     pub(crate) fn activate(&mut self, pipe: PipeId) {
         if let Some(&place) = self.places.get(pipe)
             && place >= self.usable
@@ -62,7 +62,7 @@ impl Rotation {
         }
     }
 
-    /// `pipe` is gone. Nothing happens if it is not attached.
+    /// Removes `pipe`. No effect if it is not attached.
     pub(crate) fn detach(&mut self, pipe: PipeId) {
         let Some(&place) = self.places.get(pipe) else {
             return;
@@ -103,7 +103,7 @@ impl Rotation {
         }
     }
 
-    /// Moves the usable pipe at `index` to the first place of those that rest.
+    /// Moves the usable pipe at `index` to the first unusable place.
     fn rest(&mut self, index: usize) {
         self.usable -= 1;
         self.swap(index, self.usable);
@@ -112,7 +112,7 @@ impl Rotation {
         }
     }
 
-    /// Panics if what is said to be always true is not.
+    /// Checks the invariants of this module; panics if one is broken.
     #[cfg(test)]
     pub(crate) fn check(&self, attached: &[PipeId]) {
         let mut held = self.pipes.clone();

@@ -1,9 +1,9 @@
 //! The routing table: which peer has which routing id.
 //!
 //! Owns: the ids of all identified peers, and the counter from which ids are generated.
-//! Always true: an id leads to at most one pipe; a pipe has at most one id, and keeps it until it gets another or is
-//! removed, also when nothing is routed to it any more.
-//! Must not know: who chose an id, or what a duplicate means.
+//! Always true: an id leads to at most one pipe. A pipe has at most one id, and keeps it until it gets another or is
+//! removed, even while no messages are routed to it.
+//! Must not know: how an id was chosen, or what a duplicate means.
 //! Source: RFC 28/REQREP, "The ROUTER Socket Type".
 
 use std::collections::HashMap;
@@ -14,10 +14,10 @@ use crate::{PipeId, RoutingId};
 /// Both directions of a ROUTER's addressing.
 #[derive(Debug, Default)]
 pub(crate) struct RoutingTable {
-    /// Looked up, never walked: peers choose ids, so the hash must be one they cannot foresee.
+    /// Looked up, never walked. Peers choose ids, so the hash is keyed: no peer can provoke collisions.
     routes: HashMap<RoutingId, PipeId>,
     names: PipeMap<Name>,
-    /// The pipe whose id was asked for last: an answer goes where the question came from.
+    /// The pipe whose id was looked up last: a reply usually goes to the sender of the last request.
     recent: Option<PipeId>,
     next: u32,
 }
@@ -26,7 +26,7 @@ pub(crate) struct RoutingTable {
 #[derive(Debug)]
 struct Name {
     id: RoutingId,
-    /// Messages for the id go to its pipe.
+    /// Whether messages for the id go to its pipe.
     routed: bool,
 }
 
@@ -58,7 +58,7 @@ impl RoutingTable {
         self.names.get(pipe).map(|name| &name.id)
     }
 
-    /// As [`Self::id_of`], of a peer to which an answer is likely.
+    /// As [`Self::id_of`], for a peer to which a reply is likely.
     #[inline]
     pub(crate) fn sender(&mut self, pipe: PipeId) -> Option<&RoutingId> {
         self.recent = Some(pipe);
@@ -75,7 +75,7 @@ impl RoutingTable {
         self.names.pipes().filter(|&pipe| self.is_routed(pipe))
     }
 
-    /// The peer behind `pipe` is known as `id` from now on.
+    /// Names the peer behind `pipe` `id`.
     pub(crate) fn insert(&mut self, pipe: PipeId, id: RoutingId) {
         let before = self.routes.insert(id.clone(), pipe);
         debug_assert!(before.is_none(), "{id:?} has a pipe already");
@@ -83,13 +83,13 @@ impl RoutingTable {
         debug_assert!(before.is_none(), "{pipe:?} has an id already");
     }
 
-    /// The peer behind `pipe` is known as `id`, to which messages go by another pipe.
+    /// Names the peer behind `pipe` `id`, while messages for `id` go to another pipe.
     pub(crate) fn insert_beside(&mut self, pipe: PipeId, id: RoutingId) {
         let before = self.names.insert(pipe, Name { id, routed: false });
         debug_assert!(before.is_none(), "{pipe:?} has an id already");
     }
 
-    /// The peer behind `pipe`, which is known already, is another one, known as `id` from now on.
+    /// Gives `id` to the peer behind `pipe`, whose former peer had another id.
     pub(crate) fn rename(&mut self, pipe: PipeId, id: RoutingId, routed: bool) {
         self.remove(pipe);
         if routed {
@@ -110,7 +110,7 @@ impl RoutingTable {
         }
     }
 
-    /// Nothing goes to `pipe` any more, and its id is free; what it still has to say is known under that id.
+    /// Ends routing to `pipe` and frees its id; unread messages of the pipe keep the id.
     pub(crate) fn close_route(&mut self, pipe: PipeId) {
         if let Some(name) = self.names.get_mut(pipe)
             && std::mem::take(&mut name.routed)
@@ -119,7 +119,7 @@ impl RoutingTable {
         }
     }
 
-    /// As [`Self::close_route`], and what `pipe` still has to say is known under a fresh id.
+    /// Ends routing to `pipe` and frees its id; unread messages of the pipe get a generated id.
     pub(crate) fn retire(&mut self, pipe: PipeId) {
         self.close_route(pipe);
         let fresh = self.generate();
@@ -128,7 +128,7 @@ impl RoutingTable {
         }
     }
 
-    /// `pipe` is gone.
+    /// Removes `pipe`.
     pub(crate) fn remove(&mut self, pipe: PipeId) {
         self.close_route(pipe);
         self.names.remove(pipe);

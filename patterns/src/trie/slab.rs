@@ -1,11 +1,12 @@
 //! Nodes in chunks, so that memory is taken and given back a chunk at a time.
 //!
 //! Owns: which places are free.
-//! Always true: a node keeps its place; a chunk of which no node is used has no memory; the lowest free place is taken
-//! first, so that what is left of many gathers where it can stay.
+//! Always true: a node keeps its place. A chunk without nodes has no memory. The lowest free place is taken first, so
+//! that the remaining nodes gather in few chunks.
 //! Must not know: what a node is.
 //!
-//! One array would be copied whole each time that it grows, and would keep the memory of the most there ever were.
+//! A single array would be copied whole whenever it grows, and would keep the memory of the largest number of nodes
+//! there ever was.
 
 use std::collections::BTreeSet;
 use std::ops::{Index, IndexMut};
@@ -13,7 +14,7 @@ use std::ops::{Index, IndexMut};
 /// Nodes in a chunk; a power of two.
 const CHUNK: usize = 64;
 
-/// Nodes with places that stay.
+/// A collection of nodes whose places do not change.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
     chunks: Vec<Chunk<T>>,
@@ -52,7 +53,7 @@ impl<T: Default> Slab<T> {
         self.chunks.iter().map(|chunk| chunk.nodes.capacity()).sum()
     }
 
-    /// Puts `node` in a free place, and gives that.
+    /// Puts `node` into a free place, and gives the place.
     pub(super) fn insert(&mut self, node: T) -> u32 {
         let at = self.open.first().copied().unwrap_or_else(|| {
             let at = u32::try_from(self.chunks.len()).expect("fewer than 2^32 nodes fit in memory");
@@ -81,7 +82,7 @@ impl<T: Default> Slab<T> {
         at * CHUNK as u32 + place
     }
 
-    /// Frees `place`; the memory of its chunk, too, if that was the last node there.
+    /// Frees `place`; if it held the last node of its chunk, the chunk's memory is freed too.
     pub(super) fn remove(&mut self, place: u32) {
         let at = place / CHUNK as u32;
         let place = place as usize % CHUNK;
