@@ -7,8 +7,7 @@ use crate::pipe::testing::Told;
 
 /// Two ends of a pipe within the process, and their sockets.
 fn ends() -> (InprocEnd, InprocEnd, [Arc<dyn SocketSide>; 2]) {
-    let sides: [Arc<dyn SocketSide>; 2] =
-        [Arc::new(Told::default()), Arc::new(Told::default())];
+    let sides: [Arc<dyn SocketSide>; 2] = [Arc::new(Told::default()), Arc::new(Told::default())];
     let party = |side: usize| Party {
         side: Arc::downgrade(&sides[side]),
         pipe: PipeId(1),

@@ -1,0 +1,157 @@
+//! The reader while it is lent: what a socket does for a link that the I/O thread would do otherwise.
+//!
+//! Owns: nothing beyond the intake; it borrows the reader, fills it, answers the heartbeats in it, and gives it back.
+//! Always true: what the reader holds whole is delivered before it goes; a failure is told to the I/O thread.
+//! Must not know: which messages the socket wants.
+
+use highwater_patterns::Received;
+
+use super::Intake;
+use crate::error::LinkError;
+use crate::pipe::{Delivery, Duty, Fill};
+use crate::policy::tuning::MOST_HEARTBEATS_PASSED_ON;
+use crate::zmtp::{self, Command, OwnedCommand, Stop};
+
+/// With more bytes than these a decoder can always go on: a body that is longer goes into a buffer of its own.
+const ENOUGH_TO_DECODE: usize = 16 * 1024;
+
+impl Intake {
+    /// A leader answers what the I/O thread would have answered, or passes on what that would have noted.
+    #[cold]
+    pub(super) fn answer(&mut self, command: OwnedCommand) {
+        let Some(wire) = &self.wire else { return };
+        if let OwnedCommand::Ping { context, .. } = command {
+            self.pipe
+                .outgoing
+                .heartbeat(|out| zmtp::encode_pong(context, out));
+        }
+        let says_more = !matches!(command, OwnedCommand::Ping { ttl: 0, .. });
+        if !says_more || self.passed_on >= MOST_HEARTBEATS_PASSED_ON {
+            return;
+        }
+        self.passed_on += 1;
+        match command {
+            OwnedCommand::Ping { ttl, .. } => wire.duty(Duty::Ping(ttl)),
+            OwnedCommand::Error(reason) => wire.duty(Duty::Told(reason)),
+            _ => wire.duty(Duty::Pong),
+        }
+    }
+
+    /// Reads once into the lent reader, unless what it holds is enough to go on with; true if bytes are there.
+    pub(crate) fn fill(&mut self) -> bool {
+        let (Some(reader), Some(wire)) = (&mut self.lent, &self.wire) else {
+            return false;
+        };
+        if reader.len() > ENOUGH_TO_DECODE {
+            // Nobody has looked at what is here yet.
+            return true;
+        }
+        match reader.fill(&**wire) {
+            Ok(Fill::Bytes(read)) => {
+                self.idle = false;
+                self.passed_on = 0;
+                self.pipe.has_read(read);
+                true
+            }
+            Ok(Fill::Nothing) => false,
+            Ok(Fill::End) => {
+                self.fail(LinkError::PeerClosed);
+                false
+            }
+            Err(error) => {
+                self.fail(error.into());
+                false
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, cause: LinkError) {
+        let mut told = None;
+        self.keep_read(|command| {
+            if let OwnedCommand::Error(reason) = command {
+                told = Some(reason);
+            }
+        });
+        self.lent = None;
+        if let Some(wire) = &self.wire {
+            if let Some(reason) = told {
+                wire.duty(Duty::Told(reason));
+            }
+            wire.duty(Duty::Failed(cause));
+        }
+    }
+
+    /// Whether the reader is here, and nothing more was in it when it was last asked.
+    pub(crate) fn is_idle_reader(&self) -> bool {
+        self.idle && self.lent.is_some() && self.wire.is_some()
+    }
+
+    /// Whether the reader is here.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent.is_some()
+    }
+
+    /// Borrows the reader from the I/O thread; false if it cannot be had.
+    pub(crate) fn borrow_reader(&mut self) -> bool {
+        if self.lent.is_none() && !self.held_back {
+            self.lent = self.wire.as_ref().and_then(|wire| wire.borrow_reader());
+            self.behind = self.lent.is_some();
+            self.idle = false;
+            if let Some(reader) = &mut self.lent {
+                reader.lend();
+            }
+        }
+        self.lent.is_some()
+    }
+
+    /// Gives the reader back, unless the connection has ended: then it is read here until that is told.
+    pub(crate) fn return_reader(&mut self) {
+        if let (Some(reader), Some(wire)) = (self.lent.take(), &self.wire) {
+            self.lent = wire.return_reader(reader);
+        }
+    }
+
+    /// Puts what the lent reader holds whole behind what was delivered; a PING, PONG or ERROR in it is shown.
+    pub(super) fn keep_read(&mut self, mut on_command: impl FnMut(OwnedCommand)) {
+        let Some(reader) = &mut self.lent else { return };
+        loop {
+            let show = |command: Command<'_>| match command {
+                Command::Error(data) => {
+                    if let Some(reason) = zmtp::error_reason(data) {
+                        on_command(OwnedCommand::Error(reason));
+                    }
+                }
+                Command::Ping { ttl, context } => on_command(OwnedCommand::Ping { ttl, context }),
+                Command::Pong { context } => on_command(OwnedCommand::Pong { context }),
+                _ => {}
+            };
+            let (rest, stop) = reader.cut(true, || None, show);
+            if let Some(rest) = rest {
+                self.pipe.incoming.deliver(rest);
+            }
+            // Large messages stand between the others, with what stands between their frames.
+            if stop != Stop::Decode {
+                return;
+            }
+            loop {
+                let Ok(Some(received)) = reader.next_received(&mut on_command) else {
+                    return;
+                };
+                let whole = matches!(received, Received::Message(_));
+                self.pipe.incoming.deliver(Delivery::One(received));
+                if whole {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Puts what the lent reader holds behind what was delivered, of a connection that goes on.
+    pub(super) fn keep_and_answer(&mut self) {
+        let mut commands = Vec::new();
+        self.keep_read(|command| commands.push(command));
+        commands
+            .into_iter()
+            .for_each(|command| self.answer(command));
+    }
+}
