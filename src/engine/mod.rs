@@ -33,6 +33,7 @@ mod proxying;
 mod queued_connects;
 mod reading;
 mod registration;
+mod report;
 mod request;
 mod resolver;
 mod scheduled;
@@ -47,7 +48,7 @@ mod traffic;
 
 pub(crate) use config::EndpointConfig;
 pub(crate) use drain::{Closing, Drain, Hold};
-pub use drain::{DrainReport, RetireReport};
+pub use report::{DrainReport, RetireReport};
 pub(crate) use seats::Seats;
 pub(crate) use status::Status;
 pub(crate) use threads::{Engine, is_io_thread};

@@ -26,6 +26,7 @@ mod outcome;
 mod outline;
 mod requests;
 mod retire;
+mod retirement;
 mod slot;
 mod spin;
 mod table;
@@ -42,7 +43,7 @@ use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
 pub(crate) use outcome::{RecvFailure, SendFailure, Unsent};
 pub(crate) use requests::RequestReceived;
-pub use retire::Retirement;
+pub use retirement::Retirement;
 pub(crate) use table::Table;
 pub use waiting::Interest;
 pub(crate) use waiting::{Wait, Watch};

@@ -12,64 +12,18 @@
 //!           the end, forgotten --> no pipe left: the socket ends
 //! ```
 
-use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use highwater_patterns::{Afterlife, Pattern, PipeId};
 
+use super::retirement::Retirement;
 use super::{Core, Ended, State, Table};
 use crate::endpoint::Endpoint;
-use crate::engine::{Closing, Drain, Hold, RetireReport};
+use crate::engine::{Closing, Drain, Hold};
 use crate::error::EndpointError;
-use crate::origin::Origin;
 use crate::pipe::SocketSide;
-
-/// A socket that retires: how its connections come to their end.
-///
-/// Given by [`retire`](crate::Pull::retire) of a socket, and independent of it.
-#[derive(Clone)]
-pub struct Retirement {
-    drain: Arc<Drain>,
-    origin: Origin,
-}
-
-/// One line: whether it is over.
-impl fmt::Debug for Retirement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retirement")
-            .field("is_over", &self.is_over())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Retirement {
-    /// Whether every connection has ended. The last messages may still wait to be received. True in a forked child.
-    pub fn is_over(&self) -> bool {
-        !self.origin.is_here() || self.drain.is_done()
-    }
-
-    /// Waits at most `timeout` until every connection has ended; false if the time was over first.
-    ///
-    /// A receiving socket has to be received from meanwhile: at its high-water mark it does not read its peers. True at
-    /// once in a forked child.
-    pub fn wait(&self, timeout: Duration) -> bool {
-        let until = Instant::now().checked_add(timeout);
-        self.origin
-            .ask()
-            .is_none_or(|here| self.drain.wait(until, here))
-    }
-
-    /// What has become of connections and messages so far. In a forked child all is zero.
-    pub fn report(&self) -> RetireReport {
-        if self.origin.is_here() {
-            self.drain.retire_report()
-        } else {
-            RetireReport::default()
-        }
-    }
-}
 
 /// What a socket that retires keeps of it.
 #[derive(Debug)]
