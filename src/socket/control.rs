@@ -3,43 +3,17 @@
 //! Owns: nothing; it acts on endpoints and pipes.
 //! Always true: a new high-water mark holds for every pipe of the socket, those to come included.
 
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Weak;
 use std::time::Duration;
 
 use super::endpoints::{Connected, Endpoints};
 use super::{Core, Ended, State};
 use crate::endpoint::Endpoint;
-use crate::error::{BindError, ConnectError, EndpointError, LinkError, ReadyError, WaitError};
+use crate::error::{EndpointError, LinkError, ReadyError, WaitError};
 use crate::monitor::EndpointState;
 use crate::pipe::{PipeEvent, SocketSide};
-use crate::transport::{ListenOptions, Listener, Stream, StreamOptions};
 
 impl Core {
-    /// Listens on a socket that listens already; its address.
-    pub(crate) fn bind_fd(&self, listener: OwnedFd) -> Result<Endpoint, BindError> {
-        let here = self.here()?;
-        let options = self.open_options::<BindError>(here)?;
-        let listener = Listener::from_fd(listener, &ListenOptions::from(&options))
-            .map_err(BindError::Descriptor)?;
-        self.accept_from(listener, None, options, here)
-    }
-
-    /// Uses a connection that is there already; the endpoint by which it is known.
-    pub(crate) fn connect_fd(&self, stream: OwnedFd) -> Result<Endpoint, ConnectError> {
-        let here = self.here()?;
-        let mut options = self.open_options::<ConnectError>(here)?;
-        let endpoint = Endpoint::from_descriptor(stream.as_raw_fd().unsigned_abs());
-        let stream = Stream::from_fd(stream, &StreamOptions::from(&options))
-            .map_err(ConnectError::Descriptor)?;
-        // It leads to the peer already.
-        options.socks_proxy = None;
-        // One of the same number has been closed, or the system would not have given the number again.
-        let _ = self.disconnect(&endpoint);
-        self.keep_connected(&endpoint, options, None, Some(stream), here)?;
-        Ok(endpoint)
-    }
-
     /// Takes no further connections on `endpoint`, or takes them again. On return it is so.
     pub(crate) fn set_accepting(
         &self,

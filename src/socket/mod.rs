@@ -13,8 +13,11 @@
 
 mod applicants;
 mod attempt;
+mod binding;
 mod borrowed;
 pub(crate) mod calls;
+mod closing;
+mod connecting;
 mod control;
 mod endpoints;
 mod events;

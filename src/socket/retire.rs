@@ -79,51 +79,27 @@ impl Core {
             within: Some(Drain::hold(&[Arc::clone(&drain)])),
             drain: Arc::clone(&drain),
         });
-        let names: Vec<Endpoint> = state
-            .endpoints
-            .bound
-            .iter()
-            .filter(|bound| bound.key.is_none() && bound.listens)
-            .map(|bound| bound.endpoint.clone())
-            .collect();
+        let ending = state.endpoints.clone();
         drop(state);
-        names.iter().for_each(|name| self.free_name(name, here));
-
-        let mut state = self.lock(here);
-        let closing = Closing {
-            deadline: Instant::now().checked_add(within),
-            drains,
-            delivers: true,
-        };
-        let bound: Vec<_> = state
-            .endpoints
-            .bound
-            .iter_mut()
-            .map(|bound| {
+        self.end_endpoints(&ending, here, |state| {
+            for bound in &mut state.endpoints.bound {
                 bound.listens = false;
-                bound.key
-            })
-            .collect();
-        let connected: Vec<_> = state
-            .endpoints
-            .connected
-            .iter()
-            .map(|known| (known.endpoint.clone(), known.key, known.pipe))
-            .collect();
-        self.go_on_retiring(&mut state);
-        drop(state);
-        for key in bound {
-            self.close_bound(key, &closing, here);
-        }
-        for (endpoint, key, pipe) in connected {
-            self.close_connected(&endpoint, key, pipe, &closing, here);
+            }
+            self.go_on_retiring(state);
+            Closing {
+                deadline: Instant::now().checked_add(within),
+                drains,
+                delivers: true,
+            }
+        });
+        for known in &ending.connected {
             // Within the process, one whose name was never bound has nobody who could let go of it.
             let mut state = self.lock(here);
-            if let (None, Some(pipe)) = (key, pipe)
+            if let (None, Some(pipe)) = (known.key, known.pipe)
                 && state.table.is_waiting(pipe)
             {
                 self.let_go(&mut state, pipe);
-                state.table.tell_losses(Some(&endpoint));
+                state.table.tell_losses(Some(&known.endpoint));
             }
         }
         drop(hold);

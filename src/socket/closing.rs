@@ -1,0 +1,212 @@
+//! Ending endpoints, one or all of them.
+//!
+//! Owns: the order in which an endpoint ends.
+//! Always true: what is closed is out of the list before its end begins, and a connection that has come through it is let
+//! go, also if it becomes known only afterwards; nobody is waited for with the lock of the socket.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use highwater_patterns::{Afterlife, PipeId};
+
+use super::endpoints::{Bound, Connected, Endpoints};
+use super::{Core, Ended, State};
+use crate::endpoint::Endpoint;
+use crate::engine::{Closing, Drain, DrainReport};
+use crate::error::{EndpointError, LinkError};
+use crate::options::Linger;
+use crate::origin::Here;
+use crate::pipe::SocketSide;
+
+impl Core {
+    /// Ends `ending`, which the caller has taken out of the list or marked as closed, and whose lock it has let go of.
+    /// `part` parts from the pipes behind them, under the lock, and says how what is left of them ends.
+    ///
+    /// Names within the process go first: whoever is joined after that is turned away by [`Names`](crate::inproc::Names),
+    /// whoever was joined before is among the pipes when `part` looks. Listeners and sessions go last, since the end of a
+    /// listener is waited for: never with the lock held.
+    pub(super) fn end_endpoints(
+        &self,
+        ending: &Endpoints,
+        here: Here,
+        part: impl FnOnce(&mut State) -> Closing,
+    ) {
+        for name in ending.bound.iter().filter(|bound| bound.key.is_none()) {
+            self.free_name(&name.endpoint, here);
+        }
+        let closing = part(&mut self.lock(here));
+        for bound in &ending.bound {
+            self.close_bound(bound, &closing, here);
+        }
+        for connected in &ending.connected {
+            self.close_connected(connected, &closing, here);
+        }
+    }
+
+    /// Stops listening on `endpoint` and ends the connections that came through it. On return the address is free.
+    pub(crate) fn unbind(&self, named: &Endpoint) -> Result<(), EndpointError> {
+        let here = self.here()?;
+        let mut state = self.lock(here);
+        let Some(endpoint) = state.endpoints.bound_as(named) else {
+            return Err(EndpointError::NotFound(named.clone()));
+        };
+        let bound = &mut state.endpoints.bound;
+        let ending = Endpoints {
+            bound: bound
+                .extract_if(.., |known| known.endpoint == endpoint)
+                .collect(),
+            connected: Vec::new(),
+        };
+        drop(state);
+        self.end_endpoints(&ending, here, |state| {
+            for bound in &ending.bound {
+                let pipes = match bound.key {
+                    Some(key) => state.table.attached_through(key),
+                    None => state.table.joined_at(&endpoint),
+                };
+                self.let_go_all(state, pipes);
+            }
+            state.table.tell_losses(Some(&endpoint));
+            self.closing(state.options.linger, &[])
+        });
+        Ok(())
+    }
+
+    /// Gives up the connection to `endpoint`. Unsent messages linger; received ones that were not read are lost.
+    pub(crate) fn disconnect(&self, named: &Endpoint) -> Result<(), EndpointError> {
+        let here = self.here()?;
+        let mut state = self.lock(here);
+        let Some(index) = state.endpoints.position_of(named) else {
+            return Err(EndpointError::NotFound(named.clone()));
+        };
+        let connected = state.endpoints.connected.swap_remove(index);
+        drop(state);
+        let (key, pipe, endpoint) = (connected.key, connected.pipe, connected.endpoint.clone());
+        let ending = Endpoints {
+            bound: Vec::new(),
+            connected: vec![connected],
+        };
+        self.end_endpoints(&ending, here, |state| {
+            let pipes = match (pipe, key) {
+                (Some(pipe), _) => vec![pipe],
+                (None, Some(key)) => state.table.attached_through(key),
+                (None, None) => Vec::new(),
+            };
+            self.let_go_all(state, pipes);
+            state.table.tell_losses(Some(&endpoint));
+            self.closing(state.options.linger, &[])
+        });
+        Ok(())
+    }
+
+    /// Ends the socket. Unsent messages linger in the background, by `linger`; the drain tells when that is over.
+    ///
+    /// In a forked child it does nothing, and has the socket stay: another thread of the parent may have been changing
+    /// it, and will never be done.
+    pub(crate) fn close(&self, linger: Option<Linger>) -> Arc<Drain> {
+        let drain = Arc::new(Drain::default());
+        let Ok(here) = self.here() else {
+            std::mem::forget(self.this.upgrade());
+            return drain;
+        };
+        let mut state = self.lock(here);
+        // Or whoever waits for them could find them done between the ends of two endpoints.
+        let _hold = Drain::hold(&self.with_lingering(&[Arc::clone(&drain)]));
+        if state.ended != Some(Ended::Closed) {
+            self.end(&mut state, Ended::Closed);
+            state.ended = Some(Ended::Closed);
+        }
+        let ending = std::mem::take(&mut state.endpoints);
+        drop(state);
+        self.end_endpoints(&ending, here, |state| {
+            let before = state.table.unsent_within();
+            let pipes = state.table.ids();
+            self.let_go_all(state, pipes);
+            state.table.tell_drops();
+            state.table.tell_losses(None);
+            let lost = state.table.unsent_within() - before;
+            for drain in [&drain, self.hub.lingering()] {
+                drain.begin();
+                drain.finish(0, lost);
+            }
+            let linger = linger.unwrap_or(state.options.linger);
+            self.closing(linger, &[Arc::clone(&drain)])
+        });
+        drain
+    }
+
+    /// Closes the socket and waits until every message is sent or given up.
+    pub(crate) fn close_and_drain(&self, linger: Linger) -> DrainReport {
+        let drain = self.close(Some(linger));
+        if let Ok(here) = self.here() {
+            drain.wait(None, here);
+        }
+        drain.report()
+    }
+
+    /// The pattern forgets `pipe`; what it holds still goes out.
+    pub(super) fn let_go(&self, state: &mut State, pipe: PipeId) {
+        state.table.disconnect(pipe, true, LinkError::ClosedHere);
+        state
+            .pattern
+            .disconnected(pipe, Afterlife::Ends, &mut state.table);
+        self.remove(state, pipe);
+        self.changed.notify(usize::MAX);
+    }
+
+    fn let_go_all(&self, state: &mut State, pipes: Vec<PipeId>) {
+        for pipe in pipes {
+            self.let_go(state, pipe);
+        }
+    }
+
+    /// Frees a name within the process.
+    pub(super) fn free_name(&self, name: &Endpoint, here: Here) {
+        let side: Weak<dyn SocketSide> = self.this.clone();
+        self.hub.names().unbind(name, &side, here);
+    }
+
+    fn close_bound(&self, bound: &Bound, closing: &Closing, here: Here) {
+        // A name within the process is free already.
+        if let (Some(key), Ok(engine)) = (bound.key, self.hub.engine(here)) {
+            engine.close_listener(key, closing, here);
+        }
+    }
+
+    fn close_connected(&self, connected: &Connected, closing: &Closing, here: Here) {
+        match (connected.key, self.hub.engine(here)) {
+            (Some(key), Ok(engine)) => engine.close_session(key, closing),
+            _ => {
+                if let Some(pipe) = connected.pipe {
+                    let side: Weak<dyn SocketSide> = self.this.clone();
+                    let names = self.hub.names();
+                    names.disconnect(&connected.endpoint, &side, pipe, here);
+                }
+            }
+        }
+    }
+
+    /// How endpoints end that nobody reads any more.
+    fn closing(&self, linger: Linger, drains: &[Arc<Drain>]) -> Closing {
+        Closing {
+            deadline: deadline(linger),
+            drains: self.with_lingering(drains),
+            delivers: false,
+        }
+    }
+
+    pub(super) fn with_lingering(&self, drains: &[Arc<Drain>]) -> Vec<Arc<Drain>> {
+        let mut all = drains.to_vec();
+        all.push(Arc::clone(self.hub.lingering()));
+        all
+    }
+}
+
+/// Until when unsent messages may linger.
+fn deadline(linger: Linger) -> Option<Instant> {
+    match linger {
+        Linger::Discard => Some(Instant::now()),
+        Linger::AtMost(most) => Instant::now().checked_add(most),
+        Linger::Forever => None,
+    }
+}
