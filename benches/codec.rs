@@ -22,7 +22,7 @@ mod parts {
 }
 use parts::zmtp;
 
-use zmtp::{Decoder, FrameSink, Room, encode_message};
+use zmtp::{BodyRoom, Decoder, FrameSink, encode_message};
 
 /// One read of a connection.
 const CHUNK: usize = 64 * 1024;
@@ -140,7 +140,7 @@ fn large_body(criterion: &mut Criterion) {
                 let (first, mut rest) = black_box(&wire[..]).split_at(1024);
                 let (taken, item) = decoder.decode(first).expect("well formed");
                 assert!(taken == first.len() && item.is_none());
-                while let Some(Room::New(body, missing)) = decoder.large_body() {
+                while let Some(BodyRoom::New(body, missing)) = decoder.large_body() {
                     let room = (body.capacity() - body.len()).clamp(1, CHUNK);
                     let (read, behind) = rest.split_at(missing.min(room));
                     body.extend_from_slice(read);

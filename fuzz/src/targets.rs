@@ -15,9 +15,10 @@ use highwater_patterns::{Message, Received, RoutingId, SocketType};
 use crate::endpoint::Endpoint;
 use crate::socks5::{Socks5, SocksCredentials, SocksError, SocksTarget};
 use crate::zmtp::{
-    Candidate, Command, Context, Decoder, FrameError, FrameHeader, Handshake, HandshakeConfig,
-    Item, OwnedCommand, Peer, ProtocolError, Room, Stop, Version, as_subscription, encode_cancel,
-    encode_error, encode_message, encode_ping, encode_pong, encode_subscribe, error_reason,
+    BodyRoom, Candidate, Command, Decoder, FrameError, FrameHeader, Handshake, HandshakeConfig,
+    Item, OwnedCommand, Peer, PingContext, ProtocolError, Stop, Version, as_subscription,
+    encode_cancel, encode_error, encode_message, encode_ping, encode_pong, encode_subscribe,
+    error_reason,
 };
 
 /// A target by its name.
@@ -127,7 +128,7 @@ pub fn commands(data: &[u8]) {
     match Command::parse(data) {
         Command::Ping { ttl, context } => {
             encode_ping(ttl, &mut frame);
-            let context_sent = Context::new(b"");
+            let context_sent = PingContext::new(b"");
             let ttl_only = Command::Ping {
                 ttl,
                 context: context_sent,
@@ -424,7 +425,7 @@ fn decode(max: Option<usize>, input: &[u8], cut: usize, straight: bool) -> Decod
         );
         if straight
             && pending.is_empty()
-            && let Some(Room::New(buffer, missing)) = decoder.large_body()
+            && let Some(BodyRoom::New(buffer, missing)) = decoder.large_body()
         {
             let spare = buffer.capacity() - buffer.len();
             let some = missing.min(spare).min(input.len() - at);
@@ -494,7 +495,7 @@ fn command_in(frame: &[u8]) -> Command<'_> {
     Command::parse(body)
 }
 
-fn pong(context: Context) {
+fn pong(context: PingContext) {
     let mut frame = Vec::new();
     encode_pong(context, &mut frame);
     assert_eq!(command_in(&frame), Command::Pong { context });

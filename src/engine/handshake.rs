@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::asking::new_pipe;
 use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
 use super::event_loop::Loop;
-use super::link::{Link, Slot};
+use super::link::{Link, ReaderPlace};
 use super::preparing::{Handshaking, Preparing, Step};
 use super::seats::Seat;
 use super::{EndpointConfig, Key};
@@ -199,7 +199,7 @@ impl Loop {
             entry.tell_who_refused();
             return self.link_failed(key, cause);
         }
-        if let Slot::Here(reader) = &mut *link.reader() {
+        if let ReaderPlace::Here(reader) = &mut *link.reader() {
             reader.preload(&scratch[rest]);
         }
         if preparing.is_done() {
@@ -249,8 +249,8 @@ impl Loop {
         assert!(sealing.is_none(), "nothing here seals the traffic");
         let info = entry.introduce(peer);
         let preloaded = match &*entry.link.reader() {
-            Slot::Here(reader) => reader.len(),
-            Slot::Lent | Slot::Gone => 0,
+            ReaderPlace::Here(reader) => reader.len(),
+            ReaderPlace::Lent | ReaderPlace::Gone => 0,
         };
         let config = Arc::clone(&entry.config);
         let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;

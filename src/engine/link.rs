@@ -34,8 +34,8 @@ use crate::transport::Stream;
 pub(super) struct Link {
     key: Key,
     stream: Registered<Stream>,
-    interest: Mutex<Interest>,
-    reader: Mutex<Slot>,
+    interest: Mutex<PollInterest>,
+    reader: Mutex<ReaderPlace>,
     hearing: Hearing,
     met: Met,
     telemetry: Arc<Telemetry>,
@@ -44,7 +44,7 @@ pub(super) struct Link {
 
 /// What the poller listens for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Interest {
+struct PollInterest {
     input: bool,
     output: bool,
     /// The reader is away.
@@ -53,7 +53,7 @@ struct Interest {
 
 /// Where the reader is.
 #[derive(Debug)]
-pub(super) enum Slot {
+pub(super) enum ReaderPlace {
     /// The I/O thread reads.
     Here(Reader),
     /// The socket reads.
@@ -72,7 +72,7 @@ impl Link {
         telemetry: Arc<Telemetry>,
         output: bool,
     ) -> io::Result<Self> {
-        let interest = Interest {
+        let interest = PollInterest {
             input: !output,
             output,
             lent: false,
@@ -86,7 +86,7 @@ impl Link {
                 thread.origin,
             )?,
             interest: Mutex::new(interest),
-            reader: Mutex::new(Slot::Here(reader)),
+            reader: Mutex::new(ReaderPlace::Here(reader)),
             hearing: Hearing::default(),
             met: Met::default(),
             telemetry,
@@ -99,21 +99,21 @@ impl Link {
     }
 
     /// The place of the reader; the lock keeps it there.
-    pub(super) fn reader(&self) -> MutexGuard<'_, Slot> {
+    pub(super) fn reader(&self) -> MutexGuard<'_, ReaderPlace> {
         self.reader.lock()
     }
 
     /// Whether the socket reads.
     pub(super) fn is_lent(&self) -> bool {
-        matches!(*self.reader.lock(), Slot::Lent)
+        matches!(*self.reader.lock(), ReaderPlace::Lent)
     }
 
     /// Nobody is to decode what comes any more; false while the socket does, who is to give the reader back.
     pub(super) fn end_reading(&self) -> bool {
         let mut slot = self.reader.lock();
-        let is_here = !matches!(*slot, Slot::Lent);
+        let is_here = !matches!(*slot, ReaderPlace::Lent);
         if is_here {
-            *slot = Slot::Gone;
+            *slot = ReaderPlace::Gone;
         }
         is_here
     }
@@ -152,9 +152,9 @@ impl Link {
 
     /// Ends the connection: no more events, and the peer is told. The descriptor closes with the last user.
     pub(super) fn end(&self) {
-        *self.reader.lock() = Slot::Gone;
+        *self.reader.lock() = ReaderPlace::Gone;
         self.change(|interest| {
-            *interest = Interest {
+            *interest = PollInterest {
                 input: false,
                 output: false,
                 lent: true,
@@ -190,7 +190,7 @@ impl Link {
         self.telemetry.bytes_received.add(read);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Interest)) {
+    fn change(&self, change: impl FnOnce(&mut PollInterest)) {
         let mut interest = self.interest.lock();
         let before = *interest;
         change(&mut interest);
@@ -199,7 +199,7 @@ impl Link {
         }
     }
 
-    fn apply(&self, interest: Interest) {
+    fn apply(&self, interest: PollInterest) {
         // A hang-up is reported whether wanted or not. Where nobody reads, for now, it must not be so for ever.
         let mode = if interest.input {
             PollMode::Level
@@ -212,7 +212,7 @@ impl Link {
     }
 }
 
-impl Interest {
+impl PollInterest {
     fn event(self, key: Key) -> Event {
         Event::new(key, self.input, self.output)
     }
@@ -249,8 +249,8 @@ impl Wire for Link {
 
     fn borrow_reader(&self) -> Option<Reader> {
         let mut slot = self.reader.lock();
-        match std::mem::replace(&mut *slot, Slot::Lent) {
-            Slot::Here(reader) => {
+        match std::mem::replace(&mut *slot, ReaderPlace::Lent) {
+            ReaderPlace::Here(reader) => {
                 self.change(|interest| {
                     interest.input = false;
                     interest.lent = true;
@@ -268,10 +268,10 @@ impl Wire for Link {
 
     fn return_reader(&self, reader: Reader) -> Option<Reader> {
         let mut slot = self.reader.lock();
-        if !matches!(*slot, Slot::Lent) {
+        if !matches!(*slot, ReaderPlace::Lent) {
             return Some(reader);
         }
-        *slot = Slot::Here(reader);
+        *slot = ReaderPlace::Here(reader);
         self.change(|interest| {
             interest.input = true;
             interest.lent = false;

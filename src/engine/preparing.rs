@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::link::{Link, Slot};
+use super::link::{Link, ReaderPlace};
 use crate::error::LinkError;
 use crate::pipe::Pipe;
 use crate::policy::tuning::READ_BYTES;
@@ -132,7 +132,8 @@ impl Preparing {
     /// Whether the other end has to say more that belongs to this step: what comes behind it waits in the kernel until our
     /// end has said all, too.
     pub(super) fn listens(&self, link: &Link) -> bool {
-        let has_heard = |slot: &Slot| matches!(slot, Slot::Here(reader) if reader.has_bytes());
+        let has_heard =
+            |slot: &ReaderPlace| matches!(slot, ReaderPlace::Here(reader) if reader.has_bytes());
         !self.step.get().is_done() && !has_heard(&link.reader())
     }
 

@@ -10,7 +10,7 @@ use highwater_patterns::Received;
 
 use super::entries::{Entry, LinkEntry, Phase};
 use super::event_loop::Loop;
-use super::link::{Link, Slot};
+use super::link::{Link, ReaderPlace};
 use super::sign_of_life::answered;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
@@ -45,7 +45,7 @@ impl Loop {
             return;
         };
         let mut slot = link.reader();
-        let Slot::Here(reader) = &mut *slot else {
+        let ReaderPlace::Here(reader) = &mut *slot else {
             return;
         };
         let mut reading = Reading {
@@ -199,7 +199,7 @@ impl Reading<'_> {
         }
     }
 
-    fn pinged(&mut self, ttl: u16, context: zmtp::Context) {
+    fn pinged(&mut self, ttl: u16, context: zmtp::PingContext) {
         let now = Instant::now();
         self.heartbeat.received(now);
         self.link.silence_begins();

@@ -45,7 +45,7 @@ pub(crate) struct Lane {
     wanted: AtomicBool,
     /// The writer is gone, or the reader is: nothing more will be written.
     closed: AtomicBool,
-    reader: Mutex<Reader>,
+    reader: Mutex<LaneReader>,
     writer: Party,
     controls: Mutex<Controls>,
     origin: Origin,
@@ -69,7 +69,7 @@ impl Parcel {
 
 /// Who takes what is in a lane, and so who counts what is left in the end.
 #[derive(Debug, Clone)]
-enum Reader {
+enum LaneReader {
     /// Nobody yet; left by the coming of a reader, or for good by the going of the writer.
     Awaited,
     /// It reads, also after the writer has gone, until it goes itself.
@@ -130,7 +130,7 @@ impl Lane {
             hungry: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            reader: Mutex::new(Reader::Awaited),
+            reader: Mutex::new(LaneReader::Awaited),
             writer,
             controls: Mutex::new(Controls::default()),
             origin: Origin::here(),
@@ -141,10 +141,10 @@ impl Lane {
     /// writer has gone, and has counted what was here as lost.
     pub(crate) fn join(&self, reader: Party, limit: Option<usize>) -> bool {
         let mut state = self.reader.lock();
-        if matches!(*state, Reader::Gone) {
+        if matches!(*state, LaneReader::Gone) {
             return false;
         }
-        *state = Reader::Here(reader);
+        *state = LaneReader::Here(reader);
         drop(state);
         self.set_reader_limit(limit);
         true
@@ -273,7 +273,7 @@ impl Lane {
             return;
         }
         let reader = self.reader.lock().clone();
-        if let Reader::Here(reader) = reader {
+        if let LaneReader::Here(reader) = reader {
             reader.tell(event);
         }
     }

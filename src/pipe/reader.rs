@@ -13,7 +13,7 @@ use super::busy_readers::SharedReadSize;
 use super::{BufferPool, BusyReaders, Delivery, Wire};
 use crate::policy::Eagerness;
 use crate::policy::tuning::{BEHIND_BODY_BYTES, MOST_SLACK, READ_BYTES};
-use crate::zmtp::{Command, Decoder, FrameError, Item, OwnedCommand, Room, SHORT_HEADER, Stop};
+use crate::zmtp::{BodyRoom, Command, Decoder, FrameError, Item, OwnedCommand, SHORT_HEADER, Stop};
 
 /// Buffer and decoder of one connection.
 #[derive(Debug)]
@@ -126,11 +126,11 @@ impl Reader {
     /// Reads once, into the body under way or behind what is buffered.
     pub(crate) fn fill(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
         let outcome = match self.decoder.large_body() {
-            Some(Room::New(body, missing)) => {
+            Some(BodyRoom::New(body, missing)) => {
                 self.read_size.is_beside(missing);
                 wire.read(body, missing)
             }
-            Some(Room::Used(body)) => {
+            Some(BodyRoom::Used(body)) => {
                 let mut behind = [0; BEHIND_BODY_BYTES];
                 let missing = body.len();
                 self.read_size.is_beside(missing);

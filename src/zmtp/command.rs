@@ -24,12 +24,12 @@ pub(crate) enum Command<'a> {
         /// How long the sender wants to be waited for, in tenths of a second; 0 for no matter how long.
         ttl: u16,
         /// To be echoed.
-        context: Context,
+        context: PingContext,
     },
     /// Answers a PING.
     Pong {
         /// What the PING said.
-        context: Context,
+        context: PingContext,
     },
     /// The sender wants messages whose first frame begins with this topic.
     Subscribe(&'a [u8]),
@@ -56,12 +56,12 @@ impl<'a> Command<'a> {
             PING => match data.split_first_chunk() {
                 Some((ttl, context)) => Self::Ping {
                     ttl: u16::from_be_bytes(*ttl),
-                    context: Context::new(context),
+                    context: PingContext::new(context),
                 },
                 None => Self::Malformed,
             },
             PONG => Self::Pong {
-                context: Context::new(data),
+                context: PingContext::new(data),
             },
             SUBSCRIBE => Self::Subscribe(data),
             CANCEL => Self::Cancel(data),
@@ -84,12 +84,12 @@ pub(crate) enum OwnedCommand {
         /// In tenths of a second.
         ttl: u16,
         /// To be echoed.
-        context: Context,
+        context: PingContext,
     },
     /// See [`Command::Pong`].
     Pong {
         /// What the PING said.
-        context: Context,
+        context: PingContext,
     },
     /// See [`Command::Subscribe`].
     Subscribe(Bytes),
@@ -118,13 +118,13 @@ impl OwnedCommand {
 
 /// What a PING carries and its PONG echoes: 0 to 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Context {
+pub(crate) struct PingContext {
     len: u8,
     /// Zero behind `len`.
     data: [u8; Self::MAX_LEN],
 }
 
-impl Context {
+impl PingContext {
     /// The most bytes a context has.
     pub(crate) const MAX_LEN: usize = 16;
 
@@ -145,9 +145,9 @@ impl Context {
     }
 }
 
-impl std::fmt::Debug for Context {
+impl std::fmt::Debug for PingContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Context(\"{}\")", self.as_bytes().escape_ascii())
+        write!(f, "PingContext(\"{}\")", self.as_bytes().escape_ascii())
     }
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn encode_ping(ttl: u16, out: &mut Vec<u8>) {
 }
 
 /// Writes the answer to a PING that carried `context`.
-pub(crate) fn encode_pong(context: Context, out: &mut Vec<u8>) {
+pub(crate) fn encode_pong(context: PingContext, out: &mut Vec<u8>) {
     write_command(PONG, context.as_bytes(), out);
 }
 
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn each_command_is_written_as_libzmq_writes_it() {
-        let context = Context::new(b"A");
+        let context = PingContext::new(b"A");
         assert_eq!(
             written(|out| encode_ping(10, out)),
             b"\x04\x07\x04PING\x00\x0a"
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn a_context_is_cut_to_16_bytes() {
         let body = b"\x04PING\x00\x03ABCDEFGHIJKLMNOPQRST";
-        let context = Context::new(b"ABCDEFGHIJKLMNOP");
+        let context = PingContext::new(b"ABCDEFGHIJKLMNOP");
         assert_eq!(Command::parse(body), Command::Ping { ttl: 3, context });
         assert_eq!(context.as_bytes(), b"ABCDEFGHIJKLMNOP");
     }

@@ -33,10 +33,10 @@ mod replay;
 
 pub(crate) use command::PING_NAME;
 pub(crate) use command::{
-    Command, Context, OwnedCommand, as_subscription, encode_cancel, encode_error, encode_ping,
+    Command, OwnedCommand, PingContext, as_subscription, encode_cancel, encode_error, encode_ping,
     encode_pong, encode_subscribe, error_reason,
 };
-pub(crate) use decoder::{Buffers, Decoder, Item, Room, Stop, cost_of_frames};
+pub(crate) use decoder::{BodyRoom, Buffers, Decoder, Item, Stop, cost_of_frames};
 
 pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{

@@ -5,7 +5,7 @@
 //! Must not know: why a side goes.
 
 use super::controls::Controls;
-use super::{Lane, Reader};
+use super::{Lane, LaneReader};
 use crate::pipe::PipeEvent;
 use crate::sync::Ordering;
 
@@ -17,10 +17,10 @@ impl Lane {
             self.tell_reader(|pipe| PipeEvent::Disconnected { pipe, ends: true });
         }
         let mut reader = self.reader.lock();
-        if matches!(*reader, Reader::Here(_)) {
+        if matches!(*reader, LaneReader::Here(_)) {
             return 0;
         }
-        *reader = Reader::Gone;
+        *reader = LaneReader::Gone;
         drop(reader);
         self.clear()
     }
@@ -31,19 +31,19 @@ impl Lane {
         if !self.closed.swap(true, Ordering::SeqCst) {
             self.tell_reader(|pipe| PipeEvent::Disconnected { pipe, ends: false });
         }
-        *self.reader.lock() = Reader::Gone;
+        *self.reader.lock() = LaneReader::Gone;
         self.clear()
     }
 
     /// The reader is not to hear of anything any more, though it has not gone yet.
     pub(crate) fn forget_reader(&self) {
-        *self.reader.lock() = Reader::Gone;
+        *self.reader.lock() = LaneReader::Gone;
     }
 
     /// The reader is gone: says how many messages that leaves unread.
     pub(crate) fn end_by_reader(&self) -> usize {
         self.closed.store(true, Ordering::SeqCst);
-        *self.reader.lock() = Reader::Gone;
+        *self.reader.lock() = LaneReader::Gone;
         self.clear()
     }
 

@@ -29,7 +29,7 @@ pub(crate) trait Buffers: fmt::Debug + Send + Sync {
 
 /// Where the bytes of a large body go next.
 #[derive(Debug)]
-pub(crate) enum Room<'a> {
+pub(crate) enum BodyRoom<'a> {
     /// Behind what is in this buffer, within its capacity, and so many at most.
     New(&'a mut Vec<u8>, usize),
     /// Over all of these.
@@ -101,21 +101,21 @@ impl LargeBody {
 
     /// Where the rest of the body goes; `None` if nothing is lacking, or there is no memory for it, which
     /// [`receive`](Self::receive) tells.
-    pub(super) fn room(&mut self) -> Option<Room<'_>> {
+    pub(super) fn room(&mut self) -> Option<BodyRoom<'_>> {
         let missing = self.missing();
         if missing == 0 {
             return None;
         }
         if let Some(filled) = self.filled {
-            return Some(Room::Used(&mut self.buffer[filled..self.len]));
+            return Some(BodyRoom::Used(&mut self.buffer[filled..self.len]));
         }
         if !self.grow_for(1) {
             return None;
         }
-        Some(Room::New(&mut self.buffer, missing))
+        Some(BodyRoom::New(&mut self.buffer, missing))
     }
 
-    /// The first `count` bytes of [`Room::Used`] have been written.
+    /// The first `count` bytes of [`BodyRoom::Used`] have been written.
     pub(super) fn used(&mut self, count: usize) {
         if let Some(filled) = &mut self.filled {
             *filled += count;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use highwater_patterns::{Frame, INLINE_CAPACITY, Message};
 
-pub(crate) use large::{Buffers, Room};
+pub(crate) use large::{BodyRoom, Buffers};
 pub(crate) use survey::Stop;
 
 use super::command::{Command, LONGEST_SUBSCRIBE, OwnedCommand, is_about_topics};
@@ -143,19 +143,19 @@ impl Decoder {
     /// Where the rest of the large body under way goes, or `None` if there is none.
     ///
     /// Once `decode` has taken all its input without an item, the caller may put bytes here, straight from the
-    /// connection, instead of passing them through `decode`. In [`Room::New`] there is spare capacity, for no more than
+    /// connection, instead of passing them through `decode`. In [`BodyRoom::New`] there is spare capacity, for no more than
     /// is lacking unless the allocator gave more than asked: whoever fills it to the brim looks first. Of
-    /// [`Room::Used`], the caller says by [`large_body_received`](Self::large_body_received) how much was overwritten.
+    /// [`BodyRoom::Used`], the caller says by [`large_body_received`](Self::large_body_received) how much was overwritten.
     /// When the body is complete, `decode` gives the item, also for an empty input; this gives `None` then.
     ///
     /// # Panics
     ///
     /// If more was appended than was lacking: what follows could no longer be told apart from the body.
-    pub(crate) fn large_body(&mut self) -> Option<Room<'_>> {
+    pub(crate) fn large_body(&mut self) -> Option<BodyRoom<'_>> {
         self.large.as_mut()?.room()
     }
 
-    /// The first `count` bytes of [`Room::Used`] have come.
+    /// The first `count` bytes of [`BodyRoom::Used`] have come.
     pub(crate) fn large_body_received(&mut self, count: usize) {
         if let Some(large) = &mut self.large {
             large.used(count);

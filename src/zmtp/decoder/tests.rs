@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::large::FIRST_STEP;
 use super::*;
 use crate::zmtp::Version;
-use crate::zmtp::command::{Context, encode_ping, encode_pong, encode_subscribe};
+use crate::zmtp::command::{PingContext, encode_ping, encode_pong, encode_subscribe};
 use crate::zmtp::frame::{COMMAND, MORE, encode_message, write_header};
 
 fn encoded(message: &Message) -> Vec<u8> {
@@ -105,7 +105,7 @@ fn a_command_between_the_frames_of_a_message_comes_first() {
     let (items, taken, error) = decode_all(&mut Decoder::new(None), &input);
     let ping = OwnedCommand::Ping {
         ttl: 7,
-        context: Context::new(b""),
+        context: PingContext::new(b""),
     };
     let message = Message::from(["a", "b"]);
     assert_eq!(items, [Item::Command(ping), Item::Message(message)]);
@@ -132,7 +132,7 @@ fn a_large_body_may_be_read_straight_into_its_buffer() {
     let (mut at, mut moves) = (100, 0);
     let mut place = std::ptr::null();
     while let Some(room) = decoder.large_body() {
-        let Room::New(buffer, missing) = room else {
+        let BodyRoom::New(buffer, missing) = room else {
             panic!("no buffer was used before");
         };
         assert_eq!(missing, input.len() - at);
@@ -185,7 +185,7 @@ fn a_large_body_is_read_over_what_a_used_buffer_held() {
     assert_eq!(decoder.decode(&input[..100]), Ok((100, None)));
     let mut at = 100;
     while let Some(room) = decoder.large_body() {
-        let Room::Used(place) = room else {
+        let BodyRoom::Used(place) = room else {
             panic!("there is always a used buffer");
         };
         assert_eq!(
@@ -391,7 +391,7 @@ fn a_survey_leaves_a_message_under_way_to_the_decoder() {
 #[test]
 fn a_survey_shows_each_command_once_and_those_within_a_message_when_it_is_whole() {
     let mut input = Vec::new();
-    encode_pong(Context::new(b"x"), &mut input);
+    encode_pong(PingContext::new(b"x"), &mut input);
     input.extend(frame(MORE, b"a"));
     encode_ping(3, &mut input);
     let before_end = input.len();
@@ -416,11 +416,11 @@ fn a_survey_shows_each_command_once_and_those_within_a_message_when_it_is_whole(
         seen,
         [
             Some(OwnedCommand::Pong {
-                context: Context::new(b"x")
+                context: PingContext::new(b"x")
             }),
             Some(OwnedCommand::Ping {
                 ttl: 3,
-                context: Context::new(b"")
+                context: PingContext::new(b"")
             }),
             Some(OwnedCommand::Subscribe(Bytes::from_static(b"topic"))),
         ]

@@ -3,7 +3,7 @@
 use highwater_patterns::Frame;
 
 use super::recording::{Line, Stream, hex};
-use crate::zmtp::command::Context;
+use crate::zmtp::command::PingContext;
 use crate::zmtp::{Item, OwnedCommand};
 
 /// The traffic of a stream in the words of `frames.txt`, without what we drop.
@@ -31,7 +31,10 @@ pub(super) fn traffic_text(stream: &Stream, line: &Line) -> Option<String> {
     match content {
         "PING" => {
             let (ttl, context) = (words.next()?, words.next()?.strip_prefix("context=")?);
-            let cut = context.trim_matches('-').chars().take(2 * Context::MAX_LEN);
+            let cut = context
+                .trim_matches('-')
+                .chars()
+                .take(2 * PingContext::MAX_LEN);
             Some(format!("PING {ttl} context={}", cut.collect::<String>()))
         }
         "PONG" => Some(format!("PONG context={}", hex(&body[5..]))),

@@ -37,7 +37,7 @@ fn item() -> impl Strategy<Value = Item> {
     prop_oneof![
         6 => message().prop_map(Item::Message),
         1 => any::<u16>().prop_map(|ttl| {
-            Item::Command(OwnedCommand::Ping { ttl, context: Context::new(b"") })
+            Item::Command(OwnedCommand::Ping { ttl, context: PingContext::new(b"") })
         }),
         1 => topic.prop_map(|len| {
             Item::Command(OwnedCommand::Subscribe(Bytes::from(vec![b't'; len])))
