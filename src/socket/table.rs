@@ -6,7 +6,9 @@
 
 mod drops;
 mod ending;
+mod flushing;
 mod full;
+mod lending;
 mod losses;
 mod notices;
 mod port;
@@ -14,7 +16,7 @@ mod reading;
 mod replacing;
 mod report;
 mod retiring;
-mod waiting;
+mod within;
 mod writing;
 
 use std::sync::Arc;
@@ -41,14 +43,14 @@ pub(crate) struct Table {
     write_policy: WritePolicy,
     /// Pipes in which messages may wait to be written.
     unflushed: Vec<PipeId>,
-    /// What the next send that succeeds has to act on.
+    /// The notices that the next send that succeeds has to act on.
     notices: Notices,
     /// Pipes whose batch may be in the hands of a sender, as a draft.
     drafts: Vec<PipeId>,
-    /// What had been received when a thread last turned from a conversation here.
+    /// The count of received messages when this socket was last flushed because its thread turned to another socket.
     turned_at: u32,
     most_lent: usize,
-    /// Readers of links may be here.
+    /// Readers of links may be in this table, borrowed from the I/O threads.
     borrowed: bool,
     /// Where a message for many pipes is framed.
     framed: Batch,
@@ -58,20 +60,20 @@ pub(crate) struct Table {
     /// Pipes within the process.
     lanes: usize,
     ending: Ending,
-    /// Messages that pipes within the process took along when they went.
+    /// Messages that were sent within the process and lost with their pipe.
     unsent_within: usize,
-    /// What has gone with pipes and is not counted and told yet.
+    /// Messages that were lost with pipes, not counted and told yet.
     losses: Losses,
     drops: drops::Drops,
-    /// Pipes that this end has closed and nobody else will tell of.
+    /// Pipes that this end has closed within the process: nobody else tells the pattern of their end.
     closed: Vec<PipeId>,
     /// Pipes within the process that have lost their peer and are to be joined with one again.
     unjoined: Vec<PipeId>,
     /// In a forked child: the message that has met a connection of the parent.
     foreign: Option<Message>,
-    /// What this hold of the lock may still look at.
+    /// How much this hold of the lock may still look at.
     budget: Budget,
-    /// Who reads on later what this socket reads without being asked.
+    /// Asks an I/O thread to read on, for a socket that reads without a call of the application.
     later: Option<Later>,
 }
 
@@ -93,7 +95,7 @@ impl Table {
             notices: Notices::NONE,
             drafts: Vec::new(),
             turned_at: 0,
-            most_lent: waiting::most_lent(io_threads),
+            most_lent: lending::most_lent(io_threads),
             borrowed: false,
             framed: Batch::default(),
             dropped: Dropped::default(),
@@ -120,7 +122,7 @@ impl Table {
         self.insert(Slot::inproc(end));
     }
 
-    /// Likewise, but its pattern is not to hear of it before there is a peer.
+    /// There is a new pipe within the process, of which the pattern is not to hear before there is a peer.
     pub(super) fn attach_unannounced(&mut self, end: InprocEnd) {
         self.lanes += 1;
         self.insert(Slot::unannounced(end));
@@ -146,7 +148,7 @@ impl Table {
     ) -> bool {
         // A pipe that was let go still sends what it holds; the I/O thread knows when that is over.
         let Some(slot) = self.pipes.get_mut(pipe) else {
-            // Nor does anybody read it here, but its end is still to be noticed.
+            // Nobody reads the connection here, but the I/O thread still has to notice its end.
             wire.duty(Duty::Resume);
             return false;
         };
@@ -262,7 +264,7 @@ impl Table {
         }
     }
 
-    /// Has `pipe` keep to these marks from now on; true if it was found full and has room now.
+    /// Changes the high-water marks of `pipe`; true if it was found full and has room now.
     pub(super) fn set_limits(&self, pipe: PipeId, send: HighWater, receive: HighWater) -> bool {
         self.pipes
             .get(pipe)

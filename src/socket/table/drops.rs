@@ -13,7 +13,7 @@ use super::Table;
 use crate::monitor::Monitor;
 use crate::stats::Dropped;
 
-/// How many of these a second are looked at one by one.
+/// Of the drops since the last line, the first 64 are looked at one by one, and of the others one in 64.
 const FEW: u64 = 64;
 
 /// What has been dropped and told.
@@ -25,7 +25,7 @@ pub(super) struct Drops {
     source: Source,
 }
 
-/// With whom those had to do that are not told yet.
+/// The peer that the drops had to do with that are not told yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Source {
     #[default]

@@ -22,15 +22,15 @@ const PIPE_OVERHEAD: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Ending {
     pipes: usize,
-    /// In turn; also some that are gone, until it is their turn.
+    /// The pipes, in the order in which they are looked at; also some that are gone, until it is their turn.
     turns: VecDeque<PipeId>,
-    /// They have just begun to end, or a read of them gave nothing.
+    /// Pipes that have just begun to end, or of which a read gave nothing: they are looked at next.
     next: Vec<PipeId>,
-    /// What unread messages of all of them take.
+    /// The bytes of unread messages of all these pipes.
     bytes: usize,
-    /// The most of it before connections that come are held back.
+    /// The most bytes unread before connections that come are held back.
     limit: usize,
-    /// Connections that are not read until that is less.
+    /// Connections that are not read until less than half of `limit` is unread.
     held_back: Vec<PipeId>,
 }
 
@@ -93,7 +93,7 @@ impl Table {
         candidates
     }
 
-    /// One of these is not let go of yet.
+    /// `pipe` was among the ended ones and is kept for now: it is looked at again with the next call.
     pub(in crate::socket) fn keep_ended(&mut self, pipe: PipeId) {
         self.queue_next(pipe);
     }
@@ -131,7 +131,7 @@ impl Table {
         }
     }
 
-    /// Likewise, of a peer that the pattern has not taken and whose messages nobody will ask for.
+    /// Ends the connection behind `pipe`, whose peer the pattern has not taken: nobody will ask for its messages.
     pub(in crate::socket) fn refuse(&mut self, pipe: PipeId, cause: LinkError) {
         if let Some(slot) = self.pipes.get_mut(pipe) {
             slot.refuse();
@@ -145,7 +145,7 @@ impl Table {
         self.let_in();
     }
 
-    /// A pipe is gone.
+    /// The pipe of `slot` is gone: nothing is charged for it any more.
     pub(super) fn forget_ending(&mut self, slot: &Slot) {
         if slot.is_ending() {
             self.ending.pipes -= 1;

@@ -1,7 +1,7 @@
 //! Messages that were lost with pipes that are gone.
 //!
 //! Owns: how many of them are not counted and told yet.
-//! Always true: each is told once.
+//! Always true: each lost message is counted and told once.
 //! Must not know: why a pipe goes.
 
 use super::Table;

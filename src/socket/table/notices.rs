@@ -50,8 +50,8 @@ impl Table {
         !notices.contains(Notices::REFUSED)
     }
 
-    /// In a forked child, `message` has met a connection of the parent. Looks like a pipe that was closed, for which
-    /// senders look out anyway.
+    /// In a forked child, `message` has met a connection of the parent. To the core it looks like a pipe that was closed, which
+    /// senders check for anyway.
     #[cold]
     pub(super) fn note_foreign(&mut self, pipe: PipeId, message: Message) {
         self.foreign = Some(message);

@@ -13,7 +13,7 @@ use crate::policy::{Budget, cost_of_frames, cost_of_topic};
 use crate::socket::later::Later;
 
 impl Table {
-    /// The table, with who reads on later.
+    /// The table, with a way to ask an I/O thread to read on later.
     pub(in crate::socket) fn with_later(self, later: Later) -> Self {
         Self {
             later: Some(later),
@@ -21,7 +21,7 @@ impl Table {
         }
     }
 
-    /// A call begins, or has let others have the lock: it may look at as much as any.
+    /// A call begins, or has let others have the lock: it has the whole budget again.
     #[inline(always)]
     pub(crate) fn refill_budget(&mut self) {
         self.budget.refill();

@@ -1,7 +1,7 @@
 //! What is sent, on its way into the pipes of a socket.
 //!
 //! Owns: the frame of a message for many pipes.
-//! Always true: a message and a body that is still its owner's take the same way.
+//! Always true: a message for many pipes is framed once.
 //! Must not know: which pipe they should take.
 
 use highwater_patterns::{Outbound, PipeId};

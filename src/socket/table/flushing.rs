@@ -1,0 +1,70 @@
+//! What a socket has sent and not handed to the kernel or the I/O thread: written, or given back to its pipes.
+//!
+//! Owns: in which pipes messages wait, and which of them have a draft.
+//! Always true: after a flush, whatever waits in a pipe waits for its peer or for the I/O thread, not for its socket.
+//! Must not know: why the socket flushes.
+
+use highwater_patterns::PipeId;
+
+use super::Table;
+use crate::pipe::Notices;
+use crate::policy::tuning::BURST_MESSAGES;
+use crate::socket::slot::Slot;
+
+impl Table {
+    /// Messages wait in `pipe`: a socket that receives writes them before it waits for input, and so does a thread that
+    /// goes on to wait on another socket.
+    pub(super) fn note_unflushed(&mut self, pipe: PipeId) {
+        if self.unflushed.len() > self.pipes.len() {
+            let Self {
+                unflushed, pipes, ..
+            } = self;
+            unflushed.retain(|pipe| pipes.get(*pipe).is_some());
+        }
+        self.unflushed.push(pipe);
+        self.notices |= Notices::UNFLUSHED;
+    }
+
+    /// The socket is about to wait for input: what it has sent goes out.
+    #[inline]
+    pub(in crate::socket) fn flush(&mut self) {
+        for pipe in self.unflushed.drain(..) {
+            if let Some(slot) = self.pipes.get_mut(pipe) {
+                slot.flush();
+            }
+        }
+    }
+
+    /// Gives the drafts of all senders back to their pipes: before anything that is not a send or a receive.
+    #[inline]
+    pub(in crate::socket) fn collect_drafts(&mut self) {
+        if !self.drafts.is_empty() {
+            self.collect_all_drafts();
+        }
+    }
+
+    #[cold]
+    fn collect_all_drafts(&mut self) {
+        for pipe in self.drafts.drain(..) {
+            if let Some(slot) = self.pipes.get_mut(pipe) {
+                self.telemetry.lose_unsent(slot.collect_draft(), None);
+            }
+        }
+    }
+
+    /// The thread that has sent here goes on to send on another socket: a burst goes out, if this socket has received since the
+    /// last time, so that it holds a conversation; true if it went out. `received`: a count that grows with what is received.
+    pub(in crate::socket) fn turn(&mut self, received: u32) -> bool {
+        if received == self.turned_at {
+            return false;
+        }
+        let first = self.unflushed.iter().take(BURST_MESSAGES);
+        let slots = first.filter_map(|pipe| self.pipes.get(*pipe));
+        if slots.map(Slot::unwritten).sum::<usize>() < BURST_MESSAGES {
+            return false;
+        }
+        self.turned_at = received;
+        self.flush();
+        true
+    }
+}
