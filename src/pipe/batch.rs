@@ -45,7 +45,7 @@ impl Batch {
         self.bytes.len() + self.shared_len
     }
 
-    /// How many bytes have gathered, for whoever writes when they are enough.
+    /// How many bytes have gathered; a batch is written when they are enough.
     #[inline]
     pub(super) fn gathered(&self) -> usize {
         self.bytes.len() + self.shared_weight
@@ -73,7 +73,7 @@ impl Batch {
         self.messages += 1;
     }
 
-    /// Apart, so that nothing of it is in the way of a short message for which there is space.
+    /// Out of line, so that the way of a short message for which there is space stays short.
     #[inline(never)]
     fn encode_any(&mut self, message: &impl Outbound) {
         self.bytes.make_space(SHORT_MESSAGE);
@@ -122,7 +122,7 @@ impl Batch {
     }
 
     /// Lets go of the large bodies, once they are with the kernel. Their owners may run code of the application, which is
-    /// best done while no lock is held; a panic there is told, and is nobody else's matter.
+    /// best done while no lock is held; a panic of such an owner goes to the log, and no further.
     pub(super) fn release(&mut self) {
         // One by one: a second panic while the first unwinds would end the process.
         while let Some(body) = self.shared.pop() {
@@ -132,7 +132,7 @@ impl Batch {
         }
     }
 
-    /// Nothing is added for a while: gives back what a stream needs and an idle connection does not.
+    /// Gives back the memory that a stream needs and an idle connection does not, if the batch is empty.
     pub(super) fn shrink(&mut self) {
         if self.bytes.is_empty() && self.bytes.capacity() > IDLE_BATCH_BYTES {
             self.bytes = FillBuffer::default();

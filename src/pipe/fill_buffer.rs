@@ -13,7 +13,7 @@ pub(super) struct FillBuffer {
 }
 
 impl FillBuffer {
-    /// What is in it.
+    /// The bytes that were put in.
     #[inline]
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.filled]
@@ -41,7 +41,7 @@ impl FillBuffer {
         self.bytes.get_mut(self.filled..)?.first_chunk_mut()
     }
 
-    /// So many bytes of [`space`](Self::space) have been filled.
+    /// The first `count` bytes of [`space`](Self::space) have been filled.
     #[inline]
     pub(super) fn advance(&mut self, count: usize) {
         self.filled += count;
@@ -51,7 +51,7 @@ impl FillBuffer {
         );
     }
 
-    /// Sees to it that there is space for `count` more bytes.
+    /// Makes space for `count` more bytes.
     #[inline]
     pub(super) fn make_space(&mut self, count: usize) {
         let least = self.filled + count;
@@ -65,7 +65,7 @@ impl FillBuffer {
         self.bytes.resize(least.max(2 * self.bytes.len()), 0);
     }
 
-    /// Puts `bytes` behind what is in it.
+    /// Puts `bytes` behind those that are in the buffer.
     #[inline]
     pub(super) fn append(&mut self, bytes: &[u8]) {
         self.make_space(bytes.len());
@@ -74,18 +74,18 @@ impl FillBuffer {
         self.filled = end;
     }
 
-    /// Puts `bytes` before what is in it.
+    /// Puts `bytes` before those that are in the buffer.
     pub(super) fn prepend(&mut self, bytes: &[u8]) {
         self.append(bytes);
         self.bytes[..self.filled].rotate_right(bytes.len());
     }
 
-    /// Forgets what is in it behind the first `len` bytes.
+    /// Forgets all but the first `len` bytes.
     pub(super) fn truncate(&mut self, len: usize) {
         self.filled = self.filled.min(len);
     }
 
-    /// Forgets what is in it, and keeps the space.
+    /// Forgets all bytes, and keeps the space.
     #[inline]
     pub(super) fn clear(&mut self) {
         self.filled = 0;

@@ -37,7 +37,7 @@ use state::{Entry, State};
 pub(crate) use subscriptions::Change;
 pub(super) use subscriptions::{MOST_BYTES, Unsaid};
 
-/// With so many bytes of commands unwritten, no more heartbeats are added.
+/// While more bytes of commands than this are unwritten, no heartbeat is added.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;
 
 /// The outgoing half of a pipe; shared by the senders of a socket and its I/O thread.

@@ -2,7 +2,7 @@
 //!
 //! Owns: nothing; it walks over the frames of a batch.
 //! Always true: a message is taken out whole, or stays whole.
-//! Must not know: why.
+//! Must not know: why a message is taken out.
 
 use super::Batch;
 use crate::zmtp::FrameHeader;
@@ -12,7 +12,7 @@ use crate::zmtp::FrameHeader;
 pub(crate) struct Rewound {
     /// Messages that went whole.
     pub(crate) delivered: usize,
-    /// Of the next one, a part went.
+    /// A part of the next message went.
     pub(crate) is_cut: bool,
 }
 

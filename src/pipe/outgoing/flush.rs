@@ -1,7 +1,7 @@
 //! A socket that turns from what it sends to what it receives.
 //!
-//! Owns: how much is written then.
-//! Always true: before a socket waits, everything is.
+//! Owns: how many bytes are worth a write when a socket reads on.
+//! Always true: before a socket waits for input, everything is written, as far as the kernel takes it.
 //! Must not know: what is read.
 
 use super::{Outgoing, State};
@@ -16,8 +16,8 @@ impl Outgoing {
         }
     }
 
-    /// Writes what waits if that is worth a call, since its socket is about to read more from the same peer. Else both
-    /// would take turns, each with all that the other has sent.
+    /// Writes what waits if that is worth a call, since its socket is about to read more from the same peer. Else the
+    /// two peers would take turns, each working only after the other has sent all its messages.
     pub(crate) fn flush_much(&self) {
         if let Some(mut state) = self.lock_here() {
             state.flush(WORTH_A_WRITE_BYTES);

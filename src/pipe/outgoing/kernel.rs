@@ -1,13 +1,13 @@
 //! When the kernel takes no more: who waits until it does.
 //!
 //! Owns: whether the kernel's buffer is full, and whether the poller will tell when it is not.
-//! Always true: of a full buffer of which the poller tells nothing, the I/O thread has a duty; if nobody has written
-//! between two looks, it has the poller tell.
+//! Always true: while the kernel's buffer is full and the poller does not watch it, the I/O thread has a duty here. If nothing
+//! was written between two of its looks, it asks the poller to watch.
 //! Must not know: how a sender waits.
 //!
-//! A socket with one pipe leaves it to its senders, if they wait for room: one that finds none waits for the connection
-//! itself, and writes. Where the I/O thread wrote a stream for the thread that makes it, each would wait for the other, and
-//! three threads share what may be two processors.
+//! A socket with one pipe leaves the wait to its senders, if they wait for room: a sender that finds none waits for the
+//! connection itself, and writes. If the I/O thread wrote the stream instead, it and the sender would wait for each other, and
+//! three threads (sender, I/O thread, receiver) would share what may be two processors.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::pipe::Wire;
 /// Whether the kernel takes bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kernel {
-    /// It does, as far as is known.
+    /// The kernel takes bytes, as far as is known.
     Takes,
-    /// It was full, and does again; nothing has been written since.
+    /// The kernel was full and has room again; nothing has been written since.
     HasRoom,
-    /// Its buffer is full: nobody is to write.
+    /// The kernel's buffer is full: nobody is to write.
     Full(Waiter),
 }
 
@@ -47,14 +47,14 @@ impl Kernel {
         self == Self::Full(Waiter::Poller)
     }
 
-    /// The buffer has room, or is another one.
+    /// The kernel's buffer has room, or belongs to another connection now.
     pub(super) fn clear(&mut self) {
         if self.is_full() {
             *self = Self::HasRoom;
         }
     }
 
-    /// It has taken something; true if it had been full before.
+    /// The kernel has taken bytes; true if it had been full before.
     #[inline]
     pub(super) fn takes_again(&mut self) -> bool {
         std::mem::replace(self, Self::Takes) != Self::Takes
@@ -78,21 +78,22 @@ impl Outgoing {
         let wire = state.line.live().cloned()?;
         if state.kernel.is_told() && state.writer == Writer::Nobody {
             wire.want_output(false);
-            // The I/O thread has thought that it would be told.
+            // The I/O thread has given its duty up, since the poller was to tell it.
             state.scheduled = false;
             state.block(&*wire, Waiter::Sender);
         }
         state.may_write_again().then_some(wire)
     }
 
-    /// It takes bytes, as such a sender has seen: true if a message has room then.
+    /// A sender that has [waited for the connection](Self::wait_here) has seen that it takes bytes: writes, and says whether a
+    /// message has room then.
     pub(crate) fn write_again(&self) -> bool {
         let Some(mut state) = self.lock_here() else {
             return false;
         };
         if state.may_write_again() {
             state.kernel.clear();
-            // Who has waited here need not be told of room, and tells the others.
+            // The sender that has waited here need not be told of room; it tells the others.
             let wanted = std::mem::take(&mut state.fullness.room_wanted);
             state.write_here();
             state.fullness.room_wanted = wanted && !state.has_room();

@@ -48,7 +48,7 @@ impl Outgoing {
         state.commands.clear();
         state.unsaid.clear();
         let line = std::mem::take(&mut state.line);
-        // What came after it was cut, or was never opened, has not been meant for it.
+        // Messages that came after the connection was cut, or before it was opened, were not meant for it.
         if line.wire().is_some() && state.fate == Fate::End {
             let lost = state.queued();
             state.forget_all();
@@ -83,7 +83,7 @@ impl Outgoing {
         {
             let mut words = Vec::new();
             encode(&mut words);
-            // It may be that nobody is there any more to read it.
+            // Nobody may be there any more to read it, so a failure is ignored.
             let _ = wire.write(&[IoSlice::new(&words)]);
         }
     }
@@ -127,7 +127,8 @@ impl Outgoing {
         self.lock().entry.close();
     }
 
-    /// Takes nothing more for this connection, if no message is taken any more and all is written; says so.
+    /// If the pipe is closed and all is written, it takes nothing more for this connection, not even a heartbeat; whether that
+    /// is so.
     pub(crate) fn end(&self) -> bool {
         let mut state = self.lock();
         let has_ended = state.is_closed() && state.is_empty();
@@ -152,7 +153,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// Nothing of what is here goes out any more.
+    /// Forgets all messages: none of them goes out any more.
     fn forget_all(&mut self) {
         self.back.clear();
         self.forget_front();
@@ -160,7 +161,7 @@ impl State {
         self.note_room();
     }
 
-    /// Nothing of the batch that is being written goes out any more.
+    /// Forgets the batch that is being written: the rest of it does not go out any more.
     pub(super) fn forget_front(&mut self) {
         self.front.clear();
         self.in_flight = InFlight::default();

@@ -95,7 +95,7 @@ impl From<NextLook> for Pumped {
 }
 
 impl State {
-    /// What was written went to a connection that has been cut meanwhile: whatever came of it, it is gone.
+    /// The batch that was being written is gone with its connection, which has been cut meanwhile.
     #[cold]
     fn was_cut(&mut self, outcome: io::Result<usize>) -> Pumped {
         self.counts.bytes += outcome.unwrap_or(0) as u64;
@@ -103,7 +103,7 @@ impl State {
         Pumped::Unwired
     }
 
-    /// How the I/O thread goes on if it had better not write now.
+    /// `Some` if the I/O thread had better not write now: how it goes on.
     fn look(&mut self) -> Option<Pumped> {
         let flushed = std::mem::take(&mut self.flushed);
         if !self.front.is_empty() {

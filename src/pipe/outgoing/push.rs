@@ -20,7 +20,7 @@ impl Outgoing {
     ///
     /// The socket's `policy` decides whether it is written at once.
     ///
-    /// Not inlined, so that nothing of it is in the way of what goes into a draft.
+    /// Not inlined, so that the way of a message into a draft stays short.
     #[inline(never)]
     pub(super) fn push(
         &self,
@@ -86,7 +86,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// Where only the latest message is kept, what waits makes way for the next.
+    /// If only the latest message is kept, drops those that wait.
     #[inline]
     fn conflate(&mut self) {
         if self.conflate && self.back.messages() > 0 {
@@ -95,20 +95,20 @@ impl State {
         }
     }
 
-    /// There is no room: the socket will be told when there is.
+    /// Refuses a message for want of room: the socket will be told when there is room.
     #[cold]
     fn refuse(&mut self) -> Notices {
         self.refused();
         Notices::REFUSED | self.foreign()
     }
 
-    /// Says so if this is a forked child, and the connection is its parent's.
+    /// [`Notices::FOREIGN`] if this is a forked child, and the connection is its parent's.
     #[inline]
     pub(super) fn foreign(&self) -> Notices {
         Notices::FOREIGN.when(self.entry == Entry::Foreign)
     }
 
-    /// Decides who writes what was just added; true if it made a batch, which is written.
+    /// Decides who writes the message that was just added; true if it made a batch whole, which is written here.
     #[inline]
     pub(super) fn after_push(&mut self, policy: &mut WritePolicy, notices: &mut Notices) -> bool {
         self.waiter = if policy.is_left_to_senders() {

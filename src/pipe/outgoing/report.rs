@@ -21,13 +21,13 @@ pub(crate) enum Pumped {
     Drained,
     /// The kernel is full; a writable event will follow.
     Blocked,
-    /// A sender is at work here; look again as soon as it has had its chance to go on.
+    /// A sender is at work here; the I/O thread looks again after a yield.
     Contended,
-    /// A sender is at work here and has been for a while, writing by itself what it has gathered; look again in a while.
+    /// A sender has been at work here for a while and writes by itself; the I/O thread looks again after a pause.
     Streaming,
     /// There is no connection to write to, or it has failed.
     Unwired,
-    /// What there is to write is in the hands of a sender, whose socket is to be asked for it.
+    /// The messages that wait are a draft, in the hands of a sender: its socket is to be asked for it.
     Drafted,
 }
 
@@ -43,7 +43,7 @@ impl Outgoing {
         state.is_empty()
     }
 
-    /// What has become of what was written to this connection, for who judges the silence of its peer.
+    /// How far the output of this connection has come, for the heartbeat, which judges the silence of the peer.
     pub(crate) fn output(&self) -> Output {
         let state = self.lock();
         let begun =

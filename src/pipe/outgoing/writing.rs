@@ -2,7 +2,7 @@
 //!
 //! Owns: nothing; it moves what waits, and books what the kernel takes.
 //! Always true: one batch is written at a time, to its end, before the next; nothing is written in a forked child.
-//! Must not know: why now.
+//! Must not know: why something is written now.
 
 use std::io;
 
@@ -13,8 +13,8 @@ use crate::pipe::{Duty, Wire};
 use crate::policy::tuning::SOFT_MARK_BYTES;
 
 impl State {
-    /// Before anything leaves this process: whether the connection is this process's own. If not, the pipe takes no
-    /// message any more.
+    /// Whether the connection is this process's own, asked before anything leaves the process. In a forked child it is the
+    /// parent's, and the pipe takes no message any more.
     #[cold]
     pub(super) fn is_here(&mut self) -> bool {
         if !self.origin.is_here() {
