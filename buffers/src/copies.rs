@@ -1,5 +1,6 @@
 //! Memory of dropped bodies, reused for copies of others.
-//! | Owns: the rule which bodies are kept, the shelf of this process, and the leases on it.
+//!
+//! Owns: the rule which bodies are kept, the shelf of this process, and the leases on it.
 //! Always true: a process keeps at most 1 MiB, and nothing without a lease. A thread that finds the shelf locked does
 //! not wait: it allocates or frees instead.
 //! Must not know: what is copied, why, and which code has a lease.

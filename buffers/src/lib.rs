@@ -1,5 +1,6 @@
 //! Reused memory of message bodies.
-//! | Owns: the [`Shelf`], which holds unused buffers; [`body`], which returns a buffer to its shelf; and the shelf of
+//!
+//! Owns: the [`Shelf`], which holds unused buffers; [`body`], which returns a buffer to its shelf; and the shelf of
 //! the process, which keeps the memory of [`Reused`] bodies for copies.
 //! Always true: no thread waits for a lock here; the bytes of a body in use are never written; a body may outlive its
 //! shelf.

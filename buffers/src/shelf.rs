@@ -1,5 +1,6 @@
 //! A store of unused buffers.
-//! | Owns: which buffer fits, and which is evicted.
+//!
+//! Owns: which buffer fits, and which is evicted.
 //! Always true: the capacity of a buffer counts; its length and content are unspecified.
 //! Must not know: which threads share it, and under which lock.
 

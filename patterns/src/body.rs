@@ -1,5 +1,6 @@
 //! A borrowed message body.
-//! | Owns: the rule which bodies are sent without a message being made of them.
+//!
+//! Owns: the rule which bodies are sent without a message being made of them.
 //! Always true: sending a body has the same effect as sending the message made of it.
 //! Must not know: which pipe it takes.
 

@@ -1,5 +1,6 @@
 //! The argument of a send: a message, or a borrowed body.
-//! | Owns: one view of both, for patterns that choose a pipe and for pipes that encode.
+//!
+//! Owns: one view of both, for patterns that choose a pipe and for pipes that encode.
 //! Always true: both give the same frames.
 //! Must not know: which pipe is chosen, and how frames look on a wire.
 

@@ -1,5 +1,6 @@
 //! The probe: one empty message to every new connection, by which a ROUTER learns of the peer.
-//! | Owns: which pipes have lost a connection since their last probe.
+//!
+//! Owns: which pipes have lost a connection since their last probe.
 //! Always true: one probe for each connection; on a new pipe it is the first message.
 //! Must not know: how a probe is answered.
 

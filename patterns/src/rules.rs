@@ -1,5 +1,6 @@
 //! The interface of a socket type: the events of its pipes, and the calls of the application.
-//! | Owns: the methods, with defaults for a type that neither sends nor receives.
+//!
+//! Owns: the methods, with defaults for a type that neither sends nor receives.
 //! Always true: an event about a pipe that the type does not know, or has refused, changes nothing.
 //! Must not know: any type in particular.
 

@@ -30,7 +30,8 @@ impl Backoff {
         }
     }
 
-    /// The pause before the next attempt. `jitter`, from 0 to 1, says how much of a quarter is left off.
+    /// The pause before the next attempt. `jitter`, from 0 to 1, is the part of a quarter by which the pause is
+    /// shortened.
     pub(crate) fn pause(&mut self, jitter: f64) -> Duration {
         let pause = self.next.mul_f64(1.0 - 0.25 * jitter.clamp(0.0, 1.0));
         self.last = self.next;
@@ -44,13 +45,13 @@ impl Backoff {
         self.failures
     }
 
-    /// An attempt has led to a connection. Pauses go on growing until one has [lived](Self::lived): what is cut right after
-    /// its handshake, whatever for, comes back ever more slowly.
+    /// An attempt has led to a connection. Pauses go on growing until a connection has [lived](Self::lived) long
+    /// enough: a peer that is disconnected right after each handshake comes back ever more slowly.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// A connection has ended that was there for so long.
+    /// A connection has ended after this time.
     pub(crate) fn lived(&mut self, time: Duration) {
         if time >= self.last.clamp(LEAST_LIFE, MOST_LIFE) {
             self.next = self.first.min(self.most);

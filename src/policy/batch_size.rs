@@ -1,10 +1,11 @@
-//! How much a stream gathers before its sender writes.
+//! How many bytes a stream gathers before its sender writes.
 //!
-//! Owns: the size of the next batch, learnt from those before.
-//! Always true: from 64 to 512 KiB; all pipes of a socket together gather at most 2 MiB, or 64 KiB each.
-//! Must not know: what is in a batch.
+//! Owns: the size of the next batch, learnt from earlier ones.
+//! Always true: 64 to 512 KiB; all pipes of a socket together gather at most 2 MiB, or 64 KiB each.
+//! Must not know: the content of a batch.
 //!
-//! The more, the less a byte costs the kernel; but what was gathered first shall still be in the processor's cache.
+//! A larger batch costs the kernel less per byte. But its first bytes must still be in the processor's cache when it is
+//! written.
 
 use super::tuning::{ALL_BATCHES_BYTES, LEAST_BATCH_BYTES, MOST_BATCH_BYTES};
 
@@ -30,7 +31,7 @@ impl BatchSize {
         self.bytes
     }
 
-    /// So many pipes share the processor's cache.
+    /// Sets the number of pipes that share the processor's cache.
     pub(crate) fn set_pipes(&mut self, pipes: usize) {
         let share = ALL_BATCHES_BYTES / pipes.max(1);
         self.most = share.clamp(LEAST_BATCH_BYTES, MOST_BATCH_BYTES);
@@ -42,7 +43,7 @@ impl BatchSize {
         self.bytes = self.most.min(2 * self.bytes);
     }
 
-    /// It is none, or a new one.
+    /// The stream has ended: batches start small again.
     pub(crate) fn begin_anew(&mut self) {
         self.bytes = LEAST_BATCH_BYTES;
     }

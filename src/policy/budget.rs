@@ -1,14 +1,14 @@
-//! How much one hold of a socket's lock may look at that it gives to nobody.
+//! The budget of one hold of a socket's lock: how much it may look at that no call returns.
 //!
-//! Owns: what is left of that.
-//! Always true: what costs is what a peer can send without end and no call returns: heartbeats, subscriptions, messages that
-//! are dropped, their frames if there are many, and each further read of a connection. Once it is spent, whoever looks lets go of the lock, looks at its
-//! deadline and begins anew; what was not looked at stays where it is.
-//! Must not know: who looks, and for what.
+//! Owns: the rest of the budget.
+//! Always true: a cost is due for everything that a peer can send without end and that no call returns: heartbeats,
+//! subscriptions, dropped messages, their frames if there are many, and each further read of a connection. A thread
+//! whose budget is spent releases the lock, checks its deadline and begins anew; the rest of the input stays in place.
+//! Must not know: which thread looks, and for what.
 
 use super::tuning::{FRAMES_A_UNIT, HOLD_BUDGET, TOPIC_BYTES_A_UNIT};
 
-/// What is left to look at.
+/// The rest of the budget.
 #[derive(Debug)]
 pub(crate) struct Budget(u32);
 
@@ -19,19 +19,19 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A hold of the lock begins, or whoever has it has let others in.
+    /// A hold of the lock begins, or its thread has let other threads in.
     #[inline(always)]
     pub(crate) fn refill(&mut self) {
         self.0 = HOLD_BUDGET;
     }
 
-    /// Enough has been looked at.
+    /// Whether the budget is spent.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
         self.0 == 0
     }
 
-    /// Something was looked at that costs so much; false if it was the last.
+    /// Takes `cost` from the budget; false if the budget is spent then.
     #[inline]
     pub(crate) fn spend(&mut self, cost: u32) -> bool {
         self.0 = self.0.saturating_sub(cost);
@@ -39,12 +39,12 @@ impl Budget {
     }
 }
 
-/// What a subscription to a topic of so many bytes costs, or its end: to find it takes a step a byte at worst.
+/// The cost of a subscribe or cancel with a topic of `len` bytes: in the worst case the search takes a step per byte.
 pub(crate) fn cost_of_topic(len: usize) -> u32 {
     u32::try_from(1 + len / TOPIC_BYTES_A_UNIT).unwrap_or(u32::MAX)
 }
 
-/// What a message of so many frames costs, beside that it is one.
+/// The additional cost of a message with many frames.
 pub(crate) fn cost_of_frames(frames: usize) -> u32 {
     u32::try_from(frames / FRAMES_A_UNIT).unwrap_or(u32::MAX)
 }

@@ -1,10 +1,10 @@
-//! Busy-polling: looking for input before sleeping. To sleep and be woken costs several times what a message takes from
-//! one process to the next, in time and in processor time. So a thread polls first, where the wait is likely short.
+//! Busy-polling: looking for input before sleeping. Sleeping and being woken costs several times as much as a message
+//! between two processes, in time and in processor time. So a thread polls first if the wait is likely to be short.
 //!
-//! Owns: whether a wait busy-polls and for how long, judged by the waits before.
-//! Always true: one wait busy-polls for the limit at most; where that is in vain again and again, one wait in 65 does. The
-//! thread yields between two polls; if others run then, it soon sleeps, and if they keep its processor, the socket does not
-//! busy-poll for a while.
+//! Owns: whether a wait busy-polls and for how long, judged by earlier waits.
+//! Always true: one wait busy-polls at most for the limit. After repeated failures only one wait in 65 busy-polls. The
+//! thread yields between two polls. If other threads run in the yields, it soon sleeps. If they keep its processor, the
+//! socket does not busy-poll for a while.
 //! Must not know: what is polled; how to yield.
 
 use std::time::{Duration, Instant};
@@ -14,46 +14,46 @@ use super::tuning::{
     SHORT_WAIT_LIMITS,
 };
 
-/// What the waits of one socket have been like.
+/// What earlier waits of one socket have shown.
 #[derive(Debug)]
 pub(crate) struct BusyPoll {
     limit: Duration,
     /// The last wait was short.
     short: bool,
-    /// After the last busy-poll in vain, this many waits slept at once.
+    /// The number of waits that slept at once after the last failed busy-poll.
     penalty: u32,
-    /// This many waits are still to sleep at once.
+    /// The number of waits that are still to sleep at once.
     skip: u32,
-    /// The processor was crowded, and is taken to be until this time; it was for this long.
+    /// The time until which the processor counts as crowded, and for how long that was set.
     crowded: Option<(Instant, Duration)>,
 }
 
-/// One wait, and the busy-polling at its beginning.
+/// One wait, with the busy-polling at its beginning.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PolledWait {
     begun: Instant,
     limit: Duration,
-    /// How often a yield has let others run.
+    /// How many yields have let other threads run.
     given: u32,
     stage: Stage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// This wait sleeps at once.
+    /// The wait sleeps at once.
     Skipped,
-    /// It busy-polls; or has done so, and input was found.
+    /// The wait busy-polls, or has found input by it.
     Polling,
-    /// It has busy-polled as long as it may.
+    /// The wait has busy-polled for the limit, without input.
     InVain,
-    /// Others have something to do.
+    /// Other threads have run in several yields.
     Given,
-    /// Others keep the processor.
+    /// Other threads keep the processor.
     Crowded,
 }
 
 impl BusyPoll {
-    /// Polls for `limit` at most; takes the first wait for a short one.
+    /// Busy-polls for `limit` at most; the first wait counts as short.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             limit,
@@ -64,7 +64,7 @@ impl BusyPoll {
         }
     }
 
-    /// A wait begins, which ends at `deadline` in any case.
+    /// A wait begins; it ends at `deadline` at the latest.
     pub(crate) fn begin(&mut self, now: Instant, deadline: Option<Instant>) -> PolledWait {
         let left = deadline.map_or(self.limit, |at| at.saturating_duration_since(now));
         let limit = self.limit.min(left);
@@ -87,7 +87,7 @@ impl BusyPoll {
         self.crowded.is_some_and(|(until, _)| now < until)
     }
 
-    /// The wait is over, by whatever end.
+    /// The wait has ended, for whatever reason.
     pub(crate) fn learn(&mut self, wait: PolledWait, now: Instant) {
         self.short = now.saturating_duration_since(wait.begun)
             < self.limit.saturating_mul(SHORT_WAIT_LIMITS);
@@ -117,7 +117,7 @@ impl PolledWait {
         self.stage == Stage::Polling
     }
 
-    /// A poll found nothing, and the thread has yielded from `before` to `after`.
+    /// A poll found nothing, and the thread yielded from `before` to `after`.
     pub(crate) fn has_yielded(&mut self, before: Instant, after: Instant) {
         let away = after.saturating_duration_since(before);
         self.given += u32::from(away > GIVEN_YIELD);

@@ -1,31 +1,31 @@
-//! Whether to read on before anybody says that more is there.
+//! Whether to read a connection again before the poller reports more input.
 //!
-//! Owns: what reading on has come to lately.
-//! Always true: only a read of some size is followed by another; where that is in vain again and again, one in 17 is.
-//! Must not know: who waits for input otherwise, and how.
+//! Owns: how successful such reads were lately.
+//! Always true: only a read of some size is followed by another. After repeated failures only one in 17 is.
+//! Must not know: which thread waits for input otherwise, and how.
 //!
-//! In a stream more has come while the last bytes were decoded, and to read it costs one call instead of two. Where each of
-//! many peers sends a burst and waits for the answer, nothing has, and the call is lost.
+//! In a stream more input has arrived while the last bytes were decoded, and a further read costs one call instead of
+//! two. If each of many peers sends a burst and waits for the answer, nothing more has arrived, and the call is wasted.
 
 use super::tuning::{READ_ON_BYTES, READ_ON_IN_VAIN};
 
-/// How one reader fares with reading on.
+/// The success of one reader with further reads.
 #[derive(Debug, Default)]
 pub(crate) struct Eagerness {
     due: bool,
-    /// How often in a row it has been in vain, as far as that matters.
+    /// How many failed in a row, up to a limit.
     in_vain: u32,
-    /// So many reads are still let be.
+    /// How many reads are still left without a further one.
     let_be: u32,
 }
 
 impl Eagerness {
-    /// Whether to read on.
+    /// Whether a further read is worth while.
     pub(crate) fn is_due(&self) -> bool {
         self.due
     }
 
-    /// A read has brought so many bytes; none, if nothing was there.
+    /// A read has brought `read` bytes; 0 if nothing was there.
     pub(crate) fn learn(&mut self, read: usize) {
         let read_on = std::mem::take(&mut self.due);
         if read_on {

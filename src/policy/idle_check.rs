@@ -1,9 +1,9 @@
-//! When a busy receiver checks the peers that are idle: those whose links it has borrowed and read to the end, and
-//! those within the process. Nobody else would notice that they have sent something.
+//! When a busy receiver checks its idle peers: those whose links it has borrowed and read to the end, and those within
+//! the process. No other thread would notice their messages.
 //!
 //! Owns: after how many messages the clock is read, and after how much time the links are polled.
-//! Always true: the clock is read at least once in [`IDLE_CHECK_MESSAGES`] messages; two checks are at least
-//! [`SHORTEST_IDLE_CHECK`] apart; while an idle peer is found to have sent something, they are not much further apart than that.
+//! Always true: the clock is read at least once in [`IDLE_CHECK_MESSAGES`] messages. Two checks are at least
+//! [`SHORTEST_IDLE_CHECK`] apart, and not much more while an idle peer is found to have sent something.
 //! Must not know: what is checked, and how.
 
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ impl IdleCheck {
         self.messages
     }
 
-    /// The clock was read, after that many messages: true if a check is due. Where the messages took longer than the
-    /// shortest time between two checks, it is read after fewer.
+    /// The clock was read after that many messages: true if a check is due. If the messages took longer than the
+    /// shortest time between two checks, the clock is read after fewer.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         let took = self.read_at.replace(now).map(|before| now - before);
         if let Some(took) = took {
@@ -50,7 +50,7 @@ impl IdleCheck {
         self.due_at.is_none_or(|due| due <= now)
     }
 
-    /// A receiver has waited on all links and seen to those with input, which is as good as a check.
+    /// A receiver has waited on all links and read those with input, which replaces a check.
     pub(crate) fn waited(&mut self, now: Instant) {
         self.read_at = Some(now);
         self.due_at = now.checked_add(self.pause);

@@ -1,6 +1,6 @@
-//! The policies of speed: when to write, how much to read at once, how long to wait awake.
+//! The policies of speed: when to write, how much to read at once, how long to busy-poll.
 //!
-//! Owns: what each policy has learnt from what it was told; no policy knows another's state.
+//! Owns: what each policy has learnt from its calls; no policy knows another's state.
 //! Always true: pure. Time, counts and randomness come in as arguments; nothing here locks, reads a clock, sleeps or
 //! does I/O. The caller does what a policy says.
 //! Must not know: sockets, pipes, threads, messages.

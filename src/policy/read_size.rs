@@ -1,19 +1,19 @@
-//! How much one read asks for.
+//! How many bytes one read asks for.
 //!
-//! Owns: the size of the next read, learnt from those before.
-//! Always true: from 64 to 512 KiB; above 64 only for a reader in the hands of whoever decodes at once what it reads, so
-//! that no more than a read of 64 KiB is taken beyond a high-water mark on behalf of a socket that does not receive. All
-//! busy readers of an I/O thread ask for at most 1 MiB together, or 64 KiB each.
-//! Must not know: where the bytes go; who counts the busy readers.
+//! Owns: the size of the next read, learnt from earlier ones.
+//! Always true: 64 to 512 KiB. Above 64 KiB only for a reader whose thread decodes at once: for a socket that does not
+//! receive, at most one read of 64 KiB exceeds the high-water mark. All busy readers of an I/O thread together ask for
+//! at most 1 MiB, or 64 KiB each.
+//! Must not know: where the bytes go; which code counts the busy readers.
 //!
-//! A large read is not only fewer calls. Each makes the kernel open the peer's window a little, and send what waits for
-//! that, which costs more than the call: to receive 16 bytes took 24 ns of a stream in reads of 64 KiB, and 20 in reads of
-//! 512. But what was read shall still be in the processor's cache when it is decoded, which takes turns among all peers:
-//! with 64 of them, to receive 1 KiB took 770 ns in reads of 512 KiB, and 480 in reads of 64.
+//! A large read saves more than calls. Each read makes the kernel open the peer's window a little and send data that
+//! waits for it, which costs more than the call: receiving 16 bytes of a stream took 24 ns with reads of 64 KiB, and 20
+//! ns with 512 KiB. But the bytes must still be in the processor's cache when they are decoded, which takes turns among
+//! all peers. With 64 peers, receiving 1 KiB took 770 ns with reads of 512 KiB, and 480 ns with 64 KiB.
 
 use super::tuning::{ALL_READ_BYTES, MOST_READ_BYTES, MOST_SLACK, READ_BYTES};
 
-/// Whether a reader that has read `read` bytes is busy, and shares the processor's cache with the other busy readers.
+/// Whether a reader that has read `read` bytes is busy, so shares the processor's cache with the other busy readers.
 pub(crate) fn is_busy(read: usize) -> bool {
     read >= READ_BYTES / 2
 }
@@ -23,7 +23,7 @@ pub(crate) fn is_busy(read: usize) -> bool {
 pub(crate) struct ReadSize {
     /// How often [`READ_BYTES`] have been doubled.
     doublings: u8,
-    /// Whether what is read is decoded at once.
+    /// Whether read bytes are decoded at once.
     may_grow: bool,
 }
 
@@ -32,7 +32,7 @@ impl ReadSize {
         self.learnt().min(self.limit(busy_readers))
     }
 
-    /// A buffer with more room is exchanged for a smaller one: a read fills what room there is.
+    /// The most room that a buffer may have; a larger buffer is replaced, since a read fills all the room.
     pub(crate) fn most_room(&self, busy_readers: usize) -> usize {
         let most = MOST_SLACK * self.learnt();
         if self.may_grow {
@@ -46,7 +46,7 @@ impl ReadSize {
         READ_BYTES << self.doublings
     }
 
-    /// The most that it may be at present: a power of two, so that it changes seldom.
+    /// The present limit of the size: a power of two, so that it changes seldom.
     fn limit(&self, busy_readers: usize) -> usize {
         if !self.may_grow {
             return READ_BYTES;
@@ -55,7 +55,7 @@ impl ReadSize {
         share.clamp(READ_BYTES, MOST_READ_BYTES)
     }
 
-    /// What is read is decoded at once.
+    /// Read bytes are decoded at once from now on.
     pub(crate) fn may_grow(&mut self) {
         self.may_grow = true;
     }
@@ -72,8 +72,8 @@ impl ReadSize {
         }
     }
 
-    /// `body` bytes of a large body are read to their own place; true if that is so long that the reader is not busy any
-    /// more: the next body will be as long, and what a read into the buffer brings of it has to be copied.
+    /// `body` bytes of a large body are read straight to their place. True if so many that the reader is not busy any
+    /// more: the next body is likely as long, and its part in the read buffer has to be copied.
     pub(crate) fn is_beside(&mut self, body: usize) -> bool {
         let long = body >= READ_BYTES / 2;
         if long {
@@ -82,7 +82,7 @@ impl ReadSize {
         long
     }
 
-    /// The connection is idle, and in the hands of the I/O thread.
+    /// The connection is idle, and the I/O thread reads it.
     pub(crate) fn begin_anew(&mut self) {
         *self = Self::default();
     }

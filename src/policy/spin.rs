@@ -1,18 +1,18 @@
-//! Spinning for a message from within the process before sleeping: a thread that sleeps is woken no faster than in five or
-//! ten microseconds, and one at work on another core has answered by then.
+//! Spinning for a message from within the process before sleeping. Waking a sleeping thread takes five to ten
+//! microseconds; a thread running on another core has answered by then.
 //!
-//! Owns: the number of turns, judged by the times before.
-//! Always true: where spinning has come to nothing again and again, it takes a few turns only, and now and then many.
-//! Must not know: what is looked for; how a turn is taken.
+//! Owns: the number of turns, judged by earlier ones.
+//! Always true: after repeated failures spinning takes few turns, and now and then many.
+//! Must not know: the thing looked for; how a turn is taken.
 
 use super::tuning::{FEWEST_SPIN_TURNS, LONG_SPIN_EVERY, LONG_SPIN_TURNS, MOST_SPIN_TURNS};
 
-/// What spinning has been like.
+/// What earlier spins have shown.
 #[derive(Debug)]
 pub(crate) struct Spin {
     turns: u32,
     times: u32,
-    /// Now and then it may take long.
+    /// Whether a long spin is allowed now and then.
     patient: bool,
 }
 

@@ -1,8 +1,8 @@
 //! When the I/O thread leaves a batch to its senders.
 //!
-//! Owns: what the I/O thread saw when it last looked at one pipe, and how long it has been patient.
-//! Always true: a batch to which nobody adds is written at the second look at it.
-//! Must not know: what is in a batch.
+//! Owns: the counts that the I/O thread saw at its last look at one pipe, and how many looks it has waited.
+//! Always true: a batch to which no sender adds is written at the second look.
+//! Must not know: the content of a batch.
 
 use super::tuning::{
     ENOUGH_TO_WRITE_BYTES, FEW_LOOKS, MOST_HELD_LOOKS, MOST_LOOKS, OWN_BYTES, PATIENCE_LOOKS,
@@ -11,35 +11,35 @@ use super::tuning::{
 /// What the I/O thread does after it has looked at a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NextLook {
-    /// It looks again as soon as the sender has had its chance to go on.
+    /// Again as soon as the sender has had a chance to go on.
     Soon,
-    /// It looks again in a while: the sender writes by itself what it gathers.
+    /// Again in a while: the sender writes its batches itself.
     Later,
 }
 
 /// What the I/O thread knows of one pipe from its looks at it.
 #[derive(Debug, Default)]
 pub(crate) struct StreamDetector {
-    /// The messages that the pipe had taken at the last look.
+    /// The messages that the pipe had taken by the last look.
     seen_messages: u64,
-    /// The bytes that the kernel had taken then, or when the I/O thread last wrote.
+    /// The bytes that the kernel had taken by the last look, or by the I/O thread's last write.
     seen_bytes: u64,
-    /// How often in a row a look has found more messages.
+    /// How many looks in a row have found more messages.
     growing: u32,
-    /// Bytes that senders have written since that began.
+    /// Bytes that senders have written during these looks.
     own: u64,
-    /// The looks without anything new that are left.
+    /// How many more looks may find nothing new.
     patience: u32,
-    /// The looks in a row that have left what waits to a conversation.
+    /// How many looks in a row have left waiting messages to a conversation.
     held: u32,
 }
 
 impl StreamDetector {
-    /// When to look again without writing, or `None` if what waits is to be written now. `messages`: taken by the pipe so
-    /// far; `bytes`: taken by the kernel so far; `waiting`: bytes that wait; `flushed`: the socket has written by itself since
-    /// the last look, since it was about to wait for input.
+    /// When to look again without writing; `None` if the waiting bytes are to be written now. `messages`: taken by the
+    /// pipe so far. `bytes`: taken by the kernel so far. `waiting`: bytes that wait. `flushed`: the socket has written
+    /// by itself since the last look, before it waited for input.
     ///
-    /// After a pause, a stream is taken up with two looks: if nothing has come between them, it has ended.
+    /// After a pause a stream is confirmed by two looks: if nothing arrived between them, it has ended.
     pub(crate) fn look(
         &mut self,
         messages: u64,

@@ -1,7 +1,7 @@
-//! What the I/O thread does when it finds a pipe locked by a sender at work.
+//! What the I/O thread does when a sender holds the lock of a pipe.
 //!
-//! Owns: how often in a row that was so.
-//! Always true: it comes back after a yield, or after a while where the sender is likely writing a batch.
+//! Owns: the number of failed attempts in a row.
+//! Always true: the next attempt follows after a yield, or after a while if the sender is likely to be writing a batch.
 //! Must not know: what the sender does.
 
 use super::NextLook;
@@ -11,13 +11,13 @@ use super::tuning::WRITING_AFTER_FAILURES;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TryLockStreak {
     in_a_row: u8,
-    /// A sender writes large bodies, for which there is always much to copy: the I/O thread stays and takes its turn as
-    /// soon as it can, so that both work at once.
+    /// Whether a sender writes large bodies, which take long to copy: the I/O thread then tries again as soon as it
+    /// can, so that both work at once.
     large: bool,
 }
 
 impl TryLockStreak {
-    /// A sender has the lock.
+    /// A sender holds the lock.
     pub(crate) fn failed(&mut self) -> NextLook {
         self.in_a_row = WRITING_AFTER_FAILURES.min(self.in_a_row + 1);
         if self.in_a_row < WRITING_AFTER_FAILURES || self.large {
@@ -27,17 +27,17 @@ impl TryLockStreak {
         NextLook::Later
     }
 
-    /// The I/O thread has the lock; `large`: the last batch had gathered so much that the sender writes large bodies.
+    /// The I/O thread has the lock. `large`: the last batch was so long that the sender writes large bodies.
     pub(crate) fn succeeded(&mut self, large: bool) {
         *self = Self { in_a_row: 0, large };
     }
 
-    /// As two bytes, for the I/O thread to keep where it has no lock.
+    /// As bits, which the I/O thread keeps outside the lock.
     pub(crate) fn to_bits(self) -> u32 {
         u32::from_le_bytes([self.in_a_row, u8::from(self.large), 0, 0])
     }
 
-    /// What [`to_bits`](Self::to_bits) has made.
+    /// The value that [`to_bits`](Self::to_bits) has encoded.
     pub(crate) fn from_bits(bits: u32) -> Self {
         let [in_a_row, large, ..] = bits.to_le_bytes();
         Self {

@@ -1,8 +1,9 @@
 //! How a socket sends: message by message, or in a stream.
 //!
-//! Owns: when it last wrote at once, whether it has waited for input since, and how much it sends between two pauses.
-//! Always true: the time is needed only where a link is idle, so that a stream need not ask the clock.
-//! Must not know: the clock; what is sent, or to whom.
+//! Owns: when the socket last wrote at once, whether it has waited for input since, and how much it sends between two
+//! pauses.
+//! Always true: the time is needed only while a link is idle, so a stream reads no clock.
+//! Must not know: the clock; the messages and their peers.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +11,24 @@ use super::BatchSize;
 use super::tuning::{IDLE_AFTER, IDLE_AFTER_BURST, MOST_ANSWERS};
 
 /// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
-/// gathered. One for all its pipes: replies to a hundred peers make a stream.
+/// gathered. One policy serves all pipes of a socket: replies to a hundred peers make a stream.
 #[derive(Debug, Default)]
 pub(crate) struct WritePolicy {
-    /// The socket has waited for input since it last wrote.
+    /// Whether the socket has waited for input since its last write.
     waited: bool,
     last_write: Option<Instant>,
-    /// Messages sent since it last began, after a wait or a pause.
+    /// Messages sent since the last wait or pause.
     sent: u32,
-    /// From so many bytes on a sender writes by itself what has gathered in a pipe.
+    /// How many bytes a pipe gathers before the sender writes them itself.
     batch_size: BatchSize,
-    /// There is one pipe.
+    /// Whether there is a single pipe.
     alone: bool,
-    /// The last sender that has found no room has waited for it.
+    /// Whether the last sender without room has waited for it.
     senders_wait: bool,
 }
 
 impl WritePolicy {
-    /// That of something to be written at once in any case.
+    /// A policy that writes every message at once.
     pub(crate) fn urgent() -> Self {
         Self {
             waited: true,
@@ -35,7 +36,7 @@ impl WritePolicy {
         }
     }
 
-    /// That of a stream which no pause ends, for tests on slow machines.
+    /// A policy of a stream that no pause ends, for tests on slow machines.
     #[cfg(test)]
     pub(crate) fn of_a_stream() -> Self {
         Self {
@@ -44,53 +45,53 @@ impl WritePolicy {
         }
     }
 
-    /// The socket has so many pipes.
+    /// Sets the number of pipes.
     pub(crate) fn set_pipes(&mut self, pipes: usize) {
         self.alone = pipes == 1;
         self.batch_size.set_pipes(pipes);
     }
 
-    /// A sender has found no room, and waits or does not.
+    /// A sender has found no room, and does or does not wait for it.
     pub(crate) fn set_senders_wait(&mut self, wait: bool) {
         self.senders_wait = wait;
     }
 
-    /// Whether it may be left to the senders to wait for the kernel: they wait, and there is one connection to wait for.
+    /// Whether the senders may wait for the kernel: they do wait, and there is a single connection to wait for.
     pub(crate) fn is_left_to_senders(&self) -> bool {
         self.alone && self.senders_wait
     }
 
-    /// From how many bytes on a sender writes by itself what has gathered in a pipe.
+    /// How many bytes a pipe gathers before the sender writes them itself.
     #[inline]
     pub(crate) fn batch_bytes(&self) -> usize {
         self.batch_size.get()
     }
 
-    /// A sender writes a batch that has become full: this is a stream, of which the next may be larger.
+    /// A sender writes a full batch: this is a stream, and its next batch may be larger.
     #[inline]
     pub(crate) fn has_filled(&mut self) {
         self.batch_size.has_filled();
     }
 
-    /// The socket has waited for input: what comes next is an answer.
+    /// The socket has waited for input: its next message is an answer.
     pub(crate) fn waited(&mut self) {
         self.waited = true;
         self.batch_size.begin_anew();
     }
 
-    /// The socket has sent so many messages.
+    /// The socket has sent this many messages.
     #[inline]
     pub(crate) fn have_been_sent(&mut self, messages: u32) {
         self.sent = self.sent.saturating_add(messages);
     }
 
-    /// Whether it has waited for input since it last wrote.
+    /// Whether the socket has waited for input since its last write.
     pub(crate) fn has_waited(&self) -> bool {
         self.waited
     }
 
-    /// Whether the message at hand is best written at once: the first after a wait or a pause, unless many followed the
-    /// last such. What follows it will be worth waiting for.
+    /// Whether the current message is best written at once. It is if it is the first after a wait or a pause, unless
+    /// many messages followed the last such. The messages that follow are worth gathering.
     pub(crate) fn begin(&mut self, now: Instant) -> bool {
         if !self.waited && !self.is_idle(now, IDLE_AFTER) {
             return false;

@@ -1,12 +1,12 @@
-//! A lock whose holder also does what others have left for it: nobody waits just to tell something.
+//! A lock with a mailbox: the holder of the lock applies the mail of other threads, so posting never waits.
 //!
-//! Owns: the state, the mail for it, and the promise that mail is never left lying.
-//! Always true: mail is applied in the order in which it was posted; after `post` returns, it has been applied, or the
-//! lock is held by a thread that will apply it before, or just after, letting go.
-//! No thread waits for the lock while others take it again and again just to apply mail: after some turns they leave the
-//! mail to the one that waits. Mail that goes on coming keeps nobody who has something else to do: another thread is asked
-//! to look at the rest.
-//! Must not know: what the mail says.
+//! Owns: the state, its mail, and the promise that no mail stays unapplied.
+//! Always true: mail is applied in the order of posting. When `post` returns, the mail has been applied, or the lock is
+//! held by a thread that will apply it before or just after releasing the lock.
+//! A thread that waits for the lock is not passed without end by threads that only apply mail: after some turns these
+//! leave the mail to it. A thread with other work does not apply mail without end: it asks another thread to apply the
+//! rest.
+//! Must not know: the content of the mail.
 //!
 //! ```text
 //!   poster:  put mail, set pending, fence, try_lock --ok--> apply
@@ -22,44 +22,45 @@ use crate::policy::tuning::{
     LOCK_YIELDS, MOST_LOCK_TURNS, MOST_MAIL_LOOKS, MOST_MAIL_RETURNS, MOST_PASSED,
 };
 
-/// Who owns a [`Room`].
+/// The owner of a [`Room`].
 pub(crate) trait Combine {
-    /// What the lock protects.
+    /// The state that the lock protects.
     type State;
-    /// What others leave.
+    /// The type of the mail.
     type Mail;
 
     /// The state and the mail for it.
     fn room(&self) -> &Room<Self::State, Self::Mail>;
 
-    /// Does what `mail` says.
+    /// Applies `mail` to the state.
     fn apply(&self, state: &mut Self::State, mail: Self::Mail);
 
-    /// Mail is about to be applied.
+    /// Called before mail is applied.
     fn begins(&self, _: &mut Self::State) {}
 
-    /// Mail goes on coming while it is applied, on a thread that has something else to do: has another look at it by
-    /// [`Room::try_lock`]. False if there is none.
+    /// Called when mail keeps arriving while a thread with other work applies it. The implementation has another thread
+    /// apply the rest through [`Room::try_lock`]. False if there is no such thread.
     fn hand_over(&self) -> bool {
         false
     }
 
-    /// Whether this is the process of all those who hold its locks. In a forked child, mail is left unread.
+    /// Whether this is the process of the threads that hold its locks. In a forked child mail stays unapplied.
     fn is_here(&self) -> bool {
         true
     }
 }
 
-/// A state behind a lock, with a box for mail beside it.
+/// A state behind a lock, and its mailbox.
 #[derive(Debug)]
 pub(crate) struct Room<S, M> {
     state: Mutex<S>,
     mail: Mutex<VecDeque<M>>,
-    /// There is mail. Changes under the lock of `mail`, and is looked at without.
+    /// Whether there is mail. Written under the lock of `mail`, read without it.
     pending: AtomicBool,
-    /// So many threads wait for the lock of `state`; each clears its mark once it has that, before it looks for mail.
+    /// How many threads wait for the lock of `state`. A thread leaves this count once it has the lock, before it looks
+    /// for mail.
     waiting: AtomicU32,
-    /// How often the lock was taken for mail alone since one of them got it.
+    /// How often the lock was taken for mail alone since a waiting thread last got it.
     passed: AtomicU32,
 }
 
@@ -74,7 +75,7 @@ impl<S, M> Room<S, M> {
         }
     }
 
-    /// The lock, with all mail applied that had been posted before; for a call that knows its process.
+    /// Waits for the lock; all mail posted before has been applied. For a call that knows its process.
     #[inline]
     pub(crate) fn lock<'a, C>(&'a self, owner: &'a C, _: Here) -> Locked<'a, C>
     where
@@ -90,7 +91,8 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        // No guard comes out of the rare case: it would come through memory, and so would that of the usual one.
+        // The cold path returns no guard: a guard from there would be passed in memory, also on the usual path, which
+        // then could not use registers.
         let state = self
             .state
             .try_lock()
@@ -98,7 +100,7 @@ impl<S, M> Room<S, M> {
         Some(self.locked(owner, state))
     }
 
-    /// Waits for the lock, and has those who only have mail see that.
+    /// Waits for the lock, visibly to the threads that only apply mail.
     #[cold]
     fn wait(&self) -> MutexGuard<'_, S> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -108,8 +110,8 @@ impl<S, M> Room<S, M> {
         state
     }
 
-    /// Gives those who wait for the lock, which the caller does not hold, some time to get it: one that is let go of and
-    /// taken again at once is never had by a thread that sleeps.
+    /// Yields or sleeps while other threads wait for the lock, which the caller does not hold. A thread that releases a
+    /// lock and takes it again at once never lets a sleeping thread have it.
     pub(crate) fn give_way(&self) {
         for turn in 0..MOST_LOCK_TURNS {
             if self.waiting.load(Ordering::Relaxed) == 0 {
@@ -119,16 +121,17 @@ impl<S, M> Room<S, M> {
         }
     }
 
-    /// Whether the mail is to be left to a thread that waits for the lock, and was passed often enough: the locks of the
-    /// system go to whoever asks at the right moment, which is hardly ever a thread that has to be woken first.
+    /// Whether to leave the mail to a thread that waits for the lock and has been passed often enough. The system's
+    /// locks are unfair: a thread that must first be woken hardly ever gets one.
     ///
-    /// After a full fence. That thread has not looked for mail yet, or it would not be seen waiting.
+    /// The caller has executed a full fence. A thread seen waiting has not looked for mail yet, so it will find this
+    /// mail.
     fn leaves_mail(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
             && self.passed.fetch_add(1, Ordering::Relaxed) >= MOST_PASSED
     }
 
-    /// How many pieces of mail nobody has applied yet.
+    /// The number of posts not applied yet.
     pub(crate) fn mail_waiting(&self) -> usize {
         if self.pending.load(Ordering::Relaxed) {
             self.mail.lock().len()
@@ -159,7 +162,7 @@ impl<S, M> Room<S, M> {
         }
     }
 
-    /// The lock, if nobody holds it.
+    /// The lock, if it is free.
     pub(crate) fn try_lock<'a, C>(&'a self, owner: &'a C) -> Option<Locked<'a, C>>
     where
         C: Combine<State = S, Mail = M>,
@@ -172,7 +175,7 @@ impl<S, M> Room<S, M> {
         })
     }
 
-    /// Leaves `mail` for whoever holds the lock; applies it here if nobody does. Never waits for the state.
+    /// Posts `mail` to the holder of the lock, or applies it if the lock is free. Never waits for the state.
     pub(crate) fn post<C>(&self, owner: &C, mail: M)
     where
         C: Combine<State = S, Mail = M>,
@@ -181,14 +184,15 @@ impl<S, M> Room<S, M> {
         all.push_back(mail);
         self.pending.store(true, Ordering::Relaxed);
         drop(all);
-        // Pairs with the fence in `LateMail::drop`: either we see the lock free, or its holder sees `pending`.
+        // Pairs with the fence in `LateMail::drop`: either this thread finds the lock free, or its holder sees
+        // `pending`.
         fence(Ordering::SeqCst);
         if !self.leaves_mail() {
             drop(self.try_lock(owner));
         }
     }
 
-    /// The state as it is, with mail left unread.
+    /// Reads the state without applying mail.
     #[cfg(test)]
     pub(super) fn peek<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(&self.state.lock())
@@ -215,15 +219,15 @@ impl<S, M> Room<S, M> {
     }
 }
 
-/// The lock on a [`Room`]. Letting go of it applies what has been posted meanwhile.
+/// The lock on a [`Room`]. Its drop releases the lock and then applies mail posted meanwhile.
 #[derive(Debug)]
 pub(crate) struct Locked<'a, C: Combine> {
-    // In this order, which is that in which they are dropped.
+    // Declared in the order in which they must be dropped.
     state: MutexGuard<'a, C::State>,
     late: LateMail<'a, C>,
 }
 
-/// Looks, when the lock has been let go of, for what was posted while it was held.
+/// On drop, after the release of the lock, applies mail posted while it was held.
 #[derive(Debug)]
 struct LateMail<'a, C: Combine> {
     owner: &'a C,
@@ -246,8 +250,8 @@ impl<C: Combine> DerefMut for Locked<'_, C> {
 }
 
 impl<C: Combine> Locked<'_, C> {
-    /// Does `something` without the lock. What a call has locked, it may wait for again in any process: no thread that
-    /// is missing in this one holds it.
+    /// Runs `something` without the lock. Waiting for the lock again is safe in any process: the caller has held it, so
+    /// no thread that a fork left behind can hold it.
     pub(crate) fn unlocked(self, something: impl FnOnce()) -> Self {
         let owner = self.late.owner;
         self.unlock();
@@ -257,7 +261,7 @@ impl<C: Combine> Locked<'_, C> {
         room.locked(owner, state)
     }
 
-    /// Lets go, as dropping it does, in the midst of the caller's code: for calls of which each instruction counts.
+    /// Releases the lock as a drop does, but inlined into the caller, for calls of which each instruction counts.
     #[inline(always)]
     pub(crate) fn unlock(self) {
         let Self { state, late } = self;
@@ -271,7 +275,7 @@ fn give_turn(turn: u32) {
     if turn < LOCK_YIELDS {
         std::thread::yield_now();
     } else {
-        // To be woken takes some 50 us, more where others have the processors.
+        // Waking a thread takes some 50 us, more on busy processors.
         std::thread::sleep(std::time::Duration::from_micros(50));
     }
 }
@@ -291,7 +295,7 @@ impl<C: Combine> LateMail<'_, C> {
                 return;
             }
             returns += 1;
-            // If another thread has the lock, it has the mail, too.
+            // If another thread has the lock, it also applies the mail.
             let Some(mut state) = room.state.try_lock() else {
                 return;
             };

@@ -1,10 +1,11 @@
 //! A fact about this machine that costs a system call to learn.
 //!
-//! Always true: no thread waits for another. A lock that is learnt under might be found taken by a forked child, for ever.
+//! Always true: no thread waits for another. If a fact were learnt under a lock, a forked child might find it locked
+//! for ever.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether something is so, asked once; by two threads at the same time, perhaps twice.
+/// A fact of yes or no, learnt once; by two threads at the same time perhaps twice.
 #[derive(Debug)]
 pub(crate) struct Fact(AtomicU8);
 

@@ -1,5 +1,5 @@
-//! Posters and holders of a [`Room`](super::Room) on real processors, many times over: what `models` tries in every order that
-//! the rules of the language allow, tried with the locks of std and the fences of this processor.
+//! Posters and holders of a [`Room`](super::Room) on real processors, many times over. `models` tries every order that
+//! the language allows; this test uses the locks of std and the fences of this processor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use std::thread;
 use super::{Combine, Room};
 use crate::origin::Here;
 
-/// How often they meet.
+/// The number of meetings.
 const ROUNDS: u32 = 100_000;
 
 /// A room that counts what was posted.
@@ -27,7 +27,7 @@ impl Combine for Counter {
     }
 }
 
-/// Both threads go on once both are here.
+/// Returns in both threads once both have called it.
 fn meet(arrived: &AtomicU32, meetings: &mut u32) {
     *meetings += 1;
     arrived.fetch_add(1, Ordering::SeqCst);
@@ -55,11 +55,11 @@ fn what_is_posted_while_the_lock_is_let_go_is_applied_by_one_of_the_two() {
     for round in 1..=ROUNDS {
         meet(&arrived, &mut meetings);
         let state = counter.0.lock(&*counter, Here::in_test());
-        // So that the end of this and the post come together, now in this order and now in that.
+        // A varying delay, so that the release and the post meet in either order.
         (0..round % 100).for_each(|_| std::hint::spin_loop());
         state.unlock();
         meet(&arrived, &mut meetings);
-        // Nobody locks any more: by now it must have been applied.
+        // No thread takes the lock any more: the mail must have been applied by now.
         assert_eq!(counter.0.peek(|state| *state), round);
     }
     poster.join().expect("posted");

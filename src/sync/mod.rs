@@ -1,9 +1,9 @@
 //! Locks, atomics and the queue between threads: those of std and crossbeam, or loom's where a protocol between threads is
 //! model-checked.
 //!
-//! Owns: the choice between the two; the lock whose holder does what others leave for it; facts learnt once.
-//! Always true: a lock whose holder panicked is taken all the same. The state machines behind our locks change in steps
-//! that cannot panic half-way, and a library that stops because one thread died would turn one fault into two.
+//! Owns: the choice between the two; the lock with a mailbox; facts that are learnt once.
+//! Always true: a lock is usable after its holder panicked. Our state machines change in steps that cannot panic
+//! half-way, and a library that stops because one thread panicked would turn one fault into two.
 
 mod combine;
 mod fact;
@@ -55,19 +55,20 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As [`lock`](Self::lock), but `None` instead of waiting if this is not the process of whoever holds it: in a
-    /// forked child that thread does not exist. `is_here` is asked only where there is somebody to wait for.
+    /// As [`lock`](Self::lock), but `None` instead of waiting for a thread of another process: a forked child does not
+    /// have that thread. `is_here` is called only if the lock is held.
     #[inline]
     pub(crate) fn lock_here(&self, is_here: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
-        // No guard comes out of the rare case: it would come through memory, and so would that of the usual one.
+        // The cold path returns no guard: a guard from there would be passed in memory, also on the usual path, which
+        // then could not use registers.
         self.try_lock()
             .or_else(|| self.may_wait(is_here).then(|| self.lock()))
     }
 
-    /// Whether the lock, found taken, is free meanwhile or held by a thread that exists.
+    /// Whether the caller may wait for a held lock: it has become free, or a thread of this process holds it.
     #[cold]
     pub(super) fn may_wait(&self, is_here: impl FnOnce() -> bool) -> bool {
-        // Most of our locks are free again sooner than the system answers.
+        // Most locks are released before a system call would return.
         #[cfg(not(highwater_model))]
         for _ in 0..LOCK_LOOKS {
             (0..TURNS_A_LOCK_LOOK).for_each(|_| std::hint::spin_loop());

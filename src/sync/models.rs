@@ -71,7 +71,7 @@ fn a_leader_that_leaves_is_seen_or_tells() {
             let lending = Arc::clone(&lending);
             move || lending.wait_ends()
         });
-        // The I/O thread decides whether it may sleep without limit; a telling would wake it.
+        // The I/O thread decides whether it may sleep without limit; a notification would wake it.
         let ticks = lending.must_tick();
         let told = leaver.join().expect("left");
         assert!(ticks || told, "the link would stay lent for ever");
@@ -104,7 +104,7 @@ fn outgoing(messages: Option<usize>) -> (Arc<Outgoing>, Arc<MemoryWire>) {
     let pipe = Arc::new(Outgoing::new(limit, false));
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     pipe.attach(Arc::clone(&wire) as Arc<dyn Wire>);
-    // The first message of all is written at once, the following make a stream.
+    // The first message is written at once; the following ones make a stream.
     assert!(push(
         &pipe,
         &Message::from("0"),
@@ -153,7 +153,7 @@ fn what_a_sender_leaves_is_written_or_a_duty() {
     });
 }
 
-/// A socket with one pipe: what its sender has in its hands is under its lock, and is asked for by mail.
+/// A socket with one pipe. Its sender's draft is under the socket's lock, and the I/O thread asks for it by mail.
 struct Sender {
     room: Room<(Draft, WritePolicy), ()>,
     pipe: Arc<Outgoing>,
@@ -191,7 +191,7 @@ fn what_a_sender_has_in_its_hands_is_written_or_a_duty() {
             room: Room::new((Draft::default(), WritePolicy::of_a_stream())),
             pipe: Arc::clone(&pipe),
         });
-        // The third finds no room, so that its sender writes the others: a stream.
+        // The third message finds no room, so its sender writes the others: a stream.
         for text in ["1", "2", "3"] {
             socket.send(text);
         }

@@ -1,8 +1,8 @@
-//! What stands for the lock-free queue in a model.
+//! The replacement of the lock-free queue in a model.
 //!
-//! Owns: the least that such a queue promises: what is pushed is popped once, in order, by whoever comes after.
-//! Always true: that it is empty, or is not, is told by a counter without any order: whoever relies on it has to bring the
-//! fences itself.
+//! Owns: the least that such a queue promises: each item is popped once, and items keep their order.
+//! Always true: whether it is empty is told by a counter without any memory order; a caller that relies on it needs its
+//! own fences.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;

@@ -1,4 +1,4 @@
-//! Concrete addresses: what is left of an endpoint once every name in it is resolved.
+//! Concrete addresses: an endpoint whose names are all resolved.
 
 use std::ffi::OsStr;
 use std::io;
@@ -28,7 +28,7 @@ pub(super) enum Family {
     Unix,
 }
 
-/// Where a connection goes, and where it comes from.
+/// The addresses of a connection: where it goes, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Target {
     pub(crate) address: Address,
@@ -44,7 +44,7 @@ impl Address {
         }
     }
 
-    /// Whether it is an Internet address of this machine alone.
+    /// Whether this is a loopback address.
     pub(super) fn is_loopback(&self) -> bool {
         match self {
             Self::Inet(address) => address.ip().to_canonical().is_loopback(),
@@ -52,7 +52,7 @@ impl Address {
         }
     }
 
-    /// The endpoint that names this address; [`Endpoint::from_socket_path`] tells when it cannot be used to connect.
+    /// The endpoint of this address. [`Endpoint::from_socket_path`] documents which of these cannot be used to connect.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self {
             Self::Inet(address) => Endpoint::from(*address),
@@ -66,7 +66,7 @@ impl Address {
         match self {
             Self::Inet(address) => Ok((*address).into()),
             Self::Path(path) => SockAddr::unix(path),
-            // Its length counts the name and nothing after it, which is what libzmq peers expect.
+            // The length counts the name and nothing after it, as libzmq peers expect.
             Self::Abstract(name) if cfg!(any(target_os = "linux", target_os = "android")) => {
                 SockAddr::unix(Path::new(OsStr::from_bytes(&[b"\0", &**name].concat())))
             }
@@ -77,7 +77,7 @@ impl Address {
         }
     }
 
-    /// An IPv4 peer of a socket that serves both families is shown as what it is, an IPv4 address.
+    /// An IPv4-mapped IPv6 address, which a dual-stack socket gives, becomes an IPv4 address.
     pub(super) fn of_inet(inet: SocketAddr) -> Self {
         Self::Inet(match inet.ip().to_canonical() {
             IpAddr::V4(ip) => SocketAddr::from((ip, inet.port())),
@@ -85,7 +85,7 @@ impl Address {
         })
     }
 
-    /// The other end of a connection; `None` if it has no name or has gone.
+    /// The address of the other end of a connection; `None` if it has no name or has disconnected.
     pub(super) fn of_peer(socket: &SockRef<'_>) -> Option<Self> {
         Self::from_system(&socket.peer_addr().ok()?)
     }
@@ -113,7 +113,7 @@ impl Family {
         }
     }
 
-    /// That of an open stream socket; `InvalidInput` if it is of another kind.
+    /// The family of an open stream socket; `InvalidInput` for any other socket.
     pub(super) fn of(socket: &Socket) -> io::Result<Self> {
         let other = |problem| Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         if socket.r#type()? != Type::STREAM {
@@ -136,8 +136,8 @@ impl Family {
     }
 }
 
-/// `endpoint`, its `ipc://` path absolute, from the directory in which the process is now: so it keeps its meaning when that
-/// changes. A path that would be too long for a Unix socket then, or no text, stays as it is.
+/// `endpoint`, with the path of `ipc://` made absolute from the working directory, so that it keeps its meaning when
+/// that changes. A path that would then be too long for a Unix socket, or is not text, stays as it is.
 pub(crate) fn absolute(endpoint: &Endpoint) -> Endpoint {
     let Kind::Ipc(Ipc::Path(path)) = endpoint.kind() else {
         return endpoint.clone();
@@ -156,7 +156,7 @@ pub(crate) fn absolute(endpoint: &Endpoint) -> Endpoint {
 }
 
 impl From<Address> for Target {
-    /// From wherever the system likes.
+    /// The source address is left to the system.
     fn from(address: Address) -> Self {
         Self {
             address,

@@ -1,8 +1,8 @@
 //! Whether the system at the other end of a TCP connection still answers.
 //!
-//! Owns: the question to the kernel, and what of its answer counts. Rare: asked of a peer that has been silent for long, or
-//! that goes on sending where nobody listens.
-//! Must not know: what follows.
+//! Owns: the question to the kernel, and the reading of its answer. Rare: asked about a peer that has been silent for
+//! long, or that goes on sending during a close.
+//! Must not know: the consequence.
 //! Source: sock_diag(7), and `struct tcp_info` in Linux's `tcp.h`. There is no safe call for the option `TCP_INFO`, which
 //! would tell the same.
 
@@ -14,8 +14,8 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
 };
 
-/// Whether what was sent on `stream`, or a question whether the peer has room, has had to be repeated, and nothing at all
-/// has come back for at least so long. False as well if that cannot be found out.
+/// Whether data or a window probe on `stream` has been retransmitted and nothing has come back for at least `silence`.
+/// False also if the system cannot tell.
 pub(super) fn has_stopped(stream: &TcpStream, silence: Duration) -> bool {
     tcp_info(stream).is_some_and(|info| {
         let retried = info.retransmits.max(info.probes) >= AGAIN;
@@ -23,17 +23,17 @@ pub(super) fn has_stopped(stream: &TcpStream, silence: Duration) -> bool {
     })
 }
 
-/// Whether everything that was written to `stream`, which was shut down for writing since, has come to the system at the
-/// other end. False as well if that cannot be found out.
+/// Whether everything written to `stream`, which has been shut down for writing since, has reached the system of the
+/// peer. False also if the system cannot tell.
 pub(super) fn has_come(stream: &TcpStream) -> bool {
     tcp_info(stream).is_some_and(|info| matches!(info.state, FIN_WAIT2 | TIME_WAIT))
 }
 
-/// The states in which the end of our side has been acknowledged, and so all that went before it; in `tcp_states.h`.
+/// The states in which our FIN, and so all data before it, has been acknowledged; from `tcp_states.h`.
 const FIN_WAIT2: u8 = 5;
 const TIME_WAIT: u8 = 6;
 
-/// One that has just been sent may be on its way.
+/// A first retransmission may still be on its way.
 const AGAIN: u8 = 2;
 
 /// A part of `struct tcp_info`.
@@ -42,7 +42,7 @@ struct TcpInfo {
     state: u8,
     retransmits: u8,
     probes: u8,
-    /// In milliseconds, ago.
+    /// Milliseconds since the last acknowledgement.
     last_ack_received: u32,
 }
 
@@ -58,7 +58,7 @@ impl TcpInfo {
     }
 }
 
-/// Seven bytes, one of padding and thirteen numbers of 32 bits come before it.
+/// Before it stand seven bytes, one of padding and twelve numbers of 32 bits.
 const LAST_ACK_RECEIVED: usize = 8 + 12 * 4;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;

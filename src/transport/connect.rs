@@ -7,22 +7,23 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{Stream, StreamOptions, Target};
 
-/// How far [`connect`] came.
+/// How far [`connect`] has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectProgress {
     Connected,
-    /// Under way. It has ended once the stream is writable; then [`Stream::take_error`] tells how.
+    /// In progress. The stream becomes writable at the end; [`Stream::take_error`] then tells the outcome.
     InProgress,
 }
 
 /// Begins to connect to `target`.
 ///
-/// A TCP connection to a port of this machine may, when nobody listens there, meet itself:
-/// [`Stream::is_self_connection`] tells, once connected.
+/// A TCP connection to a port of this machine on which nobody listens may connect to itself. Once connected,
+/// [`Stream::is_self_connection`] tells.
 ///
 /// # Errors
 ///
-/// What the system says at once. Among it `WouldBlock`: the queue of a Unix listener is full, and this attempt is over;
+/// Errors that the system reports at once. `WouldBlock` means that the queue of a Unix listener is full: the attempt
+/// has failed, and nothing signals when there is room.
 /// nothing will tell when there is room.
 pub(crate) fn connect(
     target: &Target,
@@ -33,16 +34,16 @@ pub(crate) fn connect(
     let socket = open_non_blocking(family.domain())?;
     options.apply_for(&SockRef::from(&socket), &target.address)?;
     if let Some(source) = target.source {
-        // A fixed source port must be free again for the next attempt at once.
+        // A fixed source port must be free again at once for the next attempt.
         socket.set_reuse_address(true)?;
         socket.bind(&source.into())?;
     }
     let progress = match socket.connect(&address) {
         Ok(()) => ConnectProgress::Connected,
         Err(error) => match Errno::from_io_error(&error) {
-            // Within this machine it has come to its end already, though the call did not wait for it.
+            // Within this machine the connection is complete, though the call did not wait for it.
             Some(Errno::INPROGRESS) if socket.peer_addr().is_ok() => ConnectProgress::Connected,
-            // An interrupted attempt goes on by itself.
+            // An interrupted attempt continues in the kernel.
             Some(Errno::INPROGRESS | Errno::INTR) => ConnectProgress::InProgress,
             _ => return Err(error),
         },

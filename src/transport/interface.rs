@@ -1,6 +1,6 @@
 //! The addresses of a network interface, asked of the Linux kernel over a netlink socket.
 //!
-//! `getifaddrs` gives the same, but has no safe binding in the crates used here.
+//! `getifaddrs` gives the same addresses, but has no safe binding in the crates used here.
 //! Source: rtnetlink(7), netlink(7).
 
 use std::io;
@@ -30,7 +30,7 @@ pub(super) fn addresses(name: &str, port: u16) -> io::Result<Option<Vec<SocketAd
     let mut found = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        // The kernel has queued its answer before the request returned, so there is nothing to wait for.
+        // The kernel queues its answer before the request returns, so no wait is needed.
         let (len, _) = rustix::net::recv(&socket, &mut buffer[..], RecvFlags::DONTWAIT)?;
         if read_messages(&buffer[..len], index, port, &mut found)? == Dump::Done {
             return Ok(Some(found));

@@ -1,4 +1,4 @@
-//! Why nobody can listen on an endpoint.
+//! Why an endpoint cannot be listened on.
 
 use std::fmt;
 use std::io;
@@ -6,15 +6,15 @@ use std::io;
 use super::refused::OptionError;
 use crate::endpoint::InvalidEndpoint;
 
-/// Why nobody can listen on some endpoint.
+/// Why an endpoint cannot be listened on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub(crate) enum ListenFailure {
-    /// The endpoint is not one to bind; no later try can succeed.
+    /// The endpoint cannot be bound; no later try can succeed.
     NotBindable(InvalidEndpoint),
-    /// Another socket has the address. Behind an `ipc://` path it was found alive.
+    /// Another socket has the address. At an `ipc://` path, that socket has answered.
     InUse,
-    /// There is something at the `ipc://` path which is not a socket, and which is left alone.
+    /// A file that is not a socket stands at the `ipc://` path; it is not touched.
     NotASocket,
     /// The system refused one of the steps.
     System {
@@ -34,7 +34,7 @@ pub(crate) enum ListenOperation {
     Bind,
     /// Asking a Unix socket that is already at the path whether it is alive.
     Probe,
-    /// Removing the file of one that is not.
+    /// Removing the file of a Unix socket that does not answer.
     RemoveStale,
     /// Making the directory for a wildcard path.
     MakeDirectory,
@@ -55,7 +55,7 @@ impl ListenFailure {
         }
     }
 
-    /// The same as an error of the system: what it said itself, where that is all there is to say.
+    /// The reason as an `io::Error`: the system's own error where there is one.
     pub(crate) fn into_io(self) -> io::Error {
         match self {
             Self::System {
@@ -103,7 +103,7 @@ impl fmt::Display for ListenFailure {
     }
 }
 
-/// Its words are those of its cause, too.
+/// No `source`: the text already contains that of the cause.
 impl std::error::Error for ListenFailure {}
 
 impl fmt::Display for ListenOperation {

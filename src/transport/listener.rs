@@ -20,27 +20,27 @@ use super::{
 };
 use crate::endpoint::{Endpoint, HostPort, Ipc, Kind};
 
-/// A socket to which peers connect. Dropping it also removes the file that it made, if it made one.
+/// A listening socket. Dropping it removes the file that it made, if any.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    // Goes before the socket: see there.
+    // Dropped before the socket; [`SocketFile`] says why.
     _file: Option<SocketFile>,
     socket: Socket,
     family: Family,
     endpoint: Endpoint,
     stream: StreamOptions,
-    /// Accepted streams have these options already, from this socket.
+    /// Whether accepted streams inherit these options from this socket.
     hands_down: bool,
 }
 
-/// Listens on `endpoint`. `suffix` is a random number, of which a wildcard path makes its name.
+/// Listens on `endpoint`. The name of a wildcard path is made from `suffix`, a random number.
 ///
-/// A name is that of an interface, or else of a host: then this blocks while the resolver looks. The next of its
-/// addresses is tried only where this machine does not have the one before; an address in use is an error, since a peer
-/// would meet whoever uses it.
+/// A name is that of an interface, or else of a host; a host name blocks until the resolver answers. The next address
+/// of a name is tried only if this machine does not have the one before. An address in use is an error: a peer would
+/// connect to its present user.
 ///
-/// The file of a Unix socket that nobody serves is replaced. Its permissions are set before anybody can connect. A path
-/// that a wildcard gave is free again once nobody listens there: its directory is made anew.
+/// The file of a Unix socket that does not answer is replaced. Permissions are set before a peer can connect. A path
+/// from a wildcard can be bound again after its listener has ended: its directory is made anew.
 pub(crate) fn listen(
     endpoint: &Endpoint,
     options: &ListenOptions,
@@ -63,8 +63,8 @@ pub(crate) fn listen(
     }
 }
 
-/// Whether an error of [`Listener::accept`] says that this process or this machine has no room for another connection.
-/// The connection then stays in the queue, and the listener readable: try again later, not at once.
+/// Whether an error of [`Listener::accept`] means that this process or this machine has no room for another connection.
+/// The connection stays in the queue and the listener stays readable, so the caller should try again after a pause.
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -73,7 +73,7 @@ pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
 }
 
 impl Listener {
-    /// Takes over a socket that already listens, from a parent process say. A file it may have is left alone.
+    /// Takes over a socket that already listens, for example from a parent process. Its file, if any, is not removed.
     ///
     /// # Errors
     ///
@@ -100,18 +100,18 @@ impl Listener {
             family,
             endpoint,
             stream: options.stream.clone(),
-            // Somebody else has set it up, and may use it, too.
+            // The options were set by another process, which may still use the socket.
             hands_down: false,
         })
     }
 
-    /// The next connection, set up and non-blocking, and where it comes from: `None` if the peer has no name, as those
-    /// who connect to a Unix socket.
+    /// The next connection, set up and non-blocking, and its address; `None` for a peer without a name, such as a
+    /// client of a Unix socket.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` if nobody waits; see [`is_out_of_resources`]; anything else is the fate of one connection, which is
-    /// closed. One that was closed before it was accepted is passed over in silence.
+    /// `WouldBlock` if no connection waits. For the lack of resources see [`is_out_of_resources`]. Any other error
+    /// concerns a single connection, which is closed. A connection that was closed before it was accepted is skipped.
     pub(crate) fn accept(&self) -> io::Result<(Stream, Option<Endpoint>)> {
         let (fd, peer) = loop {
             match accept_non_blocking(&self.socket) {
@@ -130,8 +130,8 @@ impl Listener {
         Ok((stream, peer.map(|address| address.endpoint())))
     }
 
-    /// The address that the system gave it: with the real port, the real path. Never a wildcard: `tcp://*:*` has become
-    /// `tcp://0.0.0.0:49152`, which can be connected to.
+    /// The address that the system gave the socket, with the actual port or path. It is never a wildcard: `tcp://*:*`
+    /// has become `tcp://0.0.0.0:49152`, to which a peer can connect.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -159,7 +159,7 @@ fn listen_tcp(local: &HostPort, options: &ListenOptions) -> Result<Listener, Lis
     outcome.expect("a resolved address list is not empty")
 }
 
-/// Whether this machine has no such address, or none of its family.
+/// Whether this machine lacks the address or its family.
 fn is_not_here(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -177,12 +177,12 @@ fn listen_inet(address: SocketAddr, options: &ListenOptions) -> Result<Listener,
             socket.set_only_v6(options.ipv6 == Ipv6Mode::Only),
         )?;
     }
-    // A restarted server gets its port back while old connections linger in TIME_WAIT.
+    // A restarted server can bind its port while old connections are in TIME_WAIT.
     named("SO_REUSEADDR", socket.set_reuse_address(true))?;
     if options.reuse_port {
         named("SO_REUSEPORT", set_reuse_port(&socket))?;
     }
-    // Buffer sizes decide about the window, which is offered before a connection is accepted.
+    // Buffer sizes set the window, which is offered before a connection is accepted.
     options
         .stream
         .apply_for(&SockRef::from(&socket), &Address::Inet(address))?;
@@ -209,7 +209,7 @@ fn listen_path(
     }
     let file = SocketFile::just_bound(path, directory).map_err(&bind_failed)?;
     if let Some(mode) = options.permissions {
-        // Nobody can connect before `listen`, so there is no moment with other permissions.
+        // No peer can connect before `listen`, so the permissions hold from the start.
         file.set_permissions(mode)
             .map_err(ListenFailure::during(ListenOperation::SetPermissions))?;
     }
@@ -235,7 +235,7 @@ fn open_unix(options: &ListenOptions) -> Result<Socket, ListenFailure> {
     Ok(socket)
 }
 
-/// The last steps, the same for every bound socket.
+/// The last steps, common to all bound sockets.
 fn start(
     socket: Socket,
     family: Family,
@@ -263,16 +263,16 @@ fn start(
     })
 }
 
-/// Whether a connection has from its listener what `options` say. On Linux it is made as a copy of the listening socket,
-/// except for the type of service, which may be that of the peer (`net.ipv4.tcp_reflect_tos`). Other systems copy less,
-/// and for Unix sockets nobody does.
+/// Whether a connection inherits the `options` from its listener. Linux copies them from the listening socket, except
+/// for the type of service, which may be the peer's (`net.ipv4.tcp_reflect_tos`). Other systems copy less, and no
+/// system copies those of Unix sockets.
 fn hands_down(family: Family, options: &StreamOptions) -> bool {
     cfg!(any(target_os = "linux", target_os = "android"))
         && family != Family::Unix
         && options.type_of_service.is_none()
 }
 
-/// Apple has the constant, but not the option behind it; there a socket that does not listen is found when it accepts.
+/// Apple defines the constant but not the option; there the first `accept` fails on a socket that does not listen.
 fn listens(socket: &Socket) -> io::Result<bool> {
     #[cfg(not(target_vendor = "apple"))]
     return Ok(rustix::net::sockopt::socket_acceptconn(socket)?);

@@ -1,9 +1,8 @@
 //! Non-blocking byte streams: TCP and Unix sockets.
 //!
-//! Owns: open sockets and how they are set up, the file that a Unix listener made, resolving, the words a SOCKS proxy
-//! wants to hear.
-//! Always true: no call on a [`Stream`] or a [`Listener`] waits; what would have to wait says `WouldBlock`. Calls that
-//! may wait for a resolver say so, and [`resolve_now`] never does.
+//! Owns: open sockets and their set-up, the file of a Unix listener, name resolution, the handshake with a SOCKS proxy.
+//! Always true: no call on a [`Stream`] or a [`Listener`] waits; it gives `WouldBlock` instead. A call that may wait
+//! for a resolver says so, and [`resolve_now`] never waits.
 //! Must not know: what the bytes mean, threads, timers, pollers, random numbers (they come in as arguments).
 //! Source: zmq_tcp(7), zmq_ipc(7); tcp(7), unix(7); RFC 1928 and RFC 1929 for SOCKS.
 

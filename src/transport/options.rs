@@ -14,19 +14,19 @@ use super::refused::{OptionError, named};
 use crate::policy::tuning::{LOCAL_RECEIVE_BUFFER_BYTES, UNIX_SEND_BUFFER_BYTES};
 use crate::sync::Fact;
 
-/// How a stream is set up, whether connected or accepted. The default leaves everything to the system but keepalive.
+/// How a stream is set up, connected or accepted. By default only keepalive differs from the system's defaults.
 ///
-/// Each option is set before the connection is made, or at once after it is accepted. Nagle's algorithm is always off:
+/// Each option is set before the connection is made, or right after it is accepted. Nagle's algorithm is always off:
 /// batches are formed above, and a small message should not wait for an acknowledgement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StreamOptions {
     /// TCP keepalive: how a connection finds out that its peer has vanished.
     pub(crate) keep_alive: KeepAlive,
-    /// `SO_SNDBUF`, in bytes, for TCP and Unix sockets. `None` leaves it to the system for TCP, which then adapts it; a
-    /// Unix socket, whose buffer never grows, gets room for a batch.
+    /// `SO_SNDBUF`, in bytes, for TCP and Unix sockets. `None`: TCP uses the system's adaptive size; a Unix socket,
+    /// whose buffer never grows, gets room for a batch.
     pub(crate) send_buffer: Option<usize>,
-    /// `SO_RCVBUF`, in bytes, for TCP and Unix sockets. `None` leaves it to the system, which then adapts it; but TCP
-    /// within this machine gets room for a few batches from the beginning, where the system allows as much.
+    /// `SO_RCVBUF`, in bytes, for TCP and Unix sockets. `None`: the system's adaptive size; but TCP within this machine
+    /// gets room for a few batches from the beginning, if the system allows that much.
     pub(crate) receive_buffer: Option<usize>,
     /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged before the connection is given up. Whole
     /// milliseconds. Linux only; ignored elsewhere.
@@ -40,10 +40,10 @@ pub(crate) struct StreamOptions {
 /// TCP keepalive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeepAlive {
-    /// As the system has it for new sockets; usually off.
+    /// The system's setting for new sockets; usually off.
     System,
     Off,
-    /// On; whatever is `None` stays as the system has it.
+    /// On; a field of `None` keeps the system's value.
     On {
         /// The silence before the first probe. Whole seconds, at least one.
         idle: Option<Duration>,
@@ -62,20 +62,20 @@ pub(crate) struct ListenOptions {
     pub(crate) backlog: u32,
     /// `SO_REUSEPORT`: let several processes listen on one port; the system spreads connections over them. TCP only.
     pub(crate) reuse_port: bool,
-    /// What `*` means, and whether an IPv6 listener takes IPv4 connections, too.
+    /// The meaning of `*`, and whether an IPv6 listener also takes IPv4 connections.
     pub(crate) ipv6: Ipv6Mode,
-    /// The mode bits of an `ipc://` path; only write permission counts, it is what connecting needs. `None` leaves them
-    /// to the umask.
+    /// The mode bits of an `ipc://` path. Only write permission matters: connecting needs it. `None` leaves the bits to
+    /// the umask.
     pub(crate) permissions: Option<u32>,
     /// How accepted streams are set up.
     pub(crate) stream: StreamOptions,
 }
 
-/// What a TCP listener on `*`, on a name, or on `[::]` does about IPv6.
+/// How a TCP listener on `*`, on a name, or on `[::]` uses IPv6.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ipv6Mode {
-    /// `*` is every IPv4 address and a name is its IPv4 address, if it has one. `[::]`, which asks for IPv6 in so many
-    /// words, takes both families, as in libzmq.
+    /// `*` is every IPv4 address, and a name is its IPv4 address if it has one. `[::]` asks for IPv6 explicitly and
+    /// takes both families, as in libzmq.
     #[default]
     Off,
     /// `*` and `[::]` are every address of both families.
@@ -85,7 +85,7 @@ pub enum Ipv6Mode {
 }
 
 impl Default for KeepAlive {
-    /// On, at the pace of the system.
+    /// On, with the system's times.
     fn default() -> Self {
         Self::On {
             idle: None,
@@ -108,7 +108,7 @@ impl Default for ListenOptions {
 }
 
 impl StreamOptions {
-    /// Sets up a socket: one about to connect, to listen (accepted streams inherit what must be known before), or just
+    /// Sets up a socket before it connects, before it listens (accepted streams inherit from it), or after it was
     /// accepted.
     pub(super) fn apply(&self, socket: &SockRef<'_>, family: Family) -> Result<(), OptionError> {
         self.apply_buffers(socket)?;
@@ -155,26 +155,27 @@ impl StreamOptions {
     }
 }
 
-/// Sees to it that a Unix socket takes a batch as large as they become.
+/// Gives a Unix socket room for a batch of the largest size.
 ///
-/// Linux gives it 208 KiB, the buffers' own management included, and wakes a sender that waits for room only when three
-/// quarters of it are read: the receiver then finds little to read until the sender comes.
+/// Linux gives 208 KiB by default, including the overhead of the buffers, and wakes a waiting sender only when three
+/// quarters of it have been read. The receiver then finds little to read until the sender continues.
 fn make_room_for_a_batch(socket: &SockRef<'_>) {
     let is_small = |size| size < UNIX_SEND_BUFFER_BYTES;
     if socket.send_buffer_size().is_ok_and(is_small) {
-        // What the system refuses it may: it works with less.
+        // If the system refuses the size, the socket works with less.
         drop(socket.set_send_buffer_size(UNIX_SEND_BUFFER_BYTES));
     }
 }
 
-/// Sees to it that a TCP socket takes what a sender on this machine writes between two of its reads.
+/// Gives a TCP socket room for everything that a sender on this machine writes between two reads.
 ///
-/// Linux begins with 128 KiB and adapts to round trips and to what is read in each, which says little where the way is
-/// memory: senders run into a closed window again and again, and many connections grow beyond what any cache holds.
-/// With a publisher and 64 subscribers of 16 KiB messages, windows closed 2,000 times a second before and never since.
+/// Linux begins with 128 KiB and adapts to the round-trip time and to the bytes read in each, which says little on a
+/// loopback connection: senders meet a closed window again and again, and the buffers of many connections grow beyond
+/// any cache. With a publisher and 64 subscribers of 16 KiB messages, windows closed 2,000 times a second before this
+/// change and never since.
 ///
-/// What is set is adapted no more, and a system that allows less than was asked for says nothing. So a socket that is
-/// thrown away tries it first, once for the process; on a system that allows less, adapting gets further.
+/// A size that is set is not adapted any more, and a system that allows less reports no error. So the size is first
+/// tried on a throw-away socket, once in a process. On a system that allows less, the adaptive size is better.
 fn make_room_for_local_input(socket: &SockRef<'_>) {
     static IS_ALLOWED: Fact = Fact::unknown();
     let is_allowed = || {
@@ -198,7 +199,7 @@ impl KeepAlive {
                 count,
             } => {
                 named("SO_KEEPALIVE", socket.set_keepalive(true))?;
-                // One at a time, so that the error names the one that was refused.
+                // One at a time, so that the error names the refused option.
                 if let Some(idle) = idle {
                     let parameters = TcpKeepalive::new().with_time(idle);
                     named("TCP_KEEPIDLE", socket.set_tcp_keepalive(&parameters))?;
@@ -285,7 +286,7 @@ fn bind_to_device(_socket: &SockRef<'_>, _device: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Buffer sizes go to the system as an `int`; a larger one would arrive there negative.
+/// The system takes buffer sizes as an `int`; a larger one would become negative.
 fn within_int(size: usize) -> usize {
     size.min(i32::MAX as usize)
 }

@@ -1,7 +1,7 @@
-//! What the system refuses when a socket is set up.
+//! Errors of the system during the set-up of a socket.
 //!
-//! Owns: the words in which it is told which option was refused, or which interface there is none.
-//! Must not know: what is done about it.
+//! Owns: the error text that names the refused option or the missing interface.
+//! Must not know: the consequence.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,7 @@ pub(super) struct OptionError {
     pub(super) error: io::Error,
 }
 
-/// `result`, with the name of the option that it is about.
+/// `result`, whose error names the `option`.
 pub(super) fn named<T>(option: &'static str, result: io::Result<T>) -> Result<T, OptionError> {
     result.map_err(|error| OptionError { option, error })
 }
@@ -32,7 +32,7 @@ impl From<OptionError> for io::Error {
     }
 }
 
-/// This machine has no interface of this name, or of this number in figures.
+/// This machine has no interface of this name or number.
 #[derive(Debug)]
 struct NoInterface(Box<str>);
 
@@ -48,7 +48,7 @@ pub(super) fn no_interface(name: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, NoInterface(name.into()))
 }
 
-/// Whether an attempt failed since an interface does not exist.
+/// Whether the attempt failed because an interface does not exist.
 pub(crate) fn tells_of_no_interface(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| {
         inner.is::<NoInterface>()

@@ -7,14 +7,14 @@ use super::refused::no_interface;
 use super::{Address, Ipv6Mode, Target};
 use crate::endpoint::{Endpoint, Host, HostPort, Ipc, Kind, Tcp};
 
-/// Where to connect for `endpoint`, in the order in which to try; not empty.
+/// The addresses to connect to for `endpoint`, in the order in which to try them; not empty.
 ///
-/// Blocks while the resolver looks for a host name; a resolver may take many seconds.
+/// Blocks until the resolver answers for a host name, which may take many seconds.
 ///
 /// # Errors
 ///
-/// What the resolver says; `NotFound` if it knows the name but no address that suits; `InvalidInput` for a wildcard,
-/// `Unsupported` for `inproc://`, neither of which is a place to connect to.
+/// The error of the resolver; `NotFound` if the name has no suitable address; `InvalidInput` for a wildcard and
+/// `Unsupported` for `inproc://`, to which no socket can connect.
 pub(crate) fn resolve(endpoint: &Endpoint) -> io::Result<Vec<Target>> {
     if let Err(error) = endpoint.check_connect() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
@@ -57,8 +57,8 @@ pub(crate) fn resolve(endpoint: &Endpoint) -> io::Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// The same for endpoints that hold no name, without ever waiting; `None` asks for [`resolve`], on a thread that may
-/// wait.
+/// As [`resolve`], for endpoints without a name, and never waiting. `None` means that [`resolve`] is needed, on a
+/// thread that may wait.
 pub(crate) fn resolve_now(endpoint: &Endpoint) -> Option<Vec<Target>> {
     let is_literal = |part: &HostPort| !matches!(part.host, Host::Name(_));
     match endpoint.kind() {
@@ -75,13 +75,13 @@ pub(crate) fn resolve_now(endpoint: &Endpoint) -> Option<Vec<Target>> {
     }
 }
 
-/// Where to bind for `address`, in the order in which to try; not empty. A name is that of an interface of this
-/// machine, or else of a host; for the latter this blocks while the resolver looks.
+/// The addresses to bind for `address`, in the order in which to try them; not empty. A name is that of an interface of
+/// this machine, or else of a host; a host name blocks until the resolver answers.
 pub(super) fn resolve_local(address: &HostPort, ipv6: Ipv6Mode) -> io::Result<Vec<SocketAddr>> {
     if address.host == Host::Any {
         let every: &[IpAddr] = match ipv6 {
             Ipv6Mode::Off => &[IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
-            // The second serves a machine that has no IPv6.
+            // The second address is for a machine without IPv6.
             Ipv6Mode::Dual => &[
                 IpAddr::V6(Ipv6Addr::UNSPECIFIED),
                 IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -148,11 +148,11 @@ fn lookup(address: &HostPort) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// The number of the interface `zone`, which may be one in figures.
+/// The number of the interface `zone`, which is a name or a decimal number.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn zone_number(ip: Ipv6Addr, zone: &str) -> io::Result<u32> {
     match zone.parse() {
-        // The system looks at it for such addresses alone.
+        // The system uses the zone of link-local addresses only.
         Ok(number) if ip.is_unicast_link_local() && !super::interface::exists(number)? => {
             Err(no_interface(zone))
         }
@@ -161,7 +161,7 @@ fn zone_number(ip: Ipv6Addr, zone: &str) -> io::Result<u32> {
     }
 }
 
-/// Elsewhere it is the resolver that knows the interfaces by name. An address in figures asks no name server.
+/// On other systems the resolver knows the interface names. A numeric address asks no name server.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn zone_number(ip: Ipv6Addr, zone: &str) -> io::Result<u32> {
     if let Ok(number) = zone.parse() {
@@ -195,7 +195,7 @@ fn ipc_target(ipc: &Ipc) -> io::Result<Target> {
     }
 }
 
-/// Whether interfaces are known by their names, when binding.
+/// Whether a bind accepts interface names.
 const KNOWS_INTERFACES: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -203,7 +203,7 @@ fn interface_addresses(name: &str, port: u16) -> io::Result<Option<Vec<SocketAdd
     super::interface::addresses(name, port)
 }
 
-/// Elsewhere an interface has no name that safe code can look up, so every name is that of a host.
+/// On other systems no safe call looks up an interface name, so every name is that of a host.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn interface_addresses(_name: &str, _port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
     Ok(None)

@@ -1,7 +1,7 @@
-//! The file behind an `ipc://` listener: whose it is, and when it goes.
+//! The file of an `ipc://` listener: which process made it, and when it is removed.
 //!
 //! Owns: the file that a bind made, and for a wildcard the directory around it.
-//! Always true: a file is removed only if nobody serves it any more, or if it is the very one that this process made.
+//! Always true: a file is removed only if no process serves it, or if it is the very file that this process made.
 //! Must not know: accepting, streams.
 
 use std::fs;
@@ -20,16 +20,16 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::{ListenFailure, ListenOperation};
 use crate::origin::Origin;
 
-/// A file that a bind of this process made; removed when dropped, if it is still the same one.
+/// A file that a bind of this process made; removed on drop, if it is still the same file.
 ///
-/// Drop it before its socket: while that is open, no other file can have the same number.
+/// Must be dropped before its socket: while the socket is open, no other file can have the same inode number.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     /// Absolute, so that it stays right when the process changes its directory.
     path: PathBuf,
     id: FileId,
     origin: Origin,
-    /// Dropped after the file has gone from it.
+    /// Dropped after the file in it has been removed.
     directory: Option<FreshDirectory>,
 }
 
@@ -56,8 +56,8 @@ impl SocketFile {
         })
     }
 
-    /// Sets them on the very file that was made: in a directory into which others may write, there may be another one at
-    /// its path meanwhile, or a link to one.
+    /// Sets the permissions of the very file that was made. In a directory that others can write, its path may now lead
+    /// to another file or to a link.
     pub(super) fn set_permissions(&self, mode: u32) -> io::Result<()> {
         let permissions = fs::Permissions::from_mode(mode & 0o7777);
         let (path, _held) = self.fixed()?;
@@ -67,7 +67,8 @@ impl SocketFile {
         fs::set_permissions(&path, permissions)
     }
 
-    /// A path that leads to the file that is at our path now, whatever is put there afterwards, and what keeps it so.
+    /// A path that leads to the file now at our path, whatever is put there later, and the descriptor that keeps it
+    /// valid.
     #[cfg(target_os = "linux")]
     fn fixed(&self) -> io::Result<(PathBuf, Option<OwnedFd>)> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -76,12 +77,12 @@ impl SocketFile {
         if path.exists() {
             Ok((path, Some(held)))
         } else {
-            // Nothing is mounted there.
+            // `/proc` is not mounted.
             Ok((self.path.clone(), None))
         }
     }
 
-    /// Elsewhere there is no such path: it may be exchanged after it was looked at.
+    /// Other systems have no such path: the file may be exchanged after the check.
     #[cfg(not(target_os = "linux"))]
     fn fixed(&self) -> io::Result<(PathBuf, Option<OwnedFd>)> {
         if fs::symlink_metadata(&self.path)?.is_symlink() {
@@ -101,15 +102,15 @@ impl Drop for SocketFile {
         let ours =
             fs::symlink_metadata(&self.path).is_ok_and(|metadata| FileId::of(&metadata) == self.id);
         if ours {
-            // A file that cannot be removed is found stale by the next listener.
+            // If the file cannot be removed, the next listener finds it stale.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
 impl FreshDirectory {
-    /// A new directory in that for temporary files, named with `suffix` or a number near it. Others may reach into it
-    /// only if `permissions` gives them the socket.
+    /// A new directory in the system's temporary directory, named by `suffix` or a number near it. Other users can
+    /// reach the socket in it only if `permissions` allow that.
     pub(super) fn new(suffix: u64, permissions: Option<u32>) -> io::Result<Self> {
         let mut result = Err(io::ErrorKind::AlreadyExists.into());
         for attempt in 0..ATTEMPTS {
@@ -129,7 +130,7 @@ impl FreshDirectory {
         Ok(directory)
     }
 
-    /// The directory of `path`, if that is a path as a wildcard gives; made again if it has gone with its listener.
+    /// The directory of `path`, if a wildcard gave that path; made again if it was removed with its listener.
     pub(super) fn of(path: &Path, permissions: Option<u32>) -> Option<Self> {
         let directory = path.parent()?;
         let suffix = directory.file_name()?.to_str()?.strip_prefix(PREFIX)?;
@@ -143,14 +144,14 @@ impl FreshDirectory {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => None,
             _ => {
                 let directory = Self(directory.to_owned());
-                // If it is not ours to open, the socket in it cannot be bound.
+                // If the directory belongs to another user, the bind fails afterwards.
                 let _ = directory.open_to(permissions);
                 Some(directory)
             }
         }
     }
 
-    /// Lets others reach into it, if `permissions` gives them the socket.
+    /// Lets other users into the directory, if `permissions` give them the socket.
     fn open_to(&self, permissions: Option<u32>) -> io::Result<()> {
         if permissions.is_some_and(|mode| mode & 0o077 != 0) {
             fs::set_permissions(&self.0, fs::Permissions::from_mode(0o711))?;
@@ -165,7 +166,7 @@ impl FreshDirectory {
 
 impl Drop for FreshDirectory {
     fn drop(&mut self) {
-        // Somebody may have put a file of their own into it; then it is theirs to clear.
+        // Fails if the directory holds a foreign file; it then stays for the owner of that file.
         let _ = fs::remove_dir(&self.0);
     }
 }
@@ -179,10 +180,10 @@ impl FileId {
     }
 }
 
-/// Makes way at `path`, where a bind has found something: removes the file of a socket that nobody serves any more.
+/// Frees `path`, at which a bind has found a file: removes a socket file that no process serves.
 ///
-/// Two processes that find the same stale file at the same moment may still trip over each other: nothing can remove a
-/// file on the condition that it is a certain one. The file is looked at again just before.
+/// Two processes that find the same stale file at the same moment may still collide: no system call removes a file only
+/// if it is a certain one. So the file is checked again just before.
 pub(super) fn make_way(path: &Path, address: &SockAddr) -> Result<(), ListenFailure> {
     let look = || match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
@@ -226,7 +227,7 @@ fn probe(address: &SockAddr) -> io::Result<Probe> {
     match Errno::from_io_error(&error) {
         Some(Errno::CONNREFUSED) => Ok(Probe::Stale),
         Some(Errno::NOENT) => Ok(Probe::Gone),
-        // Its queue is full, or it is bound by a socket of another type.
+        // The listener's queue is full, or the file belongs to a socket of another type.
         Some(Errno::AGAIN | Errno::INPROGRESS | Errno::INTR | Errno::PROTOTYPE) => Ok(Probe::Alive),
         _ => Err(error),
     }
@@ -234,7 +235,7 @@ fn probe(address: &SockAddr) -> io::Result<Probe> {
 
 /// How the names of fresh directories begin; 16 hexadecimal digits follow.
 const PREFIX: &str = "highwater-";
-/// What stands in them.
+/// The name of the socket in such a directory.
 const SOCKET: &str = "socket";
 
 /// How many names for a fresh directory are tried.

@@ -1,12 +1,12 @@
-//! The SOCKS 5 handshake of a client: what to say to the proxy before the stream leads to the target.
+//! The SOCKS 5 handshake of a client, after which the stream leads to the target.
 //!
 //! ```text
 //! ChoosingMethod --no authentication--> Requesting --granted--> Done
 //!       \--user and password--> LoggingIn --accepted--/
 //! ```
 //!
-//! Owns: the bytes of the handshake, and how far it is.
-//! Always true: at most one answer, of at most 262 bytes, is held; bytes behind the handshake are never taken.
+//! Owns: the bytes of the handshake, and its state.
+//! Always true: it holds at most one answer, of at most 262 bytes; it never takes a byte behind the handshake.
 //! Must not know: sockets, clocks. PURE: bytes in, bytes out.
 //! Source: RFC 1928 (SOCKS 5), RFC 1929 (user and password).
 
@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use crate::endpoint::{Endpoint, Host, Kind};
 
-/// Where the proxy is to connect.
+/// The address to which the proxy is to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SocksTarget {
     Address(SocketAddr),
@@ -29,18 +29,18 @@ pub(crate) enum SocksTarget {
     },
 }
 
-/// A user and a password for the proxy, each 1 to 255 bytes. They travel in the clear.
+/// User and password for the proxy, each 1 to 255 bytes. They are sent unencrypted.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SocksCredentials {
     pub(crate) user: String,
     pub(crate) password: String,
 }
 
-/// The handshake: pass on what [`poll_transmit`](Self::poll_transmit) gives, hand in what arrives, until
-/// [`is_done`](Self::is_done).
+/// The handshake. The caller sends the bytes of [`poll_transmit`](Self::poll_transmit) and hands in received bytes,
+/// until [`is_done`](Self::is_done).
 pub(crate) struct Socks5 {
     state: State,
-    /// What the proxy has yet to be told.
+    /// Bytes not sent to the proxy yet.
     outgoing: Vec<u8>,
     /// The part of an answer that has arrived.
     incoming: Vec<u8>,
@@ -59,11 +59,11 @@ enum State {
     Requesting,
     /// The stream leads to the target.
     Done,
-    /// An answer was not to be accepted; so is every later one.
+    /// An answer was refused; every later answer is refused too.
     Failed,
 }
 
-/// Why the proxy is of no help.
+/// Why the connection through the proxy failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum SocksError {
@@ -88,7 +88,7 @@ pub(crate) enum SocksError {
 }
 
 impl SocksTarget {
-    /// Where `endpoint` is; `None` for one that means nothing to another machine: a wildcard, a zone, not TCP.
+    /// The target of `endpoint`. `None` if another machine cannot use it: a wildcard, a zone, or not TCP.
     pub(crate) fn of(endpoint: &Endpoint) -> Option<Self> {
         let Kind::Tcp(tcp) = endpoint.kind() else {
             return None;
@@ -107,7 +107,7 @@ impl SocksTarget {
 }
 
 impl Socks5 {
-    /// A handshake that asks for `target`, and logs in if the proxy wants it and there are `credentials`.
+    /// A handshake for `target`; it logs in if the proxy asks for it and there are `credentials`.
     ///
     /// # Errors
     ///
@@ -133,19 +133,19 @@ impl Socks5 {
         })
     }
 
-    /// Appends what is to be sent now to `output`; whether there was anything.
+    /// Appends the bytes to be sent now to `output`; false if there were none.
     pub(crate) fn poll_transmit(&mut self, output: &mut Vec<u8>) -> bool {
         let something = !self.outgoing.is_empty();
         output.append(&mut self.outgoing);
         something
     }
 
-    /// Takes the bytes of the proxy from the front of `input`; returns how many they were. What is behind them comes
-    /// from the target.
+    /// Takes the proxy's bytes from the front of `input` and gives their number. The bytes behind them come from the
+    /// target.
     ///
     /// # Errors
     ///
-    /// Any is the end of this connection.
+    /// Every error is fatal to the connection.
     pub(crate) fn receive(&mut self, input: &[u8]) -> Result<usize, SocksError> {
         if self.state == State::Failed {
             return Err(SocksError::Failed);
@@ -163,7 +163,8 @@ impl Socks5 {
         Ok(taken)
     }
 
-    /// How many bytes the proxy will send at least: who reads no more reads none that comes from the target.
+    /// The least number of bytes that the proxy will still send. Reading no more than this never reads a byte of the
+    /// target.
     pub(crate) fn wanted(&self) -> usize {
         self.next_look() - self.incoming.len()
     }
@@ -173,19 +174,19 @@ impl Socks5 {
         self.state == State::Done
     }
 
-    /// At how many bytes of the answer there is something to be seen; more than there are.
+    /// The length at which the answer can be judged next; more than has arrived.
     fn next_look(&self) -> usize {
         match (self.state, &*self.incoming) {
             (State::Requesting, [_, _, _, IPV4, _, ..]) => 4 + 4 + 2,
             (State::Requesting, [_, _, _, IPV6, _, ..]) => 4 + 16 + 2,
             (State::Requesting, [_, _, _, _, name_len, ..]) => 4 + 1 + usize::from(*name_len) + 2,
-            // A proxy that refuses may say no more than the first two bytes.
+            // A refusing proxy may send only the first two bytes.
             (State::Requesting, [_, _, ..]) => 4 + 1,
             _ => 2,
         }
     }
 
-    /// Looks at the answer, of which there is as much as [`Self::next_look`] asked for.
+    /// Judges the answer, which has the length that [`Self::next_look`] gave.
     fn look(&mut self) -> Result<(), SocksError> {
         match (self.state, &*self.incoming) {
             (State::LoggingIn, &[LOGIN_VERSION, LOGIN_ACCEPTED]) => self.ask_for_target(),
@@ -209,7 +210,7 @@ impl Socks5 {
                     return Err(SocksError::UnknownAddressType { address_type });
                 }
             }
-            // Which address the proxy uses is of no interest here.
+            // The address that the proxy uses does not matter.
             (State::Requesting, &[VERSION, _, _, _, _, ..]) => self.finish(),
             (_, answer) => {
                 let version = answer.first().copied().unwrap_or_default();
@@ -271,7 +272,7 @@ fn text_len(text: &str) -> Option<u8> {
 }
 
 impl fmt::Debug for SocksCredentials {
-    /// Without the password: it has no business in a log.
+    /// Omits the password, which must not be logged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocksCredentials")
             .field("user", &self.user)
@@ -280,7 +281,7 @@ impl fmt::Debug for SocksCredentials {
 }
 
 impl fmt::Debug for Socks5 {
-    /// Without the bytes, which hold the password.
+    /// Omits the bytes, which contain the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socks5")
             .field("state", &self.state)

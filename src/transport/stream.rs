@@ -19,15 +19,15 @@ use super::StreamOptions;
 use super::address::{Address, Family};
 use crate::endpoint::Endpoint;
 
-/// One connection: bytes both ways. Never waits; a call that would have to returns `WouldBlock`. Interrupted calls are
-/// repeated inside. A write to a peer that has gone is an error, and never a signal.
+/// One connection: bytes both ways. No call waits; it gives `WouldBlock` instead. Interrupted calls are repeated. A
+/// write to a peer that has disconnected is an error, and never raises a signal.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-/// The process at the other end of a Unix connection, as it was when it connected or began to listen.
+/// The process at the other end of a Unix connection, at the time when it connected or began to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PeerCredentials {
     pub(crate) user: u32,
@@ -60,7 +60,7 @@ impl Stream {
         }
     }
 
-    /// A connected, non-blocking socket that is yet to be given its options.
+    /// A connected, non-blocking socket whose options are set here.
     pub(super) fn set_up(fd: OwnedFd, family: Family, options: &StreamOptions) -> io::Result<Self> {
         options.apply(&SockRef::from(&fd), family)?;
         Ok(Self::new(fd, family))
@@ -72,11 +72,11 @@ impl Stream {
         uninterrupted(|| Ok(rustix::net::recv(self, &mut *buffer, PLAIN)?.1))
     }
 
-    /// Reads at most `max` bytes into the spare capacity of `buffer`, which it never grows, and makes it longer by as
-    /// many; 0 is the end of the stream.
+    /// Appends at most `max` bytes to `buffer`, within its spare capacity, and gives their number; 0 is the end of the
+    /// stream.
     ///
-    /// Fastest if the spare capacity is at most `max`: the bytes then go where they belong, into memory that nobody has
-    /// cleared first. Otherwise they take a way round, 64 KiB at a time.
+    /// Fastest if the spare capacity is at most `max`: the system then reads straight into uninitialised memory.
+    /// Otherwise the bytes are copied through a buffer of 64 KiB.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl Stream {
         }
     }
 
-    /// In a function of its own, for its large frame.
+    /// Out of line because of its large stack frame.
     #[inline(never)]
     fn read_round_about(&self, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize> {
         let mut stop = [MaybeUninit::uninit(); 64 * 1024];
@@ -107,18 +107,19 @@ impl Stream {
         })
     }
 
-    /// How many bytes the system holds that were not read.
+    /// How many unread bytes the system holds.
     pub(crate) fn unread(&self) -> usize {
         rustix::io::ioctl_fionread(self).map_or(0, |unread| unread as usize)
     }
 
-    /// Puts the first of what was not read into `bytes`, and leaves it unread; how much that is.
+    /// Copies the first unread bytes into `bytes`, without taking them; gives their number.
     pub(crate) fn peek(&self, bytes: &mut [u8]) -> usize {
         let flags = PLAIN | RecvFlags::PEEK | RecvFlags::DONTWAIT;
         uninterrupted(|| Ok(rustix::net::recv(self, &mut *bytes, flags)?.1)).unwrap_or(0)
     }
 
-    /// Whether the peer has closed its side, behind what it has sent. False where the system cannot tell without reading.
+    /// Whether the peer has closed its side after the last unread byte. False if the system cannot tell without
+    /// reading.
     pub(crate) fn has_ended(&self) -> bool {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
@@ -130,23 +131,23 @@ impl Stream {
         false
     }
 
-    /// Reads over `pieces`, one after the other; 0 is the end of the stream, if they are not all empty.
+    /// Reads into `pieces`, one after the other; 0 is the end of the stream, unless all are empty.
     pub(crate) fn read_vectored(&self, pieces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         uninterrupted(|| rustix::io::readv(self, pieces))
     }
 
-    /// Writes the front of `bytes`, as much as the system takes.
+    /// Writes the front of `bytes`, as much as the system takes; gives the number of bytes.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         uninterrupted(|| rustix::net::send(self, bytes, NO_SIGNAL))
     }
 
-    /// As [`write`](Self::write), for bytes that others are about to follow: the system may keep these for a moment, to
-    /// send them in one packet.
+    /// As [`write`](Self::write), when more bytes will follow soon: the system may delay these, to send all in one
+    /// packet.
     pub(crate) fn write_ahead(&self, bytes: &[u8]) -> io::Result<usize> {
         uninterrupted(|| rustix::net::send(self, bytes, NO_SIGNAL | MORE_FOLLOWS))
     }
 
-    /// Writes the front of what `pieces` hold together, as much as the system takes; it looks at the first 1024 pieces.
+    /// Writes the front of `pieces`, as much as the system takes; it uses the first 1024 pieces only.
     pub(crate) fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let pieces = &pieces[..pieces.len().min(MAX_PIECES)];
         uninterrupted(|| {
@@ -154,8 +155,8 @@ impl Stream {
         })
     }
 
-    /// Whether the system at the other end has left unanswered what was sent to it for at least so long, though that was
-    /// repeated. False where this system cannot tell, and of Unix connections, whose other end is this system.
+    /// Whether the peer's system has not answered retransmitted data for at least `silence`. False if this system
+    /// cannot tell, and for Unix connections, whose other end is on this system.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn has_stopped_answering(&self, silence: Duration) -> bool {
         match self {
@@ -170,8 +171,8 @@ impl Stream {
         false
     }
 
-    /// Whether all that was written before this side was shut down has come to the system of the peer, which gives it to the
-    /// peer whatever becomes of the connection. False where that cannot be told.
+    /// Whether everything written before the shutdown has reached the peer's system, which will deliver it even if the
+    /// connection is reset. False if the system cannot tell.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn has_come(&self) -> bool {
         match self {
@@ -180,15 +181,15 @@ impl Stream {
         }
     }
 
-    /// Not known on this system, which may forget what has come when the connection is reset.
+    /// Unknown on this system, which may discard received data when the connection is reset.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) fn has_come(&self) -> bool {
         false
     }
 
-    /// From now on the stream is writable only while nothing that was written is unsent: while the peer's system has room
-    /// for all of it. False where the system cannot tell: then nothing has changed. On a Unix connection what is
-    /// written is with the peer at once.
+    /// From now on the stream is writable only while no written byte is unsent, so while the peer's system has room for
+    /// all. False if the system cannot do this; nothing has changed then. On a Unix connection written bytes reach the
+    /// peer at once.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn signal_when_sent(&self) -> bool {
         matches!(self, Self::Tcp(_)) && SockRef::from(self).set_tcp_notsent_lowat(1).is_ok()
@@ -200,7 +201,7 @@ impl Stream {
         false
     }
 
-    /// The error that is pending on the socket, and forgets it. After connecting in the background: why that failed.
+    /// Takes the pending error of the socket: after a connect in the background, why it failed.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {
             Self::Tcp(stream) => stream.take_error(),
@@ -216,7 +217,7 @@ impl Stream {
         }
     }
 
-    /// Where the peer is; `None` if it has no name (who connects to a Unix socket has none) or has gone.
+    /// The peer's address; `None` if it has no name, as a client of a Unix socket, or has disconnected.
     pub(crate) fn peer_address(&self) -> Option<Endpoint> {
         Some(Address::of_peer(&SockRef::from(self))?.endpoint())
     }
@@ -227,14 +228,14 @@ impl Stream {
         Some(Address::from_system(&address)?.endpoint())
     }
 
-    /// Whether both ends of a TCP connection are this one socket: the system may give a connecting socket the very port
-    /// to which it connects. To be treated as a lost connection. `peer`: where the other end is.
+    /// Whether both ends of a TCP connection are this socket: the system may choose as source port the very port to
+    /// which the socket connects. The caller treats it as a lost connection. `peer` is the address of the other end.
     pub(crate) fn is_self_connection(&self, peer: &Endpoint) -> bool {
         matches!(self, Self::Tcp(_)) && self.local_address().as_ref() == Some(peer)
     }
 
-    /// Who is at the other end of a Unix connection. `None` for TCP, and where the system does not tell: so for a
-    /// process that has no number in the PID namespace of this one, being outside its container.
+    /// The process at the other end of a Unix connection. `None` for TCP, and if the system cannot tell, as for a
+    /// process outside the PID namespace of this one.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn peer_credentials(&self) -> Option<PeerCredentials> {
         match self {
@@ -250,7 +251,7 @@ impl Stream {
         }
     }
 
-    /// Who is at the other end of a Unix connection. `None` for TCP, and where the system does not tell.
+    /// The process at the other end of a Unix connection. `None` for TCP, and if the system cannot tell.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) fn peer_credentials(&self) -> Option<PeerCredentials> {
         None
@@ -276,17 +277,17 @@ fn uninterrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Resu
     }
 }
 
-/// To receive is less than to read: the kernel does not treat the connection as a file first.
+/// `recv` is faster than `read`, which first treats the connection as a file.
 const PLAIN: RecvFlags = RecvFlags::empty();
 
-/// Rust programs ignore SIGPIPE, but a library may be loaded by others.
+/// Rust programs ignore SIGPIPE, but other programs may load this library.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-/// Apple has no such flag; there every socket is told so when it is made.
+/// Apple has no such flag; there an option of each new socket does the same.
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
-/// Linux sends what it has kept so after 200 ms at the latest.
+/// Linux sends delayed bytes after at most 200 ms.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MORE_FOLLOWS: SendFlags = SendFlags::MORE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -8,17 +8,27 @@
 //! Each attempt in vain begins a turn. A turn goes down this ladder, past what is not due, to the first step that has found
 //! something or has let go of the lock:
 //!
-//! | step | due | why here |
+//!
+//! step | due | why here |
 //! |---|---|---|
-//! | `FlushElsewhere` | at the beginning of a call that may wait, if its thread has left messages in other sockets | they may be the question to which the message is the answer |
-//! | `AskProcess` | once; with lanes after `Spin`, if the call may wait | no descriptor is read, and nobody sleeps, in a forked child; a message from within the process is there sooner than the answer |
-//! | `PollLanes` | with lanes | costs no system call |
-//! | `PollLinks` | in a call that may not wait | reads what a wait would have found |
-//! | `GiveUp` | in a call with a deadline | after everything that does not wait, before everything that does |
-//! | `LetOthers` | in a turn that is spent, instead of all other steps but `GiveUp` | other threads wait for the lock |
-//! | `Lead` | if the socket reads its links itself, and nobody waits on them | to be woken costs more than a round trip |
-//! | `Spin` | once, with lanes | a thread that sleeps is woken in 5 to 10 µs, a message from another core is there sooner |
-//! | `Sleep` | always | nothing else is left |
+//!
+//! `FlushElsewhere` | at the beginning of a call that may wait, if its thread has left messages in other sockets | they may be the question to which the message is the answer |
+//!
+//! `AskProcess` | once; with lanes after `Spin`, if the call may wait | no descriptor is read, and nobody sleeps, in a forked child; a message from within the process is there sooner than the answer |
+//!
+//! `PollLanes` | with lanes | costs no system call |
+//!
+//! `PollLinks` | in a call that may not wait | reads what a wait would have found |
+//!
+//! `GiveUp` | in a call with a deadline | after everything that does not wait, before everything that does |
+//!
+//! `LetOthers` | in a turn that is spent, instead of all other steps but `GiveUp` | other threads wait for the lock |
+//!
+//! `Lead` | if the socket reads its links itself, and nobody waits on them | to be woken costs more than a round trip |
+//!
+//! `Spin` | once, with lanes | a thread that sleeps is woken in 5 to 10 µs, a message from another core is there sooner |
+//!
+//! `Sleep` | always | nothing else is left |
 
 use super::deadline::Deadline;
 
