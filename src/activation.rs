@@ -1,7 +1,8 @@
-//! Socket activation: listeners that a supervisor has opened and hands to the program it starts.
+//! Socket activation: listeners that a supervisor has opened and passed to the program that it starts.
 //!
 //! Owns: the reading of `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`.
-//! Always true: descriptors come out only if they are meant for this very process; without unsafe code, as duplicates.
+//! Always true: a descriptor is given only if it is meant for this very process; as a duplicate, made without unsafe
+//! code.
 //! Must not know: sockets.
 //! Source: sd_listen_fds(3).
 
@@ -13,23 +14,23 @@ use std::os::fd::OwnedFd;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ListenFd {
-    /// The name that the supervisor gave it; empty if it gave none.
+    /// The name that the supervisor gave to the descriptor; empty if it gave none.
     pub name: String,
-    /// A duplicate of it, to be given to `bind_fd`.
+    /// A duplicate of the descriptor, for `bind_fd`.
     pub fd: OwnedFd,
 }
 
-/// The first of them has this number, the others follow.
+/// The number of the first descriptor; the others follow it.
 const FIRST: i32 = 3;
 
-/// More than any supervisor hands over.
+/// A bound on the number of descriptors; no supervisor passes more.
 const MOST: i32 = 4096;
 
 /// The descriptors that a supervisor such as systemd has handed to this process; none, if there is no supervisor.
 ///
-/// They are duplicates, closed on exec. The original ones stay open beside them, as they do in the supervisor: the
-/// addresses are not free before this process ends, and peers that connect after the last socket is closed wait for
-/// whoever listens next. The environment stays as it is, so a second call gives the same again. Linux 5.6 or later.
+/// The descriptors are duplicates, closed on exec. The original ones stay open, here and in the supervisor. So the
+/// addresses are not free before this process ends, and a peer that connects after the last socket is closed waits for
+/// the next listener. The environment is not changed, so a second call gives the same descriptors. Linux 5.6 or later.
 ///
 /// ```no_run
 /// use highwater::{Context, Pull, listen_fds};
@@ -43,8 +44,8 @@ const MOST: i32 = 4096;
 ///
 /// # Errors
 ///
-/// `InvalidData` if the variables contradict themselves; what the system says if it does not let a process duplicate its
-/// own descriptors by number (some containers do not); `Unsupported` where it has no such call.
+/// `InvalidData` if the variables contradict each other; the system's error if it does not let a process duplicate its
+/// own descriptors by number, as in some containers; `Unsupported` on systems without such a call.
 pub fn listen_fds() -> io::Result<Vec<ListenFd>> {
     let variable = |name| std::env::var(name).ok();
     let Some(names) = announced(
@@ -68,7 +69,7 @@ pub fn listen_fds() -> io::Result<Vec<ListenFd>> {
         .collect()
 }
 
-/// A variable that does not say what it should.
+/// The named variable has an invalid value.
 #[derive(Debug, PartialEq, Eq)]
 struct Malformed(&'static str);
 
@@ -97,7 +98,7 @@ fn announced(
     Ok(Some(named))
 }
 
-/// Through a descriptor of this process, which is the one way to a number that needs no unsafe code.
+/// Opens the number through a descriptor of this process, the only way that needs no unsafe code.
 #[cfg(target_os = "linux")]
 fn duplicate(number: i32) -> io::Result<OwnedFd> {
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};

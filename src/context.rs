@@ -1,8 +1,8 @@
-//! The context: what sockets share.
+//! The context: the part that sockets share.
 //!
 //! Owns: the handle of a context, and the wait of its last owner.
-//! Always true: whichever owner goes last, a handle of the context or a socket, waits for what lingers.
-//! Must not know: what a socket is, beside that it can be ended.
+//! Always true: the last owner, a context handle or a socket, waits for lingering messages.
+//! Must not know: what a socket is, except that it can be ended.
 
 mod builder;
 mod hub;
@@ -16,48 +16,47 @@ pub(crate) use hub::{Hub, Terminate};
 
 use crate::engine::{self, DrainReport};
 
-/// How long the last context waits for lingering messages before it says so.
+/// How long the last owner waits for lingering messages before it logs that.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What sockets share: the I/O threads that look after their connections.
+/// The I/O threads and other resources that sockets share.
 ///
-/// Cheap to clone; every clone is the same context. Each socket is an owner of it, too, so a context may be dropped
+/// Cheap to clone; every clone is the same context. Each socket also owns the context, so a context may be dropped
 /// before its sockets, as in `Push::new(&Context::new())`.
 ///
 /// # What lingers
 ///
-/// A socket that is dropped leaves its unsent messages to the I/O threads, and does not wait. **The last owner waits**,
-/// whether it is the last clone of the context, the last socket or a [`Builder`](crate::Builder): dropping it blocks until
-/// the messages that closed sockets have left behind are sent, or their [linger](crate::Linger) time is over, and logs a
-/// line if that takes longer than a second. So a program that returns from `main` loses nothing, in whichever order its
-/// variables go. What is no owner: a [`Request`](crate::Request), a [`SocketRef`](crate::SocketRef), a
-/// [`Poll`](crate::Poll), a monitor's channel. Three ends wait for nothing: that of a forked child, that on an I/O thread
-/// (where what owned a body is dropped, for one), and `std::process::exit`, which drops nothing.
+/// A socket that is dropped leaves its unsent messages to the I/O threads, and does not wait. **The last owner waits.**
+/// Owners are the clones of the context, its sockets and each [`Builder`](crate::Builder). Dropping the last one blocks
+/// until the messages of closed sockets are sent or their [linger](crate::Linger) time is over. It logs a line if that
+/// takes longer than a second. So a program that returns from `main` loses nothing, in whichever order its variables
+/// are dropped. Not owners: a [`Request`](crate::Request), a [`SocketRef`](crate::SocketRef), a [`Poll`](crate::Poll),
+/// a monitor's channel. Three cases do not wait: a drop in a forked child, a drop on an I/O thread (for example by the
+/// owner of a body), and `std::process::exit`, which drops nothing.
 ///
-/// [`close`](crate::Push::close) sets a limit for one socket, [`wait_for_lingering`](Self::wait_for_lingering) waits for
-/// all that have been closed so far.
+/// [`close`](crate::Push::close) sets a limit for one socket. [`wait_for_lingering`](Self::wait_for_lingering) waits
+/// for all sockets closed so far.
 ///
-/// Each I/O thread keeps the memory of received bodies of 32 KiB and more, once nobody uses them, for those to come:
-/// at most 8 MiB. While there is a context, the process also keeps up to 1 MiB of the memory of other bodies of 8 to
-/// 256 KiB, for copies of such.
+/// Each I/O thread keeps the memory of unused received bodies of 32 KiB and more for later ones: at most 8 MiB. While a
+/// process has a context, it also keeps up to 1 MiB of the memory of other bodies of 8 to 256 KiB, for copies of such
+/// bodies.
 ///
 /// # After a fork
 ///
-/// A context belongs to the process that made it. A forked child has a copy of it without I/O threads, and of its
-/// sockets; they are of no use there. Each call that would send, receive, wait, or change something is refused with the
-/// variant `Forked` of its error ([`RecvError::Forked`](crate::RecvError::Forked) for one), and calls that have no error
-/// give nothing: an empty list, no peers, zero. Never is anything written on a connection of the parent, or one of its
-/// `ipc://` files removed. Dropping the copies does nothing at all, and gives back neither their memory nor their
-/// descriptors. One thing knows no process: a channel of events that the parent has from `monitor`. In the child it gives
-/// what had come before the fork, and then waits for ever.
+/// A context belongs to the process that made it. A forked child has unusable copies of the context, without I/O
+/// threads, and of its sockets. Each call that would send, receive, wait, or change something is refused with the
+/// variant `Forked` of its error, such as [`RecvError::Forked`](crate::RecvError::Forked). Calls without an error give
+/// nothing: an empty list, no peers, zero. The child never writes on a connection of the parent, and never removes its
+/// `ipc://` files. Dropping the copies does nothing, and frees neither their memory nor their descriptors. One
+/// exception: a channel of events that the parent has from `monitor` does not detect the fork. In the child it gives
+/// the events from before the fork, and then waits for ever.
 ///
-/// A child that wants to talk makes a context of its own, or calls `exec`, which closes the descriptors. Until it does
-/// the one or ends, it keeps the parent's open: an address that the parent lets go of is not free before.
+/// A child that wants to send makes a context of its own, or calls `exec`, which closes the descriptors. Until it ends
+/// or calls `exec`, it keeps the parent's descriptors open: an address that the parent unbinds is not free before.
 ///
-/// The question in which process a call is costs a system call, so it is asked only where the call goes to the kernel or
-/// waits. Messages that had arrived before the fork may therefore still be received in the child, as copies of those
-/// that the parent receives; and messages that would only be gathered in memory, behind others that waited to be written
-/// at the fork, may seem to be sent: up to the high-water mark, and never more than 1000.
+/// Detecting a fork costs a system call, so only calls that enter the kernel or wait check for it. So the child may
+/// still receive copies of messages that had arrived before the fork. And a send in the child may seem to succeed while
+/// earlier messages wait to be written: up to the high-water mark, and at most 1000 messages.
 ///
 /// ```
 /// use highwater::{Context, Pull, Push};
@@ -76,8 +75,8 @@ pub struct Context {
     handle: Arc<Handle>,
 }
 
-/// Dropped with the last owner, a [`Context`] or a socket. A socket lets go of it when its handle is dropped: what else
-/// keeps its core alive, a request or an I/O thread, is not waited for, nor would it be the right one to wait.
+/// Dropped with the last owner, a [`Context`] or a socket. A socket drops its part with its handle. A request or an I/O
+/// thread that keeps the core of a socket alive is not an owner.
 struct Handle {
     hub: Arc<Hub>,
 }
@@ -88,7 +87,7 @@ impl Context {
         Self::builder().build()
     }
 
-    /// A context that is not as usual.
+    /// A builder for a context with other settings.
     pub fn builder() -> ContextBuilder {
         ContextBuilder::new()
     }
@@ -100,8 +99,8 @@ impl Context {
         self.hub().shut_down();
     }
 
-    /// Waits until nothing that closed sockets have left behind is still being sent; false if the time was over first,
-    /// and in a forked child, where nothing is sent.
+    /// Waits until the messages of all closed sockets are sent or given up. False after `timeout`, and in a forked
+    /// child, which sends nothing.
     pub fn wait_for_lingering(&self, timeout: Duration) -> bool {
         let hub = self.hub();
         let until = Instant::now().checked_add(timeout);
@@ -110,10 +109,10 @@ impl Context {
             .is_some_and(|here| hub.lingering().wait(until, here))
     }
 
-    /// What has become so far of the messages that closed sockets and endpoints of this context had left to send, over all
-    /// of them: those of a socket that is gone, of which there are no [`stats`](crate::Push::stats) any more, included.
+    /// The fate so far of the messages that closed sockets and endpoints of this context had left to send, in all. It
+    /// includes closed sockets, whose [`stats`](crate::Push::stats) can no longer be read.
     ///
-    /// Nothing in a forked child.
+    /// All zero in a forked child.
     pub fn lingered(&self) -> DrainReport {
         let hub = self.hub();
         if hub.origin().is_here() {
@@ -135,7 +134,7 @@ impl Context {
     }
 }
 
-/// One line: the number of I/O threads, and of sockets if that can be had without waiting.
+/// One line: the number of I/O threads, and that of sockets if it can be read without waiting.
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.hub().fmt(f)
@@ -151,12 +150,13 @@ impl Default for Context {
 impl Drop for Handle {
     fn drop(&mut self) {
         let Some(here) = self.hub.origin().ask() else {
-            // Another thread of the parent may have been changing it, and will never be done.
+            // The forked parent may have been changing it at the fork; this process would never see the end of the
+            // change.
             std::mem::forget(Arc::clone(&self.hub));
             return;
         };
         if engine::is_io_thread() {
-            // It would wait for what it is to do itself; or hold up what other contexts have to do.
+            // This thread would wait for its own work, or hold up the work for other contexts.
             return;
         }
         self.hub.lingering().wait_patiently(PATIENCE, here, || {

@@ -1,9 +1,9 @@
-//! What can go wrong, one small enum per decision that a caller takes.
+//! The errors of a socket's calls: one small enum per decision of the caller.
 //!
-//! A message that was not taken comes back inside the error, untouched, so that it can be sent elsewhere.
+//! An error of a send contains the refused message, unchanged, so that it can be sent elsewhere.
 //!
-//! The text of an error tells its cause, too, for those who print it alone. So `source()` goes on beneath that cause, and a
-//! chain of causes tells each thing once; the cause itself is in a field.
+//! The text of an error includes its cause. So `source()` gives the cause of that cause, and a printed chain says each
+//! thing once. The cause itself is in a field.
 
 use std::error::Error;
 use std::fmt;
@@ -18,17 +18,19 @@ pub use endpoint::{BindError, ConnectError, EndpointError, ReadyError};
 pub use link::LinkError;
 pub use option::OptionError;
 
-/// Why a blocking send gave up. Every variant gives the message back.
+/// Why a blocking send failed. Every variant gives the message back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No peer had room before the time was over.
+    /// No peer had room within the time.
     Timeout(Message),
-    /// Nobody will come: each endpoint that the socket has connected to was given up for good, and it is bound nowhere.
+    /// No peer can come: each endpoint that the socket has connected to was given up for good, and the socket is bound
+    /// nowhere.
     GivenUp(Message),
-    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
-    /// XSUB: the message is a subscription to a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes, or the end of one.
+    /// XSUB: the message subscribes to, or unsubscribes from, a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC)
+    /// bytes.
     TopicTooLong(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
@@ -38,29 +40,31 @@ pub enum SendError {
     Forked(Message),
 }
 
-/// Why a `send_many` gave up before the end.
+/// Why a `send_many` failed before the end.
 ///
-/// Becomes a [`SendError`] by `?`, where only that is wanted.
+/// `?` turns it into a [`SendError`] where only that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SendManyError {
-    /// So many messages were sent before.
+    /// The number of messages sent before the failure.
     pub sent: usize,
-    /// Why the next one was not, with that message.
+    /// Why the next message was not sent, with that message.
     pub error: SendError,
 }
 
-/// Why a send that does not wait gave up. Every variant gives the message back.
+/// Why a send that does not wait failed. Every variant gives the message back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrySendError {
-    /// The socket is mute: no peer at all, or every peer at its high-water mark. Later may succeed.
+    /// The socket is mute: it has no peer, or every peer is at its high-water mark. A later send may succeed.
     Full(Message),
-    /// Nobody will come: each endpoint that the socket has connected to was given up for good, and it is bound nowhere.
+    /// No peer can come: each endpoint that the socket has connected to was given up for good, and the socket is bound
+    /// nowhere.
     GivenUp(Message),
-    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
-    /// XSUB: the message is a subscription to a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes, or the end of one.
+    /// XSUB: the message subscribes to, or unsubscribes from, a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC)
+    /// bytes.
     TopicTooLong(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
@@ -70,15 +74,15 @@ pub enum TrySendError {
     Forked(Message),
 }
 
-/// Why a message was not taken for the peer it names. Every variant gives the message back.
+/// Why a message to a named peer failed. Every variant gives the message back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteError {
     /// No peer has this routing id.
     NoRoute(Message),
-    /// The peer is at its high-water mark. Later may succeed, as long as the peer is there.
+    /// The peer is at its high-water mark. A later send may succeed while the peer is connected.
     Full(Message),
-    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
@@ -88,20 +92,21 @@ pub enum RouteError {
     Forked(Message),
 }
 
-/// Why there is no reply to a request.
+/// Why a request has no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// No peer had room for the request in time. It was not sent, and comes back.
+    /// No peer had room for the request in time. The request was not sent, and is given back.
     NotSent(Message),
-    /// Nobody will come: each endpoint that the socket has connected to was given up for good, and it is bound nowhere. The
-    /// request was not sent, and comes back.
+    /// No peer can come: each endpoint that the socket has connected to was given up for good, and the socket is bound
+    /// nowhere. The request was not sent, and is given back.
     GivenUp(Message),
-    /// No reply came in time. The request is given up; a reply that comes late is dropped, and counted.
+    /// No reply came in time. The request is given up; a late reply is dropped and counted.
     Timeout,
-    /// The connection to the peer that had the request was lost before it replied. It may have been carried out.
+    /// The connection to the peer that had the request was lost before the reply. The peer may have carried the request
+    /// out.
     PeerGone,
-    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
     /// The socket was closed, here or by another thread.
     Closed,
@@ -111,15 +116,15 @@ pub enum RequestError {
     Forked,
 }
 
-/// Why a reply was not taken. Every variant gives it back.
+/// Why a reply failed. Every variant gives the reply back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// The connection on which the request came is lost; nobody waits for the reply.
+    /// The connection on which the request came is lost; the reply has no receiver.
     PeerGone(Message),
     /// The peer does not read its replies, and is at its high-water mark.
     Full(Message),
-    /// The message has more than [`Message::MAX_FRAMES`] frames, those included that the socket puts before it.
+    /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
     /// The socket was closed, here or by another thread.
     Closed(Message),
@@ -143,14 +148,15 @@ pub enum SubscribeError {
     Forked,
 }
 
-/// Why a blocking receive gave up.
+/// Why a blocking receive failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-// Sixteen bytes, like the pieces in which a `Message` is copied: where a caller passes a result on by `?`, the compiler cuts
-// it at the end of the error, and a piece that then lay across two that were written would be waited for.
+// Sixteen bytes, so that a result is copied in the same pieces as the `Message` in it. Where `?` passes a result on,
+// the compiler splits the copy at the end of the error. A load that spans two earlier stores would stall the processor
+// (store-to-load forwarding fails).
 #[repr(align(16))]
 #[non_exhaustive]
 pub enum RecvError {
-    /// Nothing arrived before the time was over.
+    /// No message arrived within the time.
     Timeout,
     /// The socket was closed, here or by another thread.
     Closed,
@@ -160,13 +166,13 @@ pub enum RecvError {
     Forked,
 }
 
-/// Why a receive that does not wait gave nothing.
+/// Why a receive that does not wait gave no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-// As for `RecvError`.
+// Sixteen bytes for the reason given at `RecvError`.
 #[repr(align(16))]
 #[non_exhaustive]
 pub enum TryRecvError {
-    /// Nothing is there now. Later may succeed.
+    /// No message is there now. A later receive may succeed.
     Empty,
     /// The socket was closed, here or by another thread.
     Closed,
@@ -176,11 +182,11 @@ pub enum TryRecvError {
     Forked,
 }
 
-/// Why waiting for peers, or for subscribers, ended without them.
+/// Why waiting for peers, or for subscribers, failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// Fewer than asked for when the time was over.
+    /// There were fewer than asked for within the time.
     Timeout,
     /// The socket was closed, here or by another thread.
     Closed,

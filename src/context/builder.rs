@@ -1,19 +1,18 @@
-//! What can be set on a context.
+//! The settings of a context.
 //!
 //! Owns: the settings, their defaults and bounds.
-//! Always true: a value beyond its bounds is refused; the setting keeps its default then.
-//! Must not know: who obeys.
+//! Always true: a value beyond its bounds is refused, and the setting keeps its default.
+//! Must not know: which code uses a setting.
 
 use std::time::Duration;
 
 use super::Context;
 use crate::error::OptionError;
 
-/// How long a call looks out at most before it sleeps, if nobody says otherwise: a peer that sleeps has woken by then and
-/// answered.
+/// How long a blocking call busy-polls at most by default: time enough for a sleeping peer to wake and answer.
 const USUAL_BUSY_POLL: Duration = Duration::from_micros(100);
 
-/// The longest that a call may look out before it sleeps: what ends a wait from outside ends no look-out.
+/// The longest busy-poll that can be set: an interruption of the wait, such as a close, does not end a busy-poll.
 const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 
 /// Builds a [`Context`].
@@ -32,15 +31,15 @@ pub struct ContextBuilder {
     settings: Settings,
 }
 
-/// What a context keeps of its builder.
+/// The settings that a context keeps.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) io_threads: usize,
     pub(super) busy_poll: Duration,
     pub(super) thread_name: String,
-    /// Empty: any.
+    /// Empty means any processor.
     pub(super) processors: Vec<usize>,
-    /// The first value that the builder was given and does not take; the setting has another.
+    /// The first refused value; its setting has kept its former value.
     pub(super) refused: Option<OptionError>,
 }
 
@@ -63,11 +62,12 @@ impl ContextBuilder {
         }
     }
 
-    /// How many I/O threads share the connections. Default: 1; at least 1, else the context is refused: see
+    /// The number of I/O threads that share the connections. Default: 1. With 0 the context is refused: see
     /// [`try_build`](Self::try_build).
     ///
-    /// One is enough for a few gigabytes a second. More help with many connections on many cores: with one, a receiver
-    /// that waits reads up to 64 connections on its own thread; with more, only up to 8, and leaves the rest to them.
+    /// One is enough for a few gigabytes a second. More help with many connections on many cores. With one I/O thread,
+    /// a blocked receiver reads up to 64 connections itself. With several, it reads up to 8, and leaves further ones to
+    /// the I/O threads.
     #[must_use]
     pub fn io_threads(mut self, count: usize) -> Self {
         const NAME: &str = "io_threads";
@@ -77,16 +77,15 @@ impl ContextBuilder {
         self
     }
 
-    /// How long a call that waits looks out for what it waits for, before it sleeps. Default: 100 µs; zero: never; at most
-    /// 10 ms, else the context is refused: see [`try_build`](Self::try_build).
+    /// How long a blocking call busy-polls before it sleeps. Default: 100 µs; zero: never; at most 10 ms, else the
+    /// context is refused: see [`try_build`](Self::try_build).
     ///
-    /// To be woken by the system takes longer than a message, and more processor time. So a call looks out first if the
-    /// wait before was short (under two such times), giving way to other threads between two looks; a round trip then
-    /// takes a fifth of the time. A socket that waits for long does not look out, nor does one whose last look-outs were
-    /// in vain, but for one wait in 65. Where other threads have something to do, a call sleeps after giving way four
-    /// times; where they need the processor for longer, sockets do not look out for a while. What comes from within the
-    /// process is looked out for during some microseconds in any case. Choose zero where processor time is counted and
-    /// latency is not. Takes effect for sockets made later.
+    /// Being woken by the system takes longer than a message, and more processor time. So a call busy-polls if the last
+    /// wait was shorter than twice this limit, and yields between two polls. A round trip then takes a fifth of the
+    /// time. A socket with long waits does not busy-poll. After failed busy-polls only one wait in 65 busy-polls. If
+    /// other threads run during its yields, a call sleeps after four of them. If other threads keep its processor, its
+    /// socket does not busy-poll for a while. Input from within the process is looked for during some microseconds in
+    /// any case. Choose zero if processor time matters and latency does not. Takes effect for sockets made later.
     #[must_use]
     pub fn busy_poll(mut self, limit: Duration) -> Self {
         const NAME: &str = "busy_poll";
@@ -96,7 +95,7 @@ impl ContextBuilder {
         self
     }
 
-    /// What the I/O threads are called: this, `-io-` and a number. Default: `highwater`.
+    /// The name of the I/O threads: this text, `-io-` and a number. Default: `highwater`.
     ///
     /// A name with a NUL byte is cut there. Linux shows 15 bytes of it.
     #[must_use]
@@ -106,17 +105,17 @@ impl ContextBuilder {
         self
     }
 
-    /// On which processors the I/O threads may run, by their numbers from 0. Default: on any, as for an empty list.
+    /// The processors on which the I/O threads may run, by their numbers from 0. Default: all, as for an empty list.
     ///
-    /// Linux only. Takes effect when the threads start, with the first `bind` or `connect`: that fails if the system has
-    /// none of these processors, or does not let a thread choose.
+    /// Linux only. Takes effect when the threads start, with the first `bind` or `connect`. That call fails if the
+    /// system has none of these processors, or does not let a thread choose.
     #[must_use]
     pub fn io_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
         self.settings.processors = processors.into_iter().collect();
         self
     }
 
-    /// Whether `value_is_good`; if not, that is remembered, to be told by whoever can.
+    /// Whether `value_is_good`; if not, the error is kept for [`try_build`](Self::try_build) and later binds.
     fn takes(&mut self, name: &'static str, value_is_good: bool, expected: &'static str) -> bool {
         let refused = &mut self.settings.refused;
         if value_is_good {
@@ -127,11 +126,11 @@ impl ContextBuilder {
         value_is_good
     }
 
-    /// The context, unless it was given a value that it does not take.
+    /// Makes the context, unless a setting was given a value out of bounds.
     ///
     /// # Errors
     ///
-    /// [`OptionError::Invalid`]: the first such value, if another was not given later.
+    /// [`OptionError::Invalid`]: the first such value, unless its setting was later given a good one.
     pub fn try_build(self) -> Result<Context, OptionError> {
         match self.settings.refused {
             Some(refused) => Err(refused),
@@ -139,8 +138,9 @@ impl ContextBuilder {
         }
     }
 
-    /// The context. Nothing is started yet. Where it was given a value that it does not take, it keeps the default, and
-    /// every `bind` and `connect` of its sockets is refused: [`try_build`](Self::try_build) says so at once.
+    /// Makes the context; no thread is started yet. A setting that was given a value out of bounds keeps its default,
+    /// and every `bind` and `connect` of the sockets is refused: [`try_build`](Self::try_build) reports the error at
+    /// once.
     pub fn build(self) -> Context {
         Context::of(self.settings)
     }

@@ -1,8 +1,8 @@
-//! What contexts and sockets hold on to.
+//! The part of a context that its handles and sockets hold.
 //!
 //! Owns: the I/O threads, started when first needed; the names of inproc endpoints; the list of sockets to end on shutdown.
 //! Always true: the I/O threads end once no context, no socket and no lingering message is left.
-//! Must not know: what a socket is, beside that it can be ended.
+//! Must not know: what a socket is, except that it can be ended.
 
 use std::fmt;
 use std::io;
@@ -19,13 +19,13 @@ use crate::inproc::Names;
 use crate::origin::{Here, Origin};
 use crate::sync::Mutex;
 
-/// A socket, as its context knows it.
+/// The interface of a socket to its context.
 pub(crate) trait Terminate: Send + Sync {
-    /// The context has been shut down: each call that waits, and each later one, is to say so.
+    /// The context was shut down: waiting and later calls return `Terminated`.
     fn terminate(&self, here: Here);
 }
 
-/// What contexts and sockets hold on to.
+/// The part of a context that its handles and sockets hold.
 pub(crate) struct Hub {
     settings: Settings,
     origin: Origin,
@@ -35,7 +35,7 @@ pub(crate) struct Hub {
     /// Counts the links and sessions of closed sockets that still have something to send.
     lingering: Arc<Drain>,
     shut_down: AtomicBool,
-    /// Let go of after the I/O threads.
+    /// Dropped after the I/O threads.
     _copies: Lease,
 }
 
@@ -80,7 +80,7 @@ impl Hub {
         Ok(started)
     }
 
-    /// The first value that the builder was given in vain.
+    /// The first refused value of the builder.
     pub(crate) fn refused(&self) -> Option<&OptionError> {
         self.settings.refused.as_ref()
     }
@@ -90,12 +90,12 @@ impl Hub {
         self.settings.io_threads
     }
 
-    /// How long whoever waits looks out before it sleeps.
+    /// How long a wait busy-polls at most.
     pub(crate) fn busy_poll(&self) -> Duration {
         self.settings.busy_poll
     }
 
-    /// Remembers a socket, to end it on shutdown; at once if that has been.
+    /// Registers a socket, to end it on shutdown; after a shutdown it is ended at once.
     pub(crate) fn register(&self, socket: &Arc<impl Terminate + 'static>) {
         let Some(here) = self.origin.ask() else {
             return;
@@ -127,7 +127,7 @@ impl Hub {
     }
 }
 
-/// One line: the number of I/O threads, and of sockets if that can be had without waiting.
+/// One line: the number of I/O threads, and that of sockets if it can be read without waiting.
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = f.debug_struct("Context");
@@ -147,7 +147,7 @@ impl fmt::Debug for Hub {
 impl Drop for Hub {
     fn drop(&mut self) {
         if !self.origin.is_here() {
-            // To let go of the poller, which is the parent's, would tell the kernel to forget what wakes it.
+            // The poller is the parent's: dropping it here would tell the kernel to remove its waker.
             std::mem::forget(self.engine.try_lock().and_then(|mut engine| engine.take()));
         } else if let Some(engine) = self.engine.lock().take() {
             engine.stop();

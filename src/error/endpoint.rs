@@ -1,4 +1,4 @@
-//! Why an endpoint is not bound, not connected, not ready, or not there.
+//! Errors of the calls about endpoints: bind, connect, wait, disconnect.
 //!
 //! Owns: the errors of the calls about endpoints.
 //! Must not know: how an endpoint is made.
@@ -16,18 +16,18 @@ use crate::endpoint::{Endpoint, InvalidEndpoint};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
-    /// It does not read as an endpoint.
+    /// The text is not a valid endpoint.
     Invalid(InvalidEndpoint),
     /// The system refused: address in use, permission denied, no such interface, too many open files.
     Io {
-        /// Where the socket should have listened.
+        /// The endpoint to bind.
         endpoint: Endpoint,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The descriptor that was handed in is no socket that listens, of TCP or Unix.
+    /// The descriptor is not a listening socket of TCP or Unix.
     Descriptor(io::Error),
-    /// The builder of the socket, or of its context, was given a value that the option does not take.
+    /// The builder of the socket, or of its context, was given a value that the option does not allow.
     Option(OptionError),
     /// The socket was closed.
     Closed,
@@ -37,22 +37,22 @@ pub enum BindError {
     Forked,
 }
 
-/// Why connecting could not begin. What fails later is retried in the background and told by events.
+/// Why connecting could not begin. Later failures are retried in the background and reported by events.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// It does not read as an endpoint.
+    /// The text is not a valid endpoint.
     Invalid(InvalidEndpoint),
-    /// The system refused what the I/O threads need: a thread, or a file descriptor.
+    /// The system refused a thread or a file descriptor that the I/O threads need.
     Io {
-        /// Where the socket should have connected to.
+        /// The endpoint to connect to.
         endpoint: Endpoint,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The descriptor that was handed in is no connected socket of TCP or Unix.
+    /// The descriptor is not a connected socket of TCP or Unix.
     Descriptor(io::Error),
-    /// The builder of the socket, or of its context, was given a value that the option does not take.
+    /// The builder of the socket, or of its context, was given a value that the option does not allow.
     Option(OptionError),
     /// Another peer of this ROUTER has the routing id already.
     DuplicateRoutingId(RoutingId),
@@ -64,13 +64,13 @@ pub enum ConnectError {
     Forked,
 }
 
-/// Why an endpoint could not be let go.
+/// Why an endpoint could not be ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// It does not read as an endpoint.
+    /// The text is not a valid endpoint.
     Invalid(InvalidEndpoint),
-    /// The socket is not bound or connected there.
+    /// The socket is not bound or connected to this endpoint.
     NotFound(Endpoint),
     /// The socket was closed.
     Closed,
@@ -78,20 +78,20 @@ pub enum EndpointError {
     Forked,
 }
 
-/// Why waiting for a connection to one endpoint ended without it.
+/// Why waiting for a connection to one endpoint failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadyError {
-    /// There was no connection when the time was over.
+    /// There was no connection within the time.
     Timeout {
-        /// Why the last attempt failed, or the connection was lost, if that is known.
+        /// Why the last attempt failed, or why the connection was lost, if known.
         last_error: Option<LinkError>,
     },
     /// There will be no further attempt.
     GivenUp(LinkError),
-    /// It does not read as an endpoint.
+    /// The text is not a valid endpoint.
     Invalid(InvalidEndpoint),
-    /// The socket is not connected there.
+    /// The socket is not connected to this endpoint.
     NotFound(Endpoint),
     /// The socket was closed, here or by another thread.
     Closed,

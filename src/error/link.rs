@@ -1,7 +1,7 @@
-//! Why there is no connection.
+//! Why a connection ended or was never made.
 //!
-//! Owns: the reasons for which one ends or is never made, and what follows from each.
-//! Must not know: what is done about it.
+//! Owns: the reasons, and which of them are final or a refusal.
+//! Must not know: how a reason is acted on.
 
 use std::error::Error;
 use std::fmt;
@@ -17,19 +17,19 @@ pub enum LinkError {
     PeerClosed,
     /// The system reported an error: refused, reset, unreachable, no more file descriptors.
     Io {
-        /// Its kind.
+        /// The kind of the error.
         kind: io::ErrorKind,
-        /// Its number, if it came from the operating system.
+        /// The number of the error, if it came from the operating system.
         code: Option<i32>,
     },
-    /// The name did not resolve: that of a host, or of a network interface.
+    /// The name of a host, or of a network interface, did not resolve.
     Resolve {
-        /// What the resolver said.
+        /// The resolver's error.
         reason: String,
     },
-    /// The proxy was of no help.
+    /// The connection through the proxy failed.
     Proxy {
-        /// What it said, or did wrong.
+        /// The proxy's answer, or its fault.
         reason: String,
     },
     /// The peer broke the protocol, or speaks another one.
@@ -38,36 +38,37 @@ pub enum LinkError {
     HandshakeTimeout,
     /// Connecting took too long.
     ConnectTimeout,
-    /// A peer that used to answer heartbeats has fallen silent.
+    /// The peer used to answer heartbeats and has stopped.
     HeartbeatTimeout,
-    /// The connection came from ourselves: source and destination address are one.
+    /// The socket connected to itself: source and destination address are the same.
     SelfConnection,
-    /// This socket has a peer already, and takes one only (PAIR); or the peer has, and has said so.
+    /// One of the two sockets is a PAIR that has a peer already.
     AlreadyPaired,
-    /// Another peer has the same routing id (ROUTER); or the peer is the ROUTER, and has said so.
+    /// Another peer of a ROUTER, this one or the peer, has the same routing id.
     DuplicateRoutingId,
-    /// The socket turned the peer out, since it was too slow (PUB).
+    /// The socket evicted the peer for being too slow (PUB).
     Evicted,
     /// The socket has as many connections as it takes.
     TooManyConnections,
-    /// The peer's address or user is not on the accept list.
+    /// The accept filter does not allow the peer's address or user.
     NotAccepted,
-    /// The peer ended the connection, or refused it for now, and said why. Connecting goes on.
+    /// The peer ended or refused the connection for a reason that may pass. Connecting goes on.
     Refused {
-        /// The peer's words, at most 255 characters.
+        /// The peer's reason, at most 255 characters.
         reason: String,
     },
-    /// A request on it was given up after it had left (REQ): its late answer would be taken for that of the next.
+    /// An unnumbered request on the connection was given up after it had left (REQ): a late reply would be taken for
+    /// that of the next request.
     RequestGivenUp,
-    /// Something panicked on the I/O thread while it was at work for this connection: code of the application that ran
-    /// there, such as the owner of a body, or the library. The log has the panic.
+    /// The I/O thread panicked while it worked for this connection: in code of the application that ran there, such as
+    /// the owner of a body, or in the library. The log has the panic.
     Panicked,
     /// This end closed the connection: the socket, or this endpoint, was closed.
     ClosedHere,
 }
 
-/// What an ERROR of ours begins with: its reader may try again. Any other ERROR in a handshake is final to a connecting
-/// socket, as RFC 37 has it ("SHALL treat this as a fatal error").
+/// The prefix of our ERRORs after which the peer may try again. Any other ERROR in a handshake is final to a connecting
+/// socket, as RFC 37 requires ("SHALL treat this as a fatal error").
 const NOT_FINAL: &str = "retry: ";
 
 impl From<io::Error> for LinkError {
@@ -91,7 +92,7 @@ impl From<ProtocolError> for LinkError {
 }
 
 impl LinkError {
-    /// What to tell the peer in an ERROR command before the connection is closed for this, if it can make use of it.
+    /// The ERROR command for the peer before the connection is closed for this reason, if it is useful to the peer.
     pub(crate) fn last_words(&self) -> Option<String> {
         let tells = matches!(
             self,
@@ -104,13 +105,13 @@ impl LinkError {
         tells.then(|| format!("{NOT_FINAL}{self}"))
     }
 
-    /// As [`last_words`](Self::last_words), and that it is the socket `token` that says so.
+    /// As [`last_words`](Self::last_words), with the `token` of this socket.
     pub(crate) fn last_words_of(&self, token: u64) -> Option<String> {
         self.last_words()
             .map(|words| format!("{words} [{token:016x}]"))
     }
 
-    /// The words of a peer, and the socket that says so, if it tells that.
+    /// The reason in an ERROR of a peer, and the token of its socket if it contains one.
     pub(crate) fn speaker(words: &str) -> (&str, Option<u64>) {
         let parts = words
             .strip_suffix(']')
@@ -124,17 +125,18 @@ impl LinkError {
         }
     }
 
-    /// What to tell a peer whose routing id another one has taken. Not in the words of a refusal: what it had sent is read.
+    /// The ERROR for a peer whose routing id another one has taken. Not a refusal: the messages that it had sent are
+    /// read.
     pub(crate) fn handed_over() -> String {
         format!("{NOT_FINAL}another peer has taken over the routing id")
     }
 
-    /// Whether it says that the peer has taken nothing of what it was sent.
+    /// Whether the peer has taken none of the messages sent to it.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::AlreadyPaired | Self::DuplicateRoutingId)
     }
 
-    /// What the `reason` in a peer's ERROR amounts to, where that is not final.
+    /// The error for the `reason` in a peer's ERROR, if that is not final.
     pub(crate) fn told(reason: &str) -> Self {
         let (reason, _) = Self::speaker(reason);
         let reason = reason.strip_prefix(NOT_FINAL).unwrap_or(reason);
@@ -148,12 +150,12 @@ impl LinkError {
         }
     }
 
-    /// Whether connecting again would be pointless: the peer said no, and would say so again.
+    /// Whether the peer would refuse every further connection for the same reason.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Protocol(error) if error.is_final())
     }
 
-    /// Whether it is the peer that has closed or reset the connection; otherwise this end's system gave it up.
+    /// Whether the peer closed or reset the connection; otherwise this end's system gave it up.
     pub(crate) fn is_hang_up(&self) -> bool {
         matches!(
             self,
@@ -165,11 +167,10 @@ impl LinkError {
         )
     }
 
-    /// Whether it is the peer that ends a connection on which something is under way to it, and no failure of what is
-    /// between the two.
+    /// Whether the peer ended a connection on which messages to it were in flight, and not a failure of the network.
     pub(crate) fn is_cut_off(&self) -> bool {
         match self {
-            // It thinks that we are silent, or slow.
+            // The peer takes us for silent or slow.
             Self::Refused { reason } => {
                 let of_the_network = [Self::HeartbeatTimeout, Self::Evicted];
                 !of_the_network
@@ -180,7 +181,7 @@ impl LinkError {
         }
     }
 
-    /// Whether nobody listens there: a port that refuses, or an `ipc://` path that does not exist.
+    /// Whether nobody listens: the port refuses, or the `ipc://` path does not exist.
     pub(crate) fn is_refused(&self) -> bool {
         matches!(
             self,

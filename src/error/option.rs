@@ -1,6 +1,6 @@
 //! Why an option was not set.
 //!
-//! Owns: the words for it.
+//! Owns: the error texts.
 //! Must not know: which options there are.
 
 use std::error::Error;
@@ -15,14 +15,14 @@ pub enum OptionError {
         /// The name.
         name: String,
     },
-    /// The option does not take this value.
+    /// The option does not allow this value.
     Invalid {
         /// The option.
         name: &'static str,
-        /// What its values look like.
+        /// The allowed values, in words.
         expected: &'static str,
     },
-    /// The option has its effect when the socket is built and cannot change later.
+    /// The option takes effect when the socket is built and cannot change later.
     Fixed {
         /// The option.
         name: &'static str,

@@ -1,18 +1,18 @@
-//! What polls and proxies take: a reference to a socket of any type.
+//! References to a socket of any type, for polls and proxies.
 
 use std::sync::Arc;
 
 use crate::socket::Core;
 
-/// Refers to a socket of any type: what a [`Poll`](crate::Poll) waits for and a [`Proxy`](crate::Proxy) joins.
+/// A reference to a socket of any type, for a [`Poll`](crate::Poll) or a [`Proxy`](crate::Proxy).
 ///
-/// Does not keep the socket open.
+/// It does not keep the socket open.
 #[derive(Debug, Clone)]
 pub struct SocketRef {
     core: Arc<Core>,
 }
 
-/// Whatever has a socket: every handle of this crate, and the [`Pending`](crate::Pending) outcome of a request.
+/// A type with a socket: every handle of this crate, and the [`Pending`](crate::Pending) outcome of a request.
 ///
 /// Types that wrap a handle may implement it, too.
 pub trait AsSocket {

@@ -56,7 +56,7 @@ impl<S> Builder<S> {
     ///
     /// # Errors
     ///
-    /// [`OptionError`]: no such option, or no such value.
+    /// [`OptionError`]: the option does not exist, or does not allow the value.
     pub fn option(mut self, name: &str, value: &str) -> Result<Self, OptionError> {
         match self.options.set(name, value, false) {
             Err(OptionError::Unknown { .. }) => {
@@ -71,12 +71,12 @@ impl<S> Builder<S> {
         Ok(self)
     }
 
-    /// The socket, unless an option was given a value that it does not take.
+    /// Makes the socket, unless an option was given a value that it does not allow.
     ///
     /// # Errors
     ///
-    /// [`OptionError::Invalid`]: the first such value, if its option was not given another later, here or in the builder of
-    /// the context.
+    /// [`OptionError::Invalid`]: the first such value, here or in the builder of the context, unless its option was
+    /// later given a good one.
     ///
     /// ```
     /// use highwater::{Context, Push};
@@ -94,8 +94,8 @@ impl<S> Builder<S> {
         }
     }
 
-    /// The socket. Where an option was given a value that it does not take, it keeps the one before, and every `bind` and
-    /// `connect` is refused until it has another: [`try_build`](Self::try_build) says so at once.
+    /// Makes the socket. An option that was given a value it does not allow keeps its former value, and every `bind`
+    /// and `connect` is refused until it has another: [`try_build`](Self::try_build) reports the error at once.
     pub fn build(self) -> S {
         let hub = self.context.hub();
         let core = Core::new(hub, self.kind, self.options, &self.pattern);
@@ -103,12 +103,12 @@ impl<S> Builder<S> {
     }
 }
 
-/// A random number from the system: the generator of a thread goes on alike in a process that forks and in its child.
+/// A random number from the system. The generator of a thread would give the same numbers in a forked child.
 fn seed() -> u32 {
     SysRng.try_next_u32().unwrap_or_else(|_| rand::random())
 }
 
-/// One line: the type of the socket, and which options have another value than they begin with.
+/// One line: the type of the socket, and the options that differ from their defaults.
 impl<S> fmt::Debug for Builder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

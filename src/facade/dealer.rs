@@ -3,12 +3,12 @@
 use highwater_patterns::SocketType;
 
 super::socket! {
-    /// Sends each message to one of its peers, in turn, and receives from all of them, fairly; in any order.
+    /// Sends each message to one of its peers, in turn, and receives from all of them, fairly.
     ///
-    /// The asynchronous half of request and reply: any number of requests may be under way. Messages pass unchanged.
-    /// To speak with a [`Rep`](crate::Rep), put an empty frame first, which is what ends the envelope; its replies
-    /// begin with one, too. Mute, it waits like [`Push`](crate::Push); and as there, endpoints where nobody is yet take
-    /// their turns unless [`immediate`](crate::Builder::immediate) says no.
+    /// The asynchronous half of request and reply: any number of requests may be in flight, and replies come in any
+    /// order. Messages pass unchanged. To talk to a [`Rep`](crate::Rep), put an empty frame first, which ends the
+    /// envelope; its replies begin with one, too. A mute DEALER waits like a [`Push`](crate::Push). An endpoint without
+    /// a peer takes its turn as well, unless [`immediate`](crate::Builder::immediate) is set.
     ///
     /// Source: RFC 28/REQREP, "The DEALER Socket Type".
     ///

@@ -1,21 +1,22 @@
-//! The calls that look after endpoints once they exist, and take over descriptors that others have opened.
+//! The calls that manage existing endpoints, and those that take over descriptors.
 //!
-//! Owns: the macro that gives them to every handle.
-//! Always true: the documentation here is what users read on every type; nothing is decided here.
+//! Owns: the macro that gives these calls to every handle.
+//! Always true: this documentation appears on every type; the code here decides nothing.
 
 /// The calls about endpoints that every type of socket has, beside binding and connecting.
 macro_rules! manages_endpoints {
     ($name:ident) => {
         impl $name {
-            /// Listens on a socket that listens already, of TCP or Unix: from a parent process, or from
+            /// Listens on a socket that already listens, of TCP or Unix: from a parent process, or from
             /// [`listen_fds`](crate::listen_fds). Returns its address.
             ///
-            /// The descriptor belongs to the socket from now on, and is closed with the endpoint. The file of an `ipc://`
-            /// path is left alone.
+            /// The socket owns the descriptor from now on, and closes it with the endpoint. The file of an `ipc://`
+            /// path is not removed.
             ///
             /// # Errors
             ///
-            /// [`BindError::Descriptor`](crate::BindError::Descriptor): it does not listen; it is closed then.
+            /// [`BindError::Descriptor`](crate::BindError::Descriptor): the descriptor does not listen; it has been
+            /// closed.
             pub fn bind_fd(
                 &self,
                 listener: std::os::fd::OwnedFd,
@@ -23,15 +24,16 @@ macro_rules! manages_endpoints {
                 self.core.bind_fd(listener)
             }
 
-            /// Uses a connection that is there already, of TCP or Unix, over which nothing has been said yet. Returns
-            /// the endpoint by which [`disconnect`](Self::disconnect) and events know it.
+            /// Uses an existing connection, of TCP or Unix, on which no byte has been sent yet. Returns the endpoint
+            /// that names it in [`disconnect`](Self::disconnect) and in events.
             ///
-            /// Either end may have connected; the peer is a ZMTP peer, such as another socket with the other end. A
-            /// connection that is lost cannot be made again: the endpoint is given up then.
+            /// Either end may have connected. The peer must speak ZMTP, such as another socket with the other end. A
+            /// lost connection cannot be made again: its endpoint is given up.
             ///
             /// # Errors
             ///
-            /// [`ConnectError::Descriptor`](crate::ConnectError::Descriptor): it is not connected; it is closed then.
+            /// [`ConnectError::Descriptor`](crate::ConnectError::Descriptor): the descriptor is not connected; it has
+            /// been closed.
             pub fn connect_fd(
                 &self,
                 stream: std::os::fd::OwnedFd,
@@ -39,11 +41,11 @@ macro_rules! manages_endpoints {
                 self.core.connect_fd(stream)
             }
 
-            /// Takes no further connections on `endpoint`, as `bind` returned it or was given it. On return it is so.
+            /// Accepts no further connections on `endpoint`, which `bind` returned or was given; in force on return.
             ///
-            /// Those that exist go on. Who connects meanwhile waits in the system's queue, up to the `backlog` option,
-            /// until [`resume_accepting`](Self::resume_accepting) or until its own time is over; so use
-            /// [`stop_accepting`](Self::stop_accepting) where others listen on the same port.
+            /// Existing connections go on. A peer that connects meanwhile waits in the system's queue, up to the
+            /// `backlog` option, until [`resume_accepting`](Self::resume_accepting) or until its own timeout. So use
+            /// [`stop_accepting`](Self::stop_accepting) if others listen on the same port.
             ///
             /// # Errors
             ///
@@ -57,7 +59,7 @@ macro_rules! manages_endpoints {
                 self.core.set_accepting(&endpoint, false)
             }
 
-            /// Takes connections on `endpoint` again, those first that have waited.
+            /// Accepts connections on `endpoint` again, waiting ones first.
             ///
             /// # Errors
             ///
@@ -71,15 +73,16 @@ macro_rules! manages_endpoints {
                 self.core.set_accepting(&endpoint, true)
             }
 
-            /// Listens no more on `endpoint`, as `bind` returned it or was given it, and goes on serving the connections that
-            /// came through it. On return the address is free, so that a successor can bind it.
+            /// Stops listening on `endpoint`, which `bind` returned or was given, and keeps the connections that came
+            /// through it. On return the address is free, so that a successor can bind it.
             ///
-            /// Who waits to be accepted at that moment still is. Connections last until their peers go, or until
-            /// [`unbind`](Self::unbind), [`retire`](Self::retire) or the end of the socket.
+            /// Connections that wait to be accepted at that moment are still accepted. Connections last until their
+            /// peers disconnect, or until [`unbind`](Self::unbind), [`retire`](Self::retire) or the end of the socket.
             ///
             /// # Errors
             ///
-            /// [`EndpointError`](crate::EndpointError): the socket is not bound there, or listens no more.
+            /// [`EndpointError`](crate::EndpointError): the socket is not bound to `endpoint`, or has stopped listening
+            /// on it.
             pub fn stop_accepting<E>(&self, endpoint: E) -> Result<(), crate::EndpointError>
             where
                 E: TryInto<crate::Endpoint>,
@@ -89,32 +92,34 @@ macro_rules! manages_endpoints {
                 self.core.stop_accepting(&endpoint)
             }
 
-            /// Hands over: listens no more, connects no more, and lets every connection go in good order, so that nothing
-            /// is lost that is under way.
+            /// Hands over: stops listening and connecting, and ends every connection in good order, so that nothing in
+            /// flight is lost.
             ///
-            /// Does not wait. The socket takes nothing more to send. What was sent goes out; then this end closes its
-            /// side of the connection, upon which the peer closes in its turn and connects anew: to the successor, if
-            /// that listens at the address by then. What the peer had sent before is received here as ever. Once the last
-            /// connection has ended and its last message has been received, `recv` returns `Closed`; so does every other
+            /// Does not wait. The socket takes no further messages to send. Queued messages are sent; then this end
+            /// closes its side of each connection. The peer closes in turn and connects anew: to the successor, if that
+            /// listens at the address by then. Messages that the peer had sent before are received here as usual. Once
+            /// the last connection has ended and its last message has been received, `recv` and every other waiting
+            /// call return `Closed`.
             /// call that waits.
             ///
-            /// Connections that have not ended `within` this time are cut; what became of them all is in the report of
-            /// the [`Retirement`](crate::Retirement). A peer at whose messages nobody looks, since this socket is at its
-            /// receive high-water mark, cannot be read to the end: go on receiving.
+            /// Connections that have not ended `within` this time are cut; the report of the
+            /// [`Retirement`](crate::Retirement) counts the outcomes. While this socket is at its receive high-water
+            /// mark, peers cannot be read to the end: go on receiving.
             ///
-            /// A REP answers what it takes. Of each connection it takes the requests that have come by now, and ends it once
-            /// they are answered; later ones are not taken, but counted in [`Dropped::unread`](crate::Dropped::unread).
-            /// Whoever has asked learns of the end of the connection (`RequestError::PeerGone` at a REQ), may ask elsewhere,
-            /// and nobody has carried out the request here. For other sockets that talk both ways, such as ROUTER, this is
-            /// not so: their way back closes at once, while what peers had sent is still received. Answer before you retire;
-            /// what is received afterwards cannot be answered, and its peer has to ask again.
+            /// A REP still answers. On each connection it takes the requests that have arrived by now, and ends the
+            /// connection once they are answered. Later requests are not taken, but counted in
+            /// [`Dropped::unread`](crate::Dropped::unread). Their requesters see the end of the connection
+            /// (`RequestError::PeerGone` at a REQ) and may ask elsewhere: no such request was carried out here. Other
+            /// sockets that send and receive, such as ROUTER, close their sending side at once, while messages of peers
+            /// are still received: send all replies before you call this. A request received afterwards cannot be
+            /// answered, and its peer has to ask again.
             ///
-            /// With libzmq as the sender, one thing can be lost: what it has taken from its queue and its kernel has no room
-            /// for, 8 KiB at the most for each connection, it drops when a connection ends. It is so only while this end does
-            /// not keep up.
+            /// With libzmq as the sender, messages can be lost: those that it has taken from its queue and its kernel
+            /// has no room for, at most 8 KiB for each connection, are dropped when the connection ends. This happens
+            /// only while this end does not keep up.
             ///
-            /// A successor in another process, or another socket, listens beforehand with the `reuse_port` option, or on
-            /// the same descriptor ([`bind_fd`](Self::bind_fd)), or binds after
+            /// A successor, in another process or another socket, listens beforehand with the `reuse_port` option, or
+            /// listens on the same descriptor ([`bind_fd`](Self::bind_fd)), or binds after
             /// [`stop_accepting`](Self::stop_accepting):
             ///
             /// ```
@@ -143,10 +148,10 @@ macro_rules! manages_endpoints {
                 self.core.retire(within)
             }
 
-            /// How `endpoint` is doing, which was given to `connect`; the first, if it was given several times.
+            /// The state of `endpoint`, which was given to `connect`; of the first, if it was given several times.
             ///
-            /// Within the process there are no attempts: an `inproc://` endpoint waits for its name to be bound, and is
-            /// given up when the peer goes.
+            /// An `inproc://` endpoint makes no attempts: it waits for its name to be bound, and is given up when the
+            /// peer disconnects.
             ///
             /// # Errors
             ///
@@ -163,12 +168,12 @@ macro_rules! manages_endpoints {
                 self.core.endpoint_state(&endpoint)
             }
 
-            /// Waits until `endpoint`, which was given to `connect`, is connected and messages flow.
+            /// Waits until `endpoint`, which was given to `connect`, is connected and messages can flow.
             ///
             /// # Errors
             ///
-            /// [`ReadyError`](crate::ReadyError): the time was over first, or there will be no connection; with the
-            /// cause, as far as it is known.
+            /// [`ReadyError`](crate::ReadyError): there was no connection in time, or there will be none; with the
+            /// cause if it is known.
             pub fn wait_until_ready<E>(
                 &self,
                 endpoint: E,

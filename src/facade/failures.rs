@@ -1,4 +1,4 @@
-//! What the core says that went wrong, as each group of calls says it.
+//! The public errors of each group of calls, made from the core's.
 
 use highwater_patterns::Refusal;
 
@@ -84,7 +84,7 @@ impl From<SendFailure> for ReplyError {
     }
 }
 
-/// Of the sending half of a request.
+/// For the sending half of a request.
 impl From<SendFailure> for RequestError {
     fn from(failure: SendFailure) -> Self {
         match failure {
@@ -98,7 +98,7 @@ impl From<SendFailure> for RequestError {
     }
 }
 
-/// Of the receiving half of a request.
+/// For the receiving half of a request.
 impl From<RecvFailure> for RequestError {
     fn from(failure: RecvFailure) -> Self {
         match failure {
@@ -110,7 +110,7 @@ impl From<RecvFailure> for RequestError {
     }
 }
 
-/// Says for each of these errors why a socket can be used no more.
+/// Gives each of these errors the variants of an ended socket.
 macro_rules! of_ended {
     ($($error:ident)+) => {$(
         impl From<Ended> for $error {
@@ -127,7 +127,7 @@ macro_rules! of_ended {
 
 of_ended! { SubscribeError WaitError BindError ConnectError }
 
-/// Endpoints can be let go after a shutdown, too.
+/// Endpoints can be ended after a shutdown, too.
 impl From<Ended> for EndpointError {
     fn from(ended: Ended) -> Self {
         match ended {

@@ -1,7 +1,7 @@
 //! The calls that several socket types share, written once.
 //!
 //! Owns: the macro that makes a handle, and one macro for each group of calls.
-//! Always true: the documentation here is what users read on every type; nothing is decided here.
+//! Always true: this documentation appears on every type; the code here decides nothing.
 
 /// Defines a handle and the calls that every type of socket has.
 macro_rules! socket {
@@ -9,7 +9,7 @@ macro_rules! socket {
         $(#[$doc])*
         pub struct $name {
             core: std::sync::Arc<crate::socket::Core>,
-            /// Dropped once the socket is closed: the last one waits for what lingers.
+            /// Dropped after the socket is closed: the last owner waits for lingering messages.
             _context: crate::Context,
         }
 
@@ -29,7 +29,7 @@ macro_rules! socket {
 
             /// Listens on `endpoint` and returns it with its real port, and its absolute path.
             ///
-            /// Does not wait for peers. A socket may bind and connect as often as it likes, in any mixture.
+            /// Does not wait for peers. A socket may bind and connect any number of times, in any mixture.
             ///
             /// # Errors
             ///
@@ -43,14 +43,14 @@ macro_rules! socket {
                 self.core.bind(&endpoint)
             }
 
-            /// Keeps a connection to `endpoint`, whether somebody listens there already or not.
+            /// Keeps a connection to `endpoint`; its peer may start to listen later.
             ///
             /// Does not wait. A connection that fails or is lost is made again, with growing pauses.
             ///
             /// # Errors
             ///
             /// [`ConnectError`](crate::ConnectError): the endpoint does not parse, or cannot be connected to. A peer
-            /// that is not there is no error; [`monitor`](Self::monitor) tells of it.
+            /// that does not listen is no error; [`monitor`](Self::monitor) reports it.
             pub fn connect<E>(&self, endpoint: E) -> Result<(), crate::ConnectError>
             where
                 E: TryInto<crate::Endpoint>,
@@ -60,11 +60,12 @@ macro_rules! socket {
                 self.core.connect(&endpoint, None)
             }
 
-            /// Stops listening on `endpoint`, as `bind` returned it or was given it, and ends the connections that came
-            /// through it. Of several that were bound by the same text (`tcp://127.0.0.1:*`, say), the first ends.
+            /// Stops listening on `endpoint`, which `bind` returned or was given, and ends the connections that came
+            /// through it. If several endpoints were bound by the same text, such as `tcp://127.0.0.1:*`, the first
+            /// ends.
             ///
-            /// On return the address can be bound again, and nobody who came through it is a peer, or comes to be one.
-            /// Unsent messages of these connections linger; received ones that were not read are lost, and counted.
+            /// On return the address can be bound again, and no peer of this endpoint is left or can come. Unsent
+            /// messages of these connections linger; received messages that were not read are lost, and counted.
             ///
             /// # Errors
             ///
@@ -80,7 +81,7 @@ macro_rules! socket {
 
             /// Gives up the connection to `endpoint`.
             ///
-            /// Unsent messages linger, even if there never was a connection; received ones that were not read are
+            /// Unsent messages linger, even if there never was a connection; received messages that were not read are
             /// lost, and counted.
             ///
             /// # Errors
@@ -100,7 +101,7 @@ macro_rules! socket {
                 self.core.local_endpoints()
             }
 
-            /// The peers that are connected at this moment.
+            /// The peers connected now.
             pub fn peers(&self) -> Vec<crate::PeerInfo> {
                 self.core.peers()
             }
@@ -109,7 +110,7 @@ macro_rules! socket {
             ///
             /// # Errors
             ///
-            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            /// [`WaitError`](crate::WaitError): there were fewer in time, or the socket has ended.
             pub fn wait_for_peers(
                 &self,
                 count: usize,
@@ -118,24 +119,25 @@ macro_rules! socket {
                 self.core.wait_for_peers(count, timeout)
             }
 
-            /// What the socket has counted so far.
+            /// The counts of the socket so far.
             pub fn stats(&self) -> crate::Stats {
                 self.core.stats()
             }
 
-            /// A channel on which every event from now on arrives; several monitors hear the same.
+            /// A channel with every event from now on; each of several monitors gets all events.
             ///
-            /// An event that finds 4096 others unread is dropped and counted in
+            /// An event is dropped if 4096 others are unread, and counted in
             /// [`Stats::events_missed`](crate::Stats::events_missed).
             pub fn monitor(&self) -> crossbeam_channel::Receiver<crate::Event> {
                 self.core.telemetry().monitor.subscribe()
             }
 
-            /// Sets an option by name; the value reads as the option prints it.
+            /// Sets an option by name; `value` has the form in which the option is printed.
             ///
             /// # Errors
             ///
-            /// [`OptionError`](crate::OptionError): no such option, no such value, or too late for this one.
+            /// [`OptionError`](crate::OptionError): the option does not exist, does not allow the value, or cannot
+            /// change any more.
             pub fn set_option(&self, name: &str, value: &str) -> Result<(), crate::OptionError> {
                 self.core.set_option(name, value)
             }
@@ -144,19 +146,21 @@ macro_rules! socket {
             ///
             /// # Errors
             ///
-            /// [`OptionError`](crate::OptionError): no such option.
+            /// [`OptionError`](crate::OptionError): the option does not exist.
             pub fn option(&self, name: &str) -> Result<String, crate::OptionError> {
                 self.core.option(name)
             }
 
-            /// Closes the socket and waits, at most `drain`, until what was sent has gone out and each peer to which
+            /// Closes the socket and waits, at most `drain`, until queued messages are sent and each peer to which
             /// something was sent has read to the end and closed its side.
             ///
-            /// A peer that reads slowly is waited for. What it has had no room for when the time is over may be lost, also
-            /// if it counts as sent: the system goes on with it only as long as the peer itself sends nothing.
+            /// This includes peers that read slowly. After `drain` the kernel keeps sending, but any byte from the
+            /// peer, such as a heartbeat, triggers a TCP reset. Data that the peer has not read is then lost, even if
+            /// it counts as sent.
             ///
-            /// Its addresses are free on return. Merely dropping the socket leaves the rest to the `linger` option, and
-            /// waits for nothing, unless it is the last of its [`Context`](crate::Context).
+            /// On return the addresses of the socket are free. Merely dropping the socket leaves unsent messages to the
+            /// `linger` option, and does not wait, unless the socket is the last owner of its
+            /// [`Context`](crate::Context).
             pub fn close(self, drain: std::time::Duration) -> crate::DrainReport {
                 self.core.close_and_drain(crate::Linger::AtMost(drain))
             }
@@ -164,7 +168,7 @@ macro_rules! socket {
 
         crate::facade::endpoints::manages_endpoints!($name);
 
-        /// One line: the endpoints and the number of peers, as far as they can be had without waiting.
+        /// One line: the endpoints and the number of peers, if they can be read without waiting.
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.core.outline(stringify!($name), f)
@@ -180,9 +184,9 @@ macro_rules! socket {
         impl Drop for $name {
             /// Closes the socket; unsent messages linger in the background.
             ///
-            /// Waits for nothing, with one exception: if every handle of the context and every other socket of it has
-            /// been dropped before, this was the last that could, and waits until the unsent messages of all of them are
-            /// sent or their `linger` time is over. See [`Context`](crate::Context).
+            /// Does not wait, with one exception: if every handle of the context and every other socket of it has been
+            /// dropped before, this drop waits until the unsent messages of all of them are sent or their `linger` time
+            /// is over. See [`Context`](crate::Context).
             fn drop(&mut self) {
                 self.core.close(None);
             }
@@ -191,15 +195,17 @@ macro_rules! socket {
 }
 pub(super) use socket;
 
-/// The calls of a socket type that sends whole messages to whichever peer has room.
+/// The calls of a socket type that sends whole messages to any peer with room.
 macro_rules! sends {
     ($name:ident) => {
         impl $name {
-            /// Sends `message` to the next peer with room, waiting for one while the socket is mute.
+            /// Sends `message` to the next peer with room. While the socket is mute (no peer, or every peer at its
+            /// high-water mark), it waits for one.
             ///
-            /// The message is queued, not delivered, when this returns. Waits as long as the `send_timeout` option
-            /// says; by default for ever, but not where nobody will come. A message has at most
-            /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over each transport; more are refused at once.
+            /// The message is queued, not delivered, when this returns. Waits at most `send_timeout`; by default for
+            /// ever, but not if no peer can come. A message has at most
+            /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over every transport; one with more is
+            /// refused at once.
             ///
             /// # Errors
             ///
@@ -209,7 +215,7 @@ macro_rules! sends {
                 self.core.send(crate::socket::Wait::Configured, message)
             }
 
-            /// Sends `message` if a peer has room at this moment.
+            /// Sends `message` if a peer has room now.
             ///
             /// # Errors
             ///
@@ -236,18 +242,19 @@ macro_rules! sends {
                     .send(crate::socket::Wait::AtMost(timeout), message)
             }
 
-            /// Sends every message of `messages`, each as [`send`](Self::send) does, taking the socket's lock once for
-            /// many of them; says how many that were.
+            /// Sends every message of `messages` as [`send`](Self::send) does, taking the socket's lock once for many
+            /// of them; gives their number.
             ///
-            /// The iterator runs without the lock: it may wait, as that of a channel does, or use the socket. Where its
-            /// `size_hint` says that more is to come, up to 256 messages or 128 KiB are taken from it before they are sent,
-            /// as far as there is room for them; else, and while it is slow, each is sent before the next is taken.
+            /// The iterator runs without the lock: it may wait, as that of a channel does, or use the socket. If its
+            /// `size_hint` promises more messages, up to 256 messages or 128 KiB are taken from it before they are
+            /// sent, as far as there is room for them. Otherwise, and while the iterator is slow, each message is sent
+            /// before the next is taken.
             ///
             /// # Errors
             ///
-            /// [`SendManyError`](crate::SendManyError), with how many messages were sent, and the first that was not; the
-            /// ones behind it are still in the iterator (pass it as `by_ref` to have them). Only if the socket ends, or
-            /// others take the room meanwhile, may a few have been taken from it: these count as
+            /// [`SendManyError`](crate::SendManyError), with the number of messages sent, and the first that was not.
+            /// Later ones are still in the iterator; pass it as `by_ref` to keep them. If the socket ends, or other
+            /// threads take the room meanwhile, a few messages may already have been taken from it: these count as
             /// [`unsent`](crate::Dropped::unsent).
             pub fn send_many<I>(&self, messages: I) -> Result<usize, crate::SendManyError>
             where
@@ -269,9 +276,9 @@ pub(super) use sends;
 macro_rules! receives {
     ($name:ident) => {
         impl $name {
-            /// The next message, from each peer in turn; waits until there is one.
+            /// The next message, from each peer in turn.
             ///
-            /// Waits as long as the `receive_timeout` option says; by default for ever.
+            /// Waits until there is one, at most `receive_timeout`; by default for ever.
             ///
             /// # Errors
             ///
@@ -281,7 +288,7 @@ macro_rules! receives {
                 self.core.recv(crate::socket::Wait::Configured)
             }
 
-            /// The next message, if one is there at this moment.
+            /// The next message, if one is there now.
             ///
             /// # Errors
             ///
@@ -303,11 +310,10 @@ macro_rules! receives {
                 self.core.recv(crate::socket::Wait::AtMost(timeout))
             }
 
-            /// Waits for a message, then takes it and those that are there with it, `most` at the most, taking the
-            /// socket's lock once; puts them behind what `into` holds and says how many they were.
+            /// Waits for a message, then takes it and others that have arrived, at most `most`, taking the socket's
+            /// lock once. Appends them to `into` and gives their number.
             ///
-            /// Once their bodies come to 128 KiB, more are left to the next call: large messages are not received faster
-            /// by the dozen.
+            /// Stops once the bodies come to 128 KiB: taking many large messages at once is not faster.
             ///
             /// # Errors
             ///
@@ -328,12 +334,14 @@ pub(super) use receives;
 macro_rules! publishes {
     ($name:ident) => {
         impl $name {
-            /// Sends `message` to everybody who wants it; says how many got it and how many missed it.
+            /// Sends `message` to every peer that subscribes to its topic; gives how many got it and how many missed
+            /// it.
             ///
-            /// Does not wait: who is at their high-water mark misses the message, and that is counted. Only where the
-            /// `slow_subscriber` option refuses instead, it waits until all have room, as long as the `send_timeout`
-            /// option says; by default for ever. A message has at most
-            /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over each transport; more are refused at once.
+            /// Does not wait: a peer at its high-water mark misses the message, which is counted. Only if the
+            /// `slow_subscriber` option says to refuse, it waits until all these peers have room, at most
+            /// `send_timeout`; by default for ever. A message has at most
+            /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over every transport; one with more is
+            /// refused at once.
             ///
             /// # Errors
             ///

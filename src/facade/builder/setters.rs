@@ -80,12 +80,13 @@ impl<S> Builder<S> {
     /// Keep only the latest message, for each peer. Default: `false`. Takes effect on later binds and connects, and cannot
     /// be changed once the socket is built.
     ///
-    /// A socket that sends keeps the latest for each peer that cannot keep up, one that receives the latest from each peer,
-    /// over each transport; what makes way is counted in [`Dropped::conflated`](crate::Dropped::conflated).
-    /// High-water marks do not apply then. PUSH and PULL, PUB and SUB, XPUB and XSUB obey in the direction in which their
-    /// messages go, never subscriptions; DEALER, ROUTER and PAIR in both. REQ and REP, of which each message is answered,
-    /// refuse it: see [`try_build`](Self::try_build). A SUB keeps what arrives last, whether or not it is still subscribed to
-    /// that. Unlike libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.
+    /// A sending socket keeps the latest message for each peer that cannot keep up; a receiving one keeps the latest
+    /// from each peer; over every transport. Replaced messages are counted in
+    /// [`Dropped::conflated`](crate::Dropped::conflated). High-water marks do not apply. PUSH, PULL, PUB, SUB, XPUB and
+    /// XSUB conflate in the direction of their messages, and never conflate subscriptions; DEALER, ROUTER and PAIR
+    /// conflate in both directions. REQ and REP refuse the option, since each of their messages is answered: see
+    /// [`try_build`](Self::try_build). A SUB keeps the message that arrives last, even if it has since unsubscribed
+    /// from its topic. Unlike with libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.
     #[must_use]
     pub fn conflate(mut self, value: impl Into<bool>) -> Self {
         self.options.conflate = value.into();
@@ -98,13 +99,14 @@ impl<S> Builder<S> {
     /// Tells peers the property `name` in the handshake; they find it in
     /// [`PeerInfo::metadata`](crate::PeerInfo::metadata). Default: none.
     ///
-    /// A name is `X-` and at least one more letter, digit, `-`, `_`, `.` or `+`, compared without case; a name that is
-    /// set again has the last value. `X-Highwater` is this library's own. Takes effect on later binds and connects. As libzmq's `ZMQ_METADATA`. By name, the
-    /// option `metadata` is all properties at once, such as `X-Role=feed;X-Zone=7`.
+    /// A name is `X-` and at least one more letter, digit, `-`, `_`, `.` or `+`, compared without case. Setting a name
+    /// again replaces its value. `X-Highwater` is this library's own. Takes effect on later binds and connects. As
+    /// libzmq's `ZMQ_METADATA`. By name, the option `metadata` is all properties at once, such as
+    /// `X-Role=feed;X-Zone=7`.
     ///
     /// # Errors
     ///
-    /// [`OptionError::Invalid`]: this is no such name, or there would be more than 64 properties or 16 KiB of them.
+    /// [`OptionError::Invalid`]: the name is invalid, or there would be more than 64 properties or 16 KiB of them.
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionError> {
         self.options.set_property(name, value.into())?;
         Ok(self)
