@@ -345,7 +345,7 @@ macro_rules! publishes {
             ///
             /// # Errors
             ///
-            /// [`SendError`](crate::SendError), with the message; nobody got it then.
+            /// [`SendError`](crate::SendError), with the message; no peer has got it.
             #[inline]
             pub fn send(
                 &self,
@@ -358,7 +358,7 @@ macro_rules! publishes {
             ///
             /// # Errors
             ///
-            /// [`TrySendError`](crate::TrySendError), with the message; nobody got it then.
+            /// [`TrySendError`](crate::TrySendError), with the message; no peer has got it.
             #[inline]
             pub fn try_send(
                 &self,
@@ -371,7 +371,7 @@ macro_rules! publishes {
             ///
             /// # Errors
             ///
-            /// [`SendError`](crate::SendError), with the message; nobody got it then.
+            /// [`SendError`](crate::SendError), with the message; no peer has got it.
             pub fn send_timeout(
                 &self,
                 message: impl crate::IntoMessage,
@@ -385,7 +385,7 @@ macro_rules! publishes {
 }
 pub(super) use publishes;
 
-/// The calls of a socket type that knows who has subscribed to what.
+/// The calls of a socket type that knows the subscriptions of its peers.
 macro_rules! knows_subscribers {
     ($name:ident) => {
         impl $name {
@@ -396,7 +396,7 @@ macro_rules! knows_subscribers {
             ///
             /// # Errors
             ///
-            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            /// [`WaitError`](crate::WaitError): there were fewer in time, or the socket has ended.
             pub fn wait_for_subscribers(
                 &self,
                 count: usize,
@@ -412,7 +412,7 @@ macro_rules! knows_subscribers {
             ///
             /// # Errors
             ///
-            /// [`WaitError`](crate::WaitError): the time was over first, or the socket is of no more use.
+            /// [`WaitError`](crate::WaitError): there were fewer in time, or the socket has ended.
             pub fn wait_for_subscription(
                 &self,
                 topic: impl AsRef<[u8]>,
@@ -460,7 +460,7 @@ pub(super) use knows_subscribers;
 macro_rules! subscribes {
     ($name:ident) => {
         impl $name {
-            /// Subscribes to all messages whose first frame begins with `topic`; the empty topic to all there are.
+            /// Subscribes to all messages whose first frame begins with `topic`; an empty topic subscribes to all messages.
             ///
             /// Every publisher, connected now or later, is told, also after each reconnect. Does not wait: what was
             /// published before the publisher has heard of it is not received. Subscriptions are counted: one made
@@ -468,7 +468,7 @@ macro_rules! subscribes {
             ///
             /// # Errors
             ///
-            /// [`SubscribeError`](crate::SubscribeError): the topic is too long, or the socket is of no more use.
+            /// [`SubscribeError`](crate::SubscribeError): the topic is too long, or the socket has ended.
             pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
                 // The caller's code runs without the socket's lock: it may use the socket.
                 let topic = topic.as_ref();
@@ -486,7 +486,7 @@ macro_rules! subscribes {
             ///
             /// # Errors
             ///
-            /// [`SubscribeError`](crate::SubscribeError): the socket is of no more use.
+            /// [`SubscribeError`](crate::SubscribeError): the socket has ended.
             pub fn unsubscribe(
                 &self,
                 topic: impl AsRef<[u8]>,

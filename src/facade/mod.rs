@@ -1,4 +1,4 @@
-//! Typed handles: what a role cannot do, its type does not have.
+//! Typed handles: a socket type has only the methods of its role.
 //!
 //! Owns: one short file per socket type, the builder, and the calls that all types share.
 //! Always true: no decision is taken here; every call goes to the untyped core.

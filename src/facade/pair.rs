@@ -5,13 +5,13 @@ use highwater_patterns::SocketType;
 super::socket! {
     /// Exactly one peer, both ways, in any order.
     ///
-    /// While it has a peer, a further one is refused before its handshake is done, with
+    /// While it has a peer, a further one is refused before its handshake is done. Both ends get
     /// [`LinkError::AlreadyPaired`](crate::LinkError::AlreadyPaired) in the event
-    /// [`HandshakeFailed`](crate::EventKind::HandshakeFailed) of both ends and in the log. It keeps its messages, and tries
-    /// again after pauses that grow. An endpoint that is connected to keeps the place of the peer from then on, whether that
-    /// is there or not; one that is connected to while the place is taken has it once it is free. Without a peer, or while the peer is at its
-    /// high-water mark, it is mute: `send` waits. When an accepted peer has gone the next may come; a socket that
-    /// connected keeps what it has queued for its peer until that comes back.
+    /// [`HandshakeFailed`](crate::EventKind::HandshakeFailed) and in the log. The refused peer keeps its messages, and
+    /// tries again after growing pauses. A `connect` takes the place of the peer at once, whether the peer is there or
+    /// not; if the place is taken, it gets it once it is free. A PAIR without a peer, or whose peer is at its
+    /// high-water mark, is mute: `send` waits. After an accepted peer has disconnected, the next may come. A socket
+    /// that connected keeps the messages queued for its peer until that comes back.
     ///
     /// Source: RFC 31/EXPAIR, "The PAIR Socket Type".
     ///

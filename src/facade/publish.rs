@@ -1,20 +1,20 @@
-//! PUB: sends each message to everybody who wants it.
+//! PUB: sends each message to every subscriber of its topic.
 
 use highwater_patterns::{Sent, SocketType};
 
 super::socket! {
-    /// Sends each message to all subscribers of its topic, which is how its first frame begins, and to nobody else.
+    /// Sends each message to the peers that subscribe to a prefix of its first frame, the topic, and to no other.
     ///
-    /// Sending never waits by default. A subscriber at its high-water mark misses what it has no room for, and it
-    /// alone: `send` says how many have missed the message, [`stats`](Self::stats) counts it for each peer, and the
-    /// events [`DroppingStarted`](crate::EventKind::DroppingStarted) and
+    /// Sending never waits by default. A subscriber at its high-water mark misses the message; the others get it.
+    /// `send` says how many have missed the message, [`stats`](Self::stats) counts it for each peer, and the events
+    /// [`DroppingStarted`](crate::EventKind::DroppingStarted) and
     /// [`DroppingStopped`](crate::EventKind::DroppingStopped) mark beginning and end. The
-    /// [`slow_subscriber`](crate::Builder::slow_subscriber) option chooses otherwise. A message is framed once, for
-    /// however many subscribers.
+    /// [`slow_subscriber`](crate::Builder::slow_subscriber) option changes this. A message is framed once for all its
+    /// subscribers.
     ///
-    /// What is published before a subscription has arrived is not sent to that subscriber; to miss nothing at the
+    /// A message published before a subscription has arrived is not sent to that subscriber. To miss nothing at the
     /// start, wait with [`wait_for_subscribers`](Self::wait_for_subscribers) or
-    /// [`wait_for_subscription`](Self::wait_for_subscription). It has neither `recv` nor `subscribe`:
+    /// [`wait_for_subscription`](Self::wait_for_subscription). A PUB has neither `recv` nor `subscribe`:
     ///
     /// ```compile_fail,E0599
     /// # let context = highwater::Context::new();
@@ -50,13 +50,13 @@ super::socket! {
 super::publishes!(Pub);
 super::knows_subscribers!(Pub);
 
-/// What became of one published message.
+/// The outcome of one published message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// Peers it was queued for.
+    /// The number of peers for which it was queued.
     pub sent: usize,
-    /// Peers that wanted it and were at their high-water mark.
+    /// The number of peers that subscribe to it and were at their high-water mark.
     pub dropped: usize,
 }
 

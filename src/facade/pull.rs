@@ -5,15 +5,15 @@ use highwater_patterns::SocketType;
 super::socket! {
     /// Receives from a pipeline: one message from each connected [`Push`](crate::Push) in turn.
     ///
-    /// What arrives and is not received waits here up to the receive high-water mark; then in the kernel; then at the
-    /// sender, which goes mute. It has no `send`:
+    /// Messages that are not received wait here up to the receive high-water mark, then in the kernel, then at the
+    /// sender, which becomes mute. A PULL has no `send`:
     ///
     /// ```compile_fail,E0599
     /// # let context = highwater::Context::new();
     /// highwater::Pull::new(&context).send("not here");
     /// ```
     ///
-    /// What a peer sent before it went can still be received.
+    /// Messages that a peer sent before it disconnected can still be received.
     ///
     /// Source: RFC 30/PIPELINE, "The PULL Socket Type".
     Pull, SocketType::Pull

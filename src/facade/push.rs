@@ -20,12 +20,13 @@ super::socket! {
     /// highwater::Push::new(&context).subscribe("topic");
     /// ```
     ///
-    /// An endpoint that this end has connected to takes its turns also where nobody is there yet, as with libzmq: what it
-    /// gets waits for whoever comes. With [`immediate`](crate::Builder::immediate) only those who are there take turns.
+    /// An endpoint that this end has connected to takes its turns even without a peer, as with libzmq: its messages
+    /// wait for the peer. With [`immediate`](crate::Builder::immediate) only connected peers take turns.
     ///
-    /// A peer that dies leaves the rotation. What had been queued for it is kept if this end connected, for when it
-    /// comes back, and is lost and counted if the peer did. What the kernel had taken and the peer had not read is
-    /// lost without a trace, as with any use of TCP; where that matters, let the receiver acknowledge.
+    /// A peer that disconnects leaves the rotation. If this end connected, the messages queued for the peer are kept
+    /// until it comes back; if the peer connected, they are lost and counted. Messages that the kernel had taken and
+    /// the peer had not read are lost uncounted, as with any use of TCP; where that matters, let the receiver
+    /// acknowledge.
     ///
     /// Source: RFC 30/PIPELINE, "The PUSH Socket Type".
     ///

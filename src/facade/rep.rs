@@ -14,13 +14,13 @@ use crate::socket::{Core, RecvFailure, RequestReceived, Wait};
 super::socket! {
     /// Receives requests, from each peer in turn, and answers them.
     ///
-    /// Each request is a value with its own way back: any number may be outstanding, answered in any order and from
-    /// any thread, so that a pool of threads can share one socket. That a request is answered at most once, and never
-    /// before it is received, is in the types: see [`Request`].
+    /// Each request is a value with its own return path: any number may be outstanding, answered in any order and from
+    /// any thread, so that a pool of threads can share one socket. The types ensure that a request is answered at most
+    /// once, and never before it is received: see [`Request`].
     ///
-    /// A reply goes to the connection on which its request came, or to nobody: what waits for a requester when its
-    /// connection goes is dropped, and counted in [`Dropped::unsent`](crate::Dropped::unsent), whoever had connected. So no
-    /// requester gets what another one has asked for.
+    /// A reply goes to the connection of its request, or is dropped. Replies that wait for a requester when its
+    /// connection is lost are dropped and counted in [`Dropped::unsent`](crate::Dropped::unsent), whichever end had
+    /// connected. So no requester gets the reply to another's request.
     ///
     /// Source: RFC 28/REQREP, "The REP Socket Type". libzmq's REP has one request at a time.
     ///
@@ -54,8 +54,8 @@ super::socket! {
 impl Rep {
     /// The next request; waits until there is one.
     ///
-    /// Waits as long as the `receive_timeout` option says; by default for ever. A message that has not the envelope of
-    /// a request is dropped, and counted.
+    /// Waits at most `receive_timeout`; by default for ever. A message without the envelope of a request is dropped and
+    /// counted.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl Rep {
         self.next(Wait::Configured)
     }
 
-    /// The next request, if one is there at this moment.
+    /// The next request, if one is there now.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Rep {
     }
 }
 
-/// A request that a [`Rep`] has received, with the way back for its reply.
+/// A request that a [`Rep`] has received, with the return path for its reply.
 ///
 /// It reads like the [`Message`] it is. Answering consumes it, so a second answer does not compile:
 ///
@@ -109,8 +109,8 @@ impl Rep {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Dropped without an answer it is counted in [`Dropped::unanswered`](crate::Dropped::unanswered); the peer is told
-/// nothing. It may be answered from any thread as long as its socket is open.
+/// A request dropped without an answer is counted in [`Dropped::unanswered`](crate::Dropped::unanswered), and its peer
+/// is told nothing. It may be answered from any thread while its socket is open.
 #[must_use = "a request that is dropped is never answered"]
 pub struct Request {
     message: Message,
@@ -121,7 +121,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Answers. Never waits, so that a peer who does not read cannot hold up a service.
+    /// Sends the reply. Never waits, so that a peer that does not read cannot hold up a service.
     ///
     /// # Errors
     ///
@@ -153,23 +153,23 @@ impl Request {
         }
     }
 
-    /// What is asked.
+    /// The request itself.
     pub fn message(&self) -> &Message {
         &self.message
     }
 
-    /// What is asked, taken out; an empty message stays.
+    /// Takes the request out and leaves an empty message.
     pub fn take_message(&mut self) -> Message {
         std::mem::take(&mut self.message)
     }
 
-    /// The peer on whose connection the request came: who asks, or the last broker on the way. `None` if it had gone
-    /// before the request was received.
+    /// The peer on whose connection the request came: the requester, or the last broker on the way. `None` if it had
+    /// disconnected before the request was received.
     pub fn peer(&self) -> Option<&PeerInfo> {
         self.peer.as_deref()
     }
 
-    /// How many ROUTERs the request has passed on its way, a number that a REQ has put on it included.
+    /// How many ROUTERs the request has passed, plus one if a REQ has put a number on it.
     pub fn hops(&self) -> usize {
         self.path.as_ref().map_or(0, |path| path.addresses().len())
     }
@@ -193,7 +193,7 @@ impl fmt::Debug for Request {
 }
 
 impl Drop for Request {
-    /// Counts the request as unanswered, unless it was answered.
+    /// Counts the request as unanswered unless it was answered.
     fn drop(&mut self) {
         if let Some(path) = self.path.take() {
             self.core.abandon(path);

@@ -1,4 +1,4 @@
-//! REQ: asks, and gets one reply.
+//! REQ: sends a request and gets its reply.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,9 @@ use crate::socket::{SendFailure, Wait};
 super::socket! {
     /// Sends requests, one at a time, to one of its peers in turn, and receives the reply to each.
     ///
-    /// That a request and its reply alternate is in the types: [`request`](Self::request) borrows the socket for both,
-    /// and in two steps the [`Pending`] that [`send`](Self::send) gives does so until it is received or dropped:
+    /// The types ensure that requests and replies alternate. [`request`](Self::request) borrows the socket for both;
+    /// with [`send`](Self::send), the returned [`Pending`] borrows it until the reply is received or the `Pending` is
+    /// dropped:
     ///
     /// ```compile_fail,E0499
     /// # let context = highwater::Context::new();
@@ -23,22 +24,22 @@ super::socket! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// A request that is given up, by a timeout or by dropping its `Pending`, frees the socket at once, as
-    /// libzmq's `ZMQ_REQ_RELAXED` does. If nothing of it has left this process, nobody sees it any more; it counts in
-    /// [`Dropped::unsent`](crate::Dropped::unsent). If some of it has, its connection is replaced by another, at once, so that
-    /// its late reply cannot be taken for the reply to the next request: the peer sees a connection that ends and one that
-    /// begins (if the peer has connected, it connects again in its own time). Where that is too dear, number the requests:
-    /// with [`correlated`](crate::Builder::correlated) the connection stays, and the late reply is dropped, and counted in
-    /// [`Dropped::late_reply`](crate::Dropped::late_reply). That is necessary, too, if a REP or ROUTER *of libzmq* connects
-    /// to this socket: what such a one answers late, it sends on its next connection.
+    /// A request that is given up, by a timeout or by dropping its `Pending`, frees the socket at once, as libzmq's
+    /// `ZMQ_REQ_RELAXED` does. If no byte of it has left this process, no peer gets it; it counts in
+    /// [`Dropped::unsent`](crate::Dropped::unsent). Otherwise its connection is replaced at once, so that a late reply
+    /// cannot be taken for the reply to the next request. The peer sees one connection end and another begin; a peer
+    /// that had connected connects again in its own time. If that costs too much, number the requests: with
+    /// [`correlated`](crate::Builder::correlated) the connection stays, and the late reply is dropped and counted in
+    /// [`Dropped::late_reply`](crate::Dropped::late_reply). Numbers are also needed if a REP or ROUTER *of libzmq*
+    /// connects to this socket: it sends a late reply on its next connection.
     ///
-    /// If the peer goes before it has replied, the request fails, or is sent again to another peer: see
-    /// [`lost_peer`](crate::Builder::lost_peer). A request that has failed is not sent to anybody later.
+    /// If the peer disconnects before its reply, the request fails, or is sent again to another peer: see
+    /// [`lost_peer`](crate::Builder::lost_peer). A failed request is never sent later.
     ///
-    /// A request goes to peers that are connected, as long as there is one, and waits for the others only if there is none;
-    /// it then goes to the first that comes. libzmq, and here [`Push`](crate::Push) and [`Dealer`](crate::Dealer), have
-    /// endpoints take their turns where nobody is yet; there [`immediate`](crate::Builder::immediate) says not to. Here it
-    /// says that a request waits in `send` until somebody is there.
+    /// A request goes to a connected peer if there is one. Otherwise it waits and goes to the first peer that connects.
+    /// In libzmq, and here with [`Push`](crate::Push) and [`Dealer`](crate::Dealer), endpoints without a peer take
+    /// their turns unless [`immediate`](crate::Builder::immediate) is set. With a REQ, `immediate` makes `send` wait
+    /// until a peer is connected.
     ///
     /// Source: RFC 28/REQREP, "The REQ Socket Type".
     ///
@@ -71,8 +72,7 @@ super::socket! {
 impl Req {
     /// Sends `message` to the next peer with room, and waits for the reply.
     ///
-    /// Waits for room as long as the `send_timeout` option says, then for the reply as long as `receive_timeout`
-    /// says; by default for ever.
+    /// Waits for room at most `send_timeout`, then for the reply at most `receive_timeout`; by default for ever.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Req {
         self.start(Wait::Configured, message.into_message())?.recv()
     }
 
-    /// As [`request`](Self::request), but gives up after `timeout`, sending and receiving taken together.
+    /// As [`request`](Self::request), but gives up after `timeout` in all.
     ///
     /// # Errors
     ///
@@ -96,9 +96,9 @@ impl Req {
         pending.recv_timeout(timeout.saturating_sub(begun.elapsed()))
     }
 
-    /// Sends `message` to the next peer with room; the reply is received from what this returns.
+    /// Sends `message` to the next peer with room; the returned value receives the reply.
     ///
-    /// Waits for room as long as the `send_timeout` option says; by default for ever.
+    /// Waits for room at most `send_timeout`; by default for ever.
     ///
     /// # Errors
     ///
@@ -118,19 +118,19 @@ impl Req {
     }
 }
 
-/// A request that is under way. Dropping it gives the request up: see [`Req`].
+/// A request in flight. Dropping it gives the request up: see [`Req`].
 #[derive(Debug)]
 #[must_use = "dropping it gives the request up"]
 pub struct Pending<'a> {
     req: &'a mut Req,
-    /// Its outcome has not been received.
+    /// Whether the outcome has not been received yet.
     is_out: bool,
 }
 
 impl Pending<'_> {
-    /// The reply; waits until it is there.
+    /// The reply; waits until it has arrived.
     ///
-    /// Waits as long as the `receive_timeout` option says, by default for ever; the request is given up then.
+    /// Waits at most `receive_timeout`, by default for ever, and then gives the request up.
     ///
     /// # Errors
     ///
@@ -139,9 +139,9 @@ impl Pending<'_> {
         self.outcome(Wait::Configured)
     }
 
-    /// The reply; waits at most `timeout` for it, and gives the request up then.
+    /// The reply; waits for it at most `timeout`, and then gives the request up.
     ///
-    /// To wait on afterwards, see [`wait`](Self::wait).
+    /// To keep the request, use [`wait`](Self::wait).
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Pending<'_> {
     }
 
     /// Waits at most `timeout`; tells whether [`recv`](Self::recv) would return at once, with the reply or an error.
-    /// The request stays under way either way.
+    /// The request goes on in either case.
     pub fn wait(&self, timeout: Duration) -> bool {
         self.req.core.wait_for_reply(timeout)
     }
@@ -166,17 +166,17 @@ impl Pending<'_> {
 }
 
 impl Drop for Pending<'_> {
-    /// Gives the request up, unless its outcome has been received.
+    /// Gives the request up unless its outcome has been received.
     fn drop(&mut self) {
         if !self.is_out {
             return;
         }
-        // In a forked child there is nothing to give up: the request is the parent's.
+        // In a forked child nothing is given up: the request is the parent's.
         let _ = self.req.core.give_request_up();
     }
 }
 
-/// Readable when the outcome is there.
+/// Readable once the outcome is known.
 impl AsSocket for Pending<'_> {
     fn as_socket(&self) -> super::SocketRef {
         self.req.as_socket()

@@ -11,14 +11,15 @@ use crate::socket::{RecvFailure, Unsent, Wait, calls};
 super::socket! {
     /// Talks to any number of peers, each by its [`RoutingId`].
     ///
-    /// A peer has the id that it announces (the `routing_id` option of a REQ, DEALER or ROUTER), or that this end has
-    /// given it with [`connect_as`](Self::connect_as); otherwise one is generated. Where this end has
-    /// connected, that is so for each peer that comes to the endpoint, one after another: the id of the one before has no
-    /// route any more, and what waited for it is dropped, counted in [`Dropped::unsent`](crate::Dropped::unsent), unless the
-    /// same peer comes back; an id of `connect_as` stays with the endpoint. A message for a peer that is not there, or has no room, comes back: see [`send_to`](Self::send_to). Receiving is fair among the peers.
+    /// The id of a peer is the one given by [`connect_as`](Self::connect_as), else the one that the peer announces (the
+    /// `routing_id` option of a REQ, DEALER or ROUTER), else a generated one. An endpoint that this end has connected
+    /// to may get several peers, one after another. The id of the former peer then has no route any more, and the
+    /// messages that waited for it are dropped and counted in [`Dropped::unsent`](crate::Dropped::unsent), unless the
+    /// same peer comes back. An id of `connect_as` stays with the endpoint. A message for a peer that is not connected,
+    /// or has no room, is given back: see [`send_to`](Self::send_to). Receiving is fair among the peers.
     ///
-    /// Frames pass unchanged. From a REQ, a message begins with an empty frame (before that with a number, if its
-    /// requests are numbered), and a reply has to begin with the same.
+    /// Frames pass unchanged. A message from a REQ begins with an empty frame, or with a number and an empty frame if
+    /// its requests are numbered. A reply must begin with the same frames.
     ///
     /// Source: RFC 28/REQREP, "The ROUTER Socket Type".
     ///
@@ -48,10 +49,10 @@ super::socket! {
 }
 
 impl Router {
-    /// As [`connect`](Self::connect), and names the peer there `id`, whatever it calls itself.
+    /// As [`connect`](Self::connect), and names the peer of the endpoint `id`, whatever id it announces.
     ///
-    /// Messages for `id` are queued from now on, before the peer is there, unless the `immediate` option is set. As
-    /// libzmq's `ZMQ_CONNECT_ROUTING_ID`.
+    /// Messages for `id` are queued from now on, before the peer has connected, unless the `immediate` option is set.
+    /// As libzmq's `ZMQ_CONNECT_ROUTING_ID`.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl Router {
     ///
     /// # Errors
     ///
-    /// [`RouteError`], with the message: nobody has this id, or the peer is at its high-water mark. With
+    /// [`RouteError`], with the message: no peer has this id, or the peer is at its high-water mark. With
     /// [`Undeliverable::Drop`](crate::Undeliverable::Drop) such messages are dropped and counted instead.
     #[inline]
     pub fn send_to(&self, id: &RoutingId, message: impl IntoMessage) -> Result<(), RouteError> {
@@ -80,7 +81,7 @@ impl Router {
     ///
     /// # Errors
     ///
-    /// [`RouteError`], with the message. That the peer goes meanwhile ends the wait with
+    /// [`RouteError`], with the message. If the peer disconnects meanwhile, the wait ends with
     /// [`NoRoute`](RouteError::NoRoute).
     pub fn send_to_timeout(
         &self,
@@ -105,7 +106,7 @@ impl Router {
         )
     }
 
-    /// After a failure, `message` is as it was.
+    /// After a failure, `message` is unchanged.
     #[inline(never)]
     fn route(&self, wait: Wait, id: &RoutingId, message: &mut impl Outbound) -> Result<(), Unsent> {
         self.core
@@ -115,9 +116,9 @@ impl Router {
             })
     }
 
-    /// The next message, from each peer in turn, and who sent it; waits until there is one.
+    /// The next message, from each peer in turn, and the id of its sender.
     ///
-    /// Waits as long as the `receive_timeout` option says; by default for ever.
+    /// Waits until there is one, at most `receive_timeout`; by default for ever.
     ///
     /// # Errors
     ///
@@ -127,7 +128,7 @@ impl Router {
         self.next(Wait::Configured)
     }
 
-    /// The next message and its sender, if one is there at this moment.
+    /// The next message and its sender, if one is there now.
     ///
     /// # Errors
     ///

@@ -6,9 +6,9 @@ super::socket! {
     /// Receives the messages whose first frame begins with one of the topics it has subscribed to, from each
     /// publisher in turn.
     ///
-    /// Nothing is received before the first [`subscribe`](Self::subscribe). The publisher does the filtering, and this
-    /// end filters once more. What arrives and is not received waits here up to the receive high-water mark, then at
-    /// the publisher, which then drops what is newest for this peer alone. It has no `send`:
+    /// Nothing is received before the first [`subscribe`](Self::subscribe). The publisher filters, and this end filters
+    /// once more. Messages that are not received wait here up to the receive high-water mark, then at the publisher,
+    /// which then drops the newest messages for this peer alone. A SUB has no `send`:
     ///
     /// ```compile_fail,E0599
     /// # let context = highwater::Context::new();

@@ -9,14 +9,14 @@ use crate::socket::Wait;
 super::socket! {
     /// A [`Pub`](crate::Pub) whose application sees the subscriptions as they come and go, and may decide on them.
     ///
-    /// By default it sees the first subscription to a topic and the going of the last; the
-    /// [`notices`](crate::Builder::notices) option shows more. What is not received waits here, in bounded memory.
-    /// With [`manual`](crate::Builder::manual), nothing is applied by itself: [`grant`](Self::grant) and
-    /// [`revoke`](Self::revoke) do it.
+    /// By default the application sees a topic's first subscribe and its last cancel; the
+    /// [`notices`](crate::Builder::notices) option shows more. Unread subscriptions wait here, in bounded memory. With
+    /// [`manual`](crate::Builder::manual), no subscription is applied by itself: [`grant`](Self::grant) and
+    /// [`revoke`](Self::revoke) do that.
     ///
     /// Source: RFC 29/PUBSUB, "The XPUB Socket Type".
     ///
-    /// A message broker in its plainest form; [`Proxy`](crate::Proxy) is the better one:
+    /// A message broker in its shortest form; [`Proxy`](crate::Proxy) does more:
     ///
     /// ```
     /// use highwater::{Context, Pub, Sub, XPub, XSub};
@@ -47,7 +47,7 @@ super::socket! {
 super::publishes!(XPub);
 super::knows_subscribers!(XPub);
 
-/// What comes from the subscribers of an [`XPub`].
+/// An item from the subscribers of an [`XPub`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Upstream {
