@@ -1,9 +1,9 @@
 //! inproc: sockets of one context, joined by name.
 //!
-//! Owns: which names are bound, and who waits for a name to be bound.
-//! Always true: a name is bound once at a time; a connection made before its name is bound waits, with what it has
-//! been given to send; so does one that the socket behind the name refuses for now, until that has a seat for it. A joined
-//! pair stays joined until one of the two lets go; there is no reconnecting.
+//! Owns: the bound names, and the connections that wait for a name.
+//! Always true: a name is bound once at a time. A connection made before its name is bound waits, with its queued
+//! messages. So does a connection that the socket behind the name refuses for now. A joined pair stays joined until one
+//! of the two ends it; there is no reconnecting.
 //! Must not know: patterns, the wire.
 //! Source: zmq_inproc(7).
 
@@ -41,7 +41,7 @@ struct State {
 #[derive(Debug)]
 struct Bound {
     binder: Applicant,
-    /// Further connections wait, as if it were not bound.
+    /// Whether further connections wait as if the name were not bound.
     paused: bool,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Applicant {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) socket_type: SocketType,
     pub(crate) options: Options,
-    /// Names the socket to its peers.
+    /// The number that names the socket to its peers.
     pub(crate) token: u64,
 }
 
@@ -62,7 +62,7 @@ struct Waiting {
     pipe: PipeId,
     applicant: Applicant,
     outgoing: Arc<Lane>,
-    /// Both ends have been told that it is refused for now.
+    /// Whether both ends know that the connection is refused for now.
     told: bool,
 }
 
@@ -113,7 +113,8 @@ impl Names {
         }
     }
 
-    /// Lets further connections to `name`, bound by `side`, wait, or joins those that do.
+    /// Stops accepting connections to `name`, bound by `side`, so that they wait; or accepts again, and joins the
+    /// waiting ones.
     pub(crate) fn set_accepting(
         &self,
         name: &Endpoint,
@@ -162,7 +163,7 @@ impl Names {
         self.join_or_wait(name, connection);
     }
 
-    /// Joins a connection with the socket that has bound its name, or lets it wait until there is one.
+    /// Joins a connection with the socket that has bound its name; if none has, the connection waits.
     fn join_or_wait(&self, name: &Endpoint, connection: Waiting) {
         let mut state = self.state.lock();
         let bound = state
@@ -200,8 +201,8 @@ impl Names {
         }
     }
 
-    /// Joins a connection with the socket that has bound its name, unless one of the two has no seat for the other: where that
-    /// may be, the end that connects is asked, and after it the end that is bound.
+    /// Joins a connection with the socket that has bound its name, unless one of the two refuses the other. If that may
+    /// be, the connecting end is asked first, then the bound end.
     fn join(&self, name: &Endpoint, binder: &Applicant, connection: Waiting) {
         let Some(connecting_side) = connection.applicant.side.upgrade() else {
             return;
@@ -219,11 +220,10 @@ impl Names {
         });
     }
 
-    /// Likewise, once the end that connects has a seat. It hears by `tell` that it is joined.
+    /// Joins a connection whose connecting end has agreed; that end gets the event through `tell`.
     ///
-    /// Each may have let go between the look at the name and the moment at which it heard of the other, and then has not
-    /// seen this pipe, which it would have ended. Where the one that has bound it is no more, the other goes on as if it
-    /// had come later.
+    /// Either end may have closed between the look-up of the name and the event of the other, and then did not know
+    /// this pipe, which it would have ended. If the bound end has closed, the connection goes on as if made later.
     fn join_asked(
         &self,
         name: &Endpoint,
@@ -251,7 +251,7 @@ impl Names {
         else {
             return;
         };
-        // First of all it learns where to read: the bound side may send at once, let go at once, and be forgotten with it.
+        // The connecting end first learns where to read: the bound end may send at once, and end the pipe at once.
         tell(joined);
         let pipe = end.id();
         bound_side.happened(PipeEvent::AttachedInproc(end));
@@ -294,8 +294,8 @@ impl Names {
 }
 
 impl Names {
-    /// `side` has a seat again, or may see a connection with other eyes: those that wait at its names ask once more, and so do
-    /// its own at the names of others.
+    /// `side` may now admit a peer that it refused: connections that wait at its names ask again, and so do its own
+    /// connections at other names.
     pub(crate) fn ask_again(&self, side: &Weak<dyn SocketSide>) {
         let mut state = self.state.lock();
         let State { bound, waiting } = &mut *state;
@@ -318,7 +318,7 @@ impl Names {
     }
 }
 
-/// Whether `who` may have no seat for a peer that fits, and so is asked.
+/// Whether `who` may refuse a peer of a suitable type, so has to be asked.
 fn may_refuse(who: &Applicant, peer: &Applicant) -> bool {
     (who.socket_type.facts().may_refuse != MayRefuse::Never)
         && who.socket_type.is_compatible(peer.socket_type)

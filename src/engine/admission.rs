@@ -1,4 +1,4 @@
-//! Who of those that connect is let in.
+//! The admission of peers that connect.
 //!
 //! Owns: nothing; it asks the options of the endpoint, then takes a seat.
 //! Always true: who is let in has a seat.
@@ -19,7 +19,7 @@ pub(super) fn admit(
     let options = &config.options;
     let filter = &options.accept_filter;
     let admitted = match stream {
-        // Who has gone already has no address; it does not matter what becomes of it.
+        // A peer that has already disconnected has no address; the decision does not matter then.
         Stream::Tcp(_) => peer
             .and_then(Endpoint::ip)
             .is_none_or(|ip| filter.admits_address(ip)),

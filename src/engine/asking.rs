@@ -53,7 +53,7 @@ impl Loop {
         handshaking.applied = Some(Arc::clone(&pipe));
         let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;
         let peer = peer.filter(|_| entry.accepted).map(|peer| {
-            // What it sends already waits until it is known to be wanted.
+            // Bytes that the peer sends meanwhile wait until it is admitted.
             entry.link.want_input(false);
             entry.introduce(peer)
         });
@@ -111,7 +111,7 @@ pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
 }
 
 impl LinkEntry {
-    /// Who is at the other end, of which so far only the address was known.
+    /// The peer at the other end; until now only its address was known.
     pub(super) fn introduce(&mut self, peer: zmtp::Peer) -> Arc<PeerInfo> {
         if let OtherEnd::Peer(known) = &self.other_end {
             return Arc::clone(known);

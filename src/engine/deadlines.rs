@@ -1,7 +1,7 @@
 //! The deadline of each link, and what happens when it has passed.
 //!
 //! Owns: nothing; it reads the deadlines of phase, heartbeat and closing off a link's record.
-//! Always true: whoever changes one of those sets the timer again.
+//! Always true: code that changes a deadline sets the timer again.
 
 use std::time::Instant;
 

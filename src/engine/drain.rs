@@ -109,13 +109,13 @@ impl Drain {
         }
     }
 
-    /// What has become of the messages so far.
+    /// The counts of the messages so far.
     pub(crate) fn report(&self) -> DrainReport {
         let RetireReport { sent, lost, .. } = self.retire_report();
         DrainReport { sent, lost }
     }
 
-    /// What has become of messages and connections so far.
+    /// The counts of messages and connections so far.
     pub(crate) fn retire_report(&self) -> RetireReport {
         self.state.lock().report
     }

@@ -1,4 +1,4 @@
-//! What an I/O thread keeps of each listener, session and link.
+//! The entries of an I/O thread: one for each listener, session and link.
 //!
 //! Owns: the records, and the phases that a link and a session can be in.
 //! Always true: a record belongs to one thread, and is changed by no other.
@@ -23,7 +23,7 @@ use crate::policy::Backoff;
 use crate::transport::{Listener, Target};
 use crate::zmtp::Heartbeat;
 
-/// Whatever has a key. Boxed: half of the places in a map are empty.
+/// An entry of the map. Boxed, since half of the places in a map are empty.
 #[derive(Debug)]
 pub(super) enum Entry {
     Listener(Box<ListenerEntry>),
@@ -59,7 +59,7 @@ pub(super) struct SessionEntry {
     pub(super) phase: SessionPhase,
     /// Addresses not yet tried in this attempt.
     pub(super) targets: VecDeque<Target>,
-    /// What was said for good at one of the addresses of this attempt.
+    /// The final refusal at one of the addresses of this attempt.
     pub(super) said_no: Option<LinkError>,
     pub(super) closing: Option<(Closing, usize)>,
 }
@@ -108,7 +108,7 @@ pub(super) struct LinkEntry {
     pub(super) output_lost: Option<Box<LinkError>>,
 }
 
-/// What is known of the other end: with the handshake it becomes a peer.
+/// The facts known of the other end; the handshake makes it a peer.
 #[derive(Debug)]
 pub(super) enum OtherEnd {
     /// It has this address; empty if it has no name, or none yet.

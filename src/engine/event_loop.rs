@@ -39,9 +39,9 @@ pub(super) struct Loop {
     pub(super) entries: HashMap<Key, Entry>,
     pub(super) timers: Timers,
     pub(super) resolver: Resolver,
-    /// What links read into; one for the thread, since an idle link needs none.
+    /// The read buffer of the thread's links; a single one, since an idle link needs none.
     pub(super) scratch: Vec<u8>,
-    /// What the large bodies of all links are read into.
+    /// The pool of buffers for large bodies of all links.
     pub(super) buffers: Arc<BufferPool>,
     /// How many links read much at present.
     pub(super) busy_readers: Arc<BusyReaders>,

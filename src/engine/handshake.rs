@@ -157,7 +157,7 @@ impl Loop {
         entry.phase = Phase::Preparing(Preparing::new(step, until));
         let accepted = entry.accepted;
         self.set_link_timer(key);
-        // Who has connected to us speaks at once, and need not wait for us to listen.
+        // A peer that has connected to us sends at once, without waiting for our greeting.
         self.prepare(key, accepted);
         self.ask(key);
     }

@@ -1,11 +1,11 @@
 //! Whether the silence of a peer may be our own fault.
 //!
-//! Owns: how often something was read, and what the I/O thread knows of that.
-//! Always true: what has reached the kernel is never called silence, whoever reads it and however slowly. A socket that
-//! reads a link itself says first that it waits no more, then reads, then tells, and only then waits again. The I/O
-//! thread asks in the same order: what the kernel holds, whether somebody waits, what was told. What is no longer in
-//! the kernel was taken by somebody who either does not wait yet, or has told.
-//! Must not know: clocks; how silent is too silent.
+//! Owns: the count of reads, and the value of it that the I/O thread last saw.
+//! Always true: bytes that have reached the kernel never count as silence, whichever thread reads them and however
+//! slowly. A socket that reads a link itself first clears its waiting mark, then reads, then counts the read, and then
+//! waits again. The I/O thread looks in the same order: the kernel's unread bytes, the waiting mark, the count. Bytes
+//! that have left the kernel were taken by a thread that either is not waiting yet or has counted the read.
+//! Must not know: clocks; which silence is too long.
 
 use crate::sync::{AtomicU32, Ordering, fence};
 
@@ -20,12 +20,12 @@ pub(super) enum Silence {
     Real,
 }
 
-/// What was heard on one connection.
+/// The signs of life on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
     /// Grows with each read; written by whoever has the reader.
     heard: AtomicU32,
-    /// What `heard` was when last asked for; only the I/O thread's.
+    /// The value of `heard` at the last check; used by the I/O thread alone.
     known: AtomicU32,
 }
 
@@ -33,7 +33,7 @@ impl Hearing {
     /// Something was read. For whoever reads, before it waits again.
     pub(super) fn heard(&self) {
         let heard = self.heard.load(Ordering::Relaxed).wrapping_add(1);
-        // Whoever sees that the reader waits again sees this as well, since that is told by a later store, which releases.
+        // A thread that sees the reader waiting again also sees this store: the later store is a release.
         self.heard.store(heard, Ordering::Relaxed);
     }
 
@@ -45,7 +45,7 @@ impl Hearing {
         is_unread: impl FnOnce() -> bool,
     ) -> Silence {
         let has_input = has_input();
-        // What the kernel says is ordered by none of our atomics.
+        // None of our atomics orders the answers of the kernel.
         fence(Ordering::SeqCst);
         let may_be_heard = has_input || is_unread();
         // Asked last, and always, so that no old excuse is left for the next silence.

@@ -28,9 +28,9 @@ pub(super) struct Shared {
 /// In each of the two, requests are handled in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    /// What somebody waits for, or what a live connection needs.
+    /// Requests that a caller waits for, or that a live connection needs.
     pub(super) urgent: Vec<Request>,
-    /// What takes the system longer: connections that begin and end.
+    /// Requests that take the system longer: connections that begin and end.
     pub(super) others: Vec<Request>,
     /// The thread waits for the poller, or is about to.
     pub(super) asleep: bool,

@@ -42,7 +42,7 @@ pub(super) struct Link {
     thread: Arc<Shared>,
 }
 
-/// What the poller listens for.
+/// The events that the poller reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PollInterest {
     input: bool,

@@ -1,7 +1,7 @@
 //! The heartbeats that a socket has met in a link that it reads itself.
 //!
 //! Owns: what of them the I/O thread has not heard yet.
-//! Always true: while there is something, the I/O thread has one duty for it, whatever the peer sends meanwhile.
+//! Always true: while a heartbeat is noted, the I/O thread has one duty for it, however many the peer sends meanwhile.
 //! Must not know: what a heartbeat is for.
 
 use crate::sync::{AtomicU32, Ordering};
@@ -28,7 +28,7 @@ impl Met {
         self.0.fetch_or(PONG, Ordering::AcqRel) == 0
     }
 
-    /// What has come since the last call: the time to live of the last PING, and whether there was a PONG.
+    /// The heartbeats since the last call: the time to live of the last PING, and whether there was a PONG.
     pub(super) fn take(&self) -> (Option<u16>, bool) {
         let met = self.0.swap(0, Ordering::AcqRel);
         let ttl = (met & PING != 0).then_some((met & 0xFFFF) as u16);

@@ -253,7 +253,7 @@ impl Loop {
         self.close_link(key, &closing);
     }
 
-    /// A link has failed, whoever noticed: it is dropped, and its owner goes on from there. The peer is told by an ERROR
+    /// A link has failed, on whichever thread: drops the link, and its owner goes on. The peer is told by an ERROR
     /// command if the cause [has words](LinkError::last_words) for it.
     pub(super) fn link_failed(&mut self, key: Key, cause: LinkError) {
         let Some(entry) = self.link_entry(key) else {
@@ -263,7 +263,7 @@ impl Loop {
         if matches!(entry.phase, Phase::Parting { .. }) {
             return self.link_parted(key);
         }
-        // Who says why it closes has closed for that.
+        // A peer that gives a reason in an ERROR has closed for that reason.
         let cause = match entry.told.take() {
             Some(reason) if cause.is_hang_up() => {
                 let cause = LinkError::told(&reason);
@@ -330,7 +330,7 @@ impl Loop {
             entry.finish(0);
             return 0;
         };
-        // What a sender has in its hands is among what is kept or lost.
+        // A sender's draft is among the messages that are kept or lost.
         entry.config.side.happened(PipeEvent::Wanted);
         let mut lost = pipe.outgoing.detach();
         let kept = match self.entries.get(&entry.owner) {
@@ -364,7 +364,7 @@ impl Loop {
         {
             telemetry.unsent.add(1);
             entry.emit(EventKind::MessageGivenUp { cause, bytes });
-            // What had ended those connections is gone: the next one need not be waited for.
+            // The cause that ended those connections is gone, so the next one needs no pause.
             if let Some(Entry::Session(session)) = self.entries.get_mut(&entry.owner) {
                 session.backoff.lived(Duration::MAX);
             }

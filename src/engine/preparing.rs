@@ -1,4 +1,4 @@
-//! What is said over a stream before it carries traffic: with a proxy on the way, then with the peer.
+//! The exchange on a stream before its traffic: with a proxy on the way, then with the peer.
 //!
 //! Owns: the step at hand and the bytes of it that the kernel has not taken yet.
 //! Always true: the steps come one after the other, and none takes a byte that belongs to the next; a step has bounded
@@ -196,7 +196,7 @@ impl Preparation for Handshaking {
         }
     }
 
-    /// What is read beyond it is the first of the traffic, and goes to the reader.
+    /// Bytes read beyond the handshake are the first of the traffic, and go to the reader.
     fn wanted(&self) -> usize {
         READ_BYTES
     }

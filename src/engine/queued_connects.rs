@@ -1,7 +1,7 @@
 //! How many connects may wait for the I/O threads.
 //!
 //! Owns: the count of connects that are asked for and not yet begun.
-//! Always true: whoever makes more than the I/O threads can begin waits for its turn, and not for ever.
+//! Always true: a `connect` beyond those that the I/O threads can begin waits for its turn, and not for ever.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -57,7 +57,7 @@ impl Loop {
             heartbeats: 0,
         };
         if pipe.incoming.is_paused() {
-            // What the reader holds waits there, until the socket has read below its mark.
+            // Undecoded bytes wait in the reader until the socket has read below its high-water mark.
             link.want_input(false);
             if heartbeat.set_unread(true, Instant::now()) {
                 drop(slot);
@@ -103,7 +103,7 @@ struct Reading<'a> {
     heartbeat: &'a mut Heartbeat,
     config: &'a EndpointConfig,
     told: &'a mut Option<Box<str>>,
-    /// So many heartbeats came; the deadline may have changed.
+    /// This many heartbeats arrived; the deadline may have changed.
     heartbeats: u32,
 }
 
@@ -217,7 +217,7 @@ impl Reading<'_> {
         self.heartbeats += 1;
     }
 
-    /// So many subscriptions are dropped, for which the socket has no use.
+    /// This many subscriptions are dropped, because the socket's type does not use them.
     fn unexpected(&self, count: usize) {
         self.pipe.has_dropped(count);
         self.config.telemetry.unexpected.add(count);

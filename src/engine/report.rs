@@ -1,9 +1,9 @@
-//! What the user is told of a socket that has closed or retired.
+//! The report to the user on a socket that has closed or retired.
 //!
 //! Owns: the two reports.
 //! Must not know: who counts, and when.
 
-/// What became of the messages that were queued when a socket was closed.
+/// The outcome of the messages that were queued when a socket was closed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
@@ -13,7 +13,7 @@ pub struct DrainReport {
     pub lost: usize,
 }
 
-/// What became of the connections of a socket that retires.
+/// The outcome of the connections of a socket that retires.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetireReport {

@@ -78,7 +78,7 @@ pub(super) enum Request {
 }
 
 impl Request {
-    /// What it concerns; 0 if that has no key yet.
+    /// The key that the request concerns; 0 if it has none yet.
     pub(super) fn key(&self) -> Key {
         match self {
             Self::Listen { key, .. }

@@ -296,7 +296,7 @@ impl SessionEntry {
         self.connected = Some(Instant::now());
     }
 
-    /// What is to be opened: the peer, or the proxy before it.
+    /// The address to connect to: that of the peer, or of the proxy before it.
     fn way(&self) -> Endpoint {
         let endpoint = &self.config.endpoint;
         match &self.config.options.socks_proxy {

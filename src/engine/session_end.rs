@@ -83,7 +83,7 @@ impl Loop {
             telemetry.lose_unsent(unsent, Some(endpoint));
             let delivers = session.closing.as_ref();
             if delivers.is_some_and(|(closing, _)| closing.delivers) {
-                // What came can still be read.
+                // Messages that have arrived can still be read.
                 let pipe = pipe.id;
                 let ended = PipeEvent::Disconnected { pipe, ends: true };
                 session.config.side.happened(ended);

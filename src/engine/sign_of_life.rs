@@ -12,7 +12,7 @@ use super::link::Link;
 use crate::pipe::Pipe;
 use crate::zmtp::{self, Heartbeat, HeartbeatAction};
 
-/// So many unread bytes are looked at for a PING.
+/// The number of unread bytes that are searched for a PING.
 const MOST_PEEKED: usize = 256 * 1024;
 
 /// Sends the PINGs that are due, and says whether the peer has been silent for too long.

@@ -110,7 +110,7 @@ impl Loop {
             }
             Duty::Resume | Duty::Returned => match entry.phase {
                 Phase::Parting { .. } => self.part(key),
-                // What the reader holds is wanted. If there is more, the poller will tell.
+                // The reader's undecoded bytes are wanted. The poller reports further input.
                 _ if resumes && entry.link.listens() => self.read_some(key, 0),
                 _ => self.read_link(key),
             },

@@ -1,8 +1,8 @@
-//! A connection that asks whether there is a seat for it.
+//! A connection whose admission is being asked for.
 //!
-//! Owns: the connection, until the end that is asked has answered.
-//! Always true: the end that connects is asked before the end that is bound; a connection that is refused waits at its name.
-//! Must not know: why it is refused.
+//! Owns: the connection, until the asked end has answered.
+//! Always true: the connecting end is asked before the bound end; a refused connection waits at its name.
+//! Must not know: why a connection is refused.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{Candidate, PipeEvent};
 
-/// A connection about which one of its ends is being asked.
+/// A connection with one end being asked.
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) names: Names,
@@ -31,7 +31,7 @@ pub(super) enum End {
 }
 
 impl Asking {
-    /// Lets the connection wait at its name, unless that is another socket's now.
+    /// Lets the connection wait at its name, unless another socket has bound the name.
     fn wait(self) {
         let Self {
             names,
@@ -40,7 +40,7 @@ impl Asking {
             connection,
             ..
         } = self;
-        // Who has let go is in no list from then on.
+        // A closed applicant is removed from all lists.
         if connection.outgoing.is_closed() {
             return;
         }

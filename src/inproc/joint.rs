@@ -1,8 +1,8 @@
-//! Two ends that are joined, and what each learns of the other.
+//! Two joined ends, and the events that each gets of the other.
 //!
-//! Owns: nothing; it makes the lane back, and tells monitors and counters.
-//! Always true: ends that do not fit are both told so.
-//! Must not know: names, and who waits for them.
+//! Owns: nothing; it makes the lane back, and informs monitors and counters.
+//! Always true: two ends of incompatible types are both told.
+//! Must not know: names, and waiting connections.
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ use crate::zmtp::ProtocolError;
 /// Two ends that are joined.
 #[derive(Debug)]
 pub(super) struct Joint {
-    /// For the one that connects.
+    /// The event for the connecting end.
     pub(super) joined: PipeEvent,
-    /// The lane on which it sends.
+    /// The lane on which the connecting end sends.
     pub(super) outgoing: Arc<Lane>,
-    /// The pipe of the other.
+    /// The pipe of the bound end.
     pub(super) end: InprocEnd,
 }
 
-/// Makes the lane back; `None` if the ends do not fit, of which both are told, or if one has let go.
+/// Makes the lane back. `None` if the types are incompatible, of which both ends are told, or if one end has closed.
 pub(super) fn link(
     name: &Endpoint,
     binder: &Applicant,
@@ -106,7 +106,7 @@ fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {
     }
 }
 
-/// What one side learns of the other.
+/// The facts about one side for the other.
 pub(super) fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) -> PeerInfo {
     let routing_id: Option<RoutingId> = who
         .options
@@ -126,5 +126,5 @@ pub(super) fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) 
     }
 }
 
-/// What a peer in the same process has for an address.
+/// The address of a peer in the same process.
 pub(super) const ADDRESS: &str = "inproc";

@@ -73,8 +73,8 @@ impl Buffers for BufferPool {
 }
 
 impl BufferPool {
-    /// Keeps the buffer of a body that nobody uses any more. It is freed instead if there is no room, or if the pool is
-    /// busy: whoever drops a body does not wait.
+    /// Keeps the buffer of an unused body. It is freed instead if there is no room, or if the pool is locked: the
+    /// thread that drops a body does not wait.
     fn keep(&self, buffer: Vec<u8>) {
         let Some(mut stock) = self.stock.try_lock() else {
             return;

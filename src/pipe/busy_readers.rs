@@ -41,7 +41,7 @@ impl SharedReadSize {
         self.size.most_room(self.busy_readers())
     }
 
-    /// What is read is decoded at once.
+    /// Read bytes are decoded at once.
     pub(super) fn may_grow(&mut self) {
         self.size.may_grow();
     }

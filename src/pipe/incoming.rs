@@ -47,7 +47,7 @@ struct State {
     replaced: u64,
 }
 
-/// What the I/O thread hands over in one piece.
+/// The input that the I/O thread delivers in one call.
 #[derive(Debug)]
 pub(crate) enum Delivery {
     /// Whole frames of whole messages, as they came, with the number of messages, and how many of the bytes are commands
@@ -57,8 +57,8 @@ pub(crate) enum Delivery {
         messages: usize,
         commands: usize,
     },
-    /// What had to be decoded on the way: a message with a large body, which was read straight into its buffer, or
-    /// what came with it.
+    /// Items decoded on the I/O thread: a message with a large body, which was read straight into its buffer, or the
+    /// items that came with it.
     One(Received),
 }
 
@@ -91,7 +91,7 @@ impl Delivery {
     }
 }
 
-/// What the I/O thread has to do after a delivery.
+/// The I/O thread's next step after a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Delivered {
     /// The socket waits for news of this pipe.
@@ -104,7 +104,7 @@ pub(crate) struct Delivered {
 /// SUBSCRIBE and CANCEL to a publisher, which no mark in messages holds up, and what else stands between messages.
 const MOST_COMMANDS: usize = 1 << 20;
 
-/// What a decoded command takes beyond its topic.
+/// The memory of a decoded command beyond its topic.
 const COMMAND_OVERHEAD: usize = 64;
 
 impl Incoming {
@@ -135,7 +135,7 @@ impl Incoming {
         self
     }
 
-    /// Likewise.
+    /// Whether only the newest message is kept; see the `conflate` option.
     pub(super) fn conflates(&self) -> bool {
         self.state.lock().conflates
     }
@@ -250,7 +250,7 @@ impl Incoming {
         let mut state = self.state.lock();
         state.closed = true;
         state.unknown = false;
-        // What comes takes no room any more, and the end of the connection is still to be noticed.
+        // Further input takes no room, and the end of the connection must still be seen.
         state.paused = false;
         let stale = state.stale();
         state.replaced += stale as u64;
@@ -294,7 +294,7 @@ impl State {
         }
     }
 
-    /// What is here is replaced by what comes now.
+    /// Each arriving message replaces the one here.
     fn make_way(&mut self) {
         self.replaced += self.messages as u64;
         self.messages = 0;

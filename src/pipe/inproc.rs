@@ -19,7 +19,7 @@ pub(crate) struct InprocEnd {
     /// Messages sent on connections that are gone.
     past_sent: u64,
     received: u64,
-    /// What was received and is no message.
+    /// How many received items were not messages.
     controls: u64,
     /// How often something was looked for that was not received: what was there may be taken back by its writer, or make way.
     in_vain: u64,
@@ -28,7 +28,7 @@ pub(crate) struct InprocEnd {
     spares: Vec<Vec<u8>>,
     /// Buffers of bodies that came in.
     spent: Vec<Vec<u8>>,
-    /// What came where a message was looked for.
+    /// An item that is not a message, found by a read for a message.
     ahead: Option<Received>,
     /// Messages that were here when the writing ended and nobody will get.
     unsent: usize,
@@ -127,7 +127,7 @@ impl InprocEnd {
         })
     }
 
-    /// Moves `message` to the other side whatever the mark says; what is left of it is of no use.
+    /// Moves `message` to the other side, also above the high-water mark; its content is then unspecified.
     #[inline]
     pub(crate) fn push_always(&mut self, message: &mut impl Outbound) {
         let copied = self.copied(message);
@@ -314,8 +314,8 @@ impl InprocEnd {
         &self.outgoing
     }
 
-    /// Has the message sent last not be read, if it was not; how many messages are lost with that. One that is out leaves
-    /// the pipe as it is: whoever asks cuts it.
+    /// Takes back the message sent last, if it was not read; gives how many messages are lost by that. If it was read,
+    /// the pipe stays as it is, and the caller must cut it.
     pub(crate) fn recall(&mut self, recall: Recall) -> (Recalled, usize) {
         if self.outgoing.take_back_last() {
             let is_lost = recall != Recall::Move;
@@ -371,7 +371,7 @@ impl InprocEnd {
     }
 }
 
-/// What has gone through a pipe within the process.
+/// The counts of a pipe within the process.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InprocCounts {
     pub(crate) sent: u64,

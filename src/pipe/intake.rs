@@ -72,7 +72,7 @@ impl Intake {
         self.held_back = held_back;
         if !held_back {
             self.pipe.incoming.connection_known();
-            // Whoever was told to resume before may have been the connection that is gone.
+            // The connection that was told to resume may be the one that is lost.
             wire.duty(Duty::Resume);
         }
         self.wire = Some(wire);
@@ -324,7 +324,7 @@ impl Intake {
         self.decoder.survey(rest, usize::MAX, |_| {}).messages
     }
 
-    /// Gives up on what has come and was not read: how many messages that were.
+    /// Drops the unread input, and gives the number of messages in it; further input is not taken.
     pub(crate) fn discard(&mut self) -> usize {
         self.keep_read(|_| {});
         let begun = self.drop_chunk();
@@ -332,7 +332,8 @@ impl Intake {
         begun + self.pipe.incoming.close()
     }
 
-    /// Likewise, of a connection that has ended; what another one brings can be read.
+    /// Drops the unread input of a connection that has ended, and gives the number of messages; input of its successor
+    /// can be read.
     pub(crate) fn forget_unread(&mut self) -> usize {
         self.drop_chunk() + self.pipe.incoming.forget().0
     }

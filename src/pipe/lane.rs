@@ -51,7 +51,7 @@ pub(crate) struct Lane {
     origin: Origin,
 }
 
-/// What lies in a lane.
+/// An item of a lane.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parcel {
     /// As it was sent.
@@ -67,7 +67,7 @@ impl Parcel {
     }
 }
 
-/// Who takes what is in a lane, and so who counts what is left in the end.
+/// The side that empties a lane, and that counts the rest at the end.
 #[derive(Debug, Clone)]
 enum LaneReader {
     /// Nobody yet; left by the coming of a reader, or for good by the going of the writer.
@@ -193,7 +193,7 @@ impl Lane {
         change(&mut marks);
         self.limit.store(marks.together(), Ordering::Relaxed);
         drop(marks);
-        // Whatever room there is now, a waiting writer may use.
+        // A waiting writer may use all the room there is now.
         fence(Ordering::SeqCst);
         if self.has_room() {
             self.tell_writer();
@@ -241,7 +241,7 @@ impl Lane {
         self.sent.load(Ordering::Relaxed) as u64
     }
 
-    /// Queues a message, whatever the mark says; how many older ones it replaced.
+    /// Queues a message, also above the high-water mark; gives how many older ones it replaced.
     #[inline]
     pub(crate) fn push(&self, message: Parcel) -> usize {
         let mut replaced = 0;

@@ -1,4 +1,4 @@
-//! What a socket and one peer share.
+//! The pipe: the part that a socket and one peer share.
 //!
 //! Owns: the two directions of a pipe, with their high-water marks, and what is counted of it.
 //! Always true: bytes go out in the order of `send`; what arrived is read in order; a side is woken only if it asked.
@@ -88,13 +88,13 @@ impl Pipe {
         self.round_trip.store(micros, Ordering::Relaxed);
     }
 
-    /// So many bytes were read.
+    /// This many bytes were read.
     pub(crate) fn has_read(&self, bytes: usize) {
         self.bytes_received
             .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// So many subscriptions were dropped, for which the socket has no use.
+    /// This many subscriptions were dropped, because the socket's type does not use them.
     pub(crate) fn has_dropped(&self, count: usize) {
         self.unexpected.fetch_add(count as u64, Ordering::Relaxed);
     }

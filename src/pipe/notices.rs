@@ -1,4 +1,4 @@
-//! What a write to a pipe has brought about, for those above who must act on it.
+//! The effects of a write to a pipe on which the socket must act.
 //!
 //! Owns: the names of these things, a bit each.
 //! Always true: a write with no bit set has queued its message and leaves nothing to do.

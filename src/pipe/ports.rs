@@ -24,7 +24,7 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
     /// Reads without blocking over `first`, and over `then` when that is full; the bytes of both together.
     fn read_over(&self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize>;
 
-    /// What a leader waits on, or a sender for whom there is no room.
+    /// The descriptor on which a leader waits, or a sender without room.
     fn as_fd(&self) -> BorrowedFd<'_>;
 
     /// Whether the I/O thread should hear that the kernel takes bytes again.

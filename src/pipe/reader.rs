@@ -1,4 +1,4 @@
-//! What reads a connection: a buffer and a decoder, as one value that can change owner.
+//! The reader of a connection: a buffer and a decoder, as one value that can change owner.
 //!
 //! Owns: bytes read and not yet decoded, and the message under way.
 //! Always true: `start <= buffer.len()`; it belongs to the I/O thread, or, while lent, to the socket.
@@ -60,10 +60,10 @@ fn next_short(decoder: &Decoder, bytes: &[u8], start: &mut usize, into: &mut Mes
     true
 }
 
-/// What came of one read.
+/// The outcome of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fill {
-    /// So many bytes.
+    /// The read brought this many bytes.
     Bytes(usize),
     /// Nothing is there now.
     Nothing,
@@ -107,7 +107,7 @@ impl Reader {
         next_single(&self.decoder, &self.buffer, &mut self.start, into)
     }
 
-    /// Likewise, if it is short and has bytes to spare behind it: a path that calls nothing.
+    /// As `next_single`, for a short message with bytes to spare behind it: a path without function calls.
     #[inline]
     pub(super) fn next_short(&mut self, into: &mut Message) -> bool {
         next_short(&self.decoder, &self.buffer, &mut self.start, into)

@@ -14,7 +14,7 @@ pub(crate) fn push(pipe: &Outgoing, message: &Message, policy: &mut WritePolicy)
     !push_noticed(pipe, message, policy).contains(Notices::REFUSED)
 }
 
-/// Likewise; what that has brought about.
+/// As above; gives the effects of the write.
 pub(crate) fn push_noticed(
     pipe: &Outgoing,
     message: &Message,
@@ -100,7 +100,7 @@ impl MemoryWire {
         self.state.lock().wants_output
     }
 
-    /// What the I/O thread was asked to do since the last call.
+    /// The duties of the I/O thread since the last call.
     pub(crate) fn take_duties(&self) -> Vec<Duty> {
         std::mem::take(&mut self.state.lock().duties)
     }

@@ -12,7 +12,7 @@ use super::{Candidate, InprocEnd, Lane, Pipe, Wire};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 
-/// What a connection asks of its I/O thread.
+/// A request of a connection to its I/O thread.
 #[derive(Debug)]
 pub(crate) enum Duty {
     /// Bytes wait to be written.
@@ -46,7 +46,7 @@ pub(crate) enum Duty {
     HandOver,
 }
 
-/// What happened to a pipe, told to its socket in order.
+/// An event of a pipe; its socket gets the events in order.
 #[derive(Debug)]
 pub(crate) enum PipeEvent {
     /// A pipe has come into being. Its messages may be queued from now on.
@@ -67,7 +67,8 @@ pub(crate) enum PipeEvent {
         /// `None` where we connect.
         peer: Option<Arc<PeerInfo>>,
     },
-    /// Likewise within the process: the candidate has the answer, and makes the pipe; or, where we connect, knows it: `pipe`.
+    /// The same within the process: the candidate gets the answer, and makes the pipe; or, if we connect, has it
+    /// already: `pipe`.
     AppliesWithin {
         pipe: Option<PipeId>,
         peer: Arc<PeerInfo>,
@@ -87,7 +88,7 @@ pub(crate) enum PipeEvent {
     Readable(PipeId),
     /// A full pipe has room.
     Writable(PipeId),
-    /// What senders have in their hands is to be written.
+    /// The drafts of senders are to be written.
     Wanted,
     /// The pipe is gone, with what it held.
     Gone(PipeId),

@@ -1,4 +1,4 @@
-//! Who asks to become a peer.
+//! The applicants: candidates that ask to become peers.
 //!
 //! Owns: the answer to a handshake that waits for it.
 //! Always true: a seat is taken with the answer, by the pipe that is attached with it, so that of two that ask for one seat
@@ -42,7 +42,7 @@ impl Core {
             ..
         } = state;
         table.attach(pipe);
-        // What the marks were when it was made may be long ago.
+        // The marks may have changed since the pipe was made.
         table.set_limits(id, options.send_limit(), options.receive_limit());
         let mut admission = pattern.attached(id, table);
         if admission == Admission::Accepted {
@@ -145,7 +145,7 @@ impl Core {
             && self.facts.one_peer
             && twin.gives_way
         {
-            // What waits there would wait as long as this connection lasts.
+            // Messages that wait there would wait as long as this connection lasts.
             table.move_unsent(twin.pipe, pipe);
         }
         admission

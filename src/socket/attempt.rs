@@ -2,8 +2,8 @@
 //!
 //! Owns: what a send or a receive does beside asking the pattern: it settles what a send has brought about, marks the
 //! socket as mute, writes what has been gathered before a receive comes back with nothing, and checks idle peers.
-//! Always true: an attempt keeps the lock that it was given. Whoever registers to be woken after an attempt in vain, and
-//! before letting go of that lock, misses nothing; a thread, a poll and a task wait in this same way
+//! Always true: an attempt keeps the lock that it was given. A caller that registers to be woken after a failed
+//! attempt, before it releases that lock, misses no event; a thread, a poll and a task wait in this same way
 //! ([`waiting`](super::waiting)).
 //! Must not know: deadlines, threads, wakers.
 
@@ -16,12 +16,12 @@ use crate::pipe::Notices;
 /// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
 const ASK_EVERY: u32 = 512;
 
-/// What an attempt to send has done.
+/// The outcome of an attempt to send.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Given<T> {
     /// The message is on its way.
     Done(T),
-    /// Likewise, and these notices are for the caller to act on, or not.
+    /// The message is on its way, with notices on which the caller may have to act.
     Noted(T, Notices),
 }
 

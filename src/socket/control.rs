@@ -1,4 +1,4 @@
-//! What can be done with endpoints between their beginning and their end, and with marks while messages wait.
+//! The control of endpoints while they exist, and of high-water marks while messages wait.
 //!
 //! Owns: nothing; it acts on endpoints and pipes.
 //! Always true: a new high-water mark holds for every pipe of the socket, those to come included.

@@ -1,4 +1,4 @@
-//! What happens to a socket.
+//! The events of a socket.
 //!
 //! Owns: what an event of the I/O thread changes, and who is woken by it; how a pipe comes, and how it goes.
 //! Always true: an event is applied under the lock, after those that came before it; what the pattern closes meanwhile
@@ -43,7 +43,7 @@ impl Core {
                     table.tell_losses(None);
                     return;
                 }
-                // What the marks were when it was made may be long ago.
+                // The marks may have changed since the pipe was made.
                 table.set_limits(id, options.send_limit(), options.receive_limit());
                 self.attached(state, id);
             }
@@ -99,7 +99,7 @@ impl Core {
             }
             PipeEvent::Disconnected { pipe, ends } => {
                 if table.disconnect(pipe, ends, LinkError::PeerClosed) {
-                    // What it left behind may be the answer to a request, whatever others have sent.
+                    // An unread message of this pipe may be the reply to a request, whatever other pipes hold.
                     table.refill_budget();
                     let afterwards = if ends {
                         Afterlife::Ends
@@ -112,7 +112,7 @@ impl Core {
                     look_for_room(pattern, table, pipe);
                     self.changed.notify(usize::MAX);
                     self.wake_reader(state);
-                    // Who waited for room at this very peer waits in vain.
+                    // A sender that waits for room at this peer must stop waiting.
                     self.writable.notify(usize::MAX);
                     self.ask_again(state);
                     if ends {
@@ -172,15 +172,15 @@ impl Core {
         self.changed.notify(usize::MAX);
         self.has_room(state);
         // A receiver may have to borrow the new link's reader, to give back those it has, or to listen to a new lane.
-        // What arrives over a wire is told apart.
+        // Input over a wire has events of its own.
         if state.leading || state.table.is_lendable() || state.table.has_lanes() {
             self.wake_reader(state);
         }
         true
     }
 
-    /// An endpoint is in another state: if the last was given up for good, who waits for room waits in vain, and so does who
-    /// waits for a request to be sent again.
+    /// The state of an endpoint has changed. If the last endpoint was given up for good, callers stop waiting for room,
+    /// and for a request to be sent again.
     fn nobody_comes(&self, state: &mut State) {
         if !state.is_given_up() {
             return;
@@ -200,7 +200,8 @@ impl Core {
         }
     }
 
-    /// What the pattern has closed within the process ends now, and what has lost its peer there is joined again.
+    /// Pipes within the process that the pattern has closed end now, and those that have lost their peer are joined
+    /// again.
     pub(crate) fn end_closed(&self, state: &mut State) {
         while state.table.has_closed() {
             for pipe in state.table.take_closed() {

@@ -1,4 +1,4 @@
-//! What a socket leaves to an I/O thread because it has done enough of it at once.
+//! Work that a socket leaves to an I/O thread because its budget is spent.
 //!
 //! Owns: the way from a socket to a thread that comes back to it.
 //! Always true: what is left to it is done, or it says that nobody does.

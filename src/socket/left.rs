@@ -1,9 +1,9 @@
-//! What a thread has left in its sockets to be written, and writes before it waits on another of them, or when it turns
-//! from a conversation on one to another: so a thread that goes from socket to socket holds its conversations, and passes
-//! messages on, without the I/O thread.
+//! Messages that a thread has left unwritten in its sockets. The thread writes them before it waits on another socket,
+//! or when it turns from a conversation on one to another. So a thread that goes from socket to socket holds its
+//! conversations, and passes messages on, without the I/O thread.
 //!
-//! Owns: which sockets the thread at hand has left something in.
-//! Always true: it is an optimisation. What nobody writes here, the I/O thread does.
+//! Owns: the list of sockets in which the current thread has left messages.
+//! Always true: this is an optimisation. The I/O thread writes messages that the thread does not.
 
 use std::cell::RefCell;
 use std::sync::Weak;
@@ -91,7 +91,7 @@ mod tests {
         (pull, push)
     }
 
-    /// What is left, and for how long, depends on the machine: tries until it was seen.
+    /// Whether messages are left, and for how long, depends on the machine: tries until it was seen.
     fn try_until_seen(what: &str, mut seen: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !seen() {

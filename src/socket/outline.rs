@@ -10,7 +10,7 @@ use std::fmt;
 use super::Core;
 use crate::endpoint::Endpoint;
 
-/// So many endpoints are written out.
+/// The most endpoints that are written out.
 const SHOWN: usize = 8;
 
 impl Core {

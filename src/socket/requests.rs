@@ -1,9 +1,9 @@
-//! Requests and replies, with what is on record of them beside the pattern.
+//! Requests and replies, and the socket's record of them beside the pattern.
 //!
 //! Owns: when a request counts as taken, answered or given up.
-//! Always true: each request that was taken is answered or abandoned once, whatever becomes of its reply, so that a socket
-//! that retires knows for which answers it has to wait.
-//! Must not know: typed handles, and in which words they tell a failure.
+//! Always true: each request that was taken is answered or abandoned once, whether or not its reply is sent, so that a
+//! retiring socket knows for which replies it has to wait.
+//! Must not know: typed handles, and their error types.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Core {
         }
     }
 
-    /// What became of the request that is out.
+    /// The outcome of the request that is out.
     pub(crate) fn reply(&self, wait: Wait) -> Result<Result<Message, RequestFailed>, RecvFailure> {
         self.recv_with(wait, |pattern, table| {
             pattern.rules_mut::<patterns::Req>().reply(table)

@@ -25,7 +25,7 @@ use crate::engine::{Closing, Drain, Hold};
 use crate::error::EndpointError;
 use crate::pipe::SocketSide;
 
-/// What a socket that retires keeps of it.
+/// The state of a socket's retirement.
 #[derive(Debug)]
 pub(super) struct Retiring {
     drain: Arc<Drain>,
@@ -174,7 +174,7 @@ impl Core {
     }
 }
 
-/// What comes through `pipe` is not taken any more.
+/// Messages that arrive on `pipe` are not taken any more.
 fn ignore(pattern: &mut Pattern, table: &mut Table, pipe: PipeId) {
     pattern.ignore(pipe);
     table.deafen(pipe);

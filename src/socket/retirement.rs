@@ -45,7 +45,7 @@ impl Retirement {
             .is_none_or(|here| self.drain.wait(until, here))
     }
 
-    /// What has become of connections and messages so far. In a forked child all is zero.
+    /// The outcome of connections and messages so far. All zero in a forked child.
     pub fn report(&self) -> RetireReport {
         if self.origin.is_here() {
             self.drain.retire_report()

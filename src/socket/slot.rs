@@ -1,4 +1,4 @@
-//! The socket's end of one pipe, whatever lies behind it.
+//! The socket's end of one pipe of any kind.
 //!
 //! Owns: the way a message goes (a wire, or a lane within the process), and what is known about the peer.
 //! Always true: it is only touched under the socket's lock.
@@ -54,9 +54,9 @@ pub(super) struct Slot {
     deaf: bool,
     /// Messages this peer has missed, being full.
     missed: u64,
-    /// What else was dropped, if anything.
+    /// The other drops of this peer, if any.
     dropped: Option<Box<Dropped>>,
-    /// What `missed` was when it began to miss messages, while it does.
+    /// The value of `missed` when the present drops began.
     missing_since: Option<u64>,
 }
 
@@ -67,11 +67,11 @@ pub(super) struct Leaving {
     pub(super) in_turns: bool,
     /// It is looked at next.
     pub(super) is_next: bool,
-    /// What is charged for its unread messages.
+    /// The bytes charged for the unread messages of a departed peer.
     pub(super) charge: usize,
 }
 
-/// What lies behind a pipe.
+/// The far side of a pipe.
 #[derive(Debug)]
 enum Way {
     Wire {
@@ -150,7 +150,7 @@ impl Slot {
         self.peer.as_ref()
     }
 
-    /// What the connection has come through, if it has brought the pipe along.
+    /// The listener of the connection, if that was accepted.
     pub(super) fn through(&self) -> Option<Key> {
         match &self.way {
             Way::Wire { pipe, .. } => pipe.through,
@@ -306,7 +306,7 @@ impl Slot {
         }
     }
 
-    /// What comes is ignored from now on.
+    /// Further input is ignored from now on.
     pub(super) fn deafen(&mut self) {
         self.deaf = true;
     }
@@ -465,7 +465,7 @@ impl Slot {
         self.admitted = Some(peer);
     }
 
-    /// Who is at the other end, or is about to be.
+    /// The present or expected peer.
     pub(super) fn known_peer(&self) -> Option<&Arc<PeerInfo>> {
         self.peer.as_ref().or(self.admitted.as_ref())
     }

@@ -21,7 +21,7 @@ pub(super) fn look_out(turns: u32, ready: impl Fn() -> bool) -> bool {
         })
 }
 
-/// Whether another thread can be at work while this one looks out for it.
+/// Whether another thread can run while this one spins.
 fn several_cores() -> bool {
     static SEVERAL: Fact = Fact::unknown();
     SEVERAL.get(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))

@@ -7,7 +7,7 @@
 use super::Batch;
 use crate::zmtp::FrameHeader;
 
-/// What a connection that broke had delivered of a batch.
+/// The part of a batch that a broken connection has delivered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rewound {
     /// Messages that went whole.
@@ -17,8 +17,8 @@ pub(crate) struct Rewound {
 }
 
 impl Batch {
-    /// What a connection that broke after `written` bytes has not delivered: every message of which the peer did not
-    /// get all bytes, whole. Commands are left out, since they spoke of the connection that is gone.
+    /// The part that a connection broken after `written` bytes has not delivered: every message of which the peer did
+    /// not get all bytes, as a whole. Commands are left out, since they concerned the lost connection.
     pub(crate) fn rewind(&mut self, written: usize) -> Rewound {
         let mut rewound = Rewound::default();
         let mut kept = Self::default();

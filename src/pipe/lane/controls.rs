@@ -11,15 +11,15 @@ use highwater_patterns::Received;
 use super::super::outgoing::{Change, MOST_BYTES, Unsaid};
 use super::{Lane, Parcel};
 
-/// What a subscription in a lane takes beside its topic, about.
+/// The memory of a subscription in a lane beyond its topic, about.
 const OVERHEAD: usize = 64;
 
 /// The subscriptions of one lane.
 #[derive(Debug, Default)]
 pub(super) struct Controls {
-    /// What those in the lane take.
+    /// The memory of the subscriptions in the lane.
     bytes: usize,
-    /// What is not in the lane, since the reader does not read.
+    /// Subscriptions that are not in the lane yet, since the reader does not read.
     unsaid: Unsaid,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Draft {
     batch: Batch,
     /// Messages that may be added before the pipe is asked.
     room: usize,
-    /// What `room` was when the batch was handed out.
+    /// The value of `room` when the batch was handed out.
     granted: usize,
     /// Messages added that the socket's write policy has not heard of.
     untold: u32,

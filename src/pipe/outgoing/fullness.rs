@@ -18,7 +18,7 @@ pub(super) struct Fullness {
     pub(super) room_wanted: bool,
     /// A sender waits until the pipe holds less than half of its soft mark.
     pub(super) soft_room_wanted: bool,
-    /// How many bytes the kernel had taken when a sender last waited for less than the soft mark in vain.
+    /// How many bytes the kernel had taken when a sender's last wait for the soft mark failed.
     pub(super) stalled_at: Option<u64>,
     /// When a message was first refused, if there has been no room since.
     pub(super) since: Option<Instant>,
@@ -65,7 +65,7 @@ impl Outgoing {
         state.fullness.soft_room_wanted
     }
 
-    /// A sender has waited in vain: no other shall, until the kernel takes something again.
+    /// A sender's wait has failed: no other sender waits until the kernel takes bytes again.
     pub(crate) fn has_stalled(&self) {
         let mut state = self.lock();
         state.fullness.soft_room_wanted = false;

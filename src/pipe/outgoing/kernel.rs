@@ -26,7 +26,7 @@ pub(super) enum Kernel {
     Full(Waiter),
 }
 
-/// Who waits until a full kernel takes more.
+/// The side that waits while the kernel's buffer is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waiter {
     /// The poller tells the I/O thread.

@@ -87,7 +87,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// What waits goes out on `wire`.
+    /// The waiting messages are written to `wire`.
     pub(super) fn begin_on(&mut self, wire: Arc<dyn Wire>) {
         self.another_peer = false;
         self.line = Line::Live(wire);

@@ -1,9 +1,9 @@
-//! What the way out of a pipe tells of itself.
+//! The reports of an `Outgoing`.
 
 use super::Outgoing;
 use crate::zmtp::Output;
 
-/// What went out of one pipe.
+/// The counts of one pipe's output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct OutgoingCounts {
     /// Messages taken by the pipe.
@@ -14,7 +14,7 @@ pub(crate) struct OutgoingCounts {
     pub(crate) replaced: u64,
 }
 
-/// What one attempt at writing came to.
+/// The outcome of one attempt to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pumped {
     /// Everything went to the kernel, and nothing new has come.

@@ -84,9 +84,10 @@ impl Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry {
     Open,
-    /// None is taken any more; those that are here still go out.
+    /// No further message is taken; queued ones are still sent.
     Closed,
-    /// Likewise, and all are out: no heartbeat is added either, since the stream is closed on our side.
+    /// No further message is taken, and all are sent. Heartbeats are not added either: our side of the stream is
+    /// closed.
     Ended,
     /// This is a forked child, and the connection is its parent's: nothing ever goes out.
     Foreign,
@@ -101,13 +102,13 @@ impl Entry {
     }
 }
 
-/// Who writes outside the lock.
+/// The writer outside the lock, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writer {
     Nobody,
-    /// It has taken `front` along.
+    /// The I/O thread has taken `front` along.
     IoThread,
-    /// Likewise, for a connection that has been cut meanwhile.
+    /// The I/O thread has taken `front` along, for a connection that has been cut meanwhile.
     IoThreadCut,
 }
 
@@ -124,14 +125,14 @@ pub(super) struct InFlight {
     pub(super) written: usize,
 }
 
-/// What the lock of a way out protects.
+/// The state of an `Outgoing` under its lock.
 #[derive(Debug)]
 pub(super) struct State {
     /// The batch that senders fill.
     pub(super) back: Batch,
     /// The batch that is being written. Empty while the I/O thread writes: it has taken the batch along.
     pub(super) front: Batch,
-    /// What `front` holds, also while the I/O thread has it.
+    /// The counts of `front`, also while the I/O thread has it.
     pub(super) in_flight: InFlight,
     /// Encoded commands, to be written before `back`; never counted against the high-water mark.
     pub(super) commands: Vec<u8>,
@@ -140,7 +141,7 @@ pub(super) struct State {
 
     pub(super) line: Line,
     pub(super) kernel: Kernel,
-    /// Who waits for the kernel when it is full the next time that a sender writes.
+    /// The side that waits the next time a sender finds the kernel full.
     pub(super) waiter: Waiter,
     pub(super) writer: Writer,
     pub(super) entry: Entry,
@@ -168,13 +169,13 @@ pub(super) struct State {
 
     /// Messages that the kernel has whole.
     pub(super) gone: u64,
-    /// What `gone` was when the connection began.
+    /// The value of `gone` when the connection began.
     pub(super) gone_before: u64,
     /// How often the kernel has taken something after it had been full.
     pub(super) resumed: u32,
-    /// What the last batch had gathered when it became the one to be written.
+    /// The bytes that the last batch held when its writing began.
     pub(super) last_batch: usize,
-    /// What the kernel had taken when the I/O thread last found it full.
+    /// The bytes that the kernel had taken when the I/O thread last found it full.
     pub(super) taken_at_look: u64,
     pub(super) detector: StreamDetector,
     pub(super) counts: OutgoingCounts,

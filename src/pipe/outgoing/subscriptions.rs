@@ -15,7 +15,7 @@ use crate::zmtp::{self, Version};
 /// With so many bytes of commands that the peer has not read, subscriptions are kept as a state and not one by one.
 pub(in super::super) const MOST_BYTES: usize = 64 * 1024;
 
-/// What a topic comes to, for a peer.
+/// A change of a topic of which a peer must be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     /// It is wanted, and was not.
@@ -35,7 +35,7 @@ impl Change {
     }
 }
 
-/// What the peer has not been told.
+/// The subscribes and cancels not sent to the peer yet.
 #[derive(Debug, Default)]
 pub(in super::super) struct Unsaid {
     topics: HashMap<Box<[u8]>, Entry>,

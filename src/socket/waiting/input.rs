@@ -19,7 +19,7 @@ use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, left, spin};
 #[derive(Debug, Clone, Copy)]
 struct WaitForInput {
     deadline: Deadline,
-    /// What it has done already.
+    /// The steps that the receive has already taken.
     done: Steps,
     /// Set by [`Step::AskProcess`].
     here: Option<Here>,
@@ -113,7 +113,7 @@ impl Core {
         Ok(state)
     }
 
-    /// What a receive knows when a turn begins.
+    /// The facts with which a turn of a receive begins.
     fn known(&self, state: &State, waiting: &WaitForInput) -> Known {
         let WaitForInput {
             deadline,
@@ -144,8 +144,8 @@ impl Core {
         state
     }
 
-    /// A receive has looked at as much as one may under one hold of the lock, or time and again in vain: others have their
-    /// turn, and it begins anew.
+    /// A receive has spent its budget, or several turns have found no message: it releases the lock for other threads,
+    /// and begins anew.
     #[cold]
     fn let_others<'a>(&'a self, state: Locked<'a>) -> Locked<'a> {
         let mut state = state.unlocked(|| {

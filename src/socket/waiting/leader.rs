@@ -28,7 +28,7 @@ impl Core {
     ) -> Locked<'a> {
         let borrowed = state.table.borrow_readers();
         if !borrowed.is_empty() {
-            // What the I/O thread had read comes first.
+            // Input that the I/O thread had read comes first.
             for pipe in borrowed {
                 let State { pattern, table, .. } = &mut *state;
                 pattern.readable(pipe, table);

@@ -1,11 +1,11 @@
-//! Waiting, in each of its ways, for what a call cannot have at once.
+//! The ways in which a call waits for room or a message.
 //!
-//! Owns: who waits how, and who is woken.
-//! Always true: whoever registers to be woken does so under the lock under which it found nothing; a thread that was
-//! woken and leaves passes the wake-up on, so one message never leaves two threads asleep.
+//! Owns: which thread waits in which way, and which is woken.
+//! Always true: a thread registers to be woken under the lock under which its attempt failed. A woken thread that
+//! leaves passes the wake-up on, so one message never leaves two threads asleep.
 //!
-//! An attempt (`Core::attempt_send`, `Core::attempt_recv`) knows nothing of this. Under the lock with which it comes back in
-//! vain, its caller waits in one of these ways:
+//! An attempt (`Core::attempt_send`, `Core::attempt_recv`) knows nothing of this. Under the lock with which a failed
+//! attempt returns, its caller waits in one of these ways:
 //!
 //!
 //! way | file | used by |

@@ -1,9 +1,9 @@
-//! Watching a socket together with others: what a poll, or a proxy, waits for.
+//! Watching a socket together with others, for a poll or a proxy.
 //!
-//! Owns: what one watcher waits for at one socket.
-//! Always true: whoever watches does so on its own, so a watched socket does not lend its links; a wake-up that a
-//! watcher has used up without taking anything is passed on to those who would.
-//! Must not know: what else the watcher waits for, and how.
+//! Owns: the interest of one watcher in one socket.
+//! Always true: a watcher is not a leader, so a watched socket does not lend its links. A watcher that used up a
+//! wake-up without taking anything passes it on to the socket's waiting threads.
+//! Must not know: the watcher's other interests, and how it waits.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use highwater_patterns::{Pipes, Refusal};
 use crate::origin::Here;
 use crate::socket::{Core, State};
 
-/// What to wait for at a socket or another source.
+/// An interest: the events to wait for at a socket or another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Interest {
     /// That something can be received.
@@ -97,13 +97,13 @@ impl Watch {
         self.ended
     }
 
-    /// What is waited for.
+    /// The interest.
     pub(crate) fn interest(&self) -> Interest {
         self.interest
     }
 
-    /// What of the interest can be done now; an interest in nothing waits for the end of the socket. If nothing can be
-    /// done, the waker given to [`arm`](Self::arm) will hear of it.
+    /// The part of the interest that is ready now; an interest in nothing waits for the end of the socket. If nothing
+    /// is ready, the waker given to [`arm`](Self::arm) is woken later.
     pub(crate) fn check(&mut self) -> Interest {
         let Some(here) = self.here else {
             self.ended = true;
@@ -182,7 +182,7 @@ impl Drop for Watch {
 }
 
 impl Core {
-    /// What of `interest` can be done now; of what cannot, events will tell.
+    /// The part of `interest` that is ready now; events report the rest.
     fn readiness(&self, state: &mut State, interest: Interest) -> Interest {
         let readable = interest.readable
             && state.pattern.may_recv() != Err(Refusal::NotSupported)
