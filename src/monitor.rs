@@ -1,7 +1,7 @@
-//! What a socket tells about its connections while it works.
+//! The events of a socket and the states of its endpoints.
 //!
-//! Owns: the names of events, their words, and the states of an endpoint.
-//! Must not know: how an event goes out, and who reads.
+//! Owns: the names of events, their texts, and the states of an endpoint.
+//! Must not know: how an event is sent, and which code reads it.
 
 mod channels;
 mod log;
@@ -14,25 +14,24 @@ use crate::error::LinkError;
 pub(crate) use channels::Monitor;
 
 /// Something that happened to a socket.
-///
-/// Its `Display` is a sentence with the endpoint and the peer behind it. Each event is also a line for `tracing`, with the
-/// target `highwater` and the fields `endpoint`, `peer`, `cause`, `delay` and `count` (of messages) where they apply: at WARN
-/// for losses (once a second for each kind, with the sum), failed handshakes, connections that were not accepted and
-/// endpoints given up (at most 20 a second of each), at DEBUG for everything else. What was left out stands in the next
-/// line, as `held_back`. A subscriber runs on the thread to which it happens, which may hold the lock of the socket: it must
-/// not use that socket.
+/// Its `Display` is a sentence with the endpoint and the peer. Each event is also a line for `tracing`, with the target
+/// `highwater` and the fields `endpoint`, `peer`, `cause`, `delay` and `count` (of messages) where they apply. Losses
+/// are at WARN, once a second for each kind, with the sum. Failed handshakes, connections that were not accepted and
+/// endpoints given up are at WARN, at most 20 a second of each. Everything else is at DEBUG. The number of omitted
+/// lines is in the next line, as `held_back`. A `tracing` subscriber runs on the thread of the event, which may hold
+/// the lock of the socket: it must not use that socket.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
-    /// The endpoint of the socket that it happened to; `None` if it concerns the socket as a whole.
+    /// The socket's endpoint that the event concerns; `None` if it concerns the socket as a whole.
     pub endpoint: Option<Endpoint>,
-    /// The address of the peer, where there is one, as [`PeerInfo::address`](crate::PeerInfo::address) has it.
+    /// The address of the peer, if there is one, in the form of [`PeerInfo::address`](crate::PeerInfo::address).
     pub peer: Option<String>,
 }
 
-/// What can happen to a socket.
+/// The kind of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -40,7 +39,7 @@ pub enum EventKind {
     Listening,
     /// A connection was accepted; the handshake begins.
     Accepted,
-    /// A connection could not be accepted: out of file descriptors, not on the accept list, over the limit.
+    /// A connection could not be accepted: no file descriptor left, refused by the accept filter, or over the limit.
     AcceptFailed(LinkError),
     /// An attempt to connect begins.
     Connecting,
@@ -48,74 +47,74 @@ pub enum EventKind {
     Connected,
     /// The last attempt failed, or the connection was lost; the next attempt comes after `delay`.
     Retrying {
-        /// How long until then.
+        /// The pause before the next attempt.
         delay: Duration,
-        /// Why the last one ended.
+        /// Why the last attempt or connection ended.
         cause: LinkError,
     },
     /// There will be no further attempt.
     GaveUp(LinkError),
-    /// Peer and socket have agreed; messages flow.
+    /// The handshake is complete; messages can flow.
     HandshakeSucceeded,
-    /// Peer and socket have not agreed.
+    /// The handshake failed.
     HandshakeFailed(LinkError),
     /// A connection that had worked is lost.
     Disconnected {
-        /// Why.
+        /// Why the connection was lost.
         cause: LinkError,
-        /// How many queued messages went with it. Zero where they wait for the next connection.
+        /// How many queued messages were lost with the connection. Zero if they wait for the next one.
         lost: usize,
     },
-    /// Messages that were queued are given up: the linger or drain time of the socket or endpoint that was closed is over,
-    /// the endpoint was given up, or nobody can come for them any more. Told once for an endpoint, beside what
-    /// [`Disconnected`](Self::Disconnected) tells of connections that peers had made; a monitor that outlives the socket
-    /// gets it.
+    /// Queued messages are given up: the linger or drain time of the closed socket or endpoint is over, the endpoint
+    /// was given up, or no peer can come for them any more. Sent once for an endpoint, in addition to the
+    /// [`Disconnected`](Self::Disconnected) events of accepted connections. A monitor that outlives the socket gets it.
     Unsent {
-        /// How many.
+        /// The number of messages.
         lost: u64,
     },
-    /// A message is given up since the peer has ended one connection after the other in its midst: it may be too large for the
-    /// peer, or have too many frames. Those behind it go on. See [`send_attempts`](crate::Builder::send_attempts).
+    /// A message is given up because the peer has ended several connections in the middle of it: it may be too large
+    /// for the peer, or have too many frames. The messages behind it go on. See
+    /// [`send_attempts`](crate::Builder::send_attempts).
     MessageGivenUp {
         /// Why the last of these connections ended.
         cause: LinkError,
         /// How long the message is, framing included.
         bytes: usize,
     },
-    /// Messages that had been received went unread with their socket, endpoint or connection.
+    /// Received messages were unread when their socket, endpoint or connection ended.
     Unread {
-        /// How many.
+        /// The number of messages.
         lost: u64,
     },
     /// A send found no peer with room.
     Muted,
     /// A mute socket has a peer with room again.
     Unmuted,
-    /// Messages for this peer are dropped from now on, since it is at its high-water mark.
+    /// Messages for this peer are dropped from now on, because it is at its high-water mark.
     DroppingStarted,
     /// The peer has room again.
     DroppingStopped {
-        /// How many messages it has missed meanwhile.
+        /// How many messages the peer has missed.
         missed: u64,
     },
-    /// The socket listens no more.
+    /// The socket has stopped listening.
     Closed,
 }
 
-/// How an endpoint is doing that a socket has connected to.
+/// The state of an endpoint that a socket has connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointState {
-    /// An attempt is under way.
+    /// An attempt is in progress.
     Connecting {
-        /// Why the one before it failed, or the connection was lost.
+        /// Why the last attempt failed, or why the last connection was lost.
         last_error: Option<LinkError>,
     },
     /// The next attempt comes after a pause.
     Retrying {
         /// How long the pause is, from its beginning.
         delay: Duration,
-        /// Why the last attempt failed, or the connection was lost.
+        /// Why the last attempt failed, or why the last connection was lost.
         cause: LinkError,
     },
     /// Connected, and messages flow.
@@ -125,7 +124,7 @@ pub enum EndpointState {
 }
 
 impl EndpointState {
-    /// Why there is no connection, as far as that is known.
+    /// Why there is no connection, if known.
     pub fn into_error(self) -> Option<LinkError> {
         match self {
             Self::Connecting { last_error } => last_error,

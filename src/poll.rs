@@ -1,9 +1,9 @@
-//! Waiting for several sockets, foreign descriptors and a moment at once.
+//! Waiting for several sockets, foreign descriptors and a timeout at once.
 //!
-//! Owns: the list of what is waited for, and the descriptor that ends the wait.
-//! Always true: what is reported was so at the time of the call (level semantics); between two reports the thread
+//! Owns: the list of sources, and the descriptor that ends the wait.
+//! Always true: a reported source was ready at the time of the call (level-triggered); between two reports the thread
 //! sleeps.
-//! Must not know: what is done with a source that is ready.
+//! Must not know: what the caller does with a ready source.
 //! Source: as libzmq's zmq_poller.
 
 use std::fmt;
@@ -23,8 +23,8 @@ use crate::wake::{WakePipe, timespec};
 
 /// Waits for several sockets, foreign descriptors and a timeout at once.
 ///
-/// A source is reported by each [`wait`](Self::wait) for as long as it is ready. Sockets are not borrowed: they stay
-/// in use while a poll knows them, and one that is closed is reported as such.
+/// Each [`wait`](Self::wait) reports a source for as long as it is ready. Sockets are not borrowed: they can be used
+/// meanwhile, and a closed socket is reported as closed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +54,7 @@ pub struct Poll<'fd> {
     sources: Vec<(Token, Source<'fd>)>,
     next_token: usize,
     pipe: Arc<WakePipe>,
-    /// What sockets call.
+    /// The waker for sockets.
     waker: Waker,
     interrupt: Arc<Interrupt>,
     ready: Vec<Ready>,
@@ -74,14 +74,14 @@ pub struct Token(usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ready {
-    /// Which one.
+    /// The token of the source.
     pub token: Token,
     /// Something can be received, or the call would return an error at once.
     pub readable: bool,
     /// Something can be sent, or the call would return an error at once.
     pub writable: bool,
-    /// The source is of no more use, or soon will be: the socket is closed or its context shut down; the descriptor
-    /// has failed, or its other end has hung up.
+    /// The source has ended, or soon will: the socket is closed or its context shut down; the descriptor has failed, or
+    /// its other end has hung up.
     pub closed: bool,
 }
 
@@ -89,7 +89,7 @@ pub struct Ready {
 #[derive(Debug)]
 struct News(Arc<WakePipe>);
 
-/// Ends a wait because somebody wants it so.
+/// Ends a wait through [`waker`](Poll::waker).
 #[derive(Debug)]
 struct Interrupt {
     pipe: Arc<WakePipe>,
@@ -122,7 +122,7 @@ impl fmt::Debug for Poll<'_> {
 }
 
 impl<'fd> Poll<'fd> {
-    /// A poll that waits for nothing yet.
+    /// A poll without sources.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl<'fd> Poll<'fd> {
         })
     }
 
-    /// Waits for `socket`, too, from the next [`wait`](Self::wait) on.
+    /// Adds `socket`; waited for from the next [`wait`](Self::wait) on.
     ///
     /// A socket that cannot receive is never readable; one that cannot send is never writable. A PUB is always
     /// writable.
@@ -153,7 +153,7 @@ impl<'fd> Poll<'fd> {
         )))
     }
 
-    /// Waits for a descriptor, too: a TCP stream, a pipe, a terminal, a timer.
+    /// Adds a descriptor: a TCP stream, a pipe, a terminal, a timer.
     ///
     /// The poll borrows it. Its readiness is what poll(2) says.
     pub fn add_source(&mut self, source: &'fd (impl AsFd + ?Sized), interest: Interest) -> Token {
@@ -167,8 +167,7 @@ impl<'fd> Poll<'fd> {
         token
     }
 
-    /// Waits for something else of a source from now on; an interest in nothing leaves it out. False if there is no
-    /// such source any more.
+    /// Changes the interest in a source; an interest in nothing suspends it. False if the source has been removed.
     pub fn set_interest(&mut self, token: Token, interest: Interest) -> bool {
         match self.sources.iter_mut().find(|(known, _)| *known == token) {
             Some((_, Source::Socket(watch))) => watch.set_interest(interest),
@@ -178,22 +177,21 @@ impl<'fd> Poll<'fd> {
         true
     }
 
-    /// Forgets a source. False if there is no such source any more.
+    /// Removes a source. False if it has been removed already.
     pub fn remove(&mut self, token: Token) -> bool {
         let index = self.sources.iter().position(|(known, _)| *known == token);
         index.map(|index| self.sources.remove(index)).is_some()
     }
 
-    /// Ends the wait of another thread when called, now or at its next: that returns what is ready, which may be
-    /// nothing.
+    /// A function that ends the present or next wait of any thread. That wait returns the ready sources, perhaps none.
     pub fn waker(&self) -> Waker {
         Waker::from(Arc::clone(&self.interrupt))
     }
 
-    /// Waits until at least one source is ready, at most `timeout`, or for ever; the sources that are, in the order in
-    /// which they were added. There is none of them if the time was over or the [`waker`](Self::waker) was called.
+    /// Waits until at least one source is ready, at most `timeout`; `None` waits for ever. Gives the ready sources in
+    /// the order in which they were added; none after the timeout or a call of the [`waker`](Self::waker).
     ///
-    /// A timeout of zero only looks. A signal does not end the wait.
+    /// A timeout of zero does not wait. A signal does not end the wait.
     ///
     /// # Errors
     ///
@@ -254,7 +252,7 @@ impl<'fd> Poll<'fd> {
         }
     }
 
-    /// Has every socket wake this poll; false if one of them has news already.
+    /// Registers this poll with every socket; false if one of them is ready already.
     fn arm(&mut self) -> bool {
         let waker = &self.waker;
         self.sources.iter_mut().all(|(_, source)| match source {
@@ -263,7 +261,7 @@ impl<'fd> Poll<'fd> {
         })
     }
 
-    /// Waits in poll(2) until a foreign source is ready, somebody wakes this poll, or `timeout` is over.
+    /// Waits in poll(2) until a foreign source is ready, this poll is woken, or `timeout` is over.
     fn look_at_foreign(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let foreign = self
             .sources

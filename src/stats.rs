@@ -1,8 +1,8 @@
-//! What a socket has counted, as the user sees it.
+//! The counters of a socket, as the user sees them.
 //!
-//! Owns: the picture that a user gets of all counters.
+//! Owns: the snapshot of all counters.
 //! Always true: a counter only grows; every lost message is in exactly one of them.
-//! Must not know: who counts.
+//! Must not know: which code counts.
 
 mod telemetry;
 
@@ -11,14 +11,14 @@ use std::time::Duration;
 use crate::peer::PeerInfo;
 pub(crate) use telemetry::Telemetry;
 
-/// A picture of one socket's counters, from its creation to the moment of the call.
+/// A snapshot of one socket's counters, from its creation to the moment of the call.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Messages taken by `send`, one for each peer that gets it.
     pub messages_sent: u64,
-    /// Messages read from peers: those that `recv` has handed out, and those that the socket then had no use for, which
-    /// [`dropped`](Self::dropped) counts by cause.
+    /// Messages received from peers, including those dropped after decoding, which [`dropped`](Self::dropped) counts by
+    /// cause.
     pub messages_received: u64,
     /// Bytes the kernel has taken, framing included. Zero in the same process.
     pub bytes_sent: u64,
@@ -26,7 +26,7 @@ pub struct Stats {
     pub bytes_received: u64,
     /// Messages that wait to be sent.
     pub queued_to_send: usize,
-    /// Messages that wait to be received; those read but not yet counted by a receiver that waits are not in it.
+    /// Messages that wait to be received. Excludes those that a blocked receiver has read and not yet counted.
     pub queued_to_receive: usize,
     /// Messages lost, by cause.
     pub dropped: Dropped,
@@ -36,21 +36,21 @@ pub struct Stats {
     pub handshakes_failed: u64,
     /// Connections that were lost after their handshake.
     pub disconnects: u64,
-    /// Attempts to connect again, successful or not.
+    /// Further attempts to connect, successful or not.
     pub retries: u64,
     /// Connections of this socket that were lost and made again, up to a completed handshake.
     pub reconnects: u64,
-    /// Connections that could not be accepted, or were turned away as soon as they were.
+    /// Connections that could not be accepted, or were closed right after they were accepted.
     pub accepts_failed: u64,
-    /// Of those: turned away by the `accept_filter` option.
+    /// Of those: closed by the `accept_filter` option.
     pub refused_by_filter: u64,
-    /// Of those: turned away since there were as many connections as the `connection_limit` option allows.
+    /// Of those: closed because the `connection_limit` option allows no more connections.
     pub refused_by_limit: u64,
-    /// How long the socket was mute: from each send that found no peer with room until there was one.
+    /// The total time in which sends had to wait because no peer had room.
     pub time_muted: Duration,
-    /// Events that no monitor had room for.
+    /// Events for which no monitor had room.
     pub events_missed: u64,
-    /// The peers of this moment.
+    /// The peers connected now.
     pub peers: Vec<PeerStats>,
 }
 
@@ -58,16 +58,17 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// Queued for a peer that went, or for a socket that closed before they were sent; or cut off by the peer again and again
-    /// (the `send_attempts` option); or requests that were given up before they had left.
+    /// Queued for a peer that disconnected, or for a socket that closed before they were sent; or cut off by the peer
+    /// too often (the `send_attempts` option); or requests given up before they had left.
     pub unsent: u64,
-    /// Received, and not read before the socket or endpoint was closed; also requests that came to a REP that retired.
+    /// Received and unread when the socket or endpoint was closed; also requests that reached a REP after it began to
+    /// retire.
     pub unread: u64,
-    /// Not queued for a subscriber at its high-water mark.
+    /// Not queued because the subscriber was at its high-water mark.
     pub slow_subscriber: u64,
-    /// Replaced by a newer one, where only the latest is kept.
+    /// Replaced by a newer one under the `conflate` option.
     pub conflated: u64,
-    /// For a routing id that nobody has.
+    /// For a routing id that no peer has.
     pub unroutable: u64,
     /// Replies to a peer at its high-water mark.
     pub no_room: u64,
@@ -75,19 +76,20 @@ pub struct Dropped {
     pub malformed: u64,
     /// Replies to a request that had been given up.
     pub late_reply: u64,
-    /// Data from a peer that has none to send, such as a subscriber, and subscriptions to what is no publisher.
+    /// Data from a peer of a type that sends none, such as a subscriber, and subscriptions sent to a socket that does
+    /// not publish.
     pub unexpected: u64,
-    /// What a SUB has received though it is not, or no longer, subscribed to it.
+    /// Received by a SUB that is not, or no longer, subscribed to the topic.
     pub unwanted: u64,
     /// Requests that were dropped without an answer.
     pub unanswered: u64,
-    /// Subscriptions of peers that have as many topics as one peer may have, and those to topics that are too long.
+    /// Subscriptions of a peer that has as many topics as it may have, and those to topics that are too long.
     pub too_many_topics: u64,
 }
 
 impl Dropped {
-    /// Those that a log tells of as losses, by cause; events tell of `unsent` and `unread`. What is late, unwanted or replaced
-    /// by something newer is no loss.
+    /// The drops that are logged as losses, by cause; events report `unsent` and `unread`. Late, unwanted and replaced
+    /// messages are no losses.
     pub(crate) fn losses(&self) -> [(&'static str, u64); 7] {
         [
             ("the peer is at its high-water mark", self.slow_subscriber),
@@ -101,11 +103,12 @@ impl Dropped {
     }
 }
 
-/// Counters of one connected peer: since it connected, or, if this end did, since `connect`, over all connections.
+/// Counters of one connected peer. They count from its connection; for a peer that this end connected to, from
+/// `connect` on, across reconnects.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PeerStats {
-    /// Who it is.
+    /// The peer.
     pub peer: PeerInfo,
     /// Messages queued for it.
     pub messages_sent: u64,
@@ -119,12 +122,12 @@ pub struct PeerStats {
     pub queued_to_send: usize,
     /// Messages from it that wait to be received.
     pub queued_to_receive: usize,
-    /// Messages to and from it that were lost, by cause. What is lost with the peer itself (`unsent`, `unread`) is in the
-    /// [`Stats`] of the socket alone.
+    /// Messages to and from the peer that were lost, by cause. Messages lost by its disconnect (`unsent`, `unread`) are
+    /// counted only in the [`Stats`] of the socket.
     pub dropped: Dropped,
     /// How often its connection was lost and made again; zero if the peer connected.
     pub reconnects: u64,
-    /// How long it was at its high-water mark: from each message that found no room until there was some.
+    /// The total time in which the peer was at its high-water mark while messages for it had to wait or were dropped.
     pub time_muted: Duration,
     /// How long the answer to the last heartbeat took, to the microsecond; `None` before the first, and in the same
     /// process.

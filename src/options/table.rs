@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. [`Options`](super::Options) makes the fields and the names of it, the builder of sockets its setters.
 //! Always true: a default is stated once, here.
-//! Must not know: who reads the table.
+//! Must not know: which code reads the table.
 
 /// Hands the table to the macro `$reader`, a row as `name: type = default, flags => bounds;` behind its documentation.
 ///
@@ -15,45 +15,46 @@ macro_rules! with_options {
     ///
     /// Zero is refused: see [`try_build`](Self::try_build). In libzmq it means no limit.
     ///
-    /// Counts whole messages that the kernel has not taken. Exact: with no reader and no connection, just so many
-    /// sends succeed. A change acts at once on all peers, as libzmq's `ZMQ_SNDHWM`; what waits beyond a lower mark stays.
+    /// Counts whole messages that the kernel has not taken; a message counts until its whole batch has been written.
+    /// Exact: with no reader and no connection, this many sends succeed. A change acts at once on all peers, as with
+    /// libzmq's `ZMQ_SNDHWM`; messages above a lower mark stay.
     send_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
     /// Messages that may wait to be received, for each peer, at least 1; `None` for no limit. Default: 1000.
     ///
     /// Zero is refused: see [`try_build`](Self::try_build). In libzmq it means no limit.
     ///
-    /// At the mark the connection is not read any more, so that the peer's queue fills in turn. A read that is
-    /// under way is taken whole, which can be up to 64 KiB more; up to 512 KiB if the socket was receiving as fast as the
-    /// peer sent, and then stopped. A change acts at once on all peers, as libzmq's `ZMQ_RCVHWM`.
+    /// At the mark the connection is not read any more, so that the peer's queue fills in turn. A read is never split,
+    /// so it can exceed the mark by one read: up to 64 KiB, or up to 512 KiB if the socket was receiving as fast as the
+    /// peer sent, and then stopped. A change acts at once on all peers, as with libzmq's `ZMQ_RCVHWM`.
     receive_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
     /// Bytes that may wait to be sent, for each peer, beside the mark in messages, at least 1; `None` for no limit
     /// (default).
     ///
-    /// One message always fits, whatever its size. A change acts at once on all peers. Without effect within the process:
-    /// no bytes are made of a message there, its body is handed over as it is, and only messages are counted. For the same
-    /// reason a blocking `send` there does not wait for a peer that is a mebibyte behind, as it does over a wire. libzmq has
-    /// no such option.
+    /// One message always fits, whatever its size. A change acts at once on all peers. Without effect within the
+    /// process: bodies are passed on there without encoding, and only messages are counted. Over a wire, a blocking
+    /// `send` also waits for a peer that is a mebibyte behind; within the process it does not. libzmq has no such
+    /// option.
     send_high_water_bytes: Option<usize> = None, live => bounds::BYTES;
 
     /// Bytes that may wait to be received, for each peer, beside the mark in messages, at least 1; `None` for no limit
     /// (default).
     ///
-    /// One message always fits, whatever its size. Of a message of more than 16 frames, each further frame counts 72 bytes
-    /// beside its body, which is what it takes. Commands (SUBSCRIBE, CANCEL) count, too, and whatever this option says no
-    /// more than 1 MiB of them waits for each peer. A change acts at once on all peers. Without effect within the process,
-    /// as [`send_high_water_bytes`](Self::send_high_water_bytes). libzmq has no such option.
+    /// One message always fits, whatever its size. In a message of more than 16 frames, each further frame counts 72
+    /// bytes, its memory, beside its body. Commands (SUBSCRIBE, CANCEL) count, too; at most 1 MiB of them waits for
+    /// each peer, whatever this option says. A change acts at once on all peers. Without effect within the process, as
+    /// [`send_high_water_bytes`](Self::send_high_water_bytes). libzmq has no such option.
     receive_high_water_bytes: Option<usize> = None, live => bounds::BYTES;
 
-    /// What becomes of unsent messages on close. Default: [`Linger::AtMost`] 30 s.
+    /// How unsent messages are treated on close. Default: [`Linger::AtMost`] 30 s.
     ///
-    /// Read when the socket closes, or lets go of an endpoint. A connection over which something was sent stays until its
-    /// peer has read to the end and closed, or this time is over: closing it earlier could destroy what the peer had no
-    /// room for yet. libzmq does not wait for this. Dropping a socket waits for none of it, unless it is the last owner of
-    /// its [`Context`](crate::Context), which waits for all, also for a peer that does not read. Within the process a
-    /// message is with its peer as soon as it is sent, and stays there to be received; what waits for a name that nobody
-    /// has bound is lost at once, and counted. libzmq's default is for ever.
+    /// Read when the socket closes, or ends an endpoint. A connection on which something was sent stays until its peer
+    /// has read to the end and closed, or until this time is over: closing it earlier could destroy data for which the
+    /// peer had no room yet. libzmq does not wait for this. Dropping a socket does not wait, unless it is the last
+    /// owner of its [`Context`](crate::Context), which waits for all sockets, also for a peer that does not read.
+    /// Within the process a message reaches its peer when it is sent, and stays there to be received; messages for a
+    /// name that is not bound are lost at once, and counted. libzmq's default is for ever.
     linger: Linger = Linger::AtMost(Duration::from_secs(30)), live;
 
     /// How long `send` waits for a peer with room; zero not to wait, `None` to wait for ever (default). Read at each call.
@@ -64,11 +65,12 @@ macro_rules! with_options {
 
     /// The pause before the first attempt to connect again, at least 1 ms. Default: 100 ms. Takes effect on later connects.
     ///
-    /// It doubles with each failure up to [`reconnect_interval_max`](Self::reconnect_interval_max), and each pause
-    /// is shortened by up to a quarter at random, so that many peers do not return at once. It starts over after a
-    /// connection that has lived for as long as the pause before it, at least 1 s, and 5 s where the pause was longer: what
-    /// is cut right after its handshake comes back ever more slowly. This and the other `reconnect_` options have no effect within the process, where there is no
-    /// connection to lose: a name that is not bound is waited for, and a peer that has gone is gone.
+    /// The pause doubles with each failure up to [`reconnect_interval_max`](Self::reconnect_interval_max), and is
+    /// shortened by a random 0 to 25 %, so that many peers do not return at once. It starts over after a connection
+    /// that has lived for as long as the pause before it, but at least 1 s and at most 5 s: a connection that is cut
+    /// right after each handshake comes back ever more slowly. This and the other `reconnect_` options have no effect
+    /// within the process, which has no connections to lose: a name that is not bound is waited for, and a peer that
+    /// has disconnected does not return.
     reconnect_interval: Duration = Duration::from_millis(100), live => bounds::PAUSE;
 
     /// The longest pause between attempts to connect, at least 1 ms. Default: 10 s. Takes effect on later connects.
@@ -83,17 +85,19 @@ macro_rules! with_options {
     /// attempts at once in any case, as it does in libzmq.
     reconnect_attempts: Option<usize> = None, live;
 
-    /// How often a peer may cut one message off before that is given up, at least 1; `None` for no limit. Default: 3.
+    /// How often a peer may cut off the same message before the message is given up, at least 1; `None` for no limit.
+    /// Default: 3.
     ///
-    /// A peer that does not take a message, since it is too large for it or has too many frames, ends the connection in its
-    /// midst; sent again on the next one, as what was cut off is, it would end that as well, and nothing behind it would ever
-    /// arrive. It counts when the peer closes or resets the connection, or says why it ends it, while a part of the message
-    /// was sent, and no other message went out whole on it; an end by silence or by the network does not. What is given up is
-    /// counted in [`Dropped::unsent`](crate::Dropped::unsent) and told with the cause by
-    /// [`MessageGivenUp`](crate::EventKind::MessageGivenUp).
+    /// A peer that does not take a message, because it is too large or has too many frames, ends the connection in the
+    /// middle of it. Sent again, the message would end the next connection as well, and no later message would arrive.
+    /// A cut counts if the peer closes or resets the connection, or gives a reason for its end, while a part of the
+    /// message was sent and no other message was sent whole on that connection. An end by silence or by the network
+    /// does not count. Messages given up are counted in [`Dropped::unsent`](crate::Dropped::unsent) and reported with
+    /// the cause by [`MessageGivenUp`](crate::EventKind::MessageGivenUp).
     ///
-    /// Takes effect on later connects: what waits for a peer that connected goes with its connection in any case. Without
-    /// effect within the process. libzmq never sends such a message again, nor those behind it that were on their way.
+    /// Takes effect on later connects: the messages for a peer that connected are lost with its connection in any case.
+    /// Without effect within the process. libzmq never sends such a message again, nor those behind it that were in
+    /// flight.
     send_attempts: Option<usize> = Some(3), live => bounds::ATTEMPTS;
 
     /// How long one attempt to connect may take, at least 1 ms; `None` for as long as the system lets it. Default: 30 s.
@@ -111,10 +115,10 @@ macro_rules! with_options {
     /// The time between heartbeats (PING), at least 1 ms; `None` for none. Default: 10 s. libzmq's default is none, and it
     /// writes 0 for that.
     ///
-    /// While a peer is not read, since this socket is at its receive high-water mark, PINGs go out for those of the peer that
-    /// lie unread, whatever this option says: they cannot be answered, and it would give us up. Takes effect on later
-    /// binds and connects. This and the other `heartbeat_` options have no effect within the process, where no peer can go
-    /// without being heard of.
+    /// While this socket is at its receive high-water mark and does not read a peer, it answers the peer's unread PINGs
+    /// with PINGs of its own, whatever this option says; otherwise the peer would take it for silent and disconnect.
+    /// Takes effect on later binds and connects. This and the other `heartbeat_` options have no effect within the
+    /// process, where every disconnect is seen at once.
     heartbeat_interval: Option<Duration> = Some(Duration::from_secs(10)), live => bounds::HEARTBEAT;
 
     /// How long a peer may stay silent after a heartbeat, at least 1 ms. Default: 30 s. Takes effect on later binds and
@@ -128,44 +132,46 @@ macro_rules! with_options {
     /// does not. libzmq counts from when the PING was queued, and gives up live peers that way.
     heartbeat_timeout: Duration = Duration::from_secs(30), live => bounds::PAUSE;
 
-    /// How long the peer is asked to wait for our next sign of life before it gives us up, 1 ms to 6553.5 s; `None`
-    /// not to ask (default). Takes effect on later binds and connects. As libzmq's `ZMQ_HEARTBEAT_TTL`. A peer that asks
-    /// so is given up when nothing has come from it for so long after its PING.
+    /// How long the peer is asked to wait for our next bytes before it disconnects, 1 ms to 6553.5 s; `None` not to ask
+    /// (default). Takes effect on later binds and connects. As libzmq's `ZMQ_HEARTBEAT_TTL`. A peer that sends such a
+    /// request is itself disconnected when nothing has arrived for that time after its PING.
     heartbeat_ttl: Option<Duration> = None, live => bounds::TTL;
 
     /// The largest message that a peer may send, in bytes, all frames together, at least 1; `None` for no limit. Default:
     /// 1 GiB.
     ///
-    /// Each frame beyond the sixteenth counts 72 bytes beside its body: a frame takes memory, be it empty.
-    /// A larger one ends the connection before its body is read. Takes effect on later binds and connects. Without effect
-    /// within the process, where a message takes no more memory by being received. libzmq counts each frame alone and has
-    /// no limit by default.
+    /// Each frame beyond the sixteenth counts 72 bytes, its memory, beside its body, even if empty. A larger message
+    /// ends the connection before its body is read. Takes effect on later binds and connects. Without effect within the
+    /// process, where receiving a message takes no further memory. libzmq counts each frame alone and has no limit by
+    /// default.
     max_message_size: Option<usize> = Some(1 << 30), live => bounds::BYTES;
 
     /// Queue messages only for peers that are connected. Default: `false`. Takes effect on later connects.
     ///
-    /// Otherwise a connecting socket takes messages before its peer exists. With `true`, what waits for a peer is
-    /// dropped with its connection, and counted. Within the process: takes none before the name is bound. As libzmq's
-    /// `ZMQ_IMMEDIATE`.
+    /// Without it, a connecting socket takes messages before its peer exists. With it, messages that wait for a peer
+    /// are dropped with its connection, and counted. Within the process, a socket takes none before the name is bound.
+    /// As libzmq's `ZMQ_IMMEDIATE`.
     immediate: bool = false, live;
 
     /// Keep only the latest message, for each peer.
     conflate: bool = false, by_hand;
 
-    /// The name by which a ROUTER peer knows this socket; `None` to be given one (default). REQ, DEALER, ROUTER.
+    /// The name by which a ROUTER peer knows this socket; `None` for a generated one (default). REQ, DEALER, ROUTER.
     ///
     /// Takes effect on later binds and connects.
     routing_id: Option<RoutingId> = None, live;
 
-    /// The kernel's send buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually best.
-    /// Only over ipc half a MiB is asked for then: the system gives less than a batch, and never adapts it.
+    /// The kernel's send buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually
+    /// best. With `None`, half a MiB is still asked for over ipc: the system gives less than a batch, and never adapts
+    /// it.
     ///
     /// Takes effect on later binds and connects.
     send_buffer: Option<usize> = None, live => bounds::BUFFER;
 
-    /// The kernel's receive buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually best.
-    /// Only over tcp from or to a loopback address, on Linux, 2 MiB are asked for then, if the system allows as much
-    /// (`net.core.rmem_max`): its way of adapting the buffer suits networks, and closes the window to local senders.
+    /// The kernel's receive buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually
+    /// best. With `None`, 2 MiB are still asked for over tcp from or to a loopback address, on Linux, if the system
+    /// allows that much (`net.core.rmem_max`): its adaptive size suits networks, and closes the window to local
+    /// senders.
     ///
     /// Takes effect on later binds and connects.
     receive_buffer: Option<usize> = None, live => bounds::BUFFER;
@@ -183,8 +189,8 @@ macro_rules! with_options {
     /// How long sent bytes may stay unacknowledged before the connection is given up, at least 1 ms; `None` to leave it to
     /// the system (default). In whole milliseconds.
     ///
-    /// A peer that takes nothing for so long, its buffers being full, counts as gone, too. Takes effect on later binds
-    /// and connects; tcp on Linux only. As libzmq's `ZMQ_TCP_MAXRT`.
+    /// A peer with full buffers that takes nothing for this long also counts as gone. Takes effect on later binds and
+    /// connects; tcp on Linux only. As libzmq's `ZMQ_TCP_MAXRT`.
     tcp_user_timeout: Option<Duration> = None, live => bounds::USER_TIMEOUT;
 
     /// The type-of-service byte of IPv4 packets, the traffic class of IPv6 ones; `None` to leave it to the system
@@ -205,15 +211,15 @@ macro_rules! with_options {
     /// libzmq has no such option.
     reuse_port: bool = false, live;
 
-    /// What a listener on `*`, on a name, or on `[::]` does about IPv6. Default: [`Ipv6Mode::Off`].
+    /// How a listener on `*`, on a name, or on `[::]` uses IPv6. Default: [`Ipv6Mode::Off`].
     ///
-    /// Takes effect on later binds. An address in figures is what it is. As libzmq's `ZMQ_IPV6`, which knows the first
-    /// two modes.
+    /// Takes effect on later binds. A numeric address is used as it is. As libzmq's `ZMQ_IPV6`, which has the first two
+    /// modes.
     ipv6: Ipv6Mode = Ipv6Mode::Off, live;
 
-    /// Who may connect to the `ipc://` paths of this socket. Default: [`IpcPermissions::Umask`].
+    /// The permissions of the `ipc://` paths of this socket. Default: [`IpcPermissions::Umask`].
     ///
-    /// Set before anybody can connect. Takes effect on later binds. libzmq has no such option.
+    /// Set before a peer can connect. Takes effect on later binds. libzmq has no such option.
     ipc_permissions: IpcPermissions = IpcPermissions::Umask, live => bounds::MODE;
 
     /// Properties that the socket tells its peers in the handshake.
@@ -222,28 +228,29 @@ macro_rules! with_options {
     /// The most connections that peers may have to the endpoints this socket has bound, all together; `None` for no
     /// limit (default), zero to take none.
     ///
-    /// A further one is closed as soon as it is accepted, which a monitor hears as
+    /// A further connection is closed as soon as it is accepted. A monitor gets
     /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with
-    /// [`TooManyConnections`](crate::LinkError::TooManyConnections), and which
-    /// [`Stats::refused_by_limit`](crate::Stats::refused_by_limit) counts; a log tells of it once a second, at WARN, with the
-    /// number. Takes effect on later binds; tcp and ipc. libzmq has no such option.
+    /// [`TooManyConnections`](crate::LinkError::TooManyConnections),
+    /// [`Stats::refused_by_limit`](crate::Stats::refused_by_limit) counts it, and the log has a line a second, at WARN,
+    /// with the number. Takes effect on later binds; tcp and ipc. libzmq has no such option.
     connection_limit: Option<usize> = None, live;
 
-    /// How many bytes of messages of peers that have gone may wait to be received, over all of them, before connections
-    /// that are accepted are left unread; `None` for no limit. Default: 64 MiB. At least 1.
+    /// How many bytes of unread messages may be left by disconnected peers, in all, before newly accepted connections
+    /// are left unread; `None` for no limit. Default: 64 MiB. At least 1.
     ///
-    /// A peer may send up to the mark and go, and the next may do the same, so that marks alone bound nothing. Beyond this,
-    /// who connects is connected, but read only once half of it has been received; until then TCP holds the peer back, and
-    /// nothing is lost. Each such peer counts 1 KiB beside its messages. Takes effect at once; tcp and ipc. libzmq has no
-    /// such bound.
+    /// A peer may send up to the mark and disconnect, and the next may do the same, so marks alone bound nothing. Above
+    /// this bound, a peer can still connect, but is read only once half of the bytes have been received; until then TCP
+    /// holds the peer back, and nothing is lost. Each disconnected peer counts 1 KiB beside its messages. Takes effect
+    /// at once; tcp and ipc. libzmq has no such bound.
     departed_bytes: Option<usize> = Some(64 << 20), live => bounds::BYTES;
 
-    /// Who may connect to the endpoints that this socket has bound. Default: everybody.
+    /// Which peers may connect to the endpoints that this socket has bound. Default: all.
     ///
-    /// Anybody else is turned away as soon as it is accepted, which a monitor hears as
-    /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with [`NotAccepted`](crate::LinkError::NotAccepted), and which
-    /// [`Stats::refused_by_filter`](crate::Stats::refused_by_filter) counts; a log tells of it once a second, at WARN, with
-    /// the number. Takes effect on later binds; tcp and ipc, since within the process everybody is the same user.
+    /// Any other peer is disconnected as soon as it is accepted. A monitor gets
+    /// [`AcceptFailed`](crate::EventKind::AcceptFailed) with [`NotAccepted`](crate::LinkError::NotAccepted),
+    /// [`Stats::refused_by_filter`](crate::Stats::refused_by_filter) counts it, and the log has a line a second, at
+    /// WARN, with the number. Takes effect on later binds; tcp and ipc, since within the process all peers are the same
+    /// user.
     accept_filter: AcceptFilter = AcceptFilter::everybody(), live;
 
     /// What ends the attempts to connect again. Default: [`ReconnectStop::NEVER`].
@@ -254,9 +261,9 @@ macro_rules! with_options {
 
     /// The SOCKS 5 proxy through which tcp connections are made; `None` for none (default).
     ///
-    /// Host names are resolved by the proxy. The source of an endpoint `tcp://source;target` is where the connection to
-    /// the proxy comes from. The [`connect_timeout`](Self::connect_timeout) begins anew once the proxy is reached. Takes
-    /// effect on later connects. As libzmq's `ZMQ_SOCKS_PROXY`. By name the value holds the password in the clear.
+    /// Host names are resolved by the proxy. In an endpoint `tcp://source;target`, the source is that of the connection
+    /// to the proxy. The [`connect_timeout`](Self::connect_timeout) begins anew once the proxy is reached. Takes effect
+    /// on later connects. As libzmq's `ZMQ_SOCKS_PROXY`. By name, the value contains the password unencrypted.
     socks_proxy: Option<SocksProxy> = None, live;
     } };
 }
