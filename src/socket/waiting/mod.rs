@@ -7,17 +7,12 @@
 //! An attempt (`Core::attempt_send`, `Core::attempt_recv`) knows nothing of this. Under the lock with which a failed
 //! attempt returns, its caller waits in one of these ways:
 //!
-//!
-//! way | file | used by |
+//! | way | file | used by |
 //! |---|---|---|
-//!
-//! blocking or timed, for a message, in the order of `step.rs`: on links (`leader.rs`), spinning, asleep | `input.rs` | `recv` |
-//!
-//! blocking or timed, for room | `room.rs` | `send` |
-//!
-//! polled: a check, then a waker that is told when the next check is worth while | `watch.rs` | `Poll`, `Proxy` |
-//!
-//! blocking, for peers or subscriptions | here | `wait_for_peers` and the like |
+//! | blocking or timed, for a message, in the order of `step.rs`: on links (`leader.rs`), spinning, asleep | `input.rs` | `recv` |
+//! | blocking or timed, for room | `room.rs` | `send` |
+//! | polled: a check, then a waker that is told when the next check is worth while | `watch.rs` | `Poll`, `Proxy` |
+//! | blocking, for peers or subscriptions | here | `wait_for_peers` and the like |
 //!
 //! A future is the third way with an attempt in place of the check: it listens to `Core::readable` or `Core::writable`
 //! under the lock of its attempt, arms the listener with its waker ([`Watch::arm`]), and makes the next attempt when polled.

@@ -1,38 +1,28 @@
 //! What a receive that has found no message does next.
 //!
 //! Owns: the order of the steps, and when each of them is due.
-//! Always true: pure. A turn ends with a step after which the receive either looks again or has come to its end; a step
-//! that lets go of the lock is such a one, so whoever sleeps does so under the lock under which it found nothing.
+//! Always true: pure. A turn ends with a step after which the receive makes a new attempt or returns. Each step that
+//! releases the lock is one of these, so a receive goes to sleep under the lock under which its attempt failed.
 //! Must not know: how a step is done.
 //!
-//! Each attempt in vain begins a turn. A turn goes down this ladder, past what is not due, to the first step that has found
-//! something or has let go of the lock:
+//! Each attempt that finds no message begins a turn. A turn goes down this ladder and skips the steps that are not due. It
+//! ends with the first step that has found something or has released the lock:
 //!
-//!
-//! step | due | why here |
+//! | step | due | why here |
 //! |---|---|---|
-//!
-//! `FlushElsewhere` | at the beginning of a call that may wait, if its thread has left messages in other sockets | they may be the question to which the message is the answer |
-//!
-//! `AskProcess` | once; with lanes after `Spin`, if the call may wait | no descriptor is read, and nobody sleeps, in a forked child; a message from within the process is there sooner than the answer |
-//!
-//! `PollLanes` | with lanes | costs no system call |
-//!
-//! `PollLinks` | in a call that may not wait | reads what a wait would have found |
-//!
-//! `GiveUp` | in a call with a deadline | after everything that does not wait, before everything that does |
-//!
-//! `LetOthers` | in a turn that is spent, instead of all other steps but `GiveUp` | other threads wait for the lock |
-//!
-//! `Lead` | if the socket reads its links itself, and nobody waits on them | to be woken costs more than a round trip |
-//!
-//! `Spin` | once, with lanes | a thread that sleeps is woken in 5 to 10 µs, a message from another core is there sooner |
-//!
-//! `Sleep` | always | nothing else is left |
+//! | `FlushElsewhere` | at the beginning of a call that may wait, if its thread has left messages in other sockets | one of those messages may be the question that the awaited message answers |
+//! | `AskProcess` | once; with lanes after `Spin`, if the call may wait | in a forked child no descriptor may be read and no thread may sleep; a message from within the process comes sooner than the kernel's answer |
+//! | `PollLanes` | with lanes | costs no system call |
+//! | `PollLinks` | in a call that may not wait | reads what a wait would have found |
+//! | `GiveUp` | in a call with a deadline | after all steps that do not wait, before all that do |
+//! | `LetOthers` | in a turn that is spent, instead of all other steps but `GiveUp` | other threads wait for the lock |
+//! | `Lead` | if the socket reads its links itself, and no other thread waits on them | to be woken by another thread costs more than a round trip |
+//! | `Spin` | once, with lanes | to wake a thread that sleeps takes 5 to 10 µs; a message from another core comes sooner |
+//! | `Sleep` | always | no other step is left |
 
 use super::deadline::Deadline;
 
-/// What a receive does that has found nothing.
+/// What a receive does after an attempt that found no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Step {
