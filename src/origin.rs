@@ -1,25 +1,25 @@
-//! In which process a thing was made: a forked child leaves alone what it has from its parent.
+//! The process in which a value was made: a forked child must not use the values of its parent.
 //!
-//! Always true: what is asked costs a system call, and is asked only where a call goes to the kernel anyway, or waits.
-//! Source: fork(2). A child has copies of our memory and descriptors, but none of our threads: a lock that one of them
-//! held is held for ever, and what is written to a descriptor is written in the name of the parent.
+//! Always true: the check costs a system call, and is made only where a call enters the kernel anyway, or waits.
+//! Source: fork(2). A child has copies of our memory and descriptors, but none of our threads: a lock held by one of
+//! them stays locked for ever, and writes to a descriptor reach the parent's peer.
 //!
-//! Being told instead of asking would take `pthread_atfork` or a page that is wiped on fork: both are unsafe calls.
+//! Being notified of a fork would need `pthread_atfork` or a page that is wiped on fork; both are unsafe calls.
 
 use std::io;
 
 use rustix::process::{Pid, getpid};
 
-/// The process in which something was made.
+/// The process in which a value was made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin(Pid);
 
-/// The knowledge that a call is in the process of what it is about: who has it may wait for that process's locks and for
-/// the answers of its threads.
+/// The proof that a call runs in the process of its socket. Code that has it may wait for that process's locks and for
+/// its threads.
 ///
-/// [`Origin::ask`] alone gives it, so that the compiler refuses a call that waits and has not asked. It holds for the call
-/// that has asked and is not kept beyond it. An I/O thread does not need it: it is in its own process by nature, and
-/// never waits for a socket ([`Room::post`](crate::sync::Room::post)).
+/// Only [`Origin::ask`] gives one, so the compiler refuses a waiting call that has not checked. It holds for the call
+/// that has checked, and is not kept longer. An I/O thread needs none: it runs in its own process, and never waits for
+/// a socket ([`Room::post`](crate::sync::Room::post)).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Here(());
 
@@ -29,7 +29,7 @@ impl Origin {
         Self(getpid())
     }
 
-    /// Asks whether this still is that process, and not a child that has forked from it. A system call.
+    /// Whether this is still that process, and not a forked child of it. A system call.
     pub(crate) fn ask(self) -> Option<Here> {
         (self.0 == getpid()).then_some(Here(()))
     }

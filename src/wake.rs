@@ -13,7 +13,7 @@ use crate::origin::Origin;
 /// The longest that one wait in poll(2) may last; the caller waits again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// A pipe whose one end is waited on and whose other end is written to.
+/// A pipe: the waiting thread polls one end, and a waker writes to the other.
 #[derive(Debug)]
 pub(crate) struct WakePipe {
     read: OwnedFd,
@@ -35,7 +35,7 @@ impl WakePipe {
         })
     }
 
-    /// The process that it wakes; in any other it does nothing.
+    /// The process whose thread it wakes; a call in any other process does nothing.
     pub(crate) fn origin(&self) -> Origin {
         self.origin
     }
@@ -45,7 +45,7 @@ impl WakePipe {
         if !self.origin.is_here() {
             return;
         }
-        // A full pipe wakes just as well.
+        // A full pipe wakes the thread, too.
         let _ = rustix::io::write(&self.write, &[1]);
     }
 

@@ -1,7 +1,7 @@
-//! Who may connect.
+//! Which peers may connect.
 //!
 //! Owns: the accept list, and how it reads.
-//! Always true: a list that says nothing about a transport lets everybody in who comes over it.
+//! Always true: a list without an entry for a transport admits every peer of that transport.
 //! Must not know: streams; it is asked about addresses and users.
 //! Source: libzmq's ZMQ_TCP_ACCEPT_FILTER and ZMQ_IPC_FILTER_UID.
 
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use super::OptionValue;
 
-/// Who may connect: over tcp by network, over ipc by user. The default is everybody.
+/// Which peers may connect: over tcp by network, over ipc by user. The default is all.
 ///
 /// A list without a network lets in every tcp peer, one without a user every ipc peer.
 ///
@@ -29,13 +29,13 @@ pub struct AcceptFilter {
 }
 
 impl AcceptFilter {
-    /// The list that turns nobody away.
+    /// The list that admits every peer.
     pub fn everybody() -> Self {
         Self::default()
     }
 
-    /// Lets in, of all tcp peers, those whose address begins with the first `prefix` bits of `address`, beside those
-    /// that other networks of the list let in. A longer prefix than the address has bits counts as all of them.
+    /// Admits tcp peers whose address begins with the first `prefix` bits of `address`, in addition to the list's other
+    /// networks. A prefix longer than the address counts as all its bits.
     #[must_use]
     pub fn network(mut self, address: impl Into<IpAddr>, prefix: u8) -> Self {
         let address = address.into();
@@ -44,16 +44,16 @@ impl AcceptFilter {
         self
     }
 
-    /// Lets in, of all ipc peers, those whose process runs as user `uid`, beside those of other users in the list.
+    /// Admits ipc peers whose process runs as user `uid`, in addition to the list's other users.
     ///
-    /// Where the system does not tell the user of a peer, nobody is let in over ipc.
+    /// On a system that does not tell the user of a peer, no ipc peer is admitted then.
     #[must_use]
     pub fn user(mut self, uid: u32) -> Self {
         self.users.push(uid);
         self
     }
 
-    /// Whether a tcp peer at `address` is let in. An IPv4 peer counts as such on a listener of both families, too.
+    /// Whether a tcp peer at `address` is admitted. An IPv4 peer of a dual-stack listener counts as IPv4.
     pub(crate) fn admits_address(&self, address: IpAddr) -> bool {
         self.networks.is_empty()
             || self
@@ -62,7 +62,7 @@ impl AcceptFilter {
                 .any(|(network, prefix)| is_within(address, *network, *prefix))
     }
 
-    /// Whether an ipc peer is let in, of whom the system tells this user.
+    /// Whether an ipc peer with this user is admitted.
     pub(crate) fn admits_user(&self, uid: Option<u32>) -> bool {
         self.users.is_empty() || uid.is_some_and(|uid| self.users.contains(&uid))
     }
@@ -72,7 +72,7 @@ fn bits_of(address: &IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// Whether the first `prefix` bits of both addresses, which are of one family, are the same.
+/// Whether both addresses, of one family, have the same first `prefix` bits.
 fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
     match (address.to_canonical(), network.to_canonical()) {
         (IpAddr::V4(address), IpAddr::V4(network)) => {

@@ -1,35 +1,34 @@
-//! Options that are a choice between a few ways.
+//! Options that are a choice between a few variants.
 //!
-//! Owns: those types, and the words for them in the table by name.
-//! Must not know: what comes of the choice.
+//! Owns: their types, and the words for them in the table by name.
+//! Must not know: the effect of a choice.
 
 use std::time::Duration;
 
 use super::OptionValue;
 use crate::transport::Ipv6Mode;
 
-/// What becomes of unsent messages when a socket closes.
+/// How unsent messages are treated when a socket closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Linger {
     /// They are dropped, and counted.
     Discard,
-    /// They are sent in the background until this time is over; what is left then is dropped, and counted. The last owner
-    /// of a [`Context`](crate::Context) waits for it when it is dropped.
+    /// They are sent in the background within this time; the rest is dropped, and counted. The last owner of a
+    /// [`Context`](crate::Context) waits for that when it is dropped.
     AtMost(Duration),
-    /// They are sent in the background, however long it takes, which the last owner of a [`Context`](crate::Context) waits
-    /// for. A peer that has got everything and does not close its
-    /// side is waited for another 30 s.
+    /// They are sent in the background, however long it takes; the last owner of a [`Context`](crate::Context) waits
+    /// for that. A peer that has acknowledged the last byte has another 30 s to close its side.
     Forever,
 }
 
-/// TCP keepalive: how the kernel finds out that a silent peer is gone.
+/// TCP keepalive: how the kernel detects that a silent peer is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Keepalive {
     /// No probes.
     Off,
-    /// As the system has it for new sockets, which is usually off.
+    /// The system's setting for new sockets, which is usually off.
     System,
     /// Probes at the system's own times.
     On,
@@ -44,13 +43,13 @@ pub enum Keepalive {
     },
 }
 
-/// Who may connect to an `ipc://` path.
+/// The permissions of an `ipc://` path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IpcPermissions {
-    /// As the process creates its files.
+    /// By the umask of the process.
     Umask,
-    /// These mode bits, such as `0o660`. Write permission is what connecting needs.
+    /// These mode bits, such as `0o660`. Connecting needs write permission.
     Mode(u32),
 }
 
@@ -72,28 +71,28 @@ pub struct ReconnectStop {
 }
 
 impl ReconnectStop {
-    /// Nothing ends them.
+    /// No further condition ends them.
     pub const NEVER: Self = Self {
         refused: false,
         handshake_failed: false,
         disconnected: false,
     };
 
-    /// Also that nobody listens there: connection refused, or no such `ipc://` path.
+    /// Also end if nobody listens there: connection refused, or no such `ipc://` path.
     #[must_use]
     pub fn after_refused(mut self) -> Self {
         self.refused = true;
         self
     }
 
-    /// Also a handshake that fails, for whatever reason; a peer that closes meanwhile, too.
+    /// Also end after a handshake that fails for any reason, including a peer that closes during it.
     #[must_use]
     pub fn after_failed_handshake(mut self) -> Self {
         self.handshake_failed = true;
         self
     }
 
-    /// Also the loss of a connection that had worked.
+    /// Also end after the loss of a connection that had worked.
     #[must_use]
     pub fn after_disconnect(mut self) -> Self {
         self.disconnected = true;

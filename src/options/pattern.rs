@@ -1,8 +1,8 @@
-//! The options that only some socket types have: how they treat slow, lost or ambiguous peers.
+//! The options that only some socket types have: how slow, lost or ambiguous peers are treated.
 //!
-//! Owns: which type has which, and their names.
-//! Always true: each takes effect at once, also on a socket at work, unless it says otherwise.
-//! Must not know: what a pattern does with them; that is in `patterns`.
+//! Owns: which type has which option, and the names.
+//! Always true: an option takes effect at once, also on a socket in use, unless it says otherwise.
+//! Must not know: how a pattern uses them; that is in `patterns`.
 
 use highwater_patterns::{
     DuplicateId, LostPeer, Message, Notices, PatternOptions, SlowSubscriber, SocketType,
@@ -19,23 +19,23 @@ use super::{OptionError, OptionValue};
 macro_rules! with_pattern_options {
     ($reader:ident) => { $reader! {
     {
-        /// Say hello to every new connection with one empty message. Default: `false`.
+        /// Send one empty message, a probe, to every new connection. Default: `false`.
         ///
-        /// A ROUTER at the other end learns the routing id of this socket by it, before anything else is said. As
-        /// libzmq's `ZMQ_PROBE_ROUTER`. Takes effect on connections made afterwards.
+        /// A ROUTER at the other end learns the routing id of this socket by it, before any other message. As libzmq's
+        /// `ZMQ_PROBE_ROUTER`. Takes effect on connections made afterwards.
     }
     probe: bool, of Dealer Router Req;
 
     {
-        /// What becomes of a message for a routing id that nobody has, or for a peer at its high-water mark.
+        /// How a message is treated whose routing id no peer has, or whose peer is at its high-water mark.
         ///
-        /// Default: [`Undeliverable::GiveBack`](crate::Undeliverable::GiveBack). libzmq's default is to drop it
-        /// (`ZMQ_ROUTER_MANDATORY` is the other way); here that is counted.
+        /// Default: [`Undeliverable::GiveBack`](crate::Undeliverable::GiveBack). libzmq drops it by default, uncounted,
+        /// and gives it back with `ZMQ_ROUTER_MANDATORY`; a drop here is counted.
     }
     undeliverable: Undeliverable, of Router;
 
     {
-        /// What becomes of a peer that announces the routing id of another.
+        /// How a peer that announces the routing id of another peer is treated.
         ///
         /// Default: [`DuplicateId::Refuse`](crate::DuplicateId::Refuse). libzmq calls the other way
         /// `ZMQ_ROUTER_HANDOVER`, and keeps a refused connection open without using it.
@@ -45,17 +45,17 @@ macro_rules! with_pattern_options {
     {
         /// Number the requests, and take only the reply that bears the number. Default: `false`.
         ///
-        /// Without numbers, the connection on which a request is out is replaced when that is given up, as its late reply
-        /// could be taken for that to the next. With them it stays: turn them on where requests are given up often, where
-        /// the connection cannot be made again ([`connect_fd`](crate::Req::connect_fd)), and where services of libzmq
-        /// connect to this socket, since those send their late replies on the next connection, too. REP sockets
-        /// everywhere return the number by themselves; a service that reads requests with a ROUTER sees one more frame.
-        /// Wire-compatible with libzmq's `ZMQ_REQ_CORRELATE`. Takes effect with the next request.
+        /// Without numbers, the connection of a request that is given up is replaced, since its late reply could be
+        /// taken for that to the next request. With numbers the connection stays. Turn them on if requests are given up
+        /// often, if the connection cannot be made again ([`connect_fd`](crate::Req::connect_fd)), or if services of
+        /// libzmq connect to this socket: those send late replies on their next connection. Every REP returns the
+        /// number by itself; a service that reads requests with a ROUTER sees one more frame. Wire-compatible with
+        /// libzmq's `ZMQ_REQ_CORRELATE`. Takes effect with the next request.
     }
     correlated: bool, of Req;
 
     {
-        /// What becomes of a request whose peer goes before it has replied.
+        /// How a request is treated whose peer disconnects before its reply.
         ///
         /// Default: [`LostPeer::Fail`](crate::LostPeer::Fail); libzmq would go on waiting. Takes effect with the next
         /// request.
@@ -63,19 +63,19 @@ macro_rules! with_pattern_options {
     lost_peer: LostPeer, of Req;
 
     {
-        /// What becomes of a message when a subscriber that should get it is at its high-water mark.
+        /// How a message is treated when a subscriber to its topic is at its high-water mark.
         ///
         /// Default: [`SlowSubscriber::DropNewest`](crate::SlowSubscriber::DropNewest): that subscriber misses it. With
         /// [`SlowSubscriber::Refuse`](crate::SlowSubscriber::Refuse) (libzmq's `ZMQ_XPUB_NODROP`) `send` waits until
-        /// all have room, as long as the `send_timeout` option says, and nobody gets it before.
+        /// all have room, at most `send_timeout`, and no subscriber gets the message before.
     }
     slow_subscriber: SlowSubscriber, of Pub XPub;
 
     {
-        /// Exchange those who match for those who do not. Default: `false`. As libzmq's `ZMQ_INVERT_MATCHING`.
+        /// Invert the matching of topics. Default: `false`. As libzmq's `ZMQ_INVERT_MATCHING`.
         ///
-        /// A publisher sends to the subscribers whose topics do *not* match; a subscriber takes what does not match.
-        /// Both ends have to be set, since a SUB looks at what it gets once more.
+        /// A publisher sends to the subscribers whose topics do *not* match; a subscriber takes messages that do not
+        /// match. Both ends must set it, since a SUB filters once more.
     }
     invert_matching: bool, of Pub XPub Sub;
 
@@ -88,7 +88,8 @@ macro_rules! with_pattern_options {
     notices: Notices, of XPub;
 
     {
-        /// The application decides who gets which topic: see [`grant`](crate::XPub::grant). Default: `false`.
+        /// The application decides which subscriber gets which topic: see [`grant`](crate::XPub::grant). Default:
+        /// `false`.
         ///
         /// As libzmq's `ZMQ_XPUB_MANUAL`.
     }
@@ -117,11 +118,11 @@ macro_rules! with_pattern_options {
     verbose_unsubscribe: bool, of XSub;
 
     {
-        /// How many bytes the topics of one peer may take, each counted with 256 bytes more, which is about
-        /// what it takes; at least 64. Default: 64 MiB, a quarter of a million topics.
+        /// How many bytes the topics of one peer may take; at least 64. Each topic counts with 256 bytes of overhead,
+        /// about its real cost. Default: 64 MiB, a quarter of a million topics.
         ///
-        /// What goes beyond is dropped and counted as
-        /// [`too_many_topics`](crate::Dropped::too_many_topics). libzmq has no such bound.
+        /// Further topics are dropped and counted as [`too_many_topics`](crate::Dropped::too_many_topics). libzmq has
+        /// no such bound.
     }
     topic_bytes_per_peer: usize, of Pub XPub => bounds::TOPICS;
 
