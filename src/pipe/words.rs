@@ -25,7 +25,8 @@ pub(crate) enum Duty {
     OutputLost(LinkError),
     /// The connection failed in the hands of a leader.
     Failed(LinkError),
-    /// A leader met a PING that wants to be answered, with its time to live in tenths of a second.
+    /// A leader met a PING, and has queued the PONG. The time to live in the PING, in tenths of a second; a PING without
+    /// one is not told of.
     Ping(u16),
     /// A leader met a PONG.
     Pong,

@@ -3,8 +3,8 @@
 //! Owns: the batch while its sender has it, and how many messages go into it before the pipe is asked again.
 //! Always true: a batch is handed out only to a sender that has just written one, since it may be about to fill the next, and
 //! only while the I/O thread has a duty here, so that somebody asks for it back. The messages of a draft come after all that
-//! the pipe has. A thread that takes the socket's lock for anything but a send or a receive collects the drafts first, and
-//! so does each event that the I/O thread tells.
+//! the pipe has. `Core::lock`, by which every call but a send or a receive takes the socket's lock, collects the drafts first,
+//! and so does each event; a flush hands its pipe's draft back.
 //! Must not know: who collects a draft, and why.
 
 use highwater_patterns::Outbound;
