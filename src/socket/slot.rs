@@ -5,8 +5,12 @@
 //! Must not know: the other pipes.
 
 mod full;
+mod lane_end;
 mod replacing;
 mod report;
+mod retiring;
+mod way;
+mod wire_end;
 
 use std::sync::Arc;
 
@@ -14,13 +18,13 @@ use highwater_patterns::{Message, Outbound, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{
-    Batch, Change, Draft, Duty, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pipe, Wire,
-};
+use crate::pipe::{Batch, Change, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pipe, Wire};
 use crate::policy::{Budget, WritePolicy};
 use crate::stats::Dropped;
-use crate::zmtp::Version;
+use lane_end::LaneEnd;
 pub(super) use report::Counts;
+use way::{Way, either};
+use wire_end::WireEnd;
 
 /// The socket's end of one pipe.
 #[derive(Debug)]
@@ -32,20 +36,14 @@ pub(super) struct Slot {
     ending: bool,
     /// For the [list](super::table) of those that are ending.
     pub(super) leaving: Leaving,
-    /// The I/O thread was told to end the connection.
-    turned_away: bool,
     /// The pattern has not taken the peer, and nobody will ask for its messages.
     refused: bool,
     /// The pattern does not know of it yet.
     unannounced: bool,
     /// The pattern knows already who the peer is, of which the handshake is not quite done.
     admitted: Option<Arc<PeerInfo>>,
-    /// Its peer's routing id is another's.
-    handed_over: bool,
     /// Nothing more is written; it goes when the peer has closed in its turn.
     retired: bool,
-    /// How often the pattern had looked into the pipe, within the process, when it was last told of something there.
-    told_at: Option<u64>,
     /// Requests that were taken and are not answered yet.
     unanswered: u32,
     /// Of a socket that answers and retires: it takes so many messages in all, those that had come by then.
@@ -71,34 +69,16 @@ pub(super) struct Leaving {
     pub(super) charge: usize,
 }
 
-/// The far side of a pipe.
-#[derive(Debug)]
-enum Way {
-    Wire {
-        pipe: Arc<Pipe>,
-        draft: Draft,
-        intake: Box<Intake>,
-        version: Version,
-    },
-    Inproc(InprocEnd),
-}
-
 impl Slot {
     /// The end of a pipe over a wire. `translate`: its peer speaks in subscriptions.
     pub(super) fn wire(pipe: Arc<Pipe>, translate: bool) -> Self {
         let id = pipe.id;
-        let way = Way::Wire {
-            intake: Box::new(Intake::new(Arc::clone(&pipe), translate)),
-            version: Version::V3_1,
-            draft: Draft::default(),
-            pipe,
-        };
-        Self::new(id, way)
+        Self::new(id, Way::Wire(WireEnd::new(pipe, translate)))
     }
 
     /// The end of a pipe within the process.
     pub(super) fn inproc(end: InprocEnd) -> Self {
-        Self::new(end.id(), Way::Inproc(end))
+        Self::new(end.id(), Way::Lane(LaneEnd::new(end)))
     }
 
     /// The end of a pipe within the process that counts for nothing before there is a peer.
@@ -125,13 +105,10 @@ impl Slot {
             peer: None,
             ending: false,
             leaving: Leaving::default(),
-            turned_away: false,
             refused: false,
             unannounced: false,
             admitted: None,
-            handed_over: false,
             retired: false,
-            told_at: None,
             unanswered: 0,
             takes: None,
             deaf: false,
@@ -150,48 +127,29 @@ impl Slot {
         self.peer.as_ref()
     }
 
-    /// The listener of the connection, if that was accepted.
+    /// The listener or session of the connection that the pipe came with, if it came with one.
     pub(super) fn through(&self) -> Option<Key> {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.through,
-            Way::Inproc(_) => None,
-        }
+        self.way.wire()?.through()
     }
 
     /// A connection is there; it is not read before [`let_in`](Self::let_in) if it is `held_back`.
     pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>, held_back: bool) {
-        if let Way::Wire {
-            intake, version, ..
-        } = &mut self.way
-        {
-            *version = if peer.version >= (3, 1) {
-                Version::V3_1
-            } else {
-                Version::V3_0
-            };
-            if self.retired {
-                // The handshake was under way when it was told to end.
-                wire.duty(Duty::Flush);
-            }
-            intake.connected(Arc::clone(&wire), held_back);
-            if self.handed_over {
-                wire.duty(Duty::HandOver);
-            }
-            self.turned_away = false;
+        if let Some(end) = self.way.wire_mut() {
+            end.connected(&wire, &peer, held_back, self.retired);
             self.peer = Some(peer);
         }
     }
 
     /// The connection is to be read now.
     pub(super) fn let_in(&mut self) {
-        if let Way::Wire { intake, .. } = &mut self.way {
-            intake.let_in();
+        if let Some(end) = self.way.wire_mut() {
+            end.intake_mut().let_in();
         }
     }
 
     /// The other side, in this process, is there.
     pub(super) fn join(&mut self, incoming: Option<Arc<Lane>>, peer: Arc<PeerInfo>) {
-        if let (Way::Inproc(end), Some(incoming)) = (&mut self.way, incoming) {
+        if let (Some(end), Some(incoming)) = (self.way.lane_mut(), incoming) {
             end.joined(incoming);
         }
         self.peer = Some(peer);
@@ -199,18 +157,12 @@ impl Slot {
 
     /// The connection is lost: how many messages that takes along, which were unread.
     pub(super) fn disconnect(&mut self, ends: bool) -> usize {
-        let mut unread = 0;
-        match &mut self.way {
-            Way::Wire { intake, .. } => {
-                intake.disconnected();
-                if self.refused {
-                    unread = intake.forget_unread();
-                }
-            }
+        if ends && let Some(end) = self.way.lane_mut() {
             // The other side may be waiting to hear that nothing more comes.
-            Way::Inproc(end) if ends => end.end_output(),
-            Way::Inproc(_) => {}
+            end.end_output();
         }
+        let wire = self.way.wire_mut();
+        let unread = wire.map_or(0, |end| end.disconnected(self.refused));
         self.peer = None;
         self.ending |= ends;
         // The next connection of a session is another matter.
@@ -225,109 +177,13 @@ impl Slot {
 
     /// Bytes of messages that came over a wire and are unread.
     pub(super) fn unread_bytes(&self) -> usize {
-        match &self.way {
-            Way::Wire { intake, .. } => intake.unread_bytes(),
-            Way::Inproc(_) => 0,
-        }
+        let wire = self.way.wire();
+        wire.map_or(0, |end| end.intake().unread_bytes())
     }
 
     /// Keeps to these marks from now on; true if the pipe was found full and has room now.
     pub(super) fn set_limits(&self, send: HighWater, receive: HighWater) -> bool {
-        match &self.way {
-            Way::Wire { pipe, intake, .. } => {
-                if pipe.incoming.set_limit(receive)
-                    && let Some(wire) = intake.wire()
-                {
-                    wire.duty(Duty::Resume);
-                }
-                pipe.outgoing.set_limit(send)
-            }
-            Way::Inproc(end) => {
-                // The lane tells whoever waits for room, which may be the other side.
-                end.set_limits(send.messages, receive.messages);
-                false
-            }
-        }
-    }
-
-    /// Takes no more messages: what was sent still goes out, what comes is still read.
-    pub(super) fn retire(&mut self) {
-        self.retired = true;
-        match &mut self.way {
-            Way::Wire { pipe, intake, .. } => {
-                pipe.outgoing.close();
-                if let Some(wire) = intake.wire() {
-                    // It may all be out already: then the I/O thread goes on from there.
-                    wire.duty(Duty::Flush);
-                }
-            }
-            Way::Inproc(end) => end.end_output(),
-        }
-    }
-
-    pub(super) fn has_retired(&self) -> bool {
-        self.retired
-    }
-
-    /// A request was taken.
-    pub(super) fn asked(&mut self) {
-        self.unanswered += 1;
-    }
-
-    /// A request was answered, or never will be.
-    pub(super) fn answered(&mut self) {
-        self.unanswered = self.unanswered.saturating_sub(1);
-    }
-
-    /// The socket answers, and begins to retire: what has come is still taken and answered, what comes is not.
-    /// False if it has begun before.
-    pub(super) fn take_last(&mut self) -> bool {
-        let begins = self.takes.is_none();
-        self.takes.get_or_insert_with(|| match &mut self.way {
-            Way::Wire { intake, .. } => intake.count_waiting() as u64 + intake.messages(),
-            Way::Inproc(end) => {
-                let counts = end.counts();
-                counts.queued_in as u64 + counts.received
-            }
-        });
-        begins
-    }
-
-    /// Whether it has taken all that it was to take, and does not know yet that what comes is to be ignored.
-    #[inline]
-    pub(super) fn has_taken_last(&self) -> bool {
-        self.takes.is_some_and(|takes| self.taken() >= takes) && !self.deaf
-    }
-
-    fn taken(&self) -> u64 {
-        match &self.way {
-            Way::Wire { intake, .. } => intake.messages(),
-            Way::Inproc(end) => end.counts().received,
-        }
-    }
-
-    /// Further input is ignored from now on.
-    pub(super) fn deafen(&mut self) {
-        self.deaf = true;
-    }
-
-    /// Forgets what has come, if it is to be ignored: how many messages, of which the peer learns by the end of the
-    /// connection that nobody has taken them. Within the process they stay until the pipe goes.
-    pub(super) fn ignore_input(&mut self) -> Option<usize> {
-        self.deaf.then(|| match &mut self.way {
-            Way::Wire { intake, .. } => intake.ignore(),
-            Way::Inproc(_) => 0,
-        })
-    }
-
-    /// Whether a request has come, before the socket began to retire, that is not answered.
-    pub(super) fn owes_answers(&self) -> bool {
-        self.unanswered > 0
-            || !self.deaf
-                && match &self.way {
-                    Way::Wire { intake, .. } => !intake.is_idle(),
-                    Way::Inproc(end) => !end.is_drained(),
-                }
+        either!(&self.way, end => end.set_limits(send, receive))
     }
 
     /// Nothing can be written any more.
@@ -337,22 +193,13 @@ impl Slot {
 
     /// It is ending, and has been read to the end, or never will be.
     pub(super) fn has_ended(&self) -> bool {
-        self.ending
-            && (self.deaf
-                || self.refused
-                || match &self.way {
-                    Way::Wire { intake, .. } => intake.is_drained(),
-                    Way::Inproc(end) => end.is_drained(),
-                })
+        self.ending && (self.deaf || self.refused || either!(&self.way, end => end.is_drained()))
     }
 
     /// Lets go: how many messages can no longer be sent, and how many were not read. What a wire still holds is left
     /// to the I/O thread, which counts it.
     pub(super) fn let_go(&mut self) -> (usize, usize) {
-        match &mut self.way {
-            Way::Wire { pipe, intake, .. } => (pipe.outgoing.let_go(), intake.discard()),
-            Way::Inproc(end) => end.end(),
-        }
+        either!(&mut self.way, end => end.let_go())
     }
 
     #[inline(always)]
@@ -361,18 +208,12 @@ impl Slot {
         message: &mut impl Outbound,
         policy: &mut WritePolicy,
     ) -> Notices {
-        match &mut self.way {
-            Way::Wire { pipe, draft, .. } => draft.push(message, &pipe.outgoing, policy),
-            Way::Inproc(end) => Notices::REFUSED.when(!end.push(message)),
-        }
+        either!(&mut self.way, end => end.push(message, policy))
     }
 
     /// Gives what a stream has gathered without the pipe's lock to the pipe; how many messages are lost with that.
     pub(super) fn collect_draft(&mut self) -> usize {
-        match &mut self.way {
-            Way::Wire { pipe, draft, .. } => draft.end(&pipe.outgoing),
-            Way::Inproc(_) => 0,
-        }
+        self.way.wire_mut().map_or(0, |end| end.collect_draft())
     }
 
     /// Queues a copy of `message`, which is also in `framed`.
@@ -383,81 +224,48 @@ impl Slot {
         framed: &Batch,
         policy: &mut WritePolicy,
     ) -> Notices {
-        match &mut self.way {
-            Way::Wire { pipe, draft, .. } => {
-                draft.hand_back(&pipe.outgoing);
-                pipe.outgoing.push_framed(framed, policy)
-            }
-            Way::Inproc(end) => Notices::REFUSED.when(!end.push_copy(message)),
-        }
+        either!(&mut self.way, end => end.push_copy(message, framed, policy))
     }
 
     pub(super) fn push_always(&mut self, mut message: Message) {
-        match &mut self.way {
-            Way::Wire { pipe, draft, .. } => {
-                draft.hand_back(&pipe.outgoing);
-                pipe.outgoing.push_always(&message);
-            }
-            Way::Inproc(end) => end.push_always(&mut message),
-        }
+        either!(&mut self.way, end => end.push_always(&mut message));
     }
 
     /// Writes what waits, if this process does that itself.
     pub(super) fn flush(&mut self) {
-        if let Way::Wire { pipe, draft, .. } = &mut self.way {
-            draft.hand_back(&pipe.outgoing);
-            pipe.outgoing.flush();
+        if let Some(end) = self.way.wire_mut() {
+            end.flush();
         }
     }
 
     /// Messages that wait to be written by this process.
     pub(super) fn unwritten(&self) -> usize {
-        match &self.way {
-            Way::Wire { pipe, draft, .. } => pipe.outgoing.queued() + draft.queued(),
-            Way::Inproc(_) => 0,
-        }
+        self.way.wire().map_or(0, |end| end.unwritten())
     }
 
     pub(super) fn has_room(&mut self) -> bool {
-        match &mut self.way {
-            Way::Wire { pipe, draft, .. } => draft.has_room(&pipe.outgoing),
-            Way::Inproc(end) => end.has_room(),
-        }
+        either!(&mut self.way, end => end.has_room())
     }
 
     /// The next message, if it is one frame, not large, and stands ready.
     #[inline(always)]
     pub(super) fn next_single(&mut self, into: &mut Message) -> bool {
-        match &mut self.way {
-            Way::Wire { intake, .. } => intake.next_single(into),
-            Way::Inproc(end) => end.pop_message(into),
-        }
+        either!(&mut self.way, end => end.next_single(into))
     }
 
     /// The next thing that has come; over a wire none, too, once `budget` is spent.
     pub(super) fn next(&mut self, budget: &mut Budget) -> Option<Received> {
-        match &mut self.way {
-            Way::Wire { intake, .. } => intake.next(budget),
-            Way::Inproc(end) => end.pop(),
-        }
+        either!(&mut self.way, end => end.next(budget))
     }
 
     /// Gives the latest message instead of `message`, which was read before, if only that counts and there is one.
     pub(super) fn replace(&mut self, message: &mut Message) {
-        match &mut self.way {
-            Way::Wire { intake, .. } => intake.replace(message),
-            Way::Inproc(end) => end.replace(message),
-        }
+        either!(&mut self.way, end => end.replace(message));
     }
 
     /// The peer is to know what a topic comes to.
     pub(super) fn subscription(&self, topic: &[u8], change: Change) {
-        match &self.way {
-            Way::Wire { pipe, version, .. } => {
-                pipe.outgoing.subscription(topic, change, *version);
-            }
-            Way::Inproc(end) => end.push_control(topic, change),
-        }
+        either!(&self.way, end => end.subscription(topic, change));
     }
 
     /// See [`Table::set_admitted`](super::Table::set_admitted).
@@ -470,20 +278,6 @@ impl Slot {
         self.peer.as_ref().or(self.admitted.as_ref())
     }
 
-    /// Has what waits here go out by `other`, unless there is a connection.
-    pub(super) fn move_unsent(&self, other: &Self) {
-        match (&self.way, &other.way) {
-            (Way::Wire { pipe: from, .. }, Way::Wire { pipe: to, .. }) => {
-                if let Some(batch) = from.outgoing.give_up() {
-                    to.outgoing.take_over(&batch);
-                }
-            }
-            (Way::Inproc(from), Way::Inproc(to)) => from.move_unsent(to),
-            // One end of two sockets is a wire and the other a lane: they meet at two places.
-            (Way::Wire { .. }, Way::Inproc(_)) | (Way::Inproc(_), Way::Wire { .. }) => {}
-        }
-    }
-
     /// See [`Table::take_admitted`](super::Table::take_admitted).
     pub(super) fn take_admitted(&mut self) -> bool {
         self.admitted.take().is_some()
@@ -491,69 +285,35 @@ impl Slot {
 
     /// Ends the connection; true if the pipe ended with it, which nobody else will tell.
     pub(super) fn close(&mut self, cause: LinkError) -> bool {
-        match &self.way {
-            Way::Wire { intake, .. } => {
-                if let Some(wire) = intake.wire()
-                    && !std::mem::replace(&mut self.turned_away, true)
-                {
-                    wire.duty(Duty::Close(cause));
-                }
-                false
-            }
-            Way::Inproc(_) => !std::mem::replace(&mut self.ending, true),
+        if let Some(end) = self.way.wire_mut() {
+            end.close(cause);
+            return false;
         }
-    }
-
-    /// A message for this peer was dropped; true if it is the first in a row.
-    pub(super) fn missed(&mut self) -> bool {
-        let first = self.missing_since.is_none();
-        self.missing_since.get_or_insert(self.missed);
-        self.missed += 1;
-        first
-    }
-
-    /// Counts what was dropped on its way to or from this peer.
-    pub(super) fn dropped(&mut self) -> &mut Dropped {
-        self.dropped.get_or_insert_default()
-    }
-
-    /// The pipe has room again: how many messages were dropped in a row, if any.
-    pub(super) fn caught_up(&mut self) -> Option<u64> {
-        if let Way::Inproc(end) = &mut self.way {
-            end.note_room(true);
-        }
-        self.missing_since.take().map(|since| self.missed - since)
+        !std::mem::replace(&mut self.ending, true)
     }
 
     /// The reading end of a wire.
     pub(super) fn intake(&mut self) -> Option<&mut Intake> {
-        match &mut self.way {
-            Way::Wire { intake, .. } => Some(intake),
-            Way::Inproc(_) => None,
-        }
+        Some(self.way.wire_mut()?.intake_mut())
     }
 
     /// The live connection, if the socket reads it, and whether its reader is here.
     pub(super) fn live_wire(&self) -> Option<(&Arc<dyn Wire>, bool)> {
-        match &self.way {
-            _ if self.deaf => None,
-            Way::Wire { intake, .. } => intake.wire().map(|wire| (wire, intake.is_lent())),
-            Way::Inproc(_) => None,
-        }
+        let end = self.way.wire().filter(|_| !self.deaf)?;
+        let intake = end.intake();
+        intake.wire().map(|wire| (wire, intake.is_lent()))
     }
 
     /// Whether this is a link whose reader is here, and has been read to the end.
     pub(super) fn is_idle_link(&self) -> bool {
-        match &self.way {
-            Way::Wire { intake, .. } => intake.is_idle_reader(),
-            Way::Inproc(_) => false,
-        }
+        let wire = self.way.wire();
+        wire.is_some_and(|end| end.intake().is_idle_reader())
     }
 
     /// The pattern is told that something has come from within the process.
     pub(super) fn is_told(&mut self) -> PipeId {
-        if let Way::Inproc(end) = &self.way {
-            self.told_at = Some(end.looks());
+        if let Some(end) = self.way.lane_mut() {
+            end.note_told();
         }
         self.id
     }
@@ -561,13 +321,7 @@ impl Slot {
     /// Whether there is something of which the pattern was told, and has not looked since: it knows, and does not want it
     /// now, as a REP that owes an answer. To tell it again and again would keep the lock for ever.
     pub(super) fn is_passed_over(&self) -> bool {
-        match &self.way {
-            Way::Inproc(end) => {
-                self.told_at == Some(end.looks())
-                    && end.incoming().is_some_and(|lane| lane.is_ready())
-            }
-            Way::Wire { .. } => false,
-        }
+        self.way.lane().is_some_and(LaneEnd::is_passed_over)
     }
 
     /// The lane within the process, if the socket reads it.
@@ -577,9 +331,6 @@ impl Slot {
 
     /// The lane within the process.
     pub(super) fn lane(&self) -> Option<&InprocEnd> {
-        match &self.way {
-            Way::Wire { .. } => None,
-            Way::Inproc(end) => Some(end),
-        }
+        self.way.lane().map(LaneEnd::end)
     }
 }

@@ -5,46 +5,37 @@
 
 use std::sync::Arc;
 
-use super::{Slot, Way};
+use super::Slot;
+use super::way::either;
 use crate::pipe::Wire;
 
 impl Slot {
     /// How many messages are sure to find room.
     pub(in crate::socket) fn room(&self) -> usize {
-        match &self.way {
-            Way::Wire { pipe, draft, .. } => pipe.outgoing.room().saturating_sub(draft.queued()),
-            Way::Inproc(end) => end.room(),
-        }
+        either!(&self.way, end => end.room())
     }
 
-    /// Asks to be told when the pipe is less heavy; false if it is not, or is of another kind.
+    /// Asks to be told when the pipe is less heavy; false if it is not, or is within the process.
     pub(in crate::socket) fn ask_for_soft_room(&self) -> bool {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.ask_for_soft_room(),
-            Way::Inproc(_) => false,
-        }
+        let wire = self.way.wire();
+        wire.is_some_and(|end| end.outgoing().ask_for_soft_room())
     }
 
     /// See [`Outgoing::wait_here`](crate::pipe::Outgoing::wait_here).
     pub(in crate::socket) fn wait_here(&self) -> Option<Arc<dyn Wire>> {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.wait_here(),
-            Way::Inproc(_) => None,
-        }
+        self.way.wire()?.outgoing().wait_here()
     }
 
     /// See [`Outgoing::write_again`](crate::pipe::Outgoing::write_again).
     pub(in crate::socket) fn write_again(&self) -> bool {
-        match &self.way {
-            Way::Wire { pipe, .. } => pipe.outgoing.write_again(),
-            Way::Inproc(_) => false,
-        }
+        let wire = self.way.wire();
+        wire.is_some_and(|end| end.outgoing().write_again())
     }
 
-    /// The sender has waited for that in vain.
+    /// The sender has waited in vain for the peer to take something.
     pub(in crate::socket) fn has_stalled(&self) {
-        if let Way::Wire { pipe, .. } = &self.way {
-            pipe.outgoing.has_stalled();
+        if let Some(end) = self.way.wire() {
+            end.outgoing().has_stalled();
         }
     }
 }

@@ -1,9 +1,12 @@
-//! What has gone through a pipe, in numbers.
+//! What has gone through a pipe, and what was dropped on the way, in numbers.
 //!
-//! Owns: nothing; it adds up what the ways of a slot count.
+//! Owns: nothing; it adds up what the slot and the end of its pipe count.
 //! Must not know: the other pipes.
 
-use super::{Slot, Way};
+use std::time::Duration;
+
+use super::Slot;
+use super::way::either;
 use crate::peer::PeerInfo;
 use crate::stats::{Dropped, PeerStats};
 
@@ -18,65 +21,64 @@ pub(in crate::socket) struct Counts {
     pub(in crate::socket) queued_to_receive: usize,
 }
 
+/// What is said of a pipe in its statistics besides [`Counts`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Measured {
+    pub(super) unexpected: u64,
+    pub(super) bytes_received: u64,
+    pub(super) reconnects: u64,
+    pub(super) time_muted: Duration,
+    pub(super) round_trip: Option<Duration>,
+}
+
 impl Slot {
     /// What has gone through, of a pipe that is settled.
     pub(in crate::socket) fn counts(&self) -> Counts {
-        match &self.way {
-            Way::Wire { pipe, intake, .. } => {
-                let out = pipe.outgoing.counts();
-                Counts {
-                    sent: out.messages,
-                    received: intake.messages() + pipe.incoming.replaced(),
-                    bytes_sent: out.bytes,
-                    replaced: out.replaced + intake.replaced(),
-                    queued_to_send: pipe.outgoing.queued(),
-                    queued_to_receive: pipe.incoming.queued(),
-                }
-            }
-            Way::Inproc(end) => {
-                let counts = end.counts();
-                Counts {
-                    sent: counts.sent,
-                    received: counts.received,
-                    bytes_sent: 0,
-                    replaced: counts.replaced,
-                    queued_to_send: counts.queued_out,
-                    queued_to_receive: counts.queued_in,
-                }
-            }
-        }
+        either!(&self.way, end => end.counts())
     }
 
     pub(in crate::socket) fn stats(&self) -> Option<PeerStats> {
         let peer = self.peer.as_ref()?;
         let counts = self.counts();
         let dropped = self.dropped.as_deref().copied().unwrap_or_default();
-        let (unexpected, bytes_received, reconnects, time_muted, round_trip) = match &self.way {
-            Way::Wire { pipe, .. } => (
-                pipe.unexpected(),
-                pipe.bytes_received(),
-                pipe.reconnects(),
-                pipe.outgoing.time_full(),
-                pipe.round_trip(),
-            ),
-            Way::Inproc(end) => (0, 0, 0, end.time_full(), None),
-        };
+        let measured = either!(&self.way, end => end.measured());
         Some(PeerStats {
             peer: PeerInfo::clone(peer),
             messages_sent: counts.sent,
             messages_received: counts.received,
             bytes_sent: counts.bytes_sent,
-            bytes_received,
+            bytes_received: measured.bytes_received,
             queued_to_send: counts.queued_to_send,
             queued_to_receive: counts.queued_to_receive,
             dropped: Dropped {
                 conflated: counts.replaced,
-                unexpected: dropped.unexpected + unexpected,
+                unexpected: dropped.unexpected + measured.unexpected,
                 ..dropped
             },
-            reconnects,
-            time_muted,
-            round_trip,
+            reconnects: measured.reconnects,
+            time_muted: measured.time_muted,
+            round_trip: measured.round_trip,
         })
+    }
+
+    /// A message for this peer was dropped; true if it is the first in a row.
+    pub(in crate::socket) fn missed(&mut self) -> bool {
+        let first = self.missing_since.is_none();
+        self.missing_since.get_or_insert(self.missed);
+        self.missed += 1;
+        first
+    }
+
+    /// Counts what was dropped on its way to or from this peer.
+    pub(in crate::socket) fn dropped(&mut self) -> &mut Dropped {
+        self.dropped.get_or_insert_default()
+    }
+
+    /// The pipe has room again: how many messages were dropped in a row, if any.
+    pub(in crate::socket) fn caught_up(&mut self) -> Option<u64> {
+        if let Some(end) = self.way.lane_mut() {
+            end.note_room();
+        }
+        self.missing_since.take().map(|since| self.missed - since)
     }
 }

@@ -1,0 +1,196 @@
+//! The socket's end of a pipe within the process.
+//!
+//! Owns: the ends of the two lanes, and how far the pattern was told of what has come.
+//! Always true: it is only touched under the socket's lock.
+//! Must not know: the other pipes, patterns, and what the slot knows about the peer.
+
+use std::sync::Arc;
+
+use highwater_patterns::{Message, Outbound, Recall, Recalled, Received};
+
+use super::report::{Counts, Measured};
+use crate::pipe::{Batch, Change, HighWater, InprocEnd, Lane, Notices};
+use crate::policy::{Budget, WritePolicy};
+
+/// The socket's end of a pipe within the process.
+#[derive(Debug)]
+pub(super) struct LaneEnd {
+    end: InprocEnd,
+    /// How often the pattern had looked into the pipe when it was last told of something there.
+    told_at: Option<u64>,
+}
+
+impl LaneEnd {
+    pub(super) fn new(end: InprocEnd) -> Self {
+        Self { end, told_at: None }
+    }
+
+    pub(super) fn end(&self) -> &InprocEnd {
+        &self.end
+    }
+
+    /// The other side is there.
+    pub(super) fn joined(&mut self, incoming: Arc<Lane>) {
+        self.end.joined(incoming);
+    }
+
+    /// See [`Slot::set_limits`](super::Slot::set_limits). Always false: the lane tells whoever waits for room, which may
+    /// be the other side.
+    pub(super) fn set_limits(&self, send: HighWater, receive: HighWater) -> bool {
+        self.end.set_limits(send.messages, receive.messages);
+        false
+    }
+
+    /// Takes no more messages: what was sent is still there for the other side.
+    pub(super) fn end_output(&mut self) {
+        self.end.end_output();
+    }
+
+    /// Messages that have come, those that were read among them.
+    pub(super) fn come(&self) -> u64 {
+        let counts = self.end.counts();
+        counts.queued_in as u64 + counts.received
+    }
+
+    /// Messages that were read.
+    pub(super) fn taken(&self) -> u64 {
+        self.end.counts().received
+    }
+
+    /// What has come stays until the pipe goes: no message is forgotten.
+    pub(super) fn ignore_input(&self) -> usize {
+        0
+    }
+
+    /// As [`is_drained`](Self::is_drained): within the process no message comes in parts.
+    pub(super) fn is_idle(&self) -> bool {
+        self.end.is_drained()
+    }
+
+    /// No message that came is unread.
+    pub(super) fn is_drained(&self) -> bool {
+        self.end.is_drained()
+    }
+
+    /// See [`Slot::let_go`](super::Slot::let_go).
+    pub(super) fn let_go(&mut self) -> (usize, usize) {
+        self.end.end()
+    }
+
+    #[inline(always)]
+    pub(super) fn push(
+        &mut self,
+        message: &mut impl Outbound,
+        _policy: &mut WritePolicy,
+    ) -> Notices {
+        Notices::REFUSED.when(!self.end.push(message))
+    }
+
+    /// Queues a copy of the message.
+    #[inline]
+    pub(super) fn push_copy(
+        &mut self,
+        message: &impl Outbound,
+        _framed: &Batch,
+        _policy: &mut WritePolicy,
+    ) -> Notices {
+        Notices::REFUSED.when(!self.end.push_copy(message))
+    }
+
+    pub(super) fn push_always(&mut self, message: &mut Message) {
+        self.end.push_always(message);
+    }
+
+    #[inline]
+    pub(super) fn has_room(&mut self) -> bool {
+        self.end.has_room()
+    }
+
+    /// How many messages are sure to find room.
+    pub(super) fn room(&self) -> usize {
+        self.end.room()
+    }
+
+    /// The pipe has room again, which ends the time in which it had none.
+    pub(super) fn note_room(&mut self) {
+        self.end.note_room(true);
+    }
+
+    #[inline(always)]
+    pub(super) fn next_single(&mut self, into: &mut Message) -> bool {
+        self.end.pop_message(into)
+    }
+
+    /// The next thing that has come, which costs nothing of the budget.
+    #[inline]
+    pub(super) fn next(&mut self, _budget: &mut Budget) -> Option<Received> {
+        self.end.pop()
+    }
+
+    #[inline]
+    pub(super) fn replace(&mut self, message: &mut Message) {
+        self.end.replace(message);
+    }
+
+    /// Tells the peer what a topic comes to.
+    pub(super) fn subscription(&self, topic: &[u8], change: Change) {
+        self.end.push_control(topic, change);
+    }
+
+    /// Has what waits here go out by `other`.
+    pub(super) fn move_unsent(&self, other: &Self) {
+        self.end.move_unsent(&other.end);
+    }
+
+    /// See [`Slot::recall`](super::Slot::recall).
+    pub(super) fn recall(&mut self, recall: Recall) -> (Recalled, usize) {
+        self.end.recall(recall)
+    }
+
+    /// Ends the connection for good: messages that this end has not read.
+    pub(super) fn cut(&mut self) -> usize {
+        self.end.cut()
+    }
+
+    /// See [`Slot::renew`](super::Slot::renew).
+    pub(super) fn renew(&mut self) -> (usize, usize) {
+        self.end.renew()
+    }
+
+    /// Messages that have come and were not read.
+    pub(super) fn unread(&self) -> usize {
+        self.end.counts().queued_in
+    }
+
+    /// The pattern is told that something has come.
+    pub(super) fn note_told(&mut self) {
+        self.told_at = Some(self.end.looks());
+    }
+
+    /// See [`Slot::is_passed_over`](super::Slot::is_passed_over).
+    pub(super) fn is_passed_over(&self) -> bool {
+        self.told_at == Some(self.end.looks())
+            && self.end.incoming().is_some_and(|lane| lane.is_ready())
+    }
+
+    /// What has gone through.
+    pub(super) fn counts(&self) -> Counts {
+        let counts = self.end.counts();
+        Counts {
+            sent: counts.sent,
+            received: counts.received,
+            bytes_sent: 0,
+            replaced: counts.replaced,
+            queued_to_send: counts.queued_out,
+            queued_to_receive: counts.queued_in,
+        }
+    }
+
+    /// What the statistics say besides: no bytes are counted, and no connection is lost and made again.
+    pub(super) fn measured(&self) -> Measured {
+        Measured {
+            time_muted: self.end.time_full(),
+            ..Measured::default()
+        }
+    }
+}
