@@ -29,7 +29,7 @@ mod sealing;
 mod text;
 
 #[cfg(test)]
-mod replay;
+mod tests;
 
 pub(crate) use command::PING_NAME;
 pub(crate) use command::{
