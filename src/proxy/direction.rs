@@ -1,0 +1,137 @@
+//! One direction of a proxy: from one socket to the other.
+//!
+//! Owns: the message that was taken and could not be sent yet.
+//! Always true: a message is taken only if the other side can send; no two sockets' locks are held at once.
+//! Must not know: the opposite direction, and how the proxy sleeps.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use highwater_patterns::{Message, Refusal};
+
+use super::counts::{Counts, add};
+use crate::policy::tuning::PROXY_TURN;
+use crate::socket::{Core, RecvFailure, SendFailure, State, Wait};
+
+/// What goes one way.
+#[derive(Debug)]
+pub(super) struct Direction<'a> {
+    pub(super) from: &'a Arc<Core>,
+    pub(super) to: &'a Arc<Core>,
+    pub(super) counts: &'a Counts,
+    /// Taken, and not taken by the other side, which had room a moment before.
+    pub(super) held: Option<Message>,
+}
+
+/// Why forwarding in one direction has paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// The turn is over; there may be more.
+    Turn,
+    /// Nothing to forward.
+    Empty,
+    /// The sending side has no room.
+    Full,
+    /// A socket is of no more use.
+    Ended,
+}
+
+impl<'a> Direction<'a> {
+    pub(super) fn new(from: &'a Arc<Core>, to: &'a Arc<Core>, counts: &'a Counts) -> Self {
+        Self {
+            from,
+            to,
+            counts,
+            held: None,
+        }
+    }
+
+    /// Forwards for one turn.
+    pub(super) fn forward(&mut self, capture: Option<&Core>, not_captured: &AtomicU64) -> Pause {
+        for _ in 0..PROXY_TURN {
+            let message = match self.held.take() {
+                Some(held) => held,
+                None => match self.next(capture, not_captured) {
+                    Ok(message) => message,
+                    Err(pause) => return pause,
+                },
+            };
+            if let Err(pause) = self.send(message) {
+                return pause;
+            }
+        }
+        Pause::Turn
+    }
+
+    /// Takes a message that can be sent on.
+    fn next(&self, capture: Option<&Core>, not_captured: &AtomicU64) -> Result<Message, Pause> {
+        if !can_send(self.to) {
+            return Err(Pause::Full);
+        }
+        let message = self
+            .from
+            .recv_with(Wait::No, |pattern, table| pattern.recv(table))
+            .map_err(|failure| match failure {
+                RecvFailure::Timeout => Pause::Empty,
+                RecvFailure::Ended(_) => Pause::Ended,
+            })?;
+        add(&self.counts.received, 1);
+        add(&self.counts.received_bytes, message.size());
+        if let Some(capture) = capture
+            && (!can_send(capture) || put(capture, message.clone()).is_err())
+        {
+            add(not_captured, 1);
+        }
+        Ok(message)
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), Pause> {
+        let bytes = message.size();
+        match put(self.to, message) {
+            Ok(()) => {
+                add(&self.counts.sent, 1);
+                add(&self.counts.sent_bytes, bytes);
+                Ok(())
+            }
+            Err(SendFailure::Ended(message, _)) => {
+                self.held = Some(message);
+                Err(Pause::Ended)
+            }
+            // Somebody else has sent by the same socket, too, and was faster.
+            Err(SendFailure::Refused(message, Refusal::Full)) if !can_send(self.to) => {
+                self.held = Some(message);
+                Err(Pause::Full)
+            }
+            // It may be connected to somebody else.
+            Err(SendFailure::GivenUp(message)) => {
+                self.held = Some(message);
+                Err(Pause::Full)
+            }
+            Err(SendFailure::Refused(..)) => {
+                add(&self.counts.undeliverable, 1);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn can_send(socket: &Core) -> bool {
+    let Ok(mut state) = socket.lock_here() else {
+        return false;
+    };
+    let State { pattern, table, .. } = &mut *state;
+    pattern.can_send(table)
+}
+
+fn put(socket: &Core, mut message: Message) -> Result<(), SendFailure> {
+    // A ROUTER has put a frame before it.
+    if message.frame_count() > Message::MAX_FRAMES {
+        return Err(SendFailure::Refused(message, Refusal::TooManyFrames));
+    }
+    socket
+        .send_with(Wait::No, &mut message, |pattern, table, message| {
+            pattern.offer(message, table)
+        })
+        .map(|_| ())
+        .map_err(|why| why.of(message))
+}
