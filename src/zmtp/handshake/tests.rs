@@ -1,5 +1,8 @@
+use highwater_patterns::{InvalidRoutingId, RoutingId, SocketType};
+
 use super::*;
 use crate::zmtp::error::FrameError;
+use crate::zmtp::metadata::write_property;
 
 fn greeting() -> Vec<u8> {
     let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
