@@ -9,10 +9,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::tuning::{
-    CROWDED_FIRST, CROWDED_MOST, GIVEN_YIELD, LATE_YIELD, MOST_GIVEN, MOST_SKIPPED,
-    SHORT_WAIT_LIMITS,
-};
+use super::crowd::Crowd;
+use super::tuning::{GIVEN_YIELD, LATE_YIELD, MOST_GIVEN, MOST_SKIPPED, SHORT_WAIT_LIMITS};
 
 /// What earlier waits of one socket have shown.
 #[derive(Debug)]
@@ -24,8 +22,7 @@ pub(crate) struct BusyPoll {
     penalty: u32,
     /// The number of waits that are still to sleep at once.
     skip: u32,
-    /// The time until which the processor counts as crowded, and for how long that was set.
-    crowded: Option<(Instant, Duration)>,
+    crowd: Crowd,
 }
 
 /// One wait, with the busy-polling at its beginning.
@@ -60,7 +57,7 @@ impl BusyPoll {
             short: true,
             penalty: 0,
             skip: 0,
-            crowded: None,
+            crowd: Crowd::default(),
         }
     }
 
@@ -68,7 +65,7 @@ impl BusyPoll {
     pub(crate) fn begin(&mut self, now: Instant, deadline: Option<Instant>) -> PolledWait {
         let left = deadline.map_or(self.limit, |at| at.saturating_duration_since(now));
         let limit = self.limit.min(left);
-        let likely = self.short && !limit.is_zero() && !self.is_crowded(now);
+        let likely = self.short && !limit.is_zero() && !self.crowd.is_there(now);
         let stage = if likely && self.skip == 0 {
             Stage::Polling
         } else {
@@ -83,10 +80,6 @@ impl BusyPoll {
         }
     }
 
-    fn is_crowded(&self, now: Instant) -> bool {
-        self.crowded.is_some_and(|(until, _)| now < until)
-    }
-
     /// The wait has ended, for whatever reason.
     pub(crate) fn learn(&mut self, wait: PolledWait, now: Instant) {
         self.short = now.saturating_duration_since(wait.begun)
@@ -98,15 +91,7 @@ impl BusyPoll {
                 self.penalty = (self.penalty * 2).clamp(1, MOST_SKIPPED);
                 self.skip = self.penalty;
             }
-            Stage::Crowded => {
-                let lasts = match self.crowded {
-                    Some((until, last)) if now.saturating_duration_since(until) <= last => {
-                        (last * 4).min(CROWDED_MOST)
-                    }
-                    _ => CROWDED_FIRST,
-                };
-                self.crowded = now.checked_add(lasts).map(|until| (until, lasts));
-            }
+            Stage::Crowded => self.crowd.was_met(now),
         }
     }
 }
@@ -134,6 +119,7 @@ impl PolledWait {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::tuning::CROWDED_FIRST;
 
     const LIMIT: Duration = Duration::from_micros(100);
     const MICRO: Duration = Duration::from_micros(1);

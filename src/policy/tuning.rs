@@ -228,11 +228,12 @@ pub(crate) const MOST_SKIPPED: u32 = 64;
 /// Unit: time. Cell: `tcp/req-rep/16`. Measured by d76e0b3.
 pub(crate) const LATE_YIELD: Duration = Duration::from_millis(1);
 
-/// How long a socket then does not busy-poll at first; four times as long each time that it is soon so again.
+/// How long a socket then neither busy-polls nor yields for a message from within the process at first; four times as long
+/// each time that it is soon so again.
 /// Unit: time. Cell: `tcp/req-rep/16`. Measured by 78790f5.
 pub(crate) const CROWDED_FIRST: Duration = Duration::from_millis(10);
 
-/// The longest that a socket then does not busy-poll.
+/// The longest that it then does neither.
 /// Unit: time. Cell: `tcp/req-rep/16`. Measured by 78790f5.
 pub(crate) const CROWDED_MOST: Duration = Duration::from_secs(1);
 

@@ -5,6 +5,7 @@
 //! Must not know: which message a receiver wants.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use highwater_patterns::{Pattern, Pipes};
 
@@ -171,18 +172,21 @@ impl Core {
 
     /// Looks out for a message from within the process for some microseconds, as long as that has paid lately.
     fn spin<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
-        let turns = state.spin.begin();
+        let plan = state.spin.begin(Instant::now());
         let lanes: Vec<Arc<Lane>> = state
             .table
             .lanes()
             .map(|(_, lane)| Arc::clone(lane))
             .collect();
-        let mut found = false;
+        let mut looked = spin::Looked::default();
         let mut state = state.unlocked(|| {
-            found = spin::look_out(turns, || lanes.iter().any(|lane| lane.is_ready()))
+            looked = spin::look_out(plan, || lanes.iter().any(|lane| lane.is_ready()))
         });
         state.table.collect_drafts();
-        state.spin.learn(found);
+        state.spin.learn(looked.found);
+        if let Some(now) = looked.late {
+            state.spin.met_crowd(now);
+        }
         state
     }
 }
