@@ -51,7 +51,8 @@ pub enum MayRefuse {
     Always,
 }
 
-/// What becomes of messages that a connection has not delivered.
+/// What becomes of messages that a connection has not delivered, if its pipe outlives it. Messages in a pipe that ends with its
+/// connection (of an accepted one, or with the option `immediate`) are lost and counted, whatever the fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fate {
     /// They go out on the next connection, whoever is behind it.

@@ -36,8 +36,8 @@ impl Lenders {
         self.next_tick
     }
 
-    /// Looks after the lent links. One that has not been used for a whole tick is taken back; or, if its socket waits
-    /// on it, left alone until that says that the wait is over.
+    /// Looks after the sockets that have borrowed readers. A socket that has received nothing for a whole tick gives all of
+    /// its readers back; or, if it waits on its links, it is left alone until it says that the wait is over.
     pub(super) fn tick(&mut self) {
         if self.next_tick.is_none_or(|tick| Instant::now() < tick) {
             return;
@@ -53,7 +53,8 @@ impl Lenders {
                 return true;
             }
             if std::mem::replace(&mut lender.seen, uses) != uses {
-                // It is busy with some of them. A receiver that takes long over each message checks the others now.
+                // The socket is busy with some of its links. A receiver that takes long over each message checks the
+                // others now.
                 lending.check_after(0);
                 return true;
             }

@@ -16,7 +16,7 @@ pub(crate) struct Lending {
     waiting: AtomicBool,
     /// The I/O thread ticks and will look again by itself.
     watch: AtomicBool,
-    /// Grows with each message that is received.
+    /// The messages that the socket has received from whichever pipe; wraps.
     uses: AtomicU32,
     /// At this many uses the receiver checks the idle peers. The I/O thread may bring that forward.
     check_at: AtomicU32,
@@ -52,7 +52,7 @@ impl Lending {
             .store(uses.wrapping_add(messages), Ordering::Relaxed);
     }
 
-    /// How often lent links have been used.
+    /// The messages that the socket has received; a socket with the same count at two ticks has not used its links.
     pub(crate) fn uses(&self) -> u32 {
         self.uses.load(Ordering::Relaxed)
     }

@@ -395,9 +395,14 @@ pub(crate) const MOST_PASSED: u32 = 16;
 /// Unit: turns. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
 pub(crate) const MOST_LOCK_TURNS: u32 = 40;
 
-/// How many of these turns are mere yields; the others sleep for some 50 µs.
+/// How many of these turns are mere yields; in the others the thread sleeps.
 /// Unit: turns. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
 pub(crate) const LOCK_YIELDS: u32 = 10;
+
+/// How long a thread sleeps in such a turn: about what it takes to wake the one that waits for the lock, more on busy
+/// processors.
+/// Unit: time. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
+pub(crate) const LOCK_NAP: Duration = Duration::from_micros(50);
 
 // The buffers of the kernel, and the proxy.
 

@@ -19,7 +19,7 @@ use std::ops::{Deref, DerefMut};
 use super::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 use crate::policy::tuning::{
-    LOCK_YIELDS, MOST_LOCK_TURNS, MOST_MAIL_LOOKS, MOST_MAIL_RETURNS, MOST_PASSED,
+    LOCK_NAP, LOCK_YIELDS, MOST_LOCK_TURNS, MOST_MAIL_LOOKS, MOST_MAIL_RETURNS, MOST_PASSED,
 };
 
 /// The owner of a [`Room`].
@@ -275,8 +275,7 @@ fn give_turn(turn: u32) {
     if turn < LOCK_YIELDS {
         std::thread::yield_now();
     } else {
-        // Waking a thread takes some 50 us, more on busy processors.
-        std::thread::sleep(std::time::Duration::from_micros(50));
+        std::thread::sleep(LOCK_NAP);
     }
 }
 
