@@ -17,10 +17,7 @@ use rustix::net::{
 /// Whether data or a window probe on `stream` has been retransmitted and nothing has come back for at least `silence`.
 /// False also if the system cannot tell.
 pub(super) fn has_stopped(stream: &TcpStream, silence: Duration) -> bool {
-    tcp_info(stream).is_some_and(|info| {
-        let retried = info.retransmits.max(info.probes) >= AGAIN;
-        retried && Duration::from_millis(info.last_ack_received.into()) >= silence
-    })
+    tcp_info(stream).is_some_and(|info| info.has_stopped(silence))
 }
 
 /// Whether everything written to `stream`, which has been shut down for writing since, has reached the system of the
@@ -40,25 +37,60 @@ const AGAIN: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TcpInfo {
     state: u8,
+    /// Retransmissions since data was last acknowledged. An answer that acknowledges nothing new does not reset it.
     retransmits: u8,
     probes: u8,
+    /// The times that the interval between two probes was doubled.
+    backoff: u8,
+    /// The interval between two retransmissions, which doubles with each, in microseconds.
+    interval: u32,
     /// Milliseconds since the last acknowledgement.
     last_ack_received: u32,
 }
 
 impl TcpInfo {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let last_ack_received = bytes.get(LAST_ACK_RECEIVED..)?.first_chunk()?;
+        let number = |at: usize| {
+            let bytes = bytes.get(at..)?.first_chunk()?;
+            Some(u32::from_ne_bytes(*bytes))
+        };
+        let last_ack_received = number(LAST_ACK_RECEIVED)?;
         Some(Self {
             state: bytes[0],
             retransmits: bytes[2],
             probes: bytes[3],
-            last_ack_received: u32::from_ne_bytes(*last_ack_received),
+            backoff: bytes[4],
+            interval: number(INTERVAL)?,
+            last_ack_received,
         })
+    }
+
+    /// Whether the last retransmission or probe stayed without an answer, and nothing has come for `silence`.
+    ///
+    /// A peer whose buffer is full answers each one and acknowledges nothing new. Between two of them, which get rarer and
+    /// rarer, nothing comes from a peer that lives either: only more than that interval without an answer is a silence.
+    fn has_stopped(&self, silence: Duration) -> bool {
+        let retried = self.retransmits.max(self.probes) >= AGAIN;
+        let interval = Duration::from_micros(self.interval.into())
+            .saturating_mul(1 << self.backoff.min(MOST_BACKOFF))
+            .min(LONGEST_INTERVAL);
+        // A timer of a busy system fires late.
+        let answered = interval + interval / 4 + LATE;
+        let since = Duration::from_millis(self.last_ack_received.into());
+        retried && since >= silence && since > answered
     }
 }
 
-/// Before it stand seven bytes, one of padding and twelve numbers of 32 bits.
+/// The interval is at most this long, however often it was doubled; `TCP_RTO_MAX`.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(120);
+const MOST_BACKOFF: u8 = 16;
+
+/// The time by which a timer and the answer to what it sent may be late.
+const LATE: Duration = Duration::from_millis(250);
+
+/// Before the numbers of 32 bits stand seven bytes and one of padding.
+const INTERVAL: usize = 8;
+/// The number after twelve others.
 const LAST_ACK_RECEIVED: usize = 8 + 12 * 4;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -194,19 +226,52 @@ mod tests {
         };
         attribute(8, b"\x07");
         let mut info = [0; 100];
-        (info[0], info[2], info[3]) = (1, 4, 5);
+        (info[0], info[2], info[3], info[4]) = (1, 4, 5, 6);
+        info[INTERVAL..][..4].copy_from_slice(&200_000u32.to_ne_bytes());
         info[LAST_ACK_RECEIVED..][..4].copy_from_slice(&7000u32.to_ne_bytes());
         attribute(INET_DIAG_INFO, &info);
         let expected = TcpInfo {
             state: 1,
             retransmits: 4,
             probes: 5,
+            backoff: 6,
+            interval: 200_000,
             last_ack_received: 7000,
         };
         assert_eq!(read_answer(&answer), Some(expected));
         for end in 0..MESSAGE + 8 + LAST_ACK_RECEIVED + 8 {
             assert_eq!(read_answer(&answer[..end]), None);
         }
+    }
+
+    /// After three retransmissions to a full buffer the next one is due 1.6 s later.
+    #[test]
+    fn the_time_between_two_retransmissions_is_no_silence() {
+        let info = |last_ack_received, retransmits, backoff| TcpInfo {
+            state: 1,
+            retransmits,
+            probes: 0,
+            backoff,
+            interval: 1_600_000 >> backoff,
+            last_ack_received,
+        };
+        let second = Duration::from_secs(1);
+        for backoff in [0, 3] {
+            assert!(!info(1_600, 3, backoff).has_stopped(second), "not yet due");
+            assert!(
+                !info(2_000, 3, backoff).has_stopped(second),
+                "it may be late"
+            );
+            assert!(info(2_300, 3, backoff).has_stopped(second));
+            assert!(!info(2_300, 3, backoff).has_stopped(3 * second));
+            assert!(!info(2_300, 1, backoff).has_stopped(second), "the first");
+        }
+        let longest = TcpInfo {
+            interval: u32::MAX,
+            backoff: 255,
+            ..info(u32::MAX, 9, 0)
+        };
+        assert!(longest.has_stopped(second));
     }
 
     #[test]
