@@ -101,8 +101,10 @@ pub(crate) struct Heartbeat {
     next_look: Option<Instant>,
     /// So many bytes were unread at the last look.
     unread: usize,
-    /// The peer is not read.
-    is_unread: bool,
+    /// Since when the peer is not read; `None` while it is read.
+    unread_since: Option<Instant>,
+    /// Before this no silence begins: see [`Heartbeat::set_unread`].
+    catches_up_until: Option<Instant>,
     /// The peer has answered a PING.
     answers: bool,
     /// PINGs not answered yet, as far as one can count.
@@ -130,10 +132,8 @@ struct Silence {
 }
 
 impl Silence {
-    /// `None` is later than any time that can be told.
-    fn end(&self) -> Option<Instant> {
-        let at_most = Duration::from_millis(u64::from(self.ttl) * TENTH_MILLIS as u64);
-        self.since.checked_add(at_most)
+    fn at_most(&self) -> Duration {
+        Duration::from_millis(u64::from(self.ttl) * TENTH_MILLIS as u64)
     }
 }
 
@@ -152,7 +152,8 @@ impl Heartbeat {
             its_interval: None,
             next_look: None,
             unread: 0,
-            is_unread: false,
+            unread_since: None,
+            catches_up_until: None,
             answers: false,
             unanswered: 0,
             measured: None,
@@ -201,19 +202,27 @@ impl Heartbeat {
     }
 
     pub(crate) fn is_unread(&self) -> bool {
-        self.is_unread
+        self.unread_since.is_some()
     }
 
     /// Whether the peer is read, or left unread since the socket is at its mark: what it waits for then, an answer to its
     /// PINGs, it gets in the form of ours. True if that has changed.
+    ///
+    /// A peer that was not read for a time may be silent for as long again without a fault of its own: what it sent to a full
+    /// buffer its kernel sends again after an interval that has doubled each time, and that is as long as all before it
+    /// together. So no silence begins before that time is over.
     pub(crate) fn set_unread(&mut self, is_unread: bool, now: Instant) -> bool {
-        let changed = self.is_unread != is_unread;
+        let changed = self.is_unread() != is_unread;
         if changed {
-            self.is_unread = is_unread;
             self.next_look = None;
             self.unread = 0;
             if is_unread {
+                self.unread_since = Some(now);
                 self.plan_look(now);
+            } else if let Some(since) = self.unread_since.take() {
+                let unread = now.saturating_duration_since(since);
+                let until = now.checked_add(unread.min(LONGEST_CATCH_UP));
+                self.catches_up_until = self.catches_up_until.max(until);
             }
         }
         changed
@@ -363,9 +372,17 @@ impl Heartbeat {
     }
 
     fn end_of_patience(&self) -> Option<Instant> {
-        let ours = self.after_our_ping;
-        let ours = ours.and_then(|asked| asked.since.checked_add(asked.patience));
-        earlier(ours, self.after_its_ping.as_ref().and_then(Silence::end))
+        let begin = |since: Instant| {
+            self.catches_up_until
+                .map_or(since, |until| since.max(until))
+        };
+        let ours = self
+            .after_our_ping
+            .and_then(|asked| begin(asked.since).checked_add(asked.patience));
+        let its = self
+            .after_its_ping
+            .and_then(|silence| begin(silence.since).checked_add(silence.at_most()));
+        earlier(ours, its)
     }
 }
 
@@ -377,6 +394,9 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 /// A peer that may be held up has so many times the timeout, and [`HELD_UP_AT_LEAST`] in any case.
 const HELD_UP: u32 = 10;
 const HELD_UP_AT_LEAST: Duration = Duration::from_secs(15);
+
+/// The longest interval between two attempts of a kernel to send; Linux's `TCP_RTO_MAX`.
+const LONGEST_CATCH_UP: Duration = Duration::from_secs(120);
 
 /// The least time between two questions whether its system answers.
 const SHORTEST_DOUBT: Duration = Duration::from_millis(100);

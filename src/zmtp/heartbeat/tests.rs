@@ -353,3 +353,36 @@ fn what_is_unread_is_new_once() {
     heartbeat.set_unread(true, start);
     assert_eq!(heartbeat.new_among(5), 5);
 }
+
+#[test]
+fn a_peer_that_was_not_read_may_be_silent_for_as_long_again() {
+    let (mut heartbeat, start) = answered();
+    heartbeat.set_unread(true, start);
+    let read_again = start + seconds(50);
+    heartbeat.excused(read_again);
+    heartbeat.set_unread(false, read_again);
+    ping(&mut heartbeat, read_again);
+    // What it had sent before comes; a shorter time in which it was not read takes nothing away.
+    heartbeat.received(read_again + seconds(1));
+    heartbeat.set_unread(true, read_again + seconds(1));
+    heartbeat.set_unread(false, read_again + seconds(2));
+    let end = read_again + seconds(50) + TIMEOUT;
+    let mut now = read_again;
+    while now + INTERVAL < end {
+        now += INTERVAL;
+        assert_ne!(heartbeat.poll(now, LEFT), HeartbeatAction::GiveUp);
+    }
+    assert_eq!(heartbeat.poll(end, LEFT), HeartbeatAction::GiveUp);
+}
+
+#[test]
+fn no_kernel_waits_for_longer_than_it_may() {
+    let (mut heartbeat, start) = answered();
+    heartbeat.set_unread(true, start);
+    let read_again = start + seconds(10_000);
+    heartbeat.excused(read_again);
+    heartbeat.set_unread(false, read_again);
+    ping(&mut heartbeat, read_again);
+    let end = read_again + LONGEST_CATCH_UP + TIMEOUT;
+    assert_eq!(heartbeat.poll(end, LEFT), HeartbeatAction::GiveUp);
+}
