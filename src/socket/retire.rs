@@ -120,6 +120,7 @@ impl Core {
     /// While the socket retires: has each pipe retire that may, and ends the socket after the last.
     pub(super) fn go_on_retiring(&self, state: &mut State) {
         let answers = self.facts.answers;
+        state.table.begin_retiring();
         if answers {
             self.take_last(state);
         }

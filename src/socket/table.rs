@@ -33,6 +33,7 @@ use crate::policy::{Budget, WritePolicy};
 use crate::stats::{Dropped, Telemetry};
 use ending::Ending;
 use losses::Losses;
+use retiring::Retiring;
 
 /// The pipes of one socket.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ pub(crate) struct Table {
     /// Pipes within the process.
     lanes: usize,
     ending: Ending,
+    retiring: Retiring,
     /// Messages that were sent within the process and lost with their pipe.
     unsent_within: usize,
     /// Messages that were lost with pipes, not counted and told yet.
@@ -102,6 +104,7 @@ impl Table {
             past: Counts::default(),
             lanes: 0,
             ending: Ending::new(departed_bytes),
+            retiring: Retiring::default(),
             unsent_within: 0,
             losses: Losses::default(),
             drops: drops::Drops::default(),
@@ -134,6 +137,7 @@ impl Table {
     }
 
     fn insert(&mut self, slot: Slot) {
+        self.retiring.comes(slot.id());
         let old = self.pipes.insert(slot.id(), slot);
         debug_assert!(old.is_none(), "a pipe is attached once");
         self.write_policy.set_pipes(self.pipes.len());

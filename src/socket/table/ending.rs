@@ -22,6 +22,8 @@ const PIPE_OVERHEAD: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Ending {
     pipes: usize,
+    /// Those of them that are within the process.
+    lanes: usize,
     /// The pipes, in the order in which they are looked at; also some that are gone, until it is their turn.
     turns: VecDeque<PipeId>,
     /// Pipes that have just begun to end, or of which a read gave nothing: they are looked at next.
@@ -39,6 +41,7 @@ impl Ending {
     pub(super) fn new(limit: Option<usize>) -> Self {
         Self {
             pipes: 0,
+            lanes: 0,
             turns: VecDeque::new(),
             next: Vec::new(),
             bytes: 0,
@@ -62,6 +65,11 @@ impl Table {
     /// Whether some pipe is ending, so that [`take_ended`](Self::take_ended) is worth asking.
     pub(in crate::socket) fn has_ending(&self) -> bool {
         self.ending.pipes > 0
+    }
+
+    /// Whether no peer within the process writes any more.
+    pub(in crate::socket) fn lanes_have_ended(&self) -> bool {
+        self.lanes == self.ending.lanes
     }
 
     /// Pipes that are ending and have been read to the end: of those found empty, and of a few others in turn.
@@ -101,6 +109,8 @@ impl Table {
     /// Nothing is written to `pipe` any more.
     pub(super) fn begin_ending(&mut self, pipe: PipeId) {
         self.ending.pipes += 1;
+        let slot = self.pipes.get(pipe);
+        self.ending.lanes += usize::from(slot.is_some_and(|slot| slot.lane().is_some()));
         self.queue_next(pipe);
     }
 
@@ -149,6 +159,7 @@ impl Table {
     pub(super) fn forget_ending(&mut self, slot: &Slot) {
         if slot.is_ending() {
             self.ending.pipes -= 1;
+            self.ending.lanes -= usize::from(slot.lane().is_some());
             self.ending.bytes -= slot.leaving.charge;
             self.let_in();
         }

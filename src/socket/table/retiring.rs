@@ -1,7 +1,8 @@
 //! The pipes of a socket that retires: it takes and answers what has come, and sends what it has.
 //!
-//! Owns: nothing; each pipe knows how far it is.
-//! Always true: a pipe that has retired takes no message; one that has taken its last gives none.
+//! Owns: which pipes have still to retire; each pipe knows how far it is.
+//! Always true: a pipe that has retired takes no message; one that has taken its last gives none. Once the socket retires, each
+//! pipe that has not retired is in `waiting`.
 //! Must not know: why the socket retires, and what it waits for.
 
 use std::sync::Arc;
@@ -12,6 +13,28 @@ use super::Table;
 use crate::peer::PeerInfo;
 use crate::socket::slot::Slot;
 
+/// The pipes of a socket that retires, as far as something is to be done about them: no event looks at all the others.
+#[derive(Debug, Default)]
+pub(super) struct Retiring {
+    begun: bool,
+    /// Pipes of which it is not settled yet how much is still taken from them.
+    fresh: Vec<PipeId>,
+    /// Pipes that have not retired; also some that have since, or are gone, until they are looked at.
+    waiting: Vec<PipeId>,
+    /// How many pipes have been looked at, for tests.
+    looked_at: usize,
+}
+
+impl Retiring {
+    /// There is such a pipe.
+    pub(super) fn comes(&mut self, pipe: PipeId) {
+        if self.begun {
+            self.fresh.push(pipe);
+            self.waiting.push(pipe);
+        }
+    }
+}
+
 impl Table {
     /// Has `pipe` take no more messages, or tells the other side of one within the process that there are none.
     pub(in crate::socket) fn retire(&mut self, pipe: PipeId) {
@@ -20,31 +43,44 @@ impl Table {
         }
     }
 
+    /// The socket retires: from now on it is known which pipes are to be told so.
+    pub(in crate::socket) fn begin_retiring(&mut self) {
+        if !std::mem::replace(&mut self.retiring.begun, true) {
+            let all: Vec<PipeId> = self.pipes.values().map(Slot::id).collect();
+            all.into_iter().for_each(|pipe| self.retiring.comes(pipe));
+        }
+    }
+
     /// Pipes that have not retired; if `answers` matter, only those from which no request waits for one.
-    pub(in crate::socket) fn not_retired(&self, answers: bool) -> Vec<PipeId> {
-        self.pipes
-            .values()
-            .filter(|slot| !(slot.has_retired() || answers && slot.owes_answers()))
-            .map(Slot::id)
-            .collect()
+    pub(in crate::socket) fn not_retired(&mut self, answers: bool) -> Vec<PipeId> {
+        let mut free = Vec::new();
+        let Self {
+            pipes, retiring, ..
+        } = self;
+        retiring.looked_at += retiring.waiting.len();
+        retiring.waiting.retain(|&pipe| {
+            let slot = pipes.get(pipe).filter(|slot| !slot.has_retired());
+            if slot.is_some_and(|slot| !(answers && slot.owes_answers())) {
+                free.push(pipe);
+            }
+            slot.is_some()
+        });
+        free
     }
 
     /// The socket answers, and retires: of each pipe it takes what has come by now, and no more. Those for which that begins.
     pub(in crate::socket) fn take_last(&mut self) -> Vec<PipeId> {
-        let mut begun = Vec::new();
-        for slot in self.pipes.values_mut() {
-            if slot.take_last() {
-                begun.push(slot.id());
-            }
-        }
+        let mut begun = std::mem::take(&mut self.retiring.fresh);
+        self.retiring.looked_at += begun.len();
+        begun.retain(|&pipe| self.pipes.get_mut(pipe).is_some_and(Slot::take_last));
         begun
     }
 
     /// Pipes from which the last has been taken, and what comes is not ignored yet.
-    pub(in crate::socket) fn took_last(&self) -> Vec<PipeId> {
-        let slots = self.pipes.values();
-        let done = slots.filter(|slot| slot.has_taken_last());
-        done.map(Slot::id).collect()
+    pub(in crate::socket) fn took_last(&mut self) -> Vec<PipeId> {
+        self.retiring.looked_at += self.retiring.waiting.len();
+        let waiting = self.retiring.waiting.iter().copied();
+        waiting.filter(|&pipe| self.has_taken_last(pipe)).collect()
     }
 
     /// Whether the last request has just been taken from `pipe`: its pattern is to ignore what comes.
@@ -74,12 +110,6 @@ impl Table {
         self.unsent_within
     }
 
-    /// Whether no peer within the process writes any more.
-    pub(in crate::socket) fn lanes_have_ended(&self) -> bool {
-        let mut slots = self.pipes.values();
-        slots.all(|slot| slot.lane().is_none() || slot.is_ending())
-    }
-
     /// A request from `pipe` was taken, to be answered: who asks, if it has not gone.
     pub(crate) fn asked(&mut self, pipe: PipeId) -> Option<Arc<PeerInfo>> {
         let slot = self.pipes.get_mut(pipe)?;
@@ -94,3 +124,6 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
