@@ -20,6 +20,18 @@ impl Crowd {
         self.last.is_some_and(|(until, _)| now < until)
     }
 
+    /// Whether none was met lately, so that nobody has to look at the clock.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// Forgets one that was met so long ago that the next counts as the first.
+    pub(super) fn forget_old(&mut self, now: Instant) {
+        self.last = self
+            .last
+            .filter(|(until, last)| now.saturating_duration_since(*until) <= *last);
+    }
+
     /// A yield that has ended `now` took too long.
     pub(super) fn was_met(&mut self, now: Instant) {
         let lasts = match self.last {

@@ -41,16 +41,25 @@ impl Spin {
         }
     }
 
-    /// What to do in the wait that begins `now`.
-    pub(crate) fn begin(&mut self, now: Instant) -> SpinPlan {
+    /// What to do in the wait that begins now. Looks at `clock` only where a crowd was met lately.
+    pub(crate) fn begin(&mut self, clock: impl FnOnce() -> Instant) -> SpinPlan {
         SpinPlan {
             turns: self.next_turns(),
-            yields: if self.crowd.is_there(now) {
+            yields: if self.is_crowded(clock) {
                 0
             } else {
                 WAIT_YIELDS
             },
         }
+    }
+
+    fn is_crowded(&mut self, clock: impl FnOnce() -> Instant) -> bool {
+        if self.crowd.is_forgotten() {
+            return false;
+        }
+        let now = clock();
+        self.crowd.forget_old(now);
+        self.crowd.is_there(now)
     }
 
     /// A yield that has ended `now` took longer than [`LATE_YIELD`](super::tuning::LATE_YIELD).
@@ -111,7 +120,7 @@ mod tests {
         let end = *now + span;
         let mut count = 0;
         while *now < end {
-            let yields = spin.begin(*now).yields > 0;
+            let yields = spin.begin(|| *now).yields > 0;
             *now += Duration::from_millis(1);
             if yields {
                 count += 1;
@@ -124,12 +133,16 @@ mod tests {
     #[test]
     fn where_a_yield_costs_milliseconds_waits_sleep_without_one_for_a_while() {
         let (mut spin, mut now) = (Spin::new(false), Instant::now());
-        assert_eq!(spin.begin(now).yields, WAIT_YIELDS);
+        let plan = spin.begin(|| unreachable!("no crowd was met"));
+        assert_eq!(plan.yields, WAIT_YIELDS);
         spin.met_crowd(now);
-        let plan = spin.begin(now);
+        let plan = spin.begin(|| now);
         assert!(plan.yields == 0 && plan.turns > 0, "{plan:?}");
         now += CROWDED_FIRST;
-        assert_eq!(spin.begin(now).yields, WAIT_YIELDS, "that is over");
+        assert_eq!(spin.begin(|| now).yields, WAIT_YIELDS, "that is over");
+        now += CROWDED_FIRST * 2;
+        spin.begin(|| now);
+        spin.begin(|| unreachable!("it is forgotten"));
         // In a crowd that lasts, one wait in each longest time yields.
         yielding(&mut spin, &mut now, CROWDED_MOST * 2);
         assert!((9..=11).contains(&yielding(&mut spin, &mut now, CROWDED_MOST * 10)));

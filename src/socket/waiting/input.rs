@@ -172,7 +172,7 @@ impl Core {
 
     /// Looks out for a message from within the process for some microseconds, as long as that has paid lately.
     fn spin<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
-        let plan = state.spin.begin(Instant::now());
+        let plan = state.spin.begin(Instant::now);
         let lanes: Vec<Arc<Lane>> = state
             .table
             .lanes()
