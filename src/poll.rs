@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::facade::AsSocket;
-use crate::socket::{Interest, Watch, left};
+use crate::socket::{Interest, Watch, unflushed};
 use crate::wake::{WakePipe, timespec};
 
 /// Waits for several sockets, foreign descriptors and a timeout at once.
@@ -211,7 +211,7 @@ impl<'fd> Poll<'fd> {
             let sleep = if last || !self.arm() {
                 Some(Duration::ZERO)
             } else {
-                left::flush();
+                unflushed::flush();
                 deadline.flatten().map(|deadline| deadline - now)
             };
             if let Err(error) = self.look_at_foreign(sleep) {

@@ -108,9 +108,9 @@ const NO_TUNING: [(&str, &str, &str); 22] = [
     ),
     ("src/engine/met.rs", "PING", "a bit"),
     ("src/engine/met.rs", "PONG", "a bit"),
-    ("src/sync/fact.rs", "UNKNOWN", "a state"),
-    ("src/sync/fact.rs", "FALSE", "a state"),
-    ("src/sync/fact.rs", "TRUE", "a state"),
+    ("src/sync/machine_fact.rs", "UNKNOWN", "a state"),
+    ("src/sync/machine_fact.rs", "FALSE", "a state"),
+    ("src/sync/machine_fact.rs", "TRUE", "a state"),
 ];
 
 /// The sources of all our crates.

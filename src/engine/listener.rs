@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use polling::{Event, PollMode};
 
-use super::admission::admit;
+use super::accept_filter::admit;
 use super::entries::{Entry, ListenerEntry};
 use super::event_loop::Loop;
 use super::registration::Registered;

@@ -11,7 +11,7 @@
 //!                                      (its Pipe outlives links)      SocketSide
 //! ```
 
-mod admission;
+mod accept_filter;
 mod affinity;
 mod asking;
 mod config;

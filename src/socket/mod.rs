@@ -23,7 +23,6 @@ mod endpoints;
 mod events;
 mod joining;
 mod later;
-pub(crate) mod left;
 mod many;
 mod outcome;
 mod outline;
@@ -35,6 +34,7 @@ mod spin;
 mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unflushed;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::policy::SpinPlan;
 use crate::policy::tuning::LATE_YIELD;
-use crate::sync::Fact;
+use crate::sync::MachineFact;
 
 /// What a look-out has come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ fn look_out_by(
 
 /// Whether another thread can run while this one spins.
 fn several_cores() -> bool {
-    static SEVERAL: Fact = Fact::unknown();
+    static SEVERAL: MachineFact = MachineFact::unknown();
     SEVERAL.get(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
 }
 

@@ -5,23 +5,23 @@
 //! Always true: a lock is usable after its holder panicked. Our state machines change in steps that cannot panic
 //! half-way, and a library that stops because one thread panicked would turn one fault into two.
 
-mod combine;
-mod fact;
+mod machine_fact;
 #[cfg(all(test, not(highwater_model)))]
 mod meetings;
 #[cfg(all(test, highwater_model))]
 mod models;
 #[cfg(highwater_model)]
 mod queue;
+mod room;
 
 use std::sync::{PoisonError, TryLockError};
 
-pub(crate) use combine::{Combine, Locked, Room};
 #[cfg(not(highwater_model))]
 pub(crate) use crossbeam_queue::SegQueue as Queue;
-pub(crate) use fact::Fact;
+pub(crate) use machine_fact::MachineFact;
 #[cfg(highwater_model)]
 pub(crate) use queue::Queue;
+pub(crate) use room::{Combine, Locked, Room};
 #[cfg(not(highwater_model))]
 pub(crate) use std::sync::{
     MutexGuard,

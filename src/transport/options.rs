@@ -12,7 +12,7 @@ use super::address::{Address, Family};
 use super::refused::no_interface;
 use super::refused::{OptionError, named};
 use crate::policy::tuning::{LOCAL_RECEIVE_BUFFER_BYTES, UNIX_SEND_BUFFER_BYTES};
-use crate::sync::Fact;
+use crate::sync::MachineFact;
 
 /// How a stream is set up, connected or accepted. By default only keepalive differs from the system's defaults.
 ///
@@ -177,7 +177,7 @@ fn make_room_for_a_batch(socket: &SockRef<'_>) {
 /// A size that is set is not adapted any more, and a system that allows less reports no error. So the size is first
 /// tried on a throw-away socket, once in a process. On a system that allows less, the adaptive size is better.
 fn make_room_for_local_input(socket: &SockRef<'_>) {
-    static IS_ALLOWED: Fact = Fact::unknown();
+    static IS_ALLOWED: MachineFact = MachineFact::unknown();
     let is_allowed = || {
         let trial = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         trial.set_recv_buffer_size(LOCAL_RECEIVE_BUFFER_BYTES)?;

@@ -14,7 +14,7 @@ use super::step::{Known, Step, Steps};
 use crate::origin::Here;
 use crate::pipe::Lane;
 use crate::policy::tuning::TURNS_IN_VAIN;
-use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, left, spin};
+use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, spin, unflushed};
 
 /// How a receive waits for a message.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +79,7 @@ impl Core {
         for step in Step::of_turn(self.known(&state, waiting)) {
             waiting.done.add(step);
             match step {
-                Step::FlushElsewhere => return Ok(state.unlocked(left::flush)),
+                Step::FlushElsewhere => return Ok(state.unlocked(unflushed::flush)),
                 Step::AskProcess => {
                     waiting.here = self.origin().ask();
                     if waiting.here.is_none() {
@@ -126,7 +126,7 @@ impl Core {
             deadline,
             done,
             is_spent: state.table.has_spent_budget() || turns.is_multiple_of(TURNS_IN_VAIN),
-            left_elsewhere: done.is_empty() && left::is_left_elsewhere(self),
+            left_elsewhere: done.is_empty() && unflushed::is_left_elsewhere(self),
             has_lanes: state.table.has_lanes(),
             may_lead: !state.leading && state.polls == 0 && state.table.is_lendable(),
         }
@@ -150,7 +150,7 @@ impl Core {
     #[cold]
     fn let_others<'a>(&'a self, state: Locked<'a>) -> Locked<'a> {
         let mut state = state.unlocked(|| {
-            left::flush();
+            unflushed::flush();
             self.room.give_way();
         });
         state.table.refill_budget();

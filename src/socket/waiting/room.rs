@@ -16,7 +16,7 @@ use crate::origin::Here;
 use crate::pipe::{Notices, PipeEvent, Wire};
 use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
 use crate::socket::attempt::Given;
-use crate::socket::{Core, Locked, State, Table, Unsent, left};
+use crate::socket::{Core, Locked, State, Table, Unsent, unflushed};
 use crate::wake::timespec;
 
 impl Core {
@@ -83,7 +83,7 @@ impl Core {
             self.has_waited();
         }
         if notices.contains(Notices::UNFLUSHED) {
-            left::remember(self);
+            unflushed::remember(self);
         }
         if notices.contains(Notices::OVER_SOFT_MARK) && !matches!(wait, Wait::No) {
             let deadline = Deadline::new(wait, state.options.send_timeout);

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A fact of yes or no, learnt once; by two threads at the same time perhaps twice.
 #[derive(Debug)]
-pub(crate) struct Fact(AtomicU8);
+pub(crate) struct MachineFact(AtomicU8);
 
 const UNKNOWN: u8 = 0;
 const FALSE: u8 = 1;
 const TRUE: u8 = 2;
 
-impl Fact {
+impl MachineFact {
     pub(crate) const fn unknown() -> Self {
         Self(AtomicU8::new(UNKNOWN))
     }
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn it_is_asked_once() {
         for is_so in [true, false] {
-            let fact = Fact::unknown();
+            let fact = MachineFact::unknown();
             assert_eq!(fact.get(|| is_so), is_so);
             assert_eq!(fact.get(|| unreachable!("it is known")), is_so);
         }

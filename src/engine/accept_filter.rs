@@ -1,8 +1,9 @@
-//! The admission of peers that connect.
+//! The first filter of an accepted connection: its address or user, and the number of connections. Whether the socket
+//! takes the peer is asked later, in the handshake (`asking.rs`).
 //!
 //! Owns: nothing; it asks the options of the endpoint, then takes a seat.
-//! Always true: who is let in has a seat.
-//! Must not know: what becomes of who is turned away.
+//! Always true: a connection that passes has a seat.
+//! Must not know: what becomes of a connection that does not pass.
 
 use super::config::EndpointConfig;
 use super::seats::Seat;
