@@ -127,7 +127,7 @@ mod tests {
             let message = frames.complete(Frame::from(&bodies[count - 1][..]));
             let message = message.expect("it has a frame");
             assert!(message.frames().iter().eq(&bodies[..count]));
-            assert!(frames.is_empty() && frames.len() == 0);
+            assert!(frames.is_empty());
         }
     }
 

@@ -83,7 +83,7 @@ fn a_socket_that_answers_looks_at_those_that_it_owes_an_answer() {
         let mut bytes = vec![1, 0];
         bytes.extend_from_slice(&framed(0, 1));
         pipe.incoming.deliver(Delivery::Chunk {
-            bytes: bytes.into(),
+            bytes,
             messages: 1,
             commands: 0,
         });
