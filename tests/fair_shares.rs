@@ -562,7 +562,7 @@ fn comings_and_goings(io_threads: usize) {
                         heard.load(Ordering::Relaxed) == due
                     });
                     // The visitor goes first, or its endpoint does.
-                    if rounds % 2 == 0 {
+                    if rounds.is_multiple_of(2) {
                         drop(visitor);
                         pull.unbind(&at).expect("unbound");
                     } else {
