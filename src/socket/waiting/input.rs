@@ -59,7 +59,9 @@ impl Core {
                     state.unlock();
                     return Ok(taken);
                 }
-                Ok(None) => state = self.wait_for_input(state, wait, &mut waiting)?,
+                Ok(None) => {
+                    state = self.wait_for_input(state.handed_on(), wait, &mut waiting)?;
+                }
                 Err(ended) => return Err(RecvFailure::Ended(ended)),
             }
         }

@@ -27,14 +27,21 @@ impl Core {
         &self,
         wait: Wait,
         message: &mut M,
-        put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
+        mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Result<T, Unsent> {
         match self.lock_here() {
-            Ok(state) => {
-                let (state, outcome) = self.send_locked(state, wait, message, put);
-                state.unlock();
-                outcome
-            }
+            Ok(mut state) => match self.attempt_send(&mut state, message, &mut put) {
+                Ok(Given::Done(done)) => {
+                    state.unlock();
+                    Ok(done)
+                }
+                given => {
+                    let (state, outcome) =
+                        self.send_on(state.handed_on(), wait, message, &mut put, given);
+                    drop(state);
+                    outcome
+                }
+            },
             Err(ended) => Err(Unsent::Ended(ended)),
         }
     }
@@ -48,9 +55,29 @@ impl Core {
         message: &mut M,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> (Locked<'a>, Result<T, Unsent>) {
+        match self.attempt_send(&mut state, message, &mut put) {
+            Ok(Given::Done(done)) => (state, Ok(done)),
+            given => self.send_on(state.handed_on(), wait, message, &mut put, given),
+        }
+    }
+
+    /// Goes on after a first attempt of which there is more to say than that the message is on its way.
+    ///
+    /// Apart from it, and never inlined, so that the first attempt keeps the lock in registers. A lock that goes through memory
+    /// costs a send a third of its time (docs/DECISIONS.md, "Store-to-load forwarding").
+    #[cold]
+    #[inline(never)]
+    fn send_on<'a, T, M: Outbound>(
+        &'a self,
+        mut state: Locked<'a>,
+        wait: Wait,
+        message: &mut M,
+        put: &mut impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
+        mut given: Result<Given<T>, Unsent>,
+    ) -> (Locked<'a>, Result<T, Unsent>) {
         let mut waiting = None;
         loop {
-            match self.attempt_send(&mut state, message, &mut put) {
+            match given {
                 Ok(Given::Done(done)) => return (state, Ok(done)),
                 Ok(Given::Noted(done, notices)) => {
                     return (self.has_sent(state, wait, waiting, notices), Ok(done));
@@ -67,6 +94,7 @@ impl Core {
                     return (state, Err(unsent));
                 }
             }
+            given = self.attempt_send(&mut state, message, put);
         }
     }
 
