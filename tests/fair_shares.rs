@@ -55,7 +55,12 @@ impl Receiver {
                     .build(),
             ),
             Kind::Router => Self::Router(Router::new(context)),
-            Kind::XPub => Self::XPub(XPub::new(context)),
+            // An XPUB gives messages in the order of arrival: behind as much of a busy peer's as this backlog holds.
+            Kind::XPub => Self::XPub(
+                XPub::builder(context)
+                    .upstream_backlog_bytes(65_536_usize)
+                    .build(),
+            ),
             Kind::XSub => {
                 let xsub = XSub::new(context);
                 xsub.subscribe("").expect("subscribed");

@@ -111,6 +111,10 @@ impl XPub {
             for pipe in std::mem::take(&mut self.unread) {
                 self.readable(pipe, pipes);
             }
+            // The first of those that are left has filled the queue; the others were not read at all, and come first next time.
+            if !self.unread.is_empty() {
+                self.unread.rotate_left(1);
+            }
         }
         Some(received)
     }

@@ -344,6 +344,23 @@ fn what_waits_for_the_application_is_bounded_and_the_rest_stays_in_the_pipes() {
 }
 
 #[test]
+fn a_busy_peer_does_not_fill_the_backlog_each_time() {
+    let mut xpub = xpub_with(PatternOptions {
+        upstream_backlog_bytes: 65 * 4,
+        ..PatternOptions::default()
+    });
+    let (busy, quiet) = (xpub.accept(1), xpub.accept(2));
+    for number in 0..40 {
+        xpub.arrive(busy, &format!("{number}"));
+    }
+    xpub.arrive(quiet, "heard");
+    let all = seen(&mut xpub);
+    let before = all.iter().position(|one| one.contains("heard"));
+    let before = before.expect("it is heard");
+    assert!(before <= 8, "behind {before} of the busy one");
+}
+
+#[test]
 fn a_peer_that_comes_and_goes_cannot_fill_the_memory() {
     let mut xpub = xpub_with(PatternOptions {
         upstream_backlog_bytes: 65 * 10,
