@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::{Context, Dealer, Pub, Pull, Push, Rep, Req, Router, SendError, Sub};
-use support::{PATIENCE, joined, must_end};
+use highwater::{Context, Dealer, Pub, Pull, Push, Rep, Req, Router, Sub};
+use support::{PATIENCE, Shares, is_sent, joined, must_end};
 
 /// A slow peer sends once in this time.
 const PACE: Duration = Duration::from_millis(10);
@@ -99,12 +99,12 @@ impl Peer {
             "PULL" => {
                 let push = Push::builder(context).send_timeout(PACE).build();
                 push.connect(at).expect("connecting");
-                Box::new(move || counts(push.send(&*text)))
+                Box::new(move || is_sent(push.send(&*text)))
             }
             "ROUTER" | "DEALER" => {
                 let dealer = Dealer::builder(context).send_timeout(PACE).build();
                 dealer.connect(at).expect("connecting");
-                Box::new(move || counts(dealer.send(&*text)))
+                Box::new(move || is_sent(dealer.send(&*text)))
             }
             "REP" => {
                 let mut req = Req::new(context);
@@ -141,48 +141,6 @@ impl Peer {
     }
 }
 
-fn counts(outcome: Result<(), SendError>) -> bool {
-    match outcome {
-        Ok(()) => true,
-        Err(SendError::Timeout(_)) => false,
-        Err(other) => panic!("{other}"),
-    }
-}
-
-/// Who was heard, and for how long not.
-struct Ledger {
-    heard: Vec<u64>,
-    last: Vec<Instant>,
-    silence: Vec<Duration>,
-}
-
-impl Ledger {
-    fn new(peers: usize) -> Self {
-        Self {
-            heard: vec![0; peers],
-            last: vec![Instant::now(); peers],
-            silence: vec![Duration::ZERO; peers],
-        }
-    }
-
-    fn hear(&mut self, number: usize) {
-        self.silence[number] = self.silence[number].max(self.last[number].elapsed());
-        self.last[number] = Instant::now();
-        self.heard[number] += 1;
-    }
-
-    fn begin(&mut self) {
-        self.last.fill(Instant::now());
-        self.silence.fill(Duration::ZERO);
-    }
-
-    fn end(&mut self) {
-        for (silence, last) in self.silence.iter_mut().zip(&self.last) {
-            *silence = (*silence).max(last.elapsed());
-        }
-    }
-}
-
 /// `io_threads` of the receiver; `places` where it binds, among which the peers are dealt out.
 fn scene(kind: &'static str, peers: usize, io_threads: usize, places: &'static [&'static str]) {
     must_end(
@@ -212,7 +170,7 @@ fn scene(kind: &'static str, peers: usize, io_threads: usize, places: &'static [
                 };
                 Peer::start(kind, context, place, number, &stop)
             };
-            let mut ledger = Ledger::new(peers);
+            let mut ledger = Shares::new(peers);
             // The slow ones first: the receiver waits for them all, so that it has borrowed their links where it does that.
             let mut slow: Vec<Peer> = (1..peers).map(start).collect();
             let begun = Instant::now();
@@ -226,8 +184,7 @@ fn scene(kind: &'static str, peers: usize, io_threads: usize, places: &'static [
             while ledger.heard[0] == 0 {
                 ledger.hear(receiver.next(PATIENCE).expect("somebody sends"));
             }
-            ledger.begin();
-            let before: Vec<u64> = ledger.heard.clone();
+            let before = ledger.begin();
             let sent_before: Vec<u64> = slow
                 .iter()
                 .map(|peer| peer.sent.load(Ordering::Relaxed))

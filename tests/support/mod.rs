@@ -15,6 +15,7 @@ mod network;
 mod place;
 mod python;
 mod raw;
+mod shares;
 mod system;
 
 use std::fmt;
@@ -33,6 +34,7 @@ pub(crate) use network::{as_nobody, in_a_network_of_its_own, ip, put_in_place};
 pub(crate) use place::{Place, over_each_transport, over_every_transport};
 pub(crate) use python::{Python, pattern};
 pub(crate) use raw::{RawPeer, command, frame, greeting, ready};
+pub(crate) use shares::{Shares, is_sent};
 pub(crate) use system::{
     allow_open_files, forbid_more_files, open_files, peak_memory, resident_memory, threads_named,
 };
