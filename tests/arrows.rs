@@ -210,32 +210,47 @@ fn a_strategy_below_the_socket_is_told() {
         ),
         ("zmtp", "use highwater_patterns as patterns;"),
     ]);
-    let broken = strategies_taken(&house);
-    assert_eq!(broken.lines().count(), 3, "{broken}");
-    for name in [
+    let names = [
         "`highwater_patterns::Push`",
         "Pattern::new`",
         "zmtp:1: `highwater_patterns`",
-    ] {
-        assert!(broken.contains(name), "{name}: {broken}");
-    }
+    ];
+    assert_told(&strategies_taken(&house), &names);
 }
 
 /// What `engine`, `pipe` and `zmtp` use of the patterns, and is not among the [`WORDS`].
 fn strategies_taken(house: &House) -> String {
-    let mut broken = String::new();
-    let below = |use_: &&Use| {
-        let part = use_.module.first().map(String::as_str);
-        !use_.test && matches!(part, Some("engine" | "pipe" | "zmtp"))
-    };
-    for use_ in house.uses.iter().filter(below) {
-        let names_patterns = use_.path[0] == "highwater_patterns";
+    let rule = "below the socket nothing knows a strategy";
+    broken_uses(house, &["engine", "pipe", "zmtp"], rule, |path| {
         let is_word = |name: &String| WORDS.contains(&name.as_str());
-        if names_patterns && !use_.path.get(1).is_some_and(is_word) {
-            let _ = writeln!(broken, "{use_}: below the socket nothing knows a strategy");
+        path[0] == "highwater_patterns" && !path.get(1).is_some_and(is_word)
+    })
+}
+
+/// The uses in `rooms`, outside tests, whose path `breaks` the `rule`: a line each.
+fn broken_uses(
+    house: &House,
+    rooms: &[&str],
+    rule: &str,
+    breaks: impl Fn(&[String]) -> bool,
+) -> String {
+    let mut broken = String::new();
+    for use_ in &house.uses {
+        let room = use_.module.first();
+        let inside = !use_.test && room.is_some_and(|room| rooms.contains(&room.as_str()));
+        if inside && breaks(&use_.path) {
+            let _ = writeln!(broken, "{use_}: {rule}");
         }
     }
     broken
+}
+
+/// There is a line for each of `names`, and no other.
+fn assert_told(broken: &str, names: &[&str]) {
+    assert_eq!(broken.lines().count(), names.len(), "{broken}");
+    for name in names {
+        assert!(broken.contains(name), "{name}: {broken}");
+    }
 }
 
 #[test]
@@ -261,32 +276,24 @@ fn a_socket_type_named_by_the_socket_is_told() {
         ),
         ("facade", "fn f() { SocketType::Rep }"),
     ]);
-    let broken = types_named(&house);
-    assert_eq!(broken.lines().count(), 4, "{broken}");
-    for name in [
+    let names = [
         "`SocketType::Rep`",
         "`Pattern::Pair`",
         "::Dealer`",
         "::Push`",
-    ] {
-        assert!(broken.contains(name), "{name}: {broken}");
-    }
+    ];
+    assert_told(&types_named(&house), &names);
 }
 
 /// Where `socket` decides by the type of a socket, and not by one of its facts.
 fn types_named(house: &House) -> String {
-    let mut broken = String::new();
-    let inside = |use_: &&Use| !use_.test && use_.module.first().is_some_and(|m| m == "socket");
-    for use_ in house.uses.iter().filter(inside) {
-        let names_one = use_.path.windows(2).any(|pair| {
+    let rule = "ask for a fact (patterns/src/facts.rs)";
+    broken_uses(house, &["socket"], rule, |path| {
+        path.windows(2).any(|pair| {
             ["SocketType", "Pattern"].contains(&pair[0].as_str())
                 && pair[1].starts_with(char::is_uppercase)
-        });
-        if names_one {
-            let _ = writeln!(broken, "{use_}: ask for a fact (patterns/src/facts.rs)");
-        }
-    }
-    broken
+        })
+    })
 }
 
 #[test]
