@@ -27,6 +27,19 @@ fn dealer(context: &Context, name: &str) -> Dealer {
     Dealer::builder(context).routing_id(id(name)).build()
 }
 
+/// Two names are bound, and connected to, in either order.
+fn meet(bound_first: bool, bind: impl Fn(usize, &str), connect: impl Fn(&str)) {
+    let names = ["inproc://first", "inproc://second"];
+    let bind = || (0..).zip(names).for_each(|(n, name)| bind(n, name));
+    if bound_first {
+        bind();
+    }
+    names.into_iter().for_each(connect);
+    if !bound_first {
+        bind();
+    }
+}
+
 /// Everything that comes within a moment after the last.
 fn all_of(router: &Router) -> Vec<usize> {
     let next = || router.recv_timeout(MOMENT).ok();
@@ -47,21 +60,11 @@ fn two_dealers_with_one_id(policy: DuplicateId, bound_first: bool) {
     let context = Context::new();
     let router = Router::builder(&context).duplicate_id(policy).build();
     let dealers = [dealer(&context, "one"), dealer(&context, "one")];
-    let names = ["inproc://first", "inproc://second"];
-    let bind = || {
-        for (dealer, name) in dealers.iter().zip(names) {
-            dealer.bind(name).expect("nobody else binds it");
-        }
-    };
-    if bound_first {
-        bind();
-    }
-    for name in names {
-        router.connect(name).expect("a good name");
-    }
-    if !bound_first {
-        bind();
-    }
+    meet(
+        bound_first,
+        |n, name| drop(dealers[n].bind(name).expect("nobody else binds it")),
+        |name| router.connect(name).expect("a good name"),
+    );
     let sent = [0, 1].map(|n| send_what_is_taken(&dealers[n], n * EACH));
     let mut received = all_of(&router);
     let all_lost = |dealers: &[&Dealer]| -> u64 {
@@ -133,21 +136,11 @@ fn two_routers_with_one_id_at_two_names_lose_nothing() {
             let context = Context::new();
             let router = Router::builder(&context).routing_id(id("us")).build();
             let bound = [(); 2].map(|()| Router::builder(&context).routing_id(id("one")).build());
-            let names = ["inproc://first", "inproc://second"];
-            let bind = || {
-                for (router, name) in bound.iter().zip(names) {
-                    router.bind(name).expect("nobody else binds it");
-                }
-            };
-            if bound_first {
-                bind();
-            }
-            for name in names {
-                router.connect(name).expect("a good name");
-            }
-            if !bound_first {
-                bind();
-            }
+            meet(
+                bound_first,
+                |n, name| drop(bound[n].bind(name).expect("nobody else binds it")),
+                |name| router.connect(name).expect("a good name"),
+            );
             let send = |socket: &Router, first: usize| {
                 (first..first + EACH)
                     .take_while(|n| socket.send_to(&id("us"), n.to_string()).is_ok())
@@ -212,21 +205,11 @@ fn a_pair_that_connects_to_two_names_has_one_peer_after_the_other() {
                 let context = Context::new();
                 let pair = Pair::builder(&context).immediate(immediate).build();
                 let others = [Pair::new(&context), Pair::new(&context)];
-                let names = ["inproc://first", "inproc://second"];
-                let bind = || {
-                    for (other, name) in others.iter().zip(names) {
-                        other.bind(name).expect("nobody else binds it");
-                    }
-                };
-                if bound_first {
-                    bind();
-                }
-                for name in names {
-                    pair.connect(name).expect("a good name");
-                }
-                if !bound_first {
-                    bind();
-                }
+                meet(
+                    bound_first,
+                    |n, name| drop(others[n].bind(name).expect("nobody else binds it")),
+                    |name| pair.connect(name).expect("a good name"),
+                );
                 let send = |other: &Pair, first: usize| {
                     (first..first + EACH)
                         .take_while(|n| other.send_timeout(n.to_string(), MOMENT / 10).is_ok())
