@@ -351,7 +351,7 @@ fn a_busy_peer_does_not_fill_the_backlog_each_time() {
     });
     let (busy, quiet) = (xpub.accept(1), xpub.accept(2));
     for number in 0..40 {
-        xpub.arrive(busy, &format!("{number}"));
+        xpub.arrive(busy, format!("{number}"));
     }
     xpub.arrive(quiet, "heard");
     let all = seen(&mut xpub);
