@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use highwater_curve::{Keypair, PublicKey, SecretKey, SharedKey};
 
+use super::description::config;
 use super::recording::{self, Recording, Stream, hex, recording, unhex};
 use super::*;
 use crate::zmtp::mechanism::{
@@ -112,14 +113,6 @@ fn any_server(secrets: &Secrets) -> Mechanism {
         seeds,
         LIMITS,
     )))
-}
-
-fn config(ours: &Stream, kind: SocketType) -> HandshakeConfig {
-    let mut config = HandshakeConfig::new(ours.socket_type().unwrap_or(kind));
-    config.routing_id = ours
-        .property("Identity")
-        .and_then(|id| RoutingId::new(id).ok());
-    config
 }
 
 /// Who was asked about, who the peer is, and what is behind the handshake.

@@ -1,10 +1,19 @@
 //! Traffic in words, to compare what we read with what another parser read.
 
-use highwater_patterns::Frame;
+use highwater_patterns::{Frame, RoutingId, SocketType};
 
 use super::recording::{Line, Stream, hex};
 use crate::zmtp::command::PingContext;
-use crate::zmtp::{Item, OwnedCommand};
+use crate::zmtp::{HandshakeConfig, Item, OwnedCommand};
+
+/// What one end was configured with, as it tells in its metadata; of type `kind` where it tells none.
+pub(super) fn config(ours: &Stream, kind: SocketType) -> HandshakeConfig {
+    let mut config = HandshakeConfig::new(ours.socket_type().unwrap_or(kind));
+    config.routing_id = ours
+        .property("Identity")
+        .and_then(|id| RoutingId::new(id).ok());
+    config
+}
 
 /// The traffic of a stream in the words of `frames.txt`, without what we drop.
 pub(super) fn expected_traffic(stream: &Stream) -> Vec<String> {

@@ -1,19 +1,11 @@
 //! The conversations of PLAIN: we take the place of either side, and say what it said.
 
-use super::description::{actual_traffic, expected_traffic};
+use super::description::{actual_traffic, config, expected_traffic};
 use super::recording::{self, Recording, Stream, recording};
 use super::*;
 use crate::zmtp::mechanism::{Candidate, Mechanism, PlainClient, PlainServer};
 use bytes::Bytes;
 use std::time::Instant;
-
-fn config(ours: &Stream, kind: SocketType) -> HandshakeConfig {
-    let mut config = HandshakeConfig::new(ours.socket_type().unwrap_or(kind));
-    config.routing_id = ours
-        .property("Identity")
-        .and_then(|id| RoutingId::new(id).ok());
-    config
-}
 
 /// What `stream` said in the handshake, as we say it: libzmq tells the length of its routing id to 1.0 peers, does not tell
 /// that it is the server, and spells ERROR wrongly.

@@ -310,41 +310,26 @@ fn each_command_out_of_turn_is_named() {
 #[test]
 fn each_length_of_each_command_but_its_own_is_malformed() {
     let all = commands();
-    for (name, good, before) in [
-        ("HELLO", &all.hello, None),
-        ("INITIATE", &all.initiate, Some(&all.hello)),
+    for (name, good, before, least) in [
+        ("HELLO", &all.hello, None, body(&all.hello).len()),
+        ("INITIATE", &all.initiate, Some(&all.hello), 257),
+        ("WELCOME", &all.welcome, None, body(&all.welcome).len()),
+        ("READY", &all.ready, Some(&all.welcome), 30),
     ] {
-        let good = body(good);
-        let least = if name == "HELLO" { good.len() } else { 257 };
+        let is_clients = ["HELLO", "INITIATE"].contains(&name);
         for len in 1 + name.len()..least {
-            let cut = frame(&good[..len]);
+            let cut = frame(&body(good)[..len]);
             let pieces: Vec<&[u8]> = before
                 .into_iter()
                 .map(Vec::as_slice)
                 .chain([&cut[..]])
                 .collect();
-            assert_eq!(at_server_whole(&pieces), malformed(name), "{len}");
-        }
-    }
-    for (name, good, before) in [
-        ("WELCOME", &all.welcome, None),
-        ("READY", &all.ready, Some(&all.welcome)),
-    ] {
-        let good = body(good);
-        let least = if name == "WELCOME" { good.len() } else { 30 };
-        for len in 1 + name.len()..least {
-            let cut = frame(&good[..len]);
-            let pieces: Vec<&[u8]> = before
-                .into_iter()
-                .map(Vec::as_slice)
-                .chain([&cut[..]])
-                .collect();
-            let mut end = client();
-            answer(&mut end, &all.greeting_of_server).expect("good");
-            let result = pieces
-                .iter()
-                .try_for_each(|piece| answer(&mut end, piece).map(drop));
-            assert_eq!(result.map(|()| false), malformed(name), "{len}");
+            let outcome = if is_clients {
+                at_server_whole(&pieces)
+            } else {
+                whole(client(), &all.greeting_of_server, &pieces)
+            };
+            assert_eq!(outcome, malformed(name), "{len}");
         }
     }
     let longer = |command: &[u8]| frame(&[&body(command)[..], b"!"].concat());
@@ -362,9 +347,12 @@ fn each_length_of_each_command_but_its_own_is_malformed() {
 }
 
 fn at_server_whole(pieces: &[&[u8]]) -> Result<bool, ProtocolError> {
-    let mut end = server();
-    let greeting = said(&mut client());
-    [&greeting[..]]
+    whole(server(), &said(&mut client()), pieces)
+}
+
+/// Whether `end` is done after these pieces, each of which comes at once.
+fn whole(mut end: Handshake, greeting: &[u8], pieces: &[&[u8]]) -> Result<bool, ProtocolError> {
+    [greeting]
         .iter()
         .chain(pieces)
         .try_for_each(|piece| answer(&mut end, piece).map(drop))
