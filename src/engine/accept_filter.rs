@@ -1,36 +1,36 @@
 //! The first filter of an accepted connection: its address or user, and the number of connections. Whether the socket
 //! takes the peer is asked later, in the handshake (`asking.rs`).
 //!
-//! Owns: nothing; it asks the options of the endpoint, then takes a seat.
-//! Always true: a connection that passes has a seat.
+//! Owns: nothing; it asks the options of the endpoint, then counts the connection.
+//! Always true: a connection that passes is counted until its link has gone.
 //! Must not know: what becomes of a connection that does not pass.
 
+use super::accepted_count::CountedConnection;
 use super::config::EndpointConfig;
-use super::seats::Seat;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::transport::Stream;
 
 /// Decides about a connection that was just accepted, from `peer`.
-pub(super) fn admit(
+pub(super) fn filter(
     config: &EndpointConfig,
     stream: &Stream,
     peer: Option<&Endpoint>,
-) -> Result<Seat, LinkError> {
+) -> Result<CountedConnection, LinkError> {
     let options = &config.options;
     let filter = &options.accept_filter;
-    let admitted = match stream {
+    let accepted = match stream {
         // A peer that has already disconnected has no address; the decision does not matter then.
         Stream::Tcp(_) => peer
             .and_then(Endpoint::ip)
             .is_none_or(|ip| filter.admits_address(ip)),
         Stream::Unix(_) => filter.admits_user(stream.peer_credentials().map(|known| known.user)),
     };
-    if !admitted {
+    if !accepted {
         return Err(LinkError::NotAccepted);
     }
     config
-        .seats
-        .take(options.connection_limit)
+        .accepted
+        .add(options.connection_limit)
         .ok_or(LinkError::TooManyConnections)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use highwater_patterns::SocketType;
 
-use super::seats::Seats;
+use super::accepted_count::AcceptedCount;
 use crate::endpoint::Endpoint;
 use crate::options::Options;
 use crate::pipe::SocketSide;
@@ -24,7 +24,7 @@ pub(crate) struct EndpointConfig {
     pub(crate) heartbeat: Arc<HeartbeatConfig>,
     pub(crate) side: Arc<dyn SocketSide>,
     pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) seats: Seats,
+    pub(crate) accepted: AcceptedCount,
     /// Names the socket to peers of this library.
     pub(crate) token: u64,
 }

@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use highwater_patterns::RoutingId;
 
+use super::accepted_count::CountedConnection;
 use super::link::Link;
 use super::preparing::{Handshaking, Preparing, Step};
 use super::registration::Registered;
-use super::seats::Seat;
 use super::{Closing, EndpointConfig, Key, Status};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -90,7 +90,7 @@ pub(super) struct LinkEntry {
     pub(super) config: Arc<EndpointConfig>,
     pub(super) accepted: bool,
     /// Of an accepted one: counts while it lives.
-    pub(super) seat: Option<Seat>,
+    pub(super) counted: Option<CountedConnection>,
     pub(super) other_end: OtherEnd,
     pub(super) phase: Phase,
     /// How it ends, and how many messages were queued when that began. Boxed as the next but one, since most links have

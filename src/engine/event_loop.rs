@@ -181,10 +181,10 @@ impl Loop {
             Request::Adopt {
                 stream,
                 address,
-                seat,
+                counted,
                 listener,
                 config,
-            } => self.adopt(stream, address, seat, listener, config),
+            } => self.adopt(stream, address, counted, listener, config),
             Request::Connect {
                 key,
                 config,

@@ -7,12 +7,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::accepted_count::CountedConnection;
 use super::asking::new_pipe;
 use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
 use super::event_loop::Loop;
 use super::link::{Link, ReaderPlace};
 use super::preparing::{Handshaking, Preparing, Step};
-use super::seats::Seat;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -39,11 +39,11 @@ impl Loop {
         &mut self,
         stream: Stream,
         address: String,
-        seat: Seat,
+        counted: CountedConnection,
         listener: Key,
         config: Arc<EndpointConfig>,
     ) {
-        match self.add_link(listener, stream, address, &config, Some(seat), false) {
+        match self.add_link(listener, stream, address, &config, Some(counted), false) {
             Ok(key) => {
                 if let Some(entry) = self.link_entry(key) {
                     entry.emit(EventKind::Accepted);
@@ -65,7 +65,7 @@ impl Loop {
         stream: Stream,
         address: String,
         config: &Arc<EndpointConfig>,
-        seat: Option<Seat>,
+        counted: Option<CountedConnection>,
         in_progress: bool,
     ) -> io::Result<Key> {
         let key = self.new_key();
@@ -83,8 +83,8 @@ impl Loop {
             owner,
             pipe: None,
             config: Arc::clone(config),
-            accepted: seat.is_some(),
-            seat,
+            accepted: counted.is_some(),
+            counted,
             other_end: OtherEnd::At(address.into()),
             phase: Phase::Connecting {
                 until: timeout

@@ -21,7 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::Key;
 use super::hearing::{Hearing, Silence};
 use super::inbox::Shared;
-use super::met::Met;
+use super::pending_heartbeats::PendingHeartbeats;
 use super::registration::Registered;
 use super::request::Request;
 use crate::pipe::{Duty, Reader, Wire};
@@ -37,7 +37,7 @@ pub(super) struct Link {
     interest: Mutex<PollInterest>,
     reader: Mutex<ReaderPlace>,
     hearing: Hearing,
-    met: Met,
+    heartbeats: PendingHeartbeats,
     telemetry: Arc<Telemetry>,
     thread: Arc<Shared>,
 }
@@ -88,7 +88,7 @@ impl Link {
             interest: Mutex::new(interest),
             reader: Mutex::new(ReaderPlace::Here(reader)),
             hearing: Hearing::default(),
-            met: Met::default(),
+            heartbeats: PendingHeartbeats::default(),
             telemetry,
             thread: Arc::clone(thread),
         })
@@ -146,8 +146,8 @@ impl Link {
 
     /// The heartbeats that the socket has met since the last call: the time to live of the last PING, and whether there was
     /// a PONG.
-    pub(super) fn take_met(&self) -> (Option<u16>, bool) {
-        self.met.take()
+    pub(super) fn take_heartbeats(&self) -> (Option<u16>, bool) {
+        self.heartbeats.take()
     }
 
     /// Ends the connection: no more events, and the peer is told. The descriptor closes with the last user.
@@ -283,8 +283,8 @@ impl Wire for Link {
 
     fn duty(&self, duty: Duty) {
         let is_known = match duty {
-            Duty::Ping(ttl) => !self.met.ping(ttl),
-            Duty::Pong => !self.met.pong(),
+            Duty::Ping(ttl) => !self.heartbeats.ping(ttl),
+            Duty::Pong => !self.heartbeats.pong(),
             _ => false,
         };
         if is_known {

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use polling::{Event, PollMode};
 
-use super::accept_filter::admit;
+use super::accept_filter;
+use super::accepted_count::CountedConnection;
 use super::entries::{Entry, ListenerEntry};
 use super::event_loop::Loop;
 use super::registration::Registered;
 use super::request::Request;
-use super::seats::Seat;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -92,12 +92,12 @@ impl Loop {
             let config = Arc::clone(&entry.config);
             match entry.listener.accept() {
                 Ok((stream, peer)) => {
-                    let admitted = admit(&config, &stream, peer.as_ref());
+                    let accepted = accept_filter::filter(&config, &stream, peer.as_ref());
                     let address = peer.map(|peer| zmtp::escaped(&peer.to_string()));
-                    match admitted {
-                        Ok(seat) => {
+                    match accepted {
+                        Ok(counted) => {
                             let address = address.unwrap_or_default();
-                            self.hand_out(key, stream, address, seat, config);
+                            self.hand_out(key, stream, address, counted, config);
                         }
                         Err(cause) => {
                             let telemetry = &config.telemetry;
@@ -181,18 +181,18 @@ impl Loop {
         listener: Key,
         stream: Stream,
         address: String,
-        seat: Seat,
+        counted: CountedConnection,
         config: Arc<EndpointConfig>,
     ) {
         let thread = self.next_thread % self.threads.len();
         self.next_thread = self.next_thread.wrapping_add(1);
         if thread == 0 {
-            self.adopt(stream, address, seat, listener, config);
+            self.adopt(stream, address, counted, listener, config);
         } else {
             self.threads[thread].send(Request::Adopt {
                 stream,
                 address,
-                seat,
+                counted,
                 listener,
                 config,
             });

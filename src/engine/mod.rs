@@ -12,6 +12,7 @@
 //! ```
 
 mod accept_filter;
+mod accepted_count;
 mod affinity;
 mod asking;
 mod config;
@@ -25,9 +26,10 @@ mod hearing;
 mod inbox;
 mod lenders;
 mod link;
+mod link_dispatch;
 mod listener;
-mod met;
 mod parting;
+mod pending_heartbeats;
 mod preparing;
 mod proxying;
 mod queued_connects;
@@ -37,19 +39,17 @@ mod report;
 mod request;
 mod resolver;
 mod scheduled;
-mod seats;
 mod session;
 mod session_end;
 mod sign_of_life;
 mod status;
 mod threads;
 mod timers;
-mod traffic;
 
+pub(crate) use accepted_count::AcceptedCount;
 pub(crate) use config::EndpointConfig;
 pub(crate) use drain::{Closing, Drain, Hold};
 pub use report::{DrainReport, RetireReport};
-pub(crate) use seats::Seats;
 pub(crate) use status::Status;
 pub(crate) use threads::{Engine, is_io_thread};
 

@@ -313,7 +313,7 @@ impl Loop {
         };
         let refused_after_all = entry.refused_after_all;
         // Before anybody hears of the end: who does may connect at once.
-        drop(entry.seat.take());
+        drop(entry.counted.take());
         self.timers.set(key, None);
         entry.link.end();
         let config = Arc::clone(&entry.config);

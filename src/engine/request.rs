@@ -5,8 +5,8 @@
 
 use std::sync::{Arc, Weak};
 
+use super::accepted_count::CountedConnection;
 use super::drain::Closing;
-use super::seats::Seat;
 use super::status::Status;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
@@ -28,7 +28,7 @@ pub(super) enum Request {
         stream: Stream,
         /// Where it comes from; empty if it has no name.
         address: String,
-        seat: Seat,
+        counted: CountedConnection,
         listener: Key,
         config: Arc<EndpointConfig>,
     },

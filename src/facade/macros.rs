@@ -175,7 +175,7 @@ macro_rules! socket {
         /// One line: the endpoints and the number of peers, if they can be read without waiting.
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.core.outline(stringify!($name), f)
+                self.core.debug_line(stringify!($name), f)
             }
         }
 

@@ -167,7 +167,7 @@ impl Core {
                 .upgrade()
                 .expect("a socket that is being used exists"),
             telemetry: Arc::clone(&self.telemetry),
-            seats: self.seats.clone(),
+            accepted: self.accepted.clone(),
             token: self.token,
         })
     }

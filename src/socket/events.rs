@@ -300,7 +300,7 @@ impl Combine for Core {
         let Ok(here) = self.here() else {
             return true;
         };
-        if !self.asked.ask() {
+        if !self.deferred_mail.ask() {
             return true;
         }
         let socket = Weak::clone(&self.this) as Weak<dyn SocketSide>;
@@ -309,7 +309,7 @@ impl Combine for Core {
             .engine(here)
             .map(|engine| engine.tell(socket, None));
         if told.is_err() {
-            self.asked.begins();
+            self.deferred_mail.begins();
         }
         told.is_ok()
     }
@@ -329,7 +329,7 @@ impl SocketSide for Core {
     }
 
     fn read_mail(&self) {
-        self.asked.begins();
+        self.deferred_mail.begins();
         drop(self.room.try_lock(self));
     }
 

@@ -18,17 +18,17 @@ mod borrowed;
 pub(crate) mod calls;
 mod closing;
 mod connecting;
-mod control;
+mod debug_line;
+mod deferred;
+mod endpoint_control;
 mod endpoints;
 mod events;
+mod failure;
 mod joining;
-mod later;
-mod many;
-mod outcome;
-mod outline;
 mod requests;
-mod retire;
-mod retirement;
+mod retirement_handle;
+mod retiring;
+mod send_many;
 mod slot;
 mod spin;
 mod table;
@@ -44,15 +44,15 @@ use std::time::{Duration, Instant};
 use event_listener::Event;
 use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
-pub(crate) use outcome::{RecvFailure, SendFailure, Unsent};
+pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
 pub(crate) use requests::RequestReceived;
-pub use retirement::Retirement;
+pub use retirement_handle::Retirement;
 pub(crate) use table::Table;
 pub use waiting::Interest;
 pub(crate) use waiting::{Wait, Watch};
 
 use crate::context::{Hub, Terminate};
-use crate::engine::Seats;
+use crate::engine::AcceptedCount;
 use crate::error::{OptionError, WaitError};
 use crate::monitor::EventKind;
 use crate::options::{self, Options};
@@ -62,9 +62,9 @@ use crate::pipe::{Lending, Notices, PipeEvent};
 use crate::policy::{BusyPoll, IdleCheck, Spin};
 use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Room};
+use deferred::{DeferredMail, DeferredReads};
 use endpoints::Endpoints;
-use later::{Asked, Later};
-use retire::Retiring;
+use retiring::Retiring;
 use waiting::LeaderWake;
 
 /// A socket of any type.
@@ -83,8 +83,8 @@ pub(crate) struct Core {
     leader: LeaderWake,
     lending: Lending,
     telemetry: Arc<Telemetry>,
-    /// Accepted connections.
-    seats: Seats,
+    /// How many accepted connections the socket has.
+    accepted: AcceptedCount,
     /// Wide enough never to come round.
     next_pipe: AtomicU64,
     /// Names this socket to peers of this library.
@@ -92,7 +92,7 @@ pub(crate) struct Core {
     /// `State::retiring` is set, or is about to be.
     retires: AtomicBool,
     /// An I/O thread is about to apply what was posted.
-    asked: Asked,
+    deferred_mail: DeferredMail,
     this: Weak<Self>,
 }
 
@@ -180,7 +180,7 @@ impl Core {
             facts,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
-                table: table.with_later(Later::new(Arc::clone(hub), this.clone())),
+                table: table.with_deferred_reads(DeferredReads::new(Arc::clone(hub), this.clone())),
                 options,
                 pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),
@@ -203,11 +203,11 @@ impl Core {
             leader: LeaderWake::default(),
             lending: Lending::default(),
             telemetry,
-            seats: Seats::default(),
+            accepted: AcceptedCount::default(),
             next_pipe: AtomicU64::new(1),
             token: rand::random(),
             retires: AtomicBool::new(false),
-            asked: Asked::default(),
+            deferred_mail: DeferredMail::default(),
             this: this.clone(),
         });
         hub.register(&core);

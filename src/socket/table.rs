@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use highwater_patterns::{Facts, Message, PipeId, PipeMap};
 
-use super::later::Later;
+use super::deferred::DeferredReads;
 use super::slot::{Counts, Slot};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -76,7 +76,7 @@ pub(crate) struct Table {
     /// How much this hold of the lock may still look at.
     budget: Budget,
     /// Asks an I/O thread to read on, for a socket that reads without a call of the application.
-    later: Option<Later>,
+    deferred_reads: Option<DeferredReads>,
 }
 
 impl Table {
@@ -88,7 +88,7 @@ impl Table {
     ) -> Self {
         Self {
             budget: Budget::default(),
-            later: None,
+            deferred_reads: None,
             pipes: PipeMap::default(),
             telemetry,
             facts,

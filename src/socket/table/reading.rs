@@ -10,13 +10,13 @@ use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received};
 use super::Table;
 use crate::pipe::InprocEnd;
 use crate::policy::{Budget, cost_of_frames, cost_of_topic};
-use crate::socket::later::Later;
+use crate::socket::deferred::DeferredReads;
 
 impl Table {
     /// The table, with a way to ask an I/O thread to read on later.
-    pub(in crate::socket) fn with_later(self, later: Later) -> Self {
+    pub(in crate::socket) fn with_deferred_reads(self, deferred_reads: DeferredReads) -> Self {
         Self {
-            later: Some(later),
+            deferred_reads: Some(deferred_reads),
             ..self
         }
     }
@@ -49,7 +49,12 @@ impl Table {
         loop {
             if self.budget.is_spent() {
                 // Where no call of the application comes back to it, an I/O thread does.
-                if !unasked || self.later.as_ref().is_some_and(|later| later.read_on(pipe)) {
+                if !unasked
+                    || self
+                        .deferred_reads
+                        .as_ref()
+                        .is_some_and(|deferred| deferred.read_on(pipe))
+                {
                     return None;
                 }
                 self.budget.refill();

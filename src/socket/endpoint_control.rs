@@ -42,6 +42,27 @@ impl Core {
         Ok(())
     }
 
+    /// Ends the listener on `endpoint` and leaves the connections that came through it.
+    pub(crate) fn stop_accepting(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
+        let here = self.here()?;
+        let mut state = self.lock(here);
+        if state.ended == Some(Ended::Closed) {
+            return Err(EndpointError::Closed);
+        }
+        let Some(index) = state.endpoints.listening_on(endpoint) else {
+            return Err(EndpointError::NotFound(endpoint.clone()));
+        };
+        let bound = &mut state.endpoints.bound[index];
+        bound.listens = false;
+        let key = bound.key;
+        drop(state);
+        match (key, self.hub.engine(here)) {
+            (Some(key), Ok(engine)) => engine.stop_listening(key, here),
+            _ => self.free_name(endpoint, here),
+        }
+        Ok(())
+    }
+
     /// How `endpoint` is doing, to which the socket has connected.
     pub(crate) fn endpoint_state(
         &self,

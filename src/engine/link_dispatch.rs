@@ -123,7 +123,7 @@ impl Loop {
                     heartbeat.received(now);
                     entry.link.silence_begins();
                     // All that were met up to now, for which there is this one duty.
-                    let (ping, pong) = entry.link.take_met();
+                    let (ping, pong) = entry.link.take_heartbeats();
                     if let Some(ttl) = ping {
                         heartbeat.peer_ping(ttl, now);
                     }

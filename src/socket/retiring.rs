@@ -18,11 +18,9 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::{Afterlife, Pattern, PipeId};
 
-use super::retirement::Retirement;
+use super::retirement_handle::Retirement;
 use super::{Core, Ended, State, Table};
-use crate::endpoint::Endpoint;
 use crate::engine::{Closing, Drain, Hold};
-use crate::error::EndpointError;
 use crate::pipe::SocketSide;
 
 /// The state of a socket's retirement.
@@ -34,27 +32,6 @@ pub(super) struct Retiring {
 }
 
 impl Core {
-    /// Ends the listener on `endpoint` and leaves the connections that came through it.
-    pub(crate) fn stop_accepting(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        let here = self.here()?;
-        let mut state = self.lock(here);
-        if state.ended == Some(Ended::Closed) {
-            return Err(EndpointError::Closed);
-        }
-        let Some(index) = state.endpoints.listening_on(endpoint) else {
-            return Err(EndpointError::NotFound(endpoint.clone()));
-        };
-        let bound = &mut state.endpoints.bound[index];
-        bound.listens = false;
-        let key = bound.key;
-        drop(state);
-        match (key, self.hub.engine(here)) {
-            (Some(key), Ok(engine)) => engine.stop_listening(key, here),
-            _ => self.free_name(endpoint, here),
-        }
-        Ok(())
-    }
-
     /// Begins to retire; at most for `within`, connections are given time to end in good order. Does nothing in a forked
     /// child.
     pub(crate) fn retire(&self, within: Duration) -> Retirement {

@@ -15,12 +15,12 @@ use crate::pipe::{PipeEvent, SocketSide};
 
 /// The way from a socket to a thread that comes back to it.
 #[derive(Debug)]
-pub(crate) struct Later {
+pub(crate) struct DeferredReads {
     hub: Arc<Hub>,
     socket: Weak<Core>,
 }
 
-impl Later {
+impl DeferredReads {
     pub(super) fn new(hub: Arc<Hub>, socket: Weak<Core>) -> Self {
         Self { hub, socket }
     }
@@ -42,9 +42,9 @@ impl Later {
 
 /// Whether an I/O thread has been asked to apply the mail of a socket, and has not begun to.
 #[derive(Debug, Default)]
-pub(super) struct Asked(AtomicBool);
+pub(super) struct DeferredMail(AtomicBool);
 
-impl Asked {
+impl DeferredMail {
     /// From now on somebody is; false if somebody was.
     pub(super) fn ask(&self) -> bool {
         !self.0.swap(true, Ordering::SeqCst)

@@ -8,12 +8,12 @@ use crate::sync::{AtomicU32, Ordering};
 
 /// Heartbeats that the I/O thread is to hear of, in one number: which there were, and the time to live of the last PING.
 #[derive(Debug, Default)]
-pub(super) struct Met(AtomicU32);
+pub(super) struct PendingHeartbeats(AtomicU32);
 
 const PING: u32 = 1 << 16;
 const PONG: u32 = 1 << 17;
 
-impl Met {
+impl PendingHeartbeats {
     /// A PING came; true if the I/O thread does not know yet that there is something.
     pub(super) fn ping(&self, ttl: u16) -> bool {
         let newest = |met| Some(met & PONG | PING | u32::from(ttl));
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn however_many_come_the_io_thread_is_told_once_and_hears_of_the_last() {
-        let met = Met::default();
+        let met = PendingHeartbeats::default();
         assert_eq!(met.take(), (None, false));
         assert!(met.ping(7));
         for _ in 0..1000 {

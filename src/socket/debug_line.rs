@@ -15,7 +15,7 @@ const SHOWN: usize = 8;
 
 impl Core {
     /// Writes the line, for a type called `name`.
-    pub(crate) fn outline(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn debug_line(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = f.debug_struct(name);
         let seen = self
             .is_here()
@@ -47,7 +47,7 @@ impl Core {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.outline(self.kind.name(), f)
+        self.debug_line(self.kind.name(), f)
     }
 }
 
