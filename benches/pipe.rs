@@ -37,8 +37,8 @@ mod parts {
 use parts::{endpoint, error, origin, peer, pipe, policy, sync, zmtp};
 
 use pipe::{
-    Delivery, Draft, Duty, HighWater, Incoming, Intake, Notices, Outgoing, Pipe, Pumped, Reader,
-    Wire,
+    Delivery, Draft, Duty, HighWater, Incoming, Intake, Outgoing, Pipe, Pumped, Reader, Wire,
+    WriteEffects,
 };
 use policy::WritePolicy;
 
@@ -119,8 +119,8 @@ fn outgoing(criterion: &mut Criterion) {
             bencher.iter(|| {
                 for _ in 0..RUN {
                     let message = Message::from(black_box(&body[..]));
-                    let notices = draft.push(&message, &outgoing, &mut policy);
-                    assert!(!notices.contains(Notices::REFUSED));
+                    let effects = draft.push(&message, &outgoing, &mut policy);
+                    assert!(!effects.contains(WriteEffects::REFUSED));
                 }
                 draft.hand_back(&outgoing);
                 pump(&outgoing);

@@ -211,7 +211,7 @@ impl Names {
             let applies = PipeEvent::AppliesWithin {
                 pipe: Some(connection.pipe),
                 peer: Arc::new(introduce(name, binder, true)),
-                candidate: self.asking(End::Connecting, name, binder, connection),
+                join_request: self.asking(End::Connecting, name, binder, connection),
             };
             return connecting_side.happened(applies);
         }
@@ -239,7 +239,7 @@ impl Names {
             let applies = PipeEvent::AppliesWithin {
                 pipe: None,
                 peer,
-                candidate: self.asking(End::Bound, name, binder, connection),
+                join_request: self.asking(End::Bound, name, binder, connection),
             };
             return bound_side.happened(applies);
         }

@@ -20,7 +20,7 @@ pub fn curve(data: &[u8]) {
     assert_eq!(whole, in_pieces, "a cut changed the outcome");
     assert_eq!(whole.peer.is_some(), whole.sealed.is_some());
     if whole.peer.is_some() && !is_client {
-        assert!(whole.candidate.is_some(), "nobody comes in unasked");
+        assert!(whole.credentials.is_some(), "nobody comes in unasked");
     }
 }
 

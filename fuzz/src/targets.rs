@@ -15,7 +15,7 @@ use highwater_patterns::{Message, Received, RoutingId, SocketType};
 use crate::endpoint::Endpoint;
 use crate::socks5::{Socks5, SocksCredentials, SocksError, SocksTarget};
 use crate::zmtp::{
-    BodyRoom, Candidate, Command, Decoder, FrameError, FrameHeader, Handshake, HandshakeConfig,
+    BodyRoom, Command, Credentials, Decoder, FrameError, FrameHeader, Handshake, HandshakeConfig,
     Item, OwnedCommand, Peer, PingContext, ProtocolError, Stop, Version, as_subscription,
     encode_cancel, encode_error, encode_message, encode_ping, encode_pong, encode_subscribe,
     error_reason,
@@ -244,8 +244,8 @@ pub fn plain(data: &[u8]) {
     assert_eq!(whole, in_pieces, "a cut changed the outcome");
     assert!(whole.sealed.is_none(), "PLAIN seals nothing");
     if whole.peer.is_some() && !is_client {
-        let candidate = whole.candidate.expect("nobody comes in unasked");
-        assert!(matches!(candidate, Candidate::Plain { .. }));
+        let credentials = whole.credentials.expect("nobody comes in unasked");
+        assert!(matches!(credentials, Credentials::Plain { .. }));
     }
 }
 
@@ -253,7 +253,7 @@ pub fn plain(data: &[u8]) {
 #[derive(Debug, PartialEq)]
 struct Conversed {
     error: Option<ProtocolError>,
-    candidate: Option<Candidate>,
+    credentials: Option<Credentials>,
     peer: Option<Peer>,
     sent: Vec<u8>,
     /// The frames of the traffic, how many bytes of it are no whole frame, and what ended it; if it is sealed.
@@ -268,7 +268,7 @@ fn converse(mut end: Handshake, mechanism: &str, rest: &[u8], cut: usize) -> Con
     greeting[12..12 + mechanism.len()].copy_from_slice(mechanism.as_bytes());
     end.receive(&greeting, Instant::now()).expect("a good one");
     let mut sent = end.poll_transmit().unwrap_or_default();
-    let (mut at, mut candidate, mut error) = (0, None, None);
+    let (mut at, mut credentials, mut error) = (0, None, None);
     'frames: while at < rest.len() && !end.is_done() {
         let len = match FrameHeader::decode(&rest[at..]) {
             Ok(Some((header, header_len))) => usize::try_from(header.body_len)
@@ -291,9 +291,9 @@ fn converse(mut end: Handshake, mechanism: &str, rest: &[u8], cut: usize) -> Con
             }
             sent.extend(end.poll_transmit().unwrap_or_default());
         }
-        if let Some(asks) = end.candidate() {
-            assert!(candidate.is_none(), "asked twice");
-            candidate = Some(asks.clone());
+        if let Some(asks) = end.credentials() {
+            assert!(credentials.is_none(), "asked twice");
+            credentials = Some(asks.clone());
             if let Err(failed) = end.allow() {
                 error = Some(failed);
                 break;
@@ -329,7 +329,7 @@ fn converse(mut end: Handshake, mechanism: &str, rest: &[u8], cut: usize) -> Con
     });
     Conversed {
         error,
-        candidate,
+        credentials,
         peer,
         sent,
         sealed,

@@ -237,9 +237,9 @@ fn fan_out(criterion: &mut Criterion) {
         let mut strategy = FanOut::new(DropCause::SlowSubscriber);
         let ids: Vec<PipeId> = (0..count.into()).map(PipeId).collect();
         ids.iter().for_each(|&pipe| strategy.attach(pipe));
-        let seats: Vec<_> = ids
+        let subscribers: Vec<_> = ids
             .iter()
-            .map(|&pipe| strategy.seat(pipe).expect("attached"))
+            .map(|&pipe| strategy.subscriber(pipe).expect("attached"))
             .collect();
         let message = Message::from(&[7; 16]);
         let mut pipes = FreePipes::default();
@@ -257,7 +257,9 @@ fn fan_out(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("to_chosen", count), |bencher| {
             bencher.iter(|| {
                 strategy.begin();
-                seats.iter().for_each(|&seat| strategy.choose(seat));
+                subscribers
+                    .iter()
+                    .for_each(|&subscriber| strategy.choose(subscriber));
                 let sent = strategy.send_to_chosen(&message, slow, &mut pipes);
                 assert_eq!(sent, Ok(everybody));
             });

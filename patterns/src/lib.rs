@@ -14,7 +14,6 @@ mod frame;
 #[cfg(test)]
 mod hops;
 mod inline_len;
-mod interest;
 mod into_message;
 mod message;
 mod options;
@@ -43,6 +42,7 @@ mod subscriptions;
 mod testing;
 mod trie;
 mod upstream;
+mod wanted_topics;
 mod xpub;
 mod xsub;
 

@@ -1,11 +1,11 @@
 //! The part that PUB and XPUB share: which peer subscribed to which topics, and publishing to those peers.
 //!
-//! Owns: the fan-out and the subscriptions, under one set of seats.
+//! Owns: the fan-out and the subscriptions, under the same indices.
 //! Always true: only an attached pipe with a live connection has subscriptions.
 //! Must not know: whether the application sees subscriptions.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type" and "The XPUB Socket Type".
 
-use crate::strategy::{FanOut, SeatId};
+use crate::strategy::{FanOut, SubscriberIndex};
 use crate::subscriptions::{Added, Removed, Subscriptions};
 use crate::{DropCause, Outbound, PatternOptions, PipeId, Pipes, Refusal, Sent, SlowSubscriber};
 
@@ -38,8 +38,8 @@ impl Publisher {
         &self.subscriptions
     }
 
-    pub(crate) fn seat(&self, pipe: PipeId) -> Option<SeatId> {
-        self.fan_out.seat(pipe)
+    pub(crate) fn subscriber(&self, pipe: PipeId) -> Option<SubscriberIndex> {
+        self.fan_out.subscriber(pipe)
     }
 
     pub(crate) fn attached(&mut self, pipe: PipeId) {
@@ -53,8 +53,8 @@ impl Publisher {
     /// The connection behind `pipe` is lost: its subscriptions end. `each` is called with every topic, and whether the
     /// topic has no subscriber left.
     pub(crate) fn disconnected(&mut self, pipe: PipeId, each: impl FnMut(Vec<u8>, bool)) {
-        if let Some(seat) = self.fan_out.seat(pipe) {
-            self.subscriptions.remove_all(seat, each);
+        if let Some(subscriber) = self.fan_out.subscriber(pipe) {
+            self.subscriptions.remove_all(subscriber, each);
         }
     }
 
@@ -73,7 +73,9 @@ impl Publisher {
         topic: &[u8],
         pipes: &mut impl Pipes,
     ) -> Option<Added> {
-        let added = self.subscriptions.add(self.fan_out.seat(pipe)?, topic);
+        let added = self
+            .subscriptions
+            .add(self.fan_out.subscriber(pipe)?, topic);
         if added == Added::TooMany {
             pipes.dropped(Some(pipe), DropCause::TooManyTopics);
         }
@@ -82,7 +84,10 @@ impl Publisher {
 
     /// `pipe` cancels `topic`; `None` if it is not attached any more.
     pub(crate) fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> Option<Removed> {
-        Some(self.subscriptions.remove(self.fan_out.seat(pipe)?, topic))
+        Some(
+            self.subscriptions
+                .remove(self.fan_out.subscriber(pipe)?, topic),
+        )
     }
 
     /// Sends `message` to every subscriber of its topic.
@@ -99,7 +104,7 @@ impl Publisher {
             self.fan_out.begin();
             let fan_out = &mut self.fan_out;
             self.subscriptions
-                .each_match(message.first(), |seat| fan_out.choose(seat));
+                .each_match(message.first(), |subscriber| fan_out.choose(subscriber));
             if self.invert_matching {
                 fan_out.choose_others();
             }

@@ -40,7 +40,7 @@ pub struct Req {
     cut: Vec<PipeId>,
     incoming: FairQueue,
     probe: Probe,
-    turn: Turn,
+    state: RequestState,
     /// The number of the last request, if requests are numbered.
     number: u32,
     relaxed: bool,
@@ -50,7 +50,7 @@ pub struct Req {
 
 /// The state of the one request.
 #[derive(Debug)]
-enum Turn {
+enum RequestState {
     /// No request; left by a send.
     Idle,
     /// The peer behind `pipe` has the request; left by the reply, by the peer's disconnect, or by abandoning.
@@ -99,7 +99,7 @@ impl Req {
             cut: Vec::new(),
             incoming: FairQueue::default(),
             probe: Probe::new(options.probe),
-            turn: Turn::Idle,
+            state: RequestState::Idle,
             number: options.seed,
             relaxed: false,
             correlated: false,
@@ -132,7 +132,7 @@ impl Req {
         let number = self.correlated.then(|| self.next_number());
         let request = seal(number.as_ref(), message);
         let again = (self.lost_peer == LostPeer::SendAgain).then(|| request.clone());
-        self.turn = Turn::Idle;
+        self.state = RequestState::Idle;
         match self.ask(number, request, again, pipes) {
             None => Ok(Sent::ONE),
             Some((number, request)) => {
@@ -159,7 +159,7 @@ impl Req {
         let Some(pipe) = sent else {
             return Some((number, request));
         };
-        self.turn = Turn::Waiting {
+        self.state = RequestState::Waiting {
             pipe,
             number,
             again,
@@ -171,11 +171,11 @@ impl Req {
     /// The outcome of the request that is out: the reply, or that there will be none. `None` while neither is known.
     pub fn reply(&mut self, pipes: &mut impl Pipes) -> Option<Result<Message, RequestFailed>> {
         self.look_for_reply(pipes);
-        match std::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(reply) => Some(Ok(reply)),
-            Turn::Failed(why) => Some(Err(why)),
+        match std::mem::replace(&mut self.state, RequestState::Idle) {
+            RequestState::Answered(reply) => Some(Ok(reply)),
+            RequestState::Failed(why) => Some(Err(why)),
             same => {
-                self.turn = same;
+                self.state = same;
                 None
             }
         }
@@ -185,14 +185,16 @@ impl Req {
     /// request of which no byte has left reaches no peer. If a byte has left and the request has no number, its
     /// connection is replaced, so that a late reply cannot be taken for the next request's.
     pub fn abandon(&mut self, pipes: &mut impl Pipes) {
-        if let Turn::Waiting { .. } = self.turn {
+        if let RequestState::Waiting { .. } = self.state {
             // The reply may have arrived already.
             self.look_for_reply(pipes);
         }
-        match std::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(_) => pipes.dropped(None, DropCause::LateReply),
-            Turn::Waiting { pipe, number, .. } => self.recall(pipe, number.is_some(), pipes),
-            Turn::Idle | Turn::Unsent { .. } | Turn::Failed(_) => {}
+        match std::mem::replace(&mut self.state, RequestState::Idle) {
+            RequestState::Answered(_) => pipes.dropped(None, DropCause::LateReply),
+            RequestState::Waiting { pipe, number, .. } => {
+                self.recall(pipe, number.is_some(), pipes)
+            }
+            RequestState::Idle | RequestState::Unsent { .. } | RequestState::Failed(_) => {}
         }
         self.drop_late_replies(pipes);
     }
@@ -229,12 +231,12 @@ impl Req {
 
     /// A peer has connected on `pipe`: a request that waits for any peer goes to it.
     fn ask_who_came(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        let Turn::Waiting {
+        let RequestState::Waiting {
             pipe: asked,
             number,
             again,
             for_anybody,
-        } = &mut self.turn
+        } = &mut self.state
         else {
             return;
         };
@@ -251,15 +253,15 @@ impl Req {
         }
         self.absent.writable(asked);
         if let Some((number, request)) = self.ask(number, request, again, pipes) {
-            self.turn = Turn::Unsent { number, request };
+            self.state = RequestState::Unsent { number, request };
         }
     }
 
     /// Whether a request is out, or its outcome not yet read.
     pub fn is_out(&self) -> bool {
         matches!(
-            self.turn,
-            Turn::Waiting { .. } | Turn::Unsent { .. } | Turn::Answered(_)
+            self.state,
+            RequestState::Waiting { .. } | RequestState::Unsent { .. } | RequestState::Answered(_)
         )
     }
 
@@ -271,7 +273,7 @@ impl Req {
     /// Takes the reply if it has arrived; drops and counts other messages.
     fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
         self.send_again(pipes);
-        while let Turn::Waiting { pipe, number, .. } = &self.turn {
+        while let RequestState::Waiting { pipe, number, .. } = &self.state {
             let Some(message) = self.incoming.recv(pipes) else {
                 return;
             };
@@ -282,7 +284,7 @@ impl Req {
                 Err(DropCause::LateReply)
             };
             match reply {
-                Ok(reply) => self.turn = Turn::Answered(reply),
+                Ok(reply) => self.state = RequestState::Answered(reply),
                 Err(cause) => pipes.dropped(Some(from), cause),
             }
             if pipes.has_spent_budget() {
@@ -320,31 +322,35 @@ impl Req {
         if !self.waits_for(lost) {
             return;
         }
-        if let Turn::Waiting { number, again, .. } = std::mem::replace(&mut self.turn, Turn::Idle) {
+        if let RequestState::Waiting { number, again, .. } =
+            std::mem::replace(&mut self.state, RequestState::Idle)
+        {
             // The request may have been written between the loss of the connection and the event of it.
             if pipes.recall(lost, Recall::GiveUp) == Recalled::Here {
                 self.present.writable(lost);
                 self.absent.writable(lost);
             }
-            self.turn = match again {
-                Some(request) => Turn::Unsent { number, request },
-                None => Turn::Failed(RequestFailed::PeerLost),
+            self.state = match again {
+                Some(request) => RequestState::Unsent { number, request },
+                None => RequestState::Failed(RequestFailed::PeerLost),
             };
         }
     }
 
     fn waits_for(&self, peer: PipeId) -> bool {
-        matches!(self.turn, Turn::Waiting { pipe, .. } if pipe == peer)
+        matches!(self.state, RequestState::Waiting { pipe, .. } if pipe == peer)
     }
 
     fn send_again(&mut self, pipes: &mut impl Pipes) {
-        if !matches!(self.turn, Turn::Unsent { .. }) {
+        if !matches!(self.state, RequestState::Unsent { .. }) {
             return;
         }
-        if let Turn::Unsent { number, request } = std::mem::replace(&mut self.turn, Turn::Idle) {
+        if let RequestState::Unsent { number, request } =
+            std::mem::replace(&mut self.state, RequestState::Idle)
+        {
             let again = Some(request.clone());
             if let Some((number, request)) = self.ask(number, request, again, pipes) {
-                self.turn = Turn::Unsent { number, request };
+                self.state = RequestState::Unsent { number, request };
             }
         }
     }
@@ -362,8 +368,8 @@ impl Req {
 impl Rules for Req {
     /// A request that waits for a peer to be sent to again fails.
     fn nobody_comes(&mut self) {
-        if let Turn::Unsent { .. } = self.turn {
-            self.turn = Turn::Failed(RequestFailed::PeerLost);
+        if let RequestState::Unsent { .. } = self.state {
+            self.state = RequestState::Failed(RequestFailed::PeerLost);
         }
     }
 
@@ -425,7 +431,7 @@ impl Rules for Req {
 
     fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
         self.incoming.readable(pipe);
-        if !matches!(self.turn, Turn::Waiting { .. }) {
+        if !matches!(self.state, RequestState::Waiting { .. }) {
             self.drop_late_replies(pipes);
         }
     }
@@ -443,10 +449,10 @@ impl Rules for Req {
     /// The reply. If there will be none, `may_recv` says so.
     fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         self.look_for_reply(pipes);
-        match std::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(reply) => Some(reply),
+        match std::mem::replace(&mut self.state, RequestState::Idle) {
+            RequestState::Answered(reply) => Some(reply),
             same => {
-                self.turn = same;
+                self.state = same;
                 None
             }
         }
@@ -458,14 +464,19 @@ impl Rules for Req {
 
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
         self.look_for_reply(pipes);
-        matches!(self.turn, Turn::Answered(_) | Turn::Failed(_))
+        matches!(
+            self.state,
+            RequestState::Answered(_) | RequestState::Failed(_)
+        )
     }
 
     fn may_recv(&self) -> Result<(), Refusal> {
-        match self.turn {
-            Turn::Idle => Err(Refusal::OutOfTurn),
-            Turn::Failed(RequestFailed::PeerLost) => Err(Refusal::PeerGone),
-            Turn::Waiting { .. } | Turn::Unsent { .. } | Turn::Answered(_) => Ok(()),
+        match self.state {
+            RequestState::Idle => Err(Refusal::OutOfTurn),
+            RequestState::Failed(RequestFailed::PeerLost) => Err(Refusal::PeerGone),
+            RequestState::Waiting { .. }
+            | RequestState::Unsent { .. }
+            | RequestState::Answered(_) => Ok(()),
         }
     }
 }

@@ -5,10 +5,10 @@
 //! Must not know: whether a publisher filters.
 //! Source: RFC 29/PUBSUB, "The SUB Socket Type".
 
-use crate::interest::Interest;
 use crate::rules::Rules;
 use crate::strategy::FairQueue;
 use crate::subscriptions::Removed;
+use crate::wanted_topics::WantedTopics;
 use crate::{
     Admission, Afterlife, DropCause, Message, PatternOptions, Peer, PipeId, Pipes, Refusal,
 };
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Sub {
     incoming: FairQueue,
-    interest: Interest,
+    wanted: WantedTopics,
     invert_matching: bool,
 }
 
@@ -25,7 +25,7 @@ impl Sub {
     pub(crate) fn new(options: &PatternOptions) -> Self {
         Self {
             incoming: FairQueue::default(),
-            interest: Interest::default(),
+            wanted: WantedTopics::default(),
             invert_matching: options.invert_matching,
         }
     }
@@ -38,18 +38,18 @@ impl Sub {
     ///
     /// [`Refusal::TopicTooLong`]: the topic has more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
     pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> Result<(), Refusal> {
-        self.interest.subscribe(topic, pipes).map(drop)
+        self.wanted.subscribe(topic, pipes).map(drop)
     }
 
     /// Undoes one subscription to exactly `topic`, and tells whether there was one.
     pub fn unsubscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> bool {
-        let (removed, _) = self.interest.unsubscribe(topic, false, pipes);
+        let (removed, _) = self.wanted.unsubscribe(topic, false, pipes);
         removed != Removed::NotFound
     }
 
     /// How many different topics it is subscribed to.
     pub fn topic_count(&self) -> usize {
-        self.interest.topic_count()
+        self.wanted.topic_count()
     }
 }
 
@@ -64,16 +64,16 @@ impl Rules for Sub {
     }
 
     fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
-        self.interest.connected(pipe, pipes);
+        self.wanted.connected(pipe, pipes);
         Admission::Accepted
     }
 
     fn disconnected(&mut self, pipe: PipeId, _: Afterlife, _: &mut impl Pipes) {
-        self.interest.disconnected(pipe);
+        self.wanted.disconnected(pipe);
     }
 
     fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
-        self.interest.disconnected(pipe);
+        self.wanted.disconnected(pipe);
         self.incoming.detach(pipe);
     }
 
@@ -84,7 +84,7 @@ impl Rules for Sub {
     #[inline]
     fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         while self.incoming.recv_into(pipes, into) {
-            if self.interest.wants(into.first()) != self.invert_matching {
+            if self.wanted.wants(into.first()) != self.invert_matching {
                 return true;
             }
             pipes.dropped(Some(self.incoming.source()), DropCause::Unwanted);

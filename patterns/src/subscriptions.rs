@@ -1,31 +1,31 @@
 //! The subscriptions at a publisher: the topics, and for each topic the set of its subscribers.
 //!
-//! Owns: the trie of topics, and which topics each seat holds.
-//! Always true: a seat is in the set of a topic exactly if the topic is among those it holds. A second subscribe of the
-//! same topic changes nothing. No seat holds more than its share of memory.
+//! Owns: the trie of topics, and which topics each subscriber holds.
+//! Always true: a subscriber is in the set of a topic exactly if the topic is among those it holds. A second subscribe of the
+//! same topic changes nothing. No subscriber holds more than its share of memory.
 //! Must not know: pipes, or what is published.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type". As in libzmq, the sets hold no counts: one cancel undoes any number of
 //! subscribes.
 
 use std::collections::BTreeSet;
 
-use crate::strategy::SeatId;
+use crate::strategy::SubscriberIndex;
 use crate::trie::{NodeId, Trie, Value};
 
 /// The longest topic, in bytes; it fits in a command of 64 KiB.
 pub const MAX_TOPIC: usize = 65_526;
 
 /// The memory of a topic beyond its bytes, about: a node of the trie with its set, the node where it branches off, and
-/// its entry in the list of its seat.
+/// its entry in the list of its subscriber.
 const TOPIC_OVERHEAD: usize = 256;
 
-/// The subscriptions of all seats.
+/// The subscriptions of all subscribers, each known by its index in the fan-out.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
-    topics: Trie<SeatSet>,
-    /// The topics of each seat, by the index of the seat.
+    topics: Trie<SubscriberSet>,
+    /// The topics of each subscriber, by the index of the subscriber.
     held: Vec<Held>,
-    /// The number of seats that hold a topic.
+    /// The number of subscribers that hold a topic.
     holders: usize,
     bytes_per_seat: usize,
 }
@@ -36,11 +36,11 @@ struct Held {
     bytes: usize,
 }
 
-/// The seats that want one topic, sorted.
+/// The subscribers that want one topic, sorted.
 #[derive(Debug, Default)]
-struct SeatSet(Vec<SeatId>);
+struct SubscriberSet(Vec<SubscriberIndex>);
 
-impl Value for SeatSet {
+impl Value for SubscriberSet {
     fn is_nothing(&self) -> bool {
         self.0.is_empty()
     }
@@ -53,9 +53,9 @@ pub(crate) enum Added {
     First,
     /// A further subscriber of the topic.
     Further,
-    /// The seat had this topic already.
+    /// The subscriber had this topic already.
     Again,
-    /// The topic is too long, or the seat would hold more memory than it may; nothing has changed.
+    /// The topic is too long, or the subscriber would hold more memory than it may; nothing has changed.
     TooMany,
 }
 
@@ -66,7 +66,7 @@ pub(crate) enum Removed {
     Last,
     /// The topic has other subscribers.
     Remaining,
-    /// The seat did not have the topic.
+    /// The subscriber did not have the topic.
     NotFound,
 }
 
@@ -80,30 +80,32 @@ impl Subscriptions {
         }
     }
 
-    /// Sets how much memory the topics of one seat may take from now on; topics already held stay.
+    /// Sets how much memory the topics of one subscriber may take from now on; topics already held stay.
     pub(crate) fn limit(&mut self, bytes_per_seat: usize) {
         self.bytes_per_seat = bytes_per_seat;
     }
 
-    pub(crate) fn add(&mut self, seat: SeatId, topic: &[u8]) -> Added {
+    pub(crate) fn add(&mut self, subscriber: SubscriberIndex, topic: &[u8]) -> Added {
         if topic.len() > MAX_TOPIC {
             return Added::TooMany;
         }
         let known = self.topics.find(topic);
-        if known.is_some_and(|node| self.topics.value(node).0.binary_search(&seat).is_ok()) {
+        if known.is_some_and(|node| self.topics.value(node).0.binary_search(&subscriber).is_ok()) {
             return Added::Again;
         }
-        if self.held.len() <= seat.index() {
-            self.held.resize_with(seat.index() + 1, Held::default);
+        if self.held.len() <= subscriber.index() {
+            self.held.resize_with(subscriber.index() + 1, Held::default);
         }
-        let held = &mut self.held[seat.index()];
+        let held = &mut self.held[subscriber.index()];
         let cost = topic.len() + TOPIC_OVERHEAD;
         if self.bytes_per_seat.saturating_sub(held.bytes) < cost {
             return Added::TooMany;
         }
-        let node = self.topics.update(topic, |node, seats| {
-            let place = seats.0.binary_search(&seat);
-            seats.0.insert(place.unwrap_or_else(|place| place), seat);
+        let node = self.topics.update(topic, |node, subscribers| {
+            let place = subscribers.0.binary_search(&subscriber);
+            subscribers
+                .0
+                .insert(place.unwrap_or_else(|place| place), subscriber);
             node
         });
         if held.topics.is_empty() {
@@ -117,9 +119,9 @@ impl Subscriptions {
         }
     }
 
-    pub(crate) fn remove(&mut self, seat: SeatId, topic: &[u8]) -> Removed {
+    pub(crate) fn remove(&mut self, subscriber: SubscriberIndex, topic: &[u8]) -> Removed {
         let node = self.topics.find(topic);
-        let held = self.held.get_mut(seat.index());
+        let held = self.held.get_mut(subscriber.index());
         let (Some(node), Some(held)) = (node, held) else {
             return Removed::NotFound;
         };
@@ -130,12 +132,16 @@ impl Subscriptions {
         if held.topics.is_empty() {
             self.holders -= 1;
         }
-        self.take_out(seat, node)
+        self.take_out(subscriber, node)
     }
 
-    /// Ends all subscriptions of `seat`. Calls `each` with every topic, and whether it has no subscriber left.
-    pub(crate) fn remove_all(&mut self, seat: SeatId, mut each: impl FnMut(Vec<u8>, bool)) {
-        let Some(held) = self.held.get_mut(seat.index()).map(std::mem::take) else {
+    /// Ends all subscriptions of `subscriber`. Calls `each` with every topic, and whether it has no subscriber left.
+    pub(crate) fn remove_all(
+        &mut self,
+        subscriber: SubscriberIndex,
+        mut each: impl FnMut(Vec<u8>, bool),
+    ) {
+        let Some(held) = self.held.get_mut(subscriber.index()).map(std::mem::take) else {
             return;
         };
         if !held.topics.is_empty() {
@@ -143,41 +149,44 @@ impl Subscriptions {
         }
         for node in held.topics {
             let topic = self.topics.topic(node);
-            let removed = self.take_out(seat, node);
+            let removed = self.take_out(subscriber, node);
             each(topic, removed == Removed::Last);
         }
     }
 
-    /// Calls `each` for every seat that wants `text`, possibly more than once.
+    /// Calls `each` for every subscriber that wants `text`, possibly more than once.
     #[inline]
-    pub(crate) fn each_match(&self, text: &[u8], mut each: impl FnMut(SeatId)) {
-        self.topics.prefixes(text, |seats| {
-            seats.0.iter().for_each(|&seat| each(seat));
+    pub(crate) fn each_match(&self, text: &[u8], mut each: impl FnMut(SubscriberIndex)) {
+        self.topics.prefixes(text, |subscribers| {
+            subscribers
+                .0
+                .iter()
+                .for_each(|&subscriber| each(subscriber));
             true
         });
     }
 
-    /// How many seats subscribe to the empty topic, which is every message.
+    /// How many subscribers subscribe to the empty topic, which is every message.
     #[inline]
     pub(crate) fn wanting_all(&self) -> usize {
         self.topics.root().0.len()
     }
 
-    /// How many seats want `text`.
+    /// How many subscribers want `text`.
     pub(crate) fn wanting(&self, text: &[u8]) -> usize {
-        let mut seats = BTreeSet::new();
-        self.each_match(text, |seat| {
-            seats.insert(seat);
+        let mut subscribers = BTreeSet::new();
+        self.each_match(text, |subscriber| {
+            subscribers.insert(subscriber);
         });
-        seats.len()
+        subscribers.len()
     }
 
-    /// How many seats hold a topic.
+    /// How many subscribers hold a topic.
     pub(crate) fn holders(&self) -> usize {
         self.holders
     }
 
-    /// Whether a seat holds exactly this `topic`.
+    /// Whether a subscriber holds exactly this `topic`.
     pub(crate) fn has(&self, topic: &[u8]) -> bool {
         let node = self.topics.find(topic);
         node.is_some_and(|node| !self.topics.value(node).is_nothing())
@@ -188,13 +197,13 @@ impl Subscriptions {
         self.topics.len()
     }
 
-    fn take_out(&mut self, seat: SeatId, node: NodeId) -> Removed {
-        self.topics.update_at(node, |_, seats| {
-            let place = seats.0.binary_search(&seat);
-            seats
+    fn take_out(&mut self, subscriber: SubscriberIndex, node: NodeId) -> Removed {
+        self.topics.update_at(node, |_, subscribers| {
+            let place = subscribers.0.binary_search(&subscriber);
+            subscribers
                 .0
-                .remove(place.expect("a seat is in the set of each topic it holds"));
-            if seats.is_nothing() {
+                .remove(place.expect("a subscriber is in the set of each topic it holds"));
+            if subscribers.is_nothing() {
                 Removed::Last
             } else {
                 Removed::Remaining

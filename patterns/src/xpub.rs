@@ -176,10 +176,10 @@ impl XPub {
     /// Whether the application is to see the subscribe.
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8], pipes: &mut impl Pipes) -> bool {
         if self.manual {
-            let Some(seat) = self.publisher.seat(pipe) else {
+            let Some(subscriber) = self.publisher.subscriber(pipe) else {
                 return false;
             };
-            if self.asked.add(seat, topic) == Added::TooMany {
+            if self.asked.add(subscriber, topic) == Added::TooMany {
                 pipes.dropped(Some(pipe), DropCause::TooManyTopics);
                 return false;
             }
@@ -205,11 +205,11 @@ impl XPub {
     /// How often the application is to see the cancel.
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> usize {
         if self.manual {
-            let seat = self.publisher.seat(pipe);
-            if let Some(seat) = seat {
-                self.asked.remove(seat, topic);
+            let subscriber = self.publisher.subscriber(pipe);
+            if let Some(subscriber) = subscriber {
+                self.asked.remove(subscriber, topic);
             }
-            return usize::from(seat.is_some() && topic.len() <= MAX_TOPIC);
+            return usize::from(subscriber.is_some() && topic.len() <= MAX_TOPIC);
         }
         match self.publisher.cancel(pipe, topic) {
             Some(Removed::Last) => self.cancels(pipe, topic, true),
@@ -255,8 +255,8 @@ impl XPub {
         if manual {
             ended.clear();
         }
-        if let Some(seat) = self.publisher.seat(pipe) {
-            self.asked.remove_all(seat, |topic, last| {
+        if let Some(subscriber) = self.publisher.subscriber(pipe) {
+            self.asked.remove_all(subscriber, |topic, last| {
                 if manual {
                     ended.push((topic, last));
                 }

@@ -5,10 +5,10 @@
 //! Must not know: how publishers treat upstream messages.
 //! Source: RFC 29/PUBSUB, "The XSUB Socket Type".
 
-use crate::interest::Interest;
 use crate::rules::Rules;
 use crate::strategy::{FairQueue, FanOut};
 use crate::subscriptions::Removed;
+use crate::wanted_topics::WantedTopics;
 use crate::{
     Admission, Afterlife, DropCause, Message, PatternOptions, Peer, PipeId, Pipes, Received,
     Refusal, Refused, Sent, SlowSubscriber, upstream,
@@ -19,7 +19,7 @@ use crate::{
 pub struct XSub {
     incoming: FairQueue,
     outgoing: FanOut,
-    interest: Interest,
+    wanted: WantedTopics,
     only_first: bool,
     verbose_unsubscribe: bool,
 }
@@ -29,7 +29,7 @@ impl XSub {
         Self {
             incoming: FairQueue::default(),
             outgoing: FanOut::new(DropCause::NoRoom),
-            interest: Interest::default(),
+            wanted: WantedTopics::default(),
             only_first: options.only_first_subscribe,
             verbose_unsubscribe: options.verbose_unsubscribe,
         }
@@ -41,18 +41,18 @@ impl XSub {
     ///
     /// [`Refusal::TopicTooLong`]: the topic has more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
     pub fn subscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> Result<usize, Refusal> {
-        self.interest.subscribe(topic, pipes)
+        self.wanted.subscribe(topic, pipes)
     }
 
     /// Undoes one subscription to exactly `topic`, and tells whether there was one.
     pub fn unsubscribe(&mut self, topic: &[u8], pipes: &mut impl Pipes) -> bool {
         let always = self.verbose_unsubscribe;
-        self.interest.unsubscribe(topic, always, pipes).0 != Removed::NotFound
+        self.wanted.unsubscribe(topic, always, pipes).0 != Removed::NotFound
     }
 
     /// How many different topics it is subscribed to.
     pub fn topic_count(&self) -> usize {
-        self.interest.topic_count()
+        self.wanted.topic_count()
     }
 
     /// Sends `message` to all publishers with room, whatever its first byte is.
@@ -76,19 +76,19 @@ impl Rules for XSub {
     }
 
     fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
-        self.interest.connected(pipe, pipes);
+        self.wanted.connected(pipe, pipes);
         Admission::Accepted
     }
 
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, _: &mut impl Pipes) {
-        self.interest.disconnected(pipe);
+        self.wanted.disconnected(pipe);
         if afterwards == Afterlife::Ends {
             self.outgoing.detach(pipe);
         }
     }
 
     fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
-        self.interest.disconnected(pipe);
+        self.wanted.disconnected(pipe);
         self.outgoing.detach(pipe);
         self.incoming.detach(pipe);
     }
@@ -113,12 +113,12 @@ impl Rules for XSub {
             result = match part {
                 Received::Message(message) => self.send_upstream(message, pipes),
                 Received::Subscribe(topic) => Sent {
-                    sent: self.interest.subscribe(&topic, pipes).unwrap_or_default(),
+                    sent: self.wanted.subscribe(&topic, pipes).unwrap_or_default(),
                     dropped: 0,
                 },
                 Received::Cancel(topic) => {
                     let always = self.verbose_unsubscribe;
-                    let (_, sent) = self.interest.unsubscribe(&topic, always, pipes);
+                    let (_, sent) = self.wanted.unsubscribe(&topic, always, pipes);
                     Sent { sent, dropped: 0 }
                 }
             };

@@ -125,7 +125,7 @@ impl Reading<'_> {
         scratch: &mut Vec<u8>,
         reads: usize,
     ) -> Result<Turn, LinkError> {
-        let mut go_on = self.hand_over(reader)?;
+        let mut go_on = self.deliver_all(reader)?;
         for _ in 0..reads {
             if !go_on || self.heartbeats > MOST_HEARTBEATS {
                 break;
@@ -135,7 +135,7 @@ impl Reading<'_> {
                 Fill::Bytes(read) => {
                     self.pipe.has_read(read);
                     let more = reader.is_eager();
-                    go_on = self.hand_over(reader)? && more;
+                    go_on = self.deliver_all(reader)? && more;
                 }
                 Fill::Nothing => return Ok(Turn::Dry),
                 Fill::End => return Ok(Turn::Ended),
@@ -145,7 +145,7 @@ impl Reading<'_> {
     }
 
     /// Gives the socket everything that the reader holds; true if the socket takes more.
-    fn hand_over(&mut self, reader: &mut Reader) -> Result<bool, LinkError> {
+    fn deliver_all(&mut self, reader: &mut Reader) -> Result<bool, LinkError> {
         loop {
             let takes = self.pipe.incoming.takes_subscriptions();
             let mut subscriptions = 0;

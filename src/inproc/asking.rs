@@ -11,7 +11,7 @@ use super::{Applicant, Names, Waiting};
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::pipe::{Candidate, PipeEvent};
+use crate::pipe::{JoinRequest, PipeEvent};
 
 /// A connection with one end being asked.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Asking {
     }
 }
 
-impl Candidate for Asking {
+impl JoinRequest for Asking {
     fn admitted(self: Box<Self>) -> Vec<PipeEvent> {
         let mut events = Vec::new();
         if self.asked == End::Connecting {

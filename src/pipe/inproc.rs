@@ -84,7 +84,7 @@ impl InprocEnd {
         let room = self.looks_for_room();
         if room {
             let copied = self.copied(message);
-            self.hand_over(copied.unwrap_or_else(|| whole(message.to_message())));
+            self.enqueue(copied.unwrap_or_else(|| whole(message.to_message())));
         }
         room
     }
@@ -131,11 +131,11 @@ impl InprocEnd {
     #[inline]
     pub(crate) fn push_always(&mut self, message: &mut impl Outbound) {
         let copied = self.copied(message);
-        self.hand_over(copied.unwrap_or_else(|| whole(message.take())));
+        self.enqueue(copied.unwrap_or_else(|| whole(message.take())));
     }
 
     #[inline]
-    fn hand_over(&mut self, parcel: Parcel) {
+    fn enqueue(&mut self, parcel: Parcel) {
         self.replaced += self.outgoing.push(parcel) as u64;
     }
 

@@ -91,7 +91,7 @@ impl Intake {
     /// The connection is lost, or let go. What came whole can still be read, also what only the lent reader has.
     pub(crate) fn disconnected(&mut self) {
         self.keep_read(|_| {});
-        // A connection that is let go has still to be read, or nobody notices that its peer is gone.
+        // A connection that is let go has still to be read, or nobody effects that its peer is gone.
         self.return_reader();
         self.lent = None;
         self.held_back = false;

@@ -14,13 +14,13 @@ mod inproc;
 mod intake;
 mod lane;
 mod lending;
-mod notices;
 mod outgoing;
 mod ports;
 mod reader;
 #[cfg(test)]
 pub(crate) mod testing;
 mod words;
+mod write_effects;
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -36,11 +36,11 @@ pub(crate) use inproc::InprocEnd;
 pub(crate) use intake::Intake;
 pub(crate) use lane::{Lane, Party};
 pub(crate) use lending::Lending;
-pub(crate) use notices::Notices;
 pub(crate) use outgoing::{Change, Draft, Outgoing, Pumped};
-pub(crate) use ports::{Candidate, SocketSide, Wire};
+pub(crate) use ports::{JoinRequest, SocketSide, Wire};
 pub(crate) use reader::{Fill, Reader};
 pub(crate) use words::{Duty, PipeEvent};
+pub(crate) use write_effects::WriteEffects;
 
 use crate::sync::{AtomicU32, Ordering};
 

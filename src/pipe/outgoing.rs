@@ -33,7 +33,7 @@ mod writing;
 pub(crate) use draft::Draft;
 use fullness::Fullness;
 pub(crate) use report::{OutgoingCounts, Pumped};
-use state::{Entry, State};
+use state::{SendSide, State};
 pub(crate) use subscriptions::Change;
 pub(super) use subscriptions::{MOST_BYTES, Unsaid};
 
@@ -67,7 +67,7 @@ impl Outgoing {
         let Some(mut state) = self.lock_here() else {
             return;
         };
-        let goes_out = state.line.wire().is_some() && state.entry != Entry::Ended;
+        let goes_out = state.line.wire().is_some() && state.send_side != SendSide::Ended;
         if goes_out && state.commands.len() < MOST_COMMAND_BYTES {
             encode(&mut state.commands);
             if !state.scheduled && state.may_write() {

@@ -66,7 +66,7 @@ pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
 }
 
 /// A connection within the process that asks to be joined; it hears the answer under the lock of the socket that it asks.
-pub(crate) trait Candidate: fmt::Debug + Send {
+pub(crate) trait JoinRequest: fmt::Debug + Send {
     /// There is a seat for it. What happens now, before anything else does, to the socket that was asked: nothing if either
     /// end has let go, or if the other end is to be asked as well.
     fn admitted(self: Box<Self>) -> Vec<PipeEvent>;

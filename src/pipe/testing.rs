@@ -5,25 +5,25 @@ use std::os::fd::BorrowedFd;
 
 use highwater_patterns::{Message, PipeId};
 
-use super::{Draft, Duty, Lending, Notices, Outgoing, PipeEvent, Reader, SocketSide, Wire};
+use super::{Draft, Duty, Lending, Outgoing, PipeEvent, Reader, SocketSide, Wire, WriteEffects};
 use crate::policy::WritePolicy;
 use crate::sync::Mutex;
 
 /// Sends one message, and leaves nothing in the sender's hands.
 pub(crate) fn push(pipe: &Outgoing, message: &Message, policy: &mut WritePolicy) -> bool {
-    !push_noticed(pipe, message, policy).contains(Notices::REFUSED)
+    !push_with_effects(pipe, message, policy).contains(WriteEffects::REFUSED)
 }
 
 /// As above; gives the effects of the write.
-pub(crate) fn push_noticed(
+pub(crate) fn push_with_effects(
     pipe: &Outgoing,
     message: &Message,
     policy: &mut WritePolicy,
-) -> Notices {
+) -> WriteEffects {
     let mut draft = Draft::default();
-    let notices = draft.push(message, pipe, policy);
+    let effects = draft.push(message, pipe, policy);
     assert_eq!(draft.end(pipe), 0);
-    notices
+    effects
 }
 
 /// Numbered messages as they stand on the wire.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use highwater_patterns::PipeId;
 
-use super::{Candidate, InprocEnd, Lane, Pipe, Wire};
+use super::{InprocEnd, JoinRequest, Lane, Pipe, Wire};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 
@@ -68,12 +68,12 @@ pub(crate) enum PipeEvent {
         /// `None` where we connect.
         peer: Option<Arc<PeerInfo>>,
     },
-    /// The same within the process: the candidate gets the answer, and makes the pipe; or, if we connect, has it
+    /// The same within the process: the request gets the answer, and makes the pipe; or, if we connect, has it
     /// already: `pipe`.
     AppliesWithin {
         pipe: Option<PipeId>,
         peer: Arc<PeerInfo>,
-        candidate: Box<dyn Candidate>,
+        join_request: Box<dyn JoinRequest>,
     },
     /// The peer that the session of `pipe` has found refuses it, and is the socket `token`.
     LeadsTo { pipe: PipeId, token: u64 },

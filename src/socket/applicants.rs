@@ -13,7 +13,7 @@ use super::events::cause_of;
 use super::{Core, State};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Candidate, Pipe, SocketSide};
+use crate::pipe::{JoinRequest, Pipe, SocketSide};
 
 impl Core {
     /// Whether there is a seat for the `peer` behind `pipe`, or for whoever will be found there.
@@ -70,10 +70,10 @@ impl Core {
         state: &mut State,
         pipe: Option<PipeId>,
         peer: &PeerInfo,
-        candidate: Box<dyn Candidate>,
+        join_request: Box<dyn JoinRequest>,
     ) {
         if state.ended().is_some() {
-            return candidate.later();
+            return join_request.later();
         }
         let admission = match pipe {
             Some(pipe) => self.may_join(state, pipe, peer),
@@ -89,9 +89,9 @@ impl Core {
         };
         if let Admission::Refused(refusal) = admission {
             state.refused_within = true;
-            return candidate.refused(cause_of(refusal));
+            return join_request.refused(cause_of(refusal));
         }
-        for event in candidate.admitted() {
+        for event in join_request.admitted() {
             self.happen(state, event);
         }
     }

@@ -10,7 +10,7 @@
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 
 use super::{Core, Ended, Locked, State, Table, Unsent};
-use crate::pipe::Notices;
+use crate::pipe::WriteEffects;
 
 /// After this many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
 /// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
@@ -21,8 +21,8 @@ const ASK_EVERY: u32 = 512;
 pub(super) enum Given<T> {
     /// The message is on its way.
     Done(T),
-    /// The message is on its way, with notices on which the caller may have to act.
-    Noted(T, Notices),
+    /// The message is on its way, with effects on which the caller may have to act.
+    Acted(T, WriteEffects),
 }
 
 impl Core {
@@ -48,10 +48,10 @@ impl Core {
         }
         let State { pattern, table, .. } = &mut **state;
         match put(pattern, table, message) {
-            Ok(done) if !state.table.has_notices() => Ok(Given::Done(done)),
+            Ok(done) if !state.table.has_effects() => Ok(Given::Done(done)),
             Ok(done) => {
-                let notices = self.act_on_notices(state, message)?;
-                Ok(Given::Noted(done, notices))
+                let effects = self.act_on_effects(state, message)?;
+                Ok(Given::Acted(done, effects))
             }
             Err(Refusal::Full) => Err(self.no_room(state)),
             Err(reason) => Err(Unsent::Refused(reason)),
@@ -92,12 +92,12 @@ impl Core {
 
     /// A send has brought about more than that its message is on its way: does what needs no wait, and says what it was.
     #[cold]
-    fn act_on_notices(
+    fn act_on_effects(
         &self,
         state: &mut State,
         message: &mut impl Outbound,
-    ) -> Result<Notices, Unsent> {
-        let notices = state.table.take_notices();
+    ) -> Result<WriteEffects, Unsent> {
+        let effects = state.table.take_effects();
         self.unmute(state);
         if state.table.has_closed() {
             if let Some(foreign) = state.table.take_foreign() {
@@ -110,7 +110,7 @@ impl Core {
             }
             self.end_closed(state);
         }
-        Ok(notices)
+        Ok(effects)
     }
 
     /// The pattern has no room: the socket is mute, unless nobody will come who could have any.

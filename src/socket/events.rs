@@ -60,9 +60,9 @@ impl Core {
             PipeEvent::AppliesWithin {
                 pipe,
                 peer,
-                candidate,
+                join_request,
             } => {
-                self.applies_within(state, pipe, &peer, candidate);
+                self.applies_within(state, pipe, &peer, join_request);
             }
             PipeEvent::LeadsTo { pipe, token } => {
                 if endpoints.leads_to(pipe, token) {
@@ -296,7 +296,7 @@ impl Combine for Core {
         state.table.refill_budget();
     }
 
-    fn hand_over(&self) -> bool {
+    fn leave_to_another_thread(&self) -> bool {
         let Ok(here) = self.here() else {
             return true;
         };

@@ -58,7 +58,7 @@ use crate::monitor::EventKind;
 use crate::options::{self, Options};
 use crate::origin::{Here, Origin};
 use crate::peer::PeerInfo;
-use crate::pipe::{Lending, Notices, PipeEvent};
+use crate::pipe::{Lending, PipeEvent, WriteEffects};
 use crate::policy::{BusyPoll, IdleCheck, Spin};
 use crate::stats::{Stats, Telemetry};
 use crate::sync::{self, Room};
@@ -269,7 +269,7 @@ impl Core {
     fn mute(&self, state: &mut State) {
         if state.muted_since.is_none() {
             state.muted_since = Some(Instant::now());
-            state.table.note(Notices::MUTED);
+            state.table.note(WriteEffects::MUTED);
             self.telemetry.monitor.emit(EventKind::Muted, None, None);
         }
     }

@@ -83,7 +83,7 @@ impl Core {
                 }
                 pattern.offer(next, table)?;
                 run.at += 1;
-                if table.has_notices() {
+                if table.has_effects() {
                     break;
                 }
             }

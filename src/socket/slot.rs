@@ -18,7 +18,9 @@ use highwater_patterns::{Message, Outbound, PipeId, Received};
 
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Change, HighWater, InprocEnd, Intake, Key, Lane, Notices, Pipe, Wire};
+use crate::pipe::{
+    Batch, Change, HighWater, InprocEnd, Intake, Key, Lane, Pipe, Wire, WriteEffects,
+};
 use crate::policy::{Budget, WritePolicy};
 use crate::stats::Dropped;
 use lane_end::LaneEnd;
@@ -207,7 +209,7 @@ impl Slot {
         &mut self,
         message: &mut impl Outbound,
         policy: &mut WritePolicy,
-    ) -> Notices {
+    ) -> WriteEffects {
         either!(&mut self.way, end => end.push(message, policy))
     }
 
@@ -223,7 +225,7 @@ impl Slot {
         message: &impl Outbound,
         framed: &Batch,
         policy: &mut WritePolicy,
-    ) -> Notices {
+    ) -> WriteEffects {
         either!(&mut self.way, end => end.push_copy(message, framed, policy))
     }
 

@@ -10,13 +10,13 @@ mod flushing;
 mod full;
 mod lending;
 mod losses;
-mod notices;
 mod port;
 mod reading;
 mod replacing;
 mod report;
 mod retiring;
 mod within;
+mod write_effects;
 mod writing;
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use super::slot::{Counts, Slot};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Notices, Pipe, Wire};
+use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Pipe, Wire, WriteEffects};
 use crate::policy::{Budget, WritePolicy};
 use crate::stats::{Dropped, Telemetry};
 use ending::Ending;
@@ -44,8 +44,8 @@ pub(crate) struct Table {
     write_policy: WritePolicy,
     /// Pipes in which messages may wait to be written.
     unflushed: Vec<PipeId>,
-    /// The notices that the next send that succeeds has to act on.
-    notices: Notices,
+    /// The effects of writes that the next send that succeeds has to act on.
+    effects: WriteEffects,
     /// Pipes whose batch may be in the hands of a sender, as a draft.
     drafts: Vec<PipeId>,
     /// The count of received messages when this socket was last flushed because its thread turned to another socket.
@@ -94,7 +94,7 @@ impl Table {
             facts,
             write_policy: WritePolicy::default(),
             unflushed: Vec::new(),
-            notices: Notices::NONE,
+            effects: WriteEffects::NONE,
             drafts: Vec::new(),
             turned_at: 0,
             most_lent: lending::most_lent(io_threads),

@@ -40,7 +40,7 @@ pub(crate) trait Combine {
 
     /// Called when mail keeps arriving while a thread with other work applies it. The implementation has another thread
     /// apply the rest through [`Room::try_lock`]. False if there is no such thread.
-    fn hand_over(&self) -> bool {
+    fn leave_to_another_thread(&self) -> bool {
         false
     }
 
@@ -298,7 +298,9 @@ impl<C: Combine> LateMail<'_, C> {
         let room = self.owner.room();
         let mut returns = 0;
         while room.pending.load(Ordering::Relaxed) && self.owner.is_here() {
-            if room.leaves_mail() || returns >= MOST_MAIL_RETURNS && self.owner.hand_over() {
+            if room.leaves_mail()
+                || returns >= MOST_MAIL_RETURNS && self.owner.leave_to_another_thread()
+            {
                 return;
             }
             returns += 1;

@@ -24,7 +24,7 @@ use super::command::encode_error;
 use super::error::ProtocolError;
 use super::frame::FrameHeader;
 use super::greeting::Greeting;
-use super::mechanism::{Candidate, Mechanism, PlainClient, PlainServer, Progress};
+use super::mechanism::{Credentials, Mechanism, PlainClient, PlainServer, Progress};
 #[cfg(feature = "curve")]
 use super::mechanism::{CurveClient, CurveServer};
 use super::sealing::Sealing;
@@ -71,7 +71,7 @@ impl Handshake {
     }
 
     /// A handshake as a server of PLAIN: it waits for [`allow`](Self::allow) once there is a
-    /// [`candidate`](Self::candidate).
+    /// [`credentials`](Self::credentials).
     #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn plain_server(config: HandshakeConfig) -> Self {
         Self::with_mechanism(config, Mechanism::PlainServer(PlainServer::default()))
@@ -85,7 +85,7 @@ impl Handshake {
     }
 
     /// A handshake as a server of CURVE: it waits for [`allow`](Self::allow) once there is a
-    /// [`candidate`](Self::candidate).
+    /// [`credentials`](Self::credentials).
     #[cfg(feature = "curve")]
     #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn curve_server(config: HandshakeConfig, server: CurveServer) -> Self {
@@ -147,18 +147,18 @@ impl Handshake {
 
     /// Who asks to be let in, while the handshake waits for [`allow`](Self::allow) or [`refuse`](Self::refuse).
     #[allow(dead_code, reason = "no option of a socket chooses it yet")]
-    pub(crate) fn candidate(&self) -> Option<&Candidate> {
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
         match self.stage {
-            Stage::Mechanism(_) => self.mechanism.candidate(),
+            Stage::Mechanism(_) => self.mechanism.credentials(),
             _ => None,
         }
     }
 
-    /// Lets the candidate in.
+    /// Lets the client in, whose credentials were judged.
     ///
     /// # Errors
     ///
-    /// As `receive`: what the candidate has said of itself is judged only now.
+    /// As `receive`: the metadata of the client is judged only now.
     #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn allow(&mut self) -> Result<(), ProtocolError> {
         let Stage::Mechanism(version) = self.stage else {

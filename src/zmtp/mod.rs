@@ -45,7 +45,7 @@ pub(crate) use frame::{
 pub(crate) use handshake::{Handshake, HandshakeConfig, Peer, TOKEN};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
 #[allow(unused_imports, reason = "no option of a socket chooses PLAIN yet")]
-pub(crate) use mechanism::Candidate;
+pub(crate) use mechanism::Credentials;
 #[cfg(feature = "curve")]
 #[allow(unused_imports, reason = "no option of a socket chooses CURVE yet")]
 pub(crate) use mechanism::{ClientSeeds, CurveClient, CurveLimits, CurveServer, ServerSeeds};

@@ -1,7 +1,7 @@
 //! Fan-out: one message to all pipes, or to some of them; a full pipe misses the message.
 //!
 //! Owns: the outbound pipes, which of them are full, and which were chosen for the current message.
-//! Always true: each attached pipe has one seat and one place in the order, the open ones first. A pipe is chosen once
+//! Always true: each attached pipe has one index and one place in the order, the open ones first. A pipe is chosen once
 //! for a message, however often it is named. Once the lists have grown, no message allocates.
 //! Must not know: why a pipe was chosen.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type".
@@ -11,9 +11,9 @@ use crate::{DropCause, Outbound, PipeId, Pipes, Refusal, Sent, SlowSubscriber};
 
 /// The index of a pipe in arrays: small, and used again when the pipe has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SeatId(u32);
+pub(crate) struct SubscriberIndex(u32);
 
-impl SeatId {
+impl SubscriberIndex {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -22,13 +22,13 @@ impl SeatId {
 /// The outbound half of PUB, XPUB and XSUB.
 #[derive(Debug)]
 pub(crate) struct FanOut {
-    seats: Vec<Seat>,
-    vacant: Vec<SeatId>,
-    by_pipe: PipeMap<SeatId>,
+    subscribers: Vec<Subscriber>,
+    vacant: Vec<SubscriberIndex>,
+    by_pipe: PipeMap<SubscriberIndex>,
     /// The pipes; the first `open` had room at the last event.
     order: Vec<PipeId>,
     open: usize,
-    /// The number of the current message: a seat with this number has been chosen.
+    /// The number of the current message: a subscriber with this number has been chosen.
     turn: u64,
     chosen: Vec<PipeId>,
     missed: Vec<PipeId>,
@@ -38,9 +38,9 @@ pub(crate) struct FanOut {
 }
 
 #[derive(Debug)]
-struct Seat {
+struct Subscriber {
     pipe: PipeId,
-    /// The index of `pipe` in the order; `None` if the seat is vacant.
+    /// The index of `pipe` in the order; `None` if this index is free.
     place: Option<u32>,
     chosen_in: u64,
 }
@@ -48,7 +48,7 @@ struct Seat {
 impl FanOut {
     pub(crate) fn new(cause: DropCause) -> Self {
         Self {
-            seats: Vec::new(),
+            subscribers: Vec::new(),
             vacant: Vec::new(),
             by_pipe: PipeMap::default(),
             order: Vec::new(),
@@ -67,27 +67,27 @@ impl FanOut {
         self.order.len()
     }
 
-    /// The seat of `pipe`, if it is attached.
-    pub(crate) fn seat(&self, pipe: PipeId) -> Option<SeatId> {
+    /// The index of `pipe`, if it is attached.
+    pub(crate) fn subscriber(&self, pipe: PipeId) -> Option<SubscriberIndex> {
         self.by_pipe.get(pipe).copied()
     }
 
     /// A new pipe.
     pub(crate) fn attach(&mut self, pipe: PipeId) {
         let place = self.order.len();
-        let seat = Seat {
+        let subscriber = Subscriber {
             pipe,
             place: Some(place as u32),
             chosen_in: self.turn,
         };
         let id = match self.vacant.pop() {
             Some(id) => {
-                self.seats[id.index()] = seat;
+                self.subscribers[id.index()] = subscriber;
                 id
             }
             None => {
-                self.seats.push(seat);
-                SeatId(self.seats.len() as u32 - 1)
+                self.subscribers.push(subscriber);
+                SubscriberIndex(self.subscribers.len() as u32 - 1)
             }
         };
         let before = self.by_pipe.insert(pipe, id);
@@ -97,7 +97,7 @@ impl FanOut {
         self.open += 1;
     }
 
-    /// `pipe` is not written any more; its seat may be given to another.
+    /// `pipe` is not written any more; its index may be given to another.
     pub(crate) fn detach(&mut self, pipe: PipeId) {
         let Some(id) = self.by_pipe.get(pipe).copied() else {
             return;
@@ -107,13 +107,13 @@ impl FanOut {
         self.swap(place, self.order.len() - 1);
         self.order.pop();
         self.by_pipe.remove(pipe);
-        self.seats[id.index()].place = None;
+        self.subscribers[id.index()].place = None;
         self.vacant.push(id);
     }
 
     /// A pipe that was full has room again.
     pub(crate) fn writable(&mut self, pipe: PipeId) {
-        if let Some(place) = self.seat(pipe).map(|id| self.place(id))
+        if let Some(place) = self.subscriber(pipe).map(|id| self.place(id))
             && place >= self.open
         {
             self.swap(place, self.open);
@@ -129,18 +129,18 @@ impl FanOut {
         self.missed.clear();
     }
 
-    /// Chooses the pipe of this seat; no effect if it is chosen already.
+    /// Chooses the pipe of this subscriber; no effect if it is chosen already.
     #[inline]
-    pub(crate) fn choose(&mut self, id: SeatId) {
-        let seat = &mut self.seats[id.index()];
-        if seat.chosen_in == self.turn {
+    pub(crate) fn choose(&mut self, id: SubscriberIndex) {
+        let subscriber = &mut self.subscribers[id.index()];
+        if subscriber.chosen_in == self.turn {
             return;
         }
-        seat.chosen_in = self.turn;
-        match seat.place {
-            Some(place) if (place as usize) < self.open => self.chosen.push(seat.pipe),
-            Some(_) => self.missed.push(seat.pipe),
-            None => debug_assert!(false, "a vacant seat was chosen"),
+        subscriber.chosen_in = self.turn;
+        match subscriber.place {
+            Some(place) if (place as usize) < self.open => self.chosen.push(subscriber.pipe),
+            Some(_) => self.missed.push(subscriber.pipe),
+            None => debug_assert!(false, "a subscriber without a pipe was chosen"),
         }
     }
 
@@ -148,10 +148,14 @@ impl FanOut {
     pub(crate) fn choose_others(&mut self) {
         self.chosen.clear();
         self.missed.clear();
-        for seat in self.seats.iter().filter(|seat| seat.chosen_in != self.turn) {
-            match seat.place {
-                Some(place) if (place as usize) < self.open => self.chosen.push(seat.pipe),
-                Some(_) => self.missed.push(seat.pipe),
+        for subscriber in self
+            .subscribers
+            .iter()
+            .filter(|subscriber| subscriber.chosen_in != self.turn)
+        {
+            match subscriber.place {
+                Some(place) if (place as usize) < self.open => self.chosen.push(subscriber.pipe),
+                Some(_) => self.missed.push(subscriber.pipe),
                 None => {}
             }
         }
@@ -220,7 +224,7 @@ impl FanOut {
 
     /// Moves `pipe` to the full ones, if it is open.
     fn shut(&mut self, pipe: PipeId) {
-        if let Some(place) = self.seat(pipe).map(|id| self.place(id))
+        if let Some(place) = self.subscriber(pipe).map(|id| self.place(id))
             && place < self.open
         {
             self.open -= 1;
@@ -231,15 +235,15 @@ impl FanOut {
     fn swap(&mut self, a: usize, b: usize) {
         self.order.swap(a, b);
         for place in [a, b] {
-            let id = self.seat(self.order[place]);
-            let id = id.expect("every pipe in the order has a seat");
-            self.seats[id.index()].place = Some(place as u32);
+            let id = self.subscriber(self.order[place]);
+            let id = id.expect("every pipe in the order has an index");
+            self.subscribers[id.index()].place = Some(place as u32);
         }
     }
 
-    fn place(&self, id: SeatId) -> usize {
-        let place = self.seats[id.index()].place;
-        place.expect("the seat of an attached pipe is taken") as usize
+    fn place(&self, id: SubscriberIndex) -> usize {
+        let place = self.subscribers[id.index()].place;
+        place.expect("an attached pipe has a place in the order") as usize
     }
 }
 

@@ -7,6 +7,6 @@ mod rotation;
 mod routing_table;
 
 pub(crate) use fair_queue::FairQueue;
-pub(crate) use fan_out::{FanOut, SeatId};
+pub(crate) use fan_out::{FanOut, SubscriberIndex};
 pub(crate) use load_balance::LoadBalance;
 pub(crate) use routing_table::RoutingTable;

@@ -1,20 +1,20 @@
-//! Sets of seats by topic against a plain set of pairs.
+//! Sets of subscribers by topic against a plain set of pairs.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
 use super::{Added, Removed, Subscriptions, TOPIC_OVERHEAD};
-use crate::strategy::{FanOut, SeatId};
+use crate::strategy::{FanOut, SubscriberIndex};
 use crate::{DropCause, PipeId};
 
 /// Seats as a fan-out hands them out.
-fn seats(count: u32) -> Vec<SeatId> {
+fn subscribers(count: u32) -> Vec<SubscriberIndex> {
     let mut fan_out = FanOut::new(DropCause::NoRoom);
     (0..count)
         .map(|id| {
             fan_out.attach(PipeId(id.into()));
-            fan_out.seat(PipeId(id.into())).expect("attached")
+            fan_out.subscriber(PipeId(id.into())).expect("attached")
         })
         .collect()
 }
@@ -29,19 +29,19 @@ proptest! {
         steps in prop::collection::vec((0_u8..8, 0_usize..5, topic()), 0..150),
         texts in prop::collection::vec(topic(), 1..8),
     ) {
-        let seats = seats(5);
+        let subscribers = subscribers(5);
         let mut subscriptions = Subscriptions::new(usize::MAX);
-        let mut model = BTreeSet::<(Vec<u8>, SeatId)>::new();
-        for (step, seat, topic) in steps {
-            let seat = seats[seat];
-            let others = |model: &BTreeSet<(Vec<u8>, SeatId)>, topic: &Vec<u8>| {
-                model.iter().any(|(known, holder)| known == topic && *holder != seat)
+        let mut model = BTreeSet::<(Vec<u8>, SubscriberIndex)>::new();
+        for (step, subscriber, topic) in steps {
+            let subscriber = subscribers[subscriber];
+            let others = |model: &BTreeSet<(Vec<u8>, SubscriberIndex)>, topic: &Vec<u8>| {
+                model.iter().any(|(known, holder)| known == topic && *holder != subscriber)
             };
             match step {
                 0..=3 => {
-                    let added = subscriptions.add(seat, &topic);
+                    let added = subscriptions.add(subscriber, &topic);
                     let expected = match (
-                        model.contains(&(topic.clone(), seat)),
+                        model.contains(&(topic.clone(), subscriber)),
                         others(&model, &topic),
                     ) {
                         (true, _) => Added::Again,
@@ -49,12 +49,12 @@ proptest! {
                         (false, false) => Added::First,
                     };
                     prop_assert_eq!(added, expected);
-                    model.insert((topic, seat));
+                    model.insert((topic, subscriber));
                 }
                 4..=6 => {
-                    let removed = subscriptions.remove(seat, &topic);
+                    let removed = subscriptions.remove(subscriber, &topic);
                     let expected = match (
-                        model.contains(&(topic.clone(), seat)),
+                        model.contains(&(topic.clone(), subscriber)),
                         others(&model, &topic),
                     ) {
                         (false, _) => Removed::NotFound,
@@ -62,38 +62,38 @@ proptest! {
                         (true, false) => Removed::Last,
                     };
                     prop_assert_eq!(removed, expected);
-                    model.remove(&(topic, seat));
+                    model.remove(&(topic, subscriber));
                 }
                 _ => {
                     let mut ended = BTreeSet::new();
-                    subscriptions.remove_all(seat, |topic, last| {
+                    subscriptions.remove_all(subscriber, |topic, last| {
                         ended.insert((topic, last));
                     });
                     let expected: BTreeSet<_> = model
                         .iter()
-                        .filter(|(_, holder)| *holder == seat)
+                        .filter(|(_, holder)| *holder == subscriber)
                         .map(|(topic, _)| (topic.clone(), !others(&model, topic)))
                         .collect();
                     prop_assert_eq!(ended, expected);
-                    model.retain(|(_, holder)| *holder != seat);
+                    model.retain(|(_, holder)| *holder != subscriber);
                 }
             }
         }
         let distinct: BTreeSet<_> = model.iter().map(|(topic, _)| topic).collect();
         prop_assert_eq!(subscriptions.topic_count(), distinct.len());
-        let holders: BTreeSet<_> = model.iter().map(|(_, seat)| *seat).collect();
+        let holders: BTreeSet<_> = model.iter().map(|(_, subscriber)| *subscriber).collect();
         prop_assert_eq!(subscriptions.holders(), holders.len());
         let all = model.iter().filter(|(topic, _)| topic.is_empty()).count();
         prop_assert_eq!(subscriptions.wanting_all(), all);
         for text in texts {
             let mut found = BTreeSet::new();
-            subscriptions.each_match(&text, |seat| {
-                found.insert(seat);
+            subscriptions.each_match(&text, |subscriber| {
+                found.insert(subscriber);
             });
             let expected: BTreeSet<_> = model
                 .iter()
                 .filter(|(topic, _)| text.starts_with(topic))
-                .map(|(_, seat)| *seat)
+                .map(|(_, subscriber)| *subscriber)
                 .collect();
             prop_assert_eq!(subscriptions.wanting(&text), expected.len());
             prop_assert_eq!(found, expected);
@@ -103,37 +103,37 @@ proptest! {
 
 #[test]
 fn a_seat_holds_no_more_than_its_share() {
-    let seats = seats(2);
+    let subscribers = subscribers(2);
     let share = 2 * (TOPIC_OVERHEAD + 1);
     let mut subscriptions = Subscriptions::new(share);
-    assert_eq!(subscriptions.add(seats[0], b"a"), Added::First);
-    assert_eq!(subscriptions.add(seats[0], b"b"), Added::First);
-    assert_eq!(subscriptions.add(seats[0], b"c"), Added::TooMany);
-    assert_eq!(subscriptions.add(seats[0], b"b"), Added::Again);
-    assert_eq!(subscriptions.add(seats[1], b"c"), Added::First);
-    assert_eq!(subscriptions.remove(seats[0], b"a"), Removed::Last);
-    assert_eq!(subscriptions.add(seats[0], b"c"), Added::Further);
+    assert_eq!(subscriptions.add(subscribers[0], b"a"), Added::First);
+    assert_eq!(subscriptions.add(subscribers[0], b"b"), Added::First);
+    assert_eq!(subscriptions.add(subscribers[0], b"c"), Added::TooMany);
+    assert_eq!(subscriptions.add(subscribers[0], b"b"), Added::Again);
+    assert_eq!(subscriptions.add(subscribers[1], b"c"), Added::First);
+    assert_eq!(subscriptions.remove(subscribers[0], b"a"), Removed::Last);
+    assert_eq!(subscriptions.add(subscribers[0], b"c"), Added::Further);
     assert_eq!(subscriptions.topic_count(), 2);
 }
 
 #[test]
 fn a_hundred_thousand_topics_are_found_one_by_one() {
-    let seats = seats(10);
+    let subscribers = subscribers(10);
     let mut subscriptions = Subscriptions::new(usize::MAX);
     let name = |number: usize| format!("market.{:02}.{number}", number % 100);
     for number in 0..100_000 {
-        let added = subscriptions.add(seats[number % 10], name(number).as_bytes());
+        let added = subscriptions.add(subscribers[number % 10], name(number).as_bytes());
         assert_eq!(added, Added::First);
     }
     assert_eq!(subscriptions.topic_count(), 100_000);
     for number in (0..100_000).step_by(997) {
         let mut found = Vec::new();
-        subscriptions.each_match(name(number).as_bytes(), |seat| found.push(seat));
-        assert!(found.contains(&seats[number % 10]));
+        subscriptions.each_match(name(number).as_bytes(), |subscriber| found.push(subscriber));
+        assert!(found.contains(&subscribers[number % 10]));
     }
-    for seat in seats {
+    for subscriber in subscribers {
         let mut ended = 0;
-        subscriptions.remove_all(seat, |_, _| ended += 1);
+        subscriptions.remove_all(subscriber, |_, _| ended += 1);
         assert_eq!(ended, 10_000);
     }
     assert_eq!(subscriptions.topic_count(), 0);

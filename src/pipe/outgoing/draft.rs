@@ -10,7 +10,7 @@
 use highwater_patterns::Outbound;
 
 use super::{Outgoing, State};
-use crate::pipe::{Batch, Notices};
+use crate::pipe::{Batch, WriteEffects};
 use crate::policy::WritePolicy;
 
 /// Messages that a socket has sent and its pipe does not know of; guarded by the socket's lock.
@@ -38,7 +38,7 @@ impl Draft {
         message: &impl Outbound,
         pipe: &Outgoing,
         policy: &mut WritePolicy,
-    ) -> Notices {
+    ) -> WriteEffects {
         if self.room == 0 || policy.has_waited() {
             return pipe.push(message, policy, self);
         }
@@ -47,7 +47,7 @@ impl Draft {
         if self.batch.gathered() >= policy.batch_bytes() {
             return pipe.write_draft(policy, self);
         }
-        Notices::NONE
+        WriteEffects::NONE
     }
 
     /// Messages added that the pipe has not counted.
@@ -98,17 +98,17 @@ impl Draft {
 impl Outgoing {
     /// Writes what is in `draft`, which has come to a whole batch, if nobody else is about to.
     #[cold]
-    fn write_draft(&self, policy: &mut WritePolicy, draft: &mut Draft) -> Notices {
+    fn write_draft(&self, policy: &mut WritePolicy, draft: &mut Draft) -> WriteEffects {
         let Some(mut state) = self.lock_here() else {
-            return Notices::FOREIGN;
+            return WriteEffects::FOREIGN;
         };
         state.take_draft(draft);
         policy.have_been_sent(draft.take_untold());
-        let mut notices = Notices::NONE;
-        if state.after_push(policy, &mut notices) {
-            notices |= state.hand_out(draft);
+        let mut effects = WriteEffects::NONE;
+        if state.after_push(policy, &mut effects) {
+            effects |= state.hand_out(draft);
         }
-        notices | state.foreign()
+        effects | state.foreign()
     }
 
     /// Takes over what is in `draft`; the I/O thread writes it, if nobody comes first.
@@ -145,12 +145,12 @@ impl State {
     }
 
     /// Hands the batch that is being filled out to the sender, for as many messages as the mark allows.
-    pub(super) fn hand_out(&mut self, draft: &mut Draft) -> Notices {
+    pub(super) fn hand_out(&mut self, draft: &mut Draft) -> WriteEffects {
         let is_plain = !self.is_closed() && !self.conflate;
         let is_at_work = self.line.live().is_some() && self.scheduled && !self.kernel.is_full();
         let room = self.limit.room(self.queued());
         if !is_plain || !is_at_work || room == 0 {
-            return Notices::NONE;
+            return WriteEffects::NONE;
         }
         debug_assert!(draft.is_handed_back(), "a draft is handed out once");
         self.drafted = true;
@@ -158,7 +158,7 @@ impl State {
         std::mem::swap(&mut self.back, &mut draft.batch);
         let newly_left = !std::mem::replace(&mut self.unflushed, true);
         let newly_noted = !std::mem::replace(&mut draft.noted, true);
-        Notices::UNFLUSHED.when(newly_left) | Notices::DRAFTED.when(newly_noted)
+        WriteEffects::UNFLUSHED.when(newly_left) | WriteEffects::DRAFTED.when(newly_noted)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use highwater_patterns::Fate;
 
 use super::kernel::Kernel;
-use super::state::{Entry, InFlight, Line, Writer};
+use super::state::{InFlight, Line, SendSide, Writer};
 use super::{Outgoing, State};
 use crate::pipe::{Batch, Wire};
 
@@ -26,8 +26,8 @@ impl Outgoing {
         );
         state.kernel = Kernel::Takes;
         state.gone_before = state.gone;
-        if state.entry == Entry::Ended {
-            state.entry = Entry::Closed;
+        if state.send_side == SendSide::Ended {
+            state.send_side = SendSide::Closed;
         }
         state.scheduled = false;
         if state.fate == Fate::Stay || state.is_closed() {
@@ -124,7 +124,7 @@ impl Outgoing {
 
     /// Takes no more messages. Those in here still go out, if a connection lets them.
     pub(crate) fn close(&self) {
-        self.lock().entry.close();
+        self.lock().send_side.close();
     }
 
     /// If the pipe is closed and all is written, it takes nothing more for this connection, not even a heartbeat; whether that
@@ -132,8 +132,8 @@ impl Outgoing {
     pub(crate) fn end(&self) -> bool {
         let mut state = self.lock();
         let has_ended = state.is_closed() && state.is_empty();
-        if has_ended && state.entry == Entry::Closed {
-            state.entry = Entry::Ended;
+        if has_ended && state.send_side == SendSide::Closed {
+            state.send_side = SendSide::Ended;
         }
         has_ended
     }
@@ -142,7 +142,7 @@ impl Outgoing {
     pub(crate) fn discard(&self) -> usize {
         let mut state = self.lock();
         let lost = state.queued();
-        state.entry.close();
+        state.send_side.close();
         let mut dropped = std::mem::take(&mut state.back);
         state.commands.clear();
         state.unsaid.clear();

@@ -10,8 +10,8 @@ use std::time::Instant;
 use highwater_patterns::{Message, Outbound};
 
 use super::kernel::Waiter;
-use super::{Draft, Entry, Outgoing, State};
-use crate::pipe::{Batch, Notices};
+use super::{Draft, Outgoing, SendSide, State};
+use crate::pipe::{Batch, WriteEffects};
 use crate::policy::WritePolicy;
 
 impl Outgoing {
@@ -27,9 +27,9 @@ impl Outgoing {
         message: &impl Outbound,
         policy: &mut WritePolicy,
         draft: &mut Draft,
-    ) -> Notices {
+    ) -> WriteEffects {
         let Some(mut state) = self.lock_here() else {
-            return Notices::FOREIGN;
+            return WriteEffects::FOREIGN;
         };
         if !draft.is_handed_back() {
             state.take_draft(draft);
@@ -45,21 +45,21 @@ impl Outgoing {
         state.back.push(message);
         state.counts.messages += 1;
         policy.have_been_sent(draft.take_untold().saturating_add(1));
-        let mut notices = Notices::NONE;
-        streams |= state.after_push(policy, &mut notices);
-        notices |= Notices::OVER_SOFT_MARK.when(state.is_over_soft_mark());
+        let mut effects = WriteEffects::NONE;
+        streams |= state.after_push(policy, &mut effects);
+        effects |= WriteEffects::OVER_SOFT_MARK.when(state.is_over_soft_mark());
         if streams {
-            notices |= state.hand_out(draft);
+            effects |= state.hand_out(draft);
         }
-        notices | state.foreign()
+        effects | state.foreign()
     }
 
     /// Takes a copy of the one message in `framed`; refused if there is no room. As [`push`](Self::push)
     /// otherwise, and the batch is never handed out.
     #[inline]
-    pub(crate) fn push_framed(&self, framed: &Batch, policy: &mut WritePolicy) -> Notices {
+    pub(crate) fn push_framed(&self, framed: &Batch, policy: &mut WritePolicy) -> WriteEffects {
         let Some(mut state) = self.lock_here() else {
-            return Notices::FOREIGN;
+            return WriteEffects::FOREIGN;
         };
         if !state.has_room() && !state.write_for_room() {
             return state.refuse();
@@ -68,9 +68,9 @@ impl Outgoing {
         state.back.extend_from(framed);
         state.counts.messages += framed.messages() as u64;
         policy.have_been_sent(1);
-        let mut notices = Notices::NONE;
-        state.after_push(policy, &mut notices);
-        notices | state.foreign()
+        let mut effects = WriteEffects::NONE;
+        state.after_push(policy, &mut effects);
+        effects | state.foreign()
     }
 
     /// Takes `message` whatever the high-water mark says; false if the pipe is closed.
@@ -80,7 +80,7 @@ impl Outgoing {
         };
         state.back.push(message);
         state.counts.messages += 1;
-        state.after_push(&mut WritePolicy::urgent(), &mut Notices::default());
+        state.after_push(&mut WritePolicy::urgent(), &mut WriteEffects::default());
         true
     }
 }
@@ -97,20 +97,24 @@ impl State {
 
     /// Refuses a message for want of room: the socket will be told when there is room.
     #[cold]
-    fn refuse(&mut self) -> Notices {
+    fn refuse(&mut self) -> WriteEffects {
         self.refused();
-        Notices::REFUSED | self.foreign()
+        WriteEffects::REFUSED | self.foreign()
     }
 
-    /// [`Notices::FOREIGN`] if this is a forked child, and the connection is its parent's.
+    /// [`WriteEffects::FOREIGN`] if this is a forked child, and the connection is its parent's.
     #[inline]
-    pub(super) fn foreign(&self) -> Notices {
-        Notices::FOREIGN.when(self.entry == Entry::Foreign)
+    pub(super) fn foreign(&self) -> WriteEffects {
+        WriteEffects::FOREIGN.when(self.send_side == SendSide::Foreign)
     }
 
     /// Decides who writes the message that was just added; true if it made a batch whole, which is written here.
     #[inline]
-    pub(super) fn after_push(&mut self, policy: &mut WritePolicy, notices: &mut Notices) -> bool {
+    pub(super) fn after_push(
+        &mut self,
+        policy: &mut WritePolicy,
+        effects: &mut WriteEffects,
+    ) -> bool {
         self.waiter = if policy.is_left_to_senders() {
             Waiter::Sender
         } else {
@@ -128,7 +132,7 @@ impl State {
         }
         if !self.unflushed && !self.back.is_empty() {
             self.unflushed = true;
-            *notices |= Notices::UNFLUSHED;
+            *effects |= WriteEffects::UNFLUSHED;
         }
         is_batch
     }

@@ -41,7 +41,7 @@ impl Outgoing {
     /// messages do not, since another one has come.
     pub(crate) fn let_go(&self) -> usize {
         let mut state = self.lock();
-        state.entry.close();
+        state.send_side.close();
         let lost = state.drop_misdirected();
         if let Line::Coming(wire) = &state.line {
             let wire = Arc::clone(wire);
@@ -80,7 +80,7 @@ impl Outgoing {
             return (Recalled::Out, 0);
         }
         if ends {
-            state.entry.close();
+            state.send_side.close();
         }
         (Recalled::Cut, state.cut())
     }

@@ -20,8 +20,8 @@
 //!                            IoThread ---cut---> IoThreadCut ---written---> Nobody
 //!         A sender that writes does so under the lock: for everybody else, nobody writes.
 //!
-//! entry   Open ---close, let_go, discard---> Closed ---end, once all is written---> Ended ---attach---> Closed
-//!         any of these ---the process is a forked child---> Foreign
+//! send_side  Open ---close, let_go, discard---> Closed ---end, once all is written---> Ended ---attach---> Closed
+//!            any of these ---the process is a forked child---> Foreign
 //! ```
 
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Line {
 
 /// Whether messages may enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum SendSide {
     Open,
     /// No further message is taken; queued ones are still sent.
     Closed,
@@ -93,7 +93,7 @@ pub(super) enum Entry {
     Foreign,
 }
 
-impl Entry {
+impl SendSide {
     /// No message is taken any more.
     pub(super) fn close(&mut self) {
         if *self == Self::Open {
@@ -144,7 +144,7 @@ pub(super) struct State {
     /// The side that waits the next time a sender finds the kernel full.
     pub(super) waiter: Waiter,
     pub(super) writer: Writer,
-    pub(super) entry: Entry,
+    pub(super) send_side: SendSide,
 
     /// The I/O thread has a duty here: it will look again.
     pub(super) scheduled: bool,
@@ -194,7 +194,7 @@ impl State {
             kernel: Kernel::Takes,
             waiter: Waiter::Poller,
             writer: Writer::Nobody,
-            entry: Entry::Open,
+            send_side: SendSide::Open,
             scheduled: false,
             drafted: false,
             unflushed: false,
@@ -237,7 +237,7 @@ impl State {
     /// Whether no message is taken any more.
     #[inline]
     pub(super) fn is_closed(&self) -> bool {
-        self.entry != Entry::Open
+        self.send_side != SendSide::Open
     }
 
     /// Whether nobody else writes, and the kernel takes something if there is a connection.
@@ -283,12 +283,12 @@ impl State {
             self.kernel != Kernel::Full(Waiter::Sender)
                 || self.scheduled
                 || self.line.live().is_none()
-                || self.entry == Entry::Foreign
+                || self.send_side == SendSide::Foreign
                 || self.is_empty(),
             "nobody hears when the kernel has room"
         );
         debug_assert!(
-            self.entry != Entry::Ended || self.back.is_empty() && flight.bytes == 0,
+            self.send_side != SendSide::Ended || self.back.is_empty() && flight.bytes == 0,
             "it has ended, and something waits"
         );
     }

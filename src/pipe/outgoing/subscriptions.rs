@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::{Outgoing, State};
-use crate::pipe::Notices;
+use crate::pipe::WriteEffects;
 use crate::policy::WritePolicy;
 use crate::zmtp::{self, Version};
 
@@ -38,19 +38,20 @@ impl Change {
 /// The subscribes and cancels not sent to the peer yet.
 #[derive(Debug, Default)]
 pub(in super::super) struct Unsaid {
-    topics: HashMap<Box<[u8]>, Entry>,
+    topics: HashMap<Box<[u8]>, LastChange>,
     /// How many changes there were.
-    turns: u64,
+    changes: u64,
     version: Version,
 }
 
+/// The last change of a topic, in place of all that came before it.
 #[derive(Debug)]
-struct Entry {
+struct LastChange {
     wanted: bool,
     /// The peer knows nothing of the topic.
     is_new: bool,
-    /// When it last changed.
-    turn: u64,
+    /// Which of all changes it is.
+    number: u64,
 }
 
 impl Unsaid {
@@ -63,26 +64,26 @@ impl Unsaid {
     }
 
     pub(in super::super) fn note(&mut self, topic: &[u8], change: Change) {
-        self.turns += 1;
-        let turn = self.turns;
+        self.changes += 1;
+        let number = self.changes;
         let wanted = change.is_wanted();
         match self.topics.get_mut(topic) {
-            Some(entry) if entry.is_new && !wanted => {
+            Some(last) if last.is_new && !wanted => {
                 self.topics.remove(topic);
             }
-            Some(entry) => {
-                entry.wanted = wanted;
-                entry.turn = turn;
+            Some(last) => {
+                last.wanted = wanted;
+                last.number = number;
             }
             None if change == Change::NeverWanted => {}
             None => {
                 let is_new = change == Change::Wanted;
-                let entry = Entry {
+                let last = LastChange {
                     wanted,
                     is_new,
-                    turn,
+                    number,
                 };
-                self.topics.insert(topic.into(), entry);
+                self.topics.insert(topic.into(), last);
             }
         }
     }
@@ -90,10 +91,8 @@ impl Unsaid {
     /// Gives every topic, and whether it is wanted, in the order of the calls.
     pub(in super::super) fn take(&mut self) -> impl Iterator<Item = (Box<[u8]>, bool)> + use<> {
         let mut topics: Vec<_> = std::mem::take(&mut self.topics).into_iter().collect();
-        topics.sort_unstable_by_key(|(_, entry)| entry.turn);
-        topics
-            .into_iter()
-            .map(|(topic, entry)| (topic, entry.wanted))
+        topics.sort_unstable_by_key(|(_, last)| last.number);
+        topics.into_iter().map(|(topic, last)| (topic, last.wanted))
     }
 }
 
@@ -112,7 +111,7 @@ impl Outgoing {
             state.unsaid.version = version;
             state.unsaid.note(topic, change);
         }
-        state.after_push(&mut WritePolicy::urgent(), &mut Notices::default());
+        state.after_push(&mut WritePolicy::urgent(), &mut WriteEffects::default());
     }
 }
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use highwater_patterns::Message;
 
 use super::*;
-use crate::pipe::testing::{MemoryWire, framed, push, push_noticed};
-use crate::pipe::{Duty, Notices};
+use crate::pipe::testing::{MemoryWire, framed, push, push_with_effects};
+use crate::pipe::{Duty, WriteEffects};
 use crate::policy::WritePolicy;
 use crate::policy::tuning::LEAST_BATCH_BYTES;
 use crate::zmtp::Version;
@@ -91,9 +91,9 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
     pipe.attach(wire.clone());
     let mut policy = stream();
     for n in 0..3 {
-        let notices = push_noticed(&pipe, &Message::from(n.to_string()), &mut policy);
-        let expected = Notices::UNFLUSHED.when(n == 0);
-        assert_eq!(notices, expected, "it is told once");
+        let effects = push_with_effects(&pipe, &Message::from(n.to_string()), &mut policy);
+        let expected = WriteEffects::UNFLUSHED.when(n == 0);
+        assert_eq!(effects, expected, "it is told once");
     }
     assert!(wire.written().is_empty());
     pipe.flush();
@@ -102,8 +102,8 @@ fn a_socket_about_to_wait_writes_what_it_has_sent_and_the_io_thread_finds_nothin
         pipe.pump().expect("memory does not fail"),
         Pumped::Streaming
     );
-    let notices = push_noticed(&pipe, &Message::from("3"), &mut policy);
-    assert_eq!(notices, Notices::UNFLUSHED);
+    let effects = push_with_effects(&pipe, &Message::from("3"), &mut policy);
+    assert_eq!(effects, WriteEffects::UNFLUSHED);
     assert_eq!(pump(&pipe), Pumped::Drained);
     assert_eq!(wire.written(), framed(0, 4));
 }

@@ -8,7 +8,7 @@ use std::io;
 
 use super::State;
 use super::kernel::Waiter;
-use super::state::{Entry, InFlight};
+use super::state::{InFlight, SendSide};
 use crate::pipe::{Duty, Wire};
 use crate::policy::tuning::SOFT_MARK_BYTES;
 
@@ -18,9 +18,9 @@ impl State {
     #[cold]
     pub(super) fn is_here(&mut self) -> bool {
         if !self.origin.is_here() {
-            self.entry = Entry::Foreign;
+            self.send_side = SendSide::Foreign;
         }
-        self.entry != Entry::Foreign
+        self.send_side != SendSide::Foreign
     }
 
     pub(super) fn schedule(&mut self) {

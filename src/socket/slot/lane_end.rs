@@ -9,7 +9,7 @@ use std::sync::Arc;
 use highwater_patterns::{Message, Outbound, Recall, Recalled, Received};
 
 use super::report::{Counts, Measured};
-use crate::pipe::{Batch, Change, HighWater, InprocEnd, Lane, Notices};
+use crate::pipe::{Batch, Change, HighWater, InprocEnd, Lane, WriteEffects};
 use crate::policy::{Budget, WritePolicy};
 
 /// The socket's end of a pipe within the process.
@@ -82,8 +82,8 @@ impl LaneEnd {
         &mut self,
         message: &mut impl Outbound,
         _policy: &mut WritePolicy,
-    ) -> Notices {
-        Notices::REFUSED.when(!self.end.push(message))
+    ) -> WriteEffects {
+        WriteEffects::REFUSED.when(!self.end.push(message))
     }
 
     /// Queues a copy of the message.
@@ -93,8 +93,8 @@ impl LaneEnd {
         message: &impl Outbound,
         _framed: &Batch,
         _policy: &mut WritePolicy,
-    ) -> Notices {
-        Notices::REFUSED.when(!self.end.push_copy(message))
+    ) -> WriteEffects {
+        WriteEffects::REFUSED.when(!self.end.push_copy(message))
     }
 
     pub(super) fn push_always(&mut self, message: &mut Message) {

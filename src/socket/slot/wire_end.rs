@@ -12,7 +12,7 @@ use super::report::{Counts, Measured};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
-    Batch, Change, Draft, Duty, HighWater, Intake, Key, Notices, Outgoing, Pipe, Wire,
+    Batch, Change, Draft, Duty, HighWater, Intake, Key, Outgoing, Pipe, Wire, WriteEffects,
 };
 use crate::policy::{Budget, WritePolicy};
 use crate::zmtp::Version;
@@ -174,7 +174,7 @@ impl WireEnd {
         &mut self,
         message: &mut impl Outbound,
         policy: &mut WritePolicy,
-    ) -> Notices {
+    ) -> WriteEffects {
         self.draft.push(message, &self.pipe.outgoing, policy)
     }
 
@@ -185,7 +185,7 @@ impl WireEnd {
         _message: &impl Outbound,
         framed: &Batch,
         policy: &mut WritePolicy,
-    ) -> Notices {
+    ) -> WriteEffects {
         self.hand_draft_back();
         self.pipe.outgoing.push_framed(framed, policy)
     }

@@ -11,7 +11,7 @@ use highwater_patterns::PipeId;
 
 use super::{Table, tell_of_end};
 use crate::error::LinkError;
-use crate::pipe::Notices;
+use crate::pipe::WriteEffects;
 use crate::policy::tuning::SWEPT_IN_TURN;
 use crate::socket::slot::Slot;
 
@@ -137,7 +137,7 @@ impl Table {
             tell_of_end(slot, &self.telemetry, cause);
             self.begin_ending(pipe);
             self.closed.push(pipe);
-            self.notices |= Notices::CLOSED;
+            self.effects |= WriteEffects::CLOSED;
         }
     }
 

@@ -7,7 +7,7 @@
 use highwater_patterns::PipeId;
 
 use super::Table;
-use crate::pipe::Notices;
+use crate::pipe::WriteEffects;
 use crate::policy::tuning::BURST_MESSAGES;
 use crate::socket::slot::Slot;
 
@@ -22,7 +22,7 @@ impl Table {
             unflushed.retain(|pipe| pipes.get(*pipe).is_some());
         }
         self.unflushed.push(pipe);
-        self.notices |= Notices::UNFLUSHED;
+        self.effects |= WriteEffects::UNFLUSHED;
     }
 
     /// The socket is about to wait for input: what it has sent goes out.

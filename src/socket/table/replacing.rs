@@ -11,7 +11,7 @@ use highwater_patterns::{PipeId, Recall, Recalled};
 use super::{Table, tell_of_end};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::pipe::{Lane, Notices, Wire};
+use crate::pipe::{Lane, Wire, WriteEffects};
 use crate::socket::slot::Slot;
 
 impl Table {
@@ -45,7 +45,7 @@ impl Table {
         tell_of_end(slot, &self.telemetry, LinkError::RequestGivenUp);
         let (lost, stays) = slot.cut_within();
         self.telemetry.unread.add(lost);
-        self.notices |= Notices::CLOSED;
+        self.effects |= WriteEffects::CLOSED;
         if stays {
             self.unjoined.push(pipe);
         } else {

@@ -7,7 +7,7 @@
 use highwater_patterns::{Outbound, PipeId};
 
 use super::Table;
-use crate::pipe::Notices;
+use crate::pipe::WriteEffects;
 
 impl Table {
     /// Queues `message` on `pipe` and says so, or leaves it as it is.
@@ -16,8 +16,8 @@ impl Table {
         let Some(slot) = self.pipes.get_mut(pipe) else {
             return false;
         };
-        let notices = slot.push(message, &mut self.write_policy);
-        notices.is_empty() || self.note_write(pipe, notices, message)
+        let effects = slot.push(message, &mut self.write_policy);
+        effects.is_empty() || self.note_write(pipe, effects, message)
     }
 
     /// Queues `message`, framed once, on each of `pipes`; calls `full` for each that has no room.
@@ -30,22 +30,22 @@ impl Table {
     ) {
         self.framed.clear();
         self.framed.push(message);
-        let mut all = Notices::NONE;
+        let mut all = WriteEffects::NONE;
         for pipe in pipes {
             let (framed, policy) = (&self.framed, &mut self.write_policy);
             let slot = self.pipes.get_mut(*pipe);
-            let notices = slot.map_or(Notices::REFUSED, |slot| {
+            let effects = slot.map_or(WriteEffects::REFUSED, |slot| {
                 slot.push_copy(message, framed, policy)
             });
-            if notices.contains(Notices::REFUSED) {
+            if effects.contains(WriteEffects::REFUSED) {
                 full(*pipe);
             }
-            if notices.contains(Notices::UNFLUSHED) {
+            if effects.contains(WriteEffects::UNFLUSHED) {
                 self.note_unflushed(*pipe);
             }
-            all |= notices;
+            all |= effects;
         }
-        if all.contains(Notices::FOREIGN)
+        if all.contains(WriteEffects::FOREIGN)
             && let Some(any) = pipes.first()
         {
             self.note_foreign(*any, message.to_message());

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::deadline::{Deadline, Wait};
 use crate::origin::Here;
-use crate::pipe::{Notices, PipeEvent, Wire};
+use crate::pipe::{PipeEvent, Wire, WriteEffects};
 use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
 use crate::socket::attempt::Given;
 use crate::socket::{Core, Locked, State, Table, Unsent, unflushed};
@@ -79,8 +79,8 @@ impl Core {
         loop {
             match given {
                 Ok(Given::Done(done)) => return (state, Ok(done)),
-                Ok(Given::Noted(done, notices)) => {
-                    return (self.has_sent(state, wait, waiting, notices), Ok(done));
+                Ok(Given::Acted(done, effects)) => {
+                    return (self.has_sent(state, wait, waiting, effects), Ok(done));
                 }
                 Err(Unsent::Refused(Refusal::Full)) => {
                     let outcome;
@@ -98,22 +98,22 @@ impl Core {
         }
     }
 
-    /// A message is on its way, which has brought about `notices`; its send has perhaps waited for that.
+    /// A message is on its way, which has brought about `effects`; its send has perhaps waited for that.
     #[cold]
     fn has_sent<'a>(
         &'a self,
         mut state: Locked<'a>,
         wait: Wait,
         waited: Option<WaitForRoom>,
-        notices: Notices,
+        effects: WriteEffects,
     ) -> Locked<'a> {
         if waited.is_some() {
             self.has_waited();
         }
-        if notices.contains(Notices::UNFLUSHED) {
+        if effects.contains(WriteEffects::UNFLUSHED) {
             unflushed::remember(self);
         }
-        if notices.contains(Notices::OVER_SOFT_MARK) && !matches!(wait, Wait::No) {
+        if effects.contains(WriteEffects::OVER_SOFT_MARK) && !matches!(wait, Wait::No) {
             let deadline = Deadline::new(wait, state.options.send_timeout);
             state = self.wait_for_soft_room(state, deadline);
         }
@@ -210,7 +210,7 @@ impl Core {
             state = state.unlocked(|| waiting.deadline.sleep(listener, here));
         }
         // Another may have been told meanwhile.
-        state.table.note(Notices::MUTED);
+        state.table.note(WriteEffects::MUTED);
         (state, Ok(()))
     }
 

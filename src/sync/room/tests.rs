@@ -80,7 +80,7 @@ impl Combine for Endless {
         self.room().post(self, ());
     }
 
-    fn hand_over(&self) -> bool {
+    fn leave_to_another_thread(&self) -> bool {
         self.handed_over.fetch_add(1, Ordering::SeqCst);
         true
     }

@@ -56,23 +56,23 @@ pub(super) enum Mechanism {
 pub(super) enum Progress {
     /// The peer has to say more.
     Going,
-    /// Somebody has to decide whether the [`Candidate`] may come in.
+    /// The server has to decide whether the client with these [`Credentials`] may come in.
     Asks,
     /// The peer has told its metadata, encoded. It says no more within the mechanism.
     Introduced(Bytes),
 }
 
-/// Who wants to come in, as far as the mechanism tells.
+/// What a client has shown to be let in.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Candidate {
-    /// Whoever knows this password.
+pub(crate) enum Credentials {
+    /// A name and a password, in clear.
     Plain {
         /// 0 to 255 bytes of any kind.
         user: Bytes,
         /// 0 to 255 bytes of any kind.
         password: Bytes,
     },
-    /// Whoever has the secret key that belongs to this public one.
+    /// A public key, of which the client has proved to have the secret one.
     #[cfg_attr(not(feature = "curve"), expect(dead_code, reason = "for CURVE"))]
     Curve {
         /// The key.
@@ -80,7 +80,7 @@ pub(crate) enum Candidate {
     },
 }
 
-impl fmt::Debug for Candidate {
+impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain { user, .. } => f
@@ -184,18 +184,18 @@ impl Mechanism {
     }
 
     /// Who asks to be let in, while the mechanism waits for [`allow`](Self::allow).
-    pub(super) fn candidate(&self) -> Option<&Candidate> {
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
         match self {
             Self::Null(_) | Self::PlainClient(_) => None,
-            Self::PlainServer(server) => server.candidate(),
+            Self::PlainServer(server) => server.credentials(),
             #[cfg(feature = "curve")]
             Self::CurveClient(_) => None,
             #[cfg(feature = "curve")]
-            Self::CurveServer(server) => server.candidate(),
+            Self::CurveServer(server) => server.credentials(),
         }
     }
 
-    /// The candidate may come in. Appends to `out` what it is told.
+    /// The client may come in. Appends to `out` what it is told.
     pub(super) fn allow(&mut self, out: &mut Vec<u8>) -> Progress {
         match self {
             Self::Null(_) | Self::PlainClient(_) => Progress::Going,

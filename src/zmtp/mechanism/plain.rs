@@ -16,7 +16,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes};
 
-use super::{Candidate, Progress, refusal, unexpected};
+use super::{Credentials, Progress, refusal, unexpected};
 use crate::zmtp::command::{encode_ready, split_name, write_command, write_command_of};
 use crate::zmtp::error::ProtocolError;
 
@@ -120,7 +120,7 @@ enum ServerStep {
     #[default]
     Hello,
     /// We do, and the client has to wait.
-    Asking(Candidate),
+    Asking(Credentials),
     /// INITIATE comes next.
     Initiate,
     /// READY is to be sent.
@@ -137,9 +137,9 @@ impl PlainServer {
     pub(super) fn receive(&mut self, command: &Bytes) -> Result<Progress, ProtocolError> {
         match (&self.step, split_name(command)) {
             (ServerStep::Hello, Some((HELLO, data))) => {
-                let candidate = read_hello(command.slice_ref(data))
+                let credentials = read_hello(command.slice_ref(data))
                     .ok_or(ProtocolError::Malformed { command: "HELLO" })?;
-                self.step = ServerStep::Asking(candidate);
+                self.step = ServerStep::Asking(credentials);
                 Ok(Progress::Asks)
             }
             (ServerStep::Initiate, Some((INITIATE, metadata))) => {
@@ -150,15 +150,15 @@ impl PlainServer {
         }
     }
 
-    pub(super) fn candidate(&self) -> Option<&Candidate> {
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
         match &self.step {
-            ServerStep::Asking(candidate) => Some(candidate),
+            ServerStep::Asking(credentials) => Some(credentials),
             _ => None,
         }
     }
 
     pub(super) fn allow(&mut self, out: &mut Vec<u8>) -> Progress {
-        if self.candidate().is_some() {
+        if self.credentials().is_some() {
             self.step = ServerStep::Initiate;
             write_command(WELCOME, &[], out);
         }
@@ -174,14 +174,14 @@ impl PlainServer {
 }
 
 /// A length and so many bytes, twice, to the exact end.
-fn read_hello(mut data: Bytes) -> Option<Candidate> {
+fn read_hello(mut data: Bytes) -> Option<Credentials> {
     let mut take = || {
         let len = usize::from(data.try_get_u8().ok()?);
         (len <= data.len()).then(|| data.split_to(len))
     };
     let (user, password) = (take()?, take()?);
     data.is_empty()
-        .then_some(Candidate::Plain { user, password })
+        .then_some(Credentials::Plain { user, password })
 }
 
 /// The longest name and the longest password, in bytes.

@@ -12,7 +12,7 @@ use super::description::config;
 use super::recording::{self, Recording, Stream, hex, recording, unhex};
 use super::*;
 use crate::zmtp::mechanism::{
-    Candidate, ClientSeeds, CurveClient, CurveLimits, CurveServer, Mechanism, ServerSeeds,
+    ClientSeeds, Credentials, CurveClient, CurveLimits, CurveServer, Mechanism, ServerSeeds,
 };
 use crate::zmtp::sealing::Sealing;
 
@@ -118,7 +118,7 @@ fn any_server(secrets: &Secrets) -> Mechanism {
 /// Who was asked about, who the peer is, and what is behind the handshake.
 struct Shaken {
     outcome: Outcome,
-    candidate: Option<Candidate>,
+    credentials: Option<Credentials>,
     sealing: Option<Sealing>,
     /// How many bytes of the stream are the handshake.
     taken: usize,
@@ -128,12 +128,12 @@ struct Shaken {
 fn shake(config: HandshakeConfig, mechanism: Mechanism, theirs: &[u8], step: usize) -> Shaken {
     let mut outcome = Outcome::default();
     let mut handshake = Handshake::with_mechanism(config, mechanism);
-    let mut candidate = None;
+    let mut credentials = None;
     let mut taken = 0;
     for chunk in theirs.chunks(step) {
         let result = handshake.receive(chunk, Instant::now());
-        if let Some(asks) = handshake.candidate() {
-            candidate = Some(asks.clone());
+        if let Some(asks) = handshake.credentials() {
+            credentials = Some(asks.clone());
             handshake.allow().expect("good metadata");
         }
         outcome
@@ -153,7 +153,7 @@ fn shake(config: HandshakeConfig, mechanism: Mechanism, theirs: &[u8], step: usi
     outcome.peer = handshake.peer().cloned();
     Shaken {
         outcome,
-        candidate,
+        credentials,
         taken,
         sealing: handshake.finish().and_then(|(_, sealing)| sealing),
     }
@@ -300,7 +300,11 @@ fn our_server_says_what_the_recorded_one_said_and_opens_what_it_was_told() {
             let shaken = shake(config, mechanism, &client.bytes[..until], step);
             assert_eq!(shaken.outcome.error, None, "{name}");
             let key = secrets.get("client_public");
-            assert_eq!(shaken.candidate, Some(Candidate::Curve { key }), "{name}");
+            assert_eq!(
+                shaken.credentials,
+                Some(Credentials::Curve { key }),
+                "{name}"
+            );
             let mut sent = shaken.outcome.sent;
             // The hand-made server announces 3.0 in one of the two.
             sent[11] = server.bytes[11];
@@ -402,7 +406,7 @@ fn hello_of_each_recorded_client_opens_unless_it_has_another_server_key() {
                 };
                 let refused = ProtocolError::BoxRefused { name: refused };
                 assert_eq!(shaken.outcome.error, Some(refused), "{name}");
-                assert!(shaken.candidate.is_none() && shaken.sealing.is_none());
+                assert!(shaken.credentials.is_none() && shaken.sealing.is_none());
             }
             replayed += 1;
         }

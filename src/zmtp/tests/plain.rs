@@ -3,7 +3,7 @@
 use super::description::{actual_traffic, config, expected_traffic};
 use super::recording::{self, Recording, Stream, recording};
 use super::*;
-use crate::zmtp::mechanism::{Candidate, Mechanism, PlainClient, PlainServer};
+use crate::zmtp::mechanism::{Credentials, Mechanism, PlainClient, PlainServer};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -53,10 +53,10 @@ fn play_server(ours: &Stream, theirs: &Stream, step: usize) -> Outcome {
             decode(&mut decoder, &chunk[taken..], &mut outcome.items);
         }
         from = to;
-        if let Some(candidate) = handshake.candidate() {
+        if let Some(credentials) = handshake.credentials() {
             let hello = &theirs.lines[1].text;
-            let Candidate::Plain { user, password } = candidate else {
-                panic!("PLAIN, not {candidate:?}");
+            let Credentials::Plain { user, password } = credentials else {
+                panic!("PLAIN, not {credentials:?}");
             };
             let (user, password) = (text(user), text(password));
             assert!(hello.ends_with(&format!("username={user} password={password}")));

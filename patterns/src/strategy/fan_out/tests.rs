@@ -17,10 +17,13 @@ impl FanOut {
             attached
         );
         assert!(self.open <= self.order.len());
-        assert_eq!(self.seats.len(), self.order.len() + self.vacant.len());
+        assert_eq!(self.subscribers.len(), self.order.len() + self.vacant.len());
         for (place, &pipe) in self.order.iter().enumerate() {
-            let seat = &self.seats[self.seat(pipe).expect("attached").index()];
-            assert_eq!((seat.pipe, seat.place), (pipe, Some(place as u32)));
+            let subscriber = &self.subscribers[self.subscriber(pipe).expect("attached").index()];
+            assert_eq!(
+                (subscriber.pipe, subscriber.place),
+                (pipe, Some(place as u32))
+            );
         }
     }
 }
@@ -90,9 +93,9 @@ proptest! {
                     let chosen = |pipe: &PipeId| choice >> (pipe.0 % 64) & 1 == 1;
                     fan_out.begin();
                     for pipe in attached.iter().copied().filter(chosen) {
-                        let seat = fan_out.seat(pipe).expect("attached");
-                        fan_out.choose(seat);
-                        fan_out.choose(seat);
+                        let subscriber = fan_out.subscriber(pipe).expect("attached");
+                        fan_out.choose(subscriber);
+                        fan_out.choose(subscriber);
                     }
                     if others {
                         fan_out.choose_others();

@@ -18,7 +18,7 @@ struct Stream {
     policy: WritePolicy,
     sent: usize,
     /// What all sends have brought about.
-    noticed: Notices,
+    effects: WriteEffects,
 }
 
 impl Stream {
@@ -33,7 +33,7 @@ impl Stream {
             draft: Draft::default(),
             policy: WritePolicy::of_a_stream(),
             sent: 0,
-            noticed: Notices::NONE,
+            effects: WriteEffects::NONE,
         };
         stream.pipe.attach(stream.wire.clone());
         stream
@@ -49,9 +49,9 @@ impl Stream {
 
     fn push(&mut self) -> bool {
         let message = Message::from(self.sent.to_string());
-        let notices = self.draft.push(&message, &self.pipe, &mut self.policy);
-        self.noticed |= notices;
-        let taken = !notices.contains(Notices::REFUSED);
+        let effects = self.draft.push(&message, &self.pipe, &mut self.policy);
+        self.effects |= effects;
+        let taken = !effects.contains(WriteEffects::REFUSED);
         self.sent += usize::from(taken);
         taken
     }
@@ -84,8 +84,8 @@ fn a_batch_is_handed_out_to_a_sender_that_has_written_one_and_the_io_thread_asks
     stream.send(MARK);
     assert!(stream.draft.is_handed_back(), "it may be no stream");
     stream.send(1);
-    let both = Notices::DRAFTED | Notices::UNFLUSHED;
-    assert_eq!(stream.noticed, both);
+    let both = WriteEffects::DRAFTED | WriteEffects::UNFLUSHED;
+    assert_eq!(stream.effects, both);
     stream.send(5);
     assert_eq!(stream.queued(), 6);
     assert_eq!(stream.draft.added(), 5, "the first had been counted");
@@ -126,10 +126,10 @@ fn a_whole_draft_is_written_by_its_sender_and_the_next_batch_is_handed_out() {
     let written = stream.wire.written().len();
     for _ in 0..=LEAST_BATCH_BYTES / body.len() {
         let message = Message::from(&body);
-        let notices = stream
+        let effects = stream
             .draft
             .push(&message, &stream.pipe, &mut stream.policy);
-        assert!(!notices.contains(Notices::REFUSED));
+        assert!(!effects.contains(WriteEffects::REFUSED));
     }
     assert!(stream.wire.written().len() >= written + LEAST_BATCH_BYTES);
     assert!(stream.draft.room > 0);
@@ -188,8 +188,8 @@ fn nothing_is_handed_out_where_a_mark_counts_bytes_or_only_the_latest_is_kept() 
         let (mut draft, mut policy) = (Draft::default(), WritePolicy::of_a_stream());
         for _ in 0..10 * MARK {
             let message = Message::from(vec![7; 1000]);
-            let notices = draft.push(&message, &pipe, &mut policy);
-            assert!(!notices.contains(Notices::REFUSED) && draft.is_handed_back());
+            let effects = draft.push(&message, &pipe, &mut policy);
+            assert!(!effects.contains(WriteEffects::REFUSED) && draft.is_handed_back());
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use highwater_curve::{Keypair, PublicKey, SecretKey, SharedKey};
 
-use super::super::{Candidate, Progress, unexpected};
+use super::super::{Credentials, Progress, unexpected};
 use super::{
     COMMAND_HELLO, COMMAND_INITIATE, COMMAND_READY, COMMAND_WELCOME, COOKIE, CurveLimits,
     HELLO_PADDING, HELLO_TEXT, NONCE_CLIENT, NONCE_HELLO, NONCE_INITIATE, NONCE_READY,
@@ -58,7 +58,7 @@ enum Step {
     },
     /// We do, and the client has to wait.
     Asking {
-        candidate: Candidate,
+        credentials: Credentials,
         metadata: Bytes,
         session: Session,
     },
@@ -132,9 +132,9 @@ impl CurveServer {
         }
     }
 
-    pub(in super::super) fn candidate(&self) -> Option<&Candidate> {
+    pub(in super::super) fn credentials(&self) -> Option<&Credentials> {
         match &self.step {
-            Step::Asking { candidate, .. } => Some(candidate),
+            Step::Asking { credentials, .. } => Some(credentials),
             _ => None,
         }
     }
@@ -245,7 +245,7 @@ impl CurveServer {
         let vouch: &[u8; VOUCH] = take(&mut rest).expect("the length was checked");
         self.check_vouch(client, &known_by, vouch_nonce, vouch)?;
         Ok(Step::Asking {
-            candidate: Candidate::Curve {
+            credentials: Credentials::Curve {
                 key: *known_by.as_bytes(),
             },
             metadata: text.slice_ref(rest),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::zmtp::frame::FrameHeader;
 use crate::zmtp::handshake::{Handshake, HandshakeConfig};
-use crate::zmtp::mechanism::{Candidate, Mechanism};
+use crate::zmtp::mechanism::{Credentials, Mechanism};
 use crate::zmtp::sealing::Sealing;
 use highwater_curve::{Keypair, SecretKey};
 use highwater_patterns::SocketType;
@@ -59,7 +59,7 @@ fn said(end: &mut Handshake) -> Vec<u8> {
 /// What an end answers to some bytes; whoever asks is let in.
 fn answer(end: &mut Handshake, bytes: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     let result = end.receive(bytes, Instant::now());
-    if end.candidate().is_some() {
+    if end.credentials().is_some() {
         end.allow()?;
     }
     result.map(|_| said(end))
@@ -173,11 +173,11 @@ fn who_is_asked_about_is_the_owner_of_the_key() {
     let mut server = server();
     for piece in [&all.greeting_of_client, &all.hello] {
         answer(&mut server, piece).expect("good");
-        assert_eq!(server.candidate(), None);
+        assert_eq!(server.credentials(), None);
     }
     server.receive(&all.initiate, Instant::now()).expect("good");
     let key = *pair(CLIENT).public().as_bytes();
-    assert_eq!(server.candidate(), Some(&Candidate::Curve { key }));
+    assert_eq!(server.credentials(), Some(&Credentials::Curve { key }));
     assert_eq!(
         said(&mut server),
         b"",

@@ -139,12 +139,12 @@ fn nothing_is_answered_before_it_was_decided() {
     let input = [greeting([3, 0], "PLAIN", false), hello()].concat();
     end.receive(&input, Instant::now()).expect("a good HELLO");
     assert_eq!(end.poll_transmit(), None);
-    let candidate = end.candidate().expect("it asks").clone();
-    let Candidate::Plain { user, password } = &candidate else {
-        panic!("PLAIN, not {candidate:?}");
+    let credentials = end.credentials().expect("it asks").clone();
+    let Credentials::Plain { user, password } = &credentials else {
+        panic!("PLAIN, not {credentials:?}");
     };
     assert_eq!((&user[..], &password[..]), (&b"admin"[..], &b"secret"[..]));
-    assert!(!format!("{candidate:?} {end:?}").contains("secret"));
+    assert!(!format!("{credentials:?} {end:?}").contains("secret"));
     let early = end.receive(&command(PUSH), Instant::now());
     let name = "INITIATE".to_owned();
     assert_eq!(early, Err(ProtocolError::UnexpectedCommand { name }));

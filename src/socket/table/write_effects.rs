@@ -1,53 +1,53 @@
 //! What sends have brought about beside that their messages are on their way.
 //!
-//! Owns: the set of notices that the core acts on once a send has succeeded.
+//! Owns: the set of effects that the core acts on once a send has succeeded.
 //! Always true: a send that finds the set empty is done; what concerns one pipe has been noted in the table by then.
-//! Must not know: what the core does about a notice.
+//! Must not know: what the core does about a effect.
 
 use highwater_patterns::{Message, Outbound, PipeId};
 
 use super::Table;
-use crate::pipe::Notices;
+use crate::pipe::WriteEffects;
 
 impl Table {
-    /// The next send that succeeds has to act on `notices`, too.
-    pub(in crate::socket) fn note(&mut self, notices: Notices) {
-        self.notices |= notices;
+    /// The next send that succeeds has to act on `effects`, too.
+    pub(in crate::socket) fn note(&mut self, effects: WriteEffects) {
+        self.effects |= effects;
     }
 
     /// Whether a send that has succeeded has anything to act on.
     #[inline]
-    pub(crate) fn has_notices(&self) -> bool {
-        !self.notices.is_empty()
+    pub(crate) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
     }
 
-    /// What a send that has succeeded has to act on. Each notice is given once.
-    pub(in crate::socket) fn take_notices(&mut self) -> Notices {
-        std::mem::take(&mut self.notices)
+    /// What a send that has succeeded has to act on. Each effect is given once.
+    pub(in crate::socket) fn take_effects(&mut self) -> WriteEffects {
+        std::mem::take(&mut self.effects)
     }
 
-    /// A write of `message` to `pipe` has brought about `notices`: notes what concerns that pipe, and keeps the rest for
+    /// A write of `message` to `pipe` has brought about `effects`: notes what concerns that pipe, and keeps the rest for
     /// the core. Whether the message was taken.
     #[cold]
     pub(super) fn note_write(
         &mut self,
         pipe: PipeId,
-        notices: Notices,
+        effects: WriteEffects,
         message: &impl Outbound,
     ) -> bool {
-        if notices.contains(Notices::FOREIGN) {
+        if effects.contains(WriteEffects::FOREIGN) {
             self.note_foreign(pipe, message.to_message());
         }
-        if notices.contains(Notices::UNFLUSHED) {
+        if effects.contains(WriteEffects::UNFLUSHED) {
             self.note_unflushed(pipe);
         }
-        if notices.contains(Notices::DRAFTED) {
+        if effects.contains(WriteEffects::DRAFTED) {
             self.drafts.push(pipe);
         }
         // One of several peers is not waited for.
-        let heavy = notices.contains(Notices::OVER_SOFT_MARK) && self.pipes.len() == 1;
-        self.notices |= Notices::OVER_SOFT_MARK.when(heavy);
-        !notices.contains(Notices::REFUSED)
+        let heavy = effects.contains(WriteEffects::OVER_SOFT_MARK) && self.pipes.len() == 1;
+        self.effects |= WriteEffects::OVER_SOFT_MARK.when(heavy);
+        !effects.contains(WriteEffects::REFUSED)
     }
 
     /// In a forked child, `message` has met a connection of the parent. To the core it looks like a pipe that was closed, which
@@ -56,7 +56,7 @@ impl Table {
     pub(super) fn note_foreign(&mut self, pipe: PipeId, message: Message) {
         self.foreign = Some(message);
         self.closed.push(pipe);
-        self.notices |= Notices::CLOSED;
+        self.effects |= WriteEffects::CLOSED;
     }
 
     /// The message that has met a connection of the parent; its pattern may have given it up.

@@ -2,17 +2,17 @@
 //!
 //! Owns: the names of these things, a bit each.
 //! Always true: a write with no bit set has queued its message and leaves nothing to do.
-//! Must not know: what is done about a notice.
+//! Must not know: what is done about a effect.
 
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
 
-/// A set of notices. A pipe gives one with each write; the table of a socket gathers those that its core acts on.
+/// Effects of one write or of several, as a set. A pipe gives one with each write; the table of a socket gathers those that its core acts on.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[must_use]
-pub(crate) struct Notices(u8);
+pub(crate) struct WriteEffects(u8);
 
-impl Notices {
+impl WriteEffects {
     /// The message is queued, and there is nothing to do.
     pub(crate) const NONE: Self = Self(0);
     /// The message was not queued, and is as it was.
@@ -30,13 +30,13 @@ impl Notices {
     /// A send has found no room: the next one that succeeds ends that the socket is mute.
     pub(crate) const MUTED: Self = Self(1 << 6);
 
-    /// Whether nothing is noticed.
+    /// Whether there is none.
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether all of `these` are noticed.
+    /// Whether all of `these` are among them.
     #[inline]
     pub(crate) const fn contains(self, these: Self) -> bool {
         self.0 & these.0 == these.0
@@ -49,7 +49,7 @@ impl Notices {
     }
 }
 
-impl BitOr for Notices {
+impl BitOr for WriteEffects {
     type Output = Self;
 
     #[inline]
@@ -58,28 +58,26 @@ impl BitOr for Notices {
     }
 }
 
-impl BitOrAssign for Notices {
+impl BitOrAssign for WriteEffects {
     #[inline]
     fn bitor_assign(&mut self, other: Self) {
         self.0 |= other.0;
     }
 }
 
-impl fmt::Debug for Notices {
+impl fmt::Debug for WriteEffects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(Notices, &str); 7] = [
-            (Notices::REFUSED, "REFUSED"),
-            (Notices::UNFLUSHED, "UNFLUSHED"),
-            (Notices::DRAFTED, "DRAFTED"),
-            (Notices::OVER_SOFT_MARK, "OVER_SOFT_MARK"),
-            (Notices::FOREIGN, "FOREIGN"),
-            (Notices::CLOSED, "CLOSED"),
-            (Notices::MUTED, "MUTED"),
+        const NAMES: [(WriteEffects, &str); 7] = [
+            (WriteEffects::REFUSED, "REFUSED"),
+            (WriteEffects::UNFLUSHED, "UNFLUSHED"),
+            (WriteEffects::DRAFTED, "DRAFTED"),
+            (WriteEffects::OVER_SOFT_MARK, "OVER_SOFT_MARK"),
+            (WriteEffects::FOREIGN, "FOREIGN"),
+            (WriteEffects::CLOSED, "CLOSED"),
+            (WriteEffects::MUTED, "MUTED"),
         ];
-        let noticed = NAMES.iter().filter(|(notice, _)| self.contains(*notice));
-        f.debug_set()
-            .entries(noticed.map(|(_, name)| name))
-            .finish()
+        let set = NAMES.iter().filter(|(effect, _)| self.contains(*effect));
+        f.debug_set().entries(set.map(|(_, name)| name)).finish()
     }
 }
 
@@ -87,42 +85,42 @@ impl fmt::Debug for Notices {
 mod tests {
     use super::*;
 
-    const ALL: [Notices; 7] = [
-        Notices::REFUSED,
-        Notices::UNFLUSHED,
-        Notices::DRAFTED,
-        Notices::OVER_SOFT_MARK,
-        Notices::FOREIGN,
-        Notices::CLOSED,
-        Notices::MUTED,
+    const ALL: [WriteEffects; 7] = [
+        WriteEffects::REFUSED,
+        WriteEffects::UNFLUSHED,
+        WriteEffects::DRAFTED,
+        WriteEffects::OVER_SOFT_MARK,
+        WriteEffects::FOREIGN,
+        WriteEffects::CLOSED,
+        WriteEffects::MUTED,
     ];
 
     #[test]
-    fn each_notice_has_a_bit_of_its_own_and_only_a_foreign_connection_implies_another() {
+    fn each_effect_has_a_bit_of_its_own_and_only_a_foreign_connection_implies_another() {
         for (at, one) in ALL.into_iter().enumerate() {
-            assert!(!one.is_empty() && one.contains(Notices::NONE));
+            assert!(!one.is_empty() && one.contains(WriteEffects::NONE));
             for (other_at, other) in ALL.into_iter().enumerate() {
-                let implied = (one, other) == (Notices::FOREIGN, Notices::REFUSED);
+                let implied = (one, other) == (WriteEffects::FOREIGN, WriteEffects::REFUSED);
                 assert_eq!(one.contains(other), at == other_at || implied);
             }
         }
-        assert!(Notices::NONE.is_empty());
+        assert!(WriteEffects::NONE.is_empty());
     }
 
     #[test]
-    fn notices_are_gathered_in_one_set() {
-        let mut both = Notices::UNFLUSHED | Notices::CLOSED.when(false);
-        both |= Notices::MUTED.when(true);
-        assert!(both.contains(Notices::UNFLUSHED) && both.contains(Notices::MUTED));
-        assert!(!both.contains(Notices::CLOSED));
-        assert!(!both.contains(Notices::CLOSED | Notices::MUTED));
-        assert_eq!(both | Notices::NONE, both);
+    fn effects_are_gathered_in_one_set() {
+        let mut both = WriteEffects::UNFLUSHED | WriteEffects::CLOSED.when(false);
+        both |= WriteEffects::MUTED.when(true);
+        assert!(both.contains(WriteEffects::UNFLUSHED) && both.contains(WriteEffects::MUTED));
+        assert!(!both.contains(WriteEffects::CLOSED));
+        assert!(!both.contains(WriteEffects::CLOSED | WriteEffects::MUTED));
+        assert_eq!(both | WriteEffects::NONE, both);
     }
 
     #[test]
-    fn notices_are_shown_by_name() {
-        assert_eq!(format!("{:?}", Notices::NONE), "{}");
-        let two = Notices::OVER_SOFT_MARK | Notices::UNFLUSHED;
+    fn effects_are_shown_by_name() {
+        assert_eq!(format!("{:?}", WriteEffects::NONE), "{}");
+        let two = WriteEffects::OVER_SOFT_MARK | WriteEffects::UNFLUSHED;
         assert_eq!(format!("{two:?}"), r#"{"UNFLUSHED", "OVER_SOFT_MARK"}"#);
     }
 }

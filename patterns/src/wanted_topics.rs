@@ -13,7 +13,7 @@ use crate::{PipeId, Pipes, Refusal};
 
 /// The subscriptions of a SUB or XSUB.
 #[derive(Debug, Default)]
-pub(crate) struct Interest {
+pub(crate) struct WantedTopics {
     topics: Trie<Count>,
     connected: PipeMap<()>,
 }
@@ -28,7 +28,7 @@ impl Value for Count {
     }
 }
 
-impl Interest {
+impl WantedTopics {
     /// How many different topics there are.
     pub(crate) fn topic_count(&self) -> usize {
         self.topics.len()
