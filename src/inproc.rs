@@ -254,7 +254,7 @@ impl Names {
         // The connecting end first learns where to read: the bound end may send at once, and end the pipe at once.
         tell(joined);
         let pipe = end.id();
-        bound_side.happened(PipeEvent::AttachedInproc(end));
+        bound_side.happened(PipeEvent::AttachedInproc(end, Some(Arc::clone(&peer))));
         let incoming = None;
         bound_side.happened(PipeEvent::Joined {
             pipe,

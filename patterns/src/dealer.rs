@@ -84,6 +84,10 @@ impl Rules for Dealer {
         self.incoming.recv_into(pipes, into)
     }
 
+    fn recv_with_source(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> Option<PipeId> {
+        self.recv_into(pipes, into).then(|| self.incoming.source())
+    }
+
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
         self.outgoing.has_room(pipes)
     }

@@ -146,6 +146,12 @@ impl Rules for Pair {
         self.next(pipes).map(|message| *into = message).is_some()
     }
 
+    fn recv_with_source(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> Option<PipeId> {
+        let is_quick = self.ahead.is_none() && self.former.is_empty();
+        let there = self.recv_into(pipes, into);
+        there.then_some(if is_quick { self.peer } else { self.source })?
+    }
+
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
         self.peer.is_some_and(|pipe| pipes.has_room(pipe))
     }

@@ -334,6 +334,17 @@ impl Pattern {
         each!(self, rules => rules.recv_into(pipes, into))
     }
 
+    /// As [`Self::recv_into`], with the pipe on which the message came; for PULL, SUB, XSUB, PAIR and DEALER. The others
+    /// give `None` and read nothing.
+    #[inline(never)]
+    pub fn recv_with_source(
+        &mut self,
+        pipes: &mut impl Pipes,
+        into: &mut Message,
+    ) -> Option<PipeId> {
+        each!(self, rules => rules.recv_with_source(pipes, into))
+    }
+
     /// Whether [`Self::send`] would take a message now.
     pub fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
         each!(self, rules => rules.can_send(pipes))

@@ -34,6 +34,10 @@ impl Rules for Pull {
         self.incoming.recv_into(pipes, into)
     }
 
+    fn recv_with_source(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> Option<PipeId> {
+        self.recv_into(pipes, into).then(|| self.incoming.source())
+    }
+
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
         self.incoming.has_message(pipes)
     }

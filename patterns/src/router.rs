@@ -96,6 +96,11 @@ impl Router {
         true
     }
 
+    /// The pipe of the message that was received last.
+    pub fn source(&self) -> PipeId {
+        self.incoming.source()
+    }
+
     /// The id of the sender of the message just read from `pipe`, if it arrived on an earlier connection.
     #[cold]
     fn sent_formerly(&mut self, pipe: PipeId) -> Option<RoutingId> {

@@ -65,6 +65,11 @@ pub(crate) trait Rules {
         None
     }
 
+    /// As `recv_into`, and gives the pipe of the message. A receiving type implements it if it knows that pipe.
+    fn recv_with_source(&mut self, _: &mut impl Pipes, _: &mut Message) -> Option<PipeId> {
+        None
+    }
+
     fn can_send(&mut self, _: &mut impl Pipes) -> bool {
         false
     }

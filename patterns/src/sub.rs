@@ -95,6 +95,10 @@ impl Rules for Sub {
         false
     }
 
+    fn recv_with_source(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> Option<PipeId> {
+        self.recv_into(pipes, into).then(|| self.incoming.source())
+    }
+
     fn can_recv(&mut self, pipes: &mut impl Pipes) -> bool {
         let mut message = Message::EMPTY;
         let there = self.recv_into(pipes, &mut message);

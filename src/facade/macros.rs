@@ -314,6 +314,44 @@ macro_rules! receives {
                 self.core.recv(crate::socket::Wait::AtMost(timeout))
             }
 
+            /// The next message, and the peer on whose connection it came, which may have disconnected since. The
+            /// [`PeerInfo`](crate::PeerInfo) is shared between all messages of a connection, not copied.
+            ///
+            /// Waits as [`recv`](Self::recv) does.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError).
+            pub fn recv_from(
+                &self,
+            ) -> Result<(std::sync::Arc<crate::PeerInfo>, crate::Message), crate::RecvError> {
+                self.core.recv_from(crate::socket::Wait::Configured)
+            }
+
+            /// As [`recv_from`](Self::recv_from), if a message is there now.
+            ///
+            /// # Errors
+            ///
+            /// [`TryRecvError`](crate::TryRecvError).
+            pub fn try_recv_from(
+                &self,
+            ) -> Result<(std::sync::Arc<crate::PeerInfo>, crate::Message), crate::TryRecvError>
+            {
+                self.core.recv_from(crate::socket::Wait::No)
+            }
+
+            /// As [`recv_from`](Self::recv_from), but waits at most `timeout` for a message.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError).
+            pub fn recv_from_timeout(
+                &self,
+                timeout: std::time::Duration,
+            ) -> Result<(std::sync::Arc<crate::PeerInfo>, crate::Message), crate::RecvError> {
+                self.core.recv_from(crate::socket::Wait::AtMost(timeout))
+            }
+
             /// Waits for a message, then takes it and others that have arrived, at most `most`, taking the socket's
             /// lock once. Appends them to `into` and gives their number.
             ///

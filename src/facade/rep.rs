@@ -163,8 +163,8 @@ impl Request {
         std::mem::take(&mut self.message)
     }
 
-    /// The peer on whose connection the request came: the requester, or the last broker on the way. `None` if it had
-    /// disconnected before the request was received.
+    /// The peer on whose connection the request came: the requester, or the last broker on the way. It may have
+    /// disconnected since.
     pub fn peer(&self) -> Option<&PeerInfo> {
         self.peer.as_deref()
     }

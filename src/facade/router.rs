@@ -1,11 +1,13 @@
 //! ROUTER: talks to each peer by its routing id.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use highwater_patterns::{self as patterns, IntoMessage, Message, Outbound, RoutingId, SocketType};
 
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
+use crate::peer::PeerInfo;
 use crate::socket::{RecvFailure, Unsent, Wait, calls};
 
 super::socket! {
@@ -145,6 +147,52 @@ impl Router {
     /// [`RecvError`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<(RoutingId, Message), RecvError> {
         self.next(Wait::AtMost(timeout))
+    }
+
+    /// The next message, the id of its sender, and the peer on whose connection it came, which may have disconnected
+    /// since. The [`PeerInfo`] is shared between all messages of a connection, not copied.
+    ///
+    /// Waits as [`recv`](Self::recv) does.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`].
+    pub fn recv_from(&self) -> Result<(Arc<PeerInfo>, RoutingId, Message), RecvError> {
+        self.next_from(Wait::Configured)
+    }
+
+    /// As [`recv_from`](Self::recv_from), if a message is there now.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`].
+    pub fn try_recv_from(&self) -> Result<(Arc<PeerInfo>, RoutingId, Message), TryRecvError> {
+        self.next_from(Wait::No)
+    }
+
+    /// As [`recv_from`](Self::recv_from), but waits at most `timeout` for a message.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`].
+    pub fn recv_from_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<(Arc<PeerInfo>, RoutingId, Message), RecvError> {
+        self.next_from(Wait::AtMost(timeout))
+    }
+
+    fn next_from<E: From<RecvFailure>>(
+        &self,
+        wait: Wait,
+    ) -> Result<(Arc<PeerInfo>, RoutingId, Message), E> {
+        let received = self.core.recv_with(wait, |pattern, table| {
+            let rules = pattern.rules_mut::<patterns::Router>();
+            let (id, message) = rules.recv_from(table)?;
+            let peer = calls::sender(table, rules.source());
+            Some((peer, id, message))
+        });
+        Ok(received?)
     }
 
     #[inline]

@@ -86,7 +86,8 @@ impl JoinRequest for Asking {
             connecting_side.happened(joint.joined);
             let pipe = joint.end.id();
             let has_let_go = joint.outgoing.is_closed();
-            events.push(PipeEvent::AttachedInproc(joint.end));
+            let sender = Some(Arc::clone(&peer));
+            events.push(PipeEvent::AttachedInproc(joint.end, sender));
             let incoming = None;
             events.push(PipeEvent::Joined {
                 pipe,

@@ -52,8 +52,8 @@ pub(crate) enum Duty {
 pub(crate) enum PipeEvent {
     /// A pipe has come into being. Its messages may be queued from now on.
     Attached(Arc<Pipe>),
-    /// A pipe within the process has come into being, likewise.
-    AttachedInproc(InprocEnd),
+    /// A pipe within the process has come into being, likewise; with the peer, if messages of it may be there already.
+    AttachedInproc(InprocEnd, Option<Arc<PeerInfo>>),
     /// The other side of a pipe within the process is there; it writes to `incoming`, unless that is known already.
     Joined {
         pipe: PipeId,

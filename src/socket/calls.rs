@@ -4,10 +4,15 @@
 //! Always true: after a failure, a message goes into the error as it was given.
 //! Must not know: typed handles, and in which words they tell a failure.
 
-use highwater_patterns::{Body, IntoMessage, Message, Outbound, Pattern, Refusal, Refused, Sent};
+use std::sync::Arc;
+
+use highwater_patterns::{
+    Body, IntoMessage, Message, Outbound, Pattern, PipeId, Refusal, Refused, Sent,
+};
 
 use super::{Core, RecvFailure, SendFailure, State, Table, Unsent, Wait};
 use crate::error::SubscribeError;
+use crate::peer::PeerInfo;
 
 impl Core {
     /// Sends a message to all who want it, and says how many those are.
@@ -77,12 +82,35 @@ impl Core {
         }
     }
 
+    /// The next message, with the peer on whose connection it came.
+    pub(crate) fn recv_from<E: From<RecvFailure>>(
+        &self,
+        wait: Wait,
+    ) -> Result<(Arc<PeerInfo>, Message), E> {
+        let mut message = Message::EMPTY;
+        let sender = self.recv_with(wait, |pattern, table| {
+            let pipe = pattern.recv_with_source(table, &mut message)?;
+            Some(sender(table, pipe))
+        });
+        match sender {
+            Ok(sender) => Ok((sender, message)),
+            Err(failure) => not_received(failure),
+        }
+    }
+
     #[inline(never)]
     fn recv_into(&self, wait: Wait, into: &mut Message) -> Result<(), RecvFailure> {
         self.recv_with(wait, |pattern, table| {
             pattern.recv_into(table, into).then_some(())
         })
     }
+}
+
+/// Whose the message is that was just read from `pipe`.
+pub(crate) fn sender(table: &mut Table, pipe: PipeId) -> Arc<PeerInfo> {
+    table
+        .sender(pipe)
+        .expect("a connection is read only once its peer is known")
 }
 
 /// Has `message` sent as what it is: one that is only borrowed as its body, from where it is; any other as the message,

@@ -110,7 +110,7 @@ impl Core {
         if options.immediate {
             state.table.attach_unannounced(end);
         } else {
-            self.happen(&mut state, PipeEvent::AttachedInproc(end));
+            self.happen(&mut state, PipeEvent::AttachedInproc(end, None));
             self.assign(&mut state, pipe, assigned_id.as_ref())?;
         }
         state.endpoints.connected.push(Connected {

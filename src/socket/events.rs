@@ -47,9 +47,9 @@ impl Core {
                 table.set_limits(id, options.send_limit(), options.receive_limit());
                 self.attached(state, id);
             }
-            PipeEvent::AttachedInproc(end) => {
+            PipeEvent::AttachedInproc(end, peer) => {
                 let id = end.id();
-                table.attach_inproc(end);
+                table.attach_inproc(end, peer);
                 table.set_limits(id, options.send_limit(), options.receive_limit());
                 self.attached(state, id);
             }

@@ -19,7 +19,7 @@ use crate::peer::PeerInfo;
 pub(crate) struct RequestReceived {
     pub(crate) message: Message,
     pub(crate) path: ReturnPath,
-    /// `None` if the peer had gone before the request was received.
+    /// Whose connection it came on.
     pub(crate) peer: Option<Arc<PeerInfo>>,
 }
 

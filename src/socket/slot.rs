@@ -9,6 +9,7 @@ mod lane_end;
 mod replacing;
 mod report;
 mod retiring;
+mod senders;
 mod way;
 mod wire_end;
 
@@ -25,6 +26,7 @@ use crate::policy::{Budget, WritePolicy};
 use crate::stats::Dropped;
 use lane_end::LaneEnd;
 pub(super) use report::Counts;
+use senders::Senders;
 use way::{Way, either};
 use wire_end::WireEnd;
 
@@ -34,6 +36,7 @@ pub(super) struct Slot {
     id: PipeId,
     way: Way,
     peer: Option<Arc<PeerInfo>>,
+    senders: Senders,
     /// Nothing can be written any more; it goes as soon as everything is read.
     ending: bool,
     /// For the [list](super::table) of those that are ending.
@@ -78,16 +81,19 @@ impl Slot {
         Self::new(id, Way::Wire(WireEnd::new(pipe, translate)))
     }
 
-    /// The end of a pipe within the process.
-    pub(super) fn inproc(end: InprocEnd) -> Self {
-        Self::new(end.id(), Way::Lane(LaneEnd::new(end)))
+    /// The end of a pipe within the process; `sender`: whose messages may be there before [`join`](Self::join).
+    pub(super) fn inproc(end: InprocEnd, sender: Option<Arc<PeerInfo>>) -> Self {
+        Self {
+            senders: Senders::new(sender),
+            ..Self::new(end.id(), Way::Lane(LaneEnd::new(end)))
+        }
     }
 
     /// The end of a pipe within the process that counts for nothing before there is a peer.
     pub(super) fn unannounced(end: InprocEnd) -> Self {
         Self {
             unannounced: true,
-            ..Self::inproc(end)
+            ..Self::inproc(end, None)
         }
     }
 
@@ -105,6 +111,7 @@ impl Slot {
             id,
             way,
             peer: None,
+            senders: Senders::new(None),
             ending: false,
             leaving: Leaving::default(),
             refused: false,
@@ -138,6 +145,7 @@ impl Slot {
     pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>, held_back: bool) {
         if let Some(end) = self.way.wire_mut() {
             end.connected(&wire, &peer, held_back, self.retired);
+            self.senders.comes(Arc::clone(&peer));
             self.peer = Some(peer);
         }
     }
@@ -154,6 +162,7 @@ impl Slot {
         if let (Some(end), Some(incoming)) = (self.way.lane_mut(), incoming) {
             end.joined(incoming);
         }
+        self.senders.comes(Arc::clone(&peer));
         self.peer = Some(peer);
     }
 
@@ -164,12 +173,22 @@ impl Slot {
             end.end_output();
         }
         let wire = self.way.wire_mut();
-        let unread = wire.map_or(0, |end| end.disconnected(self.refused));
+        let forgotten = wire.map_or(0, |end| end.disconnected(self.refused));
+        if let Some(end) = self.way.wire().filter(|_| !ends && !self.refused) {
+            let read = end.given();
+            self.senders.goes(read, read + end.unread() as u64);
+        }
         self.peer = None;
         self.ending |= ends;
         // The next connection of a session is another matter.
         self.refused &= self.ending;
-        unread
+        forgotten
+    }
+
+    /// Whose the message is that was read last.
+    pub(super) fn sender(&mut self) -> Option<&Arc<PeerInfo>> {
+        let Self { way, senders, .. } = self;
+        senders.of_message(|| way.wire().map_or(0, WireEnd::given))
     }
 
     /// The pattern has not taken the peer.

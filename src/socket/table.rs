@@ -120,9 +120,9 @@ impl Table {
     }
 
     /// There is a new pipe within the process.
-    pub(super) fn attach_inproc(&mut self, end: InprocEnd) {
+    pub(super) fn attach_inproc(&mut self, end: InprocEnd, peer: Option<Arc<PeerInfo>>) {
         self.lanes += 1;
-        self.insert(Slot::inproc(end));
+        self.insert(Slot::inproc(end, peer));
     }
 
     /// There is a new pipe within the process, of which the pattern is not to hear before there is a peer.
@@ -233,6 +233,11 @@ impl Table {
             self.begin_ending(pipe);
         }
         true
+    }
+
+    /// Whose the message is that was read last of `pipe`.
+    pub(crate) fn sender(&mut self, pipe: PipeId) -> Option<Arc<PeerInfo>> {
+        self.pipes.get_mut(pipe)?.sender().cloned()
     }
 
     /// Forgets `pipe`; what was not read counts as lost. False if it is gone already.

@@ -149,6 +149,11 @@ impl WireEnd {
         self.intake.messages()
     }
 
+    /// Messages that were read, or made way for later ones.
+    pub(super) fn given(&self) -> u64 {
+        self.intake.messages() + self.pipe.incoming.replaced()
+    }
+
     /// Forgets what has come: how many messages.
     pub(super) fn ignore_input(&mut self) -> usize {
         self.intake.ignore()

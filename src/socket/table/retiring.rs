@@ -110,11 +110,11 @@ impl Table {
         self.unsent_within
     }
 
-    /// A request from `pipe` was taken, to be answered: who asks, if it has not gone.
+    /// A request from `pipe` was taken, to be answered: who asks.
     pub(crate) fn asked(&mut self, pipe: PipeId) -> Option<Arc<PeerInfo>> {
         let slot = self.pipes.get_mut(pipe)?;
         slot.asked();
-        slot.peer().cloned()
+        slot.sender().cloned()
     }
 
     /// A request from `pipe` was answered, or never will be.
