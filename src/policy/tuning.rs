@@ -166,10 +166,6 @@ pub(crate) const MOST_SLACK: usize = 4;
 /// Unit: bytes. Cell: `tcp/push-pull/1024`. Measured by 958a06d.
 pub(crate) const READ_ON_BYTES: usize = 1024;
 
-/// After this many reads on in vain in a row, as many reads are let be before the next is followed.
-/// Unit: reads. Cell: `tcp/router-dealer/64x64`. Measured by 958a06d.
-pub(crate) const READ_ON_IN_VAIN: u32 = 16;
-
 /// How much is read beyond a large body: enough to see the next header, little since what comes beyond that header is
 /// copied.
 /// Unit: bytes. Cell: `tcp/push-pull/262144`. Measured by e462282.
