@@ -316,7 +316,7 @@ fn a_peer_whose_interval_is_not_known_or_longer_than_ours_is_looked_at_as_often_
     heartbeat.set_unread(false, later);
     heartbeat.peer_ping(0, start + INTERVAL * 2);
     heartbeat.set_unread(true, start + INTERVAL * 2);
-    assert_eq!(heartbeat.next_look, None, "ours are enough");
+    assert_eq!(heartbeat.unread.next_look(), None, "ours are enough");
 }
 
 #[test]
@@ -383,6 +383,6 @@ fn no_kernel_waits_for_longer_than_it_may() {
     heartbeat.excused(read_again);
     heartbeat.set_unread(false, read_again);
     ping(&mut heartbeat, read_again);
-    let end = read_again + LONGEST_CATCH_UP + TIMEOUT;
+    let end = read_again + unread::LONGEST_CATCH_UP + TIMEOUT;
     assert_eq!(heartbeat.poll(end, LEFT), HeartbeatAction::GiveUp);
 }
