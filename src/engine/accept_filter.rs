@@ -1,5 +1,5 @@
-//! The first filter of an accepted connection: its address or user, and the number of connections. Whether the socket
-//! takes the peer is asked later, in the handshake (`asking.rs`).
+//! The first filter of an accepted connection: its address or user, and the number of connections. The socket is asked
+//! later, in the handshake, whether it takes the peer (`asking.rs`).
 //!
 //! Owns: nothing; it asks the options of the endpoint, then counts the connection.
 //! Always true: a connection that passes is counted until its link has gone.
@@ -20,7 +20,7 @@ pub(super) fn filter(
     let options = &config.options;
     let filter = &options.accept_filter;
     let accepted = match stream {
-        // A peer that has already disconnected has no address; the decision does not matter then.
+        // A peer without an address has already disconnected, so the decision does not matter.
         Stream::Tcp(_) => peer
             .and_then(Endpoint::ip)
             .is_none_or(|ip| filter.admits_address(ip)),

@@ -19,7 +19,7 @@ pub(super) struct CountedConnection(Arc<AtomicUsize>);
 impl AcceptedCount {
     /// Counts one more connection, unless there are `most` already.
     pub(super) fn add(&self, most: Option<usize>) -> Option<CountedConnection> {
-        // Only the number counts; nothing else is published by it.
+        // Relaxed: the count alone is read, and no other memory depends on it.
         self.0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
                 most.is_none_or(|most| count < most).then_some(count + 1)

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Keeps the calling thread on these processors; any, if there are none.
+/// Binds the calling thread to these processors; to all of them if the list is empty.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn pin(processors: &[usize]) -> io::Result<()> {
     use rustix::thread::{CpuSet, sched_setaffinity};
@@ -20,7 +20,7 @@ pub(super) fn pin(processors: &[usize]) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Other systems have no such call, or only advice.
+/// Does nothing: other systems have no such call, or take it as advice only.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn pin(processors: &[usize]) -> io::Result<()> {
     if processors.is_empty() {

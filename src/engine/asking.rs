@@ -1,16 +1,17 @@
-//! Whether the socket takes a peer, asked before our READY tells the peer so.
+//! The question to the socket whether it takes a peer, asked before our READY is sent.
 //!
-//! Owns: nothing; it takes the handshakes of those sockets that may refuse a peer past the one question.
-//! Always true: who is refused has had no READY, and so has sent nothing and keeps what it has; the pipe for which the
-//! question was put is the socket's from the answer on, and goes with the link if the handshake fails after all.
+//! Owns: nothing; it asks for those sockets that may refuse a peer, and goes on with the handshake after the answer.
+//! Always true: a refused peer has had no READY, so it has sent no message and loses none. After the answer the socket
+//! has the pipe for which it was asked; that pipe ends with the link if the handshake fails after all.
 //! Must not know: why a socket refuses.
 //!
-//! The accepting end waits for the peer's READY, in which its routing id is. The connecting end never does, so two ends of
-//! this library do not wait for each other; nor does libzmq wait for anybody. A PAIR that connects asks without a peer,
-//! since all that matters is whether it has one already.
+//! The accepting end asks when the peer's READY has come, which has the routing id. The connecting end asks before, so
+//! two ends of this library do not wait for each other; libzmq never waits. A PAIR that connects asks without naming
+//! the peer, since it only matters whether it has one already.
 //!
-//! *The refusal.* A peer of this library is told by an ERROR that is [not final](LinkError::last_words). To libzmq each
-//! ERROR is final, and its endpoint silently dead, while a connection that just ends is tried again: so it gets none.
+//! *The refusal.* A peer of this library gets an ERROR that is [not final](LinkError::error_text). libzmq gives an
+//! endpoint up after any ERROR, silently, while it connects again after the mere end of a connection: so it gets no
+//! ERROR.
 //! Source: the recorded conversations `error-free-text` and `error-close-early`.
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::pipe::{Incoming, Outgoing, Pipe, PipeEvent, Wire};
 use crate::zmtp::{self, Version};
 
 impl Loop {
-    /// Puts the question, if it is time and that has not been done.
+    /// Asks the socket, if the handshake has come so far and it was not asked yet.
     pub(super) fn ask(&mut self, key: Key) {
         let Some(Entry::Link(entry)) = self.entries.get(&key) else {
             return;
@@ -83,8 +84,8 @@ impl Loop {
                     .held()
                     .is_some_and(|peer| peer.token.is_some());
                 let words = match cause {
-                    LinkError::AlreadyPaired => cause.last_words_of(entry.config.token),
-                    _ => cause.last_words(),
+                    LinkError::AlreadyPaired => cause.error_text_with(entry.config.token),
+                    _ => cause.error_text(),
                 };
                 if let Some(words) = words.filter(|_| understands) {
                     handshaking.handshake.refuse(&words);
@@ -111,7 +112,7 @@ pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
 }
 
 impl LinkEntry {
-    /// The peer at the other end; until now only its address was known.
+    /// Makes a peer of the other end, of which only the address was known.
     pub(super) fn introduce(&mut self, peer: zmtp::Peer) -> Arc<PeerInfo> {
         if let OtherEnd::Peer(known) = &self.other_end {
             return Arc::clone(known);
@@ -126,7 +127,7 @@ impl LinkEntry {
                 Version::V3_0 => (3, 0),
                 Version::V3_1 => (3, 1),
             },
-            // The default is one for all.
+            // The empty metadata is shared by all peers without any.
             metadata: match peer.metadata {
                 none if none.is_empty() => Arc::default(),
                 some => some.into(),
@@ -146,7 +147,8 @@ impl LinkEntry {
         info
     }
 
-    /// The handshake has failed: what the socket has attached for it goes, and what was queued there meanwhile is lost.
+    /// The handshake has failed: the pipe that the socket has attached for it is detached, and its queued messages are
+    /// lost.
     pub(super) fn withdraw(&mut self) {
         let applied = self.phase.handshaking().and_then(|it| it.applied.take());
         if let Some(pipe) = applied.filter(|pipe| pipe.through.is_some()) {

@@ -1,4 +1,4 @@
-//! What every connection of one endpoint has in common.
+//! The configuration that all connections of one endpoint share.
 //!
 //! Owns: nothing that changes; the socket makes it when it binds or connects.
 //! Must not know: which connections there are.
@@ -14,13 +14,13 @@ use crate::pipe::SocketSide;
 use crate::stats::Telemetry;
 use crate::zmtp::HeartbeatConfig;
 
-/// What every connection of one endpoint has in common.
+/// The configuration that all connections of one endpoint share.
 #[derive(Debug)]
 pub(crate) struct EndpointConfig {
     pub(crate) endpoint: Endpoint,
     pub(crate) socket_type: SocketType,
     pub(crate) options: Options,
-    /// The part of the options that every connection needs all the time.
+    /// The heartbeat options, shared by the [`Heartbeat`](crate::zmtp::Heartbeat)s of all connections.
     pub(crate) heartbeat: Arc<HeartbeatConfig>,
     pub(crate) side: Arc<dyn SocketSide>,
     pub(crate) telemetry: Arc<Telemetry>,

@@ -1,6 +1,6 @@
-//! The deadline of each link, and what happens when it has passed.
+//! The deadline of each link, and the action when it has passed.
 //!
-//! Owns: nothing; it reads the deadlines of phase, heartbeat and closing off a link's record.
+//! Owns: nothing; it reads the deadlines of phase, heartbeat and closing from a link's record.
 //! Always true: code that changes a deadline sets the timer again.
 
 use std::time::Instant;
@@ -37,7 +37,7 @@ impl Loop {
                 };
                 self.link_failed(key, cause);
             }
-            // It can be asked for a sign of life no more, and answers nothing; the deadline of its end holds.
+            // Our side of the stream is closed, so no PING can be sent; the deadline of its end holds.
             Phase::Traffic { .. } if entry.half_closed => self.set_link_timer(key),
             Phase::Traffic { heartbeat } => {
                 if is_given_up(

@@ -1,8 +1,8 @@
-//! Waiting until everything that a closing or retiring socket left behind is sent, received or given up.
+//! Waiting until all messages of a closing or retiring socket are sent, received or given up.
 //!
-//! Owns: the count of what is still under way, and what became of the messages and connections.
-//! Always true: `begin` comes before the matching `finish`; waiters are woken when the count reaches zero; while
-//! somebody [holds](Drain::hold) it, it does not.
+//! Owns: the count of links and sessions that are still closing, and the report on their messages and connections.
+//! Always true: `begin` comes before the matching `finish`; waiters are woken when the count reaches zero, and it does
+//! not do so while there is a [`Hold`](Drain::hold).
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -17,9 +17,9 @@ use crate::sync::Mutex;
 /// How a listener, session or link ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Closing {
-    /// Until when what waits may be sent, and what still comes be read.
+    /// Until when waiting messages may be sent, and further input be read.
     pub(crate) deadline: Option<Instant>,
-    /// Told when it has ended.
+    /// The groups to which it belongs; each is told when it has ended.
     pub(crate) drains: Vec<Arc<Drain>>,
     /// The socket still wants what its peers have sent: a link is read until its peer has closed it.
     pub(crate) delivers: bool,
@@ -45,7 +45,7 @@ struct State {
 pub(crate) struct Hold(Vec<Arc<Drain>>);
 
 impl Drain {
-    /// One that also tells `side` when it is done.
+    /// A drain that also tells `side` when it is done.
     pub(crate) fn telling(side: Weak<dyn SocketSide>) -> Self {
         Self {
             side: Some(side),
@@ -53,12 +53,12 @@ impl Drain {
         }
     }
 
-    /// One more is closing.
+    /// One more link or session is closing.
     pub(crate) fn begin(&self) {
         self.state.lock().pending += 1;
     }
 
-    /// One is done.
+    /// A link or session has ended, with these counts of messages.
     pub(crate) fn finish(&self, sent: usize, lost: usize) {
         let mut state = self.state.lock();
         state.report.sent += sent;
@@ -73,7 +73,7 @@ impl Drain {
         }
     }
 
-    /// A connection has ended, in good order or not.
+    /// A connection has ended: `in_order` if everything that the peer had sent was read.
     pub(crate) fn connection_ended(&self, in_order: bool) {
         let report = &mut self.state.lock().report;
         report.parted += usize::from(in_order);
@@ -120,7 +120,7 @@ impl Drain {
         self.state.lock().report
     }
 
-    /// As [`wait`](Self::wait), calling `still` once if it takes longer than `patience`.
+    /// As [`wait`](Self::wait) without a deadline; calls `still` once if it takes longer than `patience`.
     pub(crate) fn wait_patiently(&self, patience: Duration, here: Here, still: impl FnOnce()) {
         if !self.wait(Some(Instant::now() + patience), here) {
             still();

@@ -2,7 +2,7 @@
 //!
 //! Owns: the records, and the phases that a link and a session can be in.
 //! Always true: a record belongs to one thread, and is changed by no other.
-//! Must not know: what leads from one phase to the next.
+//! Must not know: the events by which a phase changes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) enum Entry {
 pub(super) struct ListenerEntry {
     pub(super) listener: Registered<Listener>,
     pub(super) config: Arc<EndpointConfig>,
-    /// Connections are left in the kernel's queue, as the user wants it.
+    /// The user has told the socket to stop accepting: connections stay in the kernel's queue.
     pub(super) paused: bool,
 }
 
@@ -47,14 +47,14 @@ pub(super) struct SessionEntry {
     /// `None` if each connection has a pipe of its own.
     pub(super) pipe: Option<Arc<Pipe>>,
     pub(super) backoff: Backoff,
-    /// Handshakes that were completed.
+    /// How many handshakes were completed.
     pub(super) connections: usize,
     /// Since when there is a connection.
     pub(super) connected: Option<Instant>,
-    /// Of the peer there was last.
+    /// The routing id of the last peer.
     pub(super) routing_id: Option<RoutingId>,
     pub(super) status: Status,
-    /// The connection was handed in, so that there is no other after it.
+    /// The user has made the connection (`connect_fd`), so it cannot be made again.
     pub(super) handed_in: bool,
     pub(super) phase: SessionPhase,
     /// Addresses not yet tried in this attempt.
@@ -89,29 +89,28 @@ pub(super) struct LinkEntry {
     pub(super) pipe: Option<Arc<Pipe>>,
     pub(super) config: Arc<EndpointConfig>,
     pub(super) accepted: bool,
-    /// Of an accepted one: counts while it lives.
+    /// Of an accepted connection: counted while this value lives.
     pub(super) counted: Option<CountedConnection>,
     pub(super) other_end: OtherEnd,
     pub(super) phase: Phase,
-    /// How it ends, and how many messages were queued when that began. Boxed as the next but one, since most links have
-    /// neither, ever.
+    /// How the link ends, and how many messages were queued when that began. Boxed, since most links never have it.
     pub(super) closing: Option<Box<(Closing, usize)>>,
-    /// Its routing id is another peer's now, which was told. What it has sent is still read.
+    /// The peer's routing id was given to a new peer, and the peer was told. Its messages are still read.
     pub(super) handed_over: bool,
     /// Our side of the stream is closed: nothing can be written any more, but the peer is still read.
     pub(super) half_closed: bool,
-    /// Why the peer says that it is about to close the connection, by an ERROR command.
+    /// The reason in an ERROR of the peer, which is about to close the connection.
     pub(super) told: Option<Box<str>>,
-    /// The peer has taken nothing of what it was sent: it was refused when it had connected already.
+    /// The peer has refused us by an ERROR after the handshake: it has taken none of our messages.
     pub(super) refused_after_all: bool,
-    /// Writing has failed: what the peer has sent is read to the end, then the link is dropped for this cause.
+    /// A write has failed: the peer's messages are read to the end, then the link is dropped for this cause.
     pub(super) output_lost: Option<Box<LinkError>>,
 }
 
-/// The facts known of the other end; the handshake makes it a peer.
+/// The other end of a link: an address, and after the handshake a peer.
 #[derive(Debug)]
 pub(super) enum OtherEnd {
-    /// It has this address; empty if it has no name, or none yet.
+    /// The address; empty if it has none, or none yet.
     At(Box<str>),
     Peer(Arc<PeerInfo>),
 }
@@ -121,15 +120,15 @@ pub(super) enum Phase {
     Connecting {
         until: Option<Instant>,
     },
-    /// Speaking with a proxy on the way, or with the peer before there is traffic.
+    /// The exchange before the traffic: with a proxy, or the handshake with the peer.
     Preparing(Preparing),
     Traffic {
         heartbeat: Heartbeat,
     },
-    /// Everything is with the kernel; see `parting`. Without a limit as long as that has not sent it.
+    /// All messages are with the kernel; see `parting.rs`. There is no deadline before the kernel has sent them.
     Parting {
         until: Option<Instant>,
-        /// Bytes that the peer has sent meanwhile.
+        /// How many bytes the peer has sent meanwhile.
         heard: usize,
     },
 }
@@ -161,7 +160,7 @@ impl LinkEntry {
             .emit(kind, endpoint, Some(self.other_end.address()));
     }
 
-    /// Tells those who wait for the end of a closing link.
+    /// Tells the drains of a closing link that it has ended.
     pub(super) fn finish(&self, lost: usize) {
         if let Some((closing, queued)) = self.closing.as_deref() {
             for drain in &closing.drains {

@@ -33,17 +33,17 @@ pub(super) struct Loop {
     /// The way to this thread, then to the others of the context.
     pub(super) threads: Vec<Arc<Shared>>,
     pub(super) next_thread: usize,
-    /// Requests that were taken out of the inbox and wait for a later round.
+    /// Requests that were taken out of the inbox and wait for a later turn of the loop.
     urgent: VecDeque<Request>,
     others: VecDeque<Request>,
     pub(super) entries: HashMap<Key, Entry>,
     pub(super) timers: Timers,
     pub(super) resolver: Resolver,
-    /// The read buffer of the thread's links; a single one, since an idle link needs none.
+    /// The read buffer of the thread's links. One is enough, since an idle link needs none.
     pub(super) scratch: Vec<u8>,
     /// The pool of buffers for large bodies of all links.
     pub(super) buffers: Arc<BufferPool>,
-    /// How many links read much at present.
+    /// How many links are streams at present, which share the processor's cache.
     pub(super) busy_readers: Arc<BusyReaders>,
     pub(super) scheduled: Scheduled,
     pub(super) lenders: Lenders,
@@ -70,8 +70,8 @@ impl Loop {
         }
     }
 
-    /// Until it is to stop and nothing is left. What is done for one connection is [guarded](Self::guarded); should anything
-    /// else panic, it is told, and the thread goes on: a context without its I/O thread would hang in silence.
+    /// Runs until it is asked to stop and has no entry left. Work for one connection is [guarded](Self::guarded). A
+    /// panic elsewhere is logged and the thread goes on, since a context without its I/O thread would hang silently.
     pub(super) fn run(mut self) {
         while catch_unwind(AssertUnwindSafe(|| self.turns())).is_err() {
             tracing::error!(target: "highwater", "an I/O thread panicked, and goes on");
@@ -111,8 +111,8 @@ impl Loop {
         }
     }
 
-    /// Does `work` for whatever `key` is. Code of the application may run in it: the owner of a body that is dropped, a
-    /// subscriber of the log. Should that panic, or we, it costs this one connection.
+    /// Does `work` for the entry `key`. Code of the application may run in it: the destructor of a body's owner, a
+    /// subscriber of the log. A panic there, or in ours, ends this entry alone.
     pub(super) fn guarded(&mut self, key: Key, work: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
             self.has_panicked(key);
@@ -131,7 +131,7 @@ impl Loop {
                 drop(link);
                 this.session_link_ended(owner, LinkError::Panicked, Reached::Traffic);
             };
-            // It was told already.
+            // The first panic was logged already.
             let _ = catch_unwind(AssertUnwindSafe(|| go_on(self)));
         }
     }
@@ -146,7 +146,7 @@ impl Loop {
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Handles some of what others have asked for; false, and ready to be woken, if there was nothing.
+    /// Handles some of the requests. If there is none, gives false and notes that the thread is about to sleep.
     fn take_requests(&mut self) -> bool {
         let mut inbox: crate::sync::MutexGuard<'_, Inbox> = self.threads[0].inbox.lock();
         self.urgent.extend(inbox.urgent.drain(..));
@@ -161,7 +161,7 @@ impl Loop {
         true
     }
 
-    /// Handles `most` requests of a queue, if there are so many.
+    /// Handles at most `most` requests of a queue.
     fn handle_some(&mut self, most: usize, queue: fn(&mut Self) -> &mut VecDeque<Request>) {
         for _ in 0..most {
             let Some(request) = queue(self).pop_front() else {
@@ -240,7 +240,7 @@ impl Loop {
         }
     }
 
-    /// Ends whatever `key` is.
+    /// Ends the entry `key`.
     fn close(&mut self, key: Key, closing: &Closing) {
         match self.entries.get(&key) {
             Some(Entry::Session(_)) => self.close_session(key, closing),
@@ -261,7 +261,7 @@ impl Loop {
         closing.drains.iter().for_each(|drain| drain.finish(0, 0));
     }
 
-    /// How long the poller may wait.
+    /// How long the poller may wait; `None` without limit.
     fn time_to_wait(&mut self) -> Option<Duration> {
         if self.scheduled.is_due() {
             return Some(Duration::ZERO);

@@ -1,8 +1,8 @@
-//! Writing what senders have left to the I/O thread.
+//! Writing the batches that senders have left to the I/O thread.
 //!
-//! Owns: nothing; it takes links from the schedule until they have nothing left, or nobody to take it.
-//! Always true: the duty of a link ends only after a yield that brought nothing new; a link whose duty has ended is
-//! scheduled again by its next sender.
+//! Owns: nothing; it writes the scheduled links until they have nothing left or their kernel buffer is full.
+//! Always true: the duty of a link ends only if there is still nothing to write after a yield; its next sender
+//! schedules it again.
 
 use super::Key;
 use super::entries::Entry;
@@ -16,8 +16,8 @@ impl Loop {
         self.scheduled.flushing.push(key);
     }
 
-    /// Writes what was scheduled. A link that has nothing left is looked at once more after a yield, since a stream
-    /// pauses between any two messages; only then does its duty end.
+    /// Writes the scheduled links. A link with nothing left is looked at once more after a yield, since its sender may
+    /// be between two messages of a stream; only then does its duty end.
     pub(super) fn flush(&mut self) {
         for _ in 0..FLUSH_ROUNDS {
             let flushing = std::mem::take(&mut self.scheduled.flushing);
@@ -52,7 +52,7 @@ impl Loop {
         }
     }
 
-    /// Writes what one link has; `None` if it is gone.
+    /// Writes the batch of one link; `None` if the link is gone.
     fn pump(&mut self, key: Key) -> Option<Pumped> {
         let Some(Entry::Link(entry)) = self.entries.get(&key) else {
             return None;
@@ -60,7 +60,7 @@ impl Loop {
         let outgoing = &entry.pipe.as_ref()?.outgoing;
         let mut outcome = outgoing.pump();
         if let Ok(Pumped::Drafted) = outcome {
-            // The socket gives it back now, or as soon as its sender lets go of the lock.
+            // The socket gives the draft back now, or when its sender releases the lock.
             entry.config.side.happened(PipeEvent::Wanted);
             outcome = outgoing.pump();
         }

@@ -2,53 +2,53 @@
 //!
 //! Owns: the count of reads, and the value of it that the I/O thread last saw.
 //! Always true: bytes that have reached the kernel never count as silence, whichever thread reads them and however
-//! slowly. A socket that reads a link itself first clears its waiting mark, then reads, then counts the read, and then
-//! waits again. The I/O thread looks in the same order: the kernel's unread bytes, the waiting mark, the count. Bytes
-//! that have left the kernel were taken by a thread that either is not waiting yet or has counted the read.
+//! slowly. A socket that reads a link itself first clears its waiting mark, then reads, then counts the read, then sets
+//! the mark. The I/O thread checks in the same order: the kernel's unread bytes, the waiting mark, the count. So bytes
+//! that have left the kernel were read by a thread whose mark is still clear, or which has counted the read.
 //! Must not know: clocks; which silence is too long.
 
 use crate::sync::{AtomicU32, Ordering, fence};
 
-/// Whose fault it is that nothing was heard since the last question.
+/// The answer to the question whether the peer was silent since the last question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Silence {
-    /// Something was heard.
+    /// The peer was not silent: something was read.
     Broken,
-    /// Ours: there is input that was not read, or nobody reads at the moment.
+    /// The silence may be ours: there is unread input, or no thread reads at the moment.
     Ours,
-    /// The peer's.
+    /// The peer was silent.
     Real,
 }
 
 /// The signs of life on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
-    /// Grows with each read; written by whoever has the reader.
+    /// Grows with each read; written by the thread that has the reader.
     heard: AtomicU32,
     /// The value of `heard` at the last check; used by the I/O thread alone.
     known: AtomicU32,
 }
 
 impl Hearing {
-    /// Something was read. For whoever reads, before it waits again.
+    /// Something was read. A thread that reads calls this before it waits again.
     pub(super) fn heard(&self) {
         let heard = self.heard.load(Ordering::Relaxed).wrapping_add(1);
-        // A thread that sees the reader waiting again also sees this store: the later store is a release.
+        // Relaxed: the store that sets the waiting mark comes later and is a release, so it publishes this one.
         self.heard.store(heard, Ordering::Relaxed);
     }
 
-    /// Whether the peer can be blamed for silence since the last call: not if it has input in the kernel, is not read at
-    /// the moment, or was heard.
+    /// Whether the peer was silent since the last call: not if input of it lies in the kernel, if it is not read at the
+    /// moment, or if something was read.
     pub(super) fn silence(
         &self,
         has_input: impl FnOnce() -> bool,
         is_unread: impl FnOnce() -> bool,
     ) -> Silence {
         let has_input = has_input();
-        // None of our atomics orders the answers of the kernel.
+        // The answer of the kernel is not ordered by our atomics.
         fence(Ordering::SeqCst);
         let may_be_heard = has_input || is_unread();
-        // Asked last, and always, so that no old excuse is left for the next silence.
+        // Read last, and in any case, so that a read from before does not excuse the next silence.
         let heard = self.heard.load(Ordering::Relaxed);
         let was_heard = heard != self.known.load(Ordering::Relaxed);
         self.known.store(heard, Ordering::Relaxed);

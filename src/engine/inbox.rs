@@ -1,9 +1,9 @@
-//! The part of an I/O thread that others reach: its poller and its inbox.
+//! The part of an I/O thread that other threads reach: its poller and its inbox.
 //!
 //! Owns: the requests that the thread has not yet taken, and whether it must be woken for one.
-//! Always true: each of the two queues keeps its order; the thread is woken only if it sleeps, and never that of another
+//! Always true: each of the two queues keeps its order; a thread is woken only if it sleeps, and only in its own
 //! process.
-//! Must not know: what a request asks.
+//! Must not know: the meaning of a request.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -15,7 +15,7 @@ use super::request::Request;
 use crate::origin::Origin;
 use crate::sync::Mutex;
 
-/// The part of an I/O thread that others reach.
+/// The part of an I/O thread that other threads reach.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) poller: Arc<Poller>,
@@ -25,7 +25,7 @@ pub(super) struct Shared {
     pub(super) origin: Origin,
 }
 
-/// In each of the two, requests are handled in the order in which they came.
+/// Two queues of requests; each is handled in the order in which its requests came.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     /// Requests that a caller waits for, or that a live connection needs.
@@ -37,8 +37,8 @@ pub(super) struct Inbox {
 }
 
 impl Shared {
-    /// Hands over a request; wakes the thread only if it sleeps. In a forked child, where there is no such thread, the
-    /// parent's is left alone.
+    /// Queues a request, and wakes the thread if it sleeps. In a forked child, which has no such thread, it wakes none:
+    /// the descriptor would wake that of the parent.
     pub(super) fn send(&self, request: Request) {
         let Some(mut inbox) = self.inbox.lock_here(|| self.origin.is_here()) else {
             return;
@@ -51,7 +51,7 @@ impl Shared {
         let wake = std::mem::take(&mut inbox.asleep);
         drop(inbox);
         if wake && self.origin.is_here() {
-            // It fails only where the system is out of resources for an eventfd write; the thread then finds the
+            // A failure means that the system has no resources for a write to an eventfd. The thread then finds the
             // request when its next timer or event wakes it.
             let _ = self.poller.notify();
         }

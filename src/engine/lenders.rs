@@ -1,7 +1,7 @@
-//! The sockets that have borrowed readers of this thread, and the ticks by which it looks after them.
+//! The sockets that have borrowed readers of this thread, and the ticks at which it checks whether they use them.
 //!
 //! Owns: the list of these sockets, and the time of the next tick.
-//! Always true: a socket on the list is looked at with each tick, or waits on its links and tells when it no longer does.
+//! Always true: a socket on the list is checked at each tick, or waits on its links and tells the thread when it stops.
 //! Must not know: links and readers; it asks the socket to give them back.
 
 use std::sync::{Arc, Weak};
@@ -20,24 +20,25 @@ pub(super) struct Lenders {
 /// A socket that has borrowed a reader.
 #[derive(Debug)]
 struct Lender {
-    /// Weak: a socket that is closed while it waits has no link left through which it could tell of that.
+    /// Weak: a socket that is closed while it waits has no link any more through which it could tell this thread.
     side: Weak<dyn SocketSide>,
-    /// Its uses at the last tick.
+    /// How many messages the socket had received at the last tick.
     seen: u32,
-    /// It is looked at with each tick; otherwise it waits, and tells when it no longer does.
+    /// The socket is checked at each tick; otherwise it waits on its links, and tells this thread when it stops.
     ticking: bool,
 }
 
 impl Lenders {
-    /// When the next tick is; `None` if nobody is to be looked at.
+    /// When the next tick is; `None` if no socket is to be checked.
     pub(super) fn next_tick(&mut self, now: Instant) -> Option<Instant> {
         let watched = self.known.iter().any(|lender| lender.ticking);
         self.next_tick = watched.then(|| self.next_tick.unwrap_or(now + LENDING_TICK));
         self.next_tick
     }
 
-    /// Looks after the sockets that have borrowed readers. A socket that has received nothing for a whole tick gives all of
-    /// its readers back; or, if it waits on its links, it is left alone until it says that the wait is over.
+    /// Checks each socket that has borrowed readers. A socket that has received nothing since the last tick gives all
+    /// its readers back. A socket that waits on its links keeps them, and is not checked again before it says that the
+    /// wait is over.
     pub(super) fn tick(&mut self) {
         if self.next_tick.is_none_or(|tick| Instant::now() < tick) {
             return;
@@ -53,8 +54,8 @@ impl Lenders {
                 return true;
             }
             if std::mem::replace(&mut lender.seen, uses) != uses {
-                // The socket is busy with some of its links. A receiver that takes long over each message checks the
-                // others now.
+                // The socket is busy with some of its links. It checks the others with its next message, in case that a
+                // message takes it long.
                 lending.check_after(0);
                 return true;
             }
@@ -66,7 +67,7 @@ impl Lenders {
         });
     }
 
-    /// A socket has borrowed a reader, or has stopped to wait after so long that nobody ticked any more.
+    /// A socket has borrowed a reader, or has stopped waiting on its links after the ticks for it had ended.
     pub(super) fn watch(&mut self, side: Arc<dyn SocketSide>) {
         side.lending().watched();
         let seen = side.lending().uses();

@@ -1,8 +1,8 @@
 //! One live connection, reachable from every thread.
 //!
 //! Owns: the stream with its registration, what the poller listens for, and the reader while it is not lent.
-//! Always true: input is listened for only while the reader is here and nobody has paused it.
-//! Must not know: what the bytes say.
+//! Always true: the poller listens for input only while the reader is here and reading is not paused.
+//! Must not know: the meaning of the bytes.
 //!
 //! ```text
 //!              borrow_reader                         return_reader
@@ -47,7 +47,7 @@ pub(super) struct Link {
 struct PollInterest {
     input: bool,
     output: bool,
-    /// The reader is away.
+    /// The reader is lent or gone.
     lent: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) enum ReaderPlace {
 }
 
 impl Link {
-    /// Registers `stream`; `output` says that a connection is under way, whose end the poller tells.
+    /// Registers `stream`; with `output` the poller tells when the stream is connected.
     pub(super) fn new(
         thread: &Arc<Shared>,
         key: Key,
@@ -98,7 +98,7 @@ impl Link {
         &self.stream
     }
 
-    /// The place of the reader; the lock keeps it there.
+    /// The place of the reader, locked, so that the reader stays there.
     pub(super) fn reader(&self) -> MutexGuard<'_, ReaderPlace> {
         self.reader.lock()
     }
@@ -108,7 +108,7 @@ impl Link {
         matches!(*self.reader.lock(), ReaderPlace::Lent)
     }
 
-    /// Nobody is to decode what comes any more; false while the socket does, who is to give the reader back.
+    /// Input is not decoded any more. False while the reader is lent: then the socket has to give it back first.
     pub(super) fn end_reading(&self) -> bool {
         let mut slot = self.reader.lock();
         let is_here = !matches!(*slot, ReaderPlace::Lent);
@@ -128,7 +128,7 @@ impl Link {
         self.change(|interest| interest.input = wanted && !interest.lent);
     }
 
-    /// The stream is connected: from now on input matters, and no longer the end of connecting.
+    /// The stream is connected: the poller listens for input from now on, and no longer for the connection.
     pub(super) fn is_connected(&self) {
         self.change(|interest| {
             interest.input = !interest.lent;
@@ -136,7 +136,7 @@ impl Link {
         });
     }
 
-    /// An event was delivered: listens again for what is still wanted.
+    /// The poller has reported an event: has it listen again for the events that are still wanted.
     pub(super) fn rearm(&self) {
         let interest = self.interest.lock();
         if interest.output && !interest.input {
@@ -144,8 +144,8 @@ impl Link {
         }
     }
 
-    /// The heartbeats that the socket has met since the last call: the time to live of the last PING, and whether there was
-    /// a PONG.
+    /// The heartbeats that the socket has read since the last call: the TTL of the last PING, and whether there was a
+    /// PONG.
     pub(super) fn take_heartbeats(&self) -> (Option<u16>, bool) {
         self.heartbeats.take()
     }
@@ -160,26 +160,26 @@ impl Link {
                 lent: true,
             };
         });
-        // A peer that is gone already makes this fail; there is nobody left to tell.
+        // This fails if the peer is gone already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Whether the peer can be blamed for silence since the last call; not if nobody reads what it says.
+    /// Whether the peer was silent since the last call; see [`Hearing::silence`].
     pub(super) fn silence(&self, is_unread: impl FnOnce() -> bool) -> Silence {
         self.hearing.silence(|| false, is_unread)
     }
 
-    /// Likewise, and what the kernel holds is no silence either: we may have been the ones who did nothing.
+    /// Likewise; unread bytes in the kernel are no silence of the peer either, since this thread may have been held up.
     pub(super) fn long_silence(&self, is_unread: impl FnOnce() -> bool) -> Silence {
         self.hearing.silence(|| self.has_input(), is_unread)
     }
 
-    /// A silence begins now: what was heard up to here does not break it.
+    /// A silence begins now: reads up to here do not end it.
     pub(super) fn silence_begins(&self) {
         self.hearing.silence(|| false, || false);
     }
 
-    /// Whether the kernel holds something that nobody has read yet, be it an end or a failure.
+    /// Whether the kernel holds unread bytes, the end of the stream, or an error.
     fn has_input(&self) -> bool {
         let mut descriptors = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
         poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
@@ -200,7 +200,8 @@ impl Link {
     }
 
     fn apply(&self, interest: PollInterest) {
-        // A hang-up is reported whether wanted or not. Where nobody reads, for now, it must not be so for ever.
+        // The poller reports a hang-up even if no event is wanted. While reading is paused, it must not do so again and
+        // again.
         let mode = if interest.input {
             PollMode::Level
         } else {

@@ -1,6 +1,6 @@
-//! The life of one link: connecting, handshake, traffic, end.
+//! The dispatch of events and duties of a link, by the phase of the link: connecting, handshake, traffic, parting.
 //!
-//! Owns: which part of the engine an event of the poller or a request for a link goes to, by the link's phase.
+//! Owns: the choice of the function that handles an event of the poller or a duty.
 //! Always true: a link in traffic has a pipe, and that pipe is attached to it; every way out of a link goes through
 //! `drop_link`.
 //!
@@ -21,7 +21,7 @@ use crate::error::LinkError;
 use crate::pipe::{Duty, PipeEvent, Pumped, Wire};
 
 impl Loop {
-    /// The poller has news.
+    /// The poller reports an event of the link.
     pub(super) fn link_event(&mut self, key: Key, readable: bool, writable: bool) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -57,7 +57,7 @@ impl Loop {
         }
     }
 
-    /// The kernel has room again.
+    /// The kernel buffer has room again.
     fn writable(&mut self, key: Key) {
         let Some(LinkEntry {
             pipe: Some(pipe),
@@ -73,7 +73,8 @@ impl Loop {
             Ok(Pumped::Contended | Pumped::Streaming | Pumped::Drafted) => self.schedule(key),
             Ok(Pumped::Drained | Pumped::Unwired) => {
                 link.want_output(false);
-                // A sender may have filled the kernel meanwhile, and asked for output before we declined it.
+                // A sender may have filled the kernel buffer meanwhile, and have asked for this event before it was
+                // turned off here.
                 if pipe.outgoing.is_blocked() {
                     link.want_output(true);
                 }
@@ -83,7 +84,7 @@ impl Loop {
         }
     }
 
-    /// Writing has failed. The peer may have sent something before it went: that is read first.
+    /// A write has failed. The peer may have sent messages before its end: they are read first.
     pub(super) fn output_lost(&mut self, key: Key, cause: LinkError) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -110,7 +111,7 @@ impl Loop {
             }
             Duty::Resume | Duty::Returned => match entry.phase {
                 Phase::Parting { .. } => self.part(key),
-                // The reader's undecoded bytes are wanted. The poller reports further input.
+                // Only the undecoded bytes of the reader are delivered: the poller reports further input.
                 _ if resumes && entry.link.listens() => self.read_some(key, 0),
                 _ => self.read_link(key),
             },
@@ -122,7 +123,7 @@ impl Loop {
                     let now = Instant::now();
                     heartbeat.received(now);
                     entry.link.silence_begins();
-                    // All that were met up to now, for which there is this one duty.
+                    // All heartbeats that the socket has read up to now; there is one duty for all of them.
                     let (ping, pong) = entry.link.take_heartbeats();
                     if let Some(ttl) = ping {
                         heartbeat.peer_ping(ttl, now);

@@ -1,8 +1,8 @@
 //! Accepting connections.
 //!
 //! Owns: the listening sockets of one thread.
-//! Always true: out of file descriptors, a listener pauses instead of spinning, and so it does while its socket is behind;
-//! accepted connections are spread over the I/O threads.
+//! Always true: a listener pauses while the process has no file descriptors left, and while its socket has many
+//! unapplied events. Accepted connections are spread over the I/O threads.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -66,7 +66,7 @@ impl Loop {
         }
     }
 
-    /// A connection waits: it is accepted, unless the socket is behind with those before it.
+    /// A connection waits: it is accepted, unless the socket has not applied the events of those before it.
     pub(super) fn accept_event(&mut self, key: Key) {
         let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
             return;
@@ -137,8 +137,8 @@ impl Loop {
         true
     }
 
-    /// Before the end of the listener: takes the connections that wait in its queue, which would be reset with it. Who
-    /// comes between this and the end is reset before its handshake, with nothing sent, and tries again.
+    /// Before the end of the listener: takes the connections that wait in its queue, which would be reset with it. A
+    /// peer that connects after this is reset before its handshake, has sent nothing, and connects again.
     pub(super) fn accept_rest(&mut self, key: Key) {
         for _ in 0..MOST_ROUNDS_AT_END {
             if !self.accept(key) {
@@ -147,7 +147,7 @@ impl Loop {
         }
     }
 
-    /// The rest is over: listen again.
+    /// The pause is over: listen again.
     pub(super) fn resume_accepting(&mut self, key: Key) {
         if let Some(Entry::Listener(entry)) = self.entries.get(&key)
             && !entry.paused
@@ -170,7 +170,7 @@ impl Loop {
         if accept {
             self.resume_accepting(key);
         } else {
-            // A failed change leaves it listening, which costs time: nothing is accepted all the same.
+            // A failed change leaves it listening, which costs time; nothing is accepted in any case.
             let _ = entry.listener.modify(Event::none(key), PollMode::Level);
         }
     }

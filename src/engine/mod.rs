@@ -1,8 +1,9 @@
-//! The I/O threads: what looks after connections while the application does something else.
+//! The I/O threads, which serve connections while the application does other work.
 //!
 //! Owns: listeners, sessions (one configured peer each), links (one live connection each), their timers and back-off.
-//! Always true: everything here belongs to one thread; others reach it by [`Request`]s, or through a link's own locks.
-//! Must not know: sockets and patterns. It answers a [`SocketSide`] with events.
+//! Always true: each listener, session and link belongs to one thread; other threads reach it by [`Request`]s, or
+//! through the locks of a link.
+//! Must not know: sockets and patterns. It sends events to a [`SocketSide`].
 //!
 //! ```text
 //!   Engine --Request--> Loop --owns--> Listener --accepts--> Link --------+

@@ -3,13 +3,13 @@
 //! Owns: nothing; it takes links from any phase to their end.
 //! Always true: every way out of a link goes through `drop_link`, and every message that goes with it is counted.
 //!
-//! *Parting.* What the kernel has taken reaches the peer also after the connection is closed here, with two exceptions:
-//! if something that came is unread, closing resets the connection; and if something comes afterwards (a PING is
-//! enough), it is answered by a reset. Either destroys what the peer's kernel has not taken yet. So a link whose messages
-//! are all with the kernel closes its side, reads and forgets what comes, and ends when the peer has read to the end and
-//! closed in its turn; or when the time is over that the caller gives for all of it, after which only a peer that says
-//! nothing gets the rest. A peer that goes on sending is not heard for all that time: after [`MOST_HEARD`] bytes the link ends
-//! if all of ours has come to the peer's system, which on Linux survives a reset.
+//! *Parting.* Bytes that our kernel has taken reach the peer also after the connection is closed here, with two
+//! exceptions. If input is unread, closing resets the connection. If input comes afterwards (a PING is enough), our
+//! kernel answers it with a reset. Either destroys the bytes that the peer's kernel has not received yet. So a link
+//! whose messages are all with the kernel closes its sending side, reads and drops further input, and ends when the
+//! peer has closed as well. It also ends when the caller's time is over; after that, the rest reaches only a peer that
+//! sends nothing. And it ends once the peer has sent [`MOST_HEARD`] bytes more and has received all of ours, which on
+//! Linux survive a reset.
 //! Source: RFC 1122, 4.2.2.13, which asks for both resets.
 
 use std::io;
@@ -26,20 +26,20 @@ use crate::pipe::{Pipe, PipeEvent, Wire};
 use crate::policy::tuning::{READ_BYTES, READS_AT_ONCE};
 use crate::zmtp;
 
-/// How long a peer to which everything has been sent may take to close in its turn, where the caller has set no limit.
-/// There are peers, or things on the way to them, that never do.
+/// How long a peer to which everything was sent may take to close its side, if the caller has set no limit. Some peers,
+/// or machines on the way to them, never do.
 const PARTING: Duration = Duration::from_secs(30);
 
-/// After so many bytes from a peer that has not closed, it is asked whether all of ours has come to its system: then it is not
-/// waited for any longer.
+/// When a parting peer has sent this many bytes and has not closed, and its kernel has acknowledged all of ours, the
+/// link ends.
 const MOST_HEARD: usize = 4 << 20;
 
-/// How long a peer may take to close whose routing id was handed over: a live one does so as soon as it hears of it, and
-/// one that hangs never does.
+/// How long a peer whose routing id was handed over may take to close. A live peer closes when it sees that our side is
+/// closed; one that hangs never does.
 const HANDING_OVER: Duration = Duration::from_secs(10);
 
 impl Loop {
-    /// How a link ends, by itself or with its session; `None` if it does not.
+    /// How the link is to end, by itself or with its session; `None` if it is not closing.
     fn closing(&mut self, key: Key) -> Option<&Closing> {
         let entry = self.link_entry(key)?;
         if entry.closing.is_some() {
@@ -50,7 +50,7 @@ impl Loop {
         self.session_closing(owner)
     }
 
-    /// Everything that was queued has gone to the kernel. A closing link parts.
+    /// All queued messages have gone to the kernel. A closing link parts now.
     pub(super) fn link_drained(&mut self, key: Key) {
         let Some(&Closing {
             deadline, delivers, ..
@@ -68,7 +68,7 @@ impl Loop {
             phase if delivers && phase.is_handshake() => return,
             _ => {}
         }
-        // A session whose connections have pipes of their own does not know what waits in them.
+        // A session whose connections have pipes of their own has no pipe itself.
         if entry
             .pipe
             .as_ref()
@@ -89,7 +89,8 @@ impl Loop {
         };
         entry.link.want_input(true);
         if deadline.is_none() && entry.link.stream().signal_when_sent() {
-            // It may take as long as it takes. The end of our side is told behind it, as that is signalled for as well.
+            // Sending may take any time. The poller also reports when the kernel has sent all, and then our side is
+            // closed.
             entry.link.want_output(true);
         } else if !self.end_output(key) {
             return;
@@ -98,7 +99,8 @@ impl Loop {
         self.part(key);
     }
 
-    /// A parting link whose output may have been sent: it ends now, and the peer has some time to close.
+    /// The kernel may have sent all output of a parting link: if so, closes our side, and the peer has some time to
+    /// close its own.
     pub(super) fn parting_writable(&mut self, key: Key) {
         if let Some(entry) = self.link_entry(key)
             && matches!(entry.phase, Phase::Parting { until: None, .. })
@@ -125,8 +127,8 @@ impl Loop {
         is_live
     }
 
-    /// Closes our side of a link whose pipe takes no message any more: the peer sees the end of the stream, closes in its
-    /// turn, and connects again if it is to. What it had sent before is read as ever, until its own end.
+    /// Closes our side of a link whose pipe takes no message any more. The peer sees the end of the stream, closes its
+    /// side, and connects again if it is configured so. Its messages are read until its end.
     fn half_close(&mut self, key: Key) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -140,16 +142,16 @@ impl Loop {
             && let Some(pipe) = &entry.pipe
         {
             pipe.outgoing
-                .last_words(|out| zmtp::encode_error(&LinkError::handed_over(), out));
+                .write_error(|out| zmtp::encode_error(&LinkError::handed_over(), out));
         }
-        // It fails if the connection has failed already, which reading will find.
+        // This fails if the connection has failed already; the next read finds that.
         let _ = entry.link.stream().shutdown(Shutdown::Write);
         self.set_link_timer(key);
         self.read_link(key);
     }
 
-    /// Reads and forgets, until the peer closes, or has sent so much that it hardly will. Not while the socket still has the reader: it would miss bytes in the
-    /// middle.
+    /// Reads and drops input, until the peer closes or has sent [`MOST_HEARD`] bytes. Not while the socket has the
+    /// reader, which would miss these bytes.
     pub(super) fn part(&mut self, key: Key) {
         let Self {
             entries, scratch, ..
@@ -197,14 +199,15 @@ impl Loop {
         }
     }
 
-    /// Ends an accepted link: at once if nothing waits, else when it is sent or the deadline has passed. One whose socket
-    /// still wants what comes ends when its peer has closed it; a handshake under way is completed before.
+    /// Ends an accepted link: at once if no message waits, otherwise when all are sent or the deadline has passed. If
+    /// the socket still wants the peer's messages (`delivers`), the link ends when the peer has closed; a handshake
+    /// under way is completed before.
     pub(super) fn close_link(&mut self, key: Key, closing: &Closing) {
         let now = Instant::now();
         let Some(entry) = self.link_entry(key) else {
             return;
         };
-        // It may retire already; what becomes of the messages is from now on told to others.
+        // It may retire already; the outcome is from now on told to the drains of this call.
         if let Some(retiring) = entry.closing.take() {
             retiring
                 .0
@@ -221,7 +224,7 @@ impl Loop {
                     self.link_drained(key);
                 } else {
                     self.set_link_timer(key);
-                    // It may not have been read, since the socket was at its mark: the peer may be gone.
+                    // The socket may have left it unread at its mark; reading shows whether the peer is gone.
                     self.read_link(key);
                 }
             }
@@ -232,8 +235,8 @@ impl Loop {
         }
     }
 
-    /// Another peer has taken the routing id: this one is told so, and what it had sent before it heard of that is read,
-    /// until it closes in its turn.
+    /// The routing id was given to a new peer: closes our side to the former one, and reads its messages until it
+    /// closes as well.
     pub(super) fn hand_over_link(&mut self, key: Key) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -253,8 +256,8 @@ impl Loop {
         self.close_link(key, &closing);
     }
 
-    /// A link has failed, on whichever thread: drops the link, and its owner goes on. The peer is told by an ERROR
-    /// command if the cause [has words](LinkError::last_words) for it.
+    /// A link has failed, seen by this thread or another: drops the link, and its owner goes on. The peer gets an ERROR
+    /// command if the cause [has a text](LinkError::error_text) for it.
     pub(super) fn link_failed(&mut self, key: Key, cause: LinkError) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -263,7 +266,7 @@ impl Loop {
         if matches!(entry.phase, Phase::Parting { .. }) {
             return self.link_parted(key);
         }
-        // A peer that gives a reason in an ERROR has closed for that reason.
+        // If the peer has sent an ERROR, its reason is the cause.
         let cause = match entry.told.take() {
             Some(reason) if cause.is_hang_up() => {
                 let cause = LinkError::told(&reason);
@@ -285,8 +288,8 @@ impl Loop {
         self.session_link_ended(owner, cause, reached);
     }
 
-    /// A request on this link was given up, and its answer must not come: the link ends, and a session makes another at once,
-    /// since the peer has done nothing wrong.
+    /// A request on this link was given up and its answer must not arrive: ends the link. Its session connects again at
+    /// once, since the peer has done nothing wrong.
     pub(super) fn replace_link(&mut self, key: Key) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -296,8 +299,8 @@ impl Loop {
         self.session_link_replaced(owner);
     }
 
-    /// Removes a link. The messages of a session's pipe stay for its next link, unless they end with the connection; those
-    /// that do, and those of an accepted link, are lost, and counted; says how many those were.
+    /// Removes a link. The messages of a session's pipe stay for its next link, unless their fate is to end with the
+    /// connection. Those, and the messages of an accepted link, are lost: counts them, and gives their number.
     pub(super) fn drop_link(&mut self, key: Key, cause: LinkError) -> usize {
         let retiring: Vec<Arc<Drain>> = match self.closing(key) {
             Some(closing) if closing.delivers => closing.drains.clone(),
@@ -312,7 +315,7 @@ impl Loop {
             cause
         };
         let refused_after_all = entry.refused_after_all;
-        // Before anybody hears of the end: who does may connect at once.
+        // Before the end is told: a peer that hears of it may connect at once, and must find the count lowered.
         drop(entry.counted.take());
         self.timers.set(key, None);
         entry.link.end();
@@ -330,7 +333,7 @@ impl Loop {
             entry.finish(0);
             return 0;
         };
-        // A sender's draft is among the messages that are kept or lost.
+        // The messages in a sender's draft are kept or lost with the others, so it is collected first.
         entry.config.side.happened(PipeEvent::Wanted);
         let mut lost = pipe.outgoing.detach();
         let kept = match self.entries.get(&entry.owner) {
@@ -341,7 +344,7 @@ impl Loop {
             lost += pipe.outgoing.discard();
         }
         if !kept && refused_after_all {
-            // All that it was sent before we heard of it is lost as well.
+            // The peer has taken no message, so those that were written to it are lost as well.
             lost = usize::try_from(pipe.outgoing.counts().messages).unwrap_or(lost);
         }
         telemetry.unsent.add(lost);
@@ -379,14 +382,14 @@ impl Loop {
 }
 
 impl LinkEntry {
-    /// Tells the peer, if it listens, why the connection is about to be closed. libzmq passes over an ERROR once the
-    /// handshake is done.
+    /// Sends an ERROR with the reason why the connection is about to be closed. libzmq ignores an ERROR after the
+    /// handshake.
     fn tell(&self, cause: &LinkError) {
         if let (Some(pipe), Phase::Traffic { .. }) = (&self.pipe, &self.phase)
-            && let Some(words) = cause.last_words()
+            && let Some(words) = cause.error_text()
         {
             pipe.outgoing
-                .last_words(|out| zmtp::encode_error(&words, out));
+                .write_error(|out| zmtp::encode_error(&words, out));
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The heartbeats that a socket has met in a link that it reads itself.
+//! The heartbeats that a socket has read in a link that it reads itself, until the I/O thread handles them.
 //!
-//! Owns: what of them the I/O thread has not heard yet.
-//! Always true: while a heartbeat is noted, the I/O thread has one duty for it, however many the peer sends meanwhile.
+//! Owns: one number for all of them: whether there was a PING and a PONG, and the TTL of the last PING.
+//! Always true: while a heartbeat is pending, the I/O thread has one duty for it, however many more the peer sends.
 //! Must not know: what a heartbeat is for.
 
 use crate::sync::{AtomicU32, Ordering};
 
-/// Heartbeats that the I/O thread is to hear of, in one number: which there were, and the time to live of the last PING.
+/// The pending heartbeats: the bits [`PING`] and [`PONG`], and in the low 16 bits the TTL of the last PING.
 #[derive(Debug, Default)]
 pub(super) struct PendingHeartbeats(AtomicU32);
 
@@ -14,21 +14,21 @@ const PING: u32 = 1 << 16;
 const PONG: u32 = 1 << 17;
 
 impl PendingHeartbeats {
-    /// A PING came; true if the I/O thread does not know yet that there is something.
+    /// A PING was read; true if nothing was pending, so that the I/O thread needs a duty.
     pub(super) fn ping(&self, ttl: u16) -> bool {
         let newest = |met| Some(met & PONG | PING | u32::from(ttl));
-        // The number is all there is to know; the duty that follows it goes through a lock.
+        // The number is all that is published here. The duty that follows goes through a lock.
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, newest)
             .is_ok_and(|before| before == 0)
     }
 
-    /// A PONG came; true likewise.
+    /// A PONG was read; true likewise.
     pub(super) fn pong(&self) -> bool {
         self.0.fetch_or(PONG, Ordering::AcqRel) == 0
     }
 
-    /// The heartbeats since the last call: the time to live of the last PING, and whether there was a PONG.
+    /// Takes the pending heartbeats: the TTL of the last PING, and whether there was a PONG.
     pub(super) fn take(&self) -> (Option<u16>, bool) {
         let met = self.0.swap(0, Ordering::AcqRel);
         let ttl = (met & PING != 0).then_some((met & 0xFFFF) as u16);

@@ -14,7 +14,7 @@ use crate::error::LinkError;
 use crate::transport::{Socks5, SocksTarget};
 
 impl Loop {
-    /// Whether this stream leads to a proxy, so that there is something to ask of it first.
+    /// Whether this stream leads to a proxy, which is to be asked for the way to the target first.
     pub(super) fn is_at_proxy(&mut self, key: Key) -> bool {
         self.link_entry(key).is_some_and(|entry| {
             !entry.accepted

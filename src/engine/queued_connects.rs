@@ -1,25 +1,25 @@
-//! How many connects may wait for the I/O threads.
+//! The bound on connects that wait for the I/O threads.
 //!
-//! Owns: the count of connects that are asked for and not yet begun.
-//! Always true: a `connect` beyond those that the I/O threads can begin waits for its turn, and not for ever.
+//! Owns: the count of connects that were asked for and are not begun yet.
+//! Always true: a `connect` beyond the bound waits until the I/O threads have begun some, and for a second at most.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use event_listener::{Event, Listener as _};
 
-/// The connects that the I/O threads of a context have not begun yet. Who makes more than they can begin waits a
-/// little, so that their number is bounded, and with it the time that everything else waits behind them.
+/// The count of connects that the I/O threads of a context have not begun yet. A thread that asks for more than they
+/// can begin waits a little, so that other requests do not wait behind an unbounded number of them.
 #[derive(Debug, Default)]
 pub(super) struct QueuedConnects {
     count: AtomicUsize,
     fewer: Event,
 }
 
-/// With this many connects queued, a further one waits for its turn. To begin one takes some 20 µs.
+/// With this many connects queued, a further one waits. To begin one takes some 20 µs.
 const MOST_QUEUED_CONNECTS: usize = 1024;
 
-/// For this long at most: an I/O thread that makes no progress holds up nobody for ever.
+/// How long a connect waits at most, in case that the I/O threads make no progress.
 const LONGEST_TURN: Duration = Duration::from_secs(1);
 
 impl QueuedConnects {
@@ -41,7 +41,8 @@ impl QueuedConnects {
     }
 
     pub(super) fn begun(&self) {
-        // Half of them at a time: to wake somebody for each would cost more than the connects.
+        // Waiting threads are woken when half of the connects are begun: to wake one for each connect would cost more
+        // than it.
         if self.count.fetch_sub(1, Ordering::SeqCst) == MOST_QUEUED_CONNECTS / 2 {
             self.fewer.notify(usize::MAX);
         }

@@ -1,8 +1,8 @@
-//! Reading a link: what the kernel holds, on its way to the socket.
+//! Reading a link: from the kernel to the pipe of the socket.
 //!
-//! Owns: how much is read of one link before the others get their turn; `Reading` lasts for one such turn.
-//! Always true: what the socket has no use for is dropped here, and counted; heartbeats are answered here.
-//! Must not know: what the socket makes of it.
+//! Owns: how much is read of one link before other links are read; `Reading` is one such turn.
+//! Always true: subscriptions that the socket does not use are dropped and counted here; heartbeats are answered here.
+//! Must not know: the patterns that take the messages.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ impl Loop {
         self.read_some(key, READS_AT_ONCE);
     }
 
-    /// Hands over what was read before, then reads so many times at most.
+    /// Delivers the bytes that were read before, then reads at most `reads` times.
     pub(super) fn read_some(&mut self, key: Key, reads: usize) {
         let Self {
             entries, scratch, ..
@@ -103,13 +103,13 @@ struct Reading<'a> {
     heartbeat: &'a mut Heartbeat,
     config: &'a EndpointConfig,
     told: &'a mut Option<Box<str>>,
-    /// This many heartbeats arrived; the deadline may have changed.
+    /// How many heartbeats have arrived in this turn; they may have changed the deadline.
     heartbeats: u32,
 }
 
-/// How a turn of reading came to its end.
+/// How a turn of reading has ended.
 enum Turn {
-    /// There may be more, for which the poller or the socket will ask.
+    /// There may be more input; the poller or the socket starts the next turn.
     Over,
     /// The kernel holds nothing more for now.
     Dry,
@@ -118,7 +118,7 @@ enum Turn {
 }
 
 impl Reading<'_> {
-    /// Hands over what was read before, then reads and hands over so many times at most.
+    /// Delivers the bytes that were read before, then reads and delivers at most `reads` times.
     fn take_turn(
         &mut self,
         reader: &mut Reader,
@@ -144,7 +144,7 @@ impl Reading<'_> {
         Ok(Turn::Over)
     }
 
-    /// Gives the socket everything that the reader holds; true if the socket takes more.
+    /// Delivers all whole messages in the reader; true if the socket takes more.
     fn deliver_all(&mut self, reader: &mut Reader) -> Result<bool, LinkError> {
         loop {
             let takes = self.pipe.incoming.takes_subscriptions();
@@ -171,7 +171,7 @@ impl Reading<'_> {
                 Stop::Failed(error) => return Err(ProtocolError::from(error).into()),
                 Stop::Decode => {}
             }
-            // A large message, with what stands between its frames.
+            // A message with a large body is decoded here, with the commands between its frames.
             loop {
                 let received = reader
                     .next_received(|command| match command {

@@ -2,7 +2,7 @@
 //!
 //! Owns: the pairing of a source with its registration.
 //! Always true: a source is registered exactly as long as its [`Registered`] lives, and is open for all that time.
-//! Must not know: what the source is.
+//! Must not know: which kind of source it is.
 #![expect(
     unsafe_code,
     reason = "Poller::add_with_mode is an unsafe fn: the source must be deleted before it is closed"
@@ -62,7 +62,7 @@ impl<S: AsFd> Deref for Registered<S> {
 
 impl<S: AsFd> Drop for Registered<S> {
     fn drop(&mut self) {
-        // A forked child shares the list of what is registered with its parent, who goes on listening.
+        // A forked child shares the poller's list of sources with its parent, which still needs it.
         if !self.origin.is_here() {
             return;
         }

@@ -1,7 +1,7 @@
-//! What others ask of an I/O thread.
+//! The requests to an I/O thread.
 //!
 //! Owns: the requests, and which of them may overtake others.
-//! Must not know: how a request travels and what is done about it.
+//! Must not know: how a request reaches the thread, and how it is carried out.
 
 use std::sync::{Arc, Weak};
 
@@ -13,48 +13,48 @@ use crate::error::LinkError;
 use crate::pipe::{Duty, Pipe, PipeEvent, SocketSide};
 use crate::transport::{Listener, Stream, Target};
 
-/// What others ask of an I/O thread.
+/// A request to an I/O thread.
 #[derive(Debug)]
 pub(super) enum Request {
     /// Accept connections.
     Listen {
         key: Key,
-        /// Far larger than anything else that is asked.
+        /// Boxed, since it is far larger than other requests.
         listener: Box<Listener>,
         config: Arc<EndpointConfig>,
     },
-    /// Look after an accepted connection.
+    /// Serve an accepted connection.
     Adopt {
         stream: Stream,
-        /// Where it comes from; empty if it has no name.
+        /// The address of the peer; empty if it has none.
         address: String,
         counted: CountedConnection,
         listener: Key,
         config: Arc<EndpointConfig>,
     },
-    /// Keep a connection to a peer.
+    /// Keep connected to a peer.
     Connect {
         key: Key,
         config: Arc<EndpointConfig>,
         pipe: Option<Arc<Pipe>>,
         status: Status,
-        /// A connection that is there already, and cannot be made again.
+        /// A connection that the user has made, and that cannot be made again.
         stream: Option<Stream>,
     },
-    /// Take no connections any more on a listener, or take them again.
+    /// Have a listener accept no connections any more, or accept them again.
     Accept {
         key: Key,
         accept: bool,
         /// Told when it is so.
         done: crossbeam_channel::Sender<()>,
     },
-    /// Listen no more; the connections that were accepted go on.
+    /// End a listener; the connections that it has accepted go on.
     StopListening {
         key: Key,
         /// Told when it is so.
         done: crossbeam_channel::Sender<()>,
     },
-    /// End a listener, with the connections it accepted, or a session.
+    /// End a session, or a listener with the connections that it has accepted.
     Close {
         key: Key,
         closing: Closing,
@@ -66,14 +66,14 @@ pub(super) enum Request {
         key: Key,
         outcome: Result<Vec<Target>, LinkError>,
     },
-    /// Work on one link.
+    /// A duty on one link.
     Duty(Key, Duty),
-    /// Tell a socket what it has told itself, or have it read what it was told.
+    /// Tell a socket of an event that it has deferred to this thread; without an event, apply its mail.
     Tell {
         side: Weak<dyn SocketSide>,
         event: Option<PipeEvent>,
     },
-    /// End, once nothing is left.
+    /// End the thread once it has no listener, session or link left.
     Stop,
 }
 
@@ -92,8 +92,8 @@ impl Request {
         }
     }
 
-    /// Whether it may overtake the others: it concerns a listener, whose caller waits, or a live connection. A connection
-    /// that is handed over, and the end of its listener on that thread, are to stay in their order.
+    /// Whether it may overtake others: it concerns a live connection, or a listener, whose caller waits. `Adopt` and
+    /// the end of its listener on the same thread must stay in order.
     pub(super) fn is_urgent(&self) -> bool {
         match self {
             Self::Listen { .. }

@@ -1,7 +1,7 @@
-//! Looking names up, off the loop.
+//! Looking names up, on threads beside the I/O thread.
 //!
-//! Owns: a few threads, started when first needed, that ask the system's resolver.
-//! Always true: every question gets an answer, or the I/O thread is gone.
+//! Owns: a few threads, started when first needed, that call the system's resolver.
+//! Always true: each question gets an answer, unless the I/O thread is gone.
 
 use std::sync::Arc;
 

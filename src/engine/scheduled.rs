@@ -1,7 +1,7 @@
-//! Which links have bytes that the I/O thread is to write, and when.
+//! The schedule of links that have bytes for the I/O thread to write.
 //!
 //! Owns: the links to be written at once, and those that are left to their senders for a while.
-//! Must not know: who writes, and how.
+//! Must not know: how a link is written.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ pub(super) struct Scheduled {
     /// Left to their senders until the next look.
     pub(super) streaming: Vec<Key>,
     next_look: Option<Instant>,
-    /// How long the looks are apart at present.
+    /// The present interval between two looks.
     look_after: Duration,
 }
 
@@ -37,12 +37,13 @@ impl Scheduled {
         !self.flushing.is_empty()
     }
 
-    /// Looks at the streams again, when it is time: one that has ended has bytes to write.
+    /// Moves the links that are left to their senders to those to be written, when it is time: a stream may have ended
+    /// and left bytes.
     pub(super) fn look(&mut self) {
         if self.next_look.is_some_and(|look| look <= Instant::now()) {
             self.next_look = None;
             self.look_after = LONGEST_LOOK.min(2 * self.look_after);
-            // A link may have come here twice: from a duty, and when its kernel had room again.
+            // A link may be here twice: from a duty, and from an event that its kernel buffer has room.
             self.streaming.sort_unstable();
             self.streaming.dedup();
             self.flushing.append(&mut self.streaming);

@@ -1,4 +1,4 @@
-//! Keeping one configured peer connected.
+//! Sessions: each keeps one configured peer connected.
 //!
 //! Owns: the addresses still to be tried, the back-off, and the pipe that outlives connections.
 //! Always true: a session has at most one link; it either has one, waits for an answer or a timer, or has given up.
@@ -56,7 +56,7 @@ impl Loop {
         }
     }
 
-    /// Goes on with a connection that somebody else has made.
+    /// Goes on with a connection that the user has made.
     fn take_over(&mut self, key: Key, stream: Stream) {
         let Some(session) = self.session(key) else {
             return;
@@ -120,7 +120,7 @@ impl Loop {
         }
     }
 
-    /// Tries the addresses to which the name of the peer leads, one after the other.
+    /// Tries the resolved addresses of the peer, one after the other.
     fn try_each(&mut self, key: Key, targets: Vec<Target>) {
         let Some(session) = self.session(key) else {
             return;
@@ -130,7 +130,7 @@ impl Loop {
         self.try_next(key, LinkError::Resolve { reason }, Reached::Nothing);
     }
 
-    /// Tries the next address; `cause` says why the last one did not do, and `reached` how far it led.
+    /// Tries the next address; `cause` says why the last one has failed, and `reached` how far its connection came.
     fn try_next(&mut self, key: Key, mut cause: LinkError, mut reached: Reached) {
         loop {
             let Some(session) = self.session(key) else {
@@ -181,13 +181,13 @@ impl Loop {
             return self.attempt_failed(key, cause, reached);
         }
         if cause.is_final() {
-            // Another address may still lead to somebody else.
+            // Another address may lead to another peer.
             session.said_no.get_or_insert(cause.clone());
         }
         self.try_next(key, cause, reached);
     }
 
-    /// The link of this session was dropped since another shall take its place: no pause, as nothing has failed.
+    /// The link of this session was dropped to be replaced: connects again without a pause, since nothing has failed.
     pub(super) fn session_link_replaced(&mut self, key: Key) {
         let Some(session) = self.session(key) else {
             return;
@@ -203,7 +203,7 @@ impl Loop {
         self.attempt(key);
     }
 
-    /// All addresses have failed, or the connection was lost: wait, or give up.
+    /// All addresses have failed, or the connection was lost: waits for the next attempt, or gives up.
     fn attempt_failed(&mut self, key: Key, cause: LinkError, reached: Reached) {
         let jitter = rand::random::<f64>();
         let Some(session) = self.session(key) else {
@@ -245,7 +245,7 @@ impl Loop {
         self.timers.set(key, Some(at));
     }
 
-    /// There will be no further attempt: what was queued for this peer is lost.
+    /// There will be no further attempt: the messages for this peer are lost.
     fn give_up(&mut self, key: Key, cause: LinkError) {
         let Some(session) = self.session(key) else {
             return;
@@ -296,7 +296,7 @@ impl SessionEntry {
         self.connected = Some(Instant::now());
     }
 
-    /// The address to connect to: that of the peer, or of the proxy before it.
+    /// The address to connect to: that of the proxy, if there is one, otherwise that of the peer.
     fn way(&self) -> Endpoint {
         let endpoint = &self.config.endpoint;
         match &self.config.options.socks_proxy {

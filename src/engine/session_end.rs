@@ -1,4 +1,4 @@
-//! The end of a session: what its socket closes, and what becomes of the messages that wait for the peer.
+//! The end of a session, when its socket closes, and the count of the messages that wait for the peer.
 //!
 //! Owns: nothing; it takes sessions out of the thread's entries.
 //! Always true: each message that goes with a session is counted, once, as sent, lost or unread.
@@ -12,7 +12,7 @@ use crate::error::LinkError;
 use crate::pipe::PipeEvent;
 
 impl Loop {
-    /// Ends the session: at once if nothing waits, else when it is sent or the deadline has passed.
+    /// Ends the session: at once if no message waits, otherwise when all are sent or the deadline has passed.
     pub(super) fn close_session(&mut self, key: Key, closing: &Closing) {
         let Some(session) = self.session(key) else {
             return;
@@ -43,19 +43,19 @@ impl Loop {
             let phase = session.phase;
             self.timers.bring_forward(key, closing.deadline);
             if let SessionPhase::Linked(link) = phase {
-                // It may not have been read, since the socket was at its mark: the peer may be gone.
+                // The socket may have left the link unread at its mark; reading shows whether the peer is gone.
                 self.read_link(link);
             }
         }
     }
 
-    /// How this session ends, if it does.
+    /// How this session is to end; `None` if it is not closing.
     pub(super) fn session_closing(&mut self, key: Key) -> Option<&Closing> {
         let session = self.session(key)?;
         session.closing.as_ref().map(|(closing, _)| closing)
     }
 
-    /// Removes the session and its link; counts what was not sent.
+    /// Removes the session and its link, and counts the messages that were not sent.
     pub(super) fn end_session(&mut self, key: Key) {
         let Some(Entry::Session(session)) = self.entries.remove(&key) else {
             return;

@@ -1,6 +1,6 @@
-//! Signs of life of a peer: asking for them, and giving a silent peer up.
+//! The heartbeat of a link: sending PINGs, and finding out that a silent peer is to be given up.
 //!
-//! Owns: nothing; it brings a link's heartbeat together with what the kernel and the socket know of the link.
+//! Owns: nothing; it tells the heartbeat what the kernel and the socket know of the link.
 //! Always true: a peer is given up only after a silence for which neither we nor our kernel are to blame.
 //! Must not know: what follows when a peer is given up.
 
@@ -12,7 +12,7 @@ use super::link::Link;
 use crate::pipe::Pipe;
 use crate::zmtp::{self, Heartbeat, HeartbeatAction};
 
-/// The number of unread bytes that are searched for a PING.
+/// How many unread bytes are searched for a PING at most.
 const MOST_PEEKED: usize = 256 * 1024;
 
 /// Sends the PINGs that are due, and says whether the peer has been silent for too long.
@@ -25,7 +25,7 @@ pub(super) fn is_given_up(
 ) -> bool {
     let Some(pipe) = pipe else { return false };
     let is_paused = || pipe.incoming.is_paused();
-    // A peer that is not read, since the socket is at its mark or busy with what it has, is not to blame for silence.
+    // A peer that is not read, since the socket is at its mark or busy, is not to blame for silence.
     let is_unread = || is_paused() || link.is_lent() && !config.side.lending().is_waiting();
     heartbeat.set_unread(is_paused() && !link.is_lent(), now);
     let mut silence = link.silence(is_unread);
@@ -69,8 +69,8 @@ pub(super) fn is_given_up(
     }
 }
 
-/// Whether a PING is among what the peer, which is not read, has sent since the last look, and it has not closed its side
-/// behind that: bytes for a connection that is closed are answered by a reset, which destroys all that is unread.
+/// Whether the unread input since the last look has a PING, and the peer has not closed its side behind it. A kernel
+/// answers bytes for a closed connection with a reset, which would destroy the unread input.
 fn wants_a_sign(link: &Link, heartbeat: &mut Heartbeat) -> bool {
     let stream = link.stream();
     let unread = stream.unread();
@@ -83,7 +83,7 @@ fn wants_a_sign(link: &Link, heartbeat: &mut Heartbeat) -> bool {
     }
     let mut bytes = vec![0; unread];
     let len = stream.peek(&mut bytes);
-    // The name of the command may lie across what is new and what was there.
+    // The name of the command may begin in the bytes of the last look.
     let from = (unread - new)
         .saturating_sub(zmtp::PING_NAME.len())
         .min(len);

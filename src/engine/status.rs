@@ -1,7 +1,7 @@
-//! How a configured peer is doing, for those who ask.
+//! The state of a configured peer, as `endpoint_state` gives it.
 //!
 //! Owns: the latest state of one session.
-//! Always true: only the session sets it, and it tells the socket afterwards.
+//! Always true: only the session sets it, and tells the socket afterwards.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::sync::Mutex;
 pub(crate) struct Status(Arc<Mutex<EndpointState>>);
 
 impl Status {
-    /// Of a session that has not begun.
+    /// The state of a session that has not begun.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(EndpointState::Connecting {
             last_error: None,

@@ -1,8 +1,8 @@
-//! The I/O threads of a context, from outside.
+//! The I/O threads of a context, as the other parts use them.
 //!
-//! Owns: the threads, and the way of each request to the thread that it concerns.
+//! Owns: the threads, and the routing of each request to the thread that it concerns.
 //! Always true: a listener or session belongs for life to the thread that its key names.
-//! Must not know: what a thread does with a request.
+//! Must not know: how a thread carries out a request.
 
 use std::cell::Cell;
 use std::io;
@@ -28,7 +28,7 @@ thread_local! {
     static IS_IO_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the thread at hand is an I/O thread, of any context: it must not wait.
+/// Whether the calling thread is an I/O thread of any context, which must not wait.
 pub(crate) fn is_io_thread() -> bool {
     IS_IO_THREAD.try_with(Cell::get).unwrap_or(false)
 }
@@ -66,7 +66,7 @@ impl Engine {
                 .spawn(move || {
                     let outcome = affinity::pin(&processors);
                     let run = outcome.is_ok();
-                    // Nobody waits any more only if the start was given up.
+                    // This fails if the start was given up and nobody waits for the outcome.
                     let _ = report.send(outcome);
                     if run {
                         IS_IO_THREAD.set(true);
@@ -93,14 +93,14 @@ impl Engine {
         key
     }
 
-    /// Waits, a second at most, while more connects are queued than the I/O threads begin in some 20 ms. Not to be called
-    /// with a lock held.
+    /// Waits while more connects are queued than the I/O threads begin in some 20 ms; a second at most. Must not be
+    /// called with a lock held.
     pub(crate) fn wait_for_turn(&self, _: Here) {
         self.threads[0].queued_connects.wait_for_turn();
     }
 
-    /// Connects, and connects again whenever the connection is lost; the key ends it. Without a `pipe`, each
-    /// connection gets one of its own. With a `stream`, that is the connection, and there is no other after it.
+    /// Connects, and connects again each time that the connection is lost; the key ends it. Without a `pipe`, each
+    /// connection gets one of its own. A `stream` is the only connection: it is not made again.
     pub(crate) fn connect(
         &self,
         config: Arc<EndpointConfig>,
@@ -120,7 +120,7 @@ impl Engine {
         key
     }
 
-    /// Stops the listener `key` from taking connections, or lets it again. On return it is so.
+    /// Has the listener `key` accept no connections, or accept them again. On return it is so.
     pub(crate) fn accept(&self, key: Key, accept: bool, _: Here) {
         let (done, is_done) = crossbeam_channel::bounded(1);
         self.thread_for(key)
@@ -154,7 +154,8 @@ impl Engine {
         owner.send(close(Some(closed)));
         // An error says that the request was dropped, by a panic, and with it the listener.
         let _ = is_closed.recv();
-        // The others only now: what the listener has handed to them is in their inboxes already.
+        // The other threads are asked only now: the connections that the listener gave them are in their inboxes
+        // already.
         for thread in self
             .threads
             .iter()
@@ -174,7 +175,7 @@ impl Engine {
         });
     }
 
-    /// Has an I/O thread tell `side` of `event`; without one, has it read what it was told and has left unread.
+    /// Has an I/O thread tell `side` of `event`, or without an event apply its mail.
     pub(crate) fn tell(&self, side: Weak<dyn SocketSide>, event: Option<PipeEvent>) {
         self.threads[0].send(Request::Tell { side, event });
     }

@@ -1,4 +1,4 @@
-//! When to look at what again.
+//! The deadlines of an I/O thread.
 //!
 //! Owns: at most one deadline for each key.
 //! Always true: `queue` and `deadlines` hold the same pairs.

@@ -92,8 +92,8 @@ impl From<ProtocolError> for LinkError {
 }
 
 impl LinkError {
-    /// The ERROR command for the peer before the connection is closed for this reason, if it is useful to the peer.
-    pub(crate) fn last_words(&self) -> Option<String> {
+    /// The reason in the ERROR command that the peer gets before the connection is closed for this cause; `None` if it gets none.
+    pub(crate) fn error_text(&self) -> Option<String> {
         let tells = matches!(
             self,
             Self::Protocol(ProtocolError::Frame(_))
@@ -105,9 +105,9 @@ impl LinkError {
         tells.then(|| format!("{NOT_FINAL}{self}"))
     }
 
-    /// As [`last_words`](Self::last_words), with the `token` of this socket.
-    pub(crate) fn last_words_of(&self, token: u64) -> Option<String> {
-        self.last_words()
+    /// As [`error_text`](Self::error_text), with the `token` of this socket.
+    pub(crate) fn error_text_with(&self, token: u64) -> Option<String> {
+        self.error_text()
             .map(|words| format!("{words} [{token:016x}]"))
     }
 
@@ -231,10 +231,10 @@ mod tests {
     #[test]
     fn what_is_told_is_understood_and_not_final() {
         for cause in [LinkError::AlreadyPaired, LinkError::DuplicateRoutingId] {
-            let words = cause.last_words().expect("it is told");
+            let words = cause.error_text().expect("it is told");
             assert_eq!(LinkError::told(&words), cause);
             for token in [0, 7, u64::MAX] {
-                let words = cause.last_words_of(token).expect("it is told");
+                let words = cause.error_text_with(token).expect("it is told");
                 assert_eq!(LinkError::told(&words), cause);
                 assert_eq!(LinkError::speaker(&words).1, Some(token));
             }
@@ -244,7 +244,7 @@ mod tests {
         }
         let cause = LinkError::from(ProtocolError::from(FrameError::TooManyFrames));
         let reason = cause.to_string();
-        let words = cause.last_words().expect("it is told");
+        let words = cause.error_text().expect("it is told");
         assert_eq!(LinkError::told(&words), LinkError::Refused { reason });
         assert!(!LinkError::told(&words).is_final());
     }
@@ -257,6 +257,6 @@ mod tests {
         };
         assert!(LinkError::from(error).is_final());
         assert_eq!(LinkError::told("400"), LinkError::Refused { reason });
-        assert_eq!(LinkError::PeerClosed.last_words(), None);
+        assert_eq!(LinkError::PeerClosed.error_text(), None);
     }
 }

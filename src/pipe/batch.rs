@@ -2,7 +2,7 @@
 //!
 //! Owns: one run of encoded frames, with the large bodies kept apart so that they are written without a copy.
 //! Always true: a batch begins at a message boundary; `shared` is in ascending order of position.
-//! Must not know: who writes it, or whether anybody may add to it.
+//! Must not know: which thread writes it, and whether messages may still be added.
 
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +27,7 @@ pub(crate) struct Batch {
     /// Bodies too large to copy, each with the position in `bytes` before which it goes.
     shared: Vec<(usize, Reused)>,
     shared_len: usize,
-    /// As `shared_len`, but a body that is worth a write of its own counts as [`LARGE_BATCH_BYTES`].
+    /// As `shared_len`, except that a body that is worth a write of its own counts as [`LARGE_BATCH_BYTES`].
     shared_weight: usize,
     messages: usize,
 }
@@ -45,7 +45,7 @@ impl Batch {
         self.bytes.len() + self.shared_len
     }
 
-    /// How many bytes have gathered; a batch is written when they are enough.
+    /// The size by which it is decided whether the batch is large enough to be written.
     #[inline]
     pub(super) fn gathered(&self) -> usize {
         self.bytes.len() + self.shared_weight
@@ -56,7 +56,7 @@ impl Batch {
         self.bytes.is_empty()
     }
 
-    /// How many bytes of memory it has for what it copies.
+    /// The capacity for copied bytes, used or not.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()

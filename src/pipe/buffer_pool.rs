@@ -1,14 +1,14 @@
 //! Buffers of large bodies, used again.
 //!
-//! Owns: the buffers that nobody uses at present, and how much memory they may be.
-//! Always true: what lies here and what is lent to bodies under way is at most 8 MiB together, so that neither a burst
-//! nor peers that announce and do not send hold more. A body knows its pool only weakly: it may outlive it, and is
-//! then freed like any other.
+//! Owns: the buffers that are not in use, and the bound on their memory.
+//! Always true: the buffers in the pool and those lent to bodies under way are at most 8 MiB together, so neither a
+//! burst nor peers that announce bodies and do not send them hold more. A body has a weak reference to its pool: it may
+//! outlive the pool, and is then freed like other memory.
 //! Must not know: links, threads.
 //!
-//! New memory costs a page fault for each 4 KiB, and the body is copied as it grows: without the pool a third of the time
-//! of a body of 256 KiB went there. One pool for all links of an I/O thread, since one for each link would need a timer to
-//! bound what idle links hold.
+//! New memory costs a page fault for each 4 KiB, and a body is copied as its buffer grows. Without the pool, that took
+//! a third of the time in which a body of 256 KiB was received. All links of an I/O thread share one pool: with a pool
+//! for each link, a timer would have to empty those of idle links.
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! The size of the next read where several readers of an I/O thread are busy, and so share the processor's cache.
 //!
 //! Owns: the number of busy readers, and whether each reader is counted.
-//! Always true: a reader is counted once, and no longer than it lives. One that finds nothing to read stays counted until
-//! it has read little or the I/O thread has it back, so that streams do not come and go.
+//! Always true: a reader is counted once, and no longer than it lives. A busy reader that finds nothing stays counted
+//! until a read brings little or the I/O thread has it back, so that a stream with short gaps stays one.
 //! Must not know: the rule by which the size is found (`policy::read_size`).
 
 use std::sync::Arc;
@@ -36,23 +36,23 @@ impl SharedReadSize {
         self.size.get(self.busy_readers())
     }
 
-    /// See [`ReadSize::most_room`].
+    /// The most bytes that the next read may bring: see [`ReadSize::most_room`].
     pub(super) fn most_room(&self) -> usize {
         self.size.most_room(self.busy_readers())
     }
 
-    /// Read bytes are decoded at once.
+    /// From now on the bytes of a read are decoded at once, so that reads may grow.
     pub(super) fn may_grow(&mut self) {
         self.size.may_grow();
     }
 
-    /// A read brought `read` bytes; `full`: they filled the room that there was.
+    /// A read brought `read` bytes; `full` says that they filled the buffer.
     pub(super) fn learn(&mut self, read: usize, full: bool) {
         self.set_busy(is_busy(read));
         self.size.learn(read, full, self.busy_readers());
     }
 
-    /// `body` bytes of a large body are read to their own place.
+    /// `body` bytes of a large body were read straight into the buffer of the body.
     pub(super) fn is_beside(&mut self, body: usize) {
         if self.size.is_beside(body) {
             self.set_busy(false);

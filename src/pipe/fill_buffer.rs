@@ -1,8 +1,8 @@
 //! A buffer that is filled from its front, with space made ahead.
 //!
-//! Owns: the bytes, and how many of them mean anything.
-//! Always true: `filled <= bytes.len()`; all that lies beyond `filled` may be overwritten, and is there already, so that a
-//! piece of constant size is put in with one comparison and without a call.
+//! Owns: the bytes, and how many of them are filled.
+//! Always true: `filled <= bytes.len()`. The bytes beyond `filled` are initialized and may be overwritten, so a piece
+//! of constant size is put in with one comparison and without a call.
 //! Must not know: what is in it.
 
 /// A buffer that is filled from its front.
@@ -29,13 +29,12 @@ impl FillBuffer {
         self.filled == 0
     }
 
-    /// How many bytes of memory it has.
+    /// The capacity in bytes, filled or not.
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// The place for `N` bytes behind what is in it, if there is space; [`advance`](Self::advance) says how many of them
-    /// count.
+    /// The next `N` bytes to fill, if there is space; [`advance`](Self::advance) says how many of them were filled.
     #[inline]
     pub(super) fn space<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         self.bytes.get_mut(self.filled..)?.first_chunk_mut()

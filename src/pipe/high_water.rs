@@ -12,14 +12,14 @@ pub(crate) struct HighWater {
 }
 
 impl HighWater {
-    /// Whether there is room for a message beside so many that wait.
+    /// Whether one more message may wait, where `messages` of `bytes` together wait already.
     #[inline]
     pub(super) fn is_above(self, messages: usize, bytes: usize) -> bool {
         self.messages.is_none_or(|most| messages < most)
             && self.bytes.is_none_or(|most| bytes == 0 || bytes < most)
     }
 
-    /// How many messages of any size find room beside so many that wait, at least.
+    /// How many more messages of any size may wait at least, where `messages` wait already.
     pub(super) fn room(self, messages: usize) -> usize {
         let most = self.messages.unwrap_or(usize::MAX);
         if self.bytes.is_none() {
@@ -29,7 +29,7 @@ impl HighWater {
         }
     }
 
-    /// Whether half of the room is free: a pipe that was full takes messages again.
+    /// Whether less than half of the mark waits, so that a pipe that was full takes messages again.
     pub(super) fn is_far_above(self, messages: usize, bytes: usize) -> bool {
         self.messages.is_none_or(|most| messages <= most / 2)
             && self.bytes.is_none_or(|most| bytes <= most / 2)

@@ -1,9 +1,9 @@
 //! The way in of a pipe: what the I/O thread has read and the socket has not.
 //!
 //! Owns: the queue of undecoded chunks and large messages, its count, and whether the socket wants to be told.
-//! Always true: at the high-water mark the connection is not read any more (`paused`), and whoever takes it below
-//! half of the mark is told to resume; `hungry` is set only while the queue is empty; nothing of a connection is in the
-//! queue before the socket has left the one before.
+//! Always true: at the high-water mark the connection is not read any more (`paused`); a call that takes the queue
+//! below half of the mark says that the I/O thread must be told to resume. `hungry` is set only while the queue is
+//! empty. Nothing of a connection is in the queue before the socket has left the connection before it.
 //! Must not know: what is in a chunk.
 //! Source: the high-water mark as libzmq's ZMQ_RCVHWM, except that one read is taken whole (see `policy::read_size`).
 
@@ -29,36 +29,36 @@ struct State {
     queue: VecDeque<Delivery>,
     messages: usize,
     bytes: usize,
-    /// Bytes of commands among them.
+    /// How many of `bytes` are commands.
     commands: usize,
     limit: HighWater,
-    /// The I/O thread has stopped reading, at the high-water mark.
+    /// The I/O thread has stopped reading, since the queue is at its high-water mark.
     paused: bool,
-    /// A connection has begun of which the socket does not know yet.
+    /// A connection has begun, and the socket does not know it yet.
     unknown: bool,
-    /// The socket found nothing here and wants to hear of more.
+    /// The socket found the queue empty and is to be told of the next delivery.
     hungry: bool,
-    /// A chunk's buffer, to be filled again.
+    /// The buffer of a chunk that was decoded, for the next chunk.
     spare: Option<Vec<u8>>,
     closed: bool,
-    /// Only the latest message counts: what is handed over takes the place of what is here, and no mark applies.
+    /// Only the latest message is kept: a delivery replaces what is in the queue, and no mark applies.
     conflates: bool,
-    /// Messages that made way for later ones.
+    /// How many messages were replaced by later ones.
     replaced: u64,
 }
 
 /// The input that the I/O thread delivers in one call.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// Whole frames of whole messages, as they came, with the number of messages, and how many of the bytes are commands
-    /// beside these.
+    /// Whole messages, undecoded, and the commands between them: all bytes, the number of messages, and how many of the
+    /// bytes are commands.
     Chunk {
         bytes: Vec<u8>,
         messages: usize,
         commands: usize,
     },
-    /// Items decoded on the I/O thread: a message with a large body, which was read straight into its buffer, or the
-    /// items that came with it.
+    /// An item that the I/O thread has decoded: a message with a large body, which was read straight into its buffer,
+    /// or a subscription beside such a message.
     One(Received),
 }
 
@@ -100,8 +100,8 @@ pub(crate) struct Delivered {
     pub(crate) pause: bool,
 }
 
-/// Bytes of commands that may wait for the socket, for each peer: a connection with more is left unread. What counts are
-/// SUBSCRIBE and CANCEL to a publisher, which no mark in messages holds up, and what else stands between messages.
+/// How many bytes of commands may wait for the socket, for each peer; a connection with more is left unread. SUBSCRIBE
+/// and CANCEL need this bound, since the high-water mark counts messages only.
 const MOST_COMMANDS: usize = 1 << 20;
 
 /// The memory of a decoded command beyond its topic.
@@ -129,7 +129,7 @@ impl Incoming {
         }
     }
 
-    /// Whether only the latest message counts.
+    /// The same queue, which from now on keeps only the latest message if `conflates`.
     pub(crate) fn conflating(self, conflates: bool) -> Self {
         self.state.lock().conflates = conflates;
         self
@@ -140,13 +140,13 @@ impl Incoming {
         self.state.lock().conflates
     }
 
-    /// Messages that made way for later ones; those in what is still here, too.
+    /// How many messages were replaced by later ones, those included that still lie in a chunk before a later one.
     pub(crate) fn replaced(&self) -> u64 {
         let state = self.state.lock();
         state.replaced + state.stale() as u64
     }
 
-    /// Whether the socket has a use for SUBSCRIBE and CANCEL. Else the I/O thread drops them, with no message beside them.
+    /// Whether the socket uses SUBSCRIBE and CANCEL. If not, the I/O thread drops those that come without a message.
     pub(crate) fn with_subscriptions(self, takes_subscriptions: bool) -> Self {
         Self {
             takes_subscriptions,
@@ -154,13 +154,13 @@ impl Incoming {
         }
     }
 
-    /// Whether that is so.
+    /// Whether the socket uses SUBSCRIBE and CANCEL.
     pub(crate) fn takes_subscriptions(&self) -> bool {
         self.takes_subscriptions
     }
 
-    /// A connection begins: it is not read before the socket [knows](Self::connection_known) of it. Until then the
-    /// socket may hold the reader of the connection before, and what that one has read comes first.
+    /// A connection begins. It is not read before the socket [knows](Self::connection_known) of it: until then the
+    /// socket may hold the reader of the connection before, whose messages come first.
     pub(crate) fn connection_begins(&self) {
         let mut state = self.state.lock();
         state.unknown = !state.closed;
@@ -195,8 +195,8 @@ impl Incoming {
         }
     }
 
-    /// Takes the next piece, giving back the buffer of the last one; true beside it if the I/O thread must be told
-    /// to resume. Finding nothing, the socket will be told of the next delivery.
+    /// Takes the next delivery, and gives back the buffer of the last one. True beside it if the I/O thread must be
+    /// told to resume. If there is no delivery, the socket will be told of the next.
     pub(crate) fn take(&self, spent: Option<Vec<u8>>) -> (Option<Delivery>, bool) {
         let Some(mut state) = self.state.lock_here(|| self.origin.is_here()) else {
             // A forked child gets nothing.
@@ -223,7 +223,7 @@ impl Incoming {
         self.state.lock().spare.take()
     }
 
-    /// Messages handed over and not yet taken up by the socket.
+    /// How many messages wait for the socket.
     pub(crate) fn queued(&self) -> usize {
         let state = self.state.lock();
         state.messages - state.stale()
@@ -245,12 +245,12 @@ impl Incoming {
         self.state.lock().bytes
     }
 
-    /// Nobody will read any more; says how many messages that leaves unread.
+    /// The socket will not read any more; gives the number of messages that are left unread.
     pub(crate) fn close(&self) -> usize {
         let mut state = self.state.lock();
         state.closed = true;
         state.unknown = false;
-        // Further input takes no room, and the end of the connection must still be seen.
+        // Further input is dropped, and the I/O thread must read on to see the end of the connection.
         state.paused = false;
         let stale = state.stale();
         state.replaced += stale as u64;
@@ -260,8 +260,8 @@ impl Incoming {
         std::mem::take(&mut state.messages) - stale
     }
 
-    /// Forgets what the socket has not taken: how many messages, and whether the I/O thread must be told to resume. The
-    /// socket will be told of the next delivery.
+    /// Drops what the socket has not taken. Gives the number of messages, and whether the I/O thread must be told to
+    /// resume. The socket will be told of the next delivery.
     pub(crate) fn forget(&self) -> (usize, bool) {
         let mut state = self.state.lock();
         let stale = state.stale();
@@ -285,7 +285,7 @@ impl Incoming {
 }
 
 impl State {
-    /// Messages that are here and not the latest, where only that counts.
+    /// How many messages in the queue are not the latest, if only the latest is kept.
     fn stale(&self) -> usize {
         if self.conflates {
             self.messages.saturating_sub(1)
@@ -294,7 +294,7 @@ impl State {
         }
     }
 
-    /// Each arriving message replaces the one here.
+    /// If only the latest message is kept, drops what is in the queue, since a later message has come.
     fn make_way(&mut self) {
         self.replaced += self.messages as u64;
         self.messages = 0;

@@ -27,20 +27,20 @@ pub(crate) struct Intake {
     at: usize,
     decoder: Decoder,
     lent: Option<Reader>,
-    /// The connection is not read yet: messages of others are to be read first.
+    /// The connection is not read yet, since messages of an earlier connection are to be read first.
     held_back: bool,
-    /// The I/O thread may have delivered something that goes before what the lent reader holds.
+    /// The I/O thread may have delivered messages that come before those of the lent reader.
     behind: bool,
-    /// The lent reader had nothing whole when it was last asked, and nothing was read since.
+    /// The lent reader holds no whole message: it had none when last asked, and has read nothing since.
     idle: bool,
-    /// Messages that are subscriptions are given as such (PUB, XPUB).
+    /// A message in the form of a subscription is given as a subscription (PUB, XPUB).
     translate: bool,
-    /// Only the latest message is given.
+    /// Of messages that have arrived together, only the latest is given.
     conflates: bool,
     messages: u64,
-    /// Messages that were here with a later one.
+    /// How many messages were dropped for a later one.
     replaced: u64,
-    /// Heartbeats of the last read that the I/O thread was told of.
+    /// How many heartbeats of the last read the I/O thread was told of.
     passed_on: u8,
     origin: Origin,
 }
@@ -72,7 +72,7 @@ impl Intake {
         self.held_back = held_back;
         if !held_back {
             self.pipe.incoming.connection_known();
-            // The connection that was told to resume may be the one that is lost.
+            // The socket may have told the connection before this one to resume.
             wire.duty(Duty::Resume);
         }
         self.wire = Some(wire);
@@ -88,17 +88,17 @@ impl Intake {
         }
     }
 
-    /// The connection is lost, or let go. What came whole can still be read, also what only the lent reader has.
+    /// The connection is lost, or let go. Whole messages can still be read, also those that only the lent reader has.
     pub(crate) fn disconnected(&mut self) {
         self.keep_read(|_| {});
-        // A connection that is let go has still to be read, or nobody effects that its peer is gone.
+        // A connection that is let go has still to be read, or nobody notices that its peer is gone.
         self.return_reader();
         self.lent = None;
         self.held_back = false;
         self.wire = None;
     }
 
-    /// Messages that have come whole and were not given, while no connection is there.
+    /// How many whole messages were not given, while there is no connection.
     pub(crate) fn unread(&self) -> usize {
         self.pipe.incoming.queued() + self.left_of_chunk()
     }
@@ -113,7 +113,8 @@ impl Intake {
         self.messages
     }
 
-    /// The next message, if it is one frame, not large, and stands ready: [`next`](Self::next) on its fast path.
+    /// The next message, if it is one frame that is not large and is whole in a buffer: the fast path of
+    /// [`next`](Self::next).
     #[inline(always)]
     pub(crate) fn next_single(&mut self, into: &mut Message) -> bool {
         if !self.behind
@@ -127,7 +128,7 @@ impl Intake {
         self.next_single_anywhere(into)
     }
 
-    /// Apart, so that nothing of it is in the way of a short message that has been read here.
+    /// Out of line, to keep the path of a short message in the lent reader short.
     #[inline(never)]
     fn next_single_anywhere(&mut self, into: &mut Message) -> bool {
         if self.translate || self.conflates {
@@ -141,7 +142,7 @@ impl Intake {
         there
     }
 
-    /// Messages that made way for later ones.
+    /// How many messages were replaced by later ones.
     pub(crate) fn replaced(&self) -> u64 {
         self.replaced + self.pipe.incoming.replaced()
     }
@@ -156,7 +157,7 @@ impl Intake {
         }
     }
 
-    /// The next message or subscription; none, too, once `budget` is spent.
+    /// The next message or subscription; `None` also once `budget` is spent.
     pub(crate) fn next(&mut self, budget: &mut Budget) -> Option<Received> {
         if self.conflates {
             return self.latest(budget);
@@ -164,7 +165,7 @@ impl Intake {
         self.next_in_turn(budget)
     }
 
-    /// The last message of what was handed over at once; all before it made way for it, or did so there.
+    /// The last message of the next delivery; it replaces all before it, here or in the queue.
     #[cold]
     fn latest(&mut self, budget: &mut Budget) -> Option<Received> {
         let mut latest = None;
@@ -174,7 +175,7 @@ impl Intake {
                     self.replaced += u64::from(latest.is_some());
                     latest = Some(message);
                 }
-                // Nobody subscribes to a socket that conflates what it receives.
+                // A socket that conflates what it receives takes no subscriptions.
                 Some(other) => return Some(latest.unwrap_or(other)),
                 None => return latest,
             }
@@ -205,7 +206,7 @@ impl Intake {
                     return Some(Received::Subscribe(topic));
                 }
                 Item::Command(OwnedCommand::Cancel(topic)) => return Some(Received::Cancel(topic)),
-                // Of a delivered chunk, the I/O thread has answered these already.
+                // The I/O thread has answered these already, when it surveyed the chunk.
                 Item::Command(
                     OwnedCommand::Ping { .. } | OwnedCommand::Pong { .. } | OwnedCommand::Error(_),
                 ) => {
@@ -262,7 +263,8 @@ impl Intake {
         }
     }
 
-    /// From the lent reader; reads on its own if the last read brought much, until `budget` is spent.
+    /// The next item from the lent reader. If the last read brought much, it reads again by itself, until `budget` is
+    /// spent.
     #[inline]
     fn next_read(&mut self, budget: &mut Budget) -> Option<Item> {
         loop {
@@ -285,7 +287,8 @@ impl Intake {
                     if !reader.is_eager() || !self.origin.is_here() {
                         return None;
                     }
-                    // Before more is taken from the peer, it shall have something to do.
+                    // The peer gets our answers before more of its messages are read, so that both work at the same
+                    // time.
                     self.pipe.outgoing.flush_much();
                     if !budget.spend(READ_COST) || !self.fill() {
                         return None;
@@ -299,14 +302,14 @@ impl Intake {
         }
     }
 
-    /// How many messages have come and were not taken, those included that only the lent reader has.
+    /// How many messages have arrived and were not taken, those in the lent reader included.
     pub(crate) fn count_waiting(&mut self) -> usize {
         self.keep_and_answer();
         self.behind = self.lent.is_some();
         self.left_of_chunk() + self.pipe.incoming.queued()
     }
 
-    /// Forgets what has come and was not taken, and leaves what comes to the I/O thread: how many messages that were.
+    /// Drops the messages that were not taken, gives their number, and leaves further input to the I/O thread.
     pub(crate) fn ignore(&mut self) -> usize {
         self.keep_and_answer();
         let begun = self.drop_chunk();
@@ -318,7 +321,7 @@ impl Intake {
         begun + queued
     }
 
-    /// Messages of the chunk that is being decoded.
+    /// How many messages of the present chunk are not decoded yet.
     fn left_of_chunk(&self) -> usize {
         let rest = &self.chunk[self.at..];
         self.decoder.survey(rest, usize::MAX, |_| {}).messages
@@ -351,12 +354,12 @@ impl Intake {
         self.chunk.len() - self.at + self.pipe.incoming.bytes()
     }
 
-    /// Whether nothing has come that is not decoded, not even in part.
+    /// Whether no byte has arrived that is not decoded.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_drained() && !self.lent.as_ref().is_some_and(Reader::has_bytes)
     }
 
-    /// Whether nothing that was delivered is left.
+    /// Whether each delivered message was decoded.
     pub(crate) fn is_drained(&self) -> bool {
         self.at == self.chunk.len() && self.pipe.incoming.is_empty()
     }

@@ -37,7 +37,7 @@ use state::{SendSide, State};
 pub(crate) use subscriptions::Change;
 pub(super) use subscriptions::{MOST_BYTES, Unsaid};
 
-/// While more bytes of commands than this are unwritten, no heartbeat is added.
+/// No heartbeat is added while more bytes of commands than this wait to be written.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;
 
 /// The outgoing half of a pipe; shared by the senders of a socket and its I/O thread.
@@ -59,10 +59,10 @@ impl Outgoing {
         }
     }
 
-    /// Queues a PING or a PONG: `encode` appends it, framed. It goes out before the messages that wait, also while the last
-    /// linger, and is dropped where no connection exists, or so many wait that the peer does not read: it cannot make us
-    /// hoard answers. The I/O thread writes it, with all that have gathered by then: a write for each would have a peer
-    /// that sends nothing else keep its reader busy.
+    /// Queues a PING or a PONG: `encode` appends it, framed. It goes out before the messages that wait, also while the
+    /// last of them linger. It is dropped without a connection, and also if 16 KiB of commands wait, since then the
+    /// peer does not read, and its PINGs must not make us keep ever more answers. The I/O thread writes it together
+    /// with others that have gathered, so that a peer that sends only PINGs does not cost a write for each.
     pub(crate) fn heartbeat(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let Some(mut state) = self.lock_here() else {
             return;

@@ -1,8 +1,8 @@
 //! The two ports through which the I/O threads and the sockets meet.
 //!
 //! Owns: what a pipe may ask of a connection (`Wire`), and what an I/O thread may ask of a socket (`SocketSide`).
-//! Always true: no call blocks for a peer. Both sides name these traits and never each other.
-//! Must not know: who implements them.
+//! Always true: no call waits for a peer. Both sides name these traits and never each other.
+//! Must not know: the types that implement them.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -21,7 +21,7 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
     /// Reads without blocking into the spare capacity of `buffer`, at most `most` bytes.
     fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize>;
 
-    /// Reads without blocking over `first`, and over `then` when that is full; the bytes of both together.
+    /// Reads without blocking into `first`, and into `then` once `first` is full; gives the bytes of both together.
     fn read_over(&self, first: &mut [u8], then: &mut [u8]) -> io::Result<usize>;
 
     /// The descriptor on which a leader waits, or a sender without room.
@@ -34,11 +34,11 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
     /// the connection is ending. Waits for a read in progress.
     fn borrow_reader(&self) -> Option<Reader>;
 
-    /// Gives the reader back to the I/O thread, which goes on with what the reader holds; `Some` if the connection has
-    /// ended meanwhile, so that nobody would.
+    /// Gives the reader back to the I/O thread, which goes on with what the reader holds. `Some` if the connection has
+    /// ended meanwhile: then the reader stays with the caller.
     fn return_reader(&self, reader: Reader) -> Option<Reader>;
 
-    /// Work for the I/O thread.
+    /// Asks the I/O thread of the connection to do this.
     fn duty(&self, duty: Duty);
 }
 
@@ -47,16 +47,16 @@ pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
     /// An id for a new pipe.
     fn next_pipe_id(&self) -> PipeId;
 
-    /// Tells what happened.
+    /// Tells the socket of an event.
     fn happened(&self, event: PipeEvent);
 
-    /// Applies what was told and lies unread, unless somebody is about to.
+    /// Applies the mail of the socket, unless another thread is about to.
     fn read_mail(&self);
 
     /// The state of lending, read by the I/O thread.
     fn lending(&self) -> &Lending;
 
-    /// Whether it has been told so much that it does not know yet that no more peers are to be let in.
+    /// Whether so many events wait unapplied that no further peers are to be let in.
     fn is_behind(&self) -> bool {
         false
     }
@@ -67,13 +67,13 @@ pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
 
 /// A connection within the process that asks to be joined; it hears the answer under the lock of the socket that it asks.
 pub(crate) trait JoinRequest: fmt::Debug + Send {
-    /// There is a seat for it. What happens now, before anything else does, to the socket that was asked: nothing if either
-    /// end has let go, or if the other end is to be asked as well.
+    /// There is a seat for it. Gives the events that the asked socket is to apply next: none if either end has let go,
+    /// or if the other end is still to be asked.
     fn admitted(self: Box<Self>) -> Vec<PipeEvent>;
 
-    /// There is none, for now: both ends are told, and it asks again when there is.
+    /// There is no seat for now: both ends are told, and it asks again when a seat is free.
     fn refused(self: Box<Self>, cause: LinkError);
 
-    /// Nobody can answer any more: it waits as if its name were not bound.
+    /// The asked socket has closed and cannot answer: the request waits as if its name were not bound.
     fn later(self: Box<Self>);
 }

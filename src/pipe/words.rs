@@ -17,33 +17,33 @@ use crate::peer::PeerInfo;
 pub(crate) enum Duty {
     /// Bytes wait to be written.
     Flush,
-    /// A pipe that was full has room; its socket wants to know.
+    /// A pipe that was full has room: tell its socket.
     Room,
     /// The socket reads again: listen for input.
     Resume,
     /// A sender's write has failed. What the peer has sent may still be read.
     OutputLost(LinkError),
-    /// The connection failed in the hands of a leader.
+    /// The connection failed while a leader read it.
     Failed(LinkError),
-    /// A leader met a PING, and has queued the PONG. The time to live in the PING, in tenths of a second; a PING without
-    /// one is not told of.
+    /// A leader has read a PING with this TTL, in tenths of a second, and has queued the PONG. A PING without a TTL
+    /// needs no duty.
     Ping(u16),
-    /// A leader met a PONG.
+    /// A leader has read a PONG.
     Pong,
-    /// A leader met an ERROR: why the peer is about to close the connection.
+    /// A leader has read an ERROR: why the peer is about to close the connection.
     Told(String),
     /// The reader has been lent: watch over it.
     Lent,
     /// The reader came back and may hold messages.
     Returned,
-    /// A request on it was given up whose answer must not come any more: it ends, and if it was made from here, another is
-    /// made at once.
+    /// A request on the connection was given up, and its answer must not arrive any more: end the connection, and if we
+    /// made it, connect anew at once.
     Replace,
     /// The socket refuses this peer.
     Close(LinkError),
     /// The answer to [`PipeEvent::Applies`].
     Answered(Result<(), LinkError>),
-    /// The routing id of this peer is another's now: nothing more is sent to it, what it has sent is still read.
+    /// The routing id of this peer was given to a new peer: send nothing more, and read what the peer has sent.
     HandOver,
 }
 
@@ -52,30 +52,30 @@ pub(crate) enum Duty {
 pub(crate) enum PipeEvent {
     /// A pipe has come into being. Its messages may be queued from now on.
     Attached(Arc<Pipe>),
-    /// A pipe within the process has come into being, likewise; with the peer, if messages of it may be there already.
+    /// A pipe within the process has come into being, likewise; with the peer, if messages of it may be in it already.
     AttachedInproc(InprocEnd, Option<Arc<PeerInfo>>),
-    /// The other side of a pipe within the process is there; it writes to `incoming`, unless that is known already.
+    /// The other side of a pipe within the process has come; it writes to `incoming`, unless that is known already.
     Joined {
         pipe: PipeId,
         incoming: Option<Arc<Lane>>,
         peer: Arc<PeerInfo>,
     },
-    /// The handshake of a peer is done but for our READY, or of one that we connect to has not begun: is it admitted? The
-    /// answer comes as a [`Duty`]. If it is, the `pipe` is attached, unless it was already.
+    /// A peer applies for a seat: its handshake is done but for our READY, or, if we connect, has not begun. The answer
+    /// is a [`Duty`]. If the peer is admitted, the `pipe` is attached, unless it was already.
     Applies {
         pipe: Arc<Pipe>,
         wire: Arc<dyn Wire>,
         /// `None` where we connect.
         peer: Option<Arc<PeerInfo>>,
     },
-    /// The same within the process: the request gets the answer, and makes the pipe; or, if we connect, has it
-    /// already: `pipe`.
+    /// A peer within the process applies for a seat. The request gets the answer. If we connect, `pipe` exists already;
+    /// otherwise the request makes it.
     AppliesWithin {
         pipe: Option<PipeId>,
         peer: Arc<PeerInfo>,
         join_request: Box<dyn JoinRequest>,
     },
-    /// The peer that the session of `pipe` has found refuses it, and is the socket `token`.
+    /// The socket with this `token`, to which the session of `pipe` has connected, refuses us.
     LeadsTo { pipe: PipeId, token: u64 },
     /// A connection is ready for traffic.
     Connected {
@@ -83,16 +83,16 @@ pub(crate) enum PipeEvent {
         wire: Arc<dyn Wire>,
         peer: Arc<PeerInfo>,
     },
-    /// The connection is lost. If it `ends`, the pipe is going: what arrived can still be read, nothing be written.
+    /// The connection is lost. If the pipe `ends` with it, what arrived can still be read, and nothing can be written.
     Disconnected { pipe: PipeId, ends: bool },
-    /// Something has arrived where there was nothing.
+    /// Messages have arrived in a pipe that had none.
     Readable(PipeId),
     /// A full pipe has room.
     Writable(PipeId),
-    /// The drafts of senders are to be written.
+    /// The I/O thread asks for the drafts of senders, to write them.
     Wanted,
-    /// The pipe is gone, with what it held.
+    /// The pipe is gone, and with it what it held.
     Gone(PipeId),
-    /// An endpoint that the socket has connected to is in another state.
+    /// The state of an endpoint that the socket has connected to has changed.
     EndpointChanged,
 }

@@ -2,12 +2,13 @@
 //!
 //! Owns: the names of these things, a bit each.
 //! Always true: a write with no bit set has queued its message and leaves nothing to do.
-//! Must not know: what is done about a effect.
+//! Must not know: what is done about an effect.
 
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
 
-/// Effects of one write or of several, as a set. A pipe gives one with each write; the table of a socket gathers those that its core acts on.
+/// A set of effects, of one write or of several. A pipe gives a set with each write; the table of a socket gathers
+/// those that the socket acts on.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[must_use]
 pub(crate) struct WriteEffects(u8);
@@ -19,15 +20,15 @@ impl WriteEffects {
     pub(crate) const REFUSED: Self = Self(1 << 0);
     /// The pipe has begun to hold messages that its socket flushes before it waits for input.
     pub(crate) const UNFLUSHED: Self = Self(1 << 1);
-    /// The sender has got the batch that is being filled: its socket has to collect that draft.
+    /// The sender holds the batch as a draft: its socket has to collect that draft later.
     pub(crate) const DRAFTED: Self = Self(1 << 2);
     /// The pipe holds more bytes than its soft mark, and its peer takes some: a sender that may wait does so.
     pub(crate) const OVER_SOFT_MARK: Self = Self(1 << 3);
-    /// This is a forked child, and the connection is its parent's. The message was refused.
+    /// This is a forked child and the connection belongs to its parent: the message was refused.
     pub(crate) const FOREIGN: Self = Self(1 << 4 | Self::REFUSED.0);
     /// The socket has closed a pipe within the process, or has lost the peer of one.
     pub(crate) const CLOSED: Self = Self(1 << 5);
-    /// A send has found no room: the next one that succeeds ends that the socket is mute.
+    /// A send has found no room, so the socket is mute; the next send that succeeds ends that.
     pub(crate) const MUTED: Self = Self(1 << 6);
 
     /// Whether there is none.

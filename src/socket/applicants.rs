@@ -1,8 +1,8 @@
-//! The applicants: candidates that ask to become peers.
+//! The applicants: peers that ask for a seat before they are told that they are connected.
 //!
-//! Owns: the answer to a handshake that waits for it.
-//! Always true: a seat is taken with the answer, by the pipe that is attached with it, so that of two that ask for one seat
-//! at a time one gets it; it is free again when the pipe goes.
+//! Owns: the answer to an applicant.
+//! Always true: with the answer the pipe is attached, and that takes the seat, so of two applicants for one seat one
+//! gets it. The seat is free again when the pipe goes.
 //! Must not know: how the peer is told.
 
 use std::sync::{Arc, Weak};
@@ -16,7 +16,7 @@ use crate::peer::PeerInfo;
 use crate::pipe::{JoinRequest, Pipe, SocketSide};
 
 impl Core {
-    /// Whether there is a seat for the `peer` behind `pipe`, or for whoever will be found there.
+    /// Answers whether there is a seat for the `peer` behind `pipe`. `None`: the peer is not known yet.
     pub(super) fn applies(
         &self,
         state: &mut State,
@@ -25,7 +25,7 @@ impl Core {
     ) -> Result<(), LinkError> {
         let id = pipe.id;
         let Some(through) = pipe.through else {
-            // The pipe of a session. If it was let go, it has only to deliver what it holds, and is in nobody's way.
+            // The pipe of a session that was let go needs no seat: it only delivers its waiting messages.
             let known = state.table.contains(id);
             return match state.pattern.may_connect(id) {
                 Admission::Refused(refusal) if known => Err(cause_of(refusal)),
@@ -64,7 +64,8 @@ impl Core {
         Ok(())
     }
 
-    /// As [`applies`](Self::applies), for a connection within the process; of this socket's own `pipe` if it has connected.
+    /// As [`applies`](Self::applies), for a connection within the process. `pipe` is this socket's own, if it has
+    /// connected.
     pub(super) fn applies_within(
         &self,
         state: &mut State,
@@ -100,7 +101,7 @@ impl Core {
     fn may_join(&self, state: &State, pipe: PipeId, peer: &PeerInfo) -> Admission {
         let assigned_id = state.endpoints.assigned_id(pipe, peer);
         if assigned_id.is_some() {
-            // Its own since it has connected.
+            // This socket has connected with the pipe, so the seat is its own.
             return Admission::Accepted;
         }
         let introduced = Peer {
@@ -116,7 +117,7 @@ impl Core {
         }
     }
 
-    /// A seat may be free: those that wait for one ask, and so do again those that were refused within the process.
+    /// A seat may be free: the connections within the process that wait for one, or were refused, ask for it.
     pub(super) fn ask_again(&self, state: &mut State) {
         self.seat_unseated(state);
         if std::mem::take(&mut state.refused_within) {
@@ -125,7 +126,7 @@ impl Core {
         }
     }
 
-    /// Tells the pattern who is behind `pipe`.
+    /// Tells the pattern that `peer` is behind `pipe`.
     pub(super) fn introduce(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) -> Admission {
         let twin = self.twin(state, peer);
         let State {
@@ -145,21 +146,22 @@ impl Core {
             && self.facts.one_peer
             && twin.gives_way
         {
-            // Messages that wait there would wait as long as this connection lasts.
+            // The other pipe gets no connection as long as this one lasts, so its waiting messages go out here.
             table.move_unsent(twin.pipe, pipe);
         }
         admission
     }
 
-    /// Where two sockets connect to each other: the other pipe between them, and which of the two stays. Both ends decide
-    /// alike: it is the one that the socket with the smaller token has made. But what is settled stays settled.
+    /// If two sockets connect to each other: the other pipe between them, and which of the two stays. Both ends come to
+    /// the same decision: the connection stays that was made by the socket with the smaller token. A decision that was
+    /// made stays.
     fn twin(&self, state: &State, peer: &PeerInfo) -> Option<Twin> {
         let theirs = peer.token?;
         if !state.endpoints.binds_and_connects() {
             return None;
         }
         let pipe = if self.facts.one_peer {
-            // Its place is taken by the endpoint, whether that is connected or not.
+            // The endpoint has the seat of this peer, whether it is connected or not.
             let known = state.endpoints.leading_to(theirs)?;
             (!peer.connected_here && state.table.peer(known).is_none()).then_some(known)
         } else {

@@ -1,7 +1,7 @@
-//! One attempt to give the socket a message, or to take one of it: it never waits.
+//! One attempt to send or to receive a message, without waiting.
 //!
-//! Owns: what a send or a receive does beside asking the pattern: it settles what a send has brought about, marks the
-//! socket as mute, writes what has been gathered before a receive comes back with nothing, and checks idle peers.
+//! Owns: the work of a send or a receive beside asking the pattern: it acts on the effects of a send, marks the socket
+//! as mute, flushes before a receive comes back with nothing, and checks idle links.
 //! Always true: an attempt keeps the lock that it was given. A caller that registers to be woken after a failed
 //! attempt, before it releases that lock, misses no event; a thread, a poll and a task wait in this same way
 //! ([`waiting`](super::waiting)).
@@ -12,8 +12,9 @@ use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 use super::{Core, Ended, Locked, State, Table, Unsent};
 use crate::pipe::WriteEffects;
 
-/// After this many messages a send asks whether it is in a forked child, in case that all of them have only been gathered.
-/// With what one visit of a [`send_many`](crate::Push::send_many) adds, that is once in 1000 messages at least.
+/// After this many messages a send asks whether it is in a forked child, since a send that only adds to a batch does
+/// not ask. Together with the messages of one [`send_many`](crate::Push::send_many), it is asked once in 1000 messages
+/// at least.
 const ASK_EVERY: u32 = 512;
 
 /// The outcome of an attempt to send.
@@ -21,7 +22,7 @@ const ASK_EVERY: u32 = 512;
 pub(super) enum Given<T> {
     /// The message is on its way.
     Done(T),
-    /// The message is on its way, with effects on which the caller may have to act.
+    /// The message is on its way, and these effects were acted on; the caller may have to wait for its peer.
     Acted(T, WriteEffects),
 }
 
@@ -58,8 +59,8 @@ impl Core {
         }
     }
 
-    /// Takes what `read` finds, if there is anything. Else everything that the socket has gathered is on its way to the
-    /// kernel when this returns, and [`Core::readable`] tells when to try again.
+    /// Takes what `read` finds. If it finds nothing, the socket is flushed, and [`Core::readable`] tells when to try
+    /// again.
     #[inline(always)]
     pub(super) fn attempt_recv<T>(
         &self,
@@ -80,17 +81,17 @@ impl Core {
         Ok(None)
     }
 
-    /// There is no message: what the socket has sent goes out, and pipes that have been read to the end go.
+    /// There is no message: flushes the socket, and removes pipes that were read to the end.
     #[cold]
     fn found_nothing(&self, state: &mut Locked<'_>) -> Result<(), Ended> {
         state.table.waited();
         state.table.flush();
         self.sweep(state);
-        // It may have retired, and the last pipe has just been read to the end.
+        // The last pipe of a socket that retires may just have been read to the end.
         state.ended.map_or(Ok(()), Err)
     }
 
-    /// A send has brought about more than that its message is on its way: does what needs no wait, and says what it was.
+    /// Acts on the effects of a send, as far as that needs no wait, and gives them to the caller.
     #[cold]
     fn act_on_effects(
         &self,
@@ -104,7 +105,7 @@ impl Core {
                 message.as_message(|message| *message = foreign);
                 return Err(self.forked(state));
             }
-            // A slow subscriber was evicted, which takes locks of the I/O thread's.
+            // Evicting a slow subscriber takes locks of the I/O thread, which in a forked child may be held for ever.
             if !self.is_here() {
                 return Err(self.forked(state));
             }
@@ -113,7 +114,7 @@ impl Core {
         Ok(effects)
     }
 
-    /// The pattern has no room: the socket is mute, unless nobody will come who could have any.
+    /// No pipe has room: the socket is mute, unless no peer will ever come.
     #[cold]
     fn no_room(&self, state: &mut State) -> Unsent {
         let is_given_up = state.is_given_up();
@@ -127,14 +128,14 @@ impl Core {
         Unsent::Refused(Refusal::Full)
     }
 
-    /// Refuses the message at hand, and whatever comes after it.
+    /// In a forked child: refuses this message and all later ones.
     #[cold]
     pub(super) fn forked(&self, state: &mut State) -> Unsent {
         state.ended = Some(Ended::Forked);
         Unsent::Ended(Ended::Forked)
     }
 
-    /// Whether anything came from within the process; the pattern is told.
+    /// Tells the pattern of messages that came from within the process; true if there were any.
     pub(super) fn poll_lanes(&self, state: &mut State) -> bool {
         let news = state.table.news_within();
         self.lanes_readable(state, &news);

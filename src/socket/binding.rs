@@ -1,7 +1,7 @@
 //! Binding.
 //!
 //! Owns: nothing; a listener is made here and handed to an I/O thread, a name within the process to the context.
-//! Always true: an endpoint is in the list of its socket before anybody can have come through it.
+//! Always true: an endpoint is in the list of its socket before a peer can have connected through it.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::origin::Here;
 use crate::transport::{self, ListenFailure, ListenOptions, Listener};
 
 impl Core {
-    /// Listens on `endpoint`; the endpoint as it came out, with its real port or path.
+    /// Listens on `endpoint`, and gives the endpoint with its real port or path.
     pub(crate) fn bind(&self, asked: &Endpoint) -> Result<Endpoint, BindError> {
         let here = self.here()?;
         let options = self.open_options::<BindError>(here)?;
@@ -38,7 +38,7 @@ impl Core {
         self.accept_from(listener, Some(asked), options, here)
     }
 
-    /// Has an I/O thread accept what comes to `listener`; its endpoint as it came out.
+    /// Has an I/O thread accept the connections of `listener`, and gives its endpoint.
     fn accept_from(
         &self,
         listener: Listener,
@@ -53,7 +53,7 @@ impl Core {
             source,
         })?;
         let config = self.config(endpoint.clone(), options);
-        // Under the lock: what comes through an endpoint that is not in the list is turned away.
+        // Under the lock, since a connection through an endpoint that is not in the list is turned away.
         let mut state = self.lock(here);
         if !state.is_open() {
             return Err(BindError::Closed);
@@ -73,8 +73,8 @@ impl Core {
         options: Options,
         here: Here,
     ) -> Result<Endpoint, BindError> {
-        // Under the lock, and in the list before what waits for the name is joined: who asks meets this endpoint, and may be
-        // the one to which this socket connects.
+        // Under the lock, and in the list before the connections that wait for the name are joined: each of them asks
+        // this socket for a seat, and may come from a socket to which this one connects as well.
         let mut state = self.lock(here);
         if !state.is_open() {
             return Err(BindError::Closed);
@@ -96,7 +96,7 @@ impl Core {
         Ok(name.clone())
     }
 
-    /// This socket, as others in the process get to know it.
+    /// This socket, as it introduces itself to others in the process.
     pub(super) fn applicant(&self, options: Options) -> Applicant {
         Applicant {
             side: self.this.clone(),
@@ -107,7 +107,7 @@ impl Core {
         }
     }
 
-    /// Listens on a socket that listens already; its address.
+    /// Takes over a descriptor that listens already, and gives its address.
     pub(crate) fn bind_fd(&self, listener: OwnedFd) -> Result<Endpoint, BindError> {
         let here = self.here()?;
         let options = self.open_options::<BindError>(here)?;

@@ -2,9 +2,9 @@
 //! [waits](super::waiting) on the links itself, and decodes on its own thread.
 //!
 //! Owns: when links are polled and given back.
-//! Always true: a borrowed link is polled by whoever waits on it, or by a busy receiver at each
-//! [check](crate::policy::IdleCheck), or goes back to the I/O thread; a socket that should not lend gives all of them back at
-//! once.
+//! Always true: a borrowed link is polled by the leader, or by a busy receiver at each
+//! [check](crate::policy::IdleCheck), or it goes back to the I/O thread. A socket that must not read its links itself
+//! any more gives all of them back at once.
 //! Must not know: which message a receiver wants.
 
 use std::os::fd::BorrowedFd;
@@ -16,8 +16,9 @@ use super::{Core, State, waiting};
 use crate::policy::tuning::IDLE_CHECK_MESSAGES;
 
 impl Core {
-    /// Gives all borrowed readers back if the socket should not read its links itself any more: it has too many, there is
-    /// something else to wait for, or a poll waits for it. Whoever waits on the links does so when its wait is over.
+    /// Gives all borrowed readers back if the socket must not read its links itself any more: it has too many links,
+    /// waits for lanes as well, or a poll waits for it. If a leader waits on the links, it gives them back when its
+    /// wait is over.
     pub(super) fn give_back_readers(&self, state: &mut State) {
         if state.table.has_borrowed()
             && !state.leading
@@ -27,7 +28,7 @@ impl Core {
         }
     }
 
-    /// A receiver is busy, and the time of a check may have come: whatever idle peers have sent takes its turn from now on.
+    /// A busy receiver checks its idle links, if it is time: the messages of idle peers take their turn from now on.
     #[cold]
     pub(super) fn check_idle(&self, state: &mut State) {
         if !state.table.has_several() {
@@ -39,14 +40,14 @@ impl Core {
         if due && self.is_here() {
             self.give_back_readers(state);
             let found = self.poll_idle(state);
-            // One within the process that is idle tells of its next message itself, once it was asked to.
+            // An idle lane tells of its next message by itself, once it was asked to.
             let news = state.table.listen_within();
             self.lanes_readable(state, &news);
             state.idle_check.checked(now, found);
         }
     }
 
-    /// Reads what has come over borrowed links that had been read to the end, without waiting; true if anything had.
+    /// Reads once from each idle borrowed link that has input, without waiting; true if there was one.
     fn poll_idle(&self, state: &mut State) -> bool {
         if state.leading {
             return false;
@@ -61,18 +62,18 @@ impl Core {
         any
     }
 
-    /// Reads once from a borrowed link; true if anything came, of which the pattern is told.
+    /// Reads once from a borrowed link; true if bytes came, of which the pattern is told.
     pub(super) fn read_one(&self, state: &mut State, pipe: PipeId) -> bool {
         let any = state.table.fill(pipe);
         if any {
             state.pattern.readable(pipe, &mut state.table);
-            // It may be a subscription, for which others wait.
+            // It may be a subscription, for which a thread may wait.
             self.changed.notify(usize::MAX);
         }
         any
     }
 
-    /// Reads what is there from the borrowed links, without waiting; true if anything came.
+    /// Reads from all borrowed links that have input, without waiting; true if bytes came.
     pub(super) fn read_links(&self, state: &mut State) -> bool {
         if state.leading {
             return false;

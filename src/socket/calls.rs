@@ -1,8 +1,8 @@
-//! The calls that the handles share: which rule of the pattern each of them means.
+//! The calls that the handles share, each with its call of the pattern.
 //!
 //! Owns: nothing.
 //! Always true: after a failure, a message goes into the error as it was given.
-//! Must not know: typed handles, and in which words they tell a failure.
+//! Must not know: typed handles, and their error types.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::error::SubscribeError;
 use crate::peer::PeerInfo;
 
 impl Core {
-    /// Sends a message to all who want it, and says how many those are.
+    /// Sends a message to all subscribers of its topic, and gives their number.
     #[inline]
     pub(crate) fn publish<T: From<Sent>, E: From<SendFailure>>(
         &self,
@@ -71,8 +71,8 @@ impl Core {
         })
     }
 
-    /// The next message. It is put together in the caller's frame, and not moved before the lock is released, which waits
-    /// for all that was written anyway.
+    /// The next message. It is written at its final place in the caller's frame, and not read before the lock is
+    /// released (docs/DECISIONS.md, "Store-to-load forwarding").
     #[inline(always)]
     pub(crate) fn recv<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Message, E> {
         let mut message = Message::EMPTY;
@@ -106,15 +106,15 @@ impl Core {
     }
 }
 
-/// Whose the message is that was just read from `pipe`.
+/// The peer whose message was just read from `pipe`.
 pub(crate) fn sender(table: &mut Table, pipe: PipeId) -> Arc<PeerInfo> {
     table
         .sender(pipe)
         .expect("a connection is read only once its peer is known")
 }
 
-/// Has `message` sent as what it is: one that is only borrowed as its body, from where it is; any other as the message,
-/// which is put together here and not moved until it is encoded. After a failure it goes into the error.
+/// Sends `message` by one of two functions: by the first as a borrowed body, if it is one; otherwise by the second as a
+/// message, which is made here and not moved until it is encoded. After a failure the message goes into the error.
 #[inline]
 pub(crate) fn give<T, E: From<SendFailure>>(
     message: impl IntoMessage,
@@ -137,21 +137,21 @@ pub(crate) fn give<T, E: From<SendFailure>>(
     }
 }
 
-/// Why a `message` is not sent that has more frames than any may have.
+/// The failure of a `message` that has more frames than allowed.
 #[cold]
 fn too_many_frames(message: Message) -> SendFailure {
     Unsent::Refused(Refusal::TooManyFrames).of(message)
 }
 
-/// The error, made where the result is to be. Else the compiler would take the message, where it goes into the result, to
-/// pieces that suit the error, and each would wait for two of those in which it was written.
+/// Makes the error, out of line. If it were inlined, the compiler would copy the message into the result in pieces of
+/// another size than those in which it was written (docs/DECISIONS.md, "Store-to-load forwarding").
 #[cold]
 #[inline(never)]
 pub(crate) fn not_received<T, E: From<RecvFailure>>(failure: RecvFailure) -> Result<T, E> {
     Err(failure.into())
 }
 
-/// Sends by a call that takes the message and gives it back inside its error.
+/// Sends by a call that takes the message by value and gives it back inside its error.
 pub(super) fn by_value<T>(
     message: &mut Message,
     send: impl FnOnce(Message) -> Result<T, Refused>,

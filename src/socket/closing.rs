@@ -1,8 +1,8 @@
 //! Ending endpoints, one or all of them.
 //!
 //! Owns: the order in which an endpoint ends.
-//! Always true: what is closed is out of the list before its end begins, and a connection that has come through it is let
-//! go, also if it becomes known only afterwards; nobody is waited for with the lock of the socket.
+//! Always true: an endpoint is out of the list before its end begins. Each connection that came through it is let go,
+//! also one of which the socket hears only afterwards. The lock of the socket is never held while waiting.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -19,12 +19,12 @@ use crate::origin::Here;
 use crate::pipe::SocketSide;
 
 impl Core {
-    /// Ends `ending`, which the caller has taken out of the list or marked as closed, and whose lock it has let go of.
-    /// `part` parts from the pipes behind them, under the lock, and says how what is left of them ends.
+    /// Ends the endpoints `ending`, which the caller has taken out of the list or marked as closed; the caller holds no
+    /// lock. `part`, called under the lock, lets go of the pipes behind them and says how their links end.
     ///
-    /// Names within the process go first: whoever is joined after that is turned away by [`Names`](crate::inproc::Names),
-    /// whoever was joined before is among the pipes when `part` looks. Listeners and sessions go last, since the end of a
-    /// listener is waited for: never with the lock held.
+    /// Names within the process go first: a connection that is joined later is turned away by
+    /// [`Names`](crate::inproc::Names), and one that was joined before is among the pipes when `part` is called.
+    /// Listeners and sessions go last, without the lock, since the end of a listener is waited for.
     pub(super) fn end_endpoints(
         &self,
         ending: &Endpoints,
@@ -101,8 +101,8 @@ impl Core {
 
     /// Ends the socket. Unsent messages linger in the background, by `linger`; the drain tells when that is over.
     ///
-    /// In a forked child it does nothing, and has the socket stay: another thread of the parent may have been changing
-    /// it, and will never be done.
+    /// In a forked child it does nothing, and the socket is never freed: a thread of the parent may have held its lock
+    /// at the fork.
     pub(crate) fn close(&self, linger: Option<Linger>) -> Arc<Drain> {
         let drain = Arc::new(Drain::default());
         let Ok(here) = self.here() else {
@@ -110,7 +110,7 @@ impl Core {
             return drain;
         };
         let mut state = self.lock(here);
-        // Or whoever waits for them could find them done between the ends of two endpoints.
+        // Otherwise the drains could be done between the ends of two endpoints.
         let _hold = Drain::hold(&self.with_lingering(&[Arc::clone(&drain)]));
         if state.ended != Some(Ended::Closed) {
             self.end(&mut state, Ended::Closed);
@@ -144,7 +144,7 @@ impl Core {
         drain.report()
     }
 
-    /// The pattern forgets `pipe`; what it holds still goes out.
+    /// The pattern forgets `pipe`; its waiting messages still go out.
     pub(super) fn let_go(&self, state: &mut State, pipe: PipeId) {
         state.table.disconnect(pipe, true, LinkError::ClosedHere);
         state
@@ -186,7 +186,7 @@ impl Core {
         }
     }
 
-    /// How endpoints end that nobody reads any more.
+    /// How endpoints end whose messages are not received any more.
     fn closing(&self, linger: Linger, drains: &[Arc<Drain>]) -> Closing {
         Closing {
             deadline: deadline(linger),

@@ -1,7 +1,8 @@
 //! Connecting.
 //!
 //! Owns: nothing; a session is made here and handed to an I/O thread, a search for a name to the context.
-//! Always true: the pipe of an endpoint is attached before its connection is begun; where it is refused, nothing begins.
+//! Always true: the pipe of an endpoint is attached before its connection is begun; if the pattern refuses it, none is
+//! begun.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::pipe::{Incoming, InprocEnd, Lane, Outgoing, Party, Pipe, PipeEvent, S
 use crate::transport::{self, Stream, StreamOptions};
 
 impl Core {
-    /// Keeps a connection to `endpoint`, whether somebody listens there yet or not.
+    /// Keeps a connection to `endpoint`, which need not have a listener yet.
     pub(crate) fn connect(
         &self,
         asked: &Endpoint,
@@ -34,7 +35,7 @@ impl Core {
         self.keep_connected(asked, options, assigned_id, None, here)
     }
 
-    /// Keeps a connection over a wire: by `stream` for as long as that lasts, if it is there already.
+    /// Keeps a connection over a wire. If the caller has a connected `stream`, that is the only connection.
     pub(super) fn keep_connected(
         &self,
         asked: &Endpoint,
@@ -126,7 +127,7 @@ impl Core {
         Ok(())
     }
 
-    /// Gives the peer behind the new `pipe` the id that the caller wants for it.
+    /// Assigns the routing id that the caller has chosen to the peer behind the new `pipe`.
     fn assign(
         &self,
         state: &mut State,
@@ -143,16 +144,16 @@ impl Core {
         Ok(())
     }
 
-    /// Uses a connection that is there already; the endpoint by which it is known.
+    /// Uses a connected descriptor of the caller, and gives the endpoint that names it.
     pub(crate) fn connect_fd(&self, stream: OwnedFd) -> Result<Endpoint, ConnectError> {
         let here = self.here()?;
         let mut options = self.open_options::<ConnectError>(here)?;
         let endpoint = Endpoint::from_descriptor(stream.as_raw_fd().unsigned_abs());
         let stream = Stream::from_fd(stream, &StreamOptions::from(&options))
             .map_err(ConnectError::Descriptor)?;
-        // It leads to the peer already.
+        // The connection leads to the peer already.
         options.socks_proxy = None;
-        // One of the same number has been closed, or the system would not have given the number again.
+        // An earlier descriptor of the same number has been closed, since the system has given the number again.
         let _ = self.disconnect(&endpoint);
         self.keep_connected(&endpoint, options, None, Some(stream), here)?;
         Ok(endpoint)

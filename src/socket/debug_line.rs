@@ -1,16 +1,16 @@
-//! A socket in one line, for those who print a value that has one.
+//! The `Debug` output of a socket, in one line.
 //!
-//! Owns: what of a socket is worth such a line: its type, its endpoints, the number of its peers.
-//! Always true: it waits for nobody. Of a socket that another thread is at work on, or that belongs to the parent of a
-//! forked process, the line has the type alone.
-//! Must not know: what a peer has said; neither bodies nor names chosen by peers are in it.
+//! Owns: the content of the line: the socket's type, its endpoints, the number of its peers.
+//! Always true: it waits for no lock. If another thread holds the socket's lock, or in a forked child, the line has the
+//! type alone.
+//! Must not know: what a peer has sent: neither bodies nor names chosen by peers are in the line.
 
 use std::fmt;
 
 use super::Core;
 use crate::endpoint::Endpoint;
 
-/// The most endpoints that are written out.
+/// How many endpoints are written out at most.
 const SHOWN: usize = 8;
 
 impl Core {
@@ -34,7 +34,7 @@ impl Core {
                     state.table.peers().count(),
                 )
             });
-        // Without the lock: who reads what is written may be slow, or have the same socket print more.
+        // Written after the lock is released: the formatter may be slow, or print the same socket again.
         let Some((bound, connected, peers)) = seen else {
             return line.finish_non_exhaustive();
         };

@@ -1,8 +1,8 @@
-//! Work that a socket leaves to an I/O thread because its budget is spent.
+//! Work that a socket defers to an I/O thread, because the budget of one hold of its lock is spent.
 //!
-//! Owns: the way from a socket to a thread that comes back to it.
-//! Always true: what is left to it is done, or it says that nobody does.
-//! Must not know: what is left.
+//! Owns: the way from a socket to an I/O thread that calls it again.
+//! Always true: deferred work is done, or the call says that there is no thread to do it.
+//! Must not know: how the work is done.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -13,7 +13,7 @@ use super::Core;
 use crate::context::Hub;
 use crate::pipe::{PipeEvent, SocketSide};
 
-/// The way from a socket to a thread that comes back to it.
+/// Defers the reading of a pipe to an I/O thread.
 #[derive(Debug)]
 pub(crate) struct DeferredReads {
     hub: Arc<Hub>,
@@ -29,7 +29,7 @@ impl DeferredReads {
     #[cold]
     pub(super) fn read_on(&self, pipe: PipeId) -> bool {
         let Some(here) = self.hub.origin().ask() else {
-            // Nobody reads what the parent has received.
+            // In a forked child, the messages of the parent are not read.
             return true;
         };
         let socket = Weak::clone(&self.socket) as Weak<dyn SocketSide>;
@@ -40,17 +40,17 @@ impl DeferredReads {
     }
 }
 
-/// Whether an I/O thread has been asked to apply the mail of a socket, and has not begun to.
+/// Whether an I/O thread was asked to apply the mail of a socket and has not begun yet.
 #[derive(Debug, Default)]
 pub(super) struct DeferredMail(AtomicBool);
 
 impl DeferredMail {
-    /// From now on somebody is; false if somebody was.
+    /// The I/O thread is being asked now; false if it was already.
     pub(super) fn ask(&self) -> bool {
         !self.0.swap(true, Ordering::SeqCst)
     }
 
-    /// The one who was asked begins: what is posted from now on is asked for anew.
+    /// The I/O thread begins: for mail that is posted from now on it must be asked again.
     pub(super) fn begins(&self) {
         self.0.store(false, Ordering::SeqCst);
     }

@@ -14,7 +14,7 @@ use crate::monitor::EndpointState;
 use crate::pipe::{PipeEvent, SocketSide};
 
 impl Core {
-    /// Takes no further connections on `endpoint`, or takes them again. On return it is so.
+    /// Stops accepting connections on `endpoint`, or starts again. On return it is so.
     pub(crate) fn set_accepting(
         &self,
         endpoint: &Endpoint,
@@ -42,7 +42,7 @@ impl Core {
         Ok(())
     }
 
-    /// Ends the listener on `endpoint` and leaves the connections that came through it.
+    /// Ends the listener on `endpoint`; the connections that it has accepted stay.
     pub(crate) fn stop_accepting(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
         let here = self.here()?;
         let mut state = self.lock(here);
@@ -63,7 +63,7 @@ impl Core {
         Ok(())
     }
 
-    /// How `endpoint` is doing, to which the socket has connected.
+    /// The state of `endpoint`, to which the socket has connected.
     pub(crate) fn endpoint_state(
         &self,
         endpoint: &Endpoint,
@@ -77,7 +77,7 @@ impl Core {
             .ok_or_else(|| EndpointError::NotFound(endpoint.clone()))
     }
 
-    /// Waits until `endpoint` is connected, or never will be.
+    /// Waits until `endpoint` is connected or given up for good.
     pub(crate) fn wait_until_ready(
         &self,
         endpoint: &Endpoint,
@@ -104,7 +104,7 @@ impl Core {
         }
     }
 
-    /// The high-water marks may have changed: all pipes keep to them from now on.
+    /// The high-water marks may have changed: sets them for all pipes.
     pub(super) fn limits_changed(&self, state: &mut State) {
         let (send, receive) = (state.options.send_limit(), state.options.receive_limit());
         state.table.limit_departed(state.options.departed_bytes);
@@ -117,8 +117,8 @@ impl Core {
 }
 
 impl State {
-    /// Whether nobody will come: the socket has connected, has given up each endpoint for good, has no pipe left, and is
-    /// bound nowhere.
+    /// Whether no peer will ever come: the socket has given up for good each endpoint to which it connected, has no
+    /// pipe left, and does not listen.
     #[cold]
     pub(super) fn is_given_up(&self) -> bool {
         let is_over =

@@ -27,32 +27,33 @@ pub(super) struct Endpoints {
 #[derive(Debug, Clone)]
 pub(super) struct Bound {
     pub(super) endpoint: Endpoint,
-    /// What `bind` was given: with a wildcard, a name, or a relative path perhaps.
+    /// The endpoint as `bind` got it, perhaps with a wildcard, a name, or a relative path.
     pub(super) asked: Endpoint,
     /// `None` within the process.
     pub(super) key: Option<Key>,
-    /// Otherwise only the connections are left that came through it.
+    /// False if the listener has ended and only its connections are left.
     pub(super) listens: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
     pub(super) endpoint: Endpoint,
-    /// What `connect` was given: with a relative path perhaps.
+    /// The endpoint as `connect` got it, perhaps with a relative path.
     pub(super) asked: Endpoint,
     /// `None` within the process.
     pub(super) key: Option<Key>,
-    /// Likewise.
+    /// `None` within the process.
     pub(super) status: Option<Status>,
     /// `None` if each connection has a pipe of its own.
     pub(super) pipe: Option<PipeId>,
     pub(super) assigned_id: Option<RoutingId>,
-    /// The socket that was found there last, and has refused us.
+    /// The token of the socket at this endpoint, if it has refused us.
     pub(super) leads_to: Option<u64>,
 }
 
 impl Endpoints {
-    /// What listens on `named`: the endpoint as it was bound, or else the first that was bound by that text.
+    /// The listening endpoint that `named` means: the one with this resolved address, or else the first that `bind` got
+    /// so.
     pub(super) fn listening_on(&self, named: &Endpoint) -> Option<usize> {
         let listens = |known: &Bound| known.listens;
         let bound = &self.bound;
@@ -66,7 +67,7 @@ impl Endpoints {
         })
     }
 
-    /// The endpoint as it was bound that `named` means: itself, or else the first that was bound by that text.
+    /// The resolved address of the endpoint that `named` means: itself, or else that of the first that `bind` got so.
     pub(super) fn bound_as(&self, named: &Endpoint) -> Option<Endpoint> {
         let bound = &self.bound;
         let exactly = bound.iter().find(|known| known.endpoint == *named);
@@ -84,26 +85,26 @@ impl Endpoints {
         self.position_of(named).map(|index| &self.connected[index])
     }
 
-    /// Likewise, for what was connected.
+    /// The endpoint that `named` means among those to which the socket has connected.
     pub(super) fn position_of(&self, named: &Endpoint) -> Option<usize> {
         let connected = &self.connected;
         let exactly = connected.iter().position(|known| known.endpoint == *named);
         exactly.or_else(|| connected.iter().position(|known| known.asked == *named))
     }
 
-    /// Whether it may be that a peer connects here to which we connect as well.
+    /// Whether the socket both binds and connects, so that a peer may connect here to which we connect as well.
     pub(super) fn binds_and_connects(&self) -> bool {
         !self.bound.is_empty() && !self.connected.is_empty()
     }
 
-    /// The session of `pipe` has found the socket `token`; false if that was known.
+    /// The session of `pipe` has connected to the socket `token`; false if that was known.
     pub(super) fn leads_to(&mut self, pipe: PipeId, token: u64) -> bool {
         let mut connected = self.connected.iter_mut();
         let known = connected.find(|known| known.pipe == Some(pipe));
         known.is_some_and(|known| known.leads_to.replace(token) != Some(token))
     }
 
-    /// The pipe whose session has found the socket `token`.
+    /// The pipe whose session has connected to the socket `token`.
     pub(super) fn leading_to(&self, token: u64) -> Option<PipeId> {
         let mut connected = self.connected.iter();
         connected
@@ -134,7 +135,7 @@ impl Core {
         listening.map(|bound| bound.endpoint.clone()).collect()
     }
 
-    /// The options for a new endpoint, if the socket takes any, and no builder was given a value in vain.
+    /// The options for a new endpoint; an error if the socket has ended, or if its builder got an invalid value.
     pub(super) fn open_options<E>(&self, here: Here) -> Result<Options, E>
     where
         E: From<Ended> + From<OptionError>,

@@ -1,9 +1,9 @@
 //! The events of a socket.
 //!
-//! Owns: what an event of the I/O thread changes, and who is woken by it; how a pipe comes, and how it goes.
-//! Always true: an event is applied under the lock, after those that came before it; what the pattern closes meanwhile
-//! ends before the next.
-//! Must not know: who posts an event, and why.
+//! Owns: the changes by each event, and the threads that it wakes; how a pipe comes and goes.
+//! Always true: events are applied under the lock and in order. Pipes that the pattern closes while one is applied end
+//! before the next.
+//! Must not know: where an event comes from.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -16,8 +16,8 @@ use crate::peer::PeerInfo;
 use crate::pipe::{Duty, Lending, PipeEvent, SocketSide};
 use crate::sync::{Combine, Room};
 
-/// With so many events that a busy socket has not applied, no further connection is accepted: each of those that have ended
-/// meanwhile holds a descriptor until then.
+/// While a busy socket has more unapplied events than this, no further connection is accepted for it. Each connection
+/// that has ended meanwhile holds a descriptor until its event is applied.
 const MOST_MAIL: usize = 1024;
 
 impl Core {
@@ -38,7 +38,7 @@ impl Core {
                 let is_late = pipe.through.is_some_and(|key| !endpoints.has(key));
                 table.attach(pipe);
                 if is_late {
-                    // Its endpoint has gone meanwhile, and so does this: its pattern never hears of it.
+                    // Its endpoint has gone meanwhile: the pipe goes as well, and the pattern never hears of it.
                     table.remove(id);
                     table.tell_losses(None);
                     return;
@@ -127,7 +127,7 @@ impl Core {
                 self.changed.notify(usize::MAX);
                 self.wake_reader(state);
                 if self.facts.hears_subscriptions {
-                    // It may be that a slow subscriber does not want any more what a send waits to send.
+                    // A send may wait for a slow subscriber that has just cancelled the topic.
                     self.writable.notify(usize::MAX);
                 }
             }
@@ -158,7 +158,7 @@ impl Core {
         self.has_room(state);
     }
 
-    /// Somebody is behind `pipe`; false if they are turned away.
+    /// A `peer` is connected behind `pipe`; false if it is turned away.
     fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) -> bool {
         if !state.table.take_admitted(pipe)
             && let Admission::Refused(refusal) = self.introduce(state, pipe, peer)
@@ -171,8 +171,8 @@ impl Core {
         look_for_room(pattern, table, pipe);
         self.changed.notify(usize::MAX);
         self.has_room(state);
-        // A receiver may have to borrow the new link's reader, to give back those it has, or to listen to a new lane.
-        // Input over a wire has events of its own.
+        // A receiver may have to borrow the new link's reader, to give back those it has, or to wait for a new lane.
+        // Input over a wire is told by events of its own.
         if state.leading || state.table.is_lendable() || state.table.has_lanes() {
             self.wake_reader(state);
         }
@@ -193,15 +193,15 @@ impl Core {
         }
     }
 
-    /// Turns a peer away.
+    /// Turns the peer behind `pipe` away.
     fn refuse(&self, state: &mut State, pipe: PipeId, refusal: AdmissionRefusal) {
         if !state.table.refuse_within(pipe, cause_of(refusal)) {
             state.table.refuse(pipe, cause_of(refusal));
         }
     }
 
-    /// Pipes within the process that the pattern has closed end now, and those that have lost their peer are joined
-    /// again.
+    /// Ends the pipes within the process that the pattern has closed, and connects those again that have lost their
+    /// peer.
     pub(crate) fn end_closed(&self, state: &mut State) {
         while state.table.has_closed() {
             for pipe in state.table.take_closed() {
@@ -213,8 +213,9 @@ impl Core {
         }
     }
 
-    /// Lets go of pipes that end and have been read to the end; a message that was only looked at is not read. Looks at
-    /// those found empty, and at a few others in turn: ten thousand that end are not looked at each time that one does.
+    /// Removes pipes of departed peers that were read to the end; a message that was only looked at is not read. It
+    /// looks at the pipes that were found empty and at a few others in turn, so that one end among ten thousand does
+    /// not cost ten thousand looks.
     pub(super) fn sweep(&self, state: &mut State) {
         if !state.table.has_ending() && state.retiring.is_none() || !self.is_here() {
             return;
@@ -238,7 +239,7 @@ impl Core {
         }
     }
 
-    /// Takes `pipe` out; what nobody will read or send is told by [`Table::tell_losses`]. False if it is gone already.
+    /// Removes `pipe`; its lost messages are told by [`Table::tell_losses`]. False if it is gone already.
     pub(super) fn remove(&self, state: &mut State, pipe: PipeId) -> bool {
         let is_there = state.table.remove(pipe);
         if is_there {
@@ -247,7 +248,7 @@ impl Core {
             }
             state.pattern.detached(pipe, &mut state.table);
             if self.facts.one_peer {
-                // It may be that another pipe has its place now.
+                // The socket may have a free place now for a pipe that waits for one.
                 self.has_room(state);
             }
             self.ask_again(state);
@@ -255,7 +256,7 @@ impl Core {
         is_there
     }
 
-    /// Something can be read, or those who wait to read should look again.
+    /// Wakes a thread that waits to receive: there may be a message, or the rules of its wait have changed.
     pub(super) fn wake_reader(&self, state: &State) {
         self.readable.notify(1);
         if state.leading {
@@ -271,7 +272,7 @@ pub(super) fn cause_of(refusal: AdmissionRefusal) -> LinkError {
     }
 }
 
-/// Room that a connection made just before it was lost may not have been told of.
+/// Tells the pattern of room in `pipe`: the connection may have made room just before it was lost, and not have told.
 fn look_for_room(pattern: &mut Pattern, table: &mut Table, pipe: PipeId) {
     if table.has_room(pipe) {
         table.writable(pipe);

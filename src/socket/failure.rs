@@ -1,27 +1,27 @@
-//! Why a send or a receive came to nothing.
+//! Why a send or a receive has failed.
 //!
 //! Owns: nothing.
 //! Always true: a message that was not sent is in its failure, or where it was.
-//! Must not know: in which words a handle tells a failure.
+//! Must not know: the error types of the handles.
 
 use highwater_patterns::{Message, Refusal};
 
 use super::Ended;
 
-/// Why a send came to nothing. The message is where it was: a result of its size would be copied at each return, also by
-/// the sends that succeed.
+/// Why a send has failed. The message stays where it was: a result that holds it would be copied at each return, also
+/// by sends that succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsent {
-    /// Nobody has room, and waiting was not allowed or long enough; or the pattern says no for another reason.
+    /// No pipe has room, and the call must not wait any longer; or the pattern refuses for another reason.
     Refused(Refusal),
-    /// Nobody will come who could take it.
+    /// No peer will ever come: each endpoint was given up.
     GivenUp,
-    /// The socket is of no more use.
+    /// The socket has ended.
     Ended(Ended),
 }
 
 impl Unsent {
-    /// The failure, with what was not sent.
+    /// The failure, with the message that was not sent.
     #[cold]
     pub(crate) fn of(self, message: Message) -> SendFailure {
         match self {
@@ -43,11 +43,11 @@ pub(crate) enum SendFailure {
     Ended(Message, Ended),
 }
 
-/// Why a receive came to nothing.
+/// Why a receive has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecvFailure {
-    /// Nothing came in time.
+    /// No message came in time.
     Timeout,
-    /// The socket is of no more use.
+    /// The socket has ended.
     Ended(Ended),
 }

@@ -1,9 +1,9 @@
-//! Connections within the process, and those that have a peer only later.
+//! Connecting within the process, also to a name that is bound later.
 //!
-//! Owns: the connections that ask nobody, since this end has no seat for a peer of theirs.
-//! Always true: who asks has a seat, so that no peer is taken and turned away again. A connection that waits for a seat here
-//! asks when there is one.
-//! Must not know: why two were parted.
+//! Owns: the connections that do not ask for a peer yet, since this end has no seat for one.
+//! Always true: a connection asks for a peer only while this end has a seat, so no peer is taken and turned away again.
+//! A connection that waits for a seat here asks when there is one.
+//! Must not know: why a connection was lost.
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ pub(super) struct Unseated {
 }
 
 impl Core {
-    /// Connects `pipe`, which sends through `outgoing`, to whoever has or will have `name`: now, or when there is a seat here.
+    /// Connects `pipe`, which sends through `outgoing`, to the socket that has bound or will bind `name`: now, or when
+    /// there is a seat here.
     pub(super) fn ask_for_peer(
         &self,
         state: &mut State,
@@ -47,7 +48,7 @@ impl Core {
         }
     }
 
-    /// Connects `pipe` within the process once more, which has lost its peer; it sends through `outgoing`.
+    /// Connects `pipe`, which has lost its peer within the process, once more; it sends through `outgoing`.
     pub(super) fn join_again(&self, state: &mut State, pipe: PipeId, outgoing: Arc<Lane>) {
         let mut connected = state.endpoints.connected.iter();
         let known = connected.find(|known| known.key.is_none() && known.pipe == Some(pipe));
@@ -61,7 +62,8 @@ impl Core {
         }
     }
 
-    /// A seat may be free again: the first that has waited for it asks for its peer. Those that were let go are forgotten.
+    /// A seat may be free again: the connection that has waited longest for one asks for its peer. Those that were let
+    /// go are removed.
     pub(super) fn seat_unseated(&self, state: &mut State) {
         if state.unseated.is_empty() {
             return;
@@ -87,7 +89,7 @@ impl Core {
 }
 
 impl State {
-    /// Whether a peer of `pipe` would be taken here; the pattern does not know an `unannounced` pipe yet.
+    /// Whether this end would take a peer for `pipe`; the pattern does not know an `unannounced` pipe yet.
     fn has_seat(&self, pipe: PipeId, unannounced: bool) -> bool {
         if !self.pattern.kind().facts().one_peer {
             return true;

@@ -1,8 +1,9 @@
 //! The untyped core of every socket.
 //!
-//! Owns: a pattern and its pipes, under one lock; who waits for what; endpoints; options.
-//! Always true: an event of the I/O thread is applied by whoever holds the lock, or by the I/O thread itself if nobody
-//! does; so it never waits for a socket, and no event waits for a call. A closed socket takes no message and gives none.
+//! Owns: a pattern and its pipes, under one lock; the waiting threads; endpoints; options.
+//! Always true: an event of the I/O thread is applied by the thread that holds the lock, or by the I/O thread if none
+//! does. So the I/O thread never waits for a socket, and no event waits for a call. A closed socket takes and gives no
+//! message.
 //! Must not know: typed handles; how the I/O thread does its work.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Requests and replies, and the socket's record of them beside the pattern.
+//! Requests and replies, and the record of them that a socket keeps beside its pattern.
 //!
 //! Owns: when a request counts as taken, answered or given up.
 //! Always true: each request that was taken is answered or abandoned once, whether or not its reply is sent, so that a
@@ -23,7 +23,7 @@ pub(crate) struct RequestReceived {
     pub(crate) peer: Option<Arc<PeerInfo>>,
 }
 
-/// For a REP.
+/// The calls of a REP.
 impl Core {
     /// The next request.
     pub(crate) fn next_request(&self, wait: Wait) -> Result<RequestReceived, RecvFailure> {
@@ -70,7 +70,7 @@ impl Core {
         outcome
     }
 
-    /// The request that came along `path` will not be answered; that is counted.
+    /// The request that came along `path` will not be answered: counts it as unanswered.
     pub(crate) fn abandon(&self, path: ReturnPath) {
         let Ok(mut state) = self.enter() else {
             return;
@@ -83,10 +83,10 @@ impl Core {
     }
 }
 
-/// For a REQ.
+/// The calls of a REQ.
 impl Core {
-    /// Sends a request. One that is out is given up first: the handle lets nobody send while it waits for a reply, so that
-    /// its caller has forgotten to wait. After a failure, `message` is as it was.
+    /// Sends a request. A request that is still waiting for its reply is given up first: the handle cannot be used
+    /// while a caller waits, so no caller waits for that reply any more. After a failure, `message` is as it was.
     pub(crate) fn ask(&self, wait: Wait, message: &mut Message) -> Result<(), Unsent> {
         loop {
             let sent = self.send_with(wait, message, |pattern, table, message| {
@@ -107,15 +107,14 @@ impl Core {
         }
     }
 
-    /// The outcome of the request that is out.
+    /// The outcome of the request under way.
     pub(crate) fn reply(&self, wait: Wait) -> Result<Result<Message, RequestFailed>, RecvFailure> {
         self.recv_with(wait, |pattern, table| {
             pattern.rules_mut::<patterns::Req>().reply(table)
         })
     }
 
-    /// Waits until there is an outcome of the request that is out, or the socket has ended; false if `timeout` was too
-    /// short.
+    /// Waits until the request under way has an outcome, or the socket has ended; false if `timeout` passed first.
     pub(crate) fn wait_for_reply(&self, timeout: Duration) -> bool {
         let outcome = self.recv_with(Wait::AtMost(timeout), |pattern, table| {
             pattern.can_recv(table).then_some(())
@@ -123,7 +122,7 @@ impl Core {
         outcome != Err(RecvFailure::Timeout)
     }
 
-    /// Gives the request up that is out, if there is one.
+    /// Gives up the request under way, if there is one.
     pub(crate) fn give_request_up(&self) -> Result<(), Ended> {
         let mut state = self.enter()?;
         let State { pattern, table, .. } = &mut *state;

@@ -1,6 +1,6 @@
-//! A socket that retires, in the hands of the user.
+//! The handle by which a user follows a socket that retires.
 //!
-//! Owns: nothing; it looks at how far the connections have ended.
+//! Owns: nothing; it reads the counts of the drain.
 //! Must not know: how a socket retires.
 
 use std::fmt;
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use crate::engine::{Drain, RetireReport};
 use crate::origin::Origin;
 
-/// A socket that retires: how its connections come to their end.
+/// The progress of a socket that retires: how many of its connections have ended, and how.
 ///
-/// Given by [`retire`](crate::Pull::retire) of a socket, and independent of it.
+/// Returned by [`retire`](crate::Pull::retire) of a socket; it can be used after the socket is gone.
 #[derive(Clone)]
 pub struct Retirement {
     pub(super) drain: Arc<Drain>,
@@ -34,10 +34,10 @@ impl Retirement {
         !self.origin.is_here() || self.drain.is_done()
     }
 
-    /// Waits at most `timeout` until every connection has ended; false if the time was over first.
+    /// Blocks until every connection has ended, at most for `timeout`; false if the time was over first.
     ///
-    /// A receiving socket has to be received from meanwhile: at its high-water mark it does not read its peers. True at
-    /// once in a forked child.
+    /// Go on receiving meanwhile, from another thread if need be: at its high-water mark a socket does not read its
+    /// peers, so their connections do not end. In a forked child it returns true at once.
     pub fn wait(&self, timeout: Duration) -> bool {
         let until = Instant::now().checked_add(timeout);
         self.origin

@@ -1,11 +1,11 @@
-//! Handing over to a successor: listening no more, and letting connections go in good order.
+//! Retiring: the socket stops listening and ends its connections so that no message is lost.
 //!
-//! Owns: how far a socket has retired.
-//! Always true: a pipe that retires takes no message any more, and is read until its peer has closed; the socket ends
-//! once the last pipe has been read to the end. A socket that answers (REP) answers all that it takes: of each pipe what had
-//! come when it began to retire, after which the pipe retires.
-//! Must not know: who the successor is.
-//! Source: our own. libzmq's zmq_unbind ends connections with what is under way on them.
+//! Owns: the progress of a socket that retires.
+//! Always true: a pipe that retires takes no message any more, and is read until its peer has closed. The socket ends
+//! when the last pipe was read to the end. A socket that answers (REP) takes of each pipe the requests that had come
+//! when it began to retire, and answers them; then the pipe retires.
+//! Must not know: the socket that takes over from this one.
+//! Source: our own. libzmq's zmq_unbind ends connections together with the messages under way on them.
 //!
 //! ```text
 //!   retire: listeners close --> each pipe takes no more --> all sent, our side closed --> the peer closes --> read to
@@ -27,12 +27,13 @@ use crate::pipe::SocketSide;
 #[derive(Debug)]
 pub(super) struct Retiring {
     drain: Arc<Drain>,
-    /// Until those within the process have ended, of which the I/O threads know nothing.
+    /// Keeps the drain from being done until the pipes within the process have ended, which the I/O threads do not
+    /// know.
     within: Option<Hold>,
 }
 
 impl Core {
-    /// Begins to retire; at most for `within`, connections are given time to end in good order. Does nothing in a forked
+    /// Begins to retire. Connections that have not ended in good order after `within` are cut. Does nothing in a forked
     /// child.
     pub(crate) fn retire(&self, within: Duration) -> Retirement {
         let origin = self.origin();
@@ -70,7 +71,7 @@ impl Core {
             }
         });
         for known in &ending.connected {
-            // Within the process, one whose name was never bound has nobody who could let go of it.
+            // A connection within the process whose name was never bound has no peer that could end it.
             let mut state = self.lock(here);
             if let (None, Some(pipe)) = (known.key, known.pipe)
                 && state.table.is_waiting(pipe)
@@ -83,10 +84,11 @@ impl Core {
         Retirement { drain, origin }
     }
 
-    /// Something was settled for which a socket that retires may have waited.
+    /// A request was answered or abandoned: if the socket retires, it may go on now.
     #[inline]
     pub(super) fn sweep_if_retiring(&self) {
-        // It is set before the lock is taken under which it is first asked what is to be waited for.
+        // `retire` sets this before it takes the lock. If it is not seen here, `retire` takes the lock after the request was
+        // settled, and sees that.
         if self.retires.load(Ordering::Relaxed)
             && let Ok(mut state) = self.enter()
         {
@@ -94,7 +96,7 @@ impl Core {
         }
     }
 
-    /// While the socket retires: has each pipe retire that may, and ends the socket after the last.
+    /// While the socket retires: retires each pipe that owes no answer, and ends the socket after the last one.
     pub(super) fn go_on_retiring(&self, state: &mut State) {
         let answers = self.facts.answers;
         state.table.begin_retiring();
@@ -102,7 +104,7 @@ impl Core {
             self.take_last(state);
         }
         for pipe in state.table.not_retired(answers) {
-            // A request that a poll has looked at is still to be received.
+            // A request that a poll has found is still to be received.
             if !answers || state.pattern.looked_at() != Some(pipe) {
                 self.retire_pipe(state, pipe);
             }
@@ -118,9 +120,9 @@ impl Core {
         }
     }
 
-    /// A socket that answers takes from each pipe what had come when that began to retire. What comes afterwards is ignored:
-    /// there would be no way back for its answer, and whoever asks learns by the end of the connection that nobody has
-    /// taken it.
+    /// A socket that answers takes from each pipe the requests that had come when the pipe began to retire. Later
+    /// requests are ignored: they could not be answered any more, and their sender sees by the end of the connection
+    /// that they were not taken.
     fn take_last(&self, state: &mut State) {
         let State { pattern, table, .. } = state;
         let begun = table.take_last();
@@ -137,7 +139,7 @@ impl Core {
         }
     }
 
-    /// A pipe takes no more messages; what has been sent goes out, and what comes can be received.
+    /// Retires `pipe`: it takes no more messages; waiting ones still go out, and arriving ones can be received.
     fn retire_pipe(&self, state: &mut State, pipe: PipeId) {
         let State { pattern, table, .. } = state;
         table.retire(pipe);
@@ -152,7 +154,7 @@ impl Core {
     }
 }
 
-/// Messages that arrive on `pipe` are not taken any more.
+/// Messages that arrive on `pipe` are dropped from now on.
 fn ignore(pattern: &mut Pattern, table: &mut Table, pipe: PipeId) {
     pattern.ignore(pipe);
     table.deafen(pipe);

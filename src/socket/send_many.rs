@@ -1,9 +1,9 @@
-//! Many messages in one call.
+//! Sending and receiving many messages in one call.
 //!
-//! Owns: the messages that were taken from the caller's iterator and are not sent yet, in whichever form they were given.
-//! Always true: they go in order, each as it would in a call of its own. The iterator and its messages, which are the
-//! caller's code, are asked without the socket's lock: they may wait, or use the socket. No more is taken at once than has
-//! room, or one.
+//! Owns: the messages that were taken from the caller's iterator and are not sent yet.
+//! Always true: messages go in order, each as in a call of its own. The iterator and its messages are the caller's
+//! code: they are called without the socket's lock, so they may wait, or use the socket. No more messages are taken at
+//! once than have room, but at least one.
 
 use std::time::Instant;
 
@@ -17,7 +17,8 @@ use crate::policy::tuning::{
 };
 
 impl Core {
-    /// Sends all of `messages`, a good many of them in one visit to the pattern; how many those were, or were before one failed.
+    /// Sends all of `messages`, many of them under one hold of the lock; gives their number, or after a failure the
+    /// number of those sent before.
     pub(crate) fn send_many(
         &self,
         mut messages: impl Iterator<Item: IntoMessage>,
@@ -25,7 +26,7 @@ impl Core {
         let mut gathered = Vec::new();
         let (mut sent, mut room, mut most) = (0, 1, 1);
         loop {
-            // One that does not say how much it has may wait for the next before it gives it, as that of a channel does.
+            // An iterator that does not tell its length, as that of a channel, may wait for its next message.
             let left = messages.size_hint().0.max(1);
             let begun = (most > 1).then(Instant::now);
             gather(&mut gathered, &mut messages, most.min(room).min(left));
@@ -67,8 +68,8 @@ impl Core {
         })
     }
 
-    /// Sends what was gathered, one message at least: how many more are sure to find room, at least one; or how many were sent
-    /// before one failed.
+    /// Sends `run`, which has at least one message. Gives how many more messages are sure to find room, at least one;
+    /// after a failure the number of those sent before.
     fn send_run(&self, run: &mut [Next<'_>]) -> Result<usize, (usize, SendFailure)> {
         let mut run = Run { items: run, at: 0 };
         let mut state = match self.lock_here() {
@@ -103,8 +104,8 @@ impl Core {
         Ok(state.table.room(MOST_SENT_AT_ONCE).max(1))
     }
 
-    /// The message that was not sent. What was taken with it had room, until the socket ended or others sent as well: it is
-    /// counted and told as unsent.
+    /// Gives up the rest of `run`: the first message that was not sent goes back to the caller, the others are counted
+    /// as unsent. They had room when they were taken, until the socket ended or another thread sent.
     #[cold]
     fn give_up(&self, run: Run<'_, '_>) -> Message {
         let at = run.current();
@@ -133,7 +134,7 @@ fn gather<T: IntoMessage>(
     }
 }
 
-/// A message as the caller's iterator has given it, if it lends its body; else as a message.
+/// An item of the caller's iterator: as it is, if it lends its body; otherwise made into a message.
 #[derive(Debug)]
 enum Given<T> {
     Lends(T),
@@ -150,7 +151,7 @@ impl<T: IntoMessage> Given<T> {
         }
     }
 
-    /// Its bytes; for one that will not be sent so many that nothing is taken behind it.
+    /// Its bytes. A message that is too long to be sent counts so much that nothing is taken behind it.
     #[inline]
     fn weight(&self) -> usize {
         match self {
@@ -160,7 +161,7 @@ impl<T: IntoMessage> Given<T> {
         }
     }
 
-    /// What is sent of it; the caller's code is not asked again.
+    /// The form in which it is sent; the caller's code is not called again.
     #[inline]
     fn next(&mut self) -> Next<'_> {
         match self {
@@ -179,12 +180,12 @@ fn is_too_long(message: &Message) -> bool {
 #[derive(Debug)]
 struct Run<'a, 'b> {
     items: &'a mut [Next<'b>],
-    /// So many of them are sent.
+    /// How many of them were sent.
     at: usize,
 }
 
 impl Run<'_, '_> {
-    /// Which message is next, or was last.
+    /// The index of the next message, or of the last if all were sent.
     #[inline]
     fn current(&self) -> usize {
         self.at.min(self.items.len() - 1)
@@ -218,7 +219,7 @@ impl Outbound for Run<'_, '_> {
     }
 }
 
-/// A message, or its body where it is.
+/// A message, or a borrowed body.
 #[derive(Debug)]
 enum Next<'a> {
     Body(Body<'a>),

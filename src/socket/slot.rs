@@ -1,6 +1,6 @@
-//! The socket's end of one pipe of any kind.
+//! A slot: the socket's end of one pipe, over a wire or within the process.
 //!
-//! Owns: the way a message goes (a wire, or a lane within the process), and what is known about the peer.
+//! Owns: the end of the pipe, and what is known about the peer.
 //! Always true: it is only touched under the socket's lock.
 //! Must not know: the other pipes.
 
@@ -37,25 +37,26 @@ pub(super) struct Slot {
     way: Way,
     peer: Option<Arc<PeerInfo>>,
     senders: Senders,
-    /// Nothing can be written any more; it goes as soon as everything is read.
+    /// The pipe takes no message any more, and is removed when it was read to the end.
     ending: bool,
-    /// For the [list](super::table) of those that are ending.
+    /// Its place in the [list](super::table) of pipes that are ending.
     pub(super) leaving: Leaving,
-    /// The pattern has not taken the peer, and nobody will ask for its messages.
+    /// The pattern has refused the peer; its messages are never read.
     refused: bool,
-    /// The pattern does not know of it yet.
+    /// The pattern does not know of the pipe yet.
     unannounced: bool,
-    /// The pattern knows already who the peer is, of which the handshake is not quite done.
+    /// The pattern has admitted this peer, whose handshake is not done yet.
     admitted: Option<Arc<PeerInfo>>,
-    /// Nothing more is written; it goes when the peer has closed in its turn.
+    /// The pipe has retired: it takes no message any more, and ends when the peer has closed.
     retired: bool,
-    /// Requests that were taken and are not answered yet.
+    /// How many requests were taken and are not answered yet.
     unanswered: u32,
-    /// Of a socket that answers and retires: it takes so many messages in all, those that had come by then.
+    /// In a socket that answers and retires: how many messages are taken in all, namely those that had come when it
+    /// began.
     takes: Option<u64>,
-    /// It has taken them: what comes is ignored.
+    /// The last of them was taken: further input is ignored.
     deaf: bool,
-    /// Messages this peer has missed, being full.
+    /// How many messages for this peer were dropped, since its pipe was full.
     missed: u64,
     /// The other drops of this peer, if any.
     dropped: Option<Box<Dropped>>,
@@ -63,19 +64,19 @@ pub(super) struct Slot {
     missing_since: Option<u64>,
 }
 
-/// Where a pipe stands among those that are ending.
+/// The place of a pipe in the list of those that are ending.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Leaving {
-    /// It is looked at in its turn.
+    /// The pipe is in `turns`: it is looked at in its turn.
     pub(super) in_turns: bool,
-    /// It is looked at next.
+    /// The pipe is in `next`: it is looked at next.
     pub(super) is_next: bool,
     /// The bytes charged for the unread messages of a departed peer.
     pub(super) charge: usize,
 }
 
 impl Slot {
-    /// The end of a pipe over a wire. `translate`: its peer speaks in subscriptions.
+    /// The end of a pipe over a wire. With `translate`, messages in the form of subscriptions are read as such.
     pub(super) fn wire(pipe: Arc<Pipe>, translate: bool) -> Self {
         let id = pipe.id;
         Self::new(id, Way::Wire(WireEnd::new(pipe, translate)))
@@ -89,7 +90,7 @@ impl Slot {
         }
     }
 
-    /// The end of a pipe within the process that counts for nothing before there is a peer.
+    /// The end of a pipe within the process of which the pattern hears only when there is a peer.
     pub(super) fn unannounced(end: InprocEnd) -> Self {
         Self {
             unannounced: true,
@@ -97,7 +98,7 @@ impl Slot {
         }
     }
 
-    /// There is a peer; true if the pattern has not known of the pipe before.
+    /// There is a peer; true if the pattern does not know of the pipe yet.
     pub(super) fn announce(&mut self) -> bool {
         std::mem::take(&mut self.unannounced)
     }
@@ -141,7 +142,7 @@ impl Slot {
         self.way.wire()?.through()
     }
 
-    /// A connection is there; it is not read before [`let_in`](Self::let_in) if it is `held_back`.
+    /// The pipe has a connection; if it is `held_back`, it is not read before [`let_in`](Self::let_in).
     pub(super) fn connect(&mut self, wire: Arc<dyn Wire>, peer: Arc<PeerInfo>, held_back: bool) {
         if let Some(end) = self.way.wire_mut() {
             end.connected(&wire, &peer, held_back, self.retired);
@@ -157,7 +158,7 @@ impl Slot {
         }
     }
 
-    /// The other side, in this process, is there.
+    /// The other side of a pipe within the process has come.
     pub(super) fn join(&mut self, incoming: Option<Arc<Lane>>, peer: Arc<PeerInfo>) {
         if let (Some(end), Some(incoming)) = (self.way.lane_mut(), incoming) {
             end.joined(incoming);
@@ -166,7 +167,7 @@ impl Slot {
         self.peer = Some(peer);
     }
 
-    /// The connection is lost: how many messages that takes along, which were unread.
+    /// The connection is lost: gives the number of unread messages that are lost with it.
     pub(super) fn disconnect(&mut self, ends: bool) -> usize {
         if ends && let Some(end) = self.way.lane_mut() {
             // The other side may be waiting to hear that nothing more comes.
@@ -180,45 +181,45 @@ impl Slot {
         }
         self.peer = None;
         self.ending |= ends;
-        // The next connection of a session is another matter.
+        // A session may connect again, and its next peer may be accepted.
         self.refused &= self.ending;
         forgotten
     }
 
-    /// Whose the message is that was read last.
+    /// The peer whose message was read last.
     pub(super) fn sender(&mut self) -> Option<&Arc<PeerInfo>> {
         let Self { way, senders, .. } = self;
         senders.of_message(|| way.wire().map_or(0, WireEnd::given))
     }
 
-    /// The pattern has not taken the peer.
+    /// The pattern has refused the peer.
     pub(super) fn refuse(&mut self) {
         self.refused = true;
     }
 
-    /// Bytes of messages that came over a wire and are unread.
+    /// How many bytes of unread messages the pipe holds; within the process none are counted.
     pub(super) fn unread_bytes(&self) -> usize {
         let wire = self.way.wire();
         wire.map_or(0, |end| end.intake().unread_bytes())
     }
 
-    /// Keeps to these marks from now on; true if the pipe was found full and has room now.
+    /// Sets the high-water marks; true if the pipe was full and has room now.
     pub(super) fn set_limits(&self, send: HighWater, receive: HighWater) -> bool {
         either!(&self.way, end => end.set_limits(send, receive))
     }
 
-    /// Nothing can be written any more.
+    /// Whether the pipe takes no message any more.
     pub(super) fn is_ending(&self) -> bool {
         self.ending
     }
 
-    /// It is ending, and has been read to the end, or never will be.
+    /// Whether the pipe is ending, and was read to the end or never will be.
     pub(super) fn has_ended(&self) -> bool {
         self.ending && (self.deaf || self.refused || either!(&self.way, end => end.is_drained()))
     }
 
-    /// Lets go: how many messages can no longer be sent, and how many were not read. What a wire still holds is left
-    /// to the I/O thread, which counts it.
+    /// Lets go of the pipe. Gives how many messages can no longer be sent, and how many were not read. Waiting messages
+    /// of a pipe over a wire are left to the I/O thread, which counts them.
     pub(super) fn let_go(&mut self) -> (usize, usize) {
         either!(&mut self.way, end => end.let_go())
     }
@@ -232,7 +233,7 @@ impl Slot {
         either!(&mut self.way, end => end.push(message, policy))
     }
 
-    /// Gives what a stream has gathered without the pipe's lock to the pipe; how many messages are lost with that.
+    /// Gives the draft back to the pipe, for the last time; gives the number of messages that the pipe could not take.
     pub(super) fn collect_draft(&mut self) -> usize {
         self.way.wire_mut().map_or(0, |end| end.collect_draft())
     }
@@ -252,14 +253,14 @@ impl Slot {
         either!(&mut self.way, end => end.push_always(&mut message));
     }
 
-    /// Writes what waits, if this process does that itself.
+    /// Writes the waiting messages of a pipe over a wire.
     pub(super) fn flush(&mut self) {
         if let Some(end) = self.way.wire_mut() {
             end.flush();
         }
     }
 
-    /// Messages that wait to be written by this process.
+    /// How many messages wait to be written to the kernel.
     pub(super) fn unwritten(&self) -> usize {
         self.way.wire().map_or(0, |end| end.unwritten())
     }
@@ -268,23 +269,23 @@ impl Slot {
         either!(&mut self.way, end => end.has_room())
     }
 
-    /// The next message, if it is one frame, not large, and stands ready.
+    /// The next message, if it is one frame that is not large and is whole in a buffer.
     #[inline(always)]
     pub(super) fn next_single(&mut self, into: &mut Message) -> bool {
         either!(&mut self.way, end => end.next_single(into))
     }
 
-    /// The next thing that has come; over a wire none, too, once `budget` is spent.
+    /// The next message or subscription; over a wire `None` also once `budget` is spent.
     pub(super) fn next(&mut self, budget: &mut Budget) -> Option<Received> {
         either!(&mut self.way, end => end.next(budget))
     }
 
-    /// Gives the latest message instead of `message`, which was read before, if only that counts and there is one.
+    /// If only the latest message is received and there is a later one than `message`, puts that in its place.
     pub(super) fn replace(&mut self, message: &mut Message) {
         either!(&mut self.way, end => end.replace(message));
     }
 
-    /// The peer is to know what a topic comes to.
+    /// Tells the peer of a change of `topic`.
     pub(super) fn subscription(&self, topic: &[u8], change: Change) {
         either!(&self.way, end => end.subscription(topic, change));
     }
@@ -304,7 +305,7 @@ impl Slot {
         self.admitted.take().is_some()
     }
 
-    /// Ends the connection; true if the pipe ended with it, which nobody else will tell.
+    /// Ends the connection; true if the pipe has ended with it, and the caller must tell the pattern.
     pub(super) fn close(&mut self, cause: LinkError) -> bool {
         if let Some(end) = self.way.wire_mut() {
             end.close(cause);
@@ -325,13 +326,13 @@ impl Slot {
         intake.wire().map(|wire| (wire, intake.is_lent()))
     }
 
-    /// Whether this is a link whose reader is here, and has been read to the end.
+    /// Whether this is a link whose reader is borrowed and was read to the end.
     pub(super) fn is_idle_link(&self) -> bool {
         let wire = self.way.wire();
         wire.is_some_and(|end| end.intake().is_idle_reader())
     }
 
-    /// The pattern is told that something has come from within the process.
+    /// The pattern is being told of messages from within the process.
     pub(super) fn is_told(&mut self) -> PipeId {
         if let Some(end) = self.way.lane_mut() {
             end.note_told();
@@ -339,8 +340,8 @@ impl Slot {
         self.id
     }
 
-    /// Whether there is something of which the pattern was told, and has not looked since: it knows, and does not want it
-    /// now, as a REP that owes an answer. To tell it again and again would keep the lock for ever.
+    /// Whether the pattern was told of messages here and has not looked since: it does not want them now, as a REP that
+    /// owes an answer. To tell it again and again would hold the lock for ever.
     pub(super) fn is_passed_over(&self) -> bool {
         self.way.lane().is_some_and(LaneEnd::is_passed_over)
     }

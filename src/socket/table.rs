@@ -1,4 +1,4 @@
-//! The pipes of one socket, as its pattern sees them.
+//! The table: the pipes of one socket, as its pattern sees them.
 //!
 //! Owns: the socket's end of every pipe, and the counters of what was dropped.
 //! Always true: it is only touched under the socket's lock; a pipe is in here from its `attached` to its `detached`.
@@ -42,40 +42,40 @@ pub(crate) struct Table {
     telemetry: Arc<Telemetry>,
     facts: Facts,
     write_policy: WritePolicy,
-    /// Pipes in which messages may wait to be written.
+    /// Pipes in which messages may wait that the socket is to write before it waits for input.
     unflushed: Vec<PipeId>,
     /// The effects of writes that the next send that succeeds has to act on.
     effects: WriteEffects,
-    /// Pipes whose batch may be in the hands of a sender, as a draft.
+    /// Pipes whose batch may be a draft.
     drafts: Vec<PipeId>,
     /// The count of received messages when this socket was last flushed because its thread turned to another socket.
     turned_at: u32,
     most_lent: usize,
     /// Readers of links may be in this table, borrowed from the I/O threads.
     borrowed: bool,
-    /// Where a message for many pipes is framed.
+    /// The buffer in which a message for many pipes is encoded once.
     framed: Batch,
     dropped: Dropped,
-    /// Counts of pipes that are gone.
+    /// The sum of the counts of pipes that are gone.
     past: Counts,
-    /// Pipes within the process.
+    /// How many pipes are within the process.
     lanes: usize,
     ending: Ending,
     retiring: Retiring,
-    /// Messages that were sent within the process and lost with their pipe.
+    /// How many messages were sent within the process and lost with their pipe.
     unsent_within: usize,
     /// Messages that were lost with pipes, not counted and told yet.
     losses: Losses,
     drops: drops::Drops,
-    /// Pipes that this end has closed within the process: nobody else tells the pattern of their end.
+    /// Pipes within the process that this end has closed: the pattern is still to be told of their end.
     closed: Vec<PipeId>,
-    /// Pipes within the process that have lost their peer and are to be joined with one again.
+    /// Pipes within the process that have lost their peer and are to be connected again.
     unjoined: Vec<PipeId>,
     /// In a forked child: the message that has met a connection of the parent.
     foreign: Option<Message>,
     /// How much this hold of the lock may still look at.
     budget: Budget,
-    /// Asks an I/O thread to read on, for a socket that reads without a call of the application.
+    /// Defers reads to an I/O thread, in a socket that reads without a call of the application.
     deferred_reads: Option<DeferredReads>,
 }
 
@@ -114,24 +114,24 @@ impl Table {
         }
     }
 
-    /// There is a new pipe over a wire.
+    /// Adds a pipe over a wire.
     pub(super) fn attach(&mut self, pipe: Arc<Pipe>) {
         self.insert(Slot::wire(pipe, self.facts.hears_subscriptions));
     }
 
-    /// There is a new pipe within the process.
+    /// Adds a pipe within the process; with its `peer`, if messages of it may be in it already.
     pub(super) fn attach_inproc(&mut self, end: InprocEnd, peer: Option<Arc<PeerInfo>>) {
         self.lanes += 1;
         self.insert(Slot::inproc(end, peer));
     }
 
-    /// There is a new pipe within the process, of which the pattern is not to hear before there is a peer.
+    /// Adds a pipe within the process of which the pattern hears only when there is a peer.
     pub(super) fn attach_unannounced(&mut self, end: InprocEnd) {
         self.lanes += 1;
         self.insert(Slot::unannounced(end));
     }
 
-    /// True if the pattern has to hear now that there is a pipe.
+    /// There is a peer behind `pipe`; true if the pattern is to hear of the pipe now.
     pub(super) fn announce(&mut self, pipe: PipeId) -> bool {
         self.pipes.get_mut(pipe).is_some_and(Slot::announce)
     }
@@ -143,20 +143,20 @@ impl Table {
         self.write_policy.set_pipes(self.pipes.len());
     }
 
-    /// A connection is behind `pipe`; false if the pipe is gone.
+    /// `pipe` has a connection; false if the pipe is gone.
     pub(super) fn connect(
         &mut self,
         pipe: PipeId,
         wire: Arc<dyn Wire>,
         peer: Arc<PeerInfo>,
     ) -> bool {
-        // A pipe that was let go still sends what it holds; the I/O thread knows when that is over.
+        // A pipe that was let go still sends its messages, under the I/O thread alone.
         let Some(slot) = self.pipes.get_mut(pipe) else {
-            // Nobody reads the connection here, but the I/O thread still has to notice its end.
+            // The connection is not read here, but the I/O thread has to see its end.
             wire.duty(Duty::Resume);
             return false;
         };
-        // The pipe of an endpoint outlives its connections: there is only one for all of them.
+        // The connections of an endpoint share one pipe, so they do not add up and need not be held back.
         let held_back = self.ending.is_much() && slot.through().is_some();
         slot.connect(wire, peer, held_back);
         if held_back {
@@ -170,14 +170,15 @@ impl Table {
         self.pipes.get(pipe).is_some()
     }
 
-    /// The pattern knows who will be behind `pipe` before the connection is there.
+    /// The pattern has admitted `peer`, whose handshake behind `pipe` is not done yet.
     pub(super) fn set_admitted(&mut self, pipe: PipeId, peer: Arc<PeerInfo>) {
         if let Some(slot) = self.pipes.get_mut(pipe) {
             slot.set_admitted(peer);
         }
     }
 
-    /// The pipe to the socket `token`, if there is one that was connected from the end asked for.
+    /// The pipe to the socket `token` that was connected from this end (`connected_here`) or from the other, if there
+    /// is one.
     pub(super) fn twin(&self, token: u64, connected_here: bool) -> Option<PipeId> {
         let is_twin = |peer: &Arc<PeerInfo>| {
             peer.token == Some(token) && peer.connected_here == connected_here
@@ -188,19 +189,19 @@ impl Table {
             .map(Slot::id)
     }
 
-    /// What waits in one pipe is to go out by another, to the same peer.
+    /// Moves the waiting messages of one pipe to another pipe to the same peer.
     pub(super) fn move_unsent(&mut self, from: PipeId, to: PipeId) {
         if let (Some(from), Some(to)) = (self.pipes.get(from), self.pipes.get(to)) {
             from.move_unsent(to);
         }
     }
 
-    /// Whether the pattern knows already, this once, who is behind `pipe`.
+    /// Whether the pattern has admitted the peer behind `pipe` already; true once for each admission.
     pub(super) fn take_admitted(&mut self, pipe: PipeId) -> bool {
         self.pipes.get_mut(pipe).is_some_and(Slot::take_admitted)
     }
 
-    /// The other side of a pipe within the process is there; false if the pipe is gone.
+    /// The other side of a pipe within the process has come; false if the pipe is gone.
     pub(super) fn join(
         &mut self,
         pipe: PipeId,
@@ -235,12 +236,12 @@ impl Table {
         true
     }
 
-    /// Whose the message is that was read last of `pipe`.
+    /// The peer whose message was read last from `pipe`.
     pub(crate) fn sender(&mut self, pipe: PipeId) -> Option<Arc<PeerInfo>> {
         self.pipes.get_mut(pipe)?.sender().cloned()
     }
 
-    /// Forgets `pipe`; what was not read counts as lost. False if it is gone already.
+    /// Removes `pipe`; its unread messages count as lost. False if it is gone already.
     pub(super) fn remove(&mut self, pipe: PipeId) -> bool {
         let Some(mut slot) = self.pipes.remove(pipe) else {
             return false;
@@ -273,20 +274,20 @@ impl Table {
         }
     }
 
-    /// Changes the high-water marks of `pipe`; true if it was found full and has room now.
+    /// Sets the high-water marks of `pipe`; true if it was full and has room now.
     pub(super) fn set_limits(&self, pipe: PipeId, send: HighWater, receive: HighWater) -> bool {
         self.pipes
             .get(pipe)
             .is_some_and(|slot| slot.set_limits(send, receive))
     }
 
-    /// The socket has waited for input: what it sends next is an answer and goes out at once.
+    /// The socket has waited for input: its next message is probably an answer, and goes out at once.
     pub(super) fn waited(&mut self) {
         self.write_policy.waited();
     }
 }
 
-/// Tells that a pipe within the process has lost its peer; over a wire, the I/O thread does.
+/// Emits the event that a pipe within the process has lost its peer; over a wire, the I/O thread does that.
 fn tell_of_end(slot: &Slot, telemetry: &Telemetry, cause: LinkError) {
     let peer = slot.peer();
     let endpoint = peer.map(|peer| &peer.endpoint);

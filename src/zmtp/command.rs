@@ -21,7 +21,7 @@ pub(crate) enum Command<'a> {
     Error(&'a [u8]),
     /// Asks for a PONG with the same context.
     Ping {
-        /// How long the sender wants to be waited for, in tenths of a second; 0 for no matter how long.
+        /// After how many tenths of a second of silence the receiver is to give the sender up; 0 for never.
         ttl: u16,
         /// To be echoed.
         context: PingContext,
@@ -33,7 +33,7 @@ pub(crate) enum Command<'a> {
     },
     /// The sender wants messages whose first frame begins with this topic.
     Subscribe(&'a [u8]),
-    /// The sender no longer does.
+    /// The sender no longer wants messages whose first frame begins with this topic.
     Cancel(&'a [u8]),
     /// Any other name.
     Unknown {
@@ -70,7 +70,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// What an ERROR says: a length and so many bytes of text; made printable.
+/// The reason in the data of an ERROR, made printable. The data is a length of one byte and that many bytes of text.
 pub(crate) fn error_reason(data: &[u8]) -> Option<String> {
     let (&len, text) = data.split_first()?;
     text.get(..usize::from(len)).map(printable)
@@ -166,7 +166,7 @@ pub(crate) fn as_subscription(message: &Message) -> Option<Received> {
     }
 }
 
-/// Writes a PING that asks to be missed after `ttl` tenths of a second, or never if that is 0.
+/// Writes a PING. It asks the peer to give us up after `ttl` tenths of a second of silence, or never if that is 0.
 pub(crate) fn encode_ping(ttl: u16, out: &mut Vec<u8>) {
     write_command(PING, &ttl.to_be_bytes(), out);
 }
@@ -176,7 +176,7 @@ pub(crate) fn encode_pong(context: PingContext, out: &mut Vec<u8>) {
     write_command(PONG, context.as_bytes(), out);
 }
 
-/// Writes that messages with the prefix `topic` are wanted, in the form that the peer's version asks for.
+/// Writes a subscription to `topic`, in the form of the peer's version: a command, or a message in ZMTP 3.0.
 pub(crate) fn encode_subscribe(topic: &[u8], version: Version, out: &mut Vec<u8>) {
     match version {
         Version::V3_1 => write_command(SUBSCRIBE, topic, out),
@@ -184,7 +184,7 @@ pub(crate) fn encode_subscribe(topic: &[u8], version: Version, out: &mut Vec<u8>
     }
 }
 
-/// Writes that messages with the prefix `topic` are no longer wanted, in the form that the peer's version asks for.
+/// Writes the cancel of a subscription to `topic`, in the form of the peer's version.
 pub(crate) fn encode_cancel(topic: &[u8], version: Version, out: &mut Vec<u8>) {
     match version {
         Version::V3_1 => write_command(CANCEL, topic, out),
@@ -213,7 +213,7 @@ pub(super) fn split_name(body: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Whether a command whose body begins with `bytes` is a SUBSCRIBE or a CANCEL; `None` if more of it may tell.
+/// Whether a command whose body begins with `bytes` is a SUBSCRIBE or a CANCEL; `None` if `bytes` are too few to tell.
 pub(super) fn is_about_topics(bytes: &[u8]) -> Option<bool> {
     let mut may_be = false;
     for name in [SUBSCRIBE, CANCEL] {
@@ -243,14 +243,16 @@ pub(super) fn write_command_of(name: &[u8], data: &[&[u8]], out: &mut Vec<u8>) {
     data.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-/// libzmq writes a topic of just 255 bytes so that nothing can parse it; here the length chooses the form as ever.
+/// Writes a subscription in the form of ZMTP 3.0: a message whose only frame is `kind` and the topic.
+///
+/// With a topic of exactly 255 bytes the body has 256 and needs the long form. libzmq writes a frame then that cannot be parsed.
 fn write_subscription_message(kind: u8, topic: &[u8], out: &mut Vec<u8>) {
     write_header(0, 1 + topic.len(), out);
     out.push(kind);
     out.extend_from_slice(topic);
 }
 
-/// The longest body of a SUBSCRIBE that is of any use.
+/// The longest body of a SUBSCRIBE: the name, and a topic of the greatest length that is taken.
 pub(super) const LONGEST_SUBSCRIBE: usize = 1 + SUBSCRIBE.len() + MAX_TOPIC;
 
 const READY: &[u8] = b"READY";

@@ -79,7 +79,7 @@ pub enum ProtocolError {
     },
     /// A frame in clear where CURVE seals each of them.
     NotSealed,
-    /// A public key of the peer with which every secret gives the same result.
+    /// The peer's public key is a point of low order: every secret key gives the same shared key with it.
     LowOrderKey,
     /// The client brought its cookie back too late.
     CookieExpired,
@@ -108,10 +108,10 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// Whether trying again must lead to the same end, so that a connecting socket should stop.
+    /// Whether another attempt must fail in the same way, so that a connecting socket gives up.
     ///
-    /// Only after an explicit refusal, a mechanism mismatch and incompatible socket types. libzmq gives up after any
-    /// protocol error, so that one bad byte silently ends a client for good; we follow the RFC and back off instead.
+    /// True after an explicit refusal, a mechanism mismatch and incompatible socket types. libzmq gives up after any
+    /// protocol error, so one bad byte ends a client for good and silently. We follow the RFC and try again after a pause.
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -194,7 +194,7 @@ impl fmt::Display for ProtocolError {
     }
 }
 
-/// Its words are those of its cause, too, so that a chain of causes tells nothing twice.
+/// Without a `source`: `Display` writes the text of the cause too, and a report of the chain would repeat it.
 impl std::error::Error for ProtocolError {}
 
 /// Why the bytes of a connection cannot be read as frames. Fatal to the connection: where the next frame begins is

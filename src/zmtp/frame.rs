@@ -39,10 +39,11 @@ impl FrameSink for Vec<u8> {
 /// The most bytes that a short message takes: one frame whose body is inline.
 pub(crate) const SHORT_MESSAGE: usize = SHORT_HEADER + INLINE_CAPACITY;
 
-/// Writes `message` to the front of `space`, if it is short, and says how many bytes it takes; what stands behind them is
-/// of no meaning.
+/// Writes `message` to the front of `space`, if it is short, and says how many bytes it takes. The bytes of `space` behind
+/// them are overwritten too, and mean nothing.
 ///
-/// The fast path of [`encode_message`], which calls nothing: a copy of constant size costs half of another.
+/// The fast path of [`encode_message`]. It copies a constant number of bytes, without a call: that costs half of a copy
+/// whose length is known only at run time.
 #[inline]
 pub(crate) fn encode_short(
     message: &impl Outbound,

@@ -1,11 +1,11 @@
 //! The greeting: the first 64 bytes of each end.
 //!
-//! Owns: our greeting, and what the peer turns out to be by its own.
-//! Always true: ours depends on nothing that comes in, so two ends that both wait never hang.
-//! Must not know: what follows.
+//! Owns: our greeting, and what the peer's greeting tells: version, mechanism, whether it is the server.
+//! Always true: our greeting depends on nothing that the peer sends, so neither end waits for the other.
+//! Must not know: the handshake behind the greeting.
 //! Source: RFC 37/ZMTP 3.1, "Greeting" and "Version Negotiation". libzmq sends its greeting in three pieces, each after
-//! some of the peer's, since it goes on as 1.0 or 2.0 with peers that are so old. We refuse them, so we need not wait: a
-//! round trip less. What a 1.0 peer makes of the rest is the beginning of a message that never ends.
+//! some of the peer's, since it speaks 1.0 or 2.0 with an old peer. We refuse these versions, so we send all 64 bytes at
+//! once, and the handshake takes one round trip less. A 1.0 peer reads them as the beginning of a message that never ends.
 
 use super::Version;
 use super::error::{ProtocolError, printable};

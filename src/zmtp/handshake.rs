@@ -47,7 +47,7 @@ pub(crate) struct Handshake {
 enum Stage {
     Greeting(Greeting),
     Mechanism(Version),
-    /// The peer is ready, and we are not yet.
+    /// The peer's READY has come, and ours is held back.
     Held(Peer),
     Done(Peer),
     Failed(ProtocolError),
@@ -70,7 +70,7 @@ impl Handshake {
         Self::with_mechanism(config, Mechanism::PlainClient(client))
     }
 
-    /// A handshake as a server of PLAIN: it waits for [`allow`](Self::allow) once there is a
+    /// A handshake as a server of PLAIN: it waits for [`allow`](Self::allow) once it has the client's
     /// [`credentials`](Self::credentials).
     #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn plain_server(config: HandshakeConfig) -> Self {
@@ -84,7 +84,7 @@ impl Handshake {
         Self::with_mechanism(config, Mechanism::CurveClient(Box::new(client)))
     }
 
-    /// A handshake as a server of CURVE: it waits for [`allow`](Self::allow) once there is a
+    /// A handshake as a server of CURVE: it waits for [`allow`](Self::allow) once it has the client's
     /// [`credentials`](Self::credentials).
     #[cfg(feature = "curve")]
     #[allow(dead_code, reason = "no option of a socket chooses it yet")]
@@ -145,7 +145,7 @@ impl Handshake {
         }
     }
 
-    /// Who asks to be let in, while the handshake waits for [`allow`](Self::allow) or [`refuse`](Self::refuse).
+    /// The credentials of a client, while the handshake waits for [`allow`](Self::allow) or [`refuse`](Self::refuse).
     #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
         match self.stage {
@@ -302,7 +302,7 @@ impl Handshake {
 
 /// Takes the place of a stage while it is being replaced.
 const NEVER: ProtocolError = ProtocolError::MalformedCommand;
-/// What we tell a peer whose type does not fit.
+/// The reason in the ERROR to a peer whose socket type cannot talk to ours.
 const INCOMPATIBLE: &str = "incompatible socket type";
 
 #[cfg(test)]

@@ -5,5 +5,5 @@ use highwater_patterns::Message;
 /// The most frames of one message.
 pub(crate) const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
-/// The longest body of a command, in bytes. Of a longer SUBSCRIBE or CANCEL, the rest is passed over.
+/// The longest body of a command, in bytes. The rest of a longer SUBSCRIBE or CANCEL is skipped.
 pub(crate) const MAX_COMMAND: usize = 64 * 1024;

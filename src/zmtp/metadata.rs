@@ -35,7 +35,7 @@ pub(super) fn parse(mut data: Bytes) -> Result<Vec<(String, Bytes)>, ProtocolErr
 ///
 /// # Panics
 ///
-/// If the name has more than 255 bytes or the value more than 2^32-1; whoever lets a user choose them checks.
+/// If the name has more than 255 bytes or the value more than 2^32-1. The caller checks what a user has chosen.
 pub(super) fn write_property(name: &str, value: &[u8], out: &mut Vec<u8>) {
     debug_assert!(is_property_name(name.as_bytes()), "{name:?} is no name");
     out.push(u8::try_from(name.len()).expect("a property's name has at most 255 bytes"));

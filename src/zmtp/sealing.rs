@@ -1,7 +1,7 @@
 //! Sealed traffic: the form of frames on the wire where a security mechanism protects them.
 //!
 //! Owns: the two halves of a sealed connection, one for each direction.
-//! Always true: a half never holds back a whole frame, so that bytes that are with the kernel are all there is.
+//! Always true: a half never holds back a whole frame: once its output is with the kernel, nothing of it is left here.
 //! Must not know: sockets, batches, which mechanism it was.
 
 use std::fmt;

@@ -1,17 +1,16 @@
 //! Text that a peer has chosen, made fit to be shown to a person: in events, lines of a log, errors.
 //!
-//! Always true: what comes out has no control character, no line or paragraph separator, and none of the format characters
-//! that turn the direction of what follows or cannot be seen; so a peer can neither begin a line of its own nor make one
-//! read as another.
+//! Always true: the result has no control character, no line or paragraph separator, and no format character that is
+//! invisible or changes the direction of writing. So a peer can neither begin a new line nor make a line read as another.
 //! Must not know: what the text is about.
 //! Source: Unicode, the general categories Cc, Cf, Zl, Zp, Co and Cn, as std's `str::escape_debug` knows them.
 
-/// Whether a person sees `c`, where it stands, as what it is.
+/// Whether `c` can be shown as it is: it is visible, and changes nothing around it.
 pub(crate) fn is_plain(c: char) -> bool {
     match c {
         '"' | '\'' | '\\' => true,
         _ => {
-            // Behind another character, a mark that belongs to it is no reason to escape it.
+            // `escape_debug` escapes a combining mark at the beginning of a text, and not behind another character.
             let mut behind = [0; 5];
             behind[0] = b'a';
             let len = 1 + c.encode_utf8(&mut behind[1..]).len();

@@ -10,15 +10,15 @@ use crate::zmtp::FrameHeader;
 /// The part of a batch that a broken connection has delivered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rewound {
-    /// Messages that went whole.
+    /// How many messages the connection has delivered whole.
     pub(crate) delivered: usize,
-    /// A part of the next message went.
+    /// A part of the next message was written as well.
     pub(crate) is_cut: bool,
 }
 
 impl Batch {
-    /// The part that a connection broken after `written` bytes has not delivered: every message of which the peer did
-    /// not get all bytes, as a whole. Commands are left out, since they concerned the lost connection.
+    /// Keeps what a connection that broke after `written` bytes has not delivered: each message of which the peer did
+    /// not get all bytes, whole. Commands are left out, since they concerned the lost connection.
     pub(crate) fn rewind(&mut self, written: usize) -> Rewound {
         let mut rewound = Rewound::default();
         let mut kept = Self::default();
@@ -61,7 +61,7 @@ impl Batch {
         rewound
     }
 
-    /// Takes out the first message, of a batch without commands; how many bytes it has on the wire.
+    /// Takes out the first message of a batch without commands, and gives its length on the wire in bytes.
     pub(crate) fn drop_first(&mut self) -> usize {
         let before = self.len();
         let mut shared = self.shared.iter().peekable();

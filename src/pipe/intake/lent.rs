@@ -1,7 +1,8 @@
-//! The reader while it is lent: what a socket does for a link that the I/O thread would do otherwise.
+//! The lent reader: the work that a socket does for a link in place of the I/O thread.
 //!
 //! Owns: nothing beyond the intake; it borrows the reader, fills it, answers the heartbeats in it, and gives it back.
-//! Always true: what the reader holds whole is delivered before it goes; a failure is told to the I/O thread.
+//! Always true: each whole message in the reader is delivered before the reader goes back; a failure is told to the I/O
+//! thread.
 //! Must not know: which messages the socket wants.
 
 use highwater_patterns::Received;
@@ -12,11 +13,12 @@ use crate::pipe::{Delivery, Duty, Fill};
 use crate::policy::tuning::MOST_HEARTBEATS_PASSED_ON;
 use crate::zmtp::{self, Command, OwnedCommand, Stop};
 
-/// With more bytes than these a decoder can always go on: a body that is longer goes into a buffer of its own.
+/// With more bytes than this a decoder makes progress: a frame that is not whole by then has a large body, which goes
+/// into a buffer of its own.
 const ENOUGH_TO_DECODE: usize = 16 * 1024;
 
 impl Intake {
-    /// A leader answers what the I/O thread would have answered, or passes on what that would have noted.
+    /// Handles a command that the I/O thread would have handled: answers a PING, and tells the I/O thread of it.
     #[cold]
     pub(super) fn answer(&mut self, command: OwnedCommand) {
         let Some(wire) = &self.wire else { return };
@@ -37,13 +39,13 @@ impl Intake {
         }
     }
 
-    /// Reads once into the lent reader, unless what it holds is enough to go on with; true if bytes are there.
+    /// Reads once into the lent reader, unless it holds bytes that were not decoded yet; true if it holds any.
     pub(crate) fn fill(&mut self) -> bool {
         let (Some(reader), Some(wire)) = (&mut self.lent, &self.wire) else {
             return false;
         };
         if reader.len() > ENOUGH_TO_DECODE {
-            // Nobody has looked at what is here yet.
+            // These bytes were not looked at yet.
             return true;
         }
         match reader.fill(&**wire) {
@@ -81,7 +83,7 @@ impl Intake {
         }
     }
 
-    /// Whether the reader is here, and nothing more was in it when it was last asked.
+    /// Whether the reader is here and had no whole message when it was last asked.
     pub(crate) fn is_idle_reader(&self) -> bool {
         self.idle && self.lent.is_some() && self.wire.is_some()
     }
@@ -104,14 +106,16 @@ impl Intake {
         self.lent.is_some()
     }
 
-    /// Gives the reader back, unless the connection has ended: then it is read here until that is told.
+    /// Gives the reader back. If the connection has ended, the reader stays, and is read here until the socket hears of
+    /// the end.
     pub(crate) fn return_reader(&mut self) {
         if let (Some(reader), Some(wire)) = (self.lent.take(), &self.wire) {
             self.lent = wire.return_reader(reader);
         }
     }
 
-    /// Puts what the lent reader holds whole behind what was delivered; a PING, PONG or ERROR in it is shown.
+    /// Moves the whole messages of the lent reader behind those that were delivered, and shows each PING, PONG and
+    /// ERROR.
     pub(super) fn keep_read(&mut self, mut on_command: impl FnMut(OwnedCommand)) {
         let Some(reader) = &mut self.lent else { return };
         loop {
@@ -129,7 +133,7 @@ impl Intake {
             if let Some(rest) = rest {
                 self.pipe.incoming.deliver(rest);
             }
-            // Large messages stand between the others, with what stands between their frames.
+            // A large message is decoded here, with the commands between its frames.
             if stop != Stop::Decode {
                 return;
             }
@@ -146,7 +150,7 @@ impl Intake {
         }
     }
 
-    /// Puts what the lent reader holds behind what was delivered, of a connection that goes on.
+    /// The same for a connection that goes on: its heartbeats are answered.
     pub(super) fn keep_and_answer(&mut self) {
         let mut commands = Vec::new();
         self.keep_read(|command| commands.push(command));

@@ -1,10 +1,10 @@
-//! A batch in the hands of its sender: what a stream adds to it takes no lock but the socket's.
+//! A draft: the batch of a pipe while its sender fills it, under the lock of the socket alone.
 //!
-//! Owns: the batch while its sender has it, and how many messages go into it before the pipe is asked again.
-//! Always true: a batch is handed out only to a sender that has just written one, since it may be about to fill the next, and
-//! only while the I/O thread has a duty here, so that somebody asks for it back. The messages of a draft come after all that
-//! the pipe has. `Core::lock`, by which every call but a send or a receive takes the socket's lock, collects the drafts first,
-//! and so does each event; a flush hands its pipe's draft back.
+//! Owns: the batch while its sender has it, and how many messages may go into it before the pipe is asked again.
+//! Always true: a batch is handed out only to a sender that has just written one, since that probably fills the next,
+//! and only while the I/O thread has a duty here, which asks for the draft back. The messages of a draft come after all
+//! others of the pipe. `Core::lock`, by which every call but a send or a receive takes the socket's lock, collects the
+//! drafts first, and so does each event; a flush hands its pipe's draft back.
 //! Must not know: who collects a draft, and why.
 
 use highwater_patterns::Outbound;
@@ -17,21 +17,21 @@ use crate::policy::WritePolicy;
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     batch: Batch,
-    /// Messages that may be added before the pipe is asked.
+    /// How many messages may be added before the pipe is asked again.
     room: usize,
     /// The value of `room` when the batch was handed out.
     granted: usize,
-    /// Messages added that the socket's write policy has not heard of.
+    /// How many added messages the socket's write policy was not told of yet.
     untold: u32,
     /// The socket knows that there is a draft to collect.
     noted: bool,
-    /// Messages that the pipe, which was closed meanwhile, could not take any more.
+    /// How many messages the pipe could not take, since it was closed meanwhile.
     lost: usize,
 }
 
 impl Draft {
-    /// Takes a copy of `message` in bytes, on its way to `pipe`; refused if there is no room, and then the pipe tells when
-    /// there is.
+    /// Encodes `message` into the draft, or has `pipe` take it. Refused if there is no room; then the pipe tells the
+    /// socket when there is.
     #[inline(always)]
     pub(crate) fn push(
         &mut self,
@@ -50,7 +50,7 @@ impl Draft {
         WriteEffects::NONE
     }
 
-    /// Messages added that the pipe has not counted.
+    /// How many messages were added that the pipe has not counted yet.
     fn added(&self) -> usize {
         self.granted - self.room
     }
@@ -60,13 +60,13 @@ impl Draft {
         std::mem::take(&mut self.untold)
     }
 
-    /// Whether the pipe has everything.
+    /// Whether the pipe has its batch back.
     #[inline]
     pub(crate) fn is_handed_back(&self) -> bool {
         self.room == 0 && self.batch.is_empty()
     }
 
-    /// Gives everything to `pipe`, which goes on from there.
+    /// Gives the batch back to `pipe`.
     #[inline]
     pub(crate) fn hand_back(&mut self, pipe: &Outgoing) {
         if !self.is_handed_back() {
@@ -74,7 +74,7 @@ impl Draft {
         }
     }
 
-    /// As [`hand_back`](Self::hand_back), for a socket that asks no more; says how many messages `pipe` could not take.
+    /// As [`hand_back`](Self::hand_back), for the last time; gives the number of messages that `pipe` could not take.
     pub(crate) fn end(&mut self, pipe: &Outgoing) -> usize {
         self.hand_back(pipe);
         self.noted = false;
@@ -96,7 +96,8 @@ impl Draft {
 }
 
 impl Outgoing {
-    /// Writes what is in `draft`, which has come to a whole batch, if nobody else is about to.
+    /// Takes over `draft`, which has become large enough to be written, and writes it unless another thread is about
+    /// to.
     #[cold]
     fn write_draft(&self, policy: &mut WritePolicy, draft: &mut Draft) -> WriteEffects {
         let Some(mut state) = self.lock_here() else {
@@ -111,7 +112,7 @@ impl Outgoing {
         effects | state.foreign()
     }
 
-    /// Takes over what is in `draft`; the I/O thread writes it, if nobody comes first.
+    /// Takes over what is in `draft`. The I/O thread writes it, unless a sender does so before.
     #[cold]
     fn take_back_draft(&self, draft: &mut Draft) {
         let Some(mut state) = self.lock_here() else {

@@ -1,8 +1,8 @@
-//! A socket that turns from what it sends to what it receives.
+//! The flush of a pipe, when its socket goes over from sending to receiving.
 //!
 //! Owns: how many bytes are worth a write when a socket reads on.
 //! Always true: before a socket waits for input, everything is written, as far as the kernel takes it.
-//! Must not know: what is read.
+//! Must not know: the messages that are received.
 
 use super::{Outgoing, State};
 use crate::policy::tuning::WORTH_A_WRITE_BYTES;
@@ -16,8 +16,8 @@ impl Outgoing {
         }
     }
 
-    /// Writes what waits if that is worth a call, since its socket is about to read more from the same peer. Else the
-    /// two peers would take turns, each working only after the other has sent all its messages.
+    /// Writes what waits, if it is worth a system call, before its socket reads more from the same peer. Otherwise the
+    /// two peers would work in turn, each only after the other has sent all its messages.
     pub(crate) fn flush_much(&self) {
         if let Some(mut state) = self.lock_here() {
             state.flush(WORTH_A_WRITE_BYTES);
@@ -26,7 +26,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// Writes what waits, on behalf of a socket that turns to its input, if it is `least` bytes or more.
+    /// Writes what waits, if it is at least `least` bytes.
     fn flush(&mut self, least: usize) {
         let waiting = self.queued_bytes() + self.commands.len();
         if waiting >= least && self.may_write() {

@@ -1,4 +1,4 @@
-//! Whether a pipe has room, and those who wait until it has.
+//! Whether a pipe has room, and the threads that wait until it has.
 //!
 //! Owns: the high-water mark and the soft mark of bytes, as the way out keeps them; how long there was no room.
 //! Always true: before a message is refused for want of room, what waits is written if nobody else writes.
@@ -18,16 +18,16 @@ pub(super) struct Fullness {
     pub(super) room_wanted: bool,
     /// A sender waits until the pipe holds less than half of its soft mark.
     pub(super) soft_room_wanted: bool,
-    /// How many bytes the kernel had taken when a sender's last wait for the soft mark failed.
+    /// How many bytes the kernel had taken when a sender last waited for the soft mark in vain.
     pub(super) stalled_at: Option<u64>,
-    /// When a message was first refused, if there has been no room since.
+    /// When the pipe became full: the first refused message since there was room.
     pub(super) since: Option<Instant>,
-    /// How long messages have found no room, up to `since`.
+    /// How long the pipe was full before `since`, in all.
     pub(super) time: Duration,
 }
 
 impl Outgoing {
-    /// Whether a push would take a message; if not, the pipe remembers to tell when it would.
+    /// Whether a push would take a message; if not, the pipe will tell the socket when it would.
     pub(crate) fn has_room(&self) -> bool {
         let Some(mut state) = self.lock_here() else {
             return false;
@@ -58,21 +58,21 @@ impl Outgoing {
         has_room
     }
 
-    /// Asks to be told when less than half of the soft mark is queued; false if no more is queued now.
+    /// Asks to be told when less than half of the soft mark is queued; false if that is so now.
     pub(crate) fn ask_for_soft_room(&self) -> bool {
         let mut state = self.lock();
         state.fullness.soft_room_wanted = state.queued_bytes() > SOFT_MARK_BYTES / 2;
         state.fullness.soft_room_wanted
     }
 
-    /// A sender's wait has failed: no other sender waits until the kernel takes bytes again.
+    /// A sender has waited for the soft mark in vain: no other sender waits for it until the kernel takes bytes again.
     pub(crate) fn has_stalled(&self) {
         let mut state = self.lock();
         state.fullness.soft_room_wanted = false;
         state.fullness.stalled_at = Some(state.counts.bytes);
     }
 
-    /// How long messages have found no room, up to now.
+    /// How long the pipe was full, in all, up to now.
     pub(crate) fn time_full(&self) -> Duration {
         let state = self.lock();
         let now = state.fullness.since.map(|since| since.elapsed());
@@ -98,7 +98,7 @@ impl State {
             && self.fullness.stalled_at != Some(self.counts.bytes)
     }
 
-    /// A message found no room.
+    /// A message was refused for want of room.
     #[cold]
     pub(super) fn refused(&mut self) {
         self.fullness.room_wanted = true;

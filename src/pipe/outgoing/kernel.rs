@@ -1,13 +1,13 @@
-//! When the kernel takes no more: who waits until it does.
+//! A full kernel buffer: whether a sender or the poller waits until it has room.
 //!
 //! Owns: whether the kernel's buffer is full, and whether the poller will tell when it is not.
 //! Always true: while the kernel's buffer is full and the poller does not watch it, the I/O thread has a duty here. If nothing
 //! was written between two of its looks, it asks the poller to watch.
 //! Must not know: how a sender waits.
 //!
-//! A socket with one pipe leaves the wait to its senders, if they wait for room: a sender that finds none waits for the
-//! connection itself, and writes. If the I/O thread wrote the stream instead, it and the sender would wait for each other, and
-//! three threads (sender, I/O thread, receiver) would share what may be two processors.
+//! In a socket with one pipe, a sender that may block and finds no room waits for the connection itself, and then
+//! writes. If the I/O thread did that instead, it and the sender would wait for each other in turn, and three threads
+//! (sender, I/O thread, receiver) would share two processors.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) enum Kernel {
     Takes,
     /// The kernel was full and has room again; nothing has been written since.
     HasRoom,
-    /// The kernel's buffer is full: nobody is to write.
+    /// The kernel's buffer is full: no thread writes.
     Full(Waiter),
 }
 
@@ -36,13 +36,13 @@ pub(super) enum Waiter {
 }
 
 impl Kernel {
-    /// Whether nobody is to write.
+    /// Whether the kernel's buffer is full, so that no thread writes.
     #[inline]
     pub(super) fn is_full(self) -> bool {
         matches!(self, Self::Full(_))
     }
 
-    /// Whether the I/O thread needs no duty to hear of more room.
+    /// Whether the poller tells the I/O thread of room, so that it needs no duty.
     pub(super) fn is_told(self) -> bool {
         self == Self::Full(Waiter::Poller)
     }
@@ -72,7 +72,8 @@ impl Outgoing {
         self.lock().kernel.clear();
     }
 
-    /// The connection for which a sender that finds no room had better wait, instead of the poller; `None` if it takes bytes.
+    /// The connection for which a sender without room is to wait itself, in place of the poller; `None` if it takes
+    /// bytes.
     pub(crate) fn wait_here(&self) -> Option<Arc<dyn Wire>> {
         let mut state = self.lock_here()?;
         let wire = state.line.live().cloned()?;
@@ -85,15 +86,15 @@ impl Outgoing {
         state.may_write_again().then_some(wire)
     }
 
-    /// A sender that has [waited for the connection](Self::wait_here) has seen that it takes bytes: writes, and says whether a
-    /// message has room then.
+    /// A sender has [waited](Self::wait_here) until the connection takes bytes: writes, and says whether a message has
+    /// room now.
     pub(crate) fn write_again(&self) -> bool {
         let Some(mut state) = self.lock_here() else {
             return false;
         };
         if state.may_write_again() {
             state.kernel.clear();
-            // The sender that has waited here need not be told of room; it tells the others.
+            // The sender that has waited here knows of the room already; it tells the others.
             let wanted = std::mem::take(&mut state.fullness.room_wanted);
             state.write_here();
             state.fullness.room_wanted = wanted && !state.has_room();
@@ -109,7 +110,7 @@ impl State {
             && self.line.live().is_some()
     }
 
-    /// The kernel's buffer is full. If the senders wait for it, the I/O thread only looks.
+    /// The kernel's buffer is full. If senders wait for it, the I/O thread only looks at it from time to time.
     #[cold]
     pub(super) fn block(&mut self, wire: &dyn Wire, waiter: Waiter) {
         self.kernel = Kernel::Full(waiter);

@@ -1,6 +1,6 @@
 //! The way out from one connection to the next, and to its end.
 //!
-//! Owns: what becomes of messages when a connection comes, goes or is the last.
+//! Owns: the fate of waiting messages when a connection begins, ends or was the last.
 //! Always true: a message that no connection has delivered whole stays, in order, until it is discarded and counted.
 //! Must not know: why a connection comes or goes.
 
@@ -15,8 +15,8 @@ use super::{Outgoing, State};
 use crate::pipe::{Batch, Wire};
 
 impl Outgoing {
-    /// A connection is there: what waits will be written to it, once the socket has [seen](Self::open) who is behind it if
-    /// that matters.
+    /// A connection begins: the waiting messages are written to it, at once or, if they are meant for one peer, after
+    /// the socket has [seen](Self::open) that it leads there.
     pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
         let mut state = self.lock();
         debug_assert!(
@@ -37,8 +37,8 @@ impl Outgoing {
         }
     }
 
-    /// The connection is gone. Messages that it did not deliver whole stay, in order, for the next one, unless they end with
-    /// it: says how many do.
+    /// The connection is gone. Messages that it did not deliver whole stay, in order, for the next one, unless their
+    /// fate is to end with it: gives the number of those.
     pub(crate) fn detach(&self) -> usize {
         let mut state = self.lock();
         debug_assert!(
@@ -73,9 +73,9 @@ impl Outgoing {
         0
     }
 
-    /// Before the connection is closed for a reason that the peer shall know: writes what `encode` appends, framed, in
-    /// front of all that waits. It is only tried: not where a message is half written, nor where the kernel has no room.
-    pub(crate) fn last_words(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+    /// Before the connection is closed: writes the ERROR that `encode` appends, framed, in front of all that waits. It
+    /// is not written if a message is half written or the kernel has no room.
+    pub(crate) fn write_error(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let state = self.lock();
         if let Some(wire) = state.line.live()
             && state.writer == Writer::Nobody
@@ -83,14 +83,14 @@ impl Outgoing {
         {
             let mut words = Vec::new();
             encode(&mut words);
-            // Nobody may be there any more to read it, so a failure is ignored.
+            // The peer may be gone already, so a failure is ignored.
             let _ = wire.write(&[IoSlice::new(&words)]);
         }
     }
 
-    /// The connection that is gone was ended by the peer. If that cut a message off, and it is the `most`-th time with no
-    /// other message delivered meanwhile, it is given up: there are messages that a peer will not have, however often they
-    /// are sent. Gives its length in bytes, framing included.
+    /// The peer has ended the connection. If that cut a message off for the `most`-th time, with no other message
+    /// delivered meanwhile, the message is given up: the peer refuses it, however often it is sent. Gives its length in
+    /// bytes, framing included.
     pub(crate) fn cut_by_peer(&self, most: Option<usize>) -> Option<usize> {
         let mut state = self.lock();
         if !std::mem::take(&mut state.is_cut) {
@@ -106,7 +106,7 @@ impl Outgoing {
         (bytes > 0).then_some(bytes)
     }
 
-    /// Takes out what waits, for another way to the same peer, unless there is a connection.
+    /// Takes out the waiting messages, for another pipe to the same peer, unless there is a connection.
     pub(crate) fn give_up(&self) -> Option<Batch> {
         let mut state = self.lock();
         let is_idle = state.line.wire().is_none() && !state.drafted && state.front.is_empty();
@@ -115,20 +115,20 @@ impl Outgoing {
         Some(batch)
     }
 
-    /// Takes over what another way to the same peer has [given up](Self::give_up), behind what it holds.
+    /// Appends the messages that another pipe to the same peer has [given up](Self::give_up).
     pub(crate) fn take_over(&self, batch: &Batch) {
         let mut state = self.lock();
         state.back.extend_from(batch);
         state.counts.messages += batch.messages() as u64;
     }
 
-    /// Takes no more messages. Those in here still go out, if a connection lets them.
+    /// Takes no more messages. The waiting ones still go out, if there is a connection.
     pub(crate) fn close(&self) {
         self.lock().send_side.close();
     }
 
-    /// If the pipe is closed and all is written, it takes nothing more for this connection, not even a heartbeat; whether that
-    /// is so.
+    /// If the pipe is closed and all is written, ends the sending side: not even a heartbeat is taken for this
+    /// connection any more. Whether it has ended.
     pub(crate) fn end(&self) -> bool {
         let mut state = self.lock();
         let has_ended = state.is_closed() && state.is_empty();
@@ -138,7 +138,7 @@ impl Outgoing {
         has_ended
     }
 
-    /// Forgets what waits; says how many messages that were.
+    /// Drops the waiting messages, and gives their number.
     pub(crate) fn discard(&self) -> usize {
         let mut state = self.lock();
         let lost = state.queued();
@@ -153,7 +153,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// Forgets all messages: none of them goes out any more.
+    /// Drops all messages: none of them goes out any more.
     fn forget_all(&mut self) {
         self.back.clear();
         self.forget_front();
@@ -161,7 +161,7 @@ impl State {
         self.note_room();
     }
 
-    /// Forgets the batch that is being written: the rest of it does not go out any more.
+    /// Drops the batch that is being written: the rest of it does not go out any more.
     pub(super) fn forget_front(&mut self) {
         self.front.clear();
         self.in_flight = InFlight::default();

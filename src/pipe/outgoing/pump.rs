@@ -1,8 +1,8 @@
-//! The I/O thread's part in a way out: it writes what its senders leave.
+//! The pump: the I/O thread writes what the senders have left to it.
 //!
 //! Owns: the loop of one duty, and its end.
-//! Always true: it writes outside the lock, so that senders go on meanwhile; it never waits for one of them.
-//! Must not know: how it comes to have the duty.
+//! Always true: the I/O thread writes outside the lock, so that senders go on meanwhile, and never waits for a sender.
+//! Must not know: how the I/O thread got the duty.
 
 use std::io;
 
@@ -61,7 +61,7 @@ impl Outgoing {
         }
     }
 
-    /// Changes the streak of the I/O thread, which alone calls this: so a load and a store are enough.
+    /// Changes the streak. Only the I/O thread calls this, so a load and a store are enough.
     fn update_streak<T>(&self, change: impl FnOnce(&mut TryLockStreak) -> T) -> T {
         let mut streak = TryLockStreak::from_bits(self.streak.load(Ordering::Relaxed));
         let outcome = change(&mut streak);
@@ -69,7 +69,7 @@ impl Outgoing {
         outcome
     }
 
-    /// Ends the I/O thread's duty if there is still nothing to write; false if there is.
+    /// Ends the I/O thread's duty, if there is still nothing to write; false if there is something.
     pub(crate) fn end_duty(&self) -> bool {
         let Some(mut state) = self.state.try_lock() else {
             return false;
@@ -95,7 +95,7 @@ impl From<NextLook> for Pumped {
 }
 
 impl State {
-    /// The batch that was being written is gone with its connection, which has been cut meanwhile.
+    /// The connection was cut while the I/O thread wrote: the batch is gone with it.
     #[cold]
     fn was_cut(&mut self, outcome: io::Result<usize>) -> Pumped {
         self.counts.bytes += outcome.unwrap_or(0) as u64;
@@ -103,7 +103,8 @@ impl State {
         Pumped::Unwired
     }
 
-    /// `Some` if the I/O thread had better not write now: how it goes on.
+    /// Decides whether the I/O thread leaves the batch to its sender: if so, when it looks again; `None` if it writes
+    /// now.
     fn look(&mut self) -> Option<Pumped> {
         let flushed = std::mem::take(&mut self.flushed);
         if !self.front.is_empty() {

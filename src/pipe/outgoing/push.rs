@@ -1,8 +1,8 @@
-//! A message on its way into a pipe, and the decision who writes it.
+//! The push of a message into a pipe, and the decision whether the sender or the I/O thread writes it.
 //!
 //! Owns: nothing; it fills the batch at the back.
-//! Always true: a message that was taken is in the batch, or with the kernel, when the call returns. If it waits while there
-//! is a connection, the I/O thread has a duty here, or hears when the kernel has room.
+//! Always true: when the call returns, a message that was taken is in the batch or with the kernel. If it waits while
+//! there is a connection, the I/O thread has a duty here, or is told when the kernel has room.
 //! Must not know: how a batch is written.
 
 use std::time::Instant;
@@ -15,12 +15,12 @@ use crate::pipe::{Batch, WriteEffects};
 use crate::policy::WritePolicy;
 
 impl Outgoing {
-    /// Takes a copy of `message` in bytes, behind what is in `draft`. Refused if the pipe is at its high-water mark or closed,
-    /// and then it will tell when there is room. If this turns out to be a stream, the batch goes out to `draft`.
+    /// Takes back `draft` and encodes `message` behind it. Refused if the pipe is at its high-water mark or closed;
+    /// then it tells the socket when there is room. If the sender streams, the batch is handed out as `draft` again.
     ///
-    /// The socket's `policy` decides whether it is written at once.
+    /// The socket's `policy` decides whether the message is written at once.
     ///
-    /// Not inlined, so that the way of a message into a draft stays short.
+    /// Not inlined, to keep the path of a message into a draft short.
     #[inline(never)]
     pub(super) fn push(
         &self,
@@ -54,8 +54,8 @@ impl Outgoing {
         effects | state.foreign()
     }
 
-    /// Takes a copy of the one message in `framed`; refused if there is no room. As [`push`](Self::push)
-    /// otherwise, and the batch is never handed out.
+    /// As [`push`](Self::push), for a message that was encoded before, alone, into `framed`; the batch is never handed
+    /// out.
     #[inline]
     pub(crate) fn push_framed(&self, framed: &Batch, policy: &mut WritePolicy) -> WriteEffects {
         let Some(mut state) = self.lock_here() else {
@@ -73,7 +73,7 @@ impl Outgoing {
         effects | state.foreign()
     }
 
-    /// Takes `message` whatever the high-water mark says; false if the pipe is closed.
+    /// Takes `message` even above the high-water mark; false if the pipe is closed.
     pub(crate) fn push_always(&self, message: &Message) -> bool {
         let Some(mut state) = self.lock_here().filter(|state| !state.is_closed()) else {
             return false;
@@ -86,7 +86,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// If only the latest message is kept, drops those that wait.
+    /// If only the latest message is kept, drops the waiting ones.
     #[inline]
     fn conflate(&mut self) {
         if self.conflate && self.back.messages() > 0 {
@@ -108,7 +108,8 @@ impl State {
         WriteEffects::FOREIGN.when(self.send_side == SendSide::Foreign)
     }
 
-    /// Decides who writes the message that was just added; true if it made a batch whole, which is written here.
+    /// Decides whether the sender or the I/O thread writes the message that was just added. True if it completed a
+    /// batch, which was written here.
     #[inline]
     pub(super) fn after_push(
         &mut self,
@@ -137,8 +138,8 @@ impl State {
         is_batch
     }
 
-    /// The link is idle, or the socket has waited for input. In a conversation the sender writes; in a stream it leaves
-    /// the beginning to the I/O thread and goes on filling.
+    /// The first message of a batch. In a conversation the sender writes it at once; in a stream it leaves the batch to
+    /// the I/O thread and goes on filling it.
     #[cold]
     fn begin(&mut self, policy: &mut WritePolicy) {
         if policy.begin(Instant::now()) {

@@ -1,9 +1,9 @@
-//! A message that is not to be sent any more, or not to whoever comes next.
+//! Messages that are not to be sent any more, or not to the peer of the next connection.
 //!
-//! Owns: what outlives a connection, and what becomes of the message that was written last if its sender gives it up.
-//! Always true: of a message that was taken back, no byte has left; nothing that belongs to one connection goes out on
-//! another, if it is to end with its connection; where it matters who is behind a connection, nothing is written on it
-//! before the socket has seen who that is.
+//! Owns: the fate of waiting messages at the end of a connection, and the recall of the last message.
+//! Always true: no byte of a message that was taken back has left. A message whose fate is to end with its connection
+//! goes out on no other. If waiting messages are meant for one peer, nothing is written on a connection before the
+//! socket has seen that it leads to that peer.
 //! Must not know: why a message is given up.
 
 use std::sync::Arc;
@@ -15,21 +15,22 @@ use super::{Outgoing, State};
 use crate::pipe::{Duty, Wire};
 
 impl Outgoing {
-    /// Has messages fare like this from now on. For a pipe that nothing has been written to.
+    /// Sets the fate of waiting messages, of a pipe that is still empty.
     pub(crate) fn with_fate(self, fate: Fate) -> Self {
         self.lock().fate = fate;
         self
     }
 
-    /// The connection to come is one with another peer than before. If nobody is left who could tell what was meant for
-    /// the former one, that is dropped: how many messages those are.
+    /// The next connection leads to another peer than the last. If the socket has let go of the pipe, the messages for
+    /// the former peer are dropped: gives their number.
     pub(crate) fn has_another_peer(&self) -> usize {
         let mut state = self.lock();
         state.another_peer = true;
         state.drop_misdirected()
     }
 
-    /// The socket knows who is behind `wire`, and has taken out what is not for them: what waits is written to it.
+    /// The socket has seen to which peer `wire` leads, and has taken out the messages for others: the rest is written
+    /// to it.
     pub(crate) fn open(&self, wire: &Arc<dyn Wire>) {
         let mut state = self.lock();
         if matches!(&state.line, Line::Coming(coming) if Arc::ptr_eq(coming, wire)) {
@@ -37,8 +38,8 @@ impl Outgoing {
         }
     }
 
-    /// The socket lets go of the pipe: what is in here still goes out, if a connection to the same peer lets it. How many
-    /// messages do not, since another one has come.
+    /// The socket lets go of the pipe: waiting messages still go out on a connection to the same peer. Gives the number
+    /// of those that do not, since the connection leads to another peer.
     pub(crate) fn let_go(&self) -> usize {
         let mut state = self.lock();
         state.send_side.close();
@@ -50,7 +51,7 @@ impl Outgoing {
         lost
     }
 
-    /// Forgets what waits while there is no connection; how many messages that were. The pipe goes on.
+    /// Drops the waiting messages if there is no connection, and gives their number. The pipe stays open.
     pub(crate) fn drop_waiting(&self) -> usize {
         let mut state = self.lock();
         let waiting = state.back.messages();
@@ -59,9 +60,10 @@ impl Outgoing {
         waiting
     }
 
-    /// Has the last message that was pushed not be sent, as far as that is possible; how many messages are lost with that.
+    /// Takes the last message back, as far as that is possible; beside the outcome the number of messages that are lost
+    /// by it.
     ///
-    /// The pipe takes no more if it `ends` with a connection that is cut.
+    /// If the connection has to be cut for that and the pipe `ends` with it, the pipe is closed.
     pub(crate) fn recall(&self, recall: Recall, ends: bool) -> (Recalled, usize) {
         let Some(mut state) = self.lock_here() else {
             return (Recalled::Gone, 0);
@@ -87,7 +89,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// The waiting messages are written to `wire`.
+    /// The waiting messages are written to `wire` from now on.
     pub(super) fn begin_on(&mut self, wire: Arc<dyn Wire>) {
         self.another_peer = false;
         self.line = Line::Live(wire);
@@ -96,7 +98,8 @@ impl State {
         }
     }
 
-    /// The socket has gone, and another peer than the one it meant has come.
+    /// If the socket has let go and the connection leads to another peer than the messages are meant for, drops them:
+    /// gives their number.
     fn drop_misdirected(&mut self) -> usize {
         if !self.is_closed() || !self.another_peer || self.fate != Fate::AwaitPeer {
             return 0;
@@ -128,8 +131,8 @@ impl State {
         is_taken
     }
 
-    /// Nothing more is written to the connection, which ends; the I/O thread makes another if there is to be one. How many
-    /// messages it has not taken whole.
+    /// Cuts the connection: nothing more is written to it, and the I/O thread ends it. Gives the number of messages
+    /// that it has not taken whole.
     #[cold]
     fn cut(&mut self) -> usize {
         let lost = self.in_flight.messages;

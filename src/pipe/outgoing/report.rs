@@ -25,14 +25,14 @@ pub(crate) enum Pumped {
     Contended,
     /// A sender has been at work here for a while and writes by itself; the I/O thread looks again after a pause.
     Streaming,
-    /// There is no connection to write to, or it has failed.
+    /// There is no connection, or it has failed.
     Unwired,
-    /// The messages that wait are a draft, in the hands of a sender: its socket is to be asked for it.
+    /// The waiting messages are in a draft: its socket is to be asked for it.
     Drafted,
 }
 
 impl Outgoing {
-    /// Messages that the kernel has not taken whole.
+    /// How many messages the kernel has not taken whole.
     pub(crate) fn queued(&self) -> usize {
         self.lock().queued()
     }
@@ -43,7 +43,7 @@ impl Outgoing {
         state.is_empty()
     }
 
-    /// How far the output of this connection has come, for the heartbeat, which judges the silence of the peer.
+    /// How far the output of this connection has left, for the heartbeat.
     pub(crate) fn output(&self) -> Output {
         let state = self.lock();
         let begun =

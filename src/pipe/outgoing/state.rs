@@ -1,4 +1,4 @@
-//! The state of a way out, and which combinations of its parts exist.
+//! The state of an `Outgoing`, and which combinations of its parts exist.
 //!
 //! Owns: the connection, who writes to it, whether messages may enter, and what is in flight.
 //! Always true: what [`State::check`] asserts, whenever the lock is free.
@@ -37,14 +37,14 @@ use crate::policy::StreamDetector;
 /// The connection that is written to.
 #[derive(Debug, Default)]
 pub(super) enum Line {
-    /// There is none, or the one there was has been cut.
+    /// There is no connection, or it was cut.
     #[default]
     None,
-    /// Nothing is written to it before the socket knows who is behind it.
+    /// The connection is not written to before the socket has seen to which peer it leads.
     Coming(Arc<dyn Wire>),
-    /// It is written to.
+    /// The connection is written to.
     Live(Arc<dyn Wire>),
-    /// A write to it has failed; the I/O thread has been told and will end it.
+    /// A write to the connection has failed; the I/O thread has been told and will end it.
     Broken(Arc<dyn Wire>),
 }
 
@@ -58,7 +58,7 @@ impl Line {
         }
     }
 
-    /// The connection, if what waits is meant for it, also if it has failed.
+    /// The connection, if the waiting messages are written to it, also if a write has failed.
     #[inline]
     pub(super) fn wire(&self) -> Option<&Arc<dyn Wire>> {
         match self {
@@ -67,7 +67,7 @@ impl Line {
         }
     }
 
-    /// A write to it has failed.
+    /// A write to the connection has failed.
     #[cold]
     pub(super) fn fail(&mut self) {
         match std::mem::take(self) {
@@ -86,10 +86,10 @@ pub(super) enum SendSide {
     Open,
     /// No further message is taken; queued ones are still sent.
     Closed,
-    /// No further message is taken, and all are sent. Heartbeats are not added either: our side of the stream is
-    /// closed.
+    /// No further message is taken, and all are sent. Our side of the stream is closed, so no heartbeat is added
+    /// either.
     Ended,
-    /// This is a forked child, and the connection is its parent's: nothing ever goes out.
+    /// This is a forked child and the connection belongs to its parent: nothing is ever written.
     Foreign,
 }
 
@@ -102,26 +102,26 @@ impl SendSide {
     }
 }
 
-/// The writer outside the lock, if any.
+/// Whether a thread writes outside the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writer {
     Nobody,
-    /// The I/O thread has taken `front` along.
+    /// The I/O thread writes `front`, which it has taken out of the state.
     IoThread,
-    /// The I/O thread has taken `front` along, for a connection that has been cut meanwhile.
+    /// The I/O thread writes `front` to a connection that was cut meanwhile.
     IoThreadCut,
 }
 
 /// The batch that is being written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct InFlight {
-    /// Its messages.
+    /// How many messages it has.
     pub(super) messages: usize,
-    /// Its bytes on the wire.
+    /// How many bytes it has on the wire.
     pub(super) bytes: usize,
-    /// Bytes of commands, with which it begins.
+    /// How many of its bytes are commands; they come first.
     pub(super) commands: usize,
-    /// Bytes that the kernel has.
+    /// How many of its bytes the kernel has taken.
     pub(super) written: usize,
 }
 
@@ -130,25 +130,25 @@ pub(super) struct InFlight {
 pub(super) struct State {
     /// The batch that senders fill.
     pub(super) back: Batch,
-    /// The batch that is being written. Empty while the I/O thread writes: it has taken the batch along.
+    /// The batch that is being written. Empty while the I/O thread writes: it has taken the batch out.
     pub(super) front: Batch,
     /// The counts of `front`, also while the I/O thread has it.
     pub(super) in_flight: InFlight,
     /// Encoded commands, to be written before `back`; never counted against the high-water mark.
     pub(super) commands: Vec<u8>,
-    /// Subscriptions that are not among the commands, since the peer does not read.
+    /// Subscriptions that are not encoded yet, since too many commands wait: the peer does not read.
     pub(super) unsaid: Unsaid,
 
     pub(super) line: Line,
     pub(super) kernel: Kernel,
-    /// The side that waits the next time a sender finds the kernel full.
+    /// Whether a sender or the poller waits, the next time that a sender finds the kernel full.
     pub(super) waiter: Waiter,
     pub(super) writer: Writer,
     pub(super) send_side: SendSide,
 
     /// The I/O thread has a duty here: it will look again.
     pub(super) scheduled: bool,
-    /// The batch that is being filled is a sender's [`Draft`](super::Draft), and not `back`.
+    /// The batch that is being filled is the [`Draft`](super::Draft) of a sender; `back` is empty.
     pub(super) drafted: bool,
     /// The socket knows that messages wait here, and flushes them before it waits for input.
     pub(super) unflushed: bool,
@@ -160,22 +160,22 @@ pub(super) struct State {
     pub(super) fullness: Fullness,
 
     pub(super) fate: Fate,
-    /// The connection to come is one with another peer than before.
+    /// The next connection leads to another peer than the last.
     pub(super) another_peer: bool,
-    /// The last connection has ended in the midst of the first message here.
+    /// The last connection ended within the first waiting message.
     pub(super) is_cut: bool,
-    /// How often a peer has cut the first message off.
+    /// How often a peer has ended the connection within the first waiting message.
     pub(super) cuts: usize,
 
-    /// Messages that the kernel has whole.
+    /// How many messages the kernel has taken whole.
     pub(super) gone: u64,
     /// The value of `gone` when the connection began.
     pub(super) gone_before: u64,
-    /// How often the kernel has taken something after it had been full.
+    /// How often the kernel has taken bytes again after it was full.
     pub(super) resumed: u32,
-    /// The bytes that the last batch held when its writing began.
+    /// How many bytes the last batch had when its writing began.
     pub(super) last_batch: usize,
-    /// The bytes that the kernel had taken when the I/O thread last found it full.
+    /// How many bytes the kernel had taken when the I/O thread last found it full.
     pub(super) taken_at_look: u64,
     pub(super) detector: StreamDetector,
     pub(super) counts: OutgoingCounts,
@@ -240,7 +240,7 @@ impl State {
         self.send_side != SendSide::Open
     }
 
-    /// Whether nobody else writes, and the kernel takes something if there is a connection.
+    /// Whether no other thread writes and the kernel, if there is a connection, is not full.
     #[inline]
     pub(super) fn may_write(&self) -> bool {
         self.writer == Writer::Nobody
@@ -248,7 +248,8 @@ impl State {
             && !matches!(self.line, Line::Broken(_))
     }
 
-    /// That the state is one of the diagram. Asked by whoever takes the lock, so of each state that somebody has left.
+    /// Asserts that the state is one of the diagram. Called whenever the lock is taken, so it checks each state that
+    /// was left.
     #[inline]
     pub(super) fn check(&self) {
         let (writer, flight) = (self.writer, self.in_flight);

@@ -1,8 +1,9 @@
-//! Subscriptions for a publisher that does not read: they are a state, of which only the last word on each topic matters.
+//! Subscriptions for a publisher that does not read: of each topic only the last change is kept.
 //!
-//! Owns: what the peer has not been told, once more waits than fits into a buffer.
-//! Always true: one entry for each topic; none of a topic that the peer does not know and need not, so that the memory is
-//! bounded by the topics that are wanted and those the peer still holds, and not by the number of calls.
+//! Owns: the changes that the peer was not told of, once more than 64 KiB of commands wait.
+//! Always true: there is at most one change for a topic, and none for a topic that the peer does not know and that is
+//! no longer wanted. So the memory is bounded by the topics that are wanted and those that the peer knows, not by the
+//! number of calls.
 //! Must not know: how a subscription looks on the wire.
 
 use std::collections::HashMap;
@@ -12,19 +13,20 @@ use crate::pipe::WriteEffects;
 use crate::policy::WritePolicy;
 use crate::zmtp::{self, Version};
 
-/// With so many bytes of commands that the peer has not read, subscriptions are kept as a state and not one by one.
+/// When more bytes of commands than this wait to be written, of further subscriptions only the last change of each
+/// topic is kept.
 pub(in super::super) const MOST_BYTES: usize = 64 * 1024;
 
 /// A change of a topic of which a peer must be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It is wanted, and was not.
+    /// The topic is wanted, and was not.
     Wanted,
-    /// It is wanted once more.
+    /// The topic is wanted once more.
     WantedAgain,
-    /// It is not wanted any more.
+    /// The topic is not wanted any more.
     Unwanted,
-    /// It is not wanted, and never was.
+    /// The topic is not wanted, and never was.
     NeverWanted,
 }
 
@@ -48,9 +50,9 @@ pub(in super::super) struct Unsaid {
 #[derive(Debug)]
 struct LastChange {
     wanted: bool,
-    /// The peer knows nothing of the topic.
+    /// The peer was never told of the topic.
     is_new: bool,
-    /// Which of all changes it is.
+    /// Its place in the order of all changes.
     number: u64,
 }
 
@@ -97,9 +99,9 @@ impl Unsaid {
 }
 
 impl Outgoing {
-    /// Queues a subscription, or the end of one. It goes out before the messages that wait, and is dropped where no
-    /// connection exists: the next one is told everything. Of what waits while the peer does not read, only the last word
-    /// on each topic is kept.
+    /// Queues a subscription or its cancel. It goes out before the messages that wait. Without a connection it is
+    /// dropped, since a new connection is told of all wanted topics. While the peer does not read, only the last change
+    /// of each topic is kept.
     pub(crate) fn subscription(&self, topic: &[u8], change: Change, version: Version) {
         let mut state = self.lock();
         if state.line.wire().is_none() || state.is_closed() {
@@ -116,7 +118,7 @@ impl Outgoing {
 }
 
 impl State {
-    /// The peer reads again: what was kept as a state becomes bytes.
+    /// The peer reads again: the kept changes are encoded.
     pub(super) fn tell_unsaid(&mut self) {
         if !self.unsaid.is_empty() {
             for (topic, wanted) in self.unsaid.take() {

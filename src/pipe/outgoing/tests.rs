@@ -377,15 +377,15 @@ fn what_is_discarded_is_counted() {
 }
 
 #[test]
-fn last_words_go_before_what_waits_and_never_into_a_message() {
+fn an_error_goes_before_what_waits_and_never_into_a_message() {
     let error = |out: &mut Vec<u8>| crate::zmtp::encode_error("no", out);
     let mut words = Vec::new();
     error(&mut words);
     let (pipe, wire) = (outgoing(1000), Arc::new(MemoryWire::taking(usize::MAX)));
-    pipe.last_words(error);
+    pipe.write_error(error);
     pipe.attach(wire.clone());
     push(&pipe, &Message::from("waits"), &mut stream());
-    pipe.last_words(error);
+    pipe.write_error(error);
     assert_eq!(wire.written(), words);
 
     let (pipe, wire) = (outgoing(1000), Arc::new(MemoryWire::taking(usize::MAX)));
@@ -394,7 +394,7 @@ fn last_words_go_before_what_waits_and_never_into_a_message() {
     push(&pipe, &Message::from("is cut"), &mut conversation());
     pump(&pipe);
     wire.set_room(usize::MAX);
-    pipe.last_words(error);
+    pipe.write_error(error);
     assert_eq!(wire.written(), framed_text("is cut")[..3]);
 }
 

@@ -1,4 +1,4 @@
-//! A pipe whose sender asks for room, or waits for it.
+//! The slot of a pipe whose sender asks for room, or waits for it.
 //!
 //! Owns: nothing.
 //! Must not know: the other pipes, and how the sender waits.
@@ -15,7 +15,8 @@ impl Slot {
         either!(&self.way, end => end.room())
     }
 
-    /// Asks to be told when the pipe is less heavy; false if it is not, or is within the process.
+    /// Asks to be told when the pipe holds less than half of its soft mark; false if it does now, or is within the
+    /// process.
     pub(in crate::socket) fn ask_for_soft_room(&self) -> bool {
         let wire = self.way.wire();
         wire.is_some_and(|end| end.outgoing().ask_for_soft_room())
@@ -32,7 +33,7 @@ impl Slot {
         wire.is_some_and(|end| end.outgoing().write_again())
     }
 
-    /// The sender has waited in vain for the peer to take something.
+    /// A sender has waited for the soft mark in vain.
     pub(in crate::socket) fn has_stalled(&self) {
         if let Some(end) = self.way.wire() {
             end.outgoing().has_stalled();

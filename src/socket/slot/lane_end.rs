@@ -1,6 +1,6 @@
 //! The socket's end of a pipe within the process.
 //!
-//! Owns: the ends of the two lanes, and how far the pattern was told of what has come.
+//! Owns: the ends of the two lanes, and whether the pattern was told of messages in the incoming one.
 //! Always true: it is only touched under the socket's lock.
 //! Must not know: the other pipes, patterns, and what the slot knows about the peer.
 
@@ -16,7 +16,7 @@ use crate::policy::{Budget, WritePolicy};
 #[derive(Debug)]
 pub(super) struct LaneEnd {
     end: InprocEnd,
-    /// How often the pattern had looked into the pipe when it was last told of something there.
+    /// How often the pattern had looked into the pipe when it was last told of messages there.
     told_at: Option<u64>,
 }
 
@@ -34,8 +34,8 @@ impl LaneEnd {
         self.end.joined(incoming);
     }
 
-    /// See [`Slot::set_limits`](super::Slot::set_limits). Always false: the lane tells whoever waits for room, which may
-    /// be the other side.
+    /// See [`Slot::set_limits`](super::Slot::set_limits). Always false: the lane itself tells the side that waits for
+    /// room.
     pub(super) fn set_limits(&self, send: HighWater, receive: HighWater) -> bool {
         self.end.set_limits(send.messages, receive.messages);
         false
@@ -46,28 +46,28 @@ impl LaneEnd {
         self.end.end_output();
     }
 
-    /// Messages that have come, those that were read among them.
+    /// How many messages have arrived, read or not.
     pub(super) fn come(&self) -> u64 {
         let counts = self.end.counts();
         counts.queued_in as u64 + counts.received
     }
 
-    /// Messages that were read.
+    /// How many messages were read.
     pub(super) fn taken(&self) -> u64 {
         self.end.counts().received
     }
 
-    /// What has come stays until the pipe goes: no message is forgotten.
+    /// Does nothing: messages in a lane stay until the pipe goes, and are counted then.
     pub(super) fn ignore_input(&self) -> usize {
         0
     }
 
-    /// As [`is_drained`](Self::is_drained): within the process no message comes in parts.
+    /// As [`is_drained`](Self::is_drained): within the process no message arrives in parts.
     pub(super) fn is_idle(&self) -> bool {
         self.end.is_drained()
     }
 
-    /// No message that came is unread.
+    /// Whether each message that has arrived was read.
     pub(super) fn is_drained(&self) -> bool {
         self.end.is_drained()
     }
@@ -111,7 +111,7 @@ impl LaneEnd {
         self.end.room()
     }
 
-    /// The pipe has room again, which ends the time in which it had none.
+    /// The pipe has room again: ends the count of the time in which it was full.
     pub(super) fn note_room(&mut self) {
         self.end.note_room(true);
     }
@@ -121,7 +121,7 @@ impl LaneEnd {
         self.end.pop_message(into)
     }
 
-    /// The next thing that has come, which costs nothing of the budget.
+    /// The next message or subscription; it costs nothing of the budget.
     #[inline]
     pub(super) fn next(&mut self, _budget: &mut Budget) -> Option<Received> {
         self.end.pop()
@@ -132,12 +132,12 @@ impl LaneEnd {
         self.end.replace(message);
     }
 
-    /// Tells the peer what a topic comes to.
+    /// Tells the peer of a change of `topic`.
     pub(super) fn subscription(&self, topic: &[u8], change: Change) {
         self.end.push_control(topic, change);
     }
 
-    /// Has what waits here go out by `other`.
+    /// Moves the waiting messages to `other`.
     pub(super) fn move_unsent(&self, other: &Self) {
         self.end.move_unsent(&other.end);
     }
@@ -147,7 +147,7 @@ impl LaneEnd {
         self.end.recall(recall)
     }
 
-    /// Ends the connection for good: messages that this end has not read.
+    /// Cuts the connection: gives the number of messages that this end has not read.
     pub(super) fn cut(&mut self) -> usize {
         self.end.cut()
     }
@@ -157,12 +157,12 @@ impl LaneEnd {
         self.end.renew()
     }
 
-    /// Messages that have come and were not read.
+    /// How many messages have arrived and were not read.
     pub(super) fn unread(&self) -> usize {
         self.end.counts().queued_in
     }
 
-    /// The pattern is told that something has come.
+    /// The pattern is being told of messages here.
     pub(super) fn note_told(&mut self) {
         self.told_at = Some(self.end.looks());
     }
@@ -173,7 +173,7 @@ impl LaneEnd {
             && self.end.incoming().is_some_and(|lane| lane.is_ready())
     }
 
-    /// What has gone through.
+    /// The counts of messages.
     pub(super) fn counts(&self) -> Counts {
         let counts = self.end.counts();
         Counts {
@@ -186,7 +186,7 @@ impl LaneEnd {
         }
     }
 
-    /// What the statistics say besides: no bytes are counted, and no connection is lost and made again.
+    /// The other values of the statistics: no bytes are counted, and no connection is lost and made again.
     pub(super) fn measured(&self) -> Measured {
         Measured {
             time_muted: self.end.time_full(),

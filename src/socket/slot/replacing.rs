@@ -1,7 +1,7 @@
-//! The end of a pipe whose connection gives way to another.
+//! The slot of a pipe whose connection is replaced by another.
 //!
-//! Owns: nothing; it takes back what has not left, and ends connections within the process.
-//! Must not know: why, and who makes the next connection.
+//! Owns: nothing; it takes messages back that have not left, and ends connections within the process.
+//! Must not know: why, and how the next connection is made.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use super::way::either;
 use crate::pipe::Wire;
 
 impl Slot {
-    /// The connection is `wire`, and the pattern knows who is behind it: what waits goes out.
+    /// The pattern has seen to which peer `wire` leads: the waiting messages go out on it.
     pub(in crate::socket) fn open(&self, wire: &Arc<dyn Wire>) {
         if let Some(end) = self.way.wire() {
             end.outgoing().open(wire);
         }
     }
 
-    /// Has what waits here go out by `other`, unless there is a connection. Two pipes of different kinds are left alone:
-    /// a wire and a lane lead to different endpoints.
+    /// Moves the waiting messages to `other`, unless this pipe has a connection. Between pipes of different kinds
+    /// nothing is moved: a wire and a lane lead to different endpoints.
     pub(in crate::socket) fn move_unsent(&self, other: &Self) {
         if let (Some(from), Some(to)) = (self.way.wire(), other.way.wire()) {
             from.move_unsent(to);
@@ -30,13 +30,13 @@ impl Slot {
         }
     }
 
-    /// Has the message written last not be sent, if that is possible; how many are lost with that.
+    /// Takes the last message back, if that is possible; beside the outcome the number of messages that are lost by it.
     pub(in crate::socket) fn recall(&mut self, recall: Recall) -> (Recalled, usize) {
         either!(&mut self.way, end => end.recall(recall))
     }
 
-    /// Ends the connection within the process: messages that this end has not read, and whether the pipe goes on, since this
-    /// end has connected; then it is to do so again.
+    /// Cuts the connection within the process. Gives the number of messages that this end has not read, and whether
+    /// this end had connected: then the pipe stays, and is to connect again.
     pub(in crate::socket) fn cut_within(&mut self) -> (usize, bool) {
         let connected_here = self.peer.take().is_some_and(|peer| peer.connected_here);
         self.ending |= !connected_here;
@@ -51,25 +51,25 @@ impl Slot {
         }
     }
 
-    /// The other end has cut the connection within the process: messages that were sent and will not arrive, and that came
-    /// and will not be read. The pipe is as it was before anybody was there.
+    /// The other end has cut the connection within the process. Gives the number of sent messages that will not arrive,
+    /// and of arrived messages that will not be read. The pipe is as new, and waits for a peer.
     pub(in crate::socket) fn renew(&mut self) -> (usize, usize) {
         self.peer = None;
         self.way.lane_mut().map_or((0, 0), |end| end.renew())
     }
 
-    /// Forgets what waits for a connection; how many messages that were.
+    /// Drops the messages that wait for a connection, and gives their number.
     pub(in crate::socket) fn drop_waiting(&mut self) -> usize {
         self.way.wire_mut().map_or(0, |end| end.drop_waiting())
     }
 
-    /// Messages that have come and were not read, of a pipe without a connection.
+    /// How many messages have arrived and were not read, in a pipe without a connection.
     pub(in crate::socket) fn unread(&self) -> usize {
         either!(&self.way, end => end.unread())
     }
 
-    /// Its peer's routing id is another's now: what it has sent is still read. False if this cannot be had, since the
-    /// pipe is to stay, or is within the process.
+    /// The routing id of the peer was given to a new peer: ends the connection once its messages are read. False if
+    /// that is not possible, since the pipe belongs to a session or is within the process.
     pub(in crate::socket) fn hand_over(&mut self) -> bool {
         let admitted = self.admitted.is_some();
         let wire = self.way.wire_mut();

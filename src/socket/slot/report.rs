@@ -1,6 +1,6 @@
-//! What has gone through a pipe, and what was dropped on the way, in numbers.
+//! The counts of one pipe: messages sent, received and dropped.
 //!
-//! Owns: nothing; it adds up what the slot and the end of its pipe count.
+//! Owns: nothing; it adds up the counts of the slot and of the end of its pipe.
 //! Must not know: the other pipes.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::way::either;
 use crate::peer::PeerInfo;
 use crate::stats::{Dropped, PeerStats};
 
-/// What has gone through a pipe.
+/// The counts of messages of a pipe.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::socket) struct Counts {
     pub(in crate::socket) sent: u64,
@@ -21,7 +21,7 @@ pub(in crate::socket) struct Counts {
     pub(in crate::socket) queued_to_receive: usize,
 }
 
-/// What is said of a pipe in its statistics besides [`Counts`].
+/// The values in the statistics of a pipe beside its [`Counts`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Measured {
     pub(super) unexpected: u64,
@@ -32,7 +32,7 @@ pub(super) struct Measured {
 }
 
 impl Slot {
-    /// What has gone through, of a pipe that is settled.
+    /// The counts of a pipe whose draft was collected.
     pub(in crate::socket) fn counts(&self) -> Counts {
         either!(&self.way, end => end.counts())
     }
@@ -61,7 +61,7 @@ impl Slot {
         })
     }
 
-    /// A message for this peer was dropped; true if it is the first in a row.
+    /// A message for this peer was dropped, since its pipe is full; true if it is the first in a row.
     pub(in crate::socket) fn missed(&mut self) -> bool {
         let first = self.missing_since.is_none();
         self.missing_since.get_or_insert(self.missed);
@@ -69,12 +69,12 @@ impl Slot {
         first
     }
 
-    /// Counts what was dropped on its way to or from this peer.
+    /// The counts of messages dropped on their way to or from this peer.
     pub(in crate::socket) fn dropped(&mut self) -> &mut Dropped {
         self.dropped.get_or_insert_default()
     }
 
-    /// The pipe has room again: how many messages were dropped in a row, if any.
+    /// The pipe has room again: gives how many messages were dropped in a row, if any.
     pub(in crate::socket) fn caught_up(&mut self) -> Option<u64> {
         if let Some(end) = self.way.lane_mut() {
             end.note_room();

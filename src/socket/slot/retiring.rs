@@ -1,13 +1,13 @@
-//! The end of a pipe whose socket retires: it writes no more, and reads what has come by then.
+//! The slot of a pipe whose socket retires: it takes no more messages, and reads those that had come by then.
 //!
-//! Owns: nothing; what it counts and notes is in the slot.
+//! Owns: nothing; the counts and marks are in the slot.
 //! Must not know: the other pipes, and when the socket is done.
 
 use super::Slot;
 use super::way::either;
 
 impl Slot {
-    /// Takes no more messages: what was sent still goes out, what comes is still read.
+    /// Takes no more messages: waiting ones still go out, and arriving ones are still read.
     pub(in crate::socket) fn retire(&mut self) {
         self.retired = true;
         either!(&mut self.way, end => end.end_output());
@@ -22,13 +22,13 @@ impl Slot {
         self.unanswered += 1;
     }
 
-    /// A request was answered, or never will be.
+    /// A request was answered or abandoned.
     pub(in crate::socket) fn answered(&mut self) {
         self.unanswered = self.unanswered.saturating_sub(1);
     }
 
-    /// The socket answers, and begins to retire: what has come is still taken and answered, what comes is not.
-    /// False if it has begun before.
+    /// A socket that answers begins to retire: the requests that have come are still taken and answered, later ones are
+    /// not. False if this pipe has begun before.
     pub(in crate::socket) fn take_last(&mut self) -> bool {
         let begins = self.takes.is_none();
         self.takes
@@ -36,7 +36,7 @@ impl Slot {
         begins
     }
 
-    /// Whether it has taken all that it was to take, and does not know yet that what comes is to be ignored.
+    /// Whether the last request was taken, and further input is not ignored yet.
     #[inline]
     pub(in crate::socket) fn has_taken_last(&self) -> bool {
         self.takes.is_some_and(|takes| self.taken() >= takes) && !self.deaf
@@ -51,14 +51,14 @@ impl Slot {
         self.deaf = true;
     }
 
-    /// Forgets what has come, if it is to be ignored: how many messages, of which the peer learns by the end of the
-    /// connection that nobody has taken them. Within the process they stay until the pipe goes.
+    /// If further input is ignored, drops what has come and gives the number of messages. Their sender sees by the end
+    /// of the connection that they were not taken. Within the process they stay until the pipe goes.
     pub(in crate::socket) fn ignore_input(&mut self) -> Option<usize> {
         self.deaf
             .then(|| either!(&mut self.way, end => end.ignore_input()))
     }
 
-    /// Whether a request has come, before the socket began to retire, that is not answered.
+    /// Whether a request that had come before the socket began to retire is not answered yet.
     pub(in crate::socket) fn owes_answers(&self) -> bool {
         self.unanswered > 0 || !self.deaf && !either!(&self.way, end => end.is_idle())
     }

@@ -1,8 +1,8 @@
-//! Which kind of pipe a slot is the end of: one over a wire, or one within the process.
+//! The two kinds of pipe that a slot can be the end of: over a wire, or within the process.
 //!
 //! Owns: the end of the pipe.
-//! Always true: the kind is matched on in this file alone. What both kinds can do goes through [`either`]; what only one
-//! can do asks for the end of that kind.
+//! Always true: the kind is matched on in this file alone. Calls that both kinds have go through [`either`]; for a call
+//! that only one kind has, the caller asks for the end of that kind.
 //! Must not know: what a slot knows about its peer.
 
 use super::{LaneEnd, WireEnd};
@@ -16,7 +16,7 @@ pub(super) enum Way {
 
 /// Evaluates an expression on the end of a pipe, whichever kind it is of.
 ///
-/// This is a macro rather than a trait object since the compiler has to inline what is done per message.
+/// A macro, since calls through a trait object would not be inlined on the path of a message.
 macro_rules! either {
     ($way:expr, $end:ident => $call:expr) => {
         match $way {
@@ -37,7 +37,7 @@ impl Way {
         }
     }
 
-    /// As [`wire`](Self::wire), to be changed.
+    /// As [`wire`](Self::wire), mutable.
     #[inline]
     pub(super) fn wire_mut(&mut self) -> Option<&mut WireEnd> {
         match self {
@@ -55,7 +55,7 @@ impl Way {
         }
     }
 
-    /// As [`lane`](Self::lane), to be changed.
+    /// As [`lane`](Self::lane), mutable.
     #[inline]
     pub(super) fn lane_mut(&mut self) -> Option<&mut LaneEnd> {
         match self {

@@ -24,14 +24,14 @@ pub(super) struct WireEnd {
     draft: Draft,
     intake: Box<Intake>,
     version: Version,
-    /// The I/O thread was told to end the connection.
+    /// The peer was turned away: the I/O thread was told to end the connection.
     turned_away: bool,
-    /// Its peer's routing id is another's.
+    /// The routing id of the peer was given to a new peer.
     handed_over: bool,
 }
 
 impl WireEnd {
-    /// `translate`: the peer speaks in subscriptions.
+    /// With `translate`, messages in the form of subscriptions are read as such.
     pub(super) fn new(pipe: Arc<Pipe>, translate: bool) -> Self {
         Self {
             intake: Box::new(Intake::new(Arc::clone(&pipe), translate)),
@@ -63,7 +63,7 @@ impl WireEnd {
         self.pipe.through
     }
 
-    /// A connection is there. `retired`: the pipe takes no more messages.
+    /// The pipe has a connection. `retired`: the pipe takes no more messages.
     pub(super) fn connected(
         &mut self,
         wire: &Arc<dyn Wire>,
@@ -77,7 +77,7 @@ impl WireEnd {
             Version::V3_0
         };
         if retired {
-            // The handshake was under way when it was told to end.
+            // The socket has retired during the handshake: the I/O thread is to end our side of the connection.
             wire.duty(Duty::Flush);
         }
         self.intake.connected(Arc::clone(wire), held_back);
@@ -87,7 +87,7 @@ impl WireEnd {
         self.turned_away = false;
     }
 
-    /// The connection is lost. If the pattern has `refused` the peer, what is unread is forgotten: how many messages.
+    /// The connection is lost. If the pattern has `refused` the peer, drops the unread messages and gives their number.
     pub(super) fn disconnected(&mut self, refused: bool) -> usize {
         self.intake.disconnected();
         if refused {
@@ -116,16 +116,17 @@ impl WireEnd {
         self.pipe.outgoing.set_limit(send)
     }
 
-    /// Takes no more messages: what was sent still goes out.
+    /// Takes no more messages: waiting ones still go out.
     pub(super) fn end_output(&mut self) {
         self.pipe.outgoing.close();
         if let Some(wire) = self.intake.wire() {
-            // It may all be out already: then the I/O thread goes on from there.
+            // If all is written already, the I/O thread closes our side now.
             wire.duty(Duty::Flush);
         }
     }
 
-    /// See [`Slot::hand_over`](super::Slot::hand_over). `admitted`: a connection is about to be there.
+    /// See [`Slot::hand_over`](super::Slot::hand_over). `admitted`: the peer was admitted, and its connection is not
+    /// known yet.
     pub(super) fn hand_over(&mut self, admitted: bool) -> bool {
         let wire = self.intake.wire().cloned();
         if self.pipe.through.is_none() || wire.is_none() && !admitted {
@@ -139,32 +140,32 @@ impl WireEnd {
         true
     }
 
-    /// Messages that have come, those that were read among them.
+    /// How many messages have arrived, read or not.
     pub(super) fn come(&mut self) -> u64 {
         self.intake.count_waiting() as u64 + self.intake.messages()
     }
 
-    /// Messages that were read.
+    /// How many messages were read.
     pub(super) fn taken(&self) -> u64 {
         self.intake.messages()
     }
 
-    /// Messages that were read, or made way for later ones.
+    /// How many messages were read, or replaced by later ones.
     pub(super) fn given(&self) -> u64 {
         self.intake.messages() + self.pipe.incoming.replaced()
     }
 
-    /// Forgets what has come: how many messages.
+    /// Drops the messages that have arrived, and gives their number.
     pub(super) fn ignore_input(&mut self) -> usize {
         self.intake.ignore()
     }
 
-    /// Nothing has come that was not read, not even a part of a message.
+    /// Whether each byte that has arrived was decoded and read, so that not even a part of a message waits.
     pub(super) fn is_idle(&self) -> bool {
         self.intake.is_idle()
     }
 
-    /// No message that was delivered is unread.
+    /// Whether each message that was delivered was read.
     pub(super) fn is_drained(&self) -> bool {
         self.intake.is_drained()
     }
@@ -183,7 +184,7 @@ impl WireEnd {
         self.draft.push(message, &self.pipe.outgoing, policy)
     }
 
-    /// Queues what is in `framed`, which is also in the message.
+    /// Queues a message that was encoded before into `framed`.
     #[inline]
     pub(super) fn push_copy(
         &mut self,
@@ -200,26 +201,27 @@ impl WireEnd {
         self.pipe.outgoing.push_always(message);
     }
 
-    /// Gives what a stream has gathered without the pipe's lock to the pipe, which goes on being written to.
+    /// Gives the draft back to the pipe.
     #[inline]
     fn hand_draft_back(&mut self) {
         self.draft.hand_back(&self.pipe.outgoing);
     }
 
-    /// As [`hand_draft_back`](Self::hand_draft_back), at the end of the stream; how many messages are lost with that.
+    /// As [`hand_draft_back`](Self::hand_draft_back), for the last time; gives the number of messages that the pipe
+    /// could not take.
     #[inline]
     pub(super) fn collect_draft(&mut self) -> usize {
         self.draft.end(&self.pipe.outgoing)
     }
 
-    /// Writes what waits, if this process does that itself.
+    /// Writes the waiting messages, as far as the kernel takes them.
     #[inline]
     pub(super) fn flush(&mut self) {
         self.hand_draft_back();
         self.pipe.outgoing.flush();
     }
 
-    /// Messages that wait to be written by this process.
+    /// How many messages wait to be written to the kernel.
     #[inline]
     pub(super) fn unwritten(&self) -> usize {
         self.pipe.outgoing.queued() + self.draft.queued()
@@ -243,7 +245,7 @@ impl WireEnd {
         self.intake.next_single(into)
     }
 
-    /// The next thing that has come; none, too, once `budget` is spent.
+    /// The next message or subscription; `None` also once `budget` is spent.
     #[inline]
     pub(super) fn next(&mut self, budget: &mut Budget) -> Option<Received> {
         self.intake.next(budget)
@@ -254,12 +256,12 @@ impl WireEnd {
         self.intake.replace(message);
     }
 
-    /// Tells the peer what a topic comes to, in the words of its version.
+    /// Tells the peer of a change of `topic`, in the form of its version.
     pub(super) fn subscription(&self, topic: &[u8], change: Change) {
         self.pipe.outgoing.subscription(topic, change, self.version);
     }
 
-    /// Has what waits here go out by `other`, unless there is a connection.
+    /// Moves the waiting messages to `other`, unless this pipe has a connection.
     pub(super) fn move_unsent(&self, other: &Self) {
         if let Some(batch) = self.pipe.outgoing.give_up() {
             other.pipe.outgoing.take_over(&batch);
@@ -273,18 +275,18 @@ impl WireEnd {
         self.pipe.outgoing.recall(recall, ends)
     }
 
-    /// Forgets what waits for a connection; how many messages that were.
+    /// Drops the messages that wait for a connection, and gives their number.
     pub(super) fn drop_waiting(&mut self) -> usize {
         self.hand_draft_back();
         self.pipe.outgoing.drop_waiting()
     }
 
-    /// Messages that have come and were not read.
+    /// How many messages have arrived and were not read.
     pub(super) fn unread(&self) -> usize {
         self.intake.unread()
     }
 
-    /// What has gone through.
+    /// The counts of messages.
     pub(super) fn counts(&self) -> Counts {
         let out = self.pipe.outgoing.counts();
         Counts {
@@ -297,7 +299,7 @@ impl WireEnd {
         }
     }
 
-    /// What the statistics say besides.
+    /// The other values of the statistics.
     pub(super) fn measured(&self) -> Measured {
         Measured {
             unexpected: self.pipe.unexpected(),

@@ -1,8 +1,8 @@
-//! Messages that a socket had no use for, in the log: once a second, with their number.
+//! The warnings about dropped messages in the log: at most one line a second, with their number.
 //!
-//! Owns: which of them have been told.
-//! Always true: where nobody reads warnings, a message that is dropped costs a look at that; where somebody does, the clock
-//! is asked once for many. What comes in the second of a line is told by the next, at the latest when the socket closes.
+//! Owns: how many drops were told.
+//! Always true: if warnings are off, a drop costs one check of that; if they are on, the clock is read once for many
+//! drops. Drops within a second after a line are told by the next line, at the latest when the socket closes.
 //! Must not know: why a message is dropped; the pattern says so.
 
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use super::Table;
 use crate::monitor::Monitor;
 use crate::stats::Dropped;
 
-/// Of the drops since the last line, the first 64 are looked at one by one, and of the others one in 64.
+/// Of the drops since the last line, the first 64 each read the clock, and of the others one in 64.
 const FEW: u64 = 64;
 
-/// What has been dropped and told.
+/// The counts of drops, told and untold.
 #[derive(Debug, Default)]
 pub(super) struct Drops {
     told: Dropped,
@@ -25,7 +25,7 @@ pub(super) struct Drops {
     source: Source,
 }
 
-/// The peer that the drops had to do with that are not told yet.
+/// The peer of the drops that are not told yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Source {
     #[default]
@@ -64,7 +64,7 @@ impl Table {
         }
     }
 
-    /// Tells of all that was dropped and is not told yet.
+    /// Tells the drops that are not told yet.
     pub(in crate::socket) fn tell_drops(&mut self) {
         if self.drops.untold == 0 {
             return;

@@ -1,8 +1,8 @@
-//! Pipes whose peers have gone and whose messages are unread.
+//! Pipes of departed peers, whose messages are not all read.
 //!
-//! Owns: which of them may have been read to the end, and what all of them together hold.
-//! Always true: each pipe that is ending is in `turns`, in `next` or in both, and each once, as its slot says; `bytes` is
-//! the sum of what the slots are charged.
+//! Owns: the list of pipes that may have been read to the end, and the bytes that all of them together hold.
+//! Always true: each pipe that is ending is in `turns`, in `next` or in both, and in each at most once, as its slot
+//! says. `bytes` is the sum of the charges in the slots.
 //! Must not know: what becomes of a pipe that is let go.
 
 use std::collections::VecDeque;
@@ -15,29 +15,29 @@ use crate::pipe::WriteEffects;
 use crate::policy::tuning::SWEPT_IN_TURN;
 use crate::socket::slot::Slot;
 
-/// What a pipe costs beyond the bytes of its messages, about.
+/// The memory of a pipe beside the bytes of its messages, about.
 const PIPE_OVERHEAD: usize = 1024;
 
 /// The pipes that are ending.
 #[derive(Debug)]
 pub(super) struct Ending {
     pipes: usize,
-    /// Those of them that are within the process.
+    /// How many of them are within the process.
     lanes: usize,
-    /// The pipes, in the order in which they are looked at; also some that are gone, until it is their turn.
+    /// The pipes in the order in which they are looked at. A pipe that is gone stays here until its turn.
     turns: VecDeque<PipeId>,
-    /// Pipes that have just begun to end, or of which a read gave nothing: they are looked at next.
+    /// Pipes that have just begun to end, or in which a read has found nothing: they are looked at next.
     next: Vec<PipeId>,
     /// The bytes of unread messages of all these pipes.
     bytes: usize,
-    /// The most bytes unread before connections that come are held back.
+    /// With more unread bytes than this, new connections are held back.
     limit: usize,
-    /// Connections that are not read until less than half of `limit` is unread.
+    /// The pipes of connections that are held back until less than half of `limit` is unread.
     held_back: Vec<PipeId>,
 }
 
 impl Ending {
-    /// `limit`: how many bytes may be unread before connections that come are held back.
+    /// `limit`: with more unread bytes, new connections are held back.
     pub(super) fn new(limit: Option<usize>) -> Self {
         Self {
             pipes: 0,
@@ -50,7 +50,7 @@ impl Ending {
         }
     }
 
-    /// Whether so much is unread that further connections are not read yet.
+    /// Whether so many bytes are unread that new connections are held back.
     pub(super) fn is_much(&self) -> bool {
         self.bytes >= self.limit
     }
@@ -67,12 +67,12 @@ impl Table {
         self.ending.pipes > 0
     }
 
-    /// Whether no peer within the process writes any more.
+    /// Whether each pipe within the process is ending.
     pub(in crate::socket) fn lanes_have_ended(&self) -> bool {
         self.lanes == self.ending.lanes
     }
 
-    /// Pipes that are ending and have been read to the end: of those found empty, and of a few others in turn.
+    /// Pipes that are ending and were read to the end, among those found empty and a few others in turn.
     pub(in crate::socket) fn take_ended(&mut self) -> Vec<PipeId> {
         let mut candidates = std::mem::take(&mut self.ending.next);
         for _ in 0..SWEPT_IN_TURN.min(self.ending.turns.len()) {
@@ -114,7 +114,7 @@ impl Table {
         self.queue_next(pipe);
     }
 
-    /// A pipe that is ending was read, and had nothing.
+    /// A read has found nothing in a pipe that is ending.
     #[cold]
     pub(super) fn found_empty(&mut self, pipe: PipeId) {
         self.queue_next(pipe);
@@ -141,7 +141,7 @@ impl Table {
         }
     }
 
-    /// Ends the connection behind `pipe`, whose peer the pattern has not taken: nobody will ask for its messages.
+    /// Ends the connection behind `pipe`, whose peer the pattern has refused; its messages are never read.
     pub(in crate::socket) fn refuse(&mut self, pipe: PipeId, cause: LinkError) {
         if let Some(slot) = self.pipes.get_mut(pipe) {
             slot.refuse();
@@ -149,7 +149,7 @@ impl Table {
         self.turn_away(pipe, cause);
     }
 
-    /// Changes how much may be unread of those who have gone, at once.
+    /// Changes, at once, how many bytes of departed peers may be unread before new connections are held back.
     pub(in crate::socket) fn limit_departed(&mut self, bytes: Option<usize>) {
         self.ending.limit = bytes.unwrap_or(usize::MAX);
         self.let_in();
@@ -165,7 +165,7 @@ impl Table {
         }
     }
 
-    /// Once little enough is unread, those that were held back are read.
+    /// If little enough is unread now, the connections that were held back are read.
     fn let_in(&mut self) {
         if self.ending.bytes <= self.ending.limit / 2 {
             for pipe in std::mem::take(&mut self.ending.held_back) {
@@ -176,7 +176,7 @@ impl Table {
         }
     }
 
-    /// Charges `pipe` what it holds now.
+    /// Charges `pipe` for the bytes that it holds now.
     fn measure(&mut self, pipe: PipeId) {
         if let Some(slot) = self.pipes.get_mut(pipe)
             && slot.is_ending()

@@ -1,7 +1,7 @@
-//! The pipes of a socket whose sender finds no room in them, or too much.
+//! The room in the pipes of a socket, and the waits of its senders for the only pipe.
 //!
-//! Owns: nothing; it asks the only pipe, where there is one.
-//! Always true: a sender waits for a connection only if there is no other to which the message could go.
+//! Owns: nothing; it asks the only pipe, if there is only one.
+//! Always true: a sender waits for one connection only if there is no other to which the message could go.
 //! Must not know: how the sender waits.
 
 use std::sync::Arc;
@@ -26,24 +26,24 @@ impl Table {
         room.min(most)
     }
 
-    /// Asks to be told when the only pipe holds less than half of its soft mark; how many bytes the kernel has taken of it so
-    /// far, or `None` if it holds no more now.
+    /// Asks to be told when the only pipe holds less than half of its soft mark. Gives how many bytes the kernel has
+    /// taken of it, or `None` if it holds less now.
     pub(in crate::socket) fn ask_for_soft_room(&self) -> Option<u64> {
         let slot = self.pipes.values().next()?;
         slot.ask_for_soft_room().then(|| slot.counts().bytes_sent)
     }
 
-    /// A sender has waited for less than the soft mark in vain.
+    /// A sender has waited for the soft mark in vain.
     pub(in crate::socket) fn has_stalled(&self) {
         self.pipes.values().for_each(Slot::has_stalled);
     }
 
-    /// A sender has found no room, and waits or does not.
+    /// A sender has found no room; `wait` says whether it waits for some.
     pub(in crate::socket) fn set_senders_wait(&mut self, wait: bool) {
         self.write_policy.set_senders_wait(wait);
     }
 
-    /// The only pipe, and its connection, if a sender is to wait until that takes bytes.
+    /// The only pipe and its connection, if a sender is to wait until the connection takes bytes.
     pub(in crate::socket) fn wait_here(&self) -> Option<(PipeId, Arc<dyn Wire>)> {
         let mut slots = self.pipes.values();
         match (slots.next(), slots.next()) {
@@ -52,7 +52,7 @@ impl Table {
         }
     }
 
-    /// The kernel takes bytes of `pipe` again, so they are written: true if the pipe has room then.
+    /// The kernel takes bytes of `pipe` again: writes, and says whether the pipe has room now.
     pub(in crate::socket) fn write_again(&self, pipe: PipeId) -> bool {
         self.pipes.get(pipe).is_some_and(Slot::write_again)
     }

@@ -1,7 +1,7 @@
-//! The links of a socket that waits for input: which of them it reads itself.
+//! The links that a socket reads itself while it waits for input.
 //!
-//! Owns: how many links are worth borrowing, and whether any reader may be here.
-//! Always true: a reader that is here is read by the threads of this socket alone.
+//! Owns: the condition for borrowing readers, and whether any may be borrowed.
+//! Always true: a borrowed reader is read by the threads of this socket alone.
 //! Must not know: how the socket waits.
 
 use std::sync::Arc;
@@ -23,20 +23,20 @@ pub(in crate::socket) fn most_lent(io_threads: usize) -> usize {
 }
 
 impl Table {
-    /// Only the latest messages are received: links are not lent, as the I/O thread goes on reading them meanwhile.
+    /// Only the latest messages are received: no reader is borrowed, since the I/O thread is to read on all the time.
     pub(in crate::socket) fn lend_nothing(&mut self) {
         self.most_lent = 0;
     }
 
-    /// Whether the socket is better off reading its links itself: it has a few, at least one is alive, and there is
-    /// nothing else to wait for.
+    /// Whether it is faster that the socket reads its links itself: it has few links, at least one is connected, and no
+    /// lanes.
     pub(in crate::socket) fn is_lendable(&self) -> bool {
         self.lanes == 0
             && self.pipes.len() <= self.most_lent
             && self.pipes.values().any(|slot| slot.live_wire().is_some())
     }
 
-    /// Borrows the readers of all live links; the pipes whose readers came just now.
+    /// Borrows the readers of all live links, and gives the pipes whose readers were not borrowed before.
     pub(in crate::socket) fn borrow_readers(&mut self) -> Vec<PipeId> {
         self.borrowed = true;
         let not_here = |slot: &&mut Slot| slot.live_wire().is_some_and(|(_, lent)| !lent);
@@ -47,7 +47,7 @@ impl Table {
             .collect()
     }
 
-    /// Whether readers may be here.
+    /// Whether readers may be borrowed at present.
     #[inline]
     pub(in crate::socket) fn has_borrowed(&self) -> bool {
         self.borrowed
@@ -67,7 +67,7 @@ impl Table {
             .for_each(|intake| intake.return_reader());
     }
 
-    /// The links whose readers are here.
+    /// The links whose readers are borrowed.
     pub(in crate::socket) fn borrowed_links(
         &self,
     ) -> impl Iterator<Item = (PipeId, &Arc<dyn Wire>)> {
@@ -79,7 +79,7 @@ impl Table {
             })
     }
 
-    /// The links whose readers are here and that had nothing more when they were last read.
+    /// The links whose readers are borrowed and had no whole message when last read.
     pub(in crate::socket) fn idle_links(&self) -> Vec<(PipeId, Arc<dyn Wire>)> {
         if !self.borrowed {
             return Vec::new();
@@ -91,9 +91,10 @@ impl Table {
             .collect()
     }
 
-    /// Reads once from a lent link; true if bytes came.
+    /// Reads once from a borrowed link; true if bytes came.
     pub(in crate::socket) fn fill(&mut self, pipe: PipeId) -> bool {
-        // A peer that sends little at a time, without end, would else keep the lock.
+        // Each read costs some of the budget, so that a peer that sends little at a time, without end, does not keep
+        // the lock.
         self.budget.spend(8);
         self.pipes
             .get_mut(pipe)

@@ -1,4 +1,4 @@
-//! Messages that were lost with pipes that are gone.
+//! Messages that were lost with removed pipes.
 //!
 //! Owns: how many of them are not counted and told yet.
 //! Always true: each lost message is counted and told once.
@@ -15,14 +15,15 @@ pub(super) struct Losses {
 }
 
 impl Table {
-    /// Counts and tells what went with the pipes that were removed, at most those of one `endpoint`.
+    /// Counts and tells the messages that were lost with removed pipes; `endpoint` is that of the pipes, if they had
+    /// one in common.
     pub(in crate::socket) fn tell_losses(&mut self, endpoint: Option<&Endpoint>) {
         let Losses { unsent, unread } = std::mem::take(&mut self.losses);
         self.telemetry.lose_unsent(unsent, endpoint);
         self.telemetry.lose_unread(unread, endpoint);
     }
 
-    /// One message that the pattern had looked at went with its pipe.
+    /// A message that the pattern had looked at, and that was not received, is lost with its pipe.
     pub(in crate::socket) fn lost_unread(&mut self) {
         self.losses.unread += 1;
     }

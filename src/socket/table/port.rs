@@ -1,6 +1,6 @@
-//! The pipes of a socket, as its pattern reaches them.
+//! The port through which a pattern reaches the pipes of its socket.
 //!
-//! Owns: nothing; each call is answered by one pipe, or by several.
+//! Owns: nothing; each call goes to one pipe or to several.
 //! Always true: a pipe that is gone takes nothing and gives nothing.
 //! Must not know: which pipe a message should take.
 
@@ -133,7 +133,7 @@ impl Table {
     }
 }
 
-/// Counts one more that was dropped.
+/// Counts one more dropped message.
 fn count(dropped: &mut Dropped, cause: DropCause) {
     let counter = match cause {
         DropCause::SlowSubscriber => &mut dropped.slow_subscriber,

@@ -1,9 +1,9 @@
-//! What a socket reads of its pipes, and how much of it under one hold of its lock.
+//! Reading from the pipes of a socket, within the budget of one hold of its lock.
 //!
 //! Owns: nothing; it spends the budget of the table.
-//! Always true: once that is spent, nothing is read until a call [refills it](Table::refill_budget); what was not read, and no
-//! call comes back to, an I/O thread tells of again.
-//! Must not know: what is done with what is read.
+//! Always true: once the budget is spent, nothing is read until a call [refills it](Table::refill_budget). If no call
+//! of the application will do so, an I/O thread is asked to have the socket read on.
+//! Must not know: how the messages are used.
 
 use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received};
 
@@ -21,13 +21,13 @@ impl Table {
         }
     }
 
-    /// A call begins, or has let others have the lock: it has the whole budget again.
+    /// A call begins, or has released the lock for other threads: it has the whole budget again.
     #[inline(always)]
     pub(crate) fn refill_budget(&mut self) {
         self.budget.refill();
     }
 
-    /// The next message of any size; subscriptions that nobody asked for are dropped.
+    /// The next message of any size; subscriptions before it are dropped.
     #[inline(never)]
     pub(super) fn read_any_message(&mut self, pipe: PipeId, into: &mut Message) -> bool {
         loop {
@@ -42,13 +42,13 @@ impl Table {
         }
     }
 
-    /// The next thing that came through `pipe`; see [`Pipes::try_read`].
+    /// The next message or subscription from `pipe`; see [`Pipes::try_read`].
     pub(super) fn read_from(&mut self, pipe: PipeId) -> Option<Received> {
         let unasked = self.facts.reads_unasked;
         let slot = self.pipes.get_mut(pipe)?;
         loop {
             if self.budget.is_spent() {
-                // Where no call of the application comes back to it, an I/O thread does.
+                // If no call of the application will come to read on, an I/O thread is asked to do so.
                 if !unasked
                     || self
                         .deferred_reads
@@ -100,7 +100,7 @@ impl Table {
     }
 }
 
-/// What it costs to apply what has come.
+/// How much of the budget an item costs.
 fn cost(received: &Received) -> u32 {
     match received {
         Received::Subscribe(topic) | Received::Cancel(topic) => cost_of_topic(topic.len()),

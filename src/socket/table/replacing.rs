@@ -1,8 +1,8 @@
-//! The connections of a socket that are replaced by others.
+//! The replacement of connections by others.
 //!
-//! Owns: which pipes within the process are to be joined anew.
-//! Always true: what was under way on a connection that was cut is counted, and does not arrive.
-//! Must not know: why it was cut.
+//! Owns: the list of pipes within the process that are to be connected again.
+//! Always true: messages under way on a connection that was cut do not arrive, and are counted.
+//! Must not know: why a connection is cut.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::pipe::{Lane, Wire, WriteEffects};
 use crate::socket::slot::Slot;
 
 impl Table {
-    /// Who is behind `wire` is known: what waits in `pipe` is written to it.
+    /// The pattern has seen to which peer `wire` leads: the waiting messages of `pipe` are written to it.
     pub(in crate::socket) fn open(&self, pipe: PipeId, wire: &Arc<dyn Wire>) {
         if let Some(slot) = self.pipes.get(pipe) {
             slot.open(wire);
@@ -36,8 +36,8 @@ impl Table {
         recalled
     }
 
-    /// Ends the connection of a pipe within the process. If this end has connected, it does so again; if not, the other end
-    /// is told to.
+    /// Cuts the connection of a pipe within the process. The end that has connected, this one or the other, is to do so
+    /// again.
     fn cut_within(&mut self, pipe: PipeId) {
         let Some(slot) = self.pipes.get_mut(pipe) else {
             return;
@@ -54,8 +54,8 @@ impl Table {
         }
     }
 
-    /// The other end, to which `pipe` within the process has connected, has cut it: it is to connect again. False if the
-    /// pipe is gone, or is ending.
+    /// The other end has cut the connection of `pipe`, which has connected within the process: it is to connect again.
+    /// False if the pipe is gone or ending.
     pub(in crate::socket) fn was_cut(&mut self, pipe: PipeId) -> bool {
         let Some(slot) = self.pipes.get_mut(pipe) else {
             return false;
@@ -71,8 +71,9 @@ impl Table {
         true
     }
 
-    /// As [`was_cut`](Self::was_cut), of a pipe within the process that has connected here and whose peer the pattern has not
-    /// taken, since another has had the seat between the question and the connection: it asks again. False of any other.
+    /// As [`was_cut`](Self::was_cut), for a pipe that has connected from this end and whose peer the pattern has
+    /// refused, since another peer has taken the seat between the question and the connection: it asks again. False for
+    /// any other pipe.
     pub(in crate::socket) fn refuse_within(&mut self, pipe: PipeId, cause: LinkError) -> bool {
         let slot = self.pipes.get(pipe).filter(|slot| slot.lane().is_some());
         let Some(peer) = slot.and_then(Slot::peer).filter(|peer| peer.connected_here) else {
@@ -86,12 +87,12 @@ impl Table {
         self.was_cut(pipe)
     }
 
-    /// Whether the pattern does not know of `pipe` before there is a peer.
+    /// Whether the pattern hears of `pipe` only when there is a peer.
     pub(in crate::socket) fn is_unannounced(&self, pipe: PipeId) -> bool {
         self.pipes.get(pipe).is_some_and(Slot::is_unannounced)
     }
 
-    /// Pipes that are to be joined with a peer again, with the lanes on which they send.
+    /// Takes the pipes that are to be connected again, with the lanes on which they send.
     pub(in crate::socket) fn take_unjoined(&mut self) -> Vec<(PipeId, Arc<Lane>)> {
         let unjoined = std::mem::take(&mut self.unjoined);
         unjoined
@@ -103,7 +104,7 @@ impl Table {
             .collect()
     }
 
-    /// Pipes within the process that the pattern has closed since the last call.
+    /// Takes the pipes within the process that the pattern has closed.
     pub(in crate::socket) fn take_closed(&mut self) -> Vec<PipeId> {
         std::mem::take(&mut self.closed)
     }
@@ -113,13 +114,13 @@ impl Table {
         !self.closed.is_empty() || !self.unjoined.is_empty()
     }
 
-    /// Whether there is a pipe, full or not, that takes messages, with somebody at its other end or not yet.
+    /// Whether there is a pipe that takes messages, full or not, with a peer or without one yet.
     pub(in crate::socket) fn has_pipe_to_write(&self) -> bool {
         let mut slots = self.pipes.values();
         slots.any(|slot| !slot.is_ending() && !slot.has_retired())
     }
 
-    /// Whether nobody is at the other end of `pipe`, and somebody may come.
+    /// Whether `pipe` has no peer and still waits for one.
     pub(in crate::socket) fn is_waiting(&self, pipe: PipeId) -> bool {
         self.pipes
             .get(pipe)

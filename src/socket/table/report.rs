@@ -1,8 +1,8 @@
-//! What the pipes of a socket tell of themselves: who is there, and how much has gone through.
+//! The report on the pipes of a socket: the connected peers, and the counts of messages.
 //!
-//! Owns: nothing; it reads what the pipes count.
+//! Owns: nothing; it reads the counts of the pipes.
 //! Always true: sums over all pipes include those that are gone.
-//! Must not know: who asks.
+//! Must not know: how the report is used.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::socket::slot::{Counts, Slot};
 use crate::stats::{Dropped, PeerStats};
 
 impl Table {
-    /// All pipes.
+    /// The ids of all pipes.
     pub(in crate::socket) fn ids(&self) -> Vec<PipeId> {
         self.pipes.pipes().collect()
     }
@@ -50,7 +50,7 @@ impl Table {
         self.pipes.values().filter_map(Slot::stats).collect()
     }
 
-    /// Sums over all pipes, past ones included.
+    /// The sum of the counts of all pipes, those that are gone included.
     pub(in crate::socket) fn totals(&self) -> Counts {
         let mut totals = self.past;
         for slot in self.pipes.values() {

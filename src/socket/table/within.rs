@@ -1,7 +1,8 @@
 //! The pipes of a socket within the process.
 //!
-//! Owns: nothing; each lane knows what has come.
-//! Always true: before a wait, each lane has been asked to tell; a pattern is not told again of what it has passed over.
+//! Owns: nothing; each lane knows whether messages have come.
+//! Always true: before a wait, each lane was asked to tell of its next message. A pattern is not told again of messages
+//! that it does not want now.
 //! Must not know: how the socket waits.
 
 use std::sync::Arc;
@@ -25,8 +26,8 @@ impl Table {
             .filter_map(|slot| Some((slot.id(), slot.heard_lane()?.incoming()?)))
     }
 
-    /// Before a wait: has each lane wake this socket when something comes. Gives the pipes where something has come already,
-    /// of which the pattern is to be told now.
+    /// Before a wait: has each lane wake this socket when a message comes. Gives the pipes in which messages have come
+    /// already, of which the pattern is to be told now.
     pub(crate) fn listen_within(&mut self) -> Vec<PipeId> {
         if self.lanes == 0 {
             return Vec::new();
@@ -39,7 +40,7 @@ impl Table {
             .collect()
     }
 
-    /// The pipes within the process where something has come, of which the pattern is to be told now.
+    /// The pipes within the process in which messages have come, of which the pattern is to be told now.
     pub(in crate::socket) fn news_within(&mut self) -> Vec<PipeId> {
         let is_ready = |slot: &&mut Slot| {
             let lane = slot.heard_lane().and_then(InprocEnd::incoming);

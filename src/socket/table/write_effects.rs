@@ -1,8 +1,8 @@
-//! What sends have brought about beside that their messages are on their way.
+//! The effects of sends on which the socket must act.
 //!
 //! Owns: the set of effects that the core acts on once a send has succeeded.
-//! Always true: a send that finds the set empty is done; what concerns one pipe has been noted in the table by then.
-//! Must not know: what the core does about a effect.
+//! Always true: a send that finds the set empty is done. Effects that concern one pipe are noted in the table by then.
+//! Must not know: what the core does about an effect.
 
 use highwater_patterns::{Message, Outbound, PipeId};
 
@@ -10,24 +10,24 @@ use super::Table;
 use crate::pipe::WriteEffects;
 
 impl Table {
-    /// The next send that succeeds has to act on `effects`, too.
+    /// Adds `effects`, for the next send that succeeds.
     pub(in crate::socket) fn note(&mut self, effects: WriteEffects) {
         self.effects |= effects;
     }
 
-    /// Whether a send that has succeeded has anything to act on.
+    /// Whether a send that has succeeded has effects to act on.
     #[inline]
     pub(crate) fn has_effects(&self) -> bool {
         !self.effects.is_empty()
     }
 
-    /// What a send that has succeeded has to act on. Each effect is given once.
+    /// Takes the effects on which a send that has succeeded has to act. Each effect is given once.
     pub(in crate::socket) fn take_effects(&mut self) -> WriteEffects {
         std::mem::take(&mut self.effects)
     }
 
-    /// A write of `message` to `pipe` has brought about `effects`: notes what concerns that pipe, and keeps the rest for
-    /// the core. Whether the message was taken.
+    /// A write of `message` to `pipe` has had these `effects`: notes those that concern the pipe, and keeps the rest
+    /// for the core. True if the message was taken.
     #[cold]
     pub(super) fn note_write(
         &mut self,
@@ -44,14 +44,14 @@ impl Table {
         if effects.contains(WriteEffects::DRAFTED) {
             self.drafts.push(pipe);
         }
-        // One of several peers is not waited for.
+        // A sender waits for a slow peer only if it is the only one.
         let heavy = effects.contains(WriteEffects::OVER_SOFT_MARK) && self.pipes.len() == 1;
         self.effects |= WriteEffects::OVER_SOFT_MARK.when(heavy);
         !effects.contains(WriteEffects::REFUSED)
     }
 
-    /// In a forked child, `message` has met a connection of the parent. To the core it looks like a pipe that was closed, which
-    /// senders check for anyway.
+    /// In a forked child, `message` was refused by a connection of the parent. It is noted like a pipe that was closed,
+    /// for which senders check anyway.
     #[cold]
     pub(super) fn note_foreign(&mut self, pipe: PipeId, message: Message) {
         self.foreign = Some(message);
@@ -59,7 +59,7 @@ impl Table {
         self.effects |= WriteEffects::CLOSED;
     }
 
-    /// The message that has met a connection of the parent; its pattern may have given it up.
+    /// Takes the message that was refused by a connection of the parent; the pattern may not have given it back.
     pub(in crate::socket) fn take_foreign(&mut self) -> Option<Message> {
         self.foreign.take()
     }

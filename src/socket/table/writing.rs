@@ -1,8 +1,8 @@
-//! What is sent, on its way into the pipes of a socket.
+//! Writing messages into the pipes of a socket.
 //!
-//! Owns: the frame of a message for many pipes.
-//! Always true: a message for many pipes is framed once.
-//! Must not know: which pipe they should take.
+//! Owns: the buffer in which a message for many pipes is encoded.
+//! Always true: a message for many pipes is encoded once.
+//! Must not know: which pipe a message should take.
 
 use highwater_patterns::{Outbound, PipeId};
 
@@ -10,7 +10,7 @@ use super::Table;
 use crate::pipe::WriteEffects;
 
 impl Table {
-    /// Queues `message` on `pipe` and says so, or leaves it as it is.
+    /// Queues `message` on `pipe`; false if there is no room, and then `message` is as it was.
     #[inline(always)]
     pub(super) fn write_to(&mut self, pipe: PipeId, message: &mut impl Outbound) -> bool {
         let Some(slot) = self.pipes.get_mut(pipe) else {
@@ -20,7 +20,7 @@ impl Table {
         effects.is_empty() || self.note_write(pipe, effects, message)
     }
 
-    /// Queues `message`, framed once, on each of `pipes`; calls `full` for each that has no room.
+    /// Queues `message`, encoded once, on each of `pipes`; calls `full` for each that has no room.
     #[inline]
     pub(super) fn write_to_all(
         &mut self,

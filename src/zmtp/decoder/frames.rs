@@ -1,9 +1,9 @@
 //! The frames so far of a message under way.
 //!
-//! Owns: what has come of it: the first few frames as they will be, and short ones behind them packed, since a frame of no
-//! bytes takes 72 and a peer may leave thousands of them unfinished on each of its connections.
-//! Always true: nothing is packed before the first few are there; what is packed takes two bytes a frame beside the bodies.
-//! Must not know: bounds.
+//! Owns: the frames that have arrived: the first sixteen as [`Frame`]s, the short ones behind them packed. A `Frame` takes
+//! 72 bytes even if its body is empty, and a peer may leave a message of thousands of frames unfinished on each connection.
+//! Always true: nothing is packed before the first sixteen are there; a packed frame takes two bytes beside its body.
+//! Must not know: the bounds on a message.
 
 use highwater_patterns::{Frame, Message};
 
@@ -14,20 +14,20 @@ use crate::zmtp::frame::LARGE_BODY;
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     first: Vec<Frame>,
-    /// Boxed: few connections ever have any, and all have a decoder.
+    /// Boxed, since each connection has a decoder and few ever have packed frames.
     packed: Option<Box<Packed>>,
 }
 
-/// Frames that follow others.
+/// The frames behind the first ones.
 #[derive(Debug, Default)]
 struct Packed {
     count: usize,
-    /// Of each the length of its body, in two bytes, and the body; [`LARGE`] and nothing else of a large one.
+    /// For each frame the length of its body, in two bytes, and the body. For a frame that is in `large`, only [`LARGE`].
     bytes: Vec<u8>,
     large: Vec<Frame>,
 }
 
-/// Stands for the length of a body that is somewhere else.
+/// Marks a frame whose body is in `large`, in place of its length.
 const LARGE: u16 = u16::MAX;
 const _: () = assert!(LARGE_BODY < LARGE as usize);
 
@@ -52,7 +52,7 @@ impl Frames {
         }
     }
 
-    /// The message that `last` completes; nothing is under way then.
+    /// The message that `last` completes. Afterwards no message is under way.
     #[inline]
     pub(super) fn complete(&mut self, last: Frame) -> Option<Message> {
         let mut frames = std::mem::take(&mut self.first);

@@ -20,19 +20,19 @@ pub(crate) trait Buffers: fmt::Debug + Send + Sync {
     /// [`give_back`](Self::give_back) or by [`share`](Self::share).
     fn lend(&self, len: usize) -> Option<Vec<u8>>;
 
-    /// The body it was lent for has not come whole.
+    /// Takes back a buffer whose body did not arrive whole.
     fn give_back(&self, buffer: Vec<u8>);
 
-    /// A body, the first `len` bytes of `buffer`; `lent` says whether the buffer came from here or is new.
+    /// Makes a body of the first `len` bytes of `buffer`; `lent` says whether the buffer came from here or is new.
     fn share(self: Arc<Self>, buffer: Vec<u8>, len: usize, lent: bool) -> Bytes;
 }
 
 /// Where the bytes of a large body go next.
 #[derive(Debug)]
 pub(crate) enum BodyRoom<'a> {
-    /// Behind what is in this buffer, within its capacity, and so many at most.
+    /// At the end of this buffer, within its capacity; at most this number of bytes.
     New(&'a mut Vec<u8>, usize),
-    /// Over all of these.
+    /// Into these bytes, whose present content is not needed.
     Used(&'a mut [u8]),
 }
 
@@ -40,10 +40,10 @@ pub(crate) enum BodyRoom<'a> {
 pub(super) struct LargeBody {
     pub(super) header: FrameHeader,
     buffer: Vec<u8>,
-    /// How much of a used buffer is filled; `None` of a new one, which holds what has arrived and nothing else.
+    /// How many bytes of a used buffer are filled. `None` for a new buffer, which holds only what has arrived.
     filled: Option<usize>,
     len: usize,
-    /// So many bytes follow that are passed over.
+    /// How many bytes behind the body are to be skipped.
     behind: u64,
     buffers: Option<Arc<dyn Buffers>>,
 }
@@ -62,13 +62,13 @@ impl LargeBody {
         }
     }
 
-    /// The body, of which so many bytes more were announced that are of no use.
+    /// The body, with the number of announced bytes `behind` it that are skipped.
     pub(super) fn before(mut self, behind: u64) -> Self {
         self.behind = behind;
         self
     }
 
-    /// Takes what `input` has of the body, and of what is behind it; returns how many bytes.
+    /// Takes the bytes of `input` that belong to the body, or are to be skipped behind it; returns how many.
     ///
     /// # Errors
     ///
@@ -148,9 +148,9 @@ impl LargeBody {
         self.len - arrived
     }
 
-    /// Sees to spare capacity for `arriving` bytes: in steps that double, so that few copies are made, and no further
-    /// ahead than the peer has come, so that announcing a length costs it something. False if the system has none: where
-    /// memory is short, the connection ends, not the process.
+    /// Reserves spare capacity for `arriving` bytes, in steps that double, so that few copies are made. The capacity stays below
+    /// 256 KiB or twice what has arrived, so that a peer cannot make us reserve memory by announcing a length. False if the
+    /// system has no memory: then the connection ends, and not the process.
     fn grow_for(&mut self, arriving: usize) -> bool {
         let arrived = self.buffer.len() + arriving;
         if self.buffer.capacity() >= arrived {
@@ -161,7 +161,7 @@ impl LargeBody {
         self.buffer.try_reserve_exact(more).is_ok()
     }
 
-    /// What was reserved for this body alone.
+    /// How many bytes were reserved for this body; a used buffer counts nothing.
     #[cfg(test)]
     pub(super) fn reserved(&self) -> usize {
         match self.filled {

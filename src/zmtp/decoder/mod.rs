@@ -30,16 +30,16 @@ use large::LargeBody;
 /// What a frame takes in memory beside its body, in bytes.
 const FRAME_COST: usize = 72;
 
-/// So many frames of a message take nothing of what a message may: envelopes are short, and a body as long as allowed has
-/// room beside one.
+/// How many frames of a message cost nothing beside their bodies. An envelope has fewer, so a body of the greatest allowed
+/// size is taken together with one.
 const FREE_FRAMES: usize = 16;
 
-/// What so many frames of one message count beside their bodies: 72 bytes for each beyond the sixteenth.
+/// What `count` frames of one message add to its size beside their bodies: 72 bytes for each frame beyond the sixteenth.
 pub(crate) fn cost_of_frames(count: usize) -> usize {
     count.saturating_sub(FREE_FRAMES) * FRAME_COST
 }
 
-/// A topic that is too long is still so when its command is cut.
+/// How many bytes are kept of a SUBSCRIBE or CANCEL that is longer than allowed. Its topic is then still found too long.
 const CUT_COMMAND: usize = MAX_COMMAND + 1;
 const _: () = assert!(CUT_COMMAND == LONGEST_SUBSCRIBE + 1);
 
@@ -51,7 +51,7 @@ pub(crate) struct Decoder {
     frames: Frames,
     /// The bytes in the bodies of `frames`.
     size: usize,
-    /// The frame under way, if its body is large. Boxed: few connections have one, and all have a decoder.
+    /// The frame under way, if its body is large. Boxed, since each connection has a decoder and few have such a frame.
     large: Option<Box<LargeBody>>,
     /// Used buffers for large bodies.
     buffers: Option<Arc<dyn Buffers>>,
@@ -91,10 +91,10 @@ impl Decoder {
         }
     }
 
-    /// The message at the front of `input`, if it is one short frame with bytes to spare behind it, with its header's
-    /// length left to the caller: the body in a window of constant size, and its length. Nothing is taken.
+    /// The message at the front of `input`, if it is one short frame: the place of its body, which has a constant size, and the
+    /// length of the body. Nothing is taken: the caller goes on behind header and body.
     ///
-    /// The fast path of [`decode`](Self::decode), for a caller that builds the message where it is to stay.
+    /// The fast path of [`decode`](Self::decode), for a caller that builds the message at its final place.
     #[inline]
     pub(crate) fn peek_short<'a>(
         &self,
@@ -143,9 +143,9 @@ impl Decoder {
     /// Where the rest of the large body under way goes, or `None` if there is none.
     ///
     /// Once `decode` has taken all its input without an item, the caller may put bytes here, straight from the
-    /// connection, instead of passing them through `decode`. In [`BodyRoom::New`] there is spare capacity, for no more than
-    /// is lacking unless the allocator gave more than asked: whoever fills it to the brim looks first. Of
-    /// [`BodyRoom::Used`], the caller says by [`large_body_received`](Self::large_body_received) how much was overwritten.
+    /// connection, instead of passing them through `decode`. The buffer of [`BodyRoom::New`] may have more capacity than the
+    /// body lacks, if the allocator gave more than it was asked for: append at most the number of bytes beside it. After
+    /// writing to [`BodyRoom::Used`], call [`large_body_received`](Self::large_body_received).
     /// When the body is complete, `decode` gives the item, also for an empty input; this gives `None` then.
     ///
     /// # Panics
@@ -162,7 +162,7 @@ impl Decoder {
         }
     }
 
-    /// Whether everything taken has been given: no message is under way.
+    /// Whether no message is under way: each byte that was taken belongs to an item that was given.
     #[inline]
     pub(crate) fn is_between_messages(&self) -> bool {
         self.frames.is_empty() && self.large.is_none()

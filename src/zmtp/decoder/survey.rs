@@ -28,10 +28,10 @@ pub(crate) struct Survey {
 /// Why a survey ended where it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The input ends here, or within a message of which it has at most 16 KiB: come back with more.
+    /// The input ends here, or within a message of which it has at most 16 KiB. Survey again when more has come.
     NeedMore,
-    /// The next message, or one that is under way already, has a large body or is long and not yet complete: it is for
-    /// `decode`, until that is between messages again.
+    /// The next message is to be decoded: it has a large body, or is long and not yet complete, or `decode` has begun it. Survey
+    /// again when the decoder is between messages.
     Decode,
     /// The next message would be one more than allowed.
     Limit,
@@ -42,9 +42,8 @@ pub(crate) enum Stop {
 impl Decoder {
     /// Surveys the front of `input`, of at most `limit` messages, and shows `on_command` each command in it.
     ///
-    /// Nothing is taken: that is for the receiver of the chunk, with a decoder of its own. The commands are those of
-    /// the surveyed bytes, so none is shown again by a later survey of what follows; the receiver of the chunk is to
-    /// pass over all but SUBSCRIBE and CANCEL.
+    /// Nothing is taken: the receiver of the chunk decodes it with a decoder of its own, and skips all commands in it but
+    /// SUBSCRIBE and CANCEL. Each command is shown once, since only those of the surveyed bytes are.
     pub(crate) fn survey(
         &self,
         input: &[u8],
@@ -154,8 +153,8 @@ struct Span {
     has_commands: bool,
 }
 
-/// Long messages are decoded as they arrive: walking over their beginning again and again would cost more, and the
-/// caller's buffer would have to hold them whole.
+/// How to go on with a message that is not complete. A long one is decoded as it arrives: otherwise each survey would walk over
+/// its beginning again, and the caller's buffer would have to hold it whole.
 fn incomplete(input: &[u8]) -> Stop {
     if input.len() > LONGEST_WAIT {
         Stop::Decode
@@ -175,6 +174,6 @@ fn for_each_command<'a>(mut frames: &'a [u8], mut show: impl FnMut(Command<'a>))
     }
 }
 
-/// Any frame whose body is not large fits in.
+/// With more bytes than this, an incomplete message is decoded. Any frame whose body is not large is shorter.
 const LONGEST_WAIT: usize = 2 * LARGE_BODY;
 const _: () = assert!(LONGEST_WAIT >= LARGE_BODY + LONG_HEADER);

@@ -24,7 +24,7 @@ pub(crate) struct HandshakeConfig {
     pub(crate) metadata: Vec<(String, Bytes)>,
     /// Names our socket to another of this library, beside its metadata: see [`Peer::token`].
     pub(crate) token: Option<u64>,
-    /// READY is held back until [`Handshake::go_on`](super::Handshake::go_on): it may be that the peer is refused.
+    /// READY is held back until [`Handshake::go_on`](super::Handshake::go_on), since the socket may refuse the peer.
     pub(crate) holds_back: bool,
     /// The longest command, in bytes, that the peer may send during the handshake.
     pub(crate) max_command_size: usize,
@@ -63,7 +63,7 @@ impl HandshakeConfig {
     }
 }
 
-/// Who is at the other end.
+/// The other end of a connection, as the handshake has shown it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     /// What to speak with the peer.
@@ -74,8 +74,8 @@ pub(crate) struct Peer {
     pub(crate) routing_id: Option<RoutingId>,
     /// The peer's other properties, named as it spelt them, in its order.
     pub(crate) metadata: Vec<(String, Bytes)>,
-    /// Names the peer's socket, as long as it lives, if it is one of this library. It knows of ERRORs that are not
-    /// final; to libzmq each is.
+    /// The number that names the peer's socket as long as that lives, if it is one of this library. Such a peer tries again
+    /// after an ERROR for which that makes sense; libzmq gives up after any.
     pub(crate) token: Option<u64>,
 }
 
@@ -101,7 +101,7 @@ pub(super) fn read_peer(
         } else if name.eq_ignore_ascii_case(IDENTITY) {
             peer.routing_id = chosen_id(&value)?;
         } else if name.eq_ignore_ascii_case(TOKEN) {
-            // Of another length it is not ours, and says nothing to us.
+            // A value of another length is not a token of this library.
             peer.token = value.as_ref().try_into().ok().map(u64::from_be_bytes);
         } else {
             peer.metadata.push((name, value));
@@ -130,5 +130,5 @@ fn chosen_id(id: &[u8]) -> Result<Option<RoutingId>, ProtocolError> {
 
 const SOCKET_TYPE: &str = "Socket-Type";
 const IDENTITY: &str = "Identity";
-/// A property of this library alone, and so of the names that RFC 37 leaves to applications.
+/// The property with our token. RFC 37 leaves names that begin with `X-` to applications.
 pub(crate) const TOKEN: &str = "X-Highwater";

@@ -1,11 +1,11 @@
 //! NULL: each end says READY, and that is all.
 //!
 //! Owns: the one command of this mechanism.
-//! Always true: neither end waits for the other, unless its socket may refuse a peer, and READY goes out in one write with the greeting: what it says depends
-//! on nothing of the peer's, and a peer that reads a stream sees no difference but a round trip less. Source: RFC 37/ZMTP
-//! 3.1, "The NULL Security Mechanism"; symmetric as in 3.0 and libzmq, which is compatible with a peer that waits for us
-//! to be first.
+//! Always true: READY depends on nothing that the peer sends. So it goes out in one write with the greeting, which saves a
+//! round trip, unless the socket may refuse the peer: then it is held back until the peer's READY has come.
 //! Must not know: what the metadata says.
+//! Source: RFC 37/ZMTP 3.1, "The NULL Security Mechanism". Both ends send READY without waiting, as in 3.0 and libzmq; this
+//! also works with a peer that waits for ours.
 
 use bytes::Bytes;
 

@@ -41,7 +41,7 @@ impl PlainClient {
     ///
     /// # Panics
     ///
-    /// If one of them is longer; whoever lets a user choose them checks.
+    /// If one of them is longer. The caller checks what a user has chosen.
     pub(in super::super) fn new(user: Bytes, password: Bytes) -> Self {
         for text in [&user, &password] {
             assert!(
@@ -173,7 +173,7 @@ impl PlainServer {
     }
 }
 
-/// A length and so many bytes, twice, to the exact end.
+/// Reads a name and a password: for each a length of one byte and that many bytes, to the exact end of `data`.
 fn read_hello(mut data: Bytes) -> Option<Credentials> {
     let mut take = || {
         let len = usize::from(data.try_get_u8().ok()?);
