@@ -10,8 +10,11 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u32x8};
 use salsa20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 
-/// How many blocks are made at a time.
-pub(crate) const LANES: usize = 8;
+/// The most blocks that are made at a time: as many as the widest vectors have words.
+pub(crate) const LANES: usize = 16;
+
+/// Half of them.
+const HALF: usize = LANES / 2;
 
 /// The length of a block, in bytes.
 pub(crate) const BLOCK: usize = 64;
@@ -25,27 +28,93 @@ pub(crate) struct Place {
     pub(crate) block: u64,
 }
 
-/// Makes the blocks at `places` by lanes, one in each of `blocks`.
+/// Makes the blocks at the first `count` places by lanes, one in each of `blocks`, as many at a time as a vector of the
+/// processor has words; the others may be overwritten.
 pub(crate) fn by_lanes(
     level: Level,
     key: &[u8; 32],
     places: &[Place; LANES],
+    count: usize,
     blocks: &mut [[u8; BLOCK]; LANES],
 ) {
-    let key: [u32; 8] = std::array::from_fn(|index| word(&key[4 * index..]));
-    let half = |of: fn(&Place) -> u32| std::array::from_fn(|lane| of(&places[lane]));
-    let variable = Variable {
-        nonce_low: half(|place| word(&place.nonce[..4])),
-        nonce_high: half(|place| word(&place.nonce[4..])),
-        block_low: half(|place| place.block as u32),
-        block_high: half(|place| (place.block >> 32) as u32),
-    };
-    let mut rows = [[0; LANES]; 16];
-    dispatch!(level, simd => rounds(simd, &key, &variable, &mut rows));
-    for (lane, block) in blocks.iter_mut().enumerate() {
-        for (row, bytes) in rows.iter().zip(block.chunks_exact_mut(4)) {
-            bytes.copy_from_slice(&row[lane].to_le_bytes());
+    let key = std::array::from_fn(|index| word(&key[4 * index..]));
+    dispatch!(level, simd => turns(simd, &key, places, count, blocks));
+}
+
+#[inline(always)]
+fn turns<S: Simd>(
+    simd: S,
+    key: &[u32; 8],
+    places: &[Place; LANES],
+    count: usize,
+    blocks: &mut [[u8; BLOCK]; LANES],
+) {
+    // A turn of sixteen takes half as long again as one of eight.
+    if S::u32s::LEN > HALF && count <= HALF {
+        return turn::<S, u32x8<S>>(simd, key, &places[..HALF], &mut blocks[..HALF]);
+    }
+    let width = S::u32s::LEN;
+    let turns = places
+        .chunks_exact(width)
+        .zip(blocks.chunks_exact_mut(width));
+    for (places, blocks) in turns.take(count.div_ceil(width)) {
+        turn::<S, S::u32s>(simd, key, places, blocks);
+    }
+}
+
+/// One turn, of a lane for each place.
+#[inline(always)]
+fn turn<S: Simd, V: SimdInt<S, Element = u32>>(
+    simd: S,
+    key: &[u32; 8],
+    places: &[Place],
+    blocks: &mut [[u8; BLOCK]],
+) {
+    let all = |word: u32| V::splat(simd, word);
+    let each = |of: fn(&Place) -> u32| V::from_fn(simd, |lane| of(&places[lane]));
+    let begin: [V; 16] = [
+        all(CONSTANTS[0]),
+        all(key[0]),
+        all(key[1]),
+        all(key[2]),
+        all(key[3]),
+        all(CONSTANTS[1]),
+        each(|place| word(&place.nonce[..4])),
+        each(|place| word(&place.nonce[4..])),
+        each(|place| place.block as u32),
+        each(|place| (place.block >> 32) as u32),
+        all(CONSTANTS[2]),
+        all(key[4]),
+        all(key[5]),
+        all(key[6]),
+        all(key[7]),
+        all(CONSTANTS[3]),
+    ];
+    let mut x = begin;
+    for _ in 0..DOUBLE_ROUNDS {
+        quarter::<S, V>(&mut x, 0, 4, 8, 12);
+        quarter::<S, V>(&mut x, 5, 9, 13, 1);
+        quarter::<S, V>(&mut x, 10, 14, 2, 6);
+        quarter::<S, V>(&mut x, 15, 3, 7, 11);
+
+        quarter::<S, V>(&mut x, 0, 1, 2, 3);
+        quarter::<S, V>(&mut x, 5, 6, 7, 4);
+        quarter::<S, V>(&mut x, 10, 11, 8, 9);
+        quarter::<S, V>(&mut x, 15, 12, 13, 14);
+    }
+    for (end, begin) in x.iter_mut().zip(begin) {
+        *end += begin;
+    }
+    // A vector holds one word of each block. Dealt out four times, it holds words of one block, in order.
+    for _ in 0..4 {
+        let from = x;
+        for index in 0..8 {
+            (x[2 * index], x[2 * index + 1]) = from[index].interleave(from[index + 8]);
         }
+    }
+    let bytes = blocks.as_flattened_mut().chunks_exact_mut(4 * V::LEN);
+    for (bytes, words) in bytes.zip(x) {
+        words.to_bytes().store_slice(bytes);
     }
 }
 
@@ -59,63 +128,22 @@ pub(crate) fn one(key: &[u8; 32], place: Place, block: &mut [u8; BLOCK]) {
     stream.apply_keystream(block);
 }
 
-/// The words that differ from lane to lane.
-struct Variable {
-    nonce_low: [u32; LANES],
-    nonce_high: [u32; LANES],
-    block_low: [u32; LANES],
-    block_high: [u32; LANES],
+#[inline(always)]
+fn quarter<S: Simd, V: SimdInt<S, Element = u32>>(
+    x: &mut [V; 16],
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+) {
+    x[b] ^= rotated::<S, V, 7>(x[a] + x[d]);
+    x[c] ^= rotated::<S, V, 9>(x[b] + x[a]);
+    x[d] ^= rotated::<S, V, 13>(x[c] + x[b]);
+    x[a] ^= rotated::<S, V, 18>(x[d] + x[c]);
 }
 
 #[inline(always)]
-fn rounds<S: Simd>(simd: S, key: &[u32; 8], variable: &Variable, rows: &mut [[u32; LANES]; 16]) {
-    let all = |word: u32| u32x8::splat(simd, word);
-    let each = |words: &[u32; LANES]| u32x8::from_slice(simd, words);
-    let begin: [u32x8<S>; 16] = [
-        all(CONSTANTS[0]),
-        all(key[0]),
-        all(key[1]),
-        all(key[2]),
-        all(key[3]),
-        all(CONSTANTS[1]),
-        each(&variable.nonce_low),
-        each(&variable.nonce_high),
-        each(&variable.block_low),
-        each(&variable.block_high),
-        all(CONSTANTS[2]),
-        all(key[4]),
-        all(key[5]),
-        all(key[6]),
-        all(key[7]),
-        all(CONSTANTS[3]),
-    ];
-    let mut x = begin;
-    for _ in 0..DOUBLE_ROUNDS {
-        quarter(&mut x, 0, 4, 8, 12);
-        quarter(&mut x, 5, 9, 13, 1);
-        quarter(&mut x, 10, 14, 2, 6);
-        quarter(&mut x, 15, 3, 7, 11);
-
-        quarter(&mut x, 0, 1, 2, 3);
-        quarter(&mut x, 5, 6, 7, 4);
-        quarter(&mut x, 10, 11, 8, 9);
-        quarter(&mut x, 15, 12, 13, 14);
-    }
-    for ((row, end), begin) in rows.iter_mut().zip(x).zip(begin) {
-        (end + begin).store_slice(row);
-    }
-}
-
-#[inline(always)]
-fn quarter<S: Simd>(x: &mut [u32x8<S>; 16], a: usize, b: usize, c: usize, d: usize) {
-    x[b] ^= rotated::<S, 7>(x[a] + x[d]);
-    x[c] ^= rotated::<S, 9>(x[b] + x[a]);
-    x[d] ^= rotated::<S, 13>(x[c] + x[b]);
-    x[a] ^= rotated::<S, 18>(x[d] + x[c]);
-}
-
-#[inline(always)]
-fn rotated<S: Simd, const BITS: u32>(words: u32x8<S>) -> u32x8<S> {
+fn rotated<S: Simd, V: SimdInt<S, Element = u32>, const BITS: u32>(words: V) -> V {
     (words << BITS) | (words >> (32 - BITS))
 }
 
@@ -133,22 +161,34 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Of this processor: its widest vectors, narrower ones, and those that each processor of its kind has.
+    fn levels() -> Vec<Level> {
+        let mut levels = vec![Level::new(), Level::baseline()];
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            levels.extend(Level::new().as_avx2().map(Level::Avx2));
+            levels.extend(Level::new().as_sse4_2().map(Level::Sse4_2));
+        }
+        levels
+    }
+
     proptest! {
         #[test]
         fn each_lane_is_the_block_that_one_after_the_other_gives(
             key in any::<[u8; 32]>(),
             nonces in any::<[[u8; 8]; LANES]>(),
             blocks in any::<[u32; LANES]>(),
+            count in 1..=LANES,
         ) {
             let places = std::array::from_fn(|lane| Place {
                 nonce: nonces[lane],
                 // Both words of the counter are in use, and the seek of the other way stays in its range.
                 block: u64::from(blocks[lane]) << (lane % 16),
             });
-            let mut made = [[0xAA; BLOCK]; LANES];
-            for level in [Level::new(), Level::baseline()] {
-                by_lanes(level, &key, &places, &mut made);
-                for (place, made) in places.iter().zip(&made) {
+            for level in levels() {
+                let mut made = [[0xAA; BLOCK]; LANES];
+                by_lanes(level, &key, &places, count, &mut made);
+                for (place, made) in places.iter().zip(&made).take(count) {
                     let mut block = [0; BLOCK];
                     one(&key, *place, &mut block);
                     prop_assert_eq!(&block, made);
