@@ -54,12 +54,7 @@ impl Receiver {
                     .build(),
             ),
             Kind::Router => Self::Router(Router::new(context)),
-            // An XPUB gives messages in the order of arrival: behind as much of a busy peer's as this backlog holds.
-            Kind::XPub => Self::XPub(
-                XPub::builder(context)
-                    .upstream_backlog_bytes(65_536_usize)
-                    .build(),
-            ),
+            Kind::XPub => Self::XPub(XPub::new(context)),
             Kind::XSub => {
                 let xsub = XSub::new(context);
                 xsub.subscribe("").expect("subscribed");
@@ -426,6 +421,11 @@ fn an_application_at_work_hears_everybody_within_the_process_and_beside_it() {
 #[test]
 fn an_application_at_work_hears_every_publisher() {
     at_work(Kind::XSub, 1, &["tcp", "ipc"]);
+}
+
+#[test]
+fn an_application_at_work_hears_every_subscriber() {
+    at_work(Kind::XPub, 1, &["tcp", "inproc", "ipc"]);
 }
 
 fn two_hundred(kind: Kind, io_threads: usize, places: &'static [&'static str]) {

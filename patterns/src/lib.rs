@@ -6,6 +6,7 @@
 //! Must not know: how bytes travel, which thread waits, what time it is.
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod body;
 mod dealer;
 mod envelope;

@@ -1,36 +1,23 @@
 //! XPUB: a PUB whose application sees the subscriptions, and may decide on them.
 //!
-//! Owns: the items that wait for the application; in manual mode, the topics each subscriber has asked for.
-//! Always true: the waiting items are bounded: above the bound, pipes are not read until the application has caught up.
-//! When a topic has lost its last subscriber, the application has seen as many cancels of it as subscribes. So an
+//! Owns: which subscribes and cancels the application sees; in manual mode, the topics each subscriber has asked for.
+//! Always true: a subscription acts as soon as it is read, whenever the application hears of it. When a topic has lost its last subscriber, the application has seen as many cancels of it as subscribes. So an
 //! application that passes them on to an XSUB, which counts, ends with no subscription.
 //! Must not know: what the topics mean.
 //! Source: RFC 29/PUBSUB, "The XPUB Socket Type".
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::backlog::{Backlog, Next, Notice};
 use crate::publisher::Publisher;
 use crate::rules::Rules;
 use crate::subscriptions::{Added, Removed, Subscriptions};
 use crate::{
-    Admission, Afterlife, DropCause, Frame, MAX_TOPIC, Message, Notices, Outbound, PatternOptions,
-    Peer, PipeId, Pipes, Received, Refusal, Sent, upstream,
+    Admission, Afterlife, DropCause, MAX_TOPIC, Message, Notices, Outbound, PatternOptions, Peer,
+    PipeId, Pipes, Received, Refusal, Sent, upstream,
 };
-
-/// The memory of a waiting item beyond its bytes, about.
-const WAITING_OVERHEAD: usize = 64;
-
-/// Something for the application.
-#[derive(Debug)]
-struct Waiting {
-    /// The pipe of the item, if it may still be granted a topic.
-    from: Option<PipeId>,
-    received: Received,
-    /// How often the application sees the item.
-    times: usize,
-}
 
 /// The rules of an XPUB socket.
 #[derive(Debug)]
@@ -39,22 +26,17 @@ pub struct XPub {
     /// Manual mode: the topics asked for, granted or not.
     asked: Subscriptions,
     /// Items for the application.
-    waiting: VecDeque<Waiting>,
+    waiting: Backlog,
     /// For each topic, the subscribes that were shown beyond the first, if any.
     shown: BTreeMap<Vec<u8>, usize>,
     /// Those of `shown` by which one peer has repeated its own subscribe.
     repeats: BTreeMap<PipeId, BTreeMap<Vec<u8>, usize>>,
-    /// The bytes in `waiting`.
-    waiting_bytes: usize,
-    /// Pipes that were not read to the end because `waiting` was full.
-    unread: Vec<PipeId>,
     /// Manual mode: the sender of the subscription that the application read last.
     last: Option<PipeId>,
     manual: bool,
     notices: Notices,
     only_first: bool,
     welcome: Option<Message>,
-    bound: usize,
 }
 
 impl XPub {
@@ -62,17 +44,14 @@ impl XPub {
         Self {
             publisher: Publisher::new(options),
             asked: Subscriptions::new(options.topic_bytes_per_peer),
-            waiting: VecDeque::new(),
+            waiting: Backlog::new(options.upstream_backlog_bytes),
             shown: BTreeMap::new(),
             repeats: BTreeMap::new(),
-            waiting_bytes: 0,
-            unread: Vec::new(),
             last: None,
             manual: options.manual,
             notices: options.notices,
             only_first: options.only_first_subscribe,
             welcome: options.welcome.clone(),
-            bound: options.upstream_backlog_bytes.max(1),
         }
     }
 
@@ -91,30 +70,25 @@ impl XPub {
         self.publisher.subscriptions().topic_count()
     }
 
-    /// The next subscription, cancel or upstream message, in the order of arrival.
+    /// The next subscription, cancel or upstream message, of the peers in turn.
     pub fn next_event(&mut self, pipes: &mut impl Pipes) -> Option<Received> {
-        let next = self.waiting.front_mut()?;
-        if next.times > 1 {
-            next.times -= 1;
-            return Some(next.received.clone());
-        }
-        let Waiting {
-            from: pipe,
+        let Next {
             received,
-            ..
-        } = self.waiting.pop_front()?;
-        self.waiting_bytes -= cost(&received);
+            pipe,
+            asks,
+        } = self.waiting.next()?;
         if !matches!(received, Received::Message(_)) {
-            self.last = pipe;
+            self.last = asks.then_some(pipe);
         }
-        if self.waiting_bytes <= self.bound / 2 {
-            for pipe in std::mem::take(&mut self.unread) {
-                self.readable(pipe, pipes);
+        while let Some(hungry) = self.waiting.take_hungry() {
+            self.readable(hungry, pipes);
+            // One for each item that is taken, unless it has brought nothing and there is nothing else to take.
+            if !self.waiting.is_empty() {
+                break;
             }
-            // The first of those that are left has filled the queue; the others were not read at all, and come first next time.
-            if !self.unread.is_empty() {
-                self.unread.rotate_left(1);
-            }
+        }
+        if self.waiting.take_held(pipe) {
+            self.readable(pipe, pipes);
         }
         Some(received)
     }
@@ -137,17 +111,6 @@ impl XPub {
         removed.is_some_and(|removed| removed != Removed::NotFound)
     }
 
-    fn queue(&mut self, from: Option<PipeId>, received: Received, times: usize) {
-        if times > 0 {
-            self.waiting_bytes += cost(&received);
-            self.waiting.push_back(Waiting {
-                from,
-                received,
-                times,
-            });
-        }
-    }
-
     fn take(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
         match received {
             Received::Message(message) => {
@@ -157,20 +120,34 @@ impl XPub {
                         self.take_part(pipe, part, pipes)
                     });
                 } else {
-                    self.queue(Some(pipe), Received::Message(message), 1);
+                    self.waiting.add_message(pipe, message);
                 }
             }
             command => self.take_part(pipe, command, pipes),
         }
     }
 
-    fn take_part(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
-        let times = match &received {
-            Received::Message(_) => 1,
-            Received::Subscribe(topic) => usize::from(self.subscribe(pipe, topic, pipes)),
-            Received::Cancel(topic) => self.cancel(pipe, topic),
+    fn take_part(&mut self, pipe: PipeId, part: Received, pipes: &mut impl Pipes) {
+        let (notice, topic, times) = match part {
+            Received::Message(message) => return self.waiting.add_message(pipe, message),
+            Received::Subscribe(topic) => {
+                let times = usize::from(self.subscribe(pipe, &topic, pipes));
+                (Notice::Subscribe, topic, times)
+            }
+            Received::Cancel(topic) => {
+                let times = self.cancel(pipe, &topic);
+                (Notice::Cancel, topic, times)
+            }
         };
-        self.queue(Some(pipe), received, times);
+        if self.manual && times > 0 {
+            let asked = match notice {
+                Notice::Subscribe => Received::Subscribe(topic),
+                Notice::Cancel => Received::Cancel(topic),
+            };
+            self.waiting.add_asked(pipe, asked);
+        } else {
+            self.waiting.add_notices(pipe, notice, topic, times);
+        }
     }
 
     /// Whether the application is to see the subscribe.
@@ -264,29 +241,36 @@ impl XPub {
         }
         // A topic that this connection asked for must not be granted to the next one.
         self.last.take_if(|last| *last == pipe);
-        for waiting in &mut self.waiting {
-            waiting.from.take_if(|from| *from == pipe);
-        }
         for (topic, last) in ended {
-            let times = match manual {
-                true => 1,
-                false => self.cancels(pipe, &topic, last),
-            };
-            self.queue(None, Received::Cancel(Bytes::from(topic)), times);
+            if manual {
+                let asked = Received::Cancel(Bytes::from(topic));
+                self.waiting.add_asked(pipe, asked);
+            } else {
+                let times = self.cancels(pipe, &topic, last);
+                let topic = Bytes::from(topic);
+                self.waiting.add_notices(pipe, Notice::Cancel, topic, times);
+            }
         }
+        self.waiting.disconnected(pipe);
         self.repeats.remove(&pipe);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.waiting
     }
 
     /// Whether nothing is remembered; true without subscribers.
     #[cfg(test)]
     pub(crate) fn is_clean(&self) {
         assert!(self.shown.is_empty() && self.repeats.values().all(BTreeMap::is_empty));
+        self.waiting.check();
     }
 
     fn forget(&mut self, pipe: PipeId) {
         self.end_subscriptions(pipe);
         self.publisher.ended(pipe);
-        self.unread.retain(|&unread| unread != pipe);
+        self.waiting.detach(pipe);
     }
 }
 
@@ -298,7 +282,7 @@ impl Rules for XPub {
         self.notices = options.notices;
         self.only_first = options.only_first_subscribe;
         self.welcome.clone_from(&options.welcome);
-        self.bound = options.upstream_backlog_bytes.max(1);
+        self.waiting.limit(options.upstream_backlog_bytes);
     }
 
     fn attached(&mut self, pipe: PipeId, _: &mut impl Pipes) -> Admission {
@@ -317,7 +301,7 @@ impl Rules for XPub {
         // Items of the lost connection must not act on the next one. Those without room are thrown away: the
         // subscriptions among them would end now anyway.
         while let Some(received) = pipes.try_read(pipe) {
-            if self.waiting_bytes < self.bound {
+            if self.waiting.has_room(pipe) {
                 self.take(pipe, received, pipes);
             } else if matches!(received, Received::Message(_)) {
                 pipes.dropped(Some(pipe), DropCause::NoRoom);
@@ -337,15 +321,13 @@ impl Rules for XPub {
     }
 
     fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        while self.waiting_bytes < self.bound {
+        while self.waiting.has_room(pipe) {
             let Some(received) = pipes.try_read(pipe) else {
                 return;
             };
             self.take(pipe, received, pipes);
         }
-        if !self.unread.contains(&pipe) {
-            self.unread.push(pipe);
-        }
+        self.waiting.hold(pipe);
     }
 
     fn writable(&mut self, pipe: PipeId, _: &mut impl Pipes) {
@@ -377,16 +359,6 @@ impl Rules for XPub {
     fn may_recv(&self) -> Result<(), Refusal> {
         Ok(())
     }
-}
-
-fn cost(received: &Received) -> usize {
-    let bytes = match received {
-        Received::Message(message) => {
-            message.size() + (message.frame_count() - 1) * size_of::<Frame>()
-        }
-        Received::Subscribe(topic) | Received::Cancel(topic) => topic.len(),
-    };
-    bytes + WAITING_OVERHEAD
 }
 
 #[cfg(test)]

@@ -82,7 +82,11 @@ impl From<Received> for Upstream {
 }
 
 impl XPub {
-    /// The next subscription, cancel or upstream message, in the order of arrival; waits until there is one.
+    /// The next subscription, cancel or upstream message; waits until there is one.
+    ///
+    /// The subscribers take turns, so none waits for more than one item of each other. Messages of a subscriber come in
+    /// its order, and subscribes and cancels of a topic in the order in which they took effect. libzmq gives everything in
+    /// the order of arrival, behind all that a busy subscriber has sent before.
     ///
     /// Waits as long as the `receive_timeout` option says; by default for ever.
     ///

@@ -127,8 +127,11 @@ macro_rules! with_pattern_options {
     topic_bytes_per_peer: usize, of Pub XPub => bounds::TOPICS;
 
     {
-        /// How many bytes of subscriptions and upstream messages may wait for the application, each counted with 64
-        /// bytes more, before the peers are not read any more; at least 64. Default: 64 MiB. libzmq has no such bound.
+        /// How many bytes of subscriptions and upstream messages may wait for the application, of all peers together;
+        /// at least 64. Default: 64 MiB. A message counts with 128 bytes more, a subscription or cancel with 256.
+        ///
+        /// A peer is read while less of it waits than is left of these bytes: one that nobody else competes with gets half
+        /// of them, and two get a third each, so there is always something for another. libzmq has no such bound.
     }
     upstream_backlog_bytes: usize, of XPub => bounds::TOPICS;
     } };

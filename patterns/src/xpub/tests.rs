@@ -327,12 +327,17 @@ fn what_a_lost_connection_asked_for_is_not_granted_to_the_next() {
     }
 }
 
+/// An XPUB with room for about `items` short messages or notices.
+fn xpub_for(items: usize) -> Bench {
+    xpub_with(PatternOptions {
+        upstream_backlog_bytes: 256 * items,
+        ..PatternOptions::default()
+    })
+}
+
 #[test]
 fn what_waits_for_the_application_is_bounded_and_the_rest_stays_in_the_pipes() {
-    let mut xpub = xpub_with(PatternOptions {
-        upstream_backlog_bytes: 65 * 4,
-        ..PatternOptions::default()
-    });
+    let mut xpub = xpub_for(8);
     let pipe = xpub.accept(1);
     for topic in ["a", "b", "c", "d", "e", "f"] {
         xpub.arrive_subscribe(pipe, topic);
@@ -343,29 +348,86 @@ fn what_waits_for_the_application_is_bounded_and_the_rest_stays_in_the_pipes() {
     assert_eq!(xpub.send("f"), sent(1));
 }
 
+/// Whether the backlog has room for all that waits or not, and whatever it is.
 #[test]
-fn a_busy_peer_does_not_fill_the_backlog_each_time() {
-    let mut xpub = xpub_with(PatternOptions {
-        upstream_backlog_bytes: 65 * 4,
-        ..PatternOptions::default()
-    });
-    let (busy, quiet) = (xpub.accept(1), xpub.accept(2));
-    for number in 0..40 {
-        xpub.arrive(busy, format!("{number}"));
+fn a_quiet_peer_is_heard_after_one_of_each_busy_one() {
+    for room in [1, 2, 8, 1000] {
+        let mut xpub = xpub_for(room);
+        let busy = [1, 2, 3].map(|id| xpub.accept(id));
+        let quiet = xpub.accept(4);
+        for number in 0..100 {
+            xpub.arrive(busy[0], format!("{number}"));
+            xpub.arrive_subscribe(busy[1], &number.to_string());
+            xpub.arrive_cancel(busy[2], "none");
+        }
+        for number in 0..20 {
+            xpub.arrive(quiet, format!("quiet {number}"));
+            let waited = (0..).find(|_| {
+                let message = xpub.recv().expect("it is heard");
+                message.first().starts_with(b"quiet")
+            });
+            let waited = waited.expect("it is heard");
+            assert!(waited <= 3, "behind {waited} with room for {room}");
+            rules(&mut xpub).0.waiting.check();
+        }
     }
-    xpub.arrive(quiet, "heard");
-    let all = seen(&mut xpub);
-    let before = all.iter().position(|one| one.contains("heard"));
-    let before = before.expect("it is heard");
-    assert!(before <= 8, "behind {before} of the busy one");
+}
+
+/// The cancel of the one comes behind the subscribe of the other, which waits behind much.
+#[test]
+fn the_notices_of_a_topic_keep_their_order_whoever_causes_them() {
+    for notices in [
+        Notices::FirstAndLast,
+        Notices::EverySubscribe,
+        Notices::Every,
+    ] {
+        let mut xpub = showing(notices);
+        let (busy, quiet) = (xpub.accept(1), xpub.accept(2));
+        for number in 0..10 {
+            xpub.arrive(busy, format!("{number}"));
+        }
+        for _ in 0..2 {
+            xpub.arrive_subscribe(busy, "t");
+            xpub.arrive_subscribe(quiet, "t");
+            xpub.arrive_cancel(busy, "t");
+            xpub.arrive_cancel(quiet, "t");
+        }
+        let all = seen(&mut xpub);
+        let of_topic: Vec<_> = all.iter().filter(|one| one.ends_with('t')).collect();
+        let expected = match notices {
+            Notices::FirstAndLast => ["+t", "-t", "+t", "-t"].as_slice(),
+            Notices::EverySubscribe => &["+t", "+t", "-t", "-t", "+t", "+t", "-t", "-t"],
+            Notices::Every => &["+t", "+t", "-t", "-t", "+t", "+t", "-t", "-t"],
+        };
+        assert_eq!(of_topic, expected, "{notices:?}");
+        rules(&mut xpub).0.is_clean();
+    }
+}
+
+/// What a peer may have waiting is less than all, so that there is something for the next.
+#[test]
+fn one_peer_leaves_room_for_the_others() {
+    let mut xpub = xpub_for(64);
+    let pipes = [1, 2, 3, 4].map(|id| xpub.accept(id));
+    for pipe in pipes {
+        for number in 0..200 {
+            xpub.arrive(pipe, format!("{number}"));
+        }
+    }
+    for (pipe, at_most) in pipes.into_iter().zip([64, 32, 16, 8]) {
+        let taken = 200 - xpub.pipes.pipe(pipe).arrived.len();
+        assert!(
+            (1..=at_most + 1).contains(&taken),
+            "{pipe:?} has {taken} waiting"
+        );
+    }
+    assert_eq!(seen(&mut xpub).len(), 800);
+    rules(&mut xpub).0.is_clean();
 }
 
 #[test]
 fn a_peer_that_comes_and_goes_cannot_fill_the_memory() {
-    let mut xpub = xpub_with(PatternOptions {
-        upstream_backlog_bytes: 65 * 10,
-        ..PatternOptions::default()
-    });
+    let mut xpub = xpub_for(10);
     for id in 0..100 {
         let pipe = xpub.accept(id);
         for topic in ["a", "b", "c", "d"] {
@@ -376,7 +438,7 @@ fn a_peer_that_comes_and_goes_cannot_fill_the_memory() {
         xpub.detach(pipe);
     }
     assert!(xpub.pipes.drops(DropCause::NoRoom) > 90);
-    assert!(rules(&mut xpub).0.unread.is_empty());
+    rules(&mut xpub).0.waiting.check();
     assert!(seen(&mut xpub).len() <= 20);
     let pipe: PipeId = xpub.accept(100);
     xpub.arrive_subscribe(pipe, "t");
