@@ -19,12 +19,7 @@ mod pipe;
 mod policy;
 mod poll;
 mod proxy;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "no option of a socket chooses it yet"
-)]
-mod security;
+pub mod security;
 mod socket;
 mod stats;
 mod sync;

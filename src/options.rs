@@ -32,6 +32,7 @@ use value::OptionValue;
 
 use crate::error::OptionError;
 use crate::pipe::HighWater;
+use crate::security::Security;
 pub(crate) use crate::transport::Ipv6Mode;
 
 macro_rules! define {
@@ -43,13 +44,15 @@ macro_rules! define {
         #[derive(Debug, Clone)]
         pub(crate) struct Options {
             $(pub(crate) $name: $type,)+
+            /// Has no name: secrets are not told as text.
+            pub(crate) security: Security,
             /// The first value that a builder was given and that its option does not take; the option has another.
             refused: Option<OptionError>,
         }
 
         impl Default for Options {
             fn default() -> Self {
-                Self { $($name: $default,)+ refused: None }
+                Self { $($name: $default,)+ security: Security::default(), refused: None }
             }
         }
 
@@ -79,7 +82,8 @@ macro_rules! define {
                 let initially = Self::default();
                 let changed = [$((stringify!($name), self.$name != initially.$name)),+];
                 let changed = changed.into_iter().filter(|(_, is_so)| *is_so);
-                changed.map(|(name, _)| name).collect()
+                let changed = changed.map(|(name, _)| name);
+                changed.chain(self.security.is_chosen().then_some("security")).collect()
             }
 
             /// The value of the option `name` as text, such as `set` takes it.

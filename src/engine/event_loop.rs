@@ -18,6 +18,7 @@ use super::entries::{Entry, LinkEntry, Reached};
 use super::inbox::{Inbox, Shared};
 use super::lenders::Lenders;
 use super::link::Link;
+use super::mechanism::Mechanisms;
 use super::request::Request;
 use super::resolver::Resolver;
 use super::scheduled::Scheduled;
@@ -39,6 +40,7 @@ pub(super) struct Loop {
     pub(super) entries: HashMap<Key, Entry>,
     pub(super) timers: Timers,
     pub(super) resolver: Resolver,
+    pub(super) mechanisms: Mechanisms,
     /// The read buffer of the thread's links. One is enough, since an idle link needs none.
     pub(super) scratch: Vec<u8>,
     /// The pool of buffers for large bodies of all links.
@@ -61,6 +63,7 @@ impl Loop {
             others: VecDeque::new(),
             entries: HashMap::new(),
             timers: Timers::default(),
+            mechanisms: Mechanisms::default(),
             scratch: Vec::new(),
             buffers: Arc::default(),
             busy_readers: Arc::default(),

@@ -18,7 +18,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{PipeEvent, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{self, Handshake, HandshakeConfig, Heartbeat};
+use crate::zmtp::{self, HandshakeConfig, Heartbeat};
 
 impl Loop {
     /// Looks after a stream that is being connected; if it is already, call
@@ -134,18 +134,27 @@ impl Loop {
     }
 
     pub(super) fn begin_handshake(&mut self, key: Key) {
-        let Some(entry) = self.link_entry(key) else {
+        let Self {
+            entries,
+            mechanisms,
+            ..
+        } = self;
+        let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
             return;
         };
         let options = &entry.config.options;
         let facts = entry.config.socket_type.facts();
-        let handshake = Handshake::new(HandshakeConfig {
+        let config = HandshakeConfig {
             routing_id: options.routing_id.clone(),
             metadata: options.metadata.properties().to_vec(),
             token: facts.may_be_refused.then_some(entry.config.token),
             holds_back: facts.asks_before_ready(entry.accepted),
             ..HandshakeConfig::new(entry.config.socket_type)
-        });
+        };
+        let handshake = match mechanisms.handshake(config, &entry.config) {
+            Ok(handshake) => handshake,
+            Err(cause) => return self.link_failed(key, cause.into()),
+        };
         let until = options
             .handshake_timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
@@ -155,6 +164,9 @@ impl Loop {
             refused_by: None,
         }));
         entry.phase = Phase::Preparing(Preparing::new(step, until));
+        if options.security.refuses_all_of_null() {
+            return self.link_failed(key, LinkError::NotAccepted);
+        }
         let accepted = entry.accepted;
         self.set_link_timer(key);
         // A peer that has connected to us sends at once, without waiting for our greeting.
@@ -211,6 +223,7 @@ impl Loop {
         link.want_output(preparing.has_unsent());
         link.want_input(preparing.listens(link));
         self.ask(key);
+        self.judge(key);
     }
 
     /// Whether the pipe that this link is to have holds messages already.

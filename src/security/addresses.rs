@@ -10,7 +10,7 @@ use super::{Authenticate, Candidate, Verdict};
 
 /// Lets in who comes from one of some networks, or keeps out who does. Peers of ipc have no address, and come in.
 #[derive(Debug, Clone)]
-pub(crate) struct Addresses {
+pub struct Addresses {
     networks: Vec<Network>,
     /// What is decided about those within.
     lets_in: bool,
@@ -22,9 +22,7 @@ impl Addresses {
     /// # Errors
     ///
     /// The first text that is no network.
-    pub(crate) fn allow<'a>(
-        networks: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, NetworkError> {
+    pub fn allow<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
         Self::new(networks, true)
     }
 
@@ -33,9 +31,7 @@ impl Addresses {
     /// # Errors
     ///
     /// The first text that is no network.
-    pub(crate) fn deny<'a>(
-        networks: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, NetworkError> {
+    pub fn deny<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
         Self::new(networks, false)
     }
 
@@ -114,9 +110,9 @@ impl FromStr for Network {
 
 /// A text that is no network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NetworkError {
+pub struct NetworkError {
     /// The text.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl fmt::Display for NetworkError {

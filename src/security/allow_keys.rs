@@ -10,19 +10,20 @@ use super::{Authenticate, Candidate, Proof, Verdict};
 
 /// A list of public keys. A clone is the same list: add and revoke while it is in use. The user id of a peer is its key.
 #[derive(Clone, Default)]
-pub(crate) struct AllowKeys {
+pub struct AllowKeys {
     keys: Arc<RwLock<HashSet<PublicKey>>>,
 }
 
 impl AllowKeys {
-    pub(crate) fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
+    /// A list of these keys.
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
         Self {
             keys: Arc::new(RwLock::new(keys.into_iter().collect())),
         }
     }
 
     /// Adds a key; whether it was not there.
-    pub(crate) fn add(&self, key: PublicKey) -> bool {
+    pub fn add(&self, key: PublicKey) -> bool {
         let mut keys = self
             .keys
             .write()
@@ -31,7 +32,7 @@ impl AllowKeys {
     }
 
     /// Takes a key out; whether it was there.
-    pub(crate) fn revoke(&self, key: &PublicKey) -> bool {
+    pub fn revoke(&self, key: &PublicKey) -> bool {
         let mut keys = self
             .keys
             .write()
@@ -40,7 +41,7 @@ impl AllowKeys {
     }
 
     /// Whether the key is on the list.
-    pub(crate) fn has(&self, key: &PublicKey) -> bool {
+    pub fn has(&self, key: &PublicKey) -> bool {
         let keys = self
             .keys
             .read()

@@ -18,7 +18,7 @@ use super::{Authenticate, Candidate, Proof, Verdict};
 /// Files with a secret key in them do no harm and let in likewise. A file whose name ends with `.new` is passed over: it is
 /// being written.
 #[derive(Clone)]
-pub(crate) struct KeyFolder {
+pub struct KeyFolder {
     path: PathBuf,
     files: Arc<RwLock<HashMap<PathBuf, Known>>>,
 }
@@ -35,13 +35,13 @@ struct Known {
 
 /// What a look at the folder has brought.
 #[derive(Debug, Default)]
-pub(crate) struct FolderNews {
+pub struct FolderNews {
     /// Keys that may come in now and could not before.
-    pub(crate) added: Vec<PublicKey>,
+    pub added: Vec<PublicKey>,
     /// Keys that may no longer; their peers are to be ended.
-    pub(crate) revoked: Vec<PublicKey>,
+    pub revoked: Vec<PublicKey>,
     /// Files that cannot be read, each told once for each change.
-    pub(crate) unreadable: Vec<CertificateFileError>,
+    pub unreadable: Vec<CertificateFileError>,
 }
 
 impl KeyFolder {
@@ -50,7 +50,7 @@ impl KeyFolder {
     /// # Errors
     ///
     /// The folder itself cannot be read.
-    pub(crate) fn open(path: impl AsRef<Path>) -> io::Result<(Self, FolderNews)> {
+    pub fn open(path: impl AsRef<Path>) -> io::Result<(Self, FolderNews)> {
         let folder = Self {
             path: path.as_ref().to_owned(),
             files: Arc::default(),
@@ -64,7 +64,7 @@ impl KeyFolder {
     /// # Errors
     ///
     /// The folder itself cannot be read; what was known stays so.
-    pub(crate) fn look(&self) -> io::Result<FolderNews> {
+    pub fn look(&self) -> io::Result<FolderNews> {
         let mut news = FolderNews::default();
         let mut now = HashMap::new();
         let before = self

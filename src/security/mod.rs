@@ -4,8 +4,6 @@
 //! Always true: what nobody decides is refused. A password is in no error and in no `Debug` text, and is compared in
 //! constant time for its length.
 //! Must not know: the wire, sockets, threads.
-//!
-//! Nothing here is public, nor used by the engine, before a socket can be told to ask.
 
 mod addresses;
 #[cfg(feature = "curve")]
@@ -20,27 +18,34 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub(crate) use addresses::{Addresses, NetworkError};
+pub use addresses::{Addresses, NetworkError};
 #[cfg(feature = "curve")]
-pub(crate) use allow_keys::AllowKeys;
+pub use allow_keys::AllowKeys;
 #[cfg(feature = "curve")]
-pub(crate) use key_folder::{FolderNews, KeyFolder};
-pub(crate) use passwords::Passwords;
+pub use highwater_curve::{
+    Certificate, CertificateError, CertificateFileError, CertificateFileFlaw, FileNames, KeyError,
+    Keypair, NoRandomness, PublicKey, SecretKey, SecretText, Z85Error, ZplError, ZplFlaw,
+};
+#[cfg(feature = "curve")]
+pub use key_folder::{FolderNews, KeyFolder};
+pub use passwords::Passwords;
+
+use crate::error::OptionError;
 
 /// A peer that wants to come in.
 #[non_exhaustive]
 #[derive(Debug, Clone)]
-pub(crate) struct Candidate {
+pub struct Candidate {
     /// Where it comes from; `None` for ipc.
-    pub(crate) address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// What it has shown.
-    pub(crate) proof: Proof,
+    pub proof: Proof,
 }
 
 /// What a peer has shown of itself.
 #[non_exhaustive]
 #[derive(Clone)]
-pub(crate) enum Proof {
+pub enum Proof {
     /// Nothing: the mechanism is NULL.
     Null,
     /// A name and a password, in clear: PLAIN.
@@ -75,7 +80,7 @@ impl fmt::Debug for Proof {
 /// What was decided about a candidate.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It may come in.
     Allow {
         /// The user id under which its messages are known; may be empty.
@@ -94,7 +99,7 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     /// In, as this user.
-    pub(crate) fn allow(user: impl Into<String>) -> Self {
+    pub fn allow(user: impl Into<String>) -> Self {
         Self::Allow {
             user: user.into(),
             metadata: Vec::new(),
@@ -102,7 +107,7 @@ impl Verdict {
     }
 
     /// Not in, with the status by which libzmq's clients know a refusal.
-    pub(crate) fn deny() -> Self {
+    pub fn deny() -> Self {
         Self::Deny {
             reason: "400".to_owned(),
         }
@@ -110,7 +115,7 @@ impl Verdict {
 }
 
 /// Decides who may come in. Called on a thread that may wait, never on an I/O thread.
-pub(crate) trait Authenticate: Send + Sync {
+pub trait Authenticate: Send + Sync {
     /// Decides about `who`.
     fn check(&self, who: &Candidate) -> Verdict;
 }
@@ -121,19 +126,40 @@ impl<F: Fn(&Candidate) -> Verdict + Send + Sync> Authenticate for F {
     }
 }
 
-/// The security of a socket: its mechanism, its secrets, and who decides.
+/// The security of a socket: its mechanism, its secrets, and who decides. Set by
+/// [`Builder::security`](crate::Builder::security).
 ///
-/// `Debug` shows the mechanism alone.
+/// A clone has the same secrets, which are wiped when the last of them is dropped. `Debug` shows the mechanism alone.
+///
+/// ```
+/// use highwater::security::{Passwords, Security};
+/// use highwater::{Context, Rep, Req};
+///
+/// let context = Context::new();
+/// let users = Passwords::from([("admin", "secret")]);
+/// let rep = Rep::builder(&context).security(Security::plain_server(users)).build();
+/// let admin = Security::plain_client("admin", "secret")?;
+/// let req = Req::builder(&context).security(admin).build();
+/// # Ok::<(), highwater::OptionError>(())
+/// ```
 #[derive(Clone)]
-pub(crate) struct Security {
-    pub(crate) mechanism: Mechanism,
-    /// `None` on the side that is not asked.
-    pub(crate) decides: Option<Arc<dyn Authenticate>>,
+pub struct Security {
+    mechanism: Arc<Mechanism>,
+    /// `None` if nobody has said who may come in, or on the side that is not asked.
+    decision: Option<Decision>,
+}
+
+/// Who may come in.
+#[derive(Clone)]
+pub(crate) enum Decision {
+    /// Whoever knows how to speak the mechanism.
+    Anyone,
+    /// Whom this lets in.
+    #[allow(dead_code, reason = "nobody is asked yet: everybody is refused")]
+    Asks(Arc<dyn Authenticate>),
 }
 
 /// The mechanism of a socket, with what it needs.
-#[non_exhaustive]
-#[derive(Clone)]
 pub(crate) enum Mechanism {
     Null,
     PlainClient {
@@ -168,63 +194,115 @@ impl Mechanism {
 
 /// A mechanism for which it has to be said who may come in: without that there is no [`Security`].
 #[must_use = "say who may come in: `only(..)` or `anyone()`"]
-pub(crate) struct Undecided(Mechanism);
+pub struct Undecided(Mechanism);
 
 impl Undecided {
     /// Only those whom `decides` lets in.
-    pub(crate) fn only(self, decides: impl Authenticate + 'static) -> Security {
-        Security {
-            mechanism: self.0,
-            decides: Some(Arc::new(decides)),
-        }
+    pub fn only(self, decides: impl Authenticate + 'static) -> Security {
+        self.decided(Decision::Asks(Arc::new(decides)))
     }
 
     /// Whoever knows how to speak the mechanism.
-    pub(crate) fn anyone(self) -> Security {
-        self.only(|_: &Candidate| Verdict::allow(""))
+    pub fn anyone(self) -> Security {
+        self.decided(Decision::Anyone)
+    }
+
+    fn decided(self, decision: Decision) -> Security {
+        Security {
+            mechanism: Arc::new(self.0),
+            decision: Some(decision),
+        }
     }
 }
 
 impl Security {
-    /// No secrets and no proofs; addresses can be decided about.
-    pub(crate) fn null() -> Undecided {
+    /// No secrets and no proofs: the mechanism NULL. Peers can be judged by their addresses.
+    pub fn null() -> Undecided {
         Undecided(Mechanism::Null)
     }
 
-    /// Tells this name and password; `None` if one has more than 255 bytes.
-    pub(crate) fn plain_client(user: impl Into<Bytes>, password: impl Into<Bytes>) -> Option<Self> {
+    /// The mechanism PLAIN, as a client: tells the server this name and password, in clear.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError::Invalid`]: one of them has more than 255 bytes.
+    ///
+    /// Source: RFC 24/ZMTP PLAIN.
+    pub fn plain_client(
+        user: impl Into<Bytes>,
+        password: impl Into<Bytes>,
+    ) -> Result<Self, OptionError> {
         let (user, password) = (user.into(), password.into());
-        let fits = user.len() <= 255 && password.len() <= 255;
-        fits.then_some(Self {
-            mechanism: Mechanism::PlainClient { user, password },
-            decides: None,
-        })
+        if user.len() > 255 || password.len() > 255 {
+            return Err(OptionError::Invalid {
+                name: "security",
+                expected: "a name and a password of at most 255 bytes each",
+            });
+        }
+        Ok(Self::undecided(Mechanism::PlainClient { user, password }))
     }
 
-    /// Is told names and passwords, which `decides` judges.
-    pub(crate) fn plain_server(decides: impl Authenticate + 'static) -> Self {
+    /// The mechanism PLAIN, as a server: is told names and passwords in clear, which `decides` judges.
+    ///
+    /// Source: RFC 24/ZMTP PLAIN.
+    pub fn plain_server(decides: impl Authenticate + 'static) -> Self {
         Undecided(Mechanism::PlainServer).only(decides)
     }
 
-    /// Connects to the owner of `server`, known there by the public key of `pair`.
+    /// The mechanism CURVE, as a client: connects to the owner of the key `server` alone, is known there by the public key
+    /// of `pair`, and seals all traffic.
+    ///
+    /// Source: RFC 26/CurveZMQ.
     #[cfg(feature = "curve")]
-    pub(crate) fn curve_client(
+    pub fn curve_client(
         pair: &highwater_curve::Keypair,
         server: highwater_curve::PublicKey,
     ) -> Self {
+        let pair = pair.clone();
+        Self::undecided(Mechanism::CurveClient { pair, server })
+    }
+
+    /// The mechanism CURVE, as a server: takes peers that know the public key of `pair`, and seals all traffic. Who of them
+    /// may come in has to be said.
+    ///
+    /// Source: RFC 26/CurveZMQ.
+    #[cfg(feature = "curve")]
+    pub fn curve_server(pair: &highwater_curve::Keypair) -> Undecided {
+        Undecided(Mechanism::CurveServer { pair: pair.clone() })
+    }
+
+    fn undecided(mechanism: Mechanism) -> Self {
         Self {
-            mechanism: Mechanism::CurveClient {
-                pair: pair.clone(),
-                server,
-            },
-            decides: None,
+            mechanism: Arc::new(mechanism),
+            decision: None,
         }
     }
 
-    /// Takes peers that know the public key of `pair`. Who of them may come in has to be said.
-    #[cfg(feature = "curve")]
-    pub(crate) fn curve_server(pair: &highwater_curve::Keypair) -> Undecided {
-        Undecided(Mechanism::CurveServer { pair: pair.clone() })
+    pub(crate) fn mechanism(&self) -> &Mechanism {
+        &self.mechanism
+    }
+
+    /// Who may come in; `None` if nobody has said, or on the side that is not asked.
+    pub(crate) fn decision(&self) -> Option<&Decision> {
+        self.decision.as_ref()
+    }
+
+    /// Whether nobody comes in, as there is no proof to decide about.
+    pub(crate) fn refuses_all_of_null(&self) -> bool {
+        matches!(*self.mechanism, Mechanism::Null)
+            && matches!(self.decision, Some(Decision::Asks(_)))
+    }
+
+    /// Whether somebody has chosen it.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.decision.is_some() || !matches!(*self.mechanism, Mechanism::Null)
+    }
+}
+
+/// NULL, of which nobody has said who may come in.
+impl Default for Security {
+    fn default() -> Self {
+        Self::undecided(Mechanism::Null)
     }
 }
 

@@ -10,13 +10,13 @@ use super::{Authenticate, Candidate, Proof, Verdict};
 ///
 /// `Debug` shows how many there are.
 #[derive(Clone, Default)]
-pub(crate) struct Passwords {
+pub struct Passwords {
     users: Arc<RwLock<HashMap<Vec<u8>, Vec<u8>>>>,
 }
 
 impl Passwords {
     /// Adds a user, or changes the password of one.
-    pub(crate) fn set(&self, user: impl Into<Vec<u8>>, password: impl Into<Vec<u8>>) {
+    pub fn set(&self, user: impl Into<Vec<u8>>, password: impl Into<Vec<u8>>) {
         let mut users = self
             .users
             .write()
@@ -25,7 +25,7 @@ impl Passwords {
     }
 
     /// Takes a user out; whether it was there.
-    pub(crate) fn remove(&self, user: impl AsRef<[u8]>) -> bool {
+    pub fn remove(&self, user: impl AsRef<[u8]>) -> bool {
         let mut users = self
             .users
             .write()

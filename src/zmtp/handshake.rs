@@ -64,7 +64,6 @@ impl Handshake {
     /// # Panics
     ///
     /// If one of them is longer.
-    #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn plain_client(config: HandshakeConfig, user: Bytes, password: Bytes) -> Self {
         let client = PlainClient::new(user, password);
         Self::with_mechanism(config, Mechanism::PlainClient(client))
@@ -72,14 +71,12 @@ impl Handshake {
 
     /// A handshake as a server of PLAIN: it waits for [`allow`](Self::allow) once it has the client's
     /// [`credentials`](Self::credentials).
-    #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn plain_server(config: HandshakeConfig) -> Self {
         Self::with_mechanism(config, Mechanism::PlainServer(PlainServer::default()))
     }
 
     /// A handshake as a client of CURVE.
     #[cfg(feature = "curve")]
-    #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn curve_client(config: HandshakeConfig, client: CurveClient) -> Self {
         Self::with_mechanism(config, Mechanism::CurveClient(Box::new(client)))
     }
@@ -87,7 +84,6 @@ impl Handshake {
     /// A handshake as a server of CURVE: it waits for [`allow`](Self::allow) once it has the client's
     /// [`credentials`](Self::credentials).
     #[cfg(feature = "curve")]
-    #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn curve_server(config: HandshakeConfig, server: CurveServer) -> Self {
         Self::with_mechanism(config, Mechanism::CurveServer(Box::new(server)))
     }
@@ -146,7 +142,6 @@ impl Handshake {
     }
 
     /// The credentials of a client, while the handshake waits for [`allow`](Self::allow) or [`refuse`](Self::refuse).
-    #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
         match self.stage {
             Stage::Mechanism(_) => self.mechanism.credentials(),
@@ -159,7 +154,6 @@ impl Handshake {
     /// # Errors
     ///
     /// As `receive`: the metadata of the client is judged only now.
-    #[allow(dead_code, reason = "no option of a socket chooses it yet")]
     pub(crate) fn allow(&mut self) -> Result<(), ProtocolError> {
         let Stage::Mechanism(version) = self.stage else {
             return Ok(());

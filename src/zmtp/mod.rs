@@ -44,11 +44,14 @@ pub(crate) use frame::{
 };
 pub(crate) use handshake::{Handshake, HandshakeConfig, Peer, TOKEN};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
-#[allow(unused_imports, reason = "no option of a socket chooses PLAIN yet")]
+#[cfg(feature = "curve")]
+pub(crate) use limits::MAX_COMMAND;
+#[allow(unused_imports, reason = "no decision is told of them yet")]
 pub(crate) use mechanism::Credentials;
 #[cfg(feature = "curve")]
-#[allow(unused_imports, reason = "no option of a socket chooses CURVE yet")]
-pub(crate) use mechanism::{ClientSeeds, CurveClient, CurveLimits, CurveServer, ServerSeeds};
+pub(crate) use mechanism::{
+    ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds,
+};
 pub(crate) use metadata::is_property_name;
 pub(crate) use text::escaped;
 

@@ -17,6 +17,7 @@ use crate::options::{
     AcceptFilter, IpcPermissions, Ipv6Mode, Keepalive, Linger, ReconnectStop, SocksProxy, bounds,
     bounds_of, with_options, with_pattern_options,
 };
+use crate::security::Security;
 
 macro_rules! setters {
     ($(
@@ -110,5 +111,18 @@ impl<S> Builder<S> {
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionError> {
         self.options.set_property(name, value.into())?;
         Ok(self)
+    }
+
+    /// How peers prove who they are, who of them may come in, and whether the traffic is sealed. Default: the mechanism
+    /// NULL, which does nothing of this.
+    ///
+    /// Both ends have to speak the same mechanism: a peer with another one is refused in the handshake
+    /// ([`MechanismMismatch`](crate::ProtocolError::MechanismMismatch)). Takes effect on the endpoints of this socket from
+    /// the first on, and cannot be changed once it is built. It has no name for [`option`](Self::option), since it has
+    /// secrets in it. Without effect within the process, as with libzmq. As libzmq's `ZMQ_PLAIN_*` and `ZMQ_CURVE_*`.
+    #[must_use]
+    pub fn security(mut self, security: Security) -> Self {
+        self.options.security = security;
+        self
     }
 }

@@ -6,11 +6,6 @@
 //! Must not know: what the metadata says; clocks and randomness, which are arguments.
 
 #[cfg(feature = "curve")]
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "no option of a socket chooses it yet"
-)]
 mod curve;
 mod null;
 mod plain;
@@ -23,7 +18,9 @@ use bytes::Bytes;
 #[cfg(all(test, feature = "curve"))]
 pub(super) use self::curve::server_sealing;
 #[cfg(feature = "curve")]
-pub(crate) use self::curve::{ClientSeeds, CurveClient, CurveLimits, CurveServer, ServerSeeds};
+pub(crate) use self::curve::{
+    ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds,
+};
 use self::null::Null;
 pub(super) use self::plain::{PlainClient, PlainServer};
 use super::command::{Command, error_reason, split_name};
