@@ -37,8 +37,9 @@ pub use error::{
     TrySendError, WaitError,
 };
 pub use facade::{
-    AsSocket, Builder, Dealer, Pair, Pending, Pub, Pull, Push, Rep, Report, Req, Request, Router,
-    SocketRef, Sub, Upstream, XPub, XSub,
+    AsSocket, Builder, Dealer, Pair, Pending, Pub, Pull, Push, RecvFuture, RecvManyFuture, Rep,
+    ReplyFuture, Report, Req, Request, RequestFuture, Router, SendFuture, SendToFuture, SocketRef,
+    Sub, Upstream, WaitFuture, XPub, XSub,
 };
 pub use highwater_patterns::{
     Body, DuplicateId, Frame, INLINE_CAPACITY, IntoMessage, InvalidRoutingId, LostPeer, MAX_TOPIC,

@@ -171,6 +171,7 @@ macro_rules! socket {
         }
 
         crate::facade::endpoints::manages_endpoints!($name);
+        crate::facade::futures::waits_async!($name);
 
         /// One line: the endpoints and the number of peers, if they can be read without waiting.
         impl std::fmt::Debug for $name {
@@ -272,6 +273,8 @@ macro_rules! sends {
                 })
             }
         }
+
+        crate::facade::futures::sends_async!($name);
     };
 }
 pub(super) use sends;
@@ -368,6 +371,8 @@ macro_rules! receives {
                 Ok(self.core.recv_many(into, most)?)
             }
         }
+
+        crate::facade::futures::receives_async!($name);
     };
 }
 pub(super) use receives;

@@ -8,6 +8,7 @@ mod builder;
 mod dealer;
 mod endpoints;
 mod failures;
+mod futures;
 mod macros;
 mod pair;
 mod publish;
@@ -23,6 +24,9 @@ mod xsub;
 pub use as_socket::{AsSocket, SocketRef};
 pub use builder::Builder;
 pub use dealer::Dealer;
+pub use futures::{
+    RecvFuture, RecvManyFuture, ReplyFuture, RequestFuture, SendFuture, SendToFuture, WaitFuture,
+};
 pub use pair::Pair;
 pub use publish::{Pub, Report};
 pub use pull::Pull;

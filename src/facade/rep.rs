@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use highwater_patterns::{IntoMessage, Message, ReturnPath, SocketType};
 
+use super::{RecvFuture, ReplyFuture};
 use crate::error::{RecvError, ReplyError, TryRecvError};
 use crate::peer::PeerInfo;
-use crate::socket::{Core, RecvFailure, RequestReceived, Wait};
+use crate::socket::{Core, RecvFailure, RequestReceived, Wait, take_request};
 
 super::socket! {
     /// Receives requests, from each peer in turn, and answers them.
@@ -82,18 +83,25 @@ impl Rep {
         self.next(Wait::AtMost(timeout))
     }
 
-    fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Request, E> {
-        let RequestReceived {
-            message,
-            path,
-            peer,
-        } = self.core.next_request(wait)?;
-        Ok(Request {
-            message,
-            peer,
-            path: Some(path),
-            core: Arc::clone(&self.core),
+    /// The next request, as a future; from each requester in turn.
+    ///
+    /// Waits without limit: `receive_timeout` is for [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has taken no request.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]; never `Timeout`.
+    pub fn recv_async(&self) -> RecvFuture<Request> {
+        RecvFuture::new(&self.core, |core, pattern, table| {
+            take_request(pattern, table).map(|received| Request::new(core, received))
         })
+    }
+
+    fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Request, E> {
+        Ok(Request::new(&self.core, self.core.next_request(wait)?))
     }
 }
 
@@ -121,6 +129,20 @@ pub struct Request {
 }
 
 impl Request {
+    fn new(core: &Arc<Core>, received: RequestReceived) -> Self {
+        let RequestReceived {
+            message,
+            path,
+            peer,
+        } = received;
+        Self {
+            message,
+            peer,
+            path: Some(path),
+            core: Arc::clone(core),
+        }
+    }
+
     /// Sends the reply. Never waits, so that a peer that does not read cannot hold up a service.
     ///
     /// # Errors
@@ -141,6 +163,22 @@ impl Request {
         timeout: Duration,
     ) -> Result<(), ReplyError> {
         self.answer(Wait::AtMost(timeout), message.into_message())
+    }
+
+    /// Sends the reply, as a future that waits while the requester is at its high-water mark.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has sent nothing; the request counts as unanswered.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplyError`], with the reply: the requester has gone, or the socket has ended.
+    pub fn reply_async(mut self, message: impl IntoMessage) -> ReplyFuture {
+        let Some(path) = self.path.take() else {
+            unreachable!("a request is consumed by its answer");
+        };
+        ReplyFuture::new(&self.core, path, message.into_message())
     }
 
     fn answer(mut self, wait: Wait, mut message: Message) -> Result<(), ReplyError> {

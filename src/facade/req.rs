@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::{IntoMessage, Message, RequestFailed, SocketType};
 
-use super::AsSocket;
+use super::{AsSocket, RequestFuture};
 use crate::error::{RequestError, SendError};
 use crate::socket::{SendFailure, Wait};
 
@@ -107,6 +107,23 @@ impl Req {
         Ok(self.start(Wait::Configured, message.into_message())?)
     }
 
+    /// Sends a request and waits for its reply, as a future.
+    ///
+    /// Waits without limit: `send_timeout` and `receive_timeout` are for [`request`](Self::request). For a limit, use a
+    /// timer of the executor.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready gives the request up: a later reply is never taken for that of another
+    /// request.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; never `Timeout`.
+    pub fn request_async(&mut self, message: impl IntoMessage) -> RequestFuture<'_> {
+        RequestFuture::new(&self.core, message.into_message())
+    }
+
     fn start(&mut self, wait: Wait, mut message: Message) -> Result<Pending<'_>, SendFailure> {
         match self.core.ask(wait, &mut message) {
             Ok(()) => Ok(Pending {
@@ -127,7 +144,7 @@ pub struct Pending<'a> {
     is_out: bool,
 }
 
-impl Pending<'_> {
+impl<'a> Pending<'a> {
     /// The reply; waits until it has arrived.
     ///
     /// Waits at most `receive_timeout`, by default for ever, and then gives the request up.
@@ -154,6 +171,20 @@ impl Pending<'_> {
     /// The request goes on in either case.
     pub fn wait(&self, timeout: Duration) -> bool {
         self.req.core.wait_for_reply(timeout)
+    }
+
+    /// The reply, as a future that waits without limit.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready gives the request up, as the drop of this value does.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; never `Timeout`.
+    pub fn recv_async(mut self) -> RequestFuture<'a> {
+        self.is_out = false;
+        RequestFuture::of_request(&self.req.core)
     }
 
     fn outcome(&mut self, wait: Wait) -> Result<Message, RequestError> {

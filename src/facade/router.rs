@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use highwater_patterns::{self as patterns, IntoMessage, Message, Outbound, RoutingId, SocketType};
 
+use super::{RecvFuture, SendToFuture};
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
 use crate::peer::PeerInfo;
@@ -193,6 +194,41 @@ impl Router {
             Some((peer, id, message))
         });
         Ok(received?)
+    }
+
+    /// The next message and the routing id of its peer, as a future; from each peer in turn.
+    ///
+    /// Waits without limit: `receive_timeout` is for [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has taken no message.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]; never `Timeout`.
+    pub fn recv_async(&self) -> RecvFuture<(RoutingId, Message)> {
+        RecvFuture::new(&self.core, |_, pattern, table| {
+            let (mut from, mut message) = (RoutingId::UNKNOWN, Message::EMPTY);
+            pattern
+                .rules_mut::<patterns::Router>()
+                .recv_from_into(table, &mut from, &mut message)
+                .then_some((from, message))
+        })
+    }
+
+    /// Sends `message` to the peer with the routing id `id`, as a future that waits while that peer is at its high-water
+    /// mark.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has sent nothing. [`SendToFuture::take`] gives the message back.
+    ///
+    /// # Errors
+    ///
+    /// [`RouteError`], with the message: no peer has this id, or the socket has ended.
+    pub fn send_to_async(&self, id: &RoutingId, message: impl IntoMessage) -> SendToFuture {
+        SendToFuture::new(&self.core, id.clone(), message.into_message())
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use highwater_patterns::{self as patterns, Message, Received, SocketType};
 
+use super::RecvFuture;
 use crate::error::{RecvError, TryRecvError};
 use crate::socket::Wait;
 
@@ -113,6 +114,24 @@ impl XPub {
     /// [`RecvError`].
     pub fn recv_timeout(&self, timeout: std::time::Duration) -> Result<Upstream, RecvError> {
         self.next(Wait::AtMost(timeout))
+    }
+
+    /// The next change of the subscriptions, or message, as a future.
+    ///
+    /// Waits without limit: `receive_timeout` is for [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has taken nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]; never `Timeout`.
+    pub fn recv_async(&self) -> RecvFuture<Upstream> {
+        RecvFuture::new(&self.core, |_, pattern, table| {
+            let rules = pattern.rules_mut::<patterns::XPub>();
+            rules.next_event(table).map(Upstream::from)
+        })
     }
 
     fn next<E: From<crate::socket::RecvFailure>>(&self, wait: Wait) -> Result<Upstream, E> {

@@ -315,6 +315,10 @@ impl Combine for Core {
         told.is_ok()
     }
 
+    fn wake_owed(&self) {
+        self.owed_wakes.wake();
+    }
+
     fn is_here(&self) -> bool {
         self.origin().is_here()
     }

@@ -46,11 +46,12 @@ use event_listener::Event;
 use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
 pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
-pub(crate) use requests::RequestReceived;
+pub(crate) use requests::{RequestReceived, put_reply, put_request, take_reply, take_request};
 pub use retirement_handle::Retirement;
+pub(crate) use send_many::take_many;
 pub(crate) use table::Table;
 pub use waiting::Interest;
-pub(crate) use waiting::{Wait, Watch};
+pub(crate) use waiting::{TaskWait, Wait, Watch};
 
 use crate::context::{Hub, Terminate};
 use crate::engine::AcceptedCount;
@@ -66,7 +67,7 @@ use crate::sync::{self, Room};
 use deferred::{DeferredMail, DeferredReads};
 use endpoints::Endpoints;
 use retiring::Retiring;
-use waiting::LeaderWake;
+use waiting::{LeaderWake, OwedWakes};
 
 /// A socket of any type.
 pub(crate) struct Core {
@@ -94,6 +95,8 @@ pub(crate) struct Core {
     retires: AtomicBool,
     /// An I/O thread is about to apply what was posted.
     deferred_mail: DeferredMail,
+    /// Tasks whose wakers are to be called once nobody holds the lock.
+    owed_wakes: OwedWakes,
     this: Weak<Self>,
 }
 
@@ -117,6 +120,8 @@ pub(crate) struct State {
     idle_check: IdleCheck,
     /// So many messages were sent since a send has asked in which process it is.
     sends_unasked: u32,
+    /// How many calls of tasks in a row had no need to wait.
+    ready_turns: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
     ended: Option<Ended>,
     /// Set once, when the socket retires.
@@ -138,6 +143,11 @@ impl State {
     /// So many messages were sent in one visit beside the one that counts itself.
     pub(crate) fn sent_more(&mut self, messages: u32) {
         self.sends_unasked += messages;
+    }
+
+    /// Whether at least `count` peers are connected.
+    pub(crate) fn has_peers(&self, count: usize) -> bool {
+        self.table.peers().count() >= count
     }
 
     /// Whether it takes new endpoints.
@@ -191,6 +201,7 @@ impl Core {
                 spin: Spin::new(!hub.busy_poll().is_zero()),
                 idle_check: IdleCheck::new(),
                 sends_unasked: 0,
+                ready_turns: 0,
                 ended: None,
                 retiring: None,
                 muted_since: None,
@@ -209,6 +220,7 @@ impl Core {
             token: rand::random(),
             retires: AtomicBool::new(false),
             deferred_mail: DeferredMail::default(),
+            owed_wakes: OwedWakes::default(),
             this: this.clone(),
         });
         hub.register(&core);
@@ -315,7 +327,7 @@ impl Core {
 
     /// Waits until at least `count` peers are connected.
     pub(crate) fn wait_for_peers(&self, count: usize, timeout: Duration) -> Result<(), WaitError> {
-        self.wait_until(timeout, |state| state.table.peers().count() >= count)
+        self.wait_until(timeout, |state| state.has_peers(count))
     }
 
     pub(crate) fn set_option(&self, name: &str, value: &str) -> Result<(), OptionError> {

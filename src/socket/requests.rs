@@ -8,10 +8,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use highwater_patterns::{self as patterns, Message, Refusal, RequestFailed, ReturnPath};
+use highwater_patterns::{self as patterns, Message, Pattern, Refusal, RequestFailed, ReturnPath};
 
 use super::calls::by_value;
-use super::{Core, Ended, RecvFailure, State, Unsent, Wait};
+use super::{Core, Ended, RecvFailure, State, Table, Unsent, Wait};
 use crate::peer::PeerInfo;
 
 /// A request that was received, with the way back for its reply.
@@ -27,20 +27,7 @@ pub(crate) struct RequestReceived {
 impl Core {
     /// The next request.
     pub(crate) fn next_request(&self, wait: Wait) -> Result<RequestReceived, RecvFailure> {
-        self.recv_with(wait, |pattern, table| {
-            let rules = pattern.rules_mut::<patterns::Rep>();
-            let (path, message) = rules.recv_request(table)?;
-            let peer = table.asked(path.pipe());
-            if table.has_taken_last(path.pipe()) {
-                pattern.ignore(path.pipe());
-                table.deafen(path.pipe());
-            }
-            Some(RequestReceived {
-                message,
-                path,
-                peer,
-            })
-        })
+        self.recv_with(wait, take_request)
     }
 
     /// Sends `message` back along `path`. After a failure, `message` is as it was, and cannot be sent any more; a request
@@ -52,11 +39,14 @@ impl Core {
         message: &mut Message,
     ) -> Result<(), Unsent> {
         let outcome = self.send_with(wait, message, |pattern, table, message| {
-            let rules = pattern.rules_mut::<patterns::Rep>();
-            by_value(message, |message| rules.reply(&path, message, table))?;
-            table.answered(path.pipe());
-            Ok(())
+            put_reply(&path, pattern, table, message)
         });
+        self.has_answered(path, &outcome);
+        outcome
+    }
+
+    /// The attempt to send the reply along `path` is over.
+    pub(crate) fn has_answered(&self, path: ReturnPath, outcome: &Result<(), Unsent>) {
         match outcome {
             Ok(()) => self.sweep_if_retiring(),
             Err(Unsent::Refused(Refusal::TooManyFrames)) => self.abandon(path),
@@ -67,7 +57,6 @@ impl Core {
                 self.sweep_if_retiring();
             }
         }
-        outcome
     }
 
     /// The request that came along `path` will not be answered: counts it as unanswered.
@@ -89,29 +78,18 @@ impl Core {
     /// while a caller waits, so no caller waits for that reply any more. After a failure, `message` is as it was.
     pub(crate) fn ask(&self, wait: Wait, message: &mut Message) -> Result<(), Unsent> {
         loop {
-            let sent = self.send_with(wait, message, |pattern, table, message| {
-                let rules = pattern.rules_mut::<patterns::Req>();
-                if rules.is_out() {
-                    return Err(Refusal::OutOfTurn);
-                }
-                // Late replies are read first, as many as one call looks at.
-                table.refill_budget();
-                by_value(message, |message| rules.start(message, table))
-            });
-            match sent {
+            match self.send_with(wait, message, put_request) {
                 Err(Unsent::Refused(Refusal::OutOfTurn)) => {
                     self.give_request_up().map_err(Unsent::Ended)?;
                 }
-                outcome => return outcome.map(drop),
+                outcome => return outcome,
             }
         }
     }
 
     /// The outcome of the request under way.
     pub(crate) fn reply(&self, wait: Wait) -> Result<Result<Message, RequestFailed>, RecvFailure> {
-        self.recv_with(wait, |pattern, table| {
-            pattern.rules_mut::<patterns::Req>().reply(table)
-        })
+        self.recv_with(wait, take_reply)
     }
 
     /// Waits until the request under way has an outcome, or the socket has ended; false if `timeout` passed first.
@@ -134,4 +112,56 @@ impl Core {
         self.end_closed(&mut state);
         Ok(())
     }
+}
+
+/// The next request for a REP, if there is one.
+pub(crate) fn take_request(pattern: &mut Pattern, table: &mut Table) -> Option<RequestReceived> {
+    let rules = pattern.rules_mut::<patterns::Rep>();
+    let (path, message) = rules.recv_request(table)?;
+    let peer = table.asked(path.pipe());
+    if table.has_taken_last(path.pipe()) {
+        pattern.ignore(path.pipe());
+        table.deafen(path.pipe());
+    }
+    Some(RequestReceived {
+        message,
+        path,
+        peer,
+    })
+}
+
+/// Sends the reply of a REP along `path`.
+pub(crate) fn put_reply(
+    path: &ReturnPath,
+    pattern: &mut Pattern,
+    table: &mut Table,
+    message: &mut Message,
+) -> Result<(), Refusal> {
+    let rules = pattern.rules_mut::<patterns::Rep>();
+    by_value(message, |message| rules.reply(path, message, table))?;
+    table.answered(path.pipe());
+    Ok(())
+}
+
+/// Sends the request of a REQ; [`Refusal::OutOfTurn`] if one is out.
+pub(crate) fn put_request(
+    pattern: &mut Pattern,
+    table: &mut Table,
+    message: &mut Message,
+) -> Result<(), Refusal> {
+    let rules = pattern.rules_mut::<patterns::Req>();
+    if rules.is_out() {
+        return Err(Refusal::OutOfTurn);
+    }
+    // Late replies are read first, as many as one call looks at.
+    table.refill_budget();
+    by_value(message, |message| rules.start(message, table)).map(drop)
+}
+
+/// The outcome of the request of a REQ, if there is one.
+pub(crate) fn take_reply(
+    pattern: &mut Pattern,
+    table: &mut Table,
+) -> Option<Result<Message, RequestFailed>> {
+    pattern.rules_mut::<patterns::Req>().reply(table)
 }

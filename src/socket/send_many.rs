@@ -53,18 +53,7 @@ impl Core {
             return Ok(0);
         }
         self.recv_with(Wait::Configured, |pattern, table| {
-            let before = into.len();
-            let mut bytes = 0;
-            while into.len() - before < most && bytes < ENOUGH_RECEIVED_AT_ONCE_BYTES {
-                into.push(Message::EMPTY);
-                let last = into.len() - 1;
-                if !pattern.recv_into(table, &mut into[last]) {
-                    into.pop();
-                    break;
-                }
-                bytes += into[last].size();
-            }
-            (into.len() > before).then_some(into.len() - before)
+            take_many(pattern, table, into, most)
         })
     }
 
@@ -113,6 +102,29 @@ impl Core {
         self.telemetry().lose_unsent(rest, None);
         run.items[at].take()
     }
+}
+
+/// Takes the messages that are there, at most `most` and about 128 KiB, and appends them to `into`; their number, if there is
+/// one.
+#[inline]
+pub(crate) fn take_many(
+    pattern: &mut Pattern,
+    table: &mut Table,
+    into: &mut Vec<Message>,
+    most: usize,
+) -> Option<usize> {
+    let before = into.len();
+    let mut bytes = 0;
+    while into.len() - before < most && bytes < ENOUGH_RECEIVED_AT_ONCE_BYTES {
+        into.push(Message::EMPTY);
+        let last = into.len() - 1;
+        if !pattern.recv_into(table, &mut into[last]) {
+            into.pop();
+            break;
+        }
+        bytes += into[last].size();
+    }
+    (into.len() > before).then_some(into.len() - before)
 }
 
 /// Takes the next messages from the caller, `most` at the most.

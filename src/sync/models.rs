@@ -62,6 +62,72 @@ fn mail_of_two_posters_is_applied_once_each() {
     });
 }
 
+/// A room whose holder owes somebody a wake-up, and how often that was made.
+struct Owing {
+    room: Room<(), ()>,
+    /// Somebody is on the list of those to be woken.
+    listed: AtomicBool,
+    woken: AtomicBool,
+}
+
+impl Combine for Owing {
+    type State = ();
+    type Mail = ();
+
+    fn room(&self) -> &Room<(), ()> {
+        &self.room
+    }
+
+    fn apply(&self, (): &mut (), (): ()) {
+        self.listed.store(true, Ordering::Relaxed);
+        self.room.owe_wakes(self);
+    }
+
+    fn wake_owed(&self) {
+        if self.listed.swap(false, Ordering::Relaxed) {
+            self.woken.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn a_wake_up_that_is_owed_is_made_though_nobody_locks_again() {
+    loom::model(|| {
+        let owing = Arc::new(Owing {
+            room: Room::new(()),
+            listed: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
+        });
+        // One owes it under the lock, as whoever applies mail; the other holds the lock, or does not, meanwhile.
+        let poster = thread::spawn({
+            let owing = Arc::clone(&owing);
+            move || owing.room.post(&*owing, ())
+        });
+        drop(owing.room.lock(&*owing, Here::in_test()));
+        poster.join().expect("posted");
+        assert!(owing.woken.load(Ordering::Relaxed), "it sleeps for ever");
+    });
+}
+
+#[test]
+fn a_wake_up_that_is_owed_without_the_lock_is_made() {
+    loom::model(|| {
+        let owing = Arc::new(Owing {
+            room: Room::new(()),
+            listed: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
+        });
+        let holder = thread::spawn({
+            let owing = Arc::clone(&owing);
+            move || drop(owing.room.lock(&*owing, Here::in_test()))
+        });
+        owing.listed.store(true, Ordering::Relaxed);
+        owing.room.owe_wakes(&*owing);
+        holder.join().expect("released");
+        assert!(owing.woken.load(Ordering::Relaxed), "it sleeps for ever");
+    });
+}
+
 #[test]
 fn a_leader_that_leaves_is_seen_or_tells() {
     loom::model(|| {

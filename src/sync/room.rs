@@ -6,7 +6,9 @@
 //! A thread that waits for the lock is not passed without end by threads that only apply mail: after some turns these
 //! leave the mail to it. A thread with other work does not apply mail without end: it asks another thread to apply the
 //! rest.
-//! Must not know: the content of the mail.
+//! A wake-up that a holder of the lock owes to somebody else's code is made by whoever releases the lock next, after the
+//! release: such code may use what the lock protects.
+//! Must not know: the content of the mail; who is woken.
 //!
 //! ```text
 //!   poster:  put mail, set pending, fence, try_lock --ok--> apply
@@ -16,7 +18,7 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
-use super::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering, fence};
+use super::{AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 use crate::policy::tuning::{
     LOCK_NAP, LOCK_YIELDS, MOST_LOCK_TURNS, MOST_MAIL_LOOKS, MOST_MAIL_RETURNS, MOST_PASSED,
@@ -44,19 +46,27 @@ pub(crate) trait Combine {
         false
     }
 
+    /// Called without the lock, after [`Room::owe_wakes`]: wakes those who are owed it.
+    fn wake_owed(&self) {}
+
     /// Whether this is the process of the threads that hold its locks. In a forked child mail stays unapplied.
     fn is_here(&self) -> bool {
         true
     }
 }
 
+/// There is mail.
+const MAIL: u32 = 1;
+/// Somebody is owed a wake-up.
+const WAKES: u32 = 2;
+
 /// A state behind a lock, and its mailbox.
 #[derive(Debug)]
 pub(crate) struct Room<S, M> {
     state: Mutex<S>,
     mail: Mutex<VecDeque<M>>,
-    /// Whether there is mail. Written under the lock of `mail`, read without it.
-    pending: AtomicBool,
+    /// [`MAIL`], which is changed under the lock of `mail`, and [`WAKES`]: what the next release has to do.
+    pending: AtomicU32,
     /// How many threads wait for the lock of `state`. A thread leaves this count once it has the lock, before it looks
     /// for mail.
     waiting: AtomicU32,
@@ -69,7 +79,7 @@ impl<S, M> Room<S, M> {
         Self {
             state: Mutex::new(state),
             mail: Mutex::new(VecDeque::new()),
-            pending: AtomicBool::new(false),
+            pending: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
             passed: AtomicU32::new(0),
         }
@@ -133,7 +143,7 @@ impl<S, M> Room<S, M> {
 
     /// The number of posts not applied yet.
     pub(crate) fn mail_waiting(&self) -> usize {
-        if self.pending.load(Ordering::Relaxed) {
+        if self.has(MAIL) {
             self.mail.lock().len()
         } else {
             0
@@ -157,9 +167,14 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        if self.pending.load(Ordering::Relaxed) && owner.is_here() {
+        if self.has(MAIL) && owner.is_here() {
             self.read_mail(owner, state);
         }
+    }
+
+    #[inline]
+    fn has(&self, what: u32) -> bool {
+        self.pending.load(Ordering::Relaxed) & what != 0
     }
 
     /// The lock, if it is free.
@@ -182,7 +197,7 @@ impl<S, M> Room<S, M> {
     {
         let mut all = self.mail.lock();
         all.push_back(mail);
-        self.pending.store(true, Ordering::Relaxed);
+        self.pending.fetch_or(MAIL, Ordering::Relaxed);
         drop(all);
         // Pairs with the fence in `LateMail::drop`: either this thread finds the lock free, or its holder sees
         // `pending`.
@@ -190,6 +205,18 @@ impl<S, M> Room<S, M> {
         if !self.leaves_mail() {
             drop(self.try_lock(owner));
         }
+    }
+
+    /// Has [`Combine::wake_owed`] called: by the holder of the lock, if there is one, once it has released it, else now.
+    /// Never waits for the state.
+    pub(crate) fn owe_wakes<C>(&self, owner: &C)
+    where
+        C: Combine<State = S, Mail = M>,
+    {
+        self.pending.fetch_or(WAKES, Ordering::Release);
+        // As in `post`.
+        fence(Ordering::SeqCst);
+        drop(self.try_lock(owner));
     }
 
     /// Reads the state without applying mail.
@@ -207,7 +234,7 @@ impl<S, M> Room<S, M> {
         for _ in 0..MOST_MAIL_LOOKS {
             let mut all = self.mail.lock();
             let mail = std::mem::take(&mut *all);
-            self.pending.store(false, Ordering::Relaxed);
+            self.pending.fetch_and(!MAIL, Ordering::Relaxed);
             drop(all);
             if mail.is_empty() {
                 return;
@@ -297,7 +324,15 @@ impl<C: Combine> LateMail<'_, C> {
     fn read(&self) {
         let room = self.owner.room();
         let mut returns = 0;
-        while room.pending.load(Ordering::Relaxed) && self.owner.is_here() {
+        while self.owner.is_here() {
+            if room.has(WAKES) {
+                // Acquired: whoever is owed a wake-up was noted before the bit was set.
+                room.pending.fetch_and(!WAKES, Ordering::Acquire);
+                self.owner.wake_owed();
+            }
+            if !room.has(MAIL) {
+                return;
+            }
             if room.leaves_mail()
                 || returns >= MOST_MAIL_RETURNS && self.owner.leave_to_another_thread()
             {
@@ -320,7 +355,7 @@ impl<C: Combine> Drop for LateMail<'_, C> {
     fn drop(&mut self) {
         // Pairs with the fence in `Room::post`.
         fence(Ordering::SeqCst);
-        if self.owner.room().pending.load(Ordering::Relaxed) {
+        if self.owner.room().has(MAIL | WAKES) {
             self.read();
         }
     }

@@ -17,6 +17,7 @@ mod python;
 mod raw;
 mod shares;
 mod system;
+mod tasks;
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -38,6 +39,7 @@ pub(crate) use shares::{Shares, is_sent};
 pub(crate) use system::{
     allow_open_files, forbid_more_files, open_files, peak_memory, resident_memory, threads_named,
 };
+pub(crate) use tasks::{CountingWaker, block_on};
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

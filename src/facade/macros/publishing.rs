@@ -54,6 +54,8 @@ macro_rules! publishes {
                     .publish(crate::socket::Wait::AtMost(timeout), message)
             }
         }
+
+        crate::facade::futures::publishes_async!($name);
     };
 }
 pub(in crate::facade) use publishes;
@@ -125,6 +127,8 @@ macro_rules! knows_subscribers {
                 })
             }
         }
+
+        crate::facade::futures::knows_subscribers_async!($name);
     };
 }
 pub(in crate::facade) use knows_subscribers;

@@ -11,11 +11,9 @@
 //! |---|---|---|
 //! | blocking or timed, for a message, in the order of `step.rs`: on links (`leader.rs`), spinning, asleep | `input.rs` | `recv` |
 //! | blocking or timed, for room | `room.rs` | `send` |
+//! | as a task: an attempt at each poll, and the task's waker | `task.rs` | `recv_async`, `send_async` and the like |
 //! | polled: a check, then a waker that is told when the next check is worth while | `watch.rs` | `Poll`, `Proxy` |
 //! | blocking, for peers or subscriptions | here | `wait_for_peers` and the like |
-//!
-//! A future is the third way with an attempt in place of the check: it listens to `Core::readable` or `Core::writable`
-//! under the lock of its attempt, arms the listener with its waker ([`Watch::arm`]), and makes the next attempt when polled.
 //!
 //! Source: the hand-over of links is our own; libzmq wakes the receiver from its I/O thread each time.
 
@@ -24,11 +22,14 @@ mod input;
 mod leader;
 mod room;
 mod step;
+mod task;
 mod watch;
 
 use std::time::Duration;
 
 pub(crate) use deadline::Wait;
+pub(in crate::socket) use task::OwedWakes;
+pub(crate) use task::TaskWait;
 pub use watch::Interest;
 pub(crate) use watch::Watch;
 

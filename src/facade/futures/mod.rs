@@ -1,0 +1,20 @@
+//! The calls of tasks: futures on the same sockets, for any executor.
+//!
+//! Owns: one file for each kind of future, and the macros that give the calls that make them to the handles.
+//! Always true: a future makes an attempt at each poll and holds no lock between two polls. Dropped, it has taken nothing
+//! from the socket and left nothing in it.
+//! Must not know: executors, timers.
+
+mod receiving;
+mod requesting;
+mod sending;
+mod waiting;
+
+pub use receiving::{RecvFuture, RecvManyFuture};
+pub use requesting::{ReplyFuture, RequestFuture};
+pub use sending::{SendFuture, SendToFuture};
+pub use waiting::WaitFuture;
+
+pub(super) use receiving::receives_async;
+pub(super) use sending::{publishes_async, sends_async};
+pub(super) use waiting::{knows_subscribers_async, waits_async};

@@ -1,0 +1,153 @@
+//! Receiving in a task.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use highwater_patterns::{Message, Pattern};
+
+use crate::error::RecvError;
+use crate::socket::{Core, Table, TaskWait, take_many};
+
+/// The next message, or whatever its socket receives: made by `recv_async`.
+///
+/// It borrows nothing: its socket can be used meanwhile, also by other tasks and threads. Each message goes to one of
+/// them. Once the socket is closed, it ends with [`RecvError::Closed`].
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, it has taken no message. After it has given one, it can be polled again for the next.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct RecvFuture<T = Message> {
+    wait: TaskWait,
+    take: Take<T>,
+}
+
+/// Takes one of what a socket receives.
+type Take<T> = fn(&Arc<Core>, &mut Pattern, &mut Table) -> Option<T>;
+
+impl<T> RecvFuture<T> {
+    pub(in crate::facade) fn new(core: &Arc<Core>, take: Take<T>) -> Self {
+        Self {
+            wait: TaskWait::new(core),
+            take,
+        }
+    }
+}
+
+impl RecvFuture {
+    pub(in crate::facade) fn of_messages(core: &Arc<Core>) -> Self {
+        Self::new(core, |_, pattern, table| {
+            let mut message = Message::EMPTY;
+            pattern.recv_into(table, &mut message).then_some(message)
+        })
+    }
+}
+
+impl<T> Future for RecvFuture<T> {
+    type Output = Result<T, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { wait, take } = Pin::into_inner(self);
+        let core = Arc::clone(wait.core());
+        wait.poll_recv(context, |pattern, table| take(&core, pattern, table))
+            .map_err(RecvError::from)
+    }
+}
+
+impl<T> fmt::Debug for RecvFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvFuture").finish_non_exhaustive()
+    }
+}
+
+/// At least one message, and others that have arrived: made by `recv_many_async`.
+///
+/// # Cancel safety
+///
+/// Messages are appended only by the poll that is ready: dropped before, it has taken none.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct RecvManyFuture<'a> {
+    wait: TaskWait,
+    into: &'a mut Vec<Message>,
+    most: usize,
+}
+
+impl<'a> RecvManyFuture<'a> {
+    pub(in crate::facade) fn new(
+        core: &Arc<Core>,
+        into: &'a mut Vec<Message>,
+        most: usize,
+    ) -> Self {
+        Self {
+            wait: TaskWait::new(core),
+            into,
+            most,
+        }
+    }
+}
+
+impl Future for RecvManyFuture<'_> {
+    type Output = Result<usize, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { wait, into, most } = Pin::into_inner(self);
+        if *most == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        wait.poll_recv(context, |pattern, table| {
+            take_many(pattern, table, into, *most)
+        })
+        .map_err(RecvError::from)
+    }
+}
+
+impl fmt::Debug for RecvManyFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvManyFuture")
+            .field("most", &self.most)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The calls of a socket type that receives whole messages from any peer.
+macro_rules! receives_async {
+    ($name:ident) => {
+        impl $name {
+            /// The next message, from each peer in turn, as a future.
+            ///
+            /// Waits without limit: `receive_timeout` is for [`recv`](Self::recv). For a limit, use a timer of the executor.
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has taken no message.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError); never `Timeout`.
+            pub fn recv_async(&self) -> crate::RecvFuture {
+                crate::RecvFuture::of_messages(&self.core)
+            }
+
+            /// Waits for a message, then takes it and others that have arrived, at most `most`, as
+            /// [`recv_many`](Self::recv_many) does; gives their number.
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has taken no message.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError), if there was none; never `Timeout`.
+            pub fn recv_many_async<'a>(
+                &self,
+                into: &'a mut Vec<crate::Message>,
+                most: usize,
+            ) -> crate::RecvManyFuture<'a> {
+                crate::RecvManyFuture::new(&self.core, into, most)
+            }
+        }
+    };
+}
+pub(in crate::facade) use receives_async;

@@ -1,0 +1,200 @@
+//! Sending in a task.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use highwater_patterns::{self as patterns, Message, Pattern, Refusal, RoutingId};
+
+use super::super::Report;
+use crate::error::{RouteError, SendError};
+use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
+
+/// A message on its way to a peer with room: made by `send_async`.
+///
+/// It borrows nothing: its socket can be used meanwhile, also by other tasks and threads. Nothing is sent before the first
+/// poll. Once it is ready, the message is queued, not delivered; it needs no further call to go out.
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, it has sent nothing, and drops the message. [`take`](Self::take) gives the message back.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct SendFuture<T = ()> {
+    wait: TaskWait,
+    /// `None` once it is sent, or taken back.
+    message: Option<Message>,
+    put: fn(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
+}
+
+impl<T> SendFuture<T> {
+    /// Takes the message back, if it is not sent. The future is of no more use.
+    pub fn take(&mut self) -> Option<Message> {
+        self.message.take()
+    }
+}
+
+impl SendFuture {
+    pub(in crate::facade) fn new(core: &Arc<Core>, message: Message) -> Self {
+        Self {
+            wait: TaskWait::new(core),
+            message: Some(message),
+            put: |pattern, table, message| pattern.offer(message, table).map(drop),
+        }
+    }
+}
+
+impl SendFuture<Report> {
+    pub(in crate::facade) fn of_publisher(core: &Arc<Core>, message: Message) -> Self {
+        Self {
+            wait: TaskWait::new(core),
+            message: Some(message),
+            put: |pattern, table, message| pattern.offer(message, table).map(Report::from),
+        }
+    }
+}
+
+impl<T> Future for SendFuture<T> {
+    type Output = Result<T, SendError>;
+
+    /// # Panics
+    ///
+    /// If the message was sent before, or taken back.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { wait, message, put } = Pin::into_inner(self);
+        poll_send(wait, context, message, put).map_err(SendError::from)
+    }
+}
+
+impl<T> fmt::Debug for SendFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendFuture")
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message on its way to the peer with a certain routing id: made by [`Router::send_to_async`](crate::Router::send_to_async).
+///
+/// # Cancel safety
+///
+/// As [`SendFuture`].
+#[must_use = "a future does nothing unless it is polled"]
+#[derive(Debug)]
+pub struct SendToFuture {
+    wait: TaskWait,
+    message: Option<Message>,
+    to: RoutingId,
+}
+
+impl SendToFuture {
+    pub(in crate::facade) fn new(core: &Arc<Core>, to: RoutingId, message: Message) -> Self {
+        Self {
+            wait: TaskWait::new(core),
+            message: Some(message),
+            to,
+        }
+    }
+
+    /// Takes the message back, if it is not sent. The future is of no more use.
+    pub fn take(&mut self) -> Option<Message> {
+        self.message.take()
+    }
+}
+
+impl Future for SendToFuture {
+    type Output = Result<(), RouteError>;
+
+    /// # Panics
+    ///
+    /// If the message was sent before, or taken back.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { wait, message, to } = Pin::into_inner(self);
+        let mut put = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
+            let rules = pattern.rules_mut::<patterns::Router>();
+            rules.send_to(to, message, table).map(drop)
+        };
+        poll_send(wait, context, message, &mut put).map_err(RouteError::from)
+    }
+}
+
+/// Sends `message`, which is there until it is sent or fails.
+pub(super) fn poll_send<T>(
+    wait: &mut TaskWait,
+    context: &mut Context<'_>,
+    message: &mut Option<Message>,
+    put: &mut impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
+) -> Poll<Result<T, SendFailure>> {
+    let Some(unsent) = message else {
+        panic!("polled after the message was sent or taken back");
+    };
+    let outcome = if unsent.frame_count() > Message::MAX_FRAMES {
+        Poll::Ready(Err(Unsent::Refused(Refusal::TooManyFrames)))
+    } else {
+        wait.poll_send(context, unsent, put)
+    };
+    outcome.map(|outcome| {
+        let message = message.take().unwrap_or_default();
+        outcome.map_err(|why| why.of(message))
+    })
+}
+
+/// The calls of a socket type that sends whole messages to any peer with room.
+macro_rules! sends_async {
+    ($name:ident) => {
+        impl $name {
+            /// Sends `message` to the next peer with room, as a future that waits while the socket is mute.
+            ///
+            /// Waits without limit, but not if no peer can come: `send_timeout` is for [`send`](Self::send). For a limit, use
+            /// a timer of the executor. A body that is only borrowed is copied here.
+            ///
+            /// ```
+            /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = concat!("# let context = highwater::Context::new(); let socket = highwater::", stringify!($name), "::new(&context);")]
+            /// let mut sending = socket.send_async("job 1");
+            /// // ... in `select!` beside others, with `&mut sending`; if it is not ready in time:
+            /// let unsent = sending.take();
+            /// # Ok(()) }
+            /// ```
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has sent nothing. [`SendFuture::take`](crate::SendFuture::take)
+            /// gives the message back.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message; never `Timeout`.
+            pub fn send_async(&self, message: impl crate::IntoMessage) -> crate::SendFuture {
+                crate::SendFuture::new(&self.core, message.into_message())
+            }
+        }
+    };
+}
+pub(in crate::facade) use sends_async;
+
+/// The calls of a socket type that publishes.
+macro_rules! publishes_async {
+    ($name:ident) => {
+        impl $name {
+            /// Sends `message` to every subscriber of its topic, as a future. It waits only where
+            /// [`send`](Self::send) would: if slow subscribers are to be waited for.
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has sent nothing. [`SendFuture::take`](crate::SendFuture::take)
+            /// gives the message back.
+            ///
+            /// # Errors
+            ///
+            /// [`SendError`](crate::SendError), with the message; never `Timeout`.
+            pub fn send_async(
+                &self,
+                message: impl crate::IntoMessage,
+            ) -> crate::SendFuture<crate::Report> {
+                crate::SendFuture::of_publisher(&self.core, message.into_message())
+            }
+        }
+    };
+}
+pub(in crate::facade) use publishes_async;

@@ -1,0 +1,107 @@
+//! Waiting in a task for peers and subscriptions.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::error::WaitError;
+use crate::socket::{Core, State, TaskWait};
+
+/// Ready once a socket has what is waited for: made by `wait_for_peers_async` and the like.
+///
+/// # Cancel safety
+///
+/// It changes nothing, and can be dropped at any time.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct WaitFuture {
+    wait: TaskWait,
+    there: Box<dyn FnMut(&mut State) -> bool + Send>,
+}
+
+impl WaitFuture {
+    pub(in crate::facade) fn new(
+        core: &Arc<Core>,
+        there: impl FnMut(&mut State) -> bool + Send + 'static,
+    ) -> Self {
+        Self {
+            wait: TaskWait::new(core),
+            there: Box::new(there),
+        }
+    }
+}
+
+impl Future for WaitFuture {
+    type Output = Result<(), WaitError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { wait, there } = Pin::into_inner(self);
+        wait.poll_until(context, there)
+    }
+}
+
+impl fmt::Debug for WaitFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitFuture").finish_non_exhaustive()
+    }
+}
+
+/// The calls of every type of socket.
+macro_rules! waits_async {
+    ($name:ident) => {
+        impl $name {
+            /// Ready once at least `count` peers are connected.
+            ///
+            /// Waits without limit; for a limit, use a timer of the executor. It can be dropped at any time.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the socket has ended; never `Timeout`.
+            pub fn wait_for_peers_async(&self, count: usize) -> crate::WaitFuture {
+                crate::WaitFuture::new(&self.core, move |state| state.has_peers(count))
+            }
+        }
+    };
+}
+pub(in crate::facade) use waits_async;
+
+/// The calls of a socket type that knows its subscribers.
+macro_rules! knows_subscribers_async {
+    ($name:ident) => {
+        impl $name {
+            /// Ready once at least `count` peers subscribe to anything.
+            ///
+            /// Waits without limit; for a limit, use a timer of the executor. It can be dropped at any time.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the socket has ended; never `Timeout`.
+            pub fn wait_for_subscribers_async(&self, count: usize) -> crate::WaitFuture {
+                crate::WaitFuture::new(&self.core, move |state| {
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.subscriber_count() >= count
+                })
+            }
+
+            /// Ready once at least `count` peers subscribe to exactly `topic`.
+            ///
+            /// Waits without limit; for a limit, use a timer of the executor. It can be dropped at any time.
+            ///
+            /// # Errors
+            ///
+            /// [`WaitError`](crate::WaitError): the socket has ended; never `Timeout`.
+            pub fn wait_for_subscription_async(
+                &self,
+                topic: impl AsRef<[u8]>,
+                count: usize,
+            ) -> crate::WaitFuture {
+                let topic = topic.as_ref().to_vec();
+                crate::WaitFuture::new(&self.core, move |state| {
+                    let rules = state.pattern.rules::<highwater_patterns::$name>();
+                    rules.subscription_count(&topic) >= count
+                })
+            }
+        }
+    };
+}
+pub(in crate::facade) use knows_subscribers_async;

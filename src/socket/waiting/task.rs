@@ -1,0 +1,329 @@
+//! A task that waits at a socket: an attempt at each poll, and a waker that is told when the next is worth while.
+//!
+//! Owns: the wait of one future, from its first attempt that came to nothing to its last; the wakers that are owed a call.
+//! Always true: a task registers under the lock under which its attempt failed. A task that was woken and leaves passes
+//! the wake-up on. A foreign waker is called, and dropped, without a lock of ours: it may run, or drop, any code.
+//! Must not know: which future it is, and how its task is run.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use event_listener::{Event, EventListener};
+use highwater_patterns::{Outbound, Pattern, Pipes, Refusal};
+
+use crate::error::WaitError;
+use crate::pipe::WriteEffects;
+use crate::policy::tuning::MOST_READY_TURNS;
+use crate::socket::attempt::Given;
+use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, Unsent};
+use crate::sync::Queue;
+
+/// The wait of one future at one socket.
+#[derive(Debug)]
+pub(crate) struct TaskWait {
+    core: Arc<Core>,
+    registered: Option<Registered>,
+    /// It is counted in `State::polls`, so that nobody borrows the socket's links.
+    counted: bool,
+    /// A wake-up was spent on it.
+    waited: bool,
+}
+
+#[derive(Debug)]
+struct Registered {
+    listener: EventListener,
+    waker: Arc<TaskWaker>,
+}
+
+/// Stands for a task's waker in the socket's lists of waiting threads and tasks.
+#[derive(Debug)]
+struct TaskWaker {
+    core: Weak<Core>,
+    task: Mutex<Option<Waker>>,
+}
+
+/// The tasks of a socket that are owed a call of their waker.
+#[derive(Debug)]
+pub(in crate::socket) struct OwedWakes(Queue<Arc<TaskWaker>>);
+
+impl Default for OwedWakes {
+    fn default() -> Self {
+        Self(Queue::new())
+    }
+}
+
+impl OwedWakes {
+    /// Calls the wakers of all. Without any lock.
+    #[cold]
+    pub(in crate::socket) fn wake(&self) {
+        while let Some(waker) = self.0.pop() {
+            let task = waker.set(None);
+            // What a foreign waker does wrong must not end an I/O thread; the panic hook has told it.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(task) = task {
+                    task.wake();
+                }
+            }));
+        }
+    }
+}
+
+impl TaskWaker {
+    /// Gives the waker that was there before, to be dropped without the lock.
+    fn set(&self, task: Option<Waker>) -> Option<Waker> {
+        let mut place = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *place, task)
+    }
+
+    /// Has `task` woken from now on.
+    fn wakes(&self, task: &Waker) {
+        let place = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.as_ref().is_some_and(|known| known.will_wake(task)) {
+            return;
+        }
+        drop(place);
+        drop(self.set(Some(task.clone())));
+    }
+
+    /// Whether `listener` has not been notified; this waker is called once it is.
+    fn listens(self: &Arc<Self>, listener: &mut EventListener) -> bool {
+        let waker = Waker::from(Arc::clone(self));
+        let mut context = Context::from_waker(&waker);
+        Pin::new(listener).poll(&mut context).is_pending()
+    }
+}
+
+impl Wake for TaskWaker {
+    /// Called by whoever notifies, with its locks held.
+    fn wake(self: Arc<Self>) {
+        if let Some(core) = self.core.upgrade() {
+            core.owed_wakes.0.push(self);
+            core.room.owe_wakes(&*core);
+        }
+    }
+}
+
+impl TaskWait {
+    pub(crate) fn new(core: &Arc<Core>) -> Self {
+        Self {
+            core: Arc::clone(core),
+            registered: None,
+            counted: false,
+            waited: false,
+        }
+    }
+
+    /// The socket.
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Receives by `read`.
+    pub(crate) fn poll_recv<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
+    ) -> Poll<Result<T, RecvFailure>> {
+        if self.still_waits(context) {
+            return Poll::Pending;
+        }
+        let core = &*Arc::clone(&self.core);
+        let mut state = match core.lock_here() {
+            Ok(state) => state,
+            Err(ended) => return Poll::Ready(Err(RecvFailure::Ended(ended))),
+        };
+        if self.gives_way(&mut state) {
+            return again(state, context);
+        }
+        state.table.refill_budget();
+        loop {
+            match core.attempt_recv(&mut state, &mut read) {
+                Ok(Some(taken)) => {
+                    self.is_counted(&mut state, false);
+                    drop(state);
+                    if self.waited {
+                        // There may be more for one more of those who wait.
+                        core.readable.notify(1);
+                    }
+                    return Poll::Ready(Ok(taken));
+                }
+                Ok(None) => {}
+                Err(ended) => {
+                    self.is_counted(&mut state, false);
+                    return Poll::Ready(Err(RecvFailure::Ended(ended)));
+                }
+            }
+            if state.table.has_spent_budget() {
+                return again(state, context);
+            }
+            if !core.is_here() {
+                state.ended = Some(Ended::Forked);
+                continue;
+            }
+            if core.read_links(&mut state) {
+                continue;
+            }
+            let registered = self.register(&core.readable, context);
+            let news = state.table.listen_within();
+            if !news.is_empty() {
+                core.lanes_readable(&mut state, &news);
+                continue;
+            }
+            self.registered = registered;
+            if self.registered.is_some() {
+                if !state.leading {
+                    state.table.return_readers();
+                }
+                self.is_counted(&mut state, true);
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Sends by `put`. After a failure, and as long as it waits, `message` is as it was. It waits for no soft mark: its
+    /// messages wait in memory up to the high-water mark.
+    pub(crate) fn poll_send<T, M: Outbound>(
+        &mut self,
+        context: &mut Context<'_>,
+        message: &mut M,
+        mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
+    ) -> Poll<Result<T, Unsent>> {
+        if self.still_waits(context) {
+            return Poll::Pending;
+        }
+        let core = &*Arc::clone(&self.core);
+        let mut state = match core.lock_here() {
+            Ok(state) => state,
+            Err(ended) => return Poll::Ready(Err(Unsent::Ended(ended))),
+        };
+        if self.gives_way(&mut state) {
+            return again(state, context);
+        }
+        loop {
+            let outcome = match core.attempt_send(&mut state, message, &mut put) {
+                // Messages that are gathered and not written are a duty of the I/O thread already.
+                Ok(Given::Done(done) | Given::Acted(done, _)) => Ok(done),
+                Err(Unsent::Refused(Refusal::Full)) => {
+                    if !core.is_here() {
+                        return Poll::Ready(Err(core.forked(&mut state)));
+                    }
+                    state.table.set_senders_wait(false);
+                    self.registered = self.register(&core.writable, context);
+                    state.table.note(WriteEffects::MUTED);
+                    if self.registered.is_some() {
+                        return Poll::Pending;
+                    }
+                    continue;
+                }
+                Err(unsent) => {
+                    if self.waited && matches!(unsent, Unsent::Refused(_)) {
+                        core.unmute(&mut state);
+                    }
+                    Err(unsent)
+                }
+            };
+            drop(state);
+            if self.waited {
+                // There may be room for one more of those who wait.
+                core.writable.notify(1);
+            }
+            return Poll::Ready(outcome);
+        }
+    }
+
+    /// Waits until `there` says so.
+    pub(crate) fn poll_until(
+        &mut self,
+        context: &mut Context<'_>,
+        mut there: impl FnMut(&mut State) -> bool,
+    ) -> Poll<Result<(), WaitError>> {
+        if self.still_waits(context) {
+            return Poll::Pending;
+        }
+        let core = &*Arc::clone(&self.core);
+        loop {
+            let mut state = core.enter()?;
+            if let Some(ended) = state.ended {
+                return Poll::Ready(Err(ended.into()));
+            }
+            if there(&mut state) {
+                return Poll::Ready(Ok(()));
+            }
+            self.registered = self.register(&core.changed, context);
+            if self.registered.is_some() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Whether it is registered and has not been woken; it is woken through `context` from now on.
+    fn still_waits(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(Registered { listener, waker }) = &mut self.registered else {
+            return false;
+        };
+        // Before the look: a wake-up that comes after it goes to this waker.
+        waker.wakes(context.waker());
+        if waker.listens(listener) {
+            return true;
+        }
+        self.registered = None;
+        self.waited = true;
+        false
+    }
+
+    /// Registers at `event`, under the lock under which an attempt has failed; `None` if it has been notified meanwhile,
+    /// by a thread that needs no lock for it.
+    fn register(&mut self, event: &Event, context: &mut Context<'_>) -> Option<Registered> {
+        let waker = Arc::new(TaskWaker {
+            core: self.core.this.clone(),
+            task: Mutex::new(Some(context.waker().clone())),
+        });
+        let mut listener = event.listen();
+        let listens = waker.listens(&mut listener);
+        self.waited |= !listens;
+        listens.then_some(Registered { listener, waker })
+    }
+
+    /// Whether this turn goes to other tasks: a socket that is always ready would keep its executor from all of them.
+    fn gives_way(&self, state: &mut State) -> bool {
+        state.ready_turns = if self.waited || state.ready_turns >= MOST_READY_TURNS {
+            0
+        } else {
+            state.ready_turns + 1
+        };
+        !self.waited && state.ready_turns == 0
+    }
+
+    /// Whether it is among the waits for which nobody borrows the socket's links.
+    fn is_counted(&mut self, state: &mut State, counted: bool) {
+        match (std::mem::replace(&mut self.counted, counted), counted) {
+            (false, true) => state.polls += 1,
+            (true, false) => state.polls -= 1,
+            _ => {}
+        }
+    }
+}
+
+/// The task is to be polled again, after others.
+fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
+    drop(state);
+    context.waker().wake_by_ref();
+    Poll::Pending
+}
+
+impl Drop for TaskWait {
+    /// A wake-up that was meant for it goes to the next.
+    fn drop(&mut self) {
+        if let Some(Registered { listener, waker }) = self.registered.take() {
+            drop(listener);
+            drop(waker.set(None));
+        }
+        if self.counted
+            && let Ok(mut state) = self.core.lock_here()
+        {
+            state.polls -= 1;
+        }
+    }
+}

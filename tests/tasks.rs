@@ -1,0 +1,552 @@
+//! Sockets used by tasks: nothing is lost, doubled or left waiting, whenever a future is dropped.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+
+use highwater::{
+    Context, Dealer, Message, Pair, Pub, Pull, Push, RecvError, RecvFuture, Rep, Req, Router,
+    RoutingId, SendError, Sub, XPub, XSub,
+};
+use support::{
+    CountingWaker, MOMENT, PATIENCE, Place, block_on, joined, number, over_every_transport,
+    wait_until,
+};
+
+over_every_transport!(
+    each_type_sends_and_receives,
+    a_dropped_receive_loses_nothing,
+    a_dropped_send_gives_its_message_back,
+    what_a_task_leaves_goes_out_without_another_call,
+    the_last_waker_is_the_one_that_is_called,
+    tasks_and_threads_share_a_socket,
+    a_request_that_is_dropped_is_given_up,
+    a_task_that_waits_for_room_is_woken_by_it,
+    who_waits_learns_of_the_end,
+    a_dropped_task_leaves_no_waker_behind,
+);
+
+fn pipeline(place: &Place) -> (Context, Push, Pull) {
+    let context = Context::new();
+    let pull = Pull::new(&context);
+    let push = Push::new(&context);
+    let at = pull.bind(place.any().as_str()).expect("bound");
+    push.connect(&at).expect("connecting");
+    block_on("peers", push.wait_for_peers_async(1)).expect("connected");
+    (context, push, pull)
+}
+
+fn each_type_sends_and_receives(place: &Place) {
+    let context = Context::new();
+    let at = |name: &str| format!("the {name}");
+
+    let (_context, push, pull) = pipeline(place);
+    block_on("PUSH", push.send_async("one")).expect("sent");
+    assert_eq!(
+        block_on("PULL", pull.recv_async()).expect("received"),
+        "one"
+    );
+    push.send_many(["a", "b", "c"]).expect("sent");
+    let mut many = Vec::new();
+    while many.len() < 3 {
+        block_on("PULL", pull.recv_many_async(&mut many, 10)).expect("received");
+    }
+    assert_eq!(many, ["a", "b", "c"]);
+
+    let (one, two) = (Pair::new(&context), Pair::new(&context));
+    two.connect(one.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    block_on("PAIR", two.send_async(["x", "y"])).expect("sent");
+    assert_eq!(
+        block_on("PAIR", one.recv_async()).expect("received"),
+        ["x", "y"]
+    );
+
+    let (router, dealer) = (Router::new(&context), Dealer::new(&context));
+    dealer
+        .connect(router.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    block_on("DEALER", dealer.send_async("question")).expect("sent");
+    let (id, question) = block_on("ROUTER", router.recv_async()).expect("received");
+    assert_eq!(question, "question");
+    block_on("ROUTER", router.send_to_async(&id, "answer")).expect("sent");
+    assert_eq!(
+        block_on("DEALER", dealer.recv_async()).expect("received"),
+        "answer"
+    );
+    let nowhere = RoutingId::new("nobody").expect("a routing id");
+    let refused = block_on("ROUTER", router.send_to_async(&nowhere, "x"));
+    assert!(matches!(refused, Err(highwater::RouteError::NoRoute(m)) if m == "x"));
+
+    let (rep, mut req) = (Rep::new(&context), Req::new(&context));
+    req.connect(rep.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    let service = std::thread::spawn(move || {
+        let request = block_on("REP", rep.recv_async()).expect("received");
+        let reply = at(request.to_str().expect("text"));
+        block_on("REP", request.reply_async(reply)).expect("answered");
+        rep
+    });
+    assert_eq!(
+        block_on("REQ", req.request_async("name")).expect("answered"),
+        "the name"
+    );
+    joined(service);
+
+    let (publisher, sub) = (Pub::new(&context), Sub::new(&context));
+    sub.connect(publisher.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    sub.subscribe("a").expect("subscribed");
+    block_on("PUB", publisher.wait_for_subscription_async("a", 1)).expect("subscribed");
+    block_on("PUB", publisher.wait_for_subscribers_async(1)).expect("subscribed");
+    assert_eq!(
+        block_on("PUB", publisher.send_async("b"))
+            .expect("sent")
+            .sent,
+        0
+    );
+    assert_eq!(
+        block_on("PUB", publisher.send_async("a"))
+            .expect("sent")
+            .sent,
+        1
+    );
+    assert_eq!(block_on("SUB", sub.recv_async()).expect("received"), "a");
+
+    let (publisher, sub) = (XPub::new(&context), XSub::new(&context));
+    sub.connect(publisher.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    sub.subscribe("a").expect("subscribed");
+    assert_eq!(
+        block_on("XPUB", publisher.recv_async()).expect("received"),
+        highwater::Upstream::Subscribe("a".into())
+    );
+    block_on("XSUB", sub.send_async("up")).expect("sent");
+    assert_eq!(
+        block_on("XPUB", publisher.recv_async()).expect("received"),
+        highwater::Upstream::Message("up".into())
+    );
+}
+
+/// A future is dropped after each number of polls, woken or not; the ledger closes all the same.
+fn a_dropped_receive_loses_nothing(place: &Place) {
+    const ALL: usize = 500;
+    let (_context, push, pull) = pipeline(place);
+    let sender = std::thread::spawn(move || {
+        for number in 0..ALL {
+            push.send(number.to_string()).expect("sent");
+            if number % 7 == 0 {
+                std::thread::yield_now();
+            }
+        }
+        push
+    });
+    let counting = CountingWaker::new();
+    let mut received = Vec::new();
+    let mut patience = 0;
+    while received.len() < ALL {
+        patience = (patience + 1) % 5;
+        let mut receiving = pull.recv_async();
+        for _ in 0..=patience {
+            let before = counting.calls();
+            match counting.poll(&mut receiving) {
+                Poll::Ready(message) => {
+                    received.push(number(&message.expect("received")));
+                    break;
+                }
+                Poll::Pending if patience > 2 => counting.wait("a message", before),
+                Poll::Pending => {}
+            }
+        }
+    }
+    assert_eq!(received, (0..ALL).collect::<Vec<_>>());
+    joined(sender);
+}
+
+fn a_dropped_send_gives_its_message_back(place: &Place) {
+    let context = Context::new();
+    let push = Push::builder(&context).send_high_water_mark(1).build();
+    let at = place.vacant();
+    push.connect(at.as_str()).expect("connecting");
+    let counting = CountingWaker::new();
+    let mut sent = 0;
+    // Until it is mute, with a message that nobody takes.
+    let mut unsent = loop {
+        let mut sending = push.send_async(sent.to_string());
+        match counting.poll(&mut sending) {
+            Poll::Ready(outcome) => outcome.expect("sent"),
+            Poll::Pending => break sending,
+        }
+        sent += 1;
+    };
+    assert!(counting.poll(&mut unsent).is_pending());
+    assert_eq!(number(&unsent.take().expect("not sent")), sent);
+    assert!(unsent.take().is_none());
+    drop(unsent);
+    drop(push.send_async("never polled, never sent"));
+    let pull = Pull::new(&context);
+    pull.bind(at.as_str()).expect("bound");
+    for expected in 0..sent {
+        assert_eq!(
+            number(&pull.recv_timeout(PATIENCE).expect("received")),
+            expected
+        );
+    }
+    block_on("room", push.send_async("last")).expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "last");
+    assert!(pull.recv_timeout(MOMENT).is_err(), "nothing is sent twice");
+}
+
+fn what_a_task_leaves_goes_out_without_another_call(place: &Place) {
+    let (_context, push, pull) = pipeline(place);
+    for round in 0..50 {
+        for number in 0..20 {
+            let number = round * 20 + number;
+            block_on("room", push.send_async(number.to_string())).expect("sent");
+        }
+        // The task makes no other call, and its thread none of the sender's.
+        let reader = std::thread::scope(|threads| {
+            let reader = threads.spawn(|| {
+                (0..20)
+                    .map(|_| number(&pull.recv_timeout(PATIENCE).expect("it goes out")))
+                    .collect::<Vec<_>>()
+            });
+            reader.join().expect("received")
+        });
+        assert_eq!(reader, (round * 20..round * 20 + 20).collect::<Vec<_>>());
+    }
+}
+
+fn the_last_waker_is_the_one_that_is_called(place: &Place) {
+    let (_context, push, pull) = pipeline(place);
+    let (first, second) = (CountingWaker::new(), CountingWaker::new());
+    let mut receiving = pull.recv_async();
+    assert!(first.poll(&mut receiving).is_pending());
+    assert!(second.poll(&mut receiving).is_pending());
+    let (old, new) = (first.calls(), second.calls());
+    push.send("x").expect("sent");
+    second.wait("a message", new);
+    assert_eq!(first.calls(), old, "the task has moved on");
+    // It may be woken before the message is whole.
+    loop {
+        let before = second.calls();
+        match second.poll(&mut receiving) {
+            Poll::Ready(message) => {
+                assert_eq!(message.expect("received"), "x");
+                break;
+            }
+            Poll::Pending => second.wait("a message", before),
+        }
+    }
+}
+
+/// Two threads and four tasks on one PULL: each message comes once, and all of them get some.
+fn tasks_and_threads_share_a_socket(place: &Place) {
+    const EACH: usize = 300;
+    let (_context, push, pull) = pipeline(place);
+    let got: Vec<AtomicUsize> = (0..6).map(|_| AtomicUsize::new(0)).collect();
+    let seen = Mutex::new(Vec::new());
+    let all_have = || got.iter().all(|count| count.load(Ordering::SeqCst) >= EACH);
+    let take = |who: usize, message: Result<Message, RecvError>| {
+        let message = message.expect("received");
+        if message == "end" {
+            return false;
+        }
+        seen.lock().expect("no panic").push(number(&message));
+        got[who].fetch_add(1, Ordering::SeqCst);
+        true
+    };
+    let sent = std::thread::scope(|threads| {
+        for who in 0..2 {
+            let (pull, take) = (&pull, &take);
+            threads.spawn(move || while take(who, pull.recv()) {});
+        }
+        for who in 2..6 {
+            let (pull, take) = (&pull, &take);
+            threads.spawn(move || {
+                while take(who, block_on("a share", pull.recv_async())) {
+                    std::thread::yield_now();
+                }
+            });
+        }
+        let begun = std::time::Instant::now();
+        let mut sent = 0;
+        while !all_have() {
+            assert!(begun.elapsed() < PATIENCE, "starved: {got:?}");
+            push.send(sent.to_string()).expect("sent");
+            sent += 1;
+        }
+        for _ in 0..6 {
+            push.send("end").expect("sent");
+        }
+        sent
+    });
+    let mut seen = seen.into_inner().expect("no panic");
+    seen.sort_unstable();
+    assert_eq!(seen, (0..sent).collect::<Vec<_>>());
+}
+
+fn a_request_that_is_dropped_is_given_up(place: &Place) {
+    let context = Context::new();
+    let rep = Rep::new(&context);
+    let mut req = Req::new(&context);
+    req.connect(rep.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    block_on("peers", req.wait_for_peers_async(1)).expect("connected");
+    let service = std::thread::spawn(move || {
+        while let Ok(request) = rep.recv() {
+            if *request == *"end" {
+                request.reply("end").expect("answered");
+                break;
+            }
+            let answer = format!("to {}", request.to_str().expect("text"));
+            // The requester may have gone on.
+            let _ = request.reply(answer);
+        }
+    });
+    let counting = CountingWaker::new();
+    for round in 0..200 {
+        let mut asking = req.request_async(format!("question {round}"));
+        for _ in 0..round % 4 {
+            if let Poll::Ready(answer) = counting.poll(&mut asking) {
+                assert_eq!(answer.expect("answered"), *format!("to question {round}"));
+                break;
+            }
+        }
+        drop(asking);
+        if round % 10 == 0 {
+            let pending = req.send(format!("kept {round}")).expect("sent");
+            let answer = block_on("the answer", pending.recv_async()).expect("answered");
+            assert_eq!(answer, *format!("to kept {round}"), "no late answer");
+        }
+    }
+    let answer = block_on("the end", req.request_async("end")).expect("answered");
+    assert_eq!(answer, "end");
+    joined(service);
+}
+
+fn a_task_that_waits_for_room_is_woken_by_it(place: &Place) {
+    let context = Context::new();
+    let pull = Pull::builder(&context).receive_high_water_mark(1).build();
+    let push = Push::builder(&context).send_high_water_mark(1).build();
+    push.connect(pull.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    let body = vec![7; 200_000];
+    const ALL: usize = 100;
+    let receiver = std::thread::spawn(move || {
+        for _ in 0..ALL {
+            assert_eq!(
+                pull.recv_timeout(PATIENCE).expect("received").size(),
+                200_000
+            );
+        }
+    });
+    for _ in 0..ALL {
+        block_on("room", push.send_async(&body[..])).expect("sent");
+    }
+    joined(receiver);
+}
+
+fn who_waits_learns_of_the_end(place: &Place) {
+    let (context, push, pull) = pipeline(place);
+    let counting = CountingWaker::new();
+    let mut receiving = pull.recv_async();
+    let mut waiting = push.wait_for_peers_async(100);
+    assert!(counting.poll(&mut receiving).is_pending());
+    assert!(counting.poll(&mut waiting).is_pending());
+    drop(pull);
+    let end = block_on("the end", receiving);
+    assert!(matches!(end, Err(RecvError::Closed)), "{end:?}");
+    context.shutdown();
+    let end = block_on("the end", waiting);
+    assert!(
+        matches!(end, Err(highwater::WaitError::Terminated)),
+        "{end:?}"
+    );
+    let unsent = block_on("the end", push.send_async("x"));
+    assert!(matches!(unsent, Err(SendError::Terminated(m)) if m == "x"));
+}
+
+fn a_dropped_task_leaves_no_waker_behind(place: &Place) {
+    let (_context, push, pull) = pipeline(place);
+    let counting = CountingWaker::new();
+    for _ in 0..100 {
+        let mut receiving = pull.recv_async();
+        assert!(counting.poll(&mut receiving).is_pending());
+        let mut waiting = push.wait_for_peers_async(9);
+        assert!(counting.poll(&mut waiting).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&counting), 1, "a waker was left behind");
+    // One that is dropped after its wake-up passes that on.
+    let mut first = pull.recv_async();
+    assert!(counting.poll(&mut first).is_pending());
+    let other = std::thread::scope(|threads| {
+        let other = threads.spawn(|| pull.recv_timeout(PATIENCE));
+        let before = counting.calls();
+        push.send("x").expect("sent");
+        // Whichever of the two is woken: the message is for the one that stays.
+        std::thread::yield_now();
+        let _ = before;
+        drop(first);
+        other.join().expect("no panic")
+    });
+    assert_eq!(other.expect("received"), "x");
+    wait_until("the waker is given back", || {
+        Arc::strong_count(&counting) == 1
+    });
+}
+
+/// The executor has gone, and a wake-up is the last that holds the task: the task drops its futures within the wake.
+#[test]
+fn a_waker_that_drops_its_task_does_no_harm() {
+    struct Task {
+        receiving: Mutex<Option<RecvFuture>>,
+        pull: Arc<Pull>,
+        seen: AtomicUsize,
+    }
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            // Uses the socket, and drops what waits at it.
+            self.seen
+                .fetch_add(self.pull.peers().len(), Ordering::SeqCst);
+            drop(self.receiving.lock().expect("no panic").take());
+        }
+    }
+    support::must_end("a waker that drops its task", || {
+        for transport in [
+            highwater::Transport::Tcp,
+            highwater::Transport::Ipc,
+            highwater::Transport::Inproc,
+        ] {
+            let place = Place::new(transport);
+            let (_context, push, pull) = pipeline(&place);
+            let task = Arc::new(Task {
+                receiving: Mutex::new(None),
+                pull: Arc::new(pull),
+                seen: AtomicUsize::new(0),
+            });
+            let waker = Waker::from(Arc::clone(&task));
+            let mut receiving = task.pull.recv_async();
+            let polled =
+                std::pin::Pin::new(&mut receiving).poll(&mut TaskContext::from_waker(&waker));
+            assert!(polled.is_pending());
+            *task.receiving.lock().expect("no panic") = Some(receiving);
+            drop(waker);
+            push.send("x").expect("sent");
+            wait_until("woken", || task.seen.load(Ordering::SeqCst) == 1);
+            assert_eq!(task.pull.recv_timeout(PATIENCE).expect("received"), "x");
+        }
+    });
+}
+
+/// A waker that panics ends neither an I/O thread nor the call in which it is called.
+#[test]
+fn a_waker_that_panics_is_its_own_fault() {
+    struct Bad(Arc<CountingWaker>);
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            self.0.clone().wake();
+            std::panic::panic_any("a waker that panics, as the test wants it");
+        }
+    }
+    support::must_end("a waker that panics", || {
+        let (_context, push, pull) = pipeline(&Place::new(highwater::Transport::Tcp));
+        let counting = CountingWaker::new();
+        let waker = Waker::from(Arc::new(Bad(Arc::clone(&counting))));
+        let mut receiving = pull.recv_async();
+        let mut context = TaskContext::from_waker(&waker);
+        assert!(
+            std::pin::Pin::new(&mut receiving)
+                .poll(&mut context)
+                .is_pending()
+        );
+        push.send("x").expect("sent");
+        counting.wait("a message", 0);
+        assert_eq!(block_on("a message", receiving).expect("received"), "x");
+        push.send("y").expect("sent");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "y");
+    });
+}
+
+/// A socket that always has a message does not keep its executor from other tasks.
+#[test]
+fn a_busy_socket_gives_turns_to_other_tasks() {
+    support::must_end("turns", || {
+        let context = Context::new();
+        let (push, pull) = (
+            Push::builder(&context).send_high_water_mark(10_000).build(),
+            Pull::new(&context),
+        );
+        push.connect(pull.bind("inproc://turns").expect("bound"))
+            .expect("connecting");
+        push.send_many((0..5000).map(|number: usize| number.to_string()))
+            .expect("sent");
+        let counting = CountingWaker::new();
+        let (mut received, mut turns) = (0, 0);
+        while received < 5000 {
+            let before = counting.calls();
+            match counting.poll(&mut pull.recv_async()) {
+                Poll::Ready(message) => {
+                    assert_eq!(number(&message.expect("received")), received);
+                    received += 1;
+                }
+                Poll::Pending => {
+                    assert!(
+                        counting.calls() > before,
+                        "it is to be polled again at once"
+                    );
+                    turns += 1;
+                }
+            }
+        }
+        assert!((5000 / 200..=5000 / 50).contains(&turns), "{turns} turns");
+    });
+}
+
+/// As many tasks as one likes wait at one socket; each gets its message.
+#[test]
+fn ten_thousand_tasks_at_one_socket() {
+    const TASKS: usize = 10_000;
+    support::must_end("ten thousand tasks", || {
+        let (_context, push, pull) = pipeline(&Place::new(highwater::Transport::Tcp));
+        let mut tasks: Vec<_> = (0..TASKS)
+            .map(|_| (CountingWaker::new(), pull.recv_async(), 0))
+            .collect();
+        for (counting, receiving, _) in &mut tasks {
+            assert!(counting.poll(receiving).is_pending());
+        }
+        let sender = std::thread::spawn(move || {
+            for number in 0..TASKS {
+                push.send(number.to_string()).expect("sent");
+            }
+            push
+        });
+        let mut seen = vec![false; TASKS];
+        let begun = std::time::Instant::now();
+        while !tasks.is_empty() {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{} tasks wait in vain",
+                tasks.len()
+            );
+            tasks.retain_mut(|(counting, receiving, polled)| {
+                if counting.calls() == *polled {
+                    return true;
+                }
+                *polled = counting.calls();
+                match counting.poll(receiving) {
+                    Poll::Ready(message) => {
+                        let number = number(&message.expect("received"));
+                        assert!(!std::mem::replace(&mut seen[number], true), "twice");
+                        false
+                    }
+                    Poll::Pending => true,
+                }
+            });
+        }
+        assert!(seen.iter().all(|seen| *seen));
+        joined(sender);
+    });
+}
