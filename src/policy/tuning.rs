@@ -15,10 +15,6 @@ use std::time::Duration;
 /// Unit: time. Cell: `tcp/push-pull/16`. Not measured apart: e91034b.
 pub(crate) const IDLE_AFTER: Duration = Duration::from_micros(20);
 
-/// The same after a burst: a client that goes round 64 sockets comes back to each after one to four milliseconds.
-/// Unit: time. Cell: `tcp/router-dealer/64x64`. Measured by 0e5ff7d.
-pub(crate) const IDLE_AFTER_BURST: Duration = Duration::from_millis(5);
-
 /// More messages between two pauses are a burst. As many peers can hold a conversation with one socket, a message
 /// each.
 /// Unit: messages. Cell: `tcp/router-dealer/1x64`. Not measured apart: dd9f66d.

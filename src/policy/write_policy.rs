@@ -5,10 +5,10 @@
 //! Always true: the time is needed only while a link is idle, so a stream reads no clock.
 //! Must not know: the clock; the messages and their peers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::BatchSize;
-use super::tuning::{IDLE_AFTER, IDLE_AFTER_BURST, MOST_ANSWERS};
+use super::tuning::{IDLE_AFTER, MOST_ANSWERS};
 
 /// Whether a socket holds a conversation, whose messages are best written at once, or sends a stream, which is best
 /// gathered. One policy serves all pipes of a socket: replies to a hundred peers make a stream.
@@ -40,7 +40,7 @@ impl WritePolicy {
     #[cfg(test)]
     pub(crate) fn of_a_stream() -> Self {
         Self {
-            last_write: Some(Instant::now() + Duration::from_secs(3600)),
+            last_write: Some(Instant::now() + std::time::Duration::from_secs(3600)),
             ..Self::default()
         }
     }
@@ -90,23 +90,23 @@ impl WritePolicy {
         self.waited
     }
 
-    /// Whether the current message is best written at once. It is if it is the first after a wait or a pause, unless
-    /// many messages followed the last such. The messages that follow are worth gathering.
+    /// Whether the current message is best written at once. It is if it is the first after a pause; or the first after a
+    /// wait, unless many messages followed the last such. The messages that follow are worth gathering.
     pub(crate) fn begin(&mut self, now: Instant) -> bool {
-        if !self.waited && !self.is_idle(now, IDLE_AFTER) {
+        if !self.waited && !self.is_idle(now) {
             return false;
         }
         let in_bursts = std::mem::take(&mut self.sent) > MOST_ANSWERS;
-        let at_once = !in_bursts || !self.waited && self.is_idle(now, IDLE_AFTER_BURST);
+        let at_once = !self.waited || !in_bursts;
         if !at_once {
             self.has_begun(now);
         }
         at_once
     }
 
-    fn is_idle(&self, now: Instant, after: Duration) -> bool {
+    fn is_idle(&self, now: Instant) -> bool {
         self.last_write
-            .is_none_or(|last| now.saturating_duration_since(last) > after)
+            .is_none_or(|last| now.saturating_duration_since(last) > IDLE_AFTER)
     }
 
     /// The socket has just written to an idle link, or has left the beginning of a burst to the I/O thread.
@@ -145,15 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_pause_a_burst_is_forgotten() {
+    fn after_a_pause_without_a_wait_a_burst_is_forgotten() {
         let (mut policy, begun) = (WritePolicy::default(), Instant::now());
         cycle(&mut policy, begun, MOST_ANSWERS + 1);
         policy.have_been_sent(1);
         let mut other = WritePolicy::default();
         cycle(&mut other, begun, MOST_ANSWERS + 1);
         other.have_been_sent(1);
-        assert!(!other.begin(begun + IDLE_AFTER_BURST), "not long enough");
-        assert!(policy.begin(begun + 2 * IDLE_AFTER_BURST));
+        assert!(!other.begin(begun + IDLE_AFTER), "not long enough");
+        assert!(policy.begin(begun + 2 * IDLE_AFTER));
     }
 
     #[test]
