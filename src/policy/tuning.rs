@@ -84,10 +84,6 @@ pub(crate) const SLOW_ITERATOR: Duration = Duration::from_micros(200);
 /// Unit: sockets. Cell: `tcp/router-dealer/64x64`. Measured by 6f73be5.
 pub(crate) const MOST_UNFLUSHED_SOCKETS: usize = 64;
 
-/// Fewer messages are no burst, for which a write is worth while when a thread turns to another socket.
-/// Unit: messages. Cell: `tcp/router-dealer/64x64`. Measured by bbf0f87.
-pub(crate) const BURST_MESSAGES: usize = 8;
-
 // The looks of the I/O thread at what senders write: `policy::stream_detector`, `policy::try_lock_streak`,
 // `engine/scheduled.rs`.
 

@@ -260,11 +260,6 @@ impl Slot {
         }
     }
 
-    /// How many messages wait to be written to the kernel.
-    pub(super) fn unwritten(&self) -> usize {
-        self.way.wire().map_or(0, |end| end.unwritten())
-    }
-
     pub(super) fn has_room(&mut self) -> bool {
         either!(&mut self.way, end => end.has_room())
     }

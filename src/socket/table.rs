@@ -48,8 +48,6 @@ pub(crate) struct Table {
     effects: WriteEffects,
     /// Pipes whose batch may be a draft.
     drafts: Vec<PipeId>,
-    /// The count of received messages when this socket was last flushed because its thread turned to another socket.
-    turned_at: u32,
     most_lent: usize,
     /// Readers of links may be in this table, borrowed from the I/O threads.
     borrowed: bool,
@@ -96,7 +94,6 @@ impl Table {
             unflushed: Vec::new(),
             effects: WriteEffects::NONE,
             drafts: Vec::new(),
-            turned_at: 0,
             most_lent: lending::most_lent(io_threads),
             borrowed: false,
             framed: Batch::default(),

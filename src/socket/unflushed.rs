@@ -1,6 +1,5 @@
-//! Messages that a thread has left unwritten in its sockets. The thread writes them before it waits on another socket,
-//! or when it turns from a conversation on one to another. So a thread that goes from socket to socket holds its
-//! conversations, and passes messages on, without the I/O thread.
+//! Messages that a thread has left unwritten in its sockets. The thread writes them before it waits on another socket. So
+//! a thread that goes from socket to socket holds its conversations, and passes messages on, without the I/O thread.
 //!
 //! Owns: the list of sockets in which the current thread has left messages.
 //! Always true: this is an optimisation. The I/O thread writes messages that the thread does not.
@@ -15,33 +14,18 @@ thread_local! {
     static LEFT: RefCell<Vec<Weak<Core>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// This thread leaves something in `core`, whose lock it holds: if it has held a conversation on another socket, it has
-/// turned from that, which is written.
+/// This thread leaves something in `core`.
 #[cold]
 pub(super) fn remember(core: &Core) {
     // A thread that is ending remembers nothing.
     let _ = LEFT.try_with(|left| {
-        if left.borrow().last().is_some_and(|last| is(last, core)) {
-            return;
+        let mut sockets = left.borrow_mut();
+        if sockets.len() == MOST_UNFLUSHED_SOCKETS {
+            sockets.retain(|one| one.strong_count() > 0);
         }
-        // Taken out meanwhile: what is written is dropped, and an owner of it may use sockets in its turn.
-        let mut sockets = left.take();
-        // In a forked child nothing is written, no mail of the parent's sockets read, and no lock waited for that a thread
-        // of the parent's had at the fork.
-        if !sockets.is_empty() && core.is_here() {
-            // Two sockets' locks: no waiting for the second.
-            sockets.retain(|one| {
-                !is(one, core)
-                    && one.upgrade().is_some_and(|other| {
-                        let state = other.room.try_lock(&*other);
-                        !state.is_some_and(|mut state| state.table.turn(other.lending.uses()))
-                    })
-            });
-        }
-        if sockets.len() < MOST_UNFLUSHED_SOCKETS {
+        if sockets.len() < MOST_UNFLUSHED_SOCKETS && !sockets.iter().any(|one| is(one, core)) {
             sockets.push(core.this.clone());
         }
-        left.replace(sockets);
     });
 }
 
@@ -72,8 +56,7 @@ mod tests {
 
     use super::*;
     use crate::facade::AsSocket;
-    use crate::policy::tuning::BURST_MESSAGES;
-    use crate::{Context, Dealer, Pull, Push, Router};
+    use crate::{Context, Pull, Push};
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -108,33 +91,6 @@ mod tests {
             is_left_elsewhere(&core(&pull))
         });
         (pull, push, sent)
-    }
-
-    #[test]
-    fn who_turns_from_a_conversation_to_another_socket_writes_it() {
-        let context = Context::new();
-        let router = Router::new(&context);
-        let at = router.bind("tcp://127.0.0.1:0").expect("bound");
-        let dealer = Dealer::new(&context);
-        dealer.connect(&at).expect("connecting");
-        dealer.send("hello").expect("sent");
-        let (client, _) = router.recv_timeout(PATIENCE).expect("received");
-        let (_pull, other) = push(&context);
-        let (one, two) = (core(&dealer), core(&other));
-        try_until_seen("the turn", || {
-            router.send_to(&client, "reply").expect("sent");
-            dealer.recv_timeout(PATIENCE).expect("received");
-            flush();
-            for _ in 0..2 * BURST_MESSAGES {
-                dealer.send("request").expect("sent");
-            }
-            let mut turned = is_left_elsewhere(&two);
-            other.send_many(["a", "b", "c"]).expect("sent");
-            turned &= is_left_elsewhere(&one) && !is_left_elsewhere(&two);
-            while router.try_recv().is_ok() {}
-            turned
-        });
-        other.close(Duration::ZERO);
     }
 
     #[test]

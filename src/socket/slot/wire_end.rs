@@ -221,12 +221,6 @@ impl WireEnd {
         self.pipe.outgoing.flush();
     }
 
-    /// How many messages wait to be written to the kernel.
-    #[inline]
-    pub(super) fn unwritten(&self) -> usize {
-        self.pipe.outgoing.queued() + self.draft.queued()
-    }
-
     #[inline]
     pub(super) fn has_room(&mut self) -> bool {
         self.draft.has_room(&self.pipe.outgoing)

@@ -8,8 +8,6 @@ use highwater_patterns::PipeId;
 
 use super::Table;
 use crate::pipe::WriteEffects;
-use crate::policy::tuning::BURST_MESSAGES;
-use crate::socket::slot::Slot;
 
 impl Table {
     /// Messages wait in `pipe`: a socket that receives writes them before it waits for input, and so does a thread that
@@ -50,21 +48,5 @@ impl Table {
                 self.telemetry.lose_unsent(slot.collect_draft(), None);
             }
         }
-    }
-
-    /// The thread that has sent here goes on to send on another socket: a burst goes out, if this socket has received since the
-    /// last time, so that it holds a conversation; true if it went out. `received`: a count that grows with what is received.
-    pub(in crate::socket) fn turn(&mut self, received: u32) -> bool {
-        if received == self.turned_at {
-            return false;
-        }
-        let first = self.unflushed.iter().take(BURST_MESSAGES);
-        let slots = first.filter_map(|pipe| self.pipes.get(*pipe));
-        if slots.map(Slot::unwritten).sum::<usize>() < BURST_MESSAGES {
-            return false;
-        }
-        self.turned_at = received;
-        self.flush();
-        true
     }
 }
