@@ -85,10 +85,6 @@ pub struct Ready {
     pub closed: bool,
 }
 
-/// Ends a wait because of the sockets.
-#[derive(Debug)]
-struct News(Arc<WakePipe>);
-
 /// Ends a wait through [`waker`](Poll::waker).
 #[derive(Debug)]
 struct Interrupt {
@@ -96,16 +92,10 @@ struct Interrupt {
     asked: AtomicBool,
 }
 
-impl Wake for News {
-    fn wake(self: Arc<Self>) {
-        self.0.wake();
-    }
-}
-
 impl Wake for Interrupt {
     fn wake(self: Arc<Self>) {
         self.asked.store(true, Ordering::Release);
-        self.pipe.wake();
+        WakePipe::wake(&self.pipe);
     }
 }
 
@@ -132,7 +122,7 @@ impl<'fd> Poll<'fd> {
         Ok(Self {
             sources: Vec::new(),
             next_token: 0,
-            waker: Waker::from(Arc::new(News(Arc::clone(&pipe)))),
+            waker: Waker::from(Arc::clone(&pipe)),
             interrupt: Arc::new(Interrupt {
                 pipe: Arc::clone(&pipe),
                 asked: AtomicBool::new(false),

@@ -4,6 +4,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::task::Wake;
 use std::time::Duration;
 
 use rustix::event::Timespec;
@@ -56,6 +58,12 @@ impl WakePipe {
         }
         let mut sink = [0; 64];
         while matches!(rustix::io::read(&self.read, &mut sink), Ok(count) if count == sink.len()) {}
+    }
+}
+
+impl Wake for WakePipe {
+    fn wake(self: Arc<Self>) {
+        Self::wake(&self);
     }
 }
 

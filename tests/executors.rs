@@ -153,3 +153,53 @@ fn two_sockets_and_a_timer() {
         });
     });
 }
+
+/// A bridge by the adapters of `futures`: everything that a PULL receives goes to a PUSH.
+#[cfg(feature = "futures")]
+#[test]
+fn streams_and_sinks() {
+    use futures::{SinkExt, StreamExt};
+    support::must_end("streams and sinks", || {
+        const ALL: usize = 1000;
+        let context = Context::new();
+        let (first, inner) = (Push::new(&context), Pull::new(&context));
+        first
+            .connect(inner.bind("tcp://127.0.0.1:0").expect("bound"))
+            .expect("connecting");
+        let (outer, last) = (
+            Push::builder(&context).send_high_water_mark(2).build(),
+            Pull::new(&context),
+        );
+        outer
+            .connect(last.bind("inproc://bridge").expect("bound"))
+            .expect("connecting");
+        let feed = async {
+            let numbers = futures::stream::iter((0..ALL).map(|number| Ok(number.to_string())));
+            first
+                .sink()
+                .send_all(&mut numbers.boxed_local())
+                .await
+                .expect("sent");
+        };
+        let bridge = async {
+            let mut messages = inner
+                .stream()
+                .take(ALL)
+                .map(|message| Ok(message.expect("received")));
+            outer.sink().send_all(&mut messages).await.expect("sent");
+        };
+        let end = async {
+            let mut messages = last.stream().enumerate().take(ALL);
+            while let Some((at, message)) = messages.next().await {
+                assert_eq!(support::number(&message.expect("received")), at);
+            }
+        };
+        futures::executor::block_on(async { futures::join!(feed, bridge, end) });
+        let mut rest = inner.stream();
+        drop(inner);
+        assert!(
+            futures::executor::block_on(rest.next()).is_none(),
+            "it ends with its socket"
+        );
+    });
+}

@@ -26,6 +26,9 @@ over_every_transport!(
     a_task_that_waits_for_room_is_woken_by_it,
     who_waits_learns_of_the_end,
     a_dropped_task_leaves_no_waker_behind,
+    a_close_waits_for_what_is_queued,
+    events_come_to_a_task_until_the_end,
+    a_foreign_loop_learns_what_is_ready,
 );
 
 fn pipeline(place: &Place) -> (Context, Push, Pull) {
@@ -549,4 +552,107 @@ fn ten_thousand_tasks_at_one_socket() {
         assert!(seen.iter().all(|seen| *seen));
         joined(sender);
     });
+}
+
+fn a_close_waits_for_what_is_queued(place: &Place) {
+    const ALL: usize = 2000;
+    let (context, push, pull) = pipeline(place);
+    // The future is the last owner of the context of the PUSH.
+    drop(context);
+    let reader = std::thread::spawn(move || {
+        for expected in 0..ALL {
+            let message = pull.recv_timeout(PATIENCE).expect("received");
+            assert_eq!(number(&message), expected);
+        }
+    });
+    for number in 0..ALL {
+        block_on("room", push.send_async(number.to_string())).expect("sent");
+    }
+    let report = block_on("the close", push.close_async(PATIENCE));
+    assert_eq!(report.lost, 0);
+    joined(reader);
+}
+
+fn events_come_to_a_task_until_the_end(place: &Place) {
+    let context = Context::new();
+    let pull = Pull::new(&context);
+    let mut events = pull.events();
+    let counting = CountingWaker::new();
+    assert!(counting.poll(&mut events.next()).is_pending());
+    let before = counting.calls();
+    let at = pull.bind(place.any().as_str()).expect("bound");
+    let heard = block_on("an event", events.next()).expect("an event");
+    assert_eq!(heard.kind, highwater::EventKind::Listening);
+    assert!(
+        counting.calls() <= before + 1,
+        "a dropped future is not called again"
+    );
+    let push = Push::new(&context);
+    push.connect(at).expect("connecting");
+    while block_on("an event", events.next()).expect("an event").kind
+        != highwater::EventKind::HandshakeSucceeded
+    {}
+    drop((push, pull));
+    let mut closed = false;
+    while let Some(event) = block_on("an event, or the end", events.next()) {
+        closed |= event.kind == highwater::EventKind::Closed;
+    }
+    assert!(closed, "the last events come before the end");
+    assert_eq!(
+        block_on("the end", events.next()).map(|event| event.kind),
+        None
+    );
+}
+
+/// poll(2) on one descriptor beside a socket, as an event loop of any kind would use it.
+fn a_foreign_loop_learns_what_is_ready(place: &Place) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    const ALL: usize = 300;
+    let (context, push, pull) = pipeline(place);
+    let mut readiness = pull
+        .readiness(highwater::Interest::READABLE)
+        .expect("descriptors");
+    let is_readable = |readiness: &highwater::Readiness, seconds| {
+        let mut fds = [PollFd::new(readiness, PollFlags::IN)];
+        let time = Timespec {
+            tv_sec: seconds,
+            tv_nsec: 0,
+        };
+        poll(&mut fds, Some(&time)).expect("poll(2)") == 1
+    };
+    while readiness.check().expect("here").readable {}
+    let sender = std::thread::spawn(move || {
+        for number in 0..ALL {
+            push.send(number.to_string()).expect("sent");
+            if number % 40 == 0 {
+                std::thread::yield_now();
+            }
+        }
+        push
+    });
+    let mut received = 0;
+    while received < ALL {
+        assert!(
+            is_readable(&readiness, 60),
+            "{received} of {ALL}, and no word"
+        );
+        // One message a turn: the descriptor stays readable for the others.
+        if readiness.check().expect("here").readable {
+            let message = pull.try_recv().expect("it was ready");
+            assert_eq!(number(&message), received);
+            received += 1;
+        }
+    }
+    while readiness.check().expect("here").readable {
+        panic!("there is nothing");
+    }
+    assert!(
+        !is_readable(&readiness, 0),
+        "nothing is ready, and nothing was said"
+    );
+    joined(sender);
+    context.shutdown();
+    assert!(is_readable(&readiness, 60), "the end is news");
+    assert!(readiness.check().expect("here").readable);
+    assert!(pull.try_recv().is_err());
 }

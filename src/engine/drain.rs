@@ -109,6 +109,11 @@ impl Drain {
         }
     }
 
+    /// Notified once nothing is under way.
+    pub(crate) fn done(&self) -> &Event {
+        &self.done
+    }
+
     /// The counts of the messages so far.
     pub(crate) fn report(&self) -> DrainReport {
         let RetireReport { sent, lost, .. } = self.retire_report();

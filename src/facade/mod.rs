@@ -14,6 +14,7 @@ mod pair;
 mod publish;
 mod pull;
 mod push;
+mod readiness;
 mod rep;
 mod req;
 mod router;
@@ -25,12 +26,16 @@ pub use as_socket::{AsSocket, SocketRef};
 pub use builder::Builder;
 pub use dealer::Dealer;
 pub use futures::{
-    RecvFuture, RecvManyFuture, ReplyFuture, RequestFuture, SendFuture, SendToFuture, WaitFuture,
+    CloseFuture, EventStream, NextEvent, RecvFuture, RecvManyFuture, ReplyFuture, RequestFuture,
+    SendFuture, SendToFuture, WaitFuture,
 };
+#[cfg(feature = "futures")]
+pub use futures::{RecvStream, SendSink};
 pub use pair::Pair;
 pub use publish::{Pub, Report};
 pub use pull::Pull;
 pub use push::Push;
+pub use readiness::Readiness;
 pub use rep::{Rep, Request};
 pub use req::{Pending, Req};
 pub use router::Router;

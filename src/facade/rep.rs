@@ -100,6 +100,12 @@ impl Rep {
         })
     }
 
+    /// What it receives from now on, until the socket is closed (feature `futures`).
+    #[cfg(feature = "futures")]
+    pub fn stream(&self) -> crate::RecvStream<Request> {
+        self.recv_async().into()
+    }
+
     fn next<E: From<RecvFailure>>(&self, wait: Wait) -> Result<Request, E> {
         Ok(Request::new(&self.core, self.core.next_request(wait)?))
     }

@@ -217,6 +217,12 @@ impl Router {
         })
     }
 
+    /// What it receives from now on, until the socket is closed (feature `futures`).
+    #[cfg(feature = "futures")]
+    pub fn stream(&self) -> crate::RecvStream<(RoutingId, Message)> {
+        self.recv_async().into()
+    }
+
     /// Sends `message` to the peer with the routing id `id`, as a future that waits while that peer is at its high-water
     /// mark.
     ///

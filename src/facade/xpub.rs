@@ -134,6 +134,12 @@ impl XPub {
         })
     }
 
+    /// What it receives from now on, until the socket is closed (feature `futures`).
+    #[cfg(feature = "futures")]
+    pub fn stream(&self) -> crate::RecvStream<Upstream> {
+        self.recv_async().into()
+    }
+
     fn next<E: From<crate::socket::RecvFailure>>(&self, wait: Wait) -> Result<Upstream, E> {
         let received = self.core.recv_with(wait, |pattern, table| {
             pattern.rules_mut::<patterns::XPub>().next_event(table)

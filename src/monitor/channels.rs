@@ -4,9 +4,11 @@
 //! Always true: an event never blocks the thread that raises it; one that finds a full channel is counted.
 //! Must not know: who reads.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use event_listener::Event as Notifier;
 
 use super::log::{self, Log};
 use super::{Event, EventKind};
@@ -21,6 +23,8 @@ const CHANNEL_CAPACITY: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Monitor {
     channels: Mutex<Vec<Sender<Event>>>,
+    /// Wakes the tasks that wait for an event, and for the end of all.
+    news: Arc<Notifier>,
     watched: AtomicBool,
     missed: AtomicU64,
     log: Log,
@@ -67,6 +71,12 @@ impl Monitor {
                 }
                 Err(TrySendError::Disconnected(_)) => false,
             });
+        self.news.notify(usize::MAX);
+    }
+
+    /// Notified after each event, and once there will be none any more.
+    pub(crate) fn news(&self) -> &Arc<Notifier> {
+        &self.news
     }
 
     /// Events that found a channel full.
@@ -95,8 +105,10 @@ impl Monitor {
 }
 
 impl Drop for Monitor {
-    /// Tells what was held back.
+    /// Tells what was held back, and that there will be no more.
     fn drop(&mut self) {
+        self.channels.lock().clear();
+        self.news.notify(usize::MAX);
         if self.origin.is_here() && self.log.holds_back() {
             self.log.finish();
         }

@@ -51,7 +51,7 @@ pub use retirement_handle::Retirement;
 pub(crate) use send_many::take_many;
 pub(crate) use table::Table;
 pub use waiting::Interest;
-pub(crate) use waiting::{TaskWait, Wait, Watch};
+pub(crate) use waiting::{Registration, TaskWait, Wait, Watch};
 
 use crate::context::{Hub, Terminate};
 use crate::engine::AcceptedCount;

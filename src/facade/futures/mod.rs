@@ -5,14 +5,22 @@
 //! from the socket and left nothing in it.
 //! Must not know: executors, timers.
 
+mod closing;
+mod events;
 mod receiving;
 mod requesting;
 mod sending;
+#[cfg(feature = "futures")]
+mod streams;
 mod waiting;
 
+pub use closing::CloseFuture;
+pub use events::{EventStream, NextEvent};
 pub use receiving::{RecvFuture, RecvManyFuture};
 pub use requesting::{ReplyFuture, RequestFuture};
 pub use sending::{SendFuture, SendToFuture};
+#[cfg(feature = "futures")]
+pub use streams::{RecvStream, SendSink};
 pub use waiting::WaitFuture;
 
 pub(super) use receiving::receives_async;

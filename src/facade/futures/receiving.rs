@@ -147,6 +147,12 @@ macro_rules! receives_async {
             ) -> crate::RecvManyFuture<'a> {
                 crate::RecvManyFuture::new(&self.core, into, most)
             }
+
+            /// The messages from now on, until the socket is closed (feature `futures`).
+            #[cfg(feature = "futures")]
+            pub fn stream(&self) -> crate::RecvStream {
+                self.recv_async().into()
+            }
         }
     };
 }

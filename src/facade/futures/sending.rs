@@ -168,6 +168,12 @@ macro_rules! sends_async {
             pub fn send_async(&self, message: impl crate::IntoMessage) -> crate::SendFuture {
                 crate::SendFuture::new(&self.core, message.into_message())
             }
+
+            /// Takes messages as a `Sink` (feature `futures`).
+            #[cfg(feature = "futures")]
+            pub fn sink(&self) -> crate::SendSink {
+                crate::SendSink::new(&self.core, crate::SendFuture::new)
+            }
         }
     };
 }
@@ -193,6 +199,12 @@ macro_rules! publishes_async {
                 message: impl crate::IntoMessage,
             ) -> crate::SendFuture<crate::Report> {
                 crate::SendFuture::of_publisher(&self.core, message.into_message())
+            }
+
+            /// Takes messages as a `Sink` (feature `futures`).
+            #[cfg(feature = "futures")]
+            pub fn sink(&self) -> crate::SendSink<crate::Report> {
+                crate::SendSink::new(&self.core, crate::SendFuture::of_publisher)
             }
         }
     };

@@ -60,6 +60,37 @@ macro_rules! waits_async {
             pub fn wait_for_peers_async(&self, count: usize) -> crate::WaitFuture {
                 crate::WaitFuture::new(&self.core, move |state| state.has_peers(count))
             }
+
+            /// Every event from now on, for a task; [`monitor`](Self::monitor) is the same for threads.
+            ///
+            /// An event is dropped if 4096 others are unread, and counted in
+            /// [`Stats::events_missed`](crate::Stats::events_missed).
+            pub fn events(&self) -> crate::EventStream {
+                crate::EventStream::new(&self.core)
+            }
+
+            /// As [`close`](Self::close): closes the socket at once, and is ready once queued messages are sent and each
+            /// peer has read to the end and closed its side, or `drain` is over.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropped before it is ready, it leaves the messages to go on until `drain` is over.
+            pub fn close_async(self, drain: std::time::Duration) -> crate::CloseFuture {
+                let linger = crate::Linger::AtMost(drain);
+                crate::CloseFuture::new(&self.core, self._context.clone(), linger)
+            }
+
+            /// A descriptor by which an event loop of any kind learns when a call on this socket would not wait.
+            ///
+            /// # Errors
+            ///
+            /// If the system has no more descriptors: it needs two.
+            pub fn readiness(
+                &self,
+                interest: crate::Interest,
+            ) -> std::io::Result<crate::Readiness> {
+                crate::Readiness::new(self, interest)
+            }
         }
     };
 }

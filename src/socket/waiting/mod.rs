@@ -29,7 +29,7 @@ use std::time::Duration;
 
 pub(crate) use deadline::Wait;
 pub(in crate::socket) use task::OwedWakes;
-pub(crate) use task::TaskWait;
+pub(crate) use task::{Registration, TaskWait};
 pub use watch::Interest;
 pub(crate) use watch::Watch;
 

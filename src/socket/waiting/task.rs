@@ -24,18 +24,16 @@ use crate::sync::Queue;
 #[derive(Debug)]
 pub(crate) struct TaskWait {
     core: Arc<Core>,
-    registered: Option<Registered>,
+    registration: Registration,
     /// It is counted in `State::polls`, so that nobody borrows the socket's links.
     counted: bool,
     /// A wake-up was spent on it.
     waited: bool,
 }
 
-#[derive(Debug)]
-struct Registered {
-    listener: EventListener,
-    waker: Arc<TaskWaker>,
-}
+/// Where a task waits to be woken, if it does.
+#[derive(Debug, Default)]
+pub(crate) struct Registration(Option<(EventListener, Arc<TaskWaker>)>);
 
 /// Stands for a task's waker in the socket's lists of waiting threads and tasks.
 #[derive(Debug)]
@@ -59,18 +57,22 @@ impl OwedWakes {
     #[cold]
     pub(in crate::socket) fn wake(&self) {
         while let Some(waker) = self.0.pop() {
-            let task = waker.set(None);
-            // What a foreign waker does wrong must not end an I/O thread; the panic hook has told it.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                if let Some(task) = task {
-                    task.wake();
-                }
-            }));
+            waker.wake_task();
         }
     }
 }
 
 impl TaskWaker {
+    /// What a foreign waker does wrong must not end an I/O thread; the panic hook has told it.
+    fn wake_task(&self) {
+        let task = self.set(None);
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(task) = task {
+                task.wake();
+            }
+        }));
+    }
+
     /// Gives the waker that was there before, to be dropped without the lock.
     fn set(&self, task: Option<Waker>) -> Option<Waker> {
         let mut place = self.task.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,9 +100,13 @@ impl TaskWaker {
 impl Wake for TaskWaker {
     /// Called by whoever notifies, with its locks held.
     fn wake(self: Arc<Self>) {
-        if let Some(core) = self.core.upgrade() {
-            core.owed_wakes.0.push(self);
-            core.room.owe_wakes(&*core);
+        match self.core.upgrade() {
+            Some(core) => {
+                core.owed_wakes.0.push(self);
+                core.room.owe_wakes(&*core);
+            }
+            // Nobody holds the lock of a socket that has gone.
+            None => self.wake_task(),
         }
     }
 }
@@ -109,7 +115,7 @@ impl TaskWait {
     pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: Arc::clone(core),
-            registered: None,
+            registration: Registration::default(),
             counted: false,
             waited: false,
         }
@@ -126,7 +132,7 @@ impl TaskWait {
         context: &mut Context<'_>,
         mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Poll<Result<T, RecvFailure>> {
-        if self.still_waits(context) {
+        if self.registration.still_waits(context, &mut self.waited) {
             return Poll::Pending;
         }
         let core = &*Arc::clone(&self.core);
@@ -165,14 +171,14 @@ impl TaskWait {
             if core.read_links(&mut state) {
                 continue;
             }
-            let registered = self.register(&core.readable, context);
+            let is_registered = self.register(&core.readable, context);
             let news = state.table.listen_within();
             if !news.is_empty() {
+                self.registration.end();
                 core.lanes_readable(&mut state, &news);
                 continue;
             }
-            self.registered = registered;
-            if self.registered.is_some() {
+            if is_registered {
                 if !state.leading {
                     state.table.return_readers();
                 }
@@ -190,7 +196,7 @@ impl TaskWait {
         message: &mut M,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Poll<Result<T, Unsent>> {
-        if self.still_waits(context) {
+        if self.registration.still_waits(context, &mut self.waited) {
             return Poll::Pending;
         }
         let core = &*Arc::clone(&self.core);
@@ -210,9 +216,9 @@ impl TaskWait {
                         return Poll::Ready(Err(core.forked(&mut state)));
                     }
                     state.table.set_senders_wait(false);
-                    self.registered = self.register(&core.writable, context);
+                    let is_registered = self.register(&core.writable, context);
                     state.table.note(WriteEffects::MUTED);
-                    if self.registered.is_some() {
+                    if is_registered {
                         return Poll::Pending;
                     }
                     continue;
@@ -239,7 +245,7 @@ impl TaskWait {
         context: &mut Context<'_>,
         mut there: impl FnMut(&mut State) -> bool,
     ) -> Poll<Result<(), WaitError>> {
-        if self.still_waits(context) {
+        if self.registration.still_waits(context, &mut self.waited) {
             return Poll::Pending;
         }
         let core = &*Arc::clone(&self.core);
@@ -251,39 +257,17 @@ impl TaskWait {
             if there(&mut state) {
                 return Poll::Ready(Ok(()));
             }
-            self.registered = self.register(&core.changed, context);
-            if self.registered.is_some() {
+            if self.register(&core.changed, context) {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Whether it is registered and has not been woken; it is woken through `context` from now on.
-    fn still_waits(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(Registered { listener, waker }) = &mut self.registered else {
-            return false;
-        };
-        // Before the look: a wake-up that comes after it goes to this waker.
-        waker.wakes(context.waker());
-        if waker.listens(listener) {
-            return true;
-        }
-        self.registered = None;
-        self.waited = true;
-        false
-    }
-
-    /// Registers at `event`, under the lock under which an attempt has failed; `None` if it has been notified meanwhile,
-    /// by a thread that needs no lock for it.
-    fn register(&mut self, event: &Event, context: &mut Context<'_>) -> Option<Registered> {
-        let waker = Arc::new(TaskWaker {
-            core: self.core.this.clone(),
-            task: Mutex::new(Some(context.waker().clone())),
-        });
-        let mut listener = event.listen();
-        let listens = waker.listens(&mut listener);
-        self.waited |= !listens;
-        listens.then_some(Registered { listener, waker })
+    fn register(&mut self, event: &Event, context: &mut Context<'_>) -> bool {
+        let owner = self.core.this.clone();
+        let is_registered = self.registration.register(owner, event, context);
+        self.waited |= !is_registered;
+        is_registered
     }
 
     /// Whether this turn goes to other tasks: a socket that is always ready would keep its executor from all of them.
@@ -306,6 +290,55 @@ impl TaskWait {
     }
 }
 
+impl Registration {
+    /// Whether it is registered and has not been woken; it is woken through `context` from now on. `woken` is set if it was.
+    pub(crate) fn still_waits(&mut self, context: &mut Context<'_>, woken: &mut bool) -> bool {
+        let Some((listener, waker)) = &mut self.0 else {
+            return false;
+        };
+        // Before the look: a wake-up that comes after it goes to this waker.
+        waker.wakes(context.waker());
+        if waker.listens(listener) {
+            return true;
+        }
+        self.0 = None;
+        *woken = true;
+        false
+    }
+
+    /// Registers at `event`, under the lock under which an attempt has failed; false if it has been notified meanwhile,
+    /// by a thread that needs no lock for it. Wakers are called without the lock of `owner`.
+    pub(crate) fn register(
+        &mut self,
+        owner: Weak<Core>,
+        event: &Event,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let waker = Arc::new(TaskWaker {
+            core: owner,
+            task: Mutex::new(Some(context.waker().clone())),
+        });
+        let mut listener = event.listen();
+        let listens = waker.listens(&mut listener);
+        self.0 = listens.then_some((listener, waker));
+        listens
+    }
+
+    /// Waits no more: a wake-up that was meant for it goes to the next.
+    pub(crate) fn end(&mut self) {
+        if let Some((listener, waker)) = self.0.take() {
+            drop(listener);
+            drop(waker.set(None));
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// The task is to be polled again, after others.
 fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
     drop(state);
@@ -314,12 +347,8 @@ fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
 }
 
 impl Drop for TaskWait {
-    /// A wake-up that was meant for it goes to the next.
     fn drop(&mut self) {
-        if let Some(Registered { listener, waker }) = self.registered.take() {
-            drop(listener);
-            drop(waker.set(None));
-        }
+        self.registration.end();
         if self.counted
             && let Ok(mut state) = self.core.lock_here()
         {

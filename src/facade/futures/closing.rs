@@ -1,0 +1,72 @@
+//! Closing a socket in a task.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::engine::{Drain, DrainReport};
+use crate::options::Linger;
+use crate::socket::{Core, Registration};
+
+/// Ready once a socket that is closed has sent its messages or given them up: made by `close_async`.
+///
+/// # Cancel safety
+///
+/// The socket is closed already. Dropped before it is ready, it leaves the messages to go on within their time; if this was
+/// the last owner of the context, the drop waits for that, as that of a [`Context`](crate::Context) does.
+#[must_use = "it tells what was sent and what was lost"]
+pub struct CloseFuture {
+    registration: Registration,
+    drain: Arc<Drain>,
+    core: Arc<Core>,
+    /// Dropped once nothing waits any more, so that its drop does not wait.
+    _context: crate::Context,
+}
+
+impl CloseFuture {
+    pub(in crate::facade) fn new(
+        core: &Arc<Core>,
+        context: crate::Context,
+        linger: Linger,
+    ) -> Self {
+        Self {
+            registration: Registration::default(),
+            drain: core.close(Some(linger)),
+            core: Arc::clone(core),
+            _context: context,
+        }
+    }
+}
+
+impl Future for CloseFuture {
+    type Output = DrainReport;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<DrainReport> {
+        let Self {
+            registration,
+            drain,
+            core,
+            ..
+        } = Pin::into_inner(self);
+        if registration.still_waits(context, &mut false) {
+            return Poll::Pending;
+        }
+        loop {
+            let is_registered = registration.register(Arc::downgrade(core), drain.done(), context);
+            if drain.is_done() {
+                registration.end();
+                return Poll::Ready(drain.report());
+            }
+            if is_registered {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for CloseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! Messages as a `Stream`, and a `Sink` for messages (feature `futures`).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use highwater_patterns::{IntoMessage, Message};
+
+use super::{RecvFuture, SendFuture};
+use crate::error::{RecvError, SendError};
+use crate::socket::Core;
+
+/// The messages of a socket, or whatever it receives, until it is closed: made by `stream`.
+///
+/// An end of another kind than [`RecvError::Closed`], such as the shutdown of the context, is the last item, as an error.
+#[must_use = "a stream does nothing unless it is polled"]
+#[derive(Debug)]
+pub struct RecvStream<T = Message> {
+    next: RecvFuture<T>,
+    has_ended: bool,
+}
+
+impl<T> From<RecvFuture<T>> for RecvStream<T> {
+    fn from(next: RecvFuture<T>) -> Self {
+        Self {
+            next,
+            has_ended: false,
+        }
+    }
+}
+
+impl<T> Stream for RecvStream<T> {
+    type Item = Result<T, RecvError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { next, has_ended } = Pin::into_inner(self);
+        if *has_ended {
+            return Poll::Ready(None);
+        }
+        let outcome = ready!(Pin::new(next).poll(context));
+        *has_ended = outcome.is_err();
+        Poll::Ready(match outcome {
+            Err(RecvError::Closed) => None,
+            outcome => Some(outcome),
+        })
+    }
+}
+
+/// Takes messages for a socket, one at a time: made by `sink`.
+///
+/// It holds at most one message, which waits for room; `poll_flush` is ready once it is queued. A failure gives the message
+/// back, and the sink goes on.
+#[must_use = "a sink does nothing unless it is polled"]
+#[derive(Debug)]
+pub struct SendSink<T = ()> {
+    core: Arc<Core>,
+    make: fn(&Arc<Core>, Message) -> SendFuture<T>,
+    sending: Option<SendFuture<T>>,
+}
+
+impl<T> SendSink<T> {
+    pub(in crate::facade) fn new(
+        core: &Arc<Core>,
+        make: fn(&Arc<Core>, Message) -> SendFuture<T>,
+    ) -> Self {
+        Self {
+            core: Arc::clone(core),
+            make,
+            sending: None,
+        }
+    }
+
+    /// Takes back the message that waits for room.
+    pub fn take(&mut self) -> Option<Message> {
+        self.sending.take().and_then(|mut sending| sending.take())
+    }
+}
+
+impl<T, M: IntoMessage> Sink<M> for SendSink<T> {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Self { sending, .. } = Pin::into_inner(self);
+        if let Some(under_way) = sending {
+            let outcome = ready!(Pin::new(under_way).poll(context));
+            *sending = None;
+            outcome?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// # Panics
+    ///
+    /// If it was not ready.
+    fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), SendError> {
+        let this = Pin::into_inner(self);
+        assert!(this.sending.is_none(), "sent before the sink was ready");
+        this.sending = Some((this.make)(&this.core, message.into_message()));
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Sink::<M>::poll_ready(self, context)
+    }
+
+    /// Does not close the socket.
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Sink::<M>::poll_ready(self, context)
+    }
+}
