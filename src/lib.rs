@@ -38,8 +38,8 @@ pub use error::{
 };
 pub use facade::{
     AsSocket, Builder, CloseFuture, Dealer, EventStream, NextEvent, Pair, Pending, Pub, Pull, Push,
-    Readiness, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request, RequestFuture,
-    Router, SendFuture, SendToFuture, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
+    RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request, RequestFuture, Router,
+    SendFuture, SendToFuture, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
 };
 #[cfg(feature = "futures")]
 pub use facade::{RecvStream, SendSink};
@@ -52,7 +52,7 @@ pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop
 pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
-pub use socket::{Interest, Retirement};
+pub use socket::{Interest, Readiness, Retirement};
 pub use stats::{Dropped, PeerStats, Stats};
 pub use transport::Ipv6Mode;
 pub use zmtp::{FrameError, ProtocolError};

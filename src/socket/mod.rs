@@ -50,7 +50,7 @@ pub(crate) use requests::{RequestReceived, put_reply, put_request, take_reply, t
 pub use retirement_handle::Retirement;
 pub(crate) use send_many::take_many;
 pub(crate) use table::Table;
-pub use waiting::Interest;
+pub use waiting::{Interest, Readiness};
 pub(crate) use waiting::{Registration, TaskWait, Wait, Watch};
 
 use crate::context::{Hub, Terminate};

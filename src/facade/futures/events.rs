@@ -18,7 +18,7 @@ use crate::socket::{Core, Registration};
 ///
 /// # Cancel safety
 ///
-/// A future of [`next`](Self::next) that is dropped before it is ready has taken no event.
+/// A future of [`recv`](Self::recv) that is dropped before it is ready has taken no event.
 pub struct EventStream {
     events: Receiver<Event>,
     news: Arc<Notifier>,
@@ -38,7 +38,7 @@ impl EventStream {
     }
 
     /// The next event; `None` once there will be none any more.
-    pub fn next(&mut self) -> NextEvent<'_> {
+    pub fn recv(&mut self) -> NextEvent<'_> {
         NextEvent(self)
     }
 

@@ -8,12 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use highwater_patterns::{Message, Refusal, RequestFailed, ReturnPath};
 
-use super::super::Req;
 use super::sending::poll_send;
 use crate::error::{ReplyError, RequestError};
 use crate::socket::{Core, SendFailure, TaskWait, Unsent, put_reply, put_request, take_reply};
 
-/// The reply to a request: made by [`Req::request_async`] and [`Pending::recv_async`](crate::Pending::recv_async).
+/// The reply to a request: made by [`Req::request_async`](crate::Req::request_async) and [`Pending::recv_async`](crate::Pending::recv_async).
 ///
 /// # Cancel safety
 ///
@@ -23,7 +22,8 @@ use crate::socket::{Core, SendFailure, TaskWait, Unsent, put_reply, put_request,
 pub struct RequestFuture<'a> {
     wait: TaskWait,
     stage: Stage,
-    req: PhantomData<&'a mut Req>,
+    /// Its turn: nobody else asks meanwhile.
+    req: PhantomData<&'a mut ()>,
 }
 
 #[derive(Debug)]

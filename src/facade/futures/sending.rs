@@ -5,9 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use highwater_patterns::{self as patterns, Message, Pattern, Refusal, RoutingId};
+use highwater_patterns::{self as patterns, Message, Pattern, Refusal, RoutingId, Sent};
 
-use super::super::Report;
 use crate::error::{RouteError, SendError};
 use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
 
@@ -44,12 +43,12 @@ impl SendFuture {
     }
 }
 
-impl SendFuture<Report> {
+impl<T: From<Sent>> SendFuture<T> {
     pub(in crate::facade) fn of_publisher(core: &Arc<Core>, message: Message) -> Self {
         Self {
             wait: TaskWait::new(core),
             message: Some(message),
-            put: |pattern, table, message| pattern.offer(message, table).map(Report::from),
+            put: |pattern, table, message| pattern.offer(message, table).map(T::from),
         }
     }
 }

@@ -89,7 +89,7 @@ macro_rules! waits_async {
                 &self,
                 interest: crate::Interest,
             ) -> std::io::Result<crate::Readiness> {
-                crate::Readiness::new(self, interest)
+                crate::Readiness::new(&self.core, interest)
             }
         }
     };

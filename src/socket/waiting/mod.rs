@@ -20,6 +20,7 @@
 mod deadline;
 mod input;
 mod leader;
+mod readiness;
 mod room;
 mod step;
 mod task;
@@ -28,6 +29,7 @@ mod watch;
 use std::time::Duration;
 
 pub(crate) use deadline::Wait;
+pub use readiness::Readiness;
 pub(in crate::socket) use task::OwedWakes;
 pub(crate) use task::{Registration, TaskWait};
 pub use watch::Interest;

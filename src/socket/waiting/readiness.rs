@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::AsSocket;
-use crate::socket::{Interest, Watch};
+use super::watch::{Interest, Watch};
+use crate::socket::Core;
 use crate::wake::WakePipe;
 
 /// A descriptor by which an event loop learns when a call on a socket would not wait: made by `readiness`.
@@ -46,17 +46,12 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Of `socket`, or of a request that waits for its reply.
-    ///
-    /// # Errors
-    ///
-    /// If the system has no more descriptors: it needs two.
-    pub fn new(socket: &impl AsSocket, interest: Interest) -> io::Result<Self> {
+    pub(crate) fn new(core: &Arc<Core>, interest: Interest) -> io::Result<Self> {
         let pipe = Arc::new(WakePipe::new()?);
         // Nobody has looked yet.
         WakePipe::wake(&pipe);
         Ok(Self {
-            watch: Watch::new(socket.as_socket().core(), interest),
+            watch: Watch::new(core, interest),
             waker: Waker::from(Arc::clone(&pipe)),
             pipe,
         })
