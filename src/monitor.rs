@@ -14,6 +14,7 @@ use crate::error::LinkError;
 pub(crate) use channels::Monitor;
 
 /// Something that happened to a socket.
+///
 /// Its `Display` is a sentence with the endpoint and the peer. Each event is also a line for `tracing`, with the target
 /// `highwater` and the fields `endpoint`, `peer`, `cause`, `delay` and `count` (of messages) where they apply. Losses
 /// are at WARN, once a second for each kind, with the sum. Failed handshakes, connections that were not accepted and

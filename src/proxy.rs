@@ -97,14 +97,14 @@ impl Proxy {
         self
     }
 
-    /// What steers this proxy once it runs.
+    /// A handle by which this proxy is paused, resumed and stopped once it runs.
     pub fn control(&self) -> ProxyControl {
         ProxyControl {
             switch: Arc::clone(&self.switch),
         }
     }
 
-    /// Forwards on this thread until the proxy is stopped or one of its sockets ends; says what it has done. In a forked
+    /// Forwards on this thread until the proxy is stopped or one of its sockets ends; gives its counts. In a forked
     /// child it ends at once if the proxy or one of its sockets was made by the parent.
     pub fn run(self) -> ProxyStats {
         if self.check().is_err() {
@@ -117,7 +117,7 @@ impl Proxy {
         // One socket on both sides has one direction.
         let both = !Arc::ptr_eq(&self.frontend, &self.backend);
         while !self.switch.stopped.load(Ordering::Acquire) {
-            // Their ends are waited for in any case.
+            // The end of a socket is waited for in any case.
             let mut watches = vec![
                 Watch::new(&self.frontend, Interest::default()),
                 Watch::new(&self.backend, Interest::default()),
@@ -172,7 +172,7 @@ impl Proxy {
 }
 
 impl Proxy {
-    /// An error in a child that was forked after any of it was made.
+    /// An error in a child that was forked after the proxy or one of its sockets was made.
     fn check(&self) -> io::Result<()> {
         self.switch.origin.check()?;
         [
@@ -186,7 +186,7 @@ impl Proxy {
     }
 }
 
-/// Sleeps until one of `watches` has something to tell, or `waker` is called; false if a socket has ended.
+/// Sleeps until the socket of one of `watches` is ready, or `waker` is called; false if a socket has ended.
 fn sleep(watches: &mut [Watch], waker: &Waker) -> bool {
     for watch in &mut *watches {
         let found = watch.check();

@@ -1,17 +1,17 @@
-//! What is true of a socket type beside its rules: one row per type.
+//! The facts about a socket type beside its rules: one row per type.
 //!
-//! Owns: the table. Whoever needs to know a thing about a type asks for a fact and names no type.
+//! Owns: the table. Code outside this crate that depends on the type of a socket asks for a fact and names no type.
 //! Always true: a fact never changes while a socket lives.
 //! Must not know: sockets, connections, options.
 //! Source: libzmq for `connects_once`; RFC 28/REQREP, RFC 29/PUBSUB, RFC 30/PIPELINE, RFC 31/EXPAIR for the rest.
 
 use crate::SocketType;
 
-/// What a socket, its pipes and its connections have to know of its type.
+/// The facts that a socket, its pipes and its connections have to know of its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
-    /// A message may go to any peer that has room: room at one peer is of use to one sender, and a send fails once the last
-    /// endpoint is given up.
+    /// A message may go to any peer with room. So room at one peer wakes one waiting sender, and a send fails once the
+    /// last endpoint is given up.
     pub any_peer_will_do: bool,
     /// It has one peer at most: when that goes, its place is free.
     pub one_peer: bool,
@@ -25,14 +25,14 @@ pub struct Facts {
     pub takes_turns: bool,
     /// It owes an answer for each message that it takes.
     pub answers: bool,
-    /// It knows its peers by their routing ids: a peer that it closes has lost its id to another. Every other type closes
-    /// peers that are too slow.
+    /// It knows its peers by their routing ids, and closes a peer only if another has taken its id. Every other type
+    /// closes a peer only if it is too slow.
     pub names_peers: bool,
-    /// At which end of a connection it says whether it takes the peer before that is told that it is connected.
+    /// At which end of a connection it may refuse the peer, before the peer is told that it is connected.
     pub may_refuse: MayRefuse,
-    /// It may refuse a peer, or meet one that refuses it: the two tell each other who they are.
+    /// It may refuse a peer or be refused by one, so the two sockets tell each other their tokens.
     pub may_be_refused: bool,
-    /// What becomes of messages that a connection has not delivered.
+    /// The fate of messages that a connection has not delivered.
     pub undelivered: Fate,
     /// It can keep only the latest of the messages that it sends to a peer.
     pub conflates_sent: bool,
@@ -51,20 +51,20 @@ pub enum MayRefuse {
     Always,
 }
 
-/// What becomes of messages that a connection has not delivered, if its pipe outlives it. Messages in a pipe that ends with its
-/// connection (of an accepted one, or with the option `immediate`) are lost and counted, whatever the fate.
+/// The fate of messages that a connection has not delivered, if its pipe outlives it. Messages in a pipe that ends with
+/// its connection (an accepted one, or with the option `immediate`) are lost and counted in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fate {
-    /// They go out on the next connection, whoever is behind it.
+    /// They go out on the next connection, to whichever peer it leads.
     #[default]
     Stay,
-    /// They go out on the next connection with the same peer: the socket looks who that is.
+    /// They go out on the next connection to the same peer: the socket compares the routing ids.
     AwaitPeer,
-    /// They end with the connection: nobody else has asked for them, or is to see them.
+    /// They are dropped with the connection: no other peer has asked for them, or may see them.
     End,
 }
 
-/// A type of which nothing is true: each row says what differs.
+/// The values from which each row differs.
 const NOTHING: Facts = Facts {
     any_peer_will_do: false,
     one_peer: false,
@@ -186,7 +186,7 @@ impl SocketType {
 }
 
 impl Facts {
-    /// Whether it says whether it takes the peer of a connection, `accepted` or made here, before the peer is told.
+    /// Whether the socket is asked if it takes the peer of a connection, `accepted` or made here, before our READY.
     pub const fn asks_before_ready(self, accepted: bool) -> bool {
         match self.may_refuse {
             MayRefuse::Never => false,
@@ -195,7 +195,8 @@ impl Facts {
         }
     }
 
-    /// What becomes of undelivered messages to a peer; one that the user `has_named` is whoever is there.
+    /// The fate of undelivered messages. A peer that the user `has_named` by `connect_as` counts as the same peer on
+    /// each connection.
     pub const fn fate(self, has_named: bool) -> Fate {
         if has_named {
             Fate::Stay

@@ -69,7 +69,7 @@ pub enum Pattern {
     Pair(Pair),
     /// Fans messages out to subscribers.
     Pub(Pub),
-    /// Receives what it subscribed to.
+    /// Receives the messages to whose topics it has subscribed.
     Sub(Sub),
     /// Sends requests, one at a time.
     Req(Req),

@@ -10,7 +10,7 @@ pub enum SocketType {
     Pair,
     /// Fans messages out to subscribers.
     Pub,
-    /// Receives what it subscribed to.
+    /// Receives the messages to whose topics it has subscribed.
     Sub,
     /// Sends requests, one at a time.
     Req,

@@ -10,14 +10,14 @@ pub enum InvalidEndpoint {
     MissingTransport,
     /// The transport is none of `tcp`, `ipc` and `inproc`.
     UnknownTransport {
-        /// What stood before `://`.
+        /// The text before `://`.
         transport: String,
     },
     /// A TCP address without `:port`.
     MissingPort,
     /// The port is neither a number up to 65535 nor `*`.
     InvalidPort {
-        /// What stood after the last colon.
+        /// The text after the last colon.
         port: String,
     },
     /// The host is neither an IP address, nor `*`, nor a name.
@@ -30,9 +30,10 @@ pub enum InvalidEndpoint {
         /// What stood before the port.
         host: String,
     },
-    /// What follows `%` in an IPv6 address names no interface: it is empty, too long, or has odd characters.
+    /// The text after `%` in an IPv6 address cannot be the name of an interface: it is empty, too long, or has
+    /// characters that no name has.
     InvalidZone {
-        /// What stood after the `%`.
+        /// The text after the `%`.
         zone: String,
     },
     /// An `ipc://` endpoint without a path, or `@` without a name.
@@ -57,7 +58,8 @@ pub enum InvalidEndpoint {
     ConnectToWildcard,
     /// `source;destination` can be connected, but not bound.
     BindWithSource,
-    /// `fd://` names a descriptor that was handed in; it is not a place to bind or to connect to.
+    /// `fd://` names a descriptor that `bind_fd` or `connect_fd` has taken over; it cannot be bound or connected to by
+    /// name.
     Descriptor,
 }
 

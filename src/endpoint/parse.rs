@@ -94,7 +94,7 @@ fn unbracketed(text: &str) -> Result<Host, InvalidEndpoint> {
     if text.contains(':') {
         return Err(InvalidEndpoint::MissingBrackets { host: text.into() });
     }
-    // Figures alone are an IPv4 address gone wrong, which a resolver might yet guess at.
+    // Digits and dots alone are a mistyped IPv4 address, which a resolver might still read as some other address.
     let is_figures = text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -129,7 +129,8 @@ fn inproc(name: &str) -> Result<Box<str>, InvalidEndpoint> {
     }
 }
 
-/// What may stand in the name of a host or of an interface. Letters of any script: resolvers know what to do with them.
+/// Whether the name of a host or of an interface may have this character. Letters of any script are left to the
+/// resolver.
 fn is_name_character(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '-' | '_' | '.')
 }

@@ -105,7 +105,7 @@ impl LinkError {
         tells.then(|| format!("{NOT_FINAL}{self}"))
     }
 
-    /// As [`error_text`](Self::error_text), with the `token` of this socket.
+    /// As [`error_text`](Self::error_text), followed by the `token` of this socket.
     pub(crate) fn error_text_with(&self, token: u64) -> Option<String> {
         self.error_text()
             .map(|words| format!("{words} [{token:016x}]"))

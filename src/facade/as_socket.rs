@@ -16,7 +16,7 @@ pub struct SocketRef {
 ///
 /// Types that wrap a handle may implement it, too.
 pub trait AsSocket {
-    /// The socket.
+    /// A reference to the socket.
     fn as_socket(&self) -> SocketRef;
 }
 

@@ -92,15 +92,14 @@ macro_rules! manages_endpoints {
                 self.core.stop_accepting(&endpoint)
             }
 
-            /// Hands over: stops listening and connecting, and ends every connection in good order, so that nothing in
-            /// flight is lost.
+            /// Stops listening and connecting, and ends every connection in good order, so that no message in flight is
+            /// lost.
             ///
             /// Does not wait. The socket takes no further messages to send. Queued messages are sent; then this end
             /// closes its side of each connection. The peer closes in turn and connects anew: to the successor, if that
             /// listens at the address by then. Messages that the peer had sent before are received here as usual. Once
             /// the last connection has ended and its last message has been received, `recv` and every other waiting
             /// call return `Closed`.
-            /// call that waits.
             ///
             /// Connections that have not ended `within` this time are cut; the report of the
             /// [`Retirement`](crate::Retirement) counts the outcomes. While this socket is at its receive high-water

@@ -1,4 +1,4 @@
-//! SUB: receives what it subscribed to.
+//! SUB: receives the messages to whose topics it has subscribed.
 
 use highwater_patterns::SocketType;
 

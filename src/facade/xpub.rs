@@ -98,7 +98,7 @@ impl XPub {
         self.next(Wait::Configured)
     }
 
-    /// The next of them, if one is there at this moment.
+    /// As [`recv`](Self::recv), if there is one now.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl XPub {
         self.next(Wait::No)
     }
 
-    /// The next of them; waits at most `timeout` for one.
+    /// As [`recv`](Self::recv), but waits at most `timeout`.
     ///
     /// # Errors
     ///
@@ -147,10 +147,10 @@ impl XPub {
         Ok(received.into())
     }
 
-    /// With the `manual` option: subscribes the sender of the subscription received last to `topic`, which need not
-    /// be what it asked for. Tells whether that was possible; not if it has gone or has too many topics.
+    /// With the `manual` option: subscribes the sender of the subscription received last to `topic`, which may differ
+    /// from the topic it asked for. False if that peer has gone or has too many topics.
     ///
-    /// "Last" is as seen by this socket, so one thread should both receive and grant.
+    /// The subscription received last is the socket's, not the thread's: receive and grant on one thread.
     pub fn grant(&self, topic: impl AsRef<[u8]>) -> bool {
         // The caller's code runs without the socket's lock: it may use the socket.
         let topic = topic.as_ref();
@@ -161,7 +161,7 @@ impl XPub {
     }
 
     /// With the `manual` option: ends the subscription to `topic` of the sender of the subscription received last.
-    /// Tells whether it had one.
+    /// False if it had none.
     pub fn revoke(&self, topic: impl AsRef<[u8]>) -> bool {
         let topic = topic.as_ref();
         let revoked = self

@@ -1,4 +1,4 @@
-//! XSUB: a SUB for those in between: it passes subscriptions on and may send upstream.
+//! XSUB: the receiving side of a broker: a SUB that passes subscriptions on and may send upstream.
 
 use highwater_patterns::SocketType;
 
@@ -6,11 +6,11 @@ use super::Upstream;
 use crate::error::SendError;
 
 super::socket! {
-    /// A [`Sub`](crate::Sub) for those in between: it does not filter what arrives, and may send messages upstream.
+    /// A [`Sub`](crate::Sub) for brokers: it does not filter arriving messages, and may send messages upstream.
     ///
-    /// What it sends goes to every publisher with room; a message whose first frame begins with the byte 1 or 0 is
-    /// a subscription to the rest of that frame, or its end. Subscriptions are remembered, and told to every
-    /// publisher that comes later; they are never dropped.
+    /// A sent message goes to every publisher with room. A frame that begins with the byte 1 subscribes to the rest of
+    /// the frame, and one that begins with 0 ends that subscription. Subscriptions are remembered, and told to every
+    /// publisher that connects later; they are never dropped.
     ///
     /// Source: RFC 29/PUBSUB, "The XSUB Socket Type". For an example see [`XPub`](crate::XPub).
     XSub, SocketType::XSub
@@ -21,12 +21,11 @@ super::publishes!(XSub);
 super::receives!(XSub);
 
 impl XSub {
-    /// Passes on what an [`XPub`](crate::XPub) has received.
+    /// Passes on an item that an [`XPub`](crate::XPub) has received.
     ///
     /// # Errors
     ///
-    /// [`SendError`]: the socket is of no more use. The message that comes back is what [`send`](Self::send) would
-    /// have taken.
+    /// [`SendError`]: the socket has ended. The error has the item in the form that [`send`](Self::send) takes.
     pub fn pass_on(&self, upstream: Upstream) -> Result<crate::Report, SendError> {
         self.send(upstream.into_message())
     }

@@ -1,8 +1,8 @@
-//! The way of events to those who read them.
+//! The sending of events to monitors and to the log.
 //!
 //! Owns: the channels of one socket's monitors, the count of events that found no room, and the log.
-//! Always true: an event never blocks the thread that raises it; one that finds a full channel is counted.
-//! Must not know: who reads.
+//! Always true: an event never blocks the thread that raises it; one that finds a full channel is dropped and counted.
+//! Must not know: the readers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,7 +43,7 @@ impl Monitor {
         receiver
     }
 
-    /// Tells everybody, without waiting for anybody.
+    /// Sends an event to every monitor and to the log, without waiting.
     pub(crate) fn emit(&self, kind: EventKind, endpoint: Option<&Endpoint>, peer: Option<&str>) {
         let logged = log::is_read(&kind);
         if !logged && !self.watched.load(Ordering::Acquire) {
@@ -79,12 +79,12 @@ impl Monitor {
         &self.news
     }
 
-    /// Events that found a channel full.
+    /// How many events have found a channel full.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody reads of messages that are [dropped](Self::dropped).
+    /// Whether the log is read, so that [dropped](Self::dropped) messages are worth a line.
     #[inline]
     pub(crate) fn tells_of_drops() -> bool {
         log::warnings_are_read()
@@ -105,7 +105,7 @@ impl Monitor {
 }
 
 impl Drop for Monitor {
-    /// Tells what was held back, and that there will be no more.
+    /// Ends the channels, so that their readers see the end, and writes the lines that the log has held back.
     fn drop(&mut self) {
         self.channels.lock().clear();
         self.news.notify(usize::MAX);

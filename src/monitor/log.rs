@@ -1,9 +1,10 @@
-//! Events as lines of a log, few enough to be read.
+//! Events as lines of a log, at a bounded rate.
 //!
-//! Owns: what each kind of line may still say in this second, and what it has held back.
-//! Always true: what is held back is counted in the next line of its kind, at the latest in the last one, when the socket has
-//! gone; no kind of line takes the place of another, so a peer that comes and goes hides no loss.
-//! Must not know: who subscribes. A subscriber runs on the thread that logs, which may hold the lock of the socket.
+//! Owns: for each class of line, how many more may be written in this second, and how many were held back.
+//! Always true: lines that were held back are counted in the next line of their class, at the latest in the last one,
+//! when the socket has gone. Each class has its own bound, so a peer that connects again and again hides no loss.
+//! Must not know: the subscribers of the log. A subscriber runs on the thread that logs, which may hold the lock of the
+//! socket.
 
 use std::time::{Duration, Instant};
 
@@ -12,35 +13,35 @@ use crate::endpoint::Endpoint;
 use crate::error::LinkError;
 use crate::sync::Mutex;
 
-/// What is counted by itself, and how often it may be told.
+/// The classes of lines; each has a bound of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Everything that goes its way.
+    /// The normal course of connections.
     Progress,
     GaveUp,
     HandshakeFailed,
     AcceptFailed,
-    /// Messages are lost, from here on.
+    /// This class and the next ones tell of lost messages.
     Disconnected,
     Unsent,
     Unread,
     DroppingStarted,
     DroppingStopped,
-    /// Somebody connects who is not to, and may do so as often as the network lets him.
+    /// A peer that may not connect does so, perhaps as often as the network allows.
     TurnedAway,
 }
 
 const CLASSES: usize = Class::TurnedAway as usize + 1;
 
-/// At most so many lines of a class a second and socket; the rest are counted in the next line.
+/// How many lines of a class one socket writes in a second; the rest are counted in the next line.
 const LINES_PER_SECOND: u32 = 20;
 
-/// Losses, and connections that are turned away, are told once a second, with their number.
+/// How many lines it writes in a second of losses and of connections that are turned away.
 const LOSSES_PER_SECOND: u32 = 1;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Every line is of this target.
+/// All lines have this target.
 macro_rules! is_on {
     ($level:ident) => {
         tracing::enabled!(target: "highwater", tracing::Level::$level)
@@ -57,9 +58,9 @@ pub(super) struct Log {
 struct Budget {
     second: Option<Instant>,
     written: u32,
-    /// Lines.
+    /// How many lines were held back.
     held_back: u64,
-    /// Messages of which they would have told.
+    /// How many messages these lines would have told of.
     messages: u64,
 }
 
@@ -75,7 +76,7 @@ struct Line<'a> {
 }
 
 impl Class {
-    /// Whether anybody reads such lines.
+    /// Whether the log is read at the level of this class.
     pub(super) fn is_read(self) -> bool {
         match self {
             Self::Progress => is_on!(DEBUG),
@@ -83,7 +84,7 @@ impl Class {
         }
     }
 
-    /// Whether it is told once a second.
+    /// Whether lines of this class tell of lost messages.
     fn is_loss(self) -> bool {
         self as usize >= Self::Disconnected as usize
     }
@@ -105,7 +106,7 @@ impl Class {
         }
     }
 
-    /// What is said of losses that were held back and are told by themselves.
+    /// The text of a line that tells only of losses that were held back.
     fn summary(self) -> &'static str {
         match self {
             Self::Disconnected | Self::Unsent => "more unsent messages lost",
@@ -117,18 +118,18 @@ impl Class {
     }
 }
 
-/// Whether anybody reads lines about such an event.
+/// Whether the log is read at the level of such an event.
 pub(super) fn is_read(kind: &EventKind) -> bool {
     Class::of(kind).is_read()
 }
 
-/// Whether anybody reads warnings.
+/// Whether the log is read at the level of warnings.
 pub(super) fn warnings_are_read() -> bool {
     is_on!(WARN)
 }
 
-/// A line about messages that were dropped for `cause`, of which there is no event; the caller sees to it that there are
-/// not too many.
+/// Writes a line about messages that were dropped for `cause`. There is no event for them, and the caller bounds the
+/// rate.
 pub(super) fn dropped(
     cause: &'static str,
     messages: u64,
@@ -147,7 +148,7 @@ pub(super) fn dropped(
 }
 
 impl Log {
-    /// A line about an event, unless there have been too many.
+    /// Writes a line about an event, or holds it back if there were too many in this second.
     pub(super) fn event(&self, kind: &EventKind, endpoint: Option<&Endpoint>, peer: Option<&str>) {
         let (cause, delay, messages): (Option<&dyn std::fmt::Display>, _, u64) = match kind {
             EventKind::GaveUp(cause)
@@ -180,7 +181,7 @@ impl Log {
         for (index, late) in late.iter_mut().enumerate().filter(|(index, _)| due[*index]) {
             *late = budgets[index].spend(now);
         }
-        // Not under the lock: a subscriber may come back here with a line about what it does itself.
+        // Written without the lock: a subscriber may cause a further line itself.
         drop(budgets);
         if let Some((held_back, messages)) = held {
             line.write(class, line.messages + messages, held_back);
@@ -193,7 +194,7 @@ impl Log {
         }
     }
 
-    /// Tells what was held back, since nothing more comes.
+    /// Writes the lines that were held back, when the socket has gone.
     pub(super) fn finish(&self) {
         let budgets = std::mem::take(&mut *self.budgets.lock());
         for class in LOSSES {
@@ -204,7 +205,7 @@ impl Log {
         }
     }
 
-    /// Whether anything is to be told before the end.
+    /// Whether any line is held back.
     pub(super) fn holds_back(&self) -> bool {
         let budgets = self.budgets.lock();
         budgets.iter().any(|budget| budget.held_back > 0)
@@ -221,7 +222,8 @@ const LOSSES: [Class; 6] = [
 ];
 
 impl Budget {
-    /// A line that tells of so many messages: what was held back before it, or `None` if it is held back itself.
+    /// Asks for a line that tells of `messages`: gives the lines and messages held back before it, or `None` if this
+    /// line is held back itself.
     fn take(&mut self, class: Class, now: Instant, messages: u64) -> Option<(u64, u64)> {
         if self.is_over(now) {
             self.second = Some(now);
@@ -244,7 +246,7 @@ impl Budget {
         ))
     }
 
-    /// What was held back, told by a line of its own.
+    /// Takes the counts of lines and messages that were held back, for a line of its own.
     fn spend(&mut self, now: Instant) -> (u64, u64) {
         self.second = Some(now);
         self.written = 1;
@@ -254,7 +256,7 @@ impl Budget {
         )
     }
 
-    /// Whether something was held back that may be told now.
+    /// Whether lines were held back of which a line may tell now.
     fn is_due(&self, now: Instant) -> bool {
         self.held_back > 0 && self.is_over(now)
     }
@@ -277,7 +279,7 @@ impl Line<'_> {
         }
     }
 
-    /// Fields that have nothing to say are left out.
+    /// Writes the line; fields without a value are left out.
     fn write(self, class: Class, messages: u64, held_back: u64) {
         macro_rules! line {
             ($level:ident) => {

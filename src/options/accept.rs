@@ -1,6 +1,6 @@
 //! Which peers may connect.
 //!
-//! Owns: the accept list, and how it reads.
+//! Owns: the accept list, and its form as text.
 //! Always true: a list without an entry for a transport admits every peer of that transport.
 //! Must not know: streams; it is asked about addresses and users.
 //! Source: libzmq's ZMQ_TCP_ACCEPT_FILTER and ZMQ_IPC_FILTER_UID.

@@ -1,28 +1,28 @@
-//! What an option takes beside what its type says.
+//! The bounds of options, beyond those of their types.
 //!
-//! Owns: the bounds, and the words in which a value beyond them is refused.
-//! Always true: a value that would mean nothing, never, or a busy processor is refused and not rounded to one that works;
-//! where it is the field's old way of saying "no limit", the refusal names `None`.
+//! Owns: the bounds, and the texts of refusals.
+//! Always true: a value that cannot work, such as a mark of 0 or a pause of 0, is refused and not rounded to one that
+//! works. If it means "no limit" in libzmq, the refusal names `None`.
 //! Must not know: which option has which bounds.
 
 use std::time::Duration;
 
 use super::{IpcPermissions, Keepalive, OptionError, OptionValue};
 
-/// The values that an option takes, of those that its type has.
+/// The values of its type that an option takes.
 pub(crate) struct Bounds<T: 'static> {
     holds: fn(&T) -> bool,
     expected: &'static str,
 }
 
 impl<T: OptionValue> Bounds<T> {
-    /// Whatever the type has.
+    /// All values of the type.
     pub(crate) const NONE: Self = Self {
         holds: |_| true,
         expected: T::EXPECTED,
     };
 
-    /// `value`, if it is one for the option `name`.
+    /// `value`, if the option `name` takes it.
     pub(crate) fn check(&self, name: &'static str, value: T) -> Result<T, OptionError> {
         if (self.holds)(&value) {
             Ok(value)
@@ -31,7 +31,7 @@ impl<T: OptionValue> Bounds<T> {
         }
     }
 
-    /// The value of the option `name` that `text` is.
+    /// Reads a value of the option `name` from `text`.
     pub(crate) fn parse(&self, name: &'static str, text: &str) -> Result<T, OptionError> {
         T::parse(text)
             .ok_or_else(|| self.refusal(name))
@@ -73,7 +73,7 @@ pub(crate) const BYTES: Bounds<Option<usize>> = Bounds {
     expected: "a number of bytes from 1, or none (None) for no limit",
 };
 
-/// As many as the system can be asked for in an `int`.
+/// Sizes of buffers: the system takes them as an `int`.
 pub(crate) const BUFFER: Bounds<Option<usize>> = Bounds {
     holds: |bytes| bytes.is_none_or(|bytes| (1..=INT_MAX as usize).contains(&bytes)),
     expected: "a number of bytes from 1 to 2147483647, or none (None) to leave it to the system",
@@ -99,7 +99,7 @@ pub(crate) const HEARTBEAT: Bounds<Option<Duration>> = Bounds {
     expected: "milliseconds, 1 or more, or none (None) for no heartbeats",
 };
 
-/// What a PING can carry: 16 bits of tenths of a second.
+/// Times that a PING can carry: 16 bits of tenths of a second.
 pub(crate) const TTL: Bounds<Option<Duration>> = Bounds {
     holds: |ttl| ttl.is_none_or(|ttl| (LEAST..=Duration::from_millis(6_553_500)).contains(&ttl)),
     expected: "milliseconds from 1 to 6553500, or none (None) not to ask",
@@ -148,13 +148,13 @@ pub(crate) const MODE: Bounds<IpcPermissions> = Bounds {
     expected: IpcPermissions::EXPECTED,
 };
 
-/// The shortest topic costs as much.
+/// Bytes of topics: at least what the shortest topic costs.
 pub(crate) const TOPICS: Bounds<usize> = Bounds {
     holds: |bytes| *bytes >= 64,
     expected: "a number of bytes from 64",
 };
 
-/// The shortest pause that is no busy loop.
+/// The shortest time that does not make a busy loop.
 const LEAST: Duration = Duration::from_millis(1);
 
 const INT_MAX: u32 = i32::MAX as u32;

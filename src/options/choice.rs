@@ -1,6 +1,6 @@
 //! Options that are a choice between a few variants.
 //!
-//! Owns: their types, and the words for them in the table by name.
+//! Owns: their types, and their texts in the table by name.
 //! Must not know: the effect of a choice.
 
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl ReconnectStop {
         disconnected: false,
     };
 
-    /// Also end if nobody listens there: connection refused, or no such `ipc://` path.
+    /// Also end if nothing listens at the endpoint: connection refused, or no such `ipc://` path.
     #[must_use]
     pub fn after_refused(mut self) -> Self {
         self.refused = true;

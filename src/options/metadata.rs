@@ -1,6 +1,6 @@
 //! Properties that a socket tells its peers in the handshake.
 //!
-//! Owns: the list of them, its bounds, and how it reads.
+//! Owns: the list of properties, its bounds, and its form as text.
 //! Always true: each name is one that the handshake can carry and begins with `X-`; no two are equal but for case.
 //! Must not know: the handshake.
 //! Source: RFC 37/ZMTP 3.1, "Metadata"; libzmq's ZMQ_METADATA.
@@ -21,7 +21,7 @@ const MOST_PROPERTIES: usize = 64;
 pub(crate) struct Metadata(Vec<(String, Bytes)>);
 
 impl Metadata {
-    /// Sets the property `name`; false if it is no name for one, or there would be too much of them.
+    /// Sets the property `name`; false if the name is invalid, or there would be too many properties or bytes.
     #[must_use]
     pub(crate) fn set(&mut self, name: &str, value: Bytes) -> bool {
         let is_own = name.len() > 2 && name.as_bytes()[..2].eq_ignore_ascii_case(b"X-");
@@ -81,7 +81,7 @@ impl OptionValue for Metadata {
     }
 }
 
-/// Bytes as text: what could be mistaken is written as `%` and two hexadecimal digits.
+/// Bytes as text: bytes that have a meaning in the list are written as `%` and two hexadecimal digits.
 fn escape(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         match byte {

@@ -1,8 +1,8 @@
 //! The proxy through which a socket connects.
 //!
-//! Owns: where it is, and who we are to it.
-//! Always true: the address is one that can be connected to; user and password are of a length that SOCKS can carry.
-//! Must not know: what is said to the proxy.
+//! Owns: the address of the proxy, and the user and password for it.
+//! Always true: the address is one that can be connected to; user and password have a length that SOCKS can carry.
+//! Must not know: the protocol of the proxy.
 
 use std::fmt;
 
@@ -67,7 +67,7 @@ impl SocksProxy {
         })
     }
 
-    /// Where it is.
+    /// The address of the proxy.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.at
     }

@@ -1,7 +1,7 @@
 //! The options that a connection or a listener has from its socket.
 //!
-//! Owns: how the options of a socket read as those of `transport`.
-//! Must not know: what the system does with them.
+//! Owns: the translation of a socket's options to those of `transport`.
+//! Must not know: how the system is told of them.
 
 use super::{IpcPermissions, Keepalive, Options};
 use crate::transport::{KeepAlive, ListenOptions, StreamOptions};

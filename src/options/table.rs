@@ -1,4 +1,5 @@
-//! Every option that all socket types have, once: its text, name, type, default, when it may be set, and its bounds.
+//! The options that all socket types have, each once: documentation, name, type, default, when it may be set, and
+//! bounds.
 //!
 //! Owns: the table. [`Options`](super::Options) makes the fields and the names of it, the builder of sockets its setters.
 //! Always true: a default is stated once, here.
@@ -124,12 +125,13 @@ macro_rules! with_options {
     /// How long a peer may stay silent after a heartbeat, at least 1 ms. Default: 30 s. Takes effect on later binds and
     /// connects.
     ///
-    /// Counts from when the PING has left this process, until anything comes. Only peers that have answered one are given
-    /// up; others are pinged and otherwise left alone. A peer that may be unable to answer, since it has messages of ours
-    /// before it that it does not read (a libzmq peer at its receive high-water mark), or since the kernel takes no more, has
-    /// ten times as long, 15 s at least, from when the kernel last took something; but over tcp, on Linux, no longer than the
-    /// timeout if its system leaves unanswered what is sent to it, which a system at whose other end a process only rests
-    /// does not. libzmq counts from when the PING was queued, and gives up live peers that way.
+    /// Counts from when the PING has left this process, until any input comes. Only a peer that has answered a PING
+    /// before is given up; others get PINGs and are never given up. A peer may be unable to answer because it has not
+    /// read the messages before the PING (a libzmq peer at its receive high-water mark), or because the kernel's buffer
+    /// is full. Such a peer has ten times as long, at least 15 s, from when the kernel last took bytes. Over tcp, on
+    /// Linux, it is given up after the timeout itself if the peer's kernel does not acknowledge what is sent to it;
+    /// that of a live machine does, even if the process there reads nothing. libzmq counts from when the PING was
+    /// queued, and gives up live peers that way.
     heartbeat_timeout: Duration = Duration::from_secs(30), live => bounds::PAUSE;
 
     /// How long the peer is asked to wait for our next bytes before it disconnects, 1 ms to 6553.5 s; `None` not to ask

@@ -1,7 +1,7 @@
 //! Values of options as text.
 //!
 //! Owns: how plain values are written and read in the table by name.
-//! Always true: what is printed reads back as the same value.
+//! Always true: a printed value reads back as the same value.
 //! Must not know: which option has which value.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use highwater_patterns::RoutingId;
 
 /// A value as text, for the table by name.
 pub(crate) trait OptionValue: Sized {
-    /// What values look like, for the error.
+    /// The form of values, for the text of an error.
     const EXPECTED: &'static str;
 
     fn parse(text: &str) -> Option<Self>;
@@ -103,9 +103,9 @@ impl OptionValue for RoutingId {
     }
 }
 
-/// A value that an option may do without.
+/// The value of an option that may also be `None`.
 pub(crate) trait OptionalValue: OptionValue {
-    /// What values look like, and that there may be none.
+    /// The form of values, `none` included.
     const OR_NONE: &'static str;
 }
 

@@ -14,25 +14,25 @@ use crate::policy::tuning::{MOST_COPIED_BYTES, SPARE_BUFFERS_TOGETHER};
 pub(crate) struct InprocEnd {
     pipe: PipeId,
     outgoing: Arc<Lane>,
-    /// `None` until the other side is there.
+    /// `None` until the other side has come.
     incoming: Option<Arc<Lane>>,
-    /// Messages sent on connections that are gone.
+    /// How many messages were sent on connections that are gone.
     past_sent: u64,
     received: u64,
     /// How many received items were not messages.
     controls: u64,
-    /// How often something was looked for that was not received: what was there may be taken back by its writer, or make way.
+    /// How many looks have received nothing: the lane was empty, or its message was taken back or replaced.
     in_vain: u64,
     replaced: u64,
-    /// Buffers for bodies that go out.
+    /// Buffers for the bodies of sent messages.
     spares: Vec<Vec<u8>>,
-    /// Buffers of bodies that came in.
+    /// Buffers of received bodies, to be given back to the other side.
     spent: Vec<Vec<u8>>,
     /// An item that is not a message, found by a read for a message.
     ahead: Option<Received>,
-    /// Messages that were here when the writing ended and nobody will get.
+    /// How many sent messages will not be received, since the output has ended.
     unsent: usize,
-    /// When a message was first refused, while none was taken since.
+    /// When the pipe became full: the first refused message since one was taken.
     full_since: Option<Instant>,
     time_full: Duration,
 }
@@ -61,14 +61,15 @@ impl InprocEnd {
         self.pipe
     }
 
-    /// The other side is there.
+    /// The other side has come.
     pub(crate) fn joined(&mut self, incoming: Arc<Lane>) {
         self.incoming = Some(incoming);
     }
 
-    /// Moves `message` to the other side, or leaves it where it is if there is no room; then room will be told of.
+    /// Moves `message` to the other side. If there is no room, leaves it where it is, and the socket will be told of
+    /// room.
     ///
-    /// Not inlined, so that nothing of it is in the way of what goes over a wire.
+    /// Not inlined, to keep the path of a message over a wire short.
     #[inline(never)]
     pub(crate) fn push(&mut self, message: &mut impl Outbound) -> bool {
         let room = self.looks_for_room();
@@ -78,7 +79,7 @@ impl InprocEnd {
         room
     }
 
-    /// As [`push`](Self::push), of a message that stays where it is.
+    /// As [`push`](Self::push), of a copy: `message` stays where it is.
     #[inline(never)]
     pub(crate) fn push_copy(&mut self, message: &impl Outbound) -> bool {
         let room = self.looks_for_room();
@@ -89,7 +90,7 @@ impl InprocEnd {
         room
     }
 
-    /// Whether a message will be taken, which is noted.
+    /// Whether a message will be taken; notes since when the pipe is full.
     #[inline]
     fn looks_for_room(&mut self) -> bool {
         let room = self.has_room();
@@ -99,7 +100,7 @@ impl InprocEnd {
         room
     }
 
-    /// A message found no room, or the first one did after others had not; or so it was told.
+    /// Notes whether there was room for a message: begins or ends the count of the time in which the pipe is full.
     #[cold]
     pub(crate) fn note_room(&mut self, room: bool) {
         if !room {
@@ -109,13 +110,13 @@ impl InprocEnd {
         }
     }
 
-    /// How long messages have found no room, up to now.
+    /// How long the pipe was full, in all, up to now.
     pub(crate) fn time_full(&self) -> Duration {
         let now = self.full_since.map(|since| since.elapsed());
         self.time_full + now.unwrap_or_default()
     }
 
-    /// A copy of `message` in a buffer that comes back, if it is one frame that has the length for that.
+    /// A copy of `message` in a buffer that comes back, if it is one frame of suitable length.
     #[inline]
     fn copied(&mut self, message: &impl Outbound) -> Option<Parcel> {
         let body = message.first();
@@ -148,7 +149,7 @@ impl InprocEnd {
         self.spares.pop().unwrap_or_default()
     }
 
-    /// This side's marks, from now on: for what it sends, and for what it receives.
+    /// Sets this side's high-water marks, for sent and for received messages.
     pub(crate) fn set_limits(&self, send: Option<usize>, receive: Option<usize>) {
         self.outgoing.set_writer_limit(send);
         if let Some(incoming) = &self.incoming {
@@ -160,7 +161,7 @@ impl InprocEnd {
         self.outgoing.push_control(topic, change);
     }
 
-    /// Has what waits here go to the other side of `other`, unless this one has another side.
+    /// Moves the waiting messages to the other side of `other`, unless this pipe has another side itself.
     pub(crate) fn move_unsent(&self, other: &Self) {
         if self.incoming.is_none() {
             while let Some(parcel) = self.outgoing.pop() {
@@ -174,13 +175,13 @@ impl InprocEnd {
         self.outgoing.room()
     }
 
-    /// Whether a message would be taken; if not, room will be told of.
+    /// Whether a message would be taken; if not, the socket will be told of room.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.outgoing.has_room() || self.outgoing.wait_for_room()
     }
 
-    /// The next thing that the other side has sent.
+    /// The next item that the other side has sent.
     pub(crate) fn pop(&mut self) -> Option<Received> {
         let mut message = Message::EMPTY;
         if self.pop_message(&mut message) {
@@ -189,9 +190,9 @@ impl InprocEnd {
         self.ahead.take()
     }
 
-    /// The next thing, put in `into` if it is a message; false if not, and then [`pop`](Self::pop) gives it.
+    /// Puts the next item into `into` if it is a message; otherwise false, and [`pop`](Self::pop) gives the item.
     ///
-    /// Not inlined, so that nothing of it is in the way of what comes over a wire.
+    /// Not inlined, to keep the path of a message over a wire short.
     #[inline(never)]
     pub(crate) fn pop_message(&mut self, into: &mut Message) -> bool {
         if self.ahead.is_some() {
@@ -218,7 +219,7 @@ impl InprocEnd {
         true
     }
 
-    /// The last of what waits behind `parcel`, if only that counts.
+    /// If only the latest message is received: the last of those that wait, or `parcel`.
     #[inline]
     fn latest_of(&mut self, parcel: Parcel) -> Parcel {
         match &self.incoming {
@@ -227,7 +228,7 @@ impl InprocEnd {
         }
     }
 
-    /// The writer may be at work: what it adds meanwhile is left for the next time.
+    /// The last message that waits, or `latest`. The writer may add more meanwhile; those are left for the next call.
     #[cold]
     fn latest(&mut self, mut latest: Parcel) -> Parcel {
         let Some(lane) = self.incoming.clone() else {
@@ -245,20 +246,20 @@ impl InprocEnd {
         latest
     }
 
-    /// Gives the latest message instead of `message`, which was read before, if only that counts and there is one.
+    /// If only the latest message is received and there is a later one than `message`, puts that in its place.
     pub(crate) fn replace(&mut self, message: &mut Message) {
         if let Some(lane) = self.incoming.clone()
             && lane.conflates_for_reader()
             && self.pop_message(message)
         {
             self.received -= 1;
-            // It was looked for all the same.
+            // This look received no additional message.
             self.in_vain += 1;
             lane.replaced(1);
         }
     }
 
-    /// Sees to it that `buffer` goes back.
+    /// Keeps `buffer`, to be given back to the other side.
     #[inline]
     fn spend(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
@@ -270,35 +271,35 @@ impl InprocEnd {
         }
     }
 
-    /// How often something was looked for here, found or not: it tells who does not look.
+    /// How often the socket has looked for an item here, whether there was one or not.
     pub(crate) fn looks(&self) -> u64 {
         self.received + self.controls + self.in_vain
     }
 
-    /// The lane to read.
+    /// The incoming lane.
     pub(crate) fn incoming(&self) -> Option<&Arc<Lane>> {
         self.incoming.as_ref()
     }
 
-    /// The reader is about to wait: true if there is something after all, else it will be told.
+    /// The reader is about to wait: true if an item has come meanwhile; otherwise it will be told of the next.
     pub(crate) fn wait_for_news(&self) -> bool {
         self.incoming
             .as_ref()
             .is_some_and(|lane| lane.wait_for_news())
     }
 
-    /// Whether everything that came has been read.
+    /// Whether each item that has come was read.
     pub(crate) fn is_drained(&self) -> bool {
         self.ahead.is_none() && self.incoming.as_ref().is_none_or(|lane| !lane.is_ready())
     }
 
-    /// Sends nothing more: the other side hears of it behind what it has not read yet.
+    /// Ends the output: the other side hears of it after it has read all that waits.
     pub(crate) fn end_output(&mut self) {
         self.unsent += self.outgoing.end_by_writer();
     }
 
-    /// Lets go: the other side may read what is left, this side no more. How many messages nobody will get: sent and
-    /// without a reader, and received and not read.
+    /// Lets go of the pipe: the other side may still read what waits for it. Gives how many sent messages have no
+    /// reader any more, and how many received ones were not read.
     pub(crate) fn end(&mut self) -> (usize, usize) {
         self.end_output();
         let unsent = std::mem::take(&mut self.unsent);
@@ -309,13 +310,13 @@ impl InprocEnd {
         (unsent, unread)
     }
 
-    /// The lane to write.
+    /// The outgoing lane.
     pub(crate) fn outgoing(&self) -> &Arc<Lane> {
         &self.outgoing
     }
 
-    /// Takes back the message sent last, if it was not read; gives how many messages are lost by that. If it was read,
-    /// the pipe stays as it is, and the caller must cut it.
+    /// Takes back the message sent last, if it was not read; beside the outcome the number of messages that are lost by
+    /// it. If it was read, the pipe stays as it is, and the caller must cut it.
     pub(crate) fn recall(&mut self, recall: Recall) -> (Recalled, usize) {
         if self.outgoing.take_back_last() {
             let is_lost = recall != Recall::Move;
@@ -330,7 +331,8 @@ impl InprocEnd {
         }
     }
 
-    /// Ends the connection: the other side, which has connected, is to do so again. How many messages from it were not read.
+    /// Cuts the connection: the other side, which has connected, is to do so again. Gives the number of unread messages
+    /// from it.
     pub(crate) fn cut(&mut self) -> usize {
         self.unsent += self.outgoing.cut_by_writer();
         let unread = self.incoming.take().map(|lane| lane.end_by_reader());
@@ -338,12 +340,12 @@ impl InprocEnd {
         unread.unwrap_or(0)
     }
 
-    /// Ends the connection, and begins as if it had never been there: messages sent that nobody will get, and messages that
-    /// came and were not read.
+    /// Ends the connection, and makes the pipe as new. Gives how many sent messages will not be received, and how many
+    /// arrived ones were not read.
     pub(crate) fn renew(&mut self) -> (usize, usize) {
         let fresh = Arc::new(self.outgoing.another());
         if let Some(incoming) = &self.incoming {
-            // The other side ends its half as soon as it hears of the end of this one.
+            // The other side ends its lane when it hears of the end of this one.
             incoming.forget_reader();
         }
         self.end_output();
@@ -355,7 +357,7 @@ impl InprocEnd {
         (unsent, unread.unwrap_or(0))
     }
 
-    /// Messages sent, received, replaced by newer ones; and those that wait, out and in.
+    /// The counts of this pipe.
     pub(crate) fn counts(&self) -> InprocCounts {
         let replaced = self
             .incoming
@@ -381,7 +383,7 @@ pub(crate) struct InprocCounts {
     pub(crate) queued_in: usize,
 }
 
-/// `message` as it is.
+/// A parcel that holds `message` itself.
 fn whole(message: Message) -> Parcel {
     Parcel::Whole(Received::Message(message))
 }

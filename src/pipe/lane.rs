@@ -1,10 +1,10 @@
 //! One direction of a pipe within the process: messages move from socket to socket, without framing.
 //!
 //! Owns: the queue, its count against the high-water mark, and who wants to be told of what.
-//! Always true: one socket writes and one reads, each under its own lock; `taken <= sent`; a side that sets its flag
-//! (`hungry`, `wanted`) looks once more afterwards, and the other side looks at the flag after each change, with a full
-//! fence between: so at least one of the two sees the other.
-//! Must not know: what the sockets do with it.
+//! Always true: one socket writes and one reads, each under its own lock; `taken <= sent`. A side that sets its flag
+//! (`hungry`, `wanted`) checks the queue once more afterwards, and the other side checks the flag after each change,
+//! each with a full fence between. So at least one of the two sees what the other did.
+//! Must not know: how the sockets use it.
 
 mod controls;
 mod ends;
@@ -26,24 +26,24 @@ pub(crate) struct Lane {
     queue: Queue<Parcel>,
     /// Buffers of bodies that were received, for bodies to come.
     spares: Mutex<Vec<Vec<u8>>>,
-    /// Messages ever written.
+    /// How many messages were ever written.
     sent: AtomicUsize,
-    /// Messages ever read.
+    /// How many messages were ever read.
     taken: AtomicUsize,
     marks: Mutex<Marks>,
     /// The most messages that may wait, of both marks together; `usize::MAX` for no limit.
     limit: AtomicUsize,
-    /// Only the latest message is kept: so the writer wants it, or the reader.
+    /// Only the latest message is kept, since the writer or the reader conflates.
     conflate: AtomicBool,
-    /// It is the reader, who counts then.
+    /// The reader conflates, so replaced messages are counted for it.
     for_reader: AtomicBool,
-    /// Messages that made way for later ones, as the reader wants it.
+    /// How many messages were replaced by later ones for the reader.
     replaced: AtomicUsize,
     /// The reader found nothing and waits to be told.
     hungry: AtomicBool,
     /// The writer found no room and waits to be told.
     wanted: AtomicBool,
-    /// The writer is gone, or the reader is: nothing more will be written.
+    /// The writer or the reader is gone: nothing more will be written.
     closed: AtomicBool,
     reader: Mutex<LaneReader>,
     writer: Party,
@@ -54,10 +54,10 @@ pub(crate) struct Lane {
 /// An item of a lane.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parcel {
-    /// As it was sent.
+    /// The item as it was sent.
     Whole(Received),
-    /// A message of one frame: its body, in a buffer that goes back and forth. Memory that one thread takes and another
-    /// gives back costs both of them more than two copies of a short body.
+    /// The copied body of a message of one frame, in a buffer that is used again in both directions. Memory that one
+    /// thread allocates and another frees costs both more than two copies of a short body.
     Copied(Vec<u8>),
 }
 
@@ -70,11 +70,11 @@ impl Parcel {
 /// The side that empties a lane, and that counts the rest at the end.
 #[derive(Debug, Clone)]
 enum LaneReader {
-    /// Nobody yet; left by the coming of a reader, or for good by the going of the writer.
+    /// There is no reader yet. Left when a reader comes, or for good when the writer goes.
     Awaited,
-    /// It reads, also after the writer has gone, until it goes itself.
+    /// The reader; it may read on after the writer has gone, until it goes itself.
     Here(Party),
-    /// Nobody will ever read.
+    /// There will be no reader.
     Gone,
 }
 
@@ -82,7 +82,7 @@ enum LaneReader {
 #[derive(Debug)]
 struct Marks {
     writer: Option<usize>,
-    /// Zero until there is a reader.
+    /// 0 until there is a reader.
     reader: Option<usize>,
 }
 
@@ -137,8 +137,8 @@ impl Lane {
         }
     }
 
-    /// A reader has come: from now on both its mark and the writer's count, together. False if it came too late: the
-    /// writer has gone, and has counted what was here as lost.
+    /// A reader has come: from now on the limit is the sum of its mark and the writer's. False if it is too late: the
+    /// writer has gone, and has counted the waiting messages as lost.
     pub(crate) fn join(&self, reader: Party, limit: Option<usize>) -> bool {
         let mut state = self.reader.lock();
         if matches!(*state, LaneReader::Gone) {
@@ -150,25 +150,25 @@ impl Lane {
         true
     }
 
-    /// The reader wants only the latest message. Where the writer does as well, it is the one that counts.
+    /// The reader conflates. If the writer conflates as well, replaced messages are counted for the writer.
     pub(crate) fn conflate_for_reader(&self) {
         if !self.conflate.swap(true, Ordering::Relaxed) {
             self.for_reader.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether the reader takes only the latest of what waits.
+    /// Whether the reader conflates.
     #[inline]
     pub(crate) fn conflates_for_reader(&self) -> bool {
         self.for_reader.load(Ordering::Relaxed)
     }
 
-    /// Messages that made way for later ones, as the reader wants it.
+    /// How many messages were replaced by later ones for the reader.
     pub(crate) fn replaced_for_reader(&self) -> u64 {
         self.replaced.load(Ordering::Relaxed) as u64
     }
 
-    /// Messages made way for later ones; how many of them the writer counts.
+    /// `count` messages were replaced by later ones: gives how many of them are counted for the writer.
     #[cold]
     pub(crate) fn replaced(&self, count: usize) -> usize {
         if self.conflates_for_reader() {
@@ -178,12 +178,12 @@ impl Lane {
         count
     }
 
-    /// The writer's mark, from now on.
+    /// Sets the writer's mark.
     pub(crate) fn set_writer_limit(&self, limit: Option<usize>) {
         self.change_marks(|marks| marks.writer = limit);
     }
 
-    /// The reader's mark, from now on.
+    /// Sets the reader's mark.
     pub(crate) fn set_reader_limit(&self, limit: Option<usize>) {
         self.change_marks(|marks| marks.reader = limit);
     }
@@ -193,7 +193,7 @@ impl Lane {
         change(&mut marks);
         self.limit.store(marks.together(), Ordering::Relaxed);
         drop(marks);
-        // A waiting writer may use all the room there is now.
+        // A waiting writer is told at once, if there is room now.
         fence(Ordering::SeqCst);
         if self.has_room() {
             self.tell_writer();
@@ -208,7 +208,7 @@ impl Lane {
                 || self.queued() < self.limit.load(Ordering::Relaxed))
     }
 
-    /// How many messages would be.
+    /// How many messages would be taken.
     pub(crate) fn room(&self) -> usize {
         if self.closed.load(Ordering::Relaxed) {
             return 0;
@@ -228,7 +228,7 @@ impl Lane {
         room
     }
 
-    /// Messages that wait to be read.
+    /// How many messages wait to be read.
     #[inline]
     pub(crate) fn queued(&self) -> usize {
         // `taken` first: it never exceeds a `sent` read later.
@@ -236,7 +236,7 @@ impl Lane {
         self.sent.load(Ordering::Acquire) - taken
     }
 
-    /// Messages ever written.
+    /// How many messages were ever written.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed) as u64
     }
@@ -278,7 +278,7 @@ impl Lane {
         }
     }
 
-    /// The next thing, if any.
+    /// The next item, if there is one.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Parcel> {
         let parcel = self.queue.pop()?;
@@ -293,7 +293,7 @@ impl Lane {
         Some(parcel)
     }
 
-    /// The reader gives buffers back, as many as are wanted.
+    /// The reader gives buffers back, as many as the lane keeps.
     #[cold]
     pub(crate) fn give_back(&self, spent: &mut Vec<Vec<u8>>) {
         if let Some(mut spares) = self.spares.try_lock() {
@@ -303,7 +303,7 @@ impl Lane {
         spent.clear();
     }
 
-    /// The writer, who has no buffer left, takes those that have come back.
+    /// The writer has no buffer left, and takes those that have come back.
     #[cold]
     pub(crate) fn take_spares(&self, none: &mut Vec<Vec<u8>>) {
         if let Some(mut spares) = self.spares.try_lock() {
@@ -311,7 +311,7 @@ impl Lane {
         }
     }
 
-    /// The reader is about to wait: true if there is something after all, else it will be told.
+    /// The reader is about to wait: true if an item has come meanwhile; otherwise it will be told of the next.
     pub(crate) fn wait_for_news(&self) -> bool {
         self.look_for_writer();
         self.hungry.store(true, Ordering::Relaxed);
@@ -323,13 +323,13 @@ impl Lane {
         news
     }
 
-    /// Whether there is something to read.
+    /// Whether there is an item to read.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Tells a writer that waits for room, once half of it is free.
+    /// Tells a writer that waits for room, once less than half of the limit waits.
     fn look_for_writer(&self) {
         fence(Ordering::SeqCst);
         if self.queued() <= self.limit.load(Ordering::Relaxed) / 2 {
@@ -348,15 +348,15 @@ impl Lane {
         }
     }
 
-    /// One like it, with the same writer and its mark, whose reader is still to come.
+    /// A new lane of the same writer, with the writer's mark and without a reader yet.
     pub(crate) fn another(&self) -> Self {
         let limit = self.marks.lock().writer;
         let conflate = self.conflate.load(Ordering::Relaxed) && !self.conflates_for_reader();
         Self::new(self.writer.clone(), limit, conflate)
     }
 
-    /// The writer takes back the request it has written last; false if that has been read. What else waits, single frames,
-    /// stays.
+    /// The writer takes back the request that it has written last; false if that was read. Other waiting messages,
+    /// probes of one frame, stay.
     pub(crate) fn take_back_last(&self) -> bool {
         let mut waiting: Vec<Parcel> = std::iter::from_fn(|| self.queue.pop()).collect();
         let is_request = |parcel: &mut Parcel| match parcel {

@@ -1,11 +1,11 @@
-//! What a proxy has done, in numbers.
+//! The counts of a proxy.
 //!
 //! Owns: the counters of one direction, and their public sums.
 //! Must not know: sockets and messages.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a proxy has done so far.
+/// The counts of a proxy so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ProxyStats {
@@ -13,8 +13,7 @@ pub struct ProxyStats {
     pub frontend: ProxySide,
     /// At the backend.
     pub backend: ProxySide,
-    /// Messages that the side they were meant for did not take: a ROUTER knows nobody of that id, or that peer has no
-    /// room.
+    /// Messages that the sending side refused: a ROUTER has no peer of the routing id, or that peer has no room.
     pub undeliverable: u64,
     /// Messages that the capture socket had no room for.
     pub not_captured: u64,
@@ -26,15 +25,15 @@ pub struct ProxyStats {
 pub struct ProxySide {
     /// Messages taken from this side.
     pub messages_received: u64,
-    /// Their bytes.
+    /// Bytes of the messages taken from this side.
     pub bytes_received: u64,
     /// Messages sent by this side.
     pub messages_sent: u64,
-    /// Their bytes.
+    /// Bytes of the messages sent by this side.
     pub bytes_sent: u64,
 }
 
-/// What went in one direction.
+/// The counts of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) received: AtomicU64,

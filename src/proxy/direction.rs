@@ -13,13 +13,13 @@ use super::counts::{Counts, add};
 use crate::policy::tuning::PROXY_TURN;
 use crate::socket::{Core, RecvFailure, SendFailure, State, Wait};
 
-/// What goes one way.
+/// One direction of a proxy.
 #[derive(Debug)]
 pub(super) struct Direction<'a> {
     pub(super) from: &'a Arc<Core>,
     pub(super) to: &'a Arc<Core>,
     pub(super) counts: &'a Counts,
-    /// Taken, and not taken by the other side, which had room a moment before.
+    /// A message that was taken and could not be sent yet, since the other side has lost its room meanwhile.
     pub(super) held: Option<Message>,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Pause {
     Empty,
     /// The sending side has no room.
     Full,
-    /// A socket is of no more use.
+    /// A socket has ended.
     Ended,
 }
 
@@ -97,12 +97,12 @@ impl<'a> Direction<'a> {
                 self.held = Some(message);
                 Err(Pause::Ended)
             }
-            // Somebody else has sent by the same socket, too, and was faster.
+            // Another thread has sent by the same socket and has taken the room.
             Err(SendFailure::Refused(message, Refusal::Full)) if !can_send(self.to) => {
                 self.held = Some(message);
                 Err(Pause::Full)
             }
-            // It may be connected to somebody else.
+            // The socket may be connected to another peer later.
             Err(SendFailure::GivenUp(message)) => {
                 self.held = Some(message);
                 Err(Pause::Full)

@@ -1,8 +1,8 @@
-//! What steers a proxy that runs, and ends it.
+//! The handles by which a running proxy is paused, resumed and stopped.
 //!
 //! Owns: the switches, and the thread of a proxy that has one of its own.
-//! Always true: a switch that is set wakes the proxy; a handle that is dropped waits for the thread, unless that is one
-//! of a parent process.
+//! Always true: a switch that is set wakes the proxy; a handle that is dropped waits for the thread, unless the thread
+//! belongs to a parent process.
 //! Must not know: sockets and messages.
 
 use std::fmt;
@@ -51,7 +51,7 @@ impl fmt::Debug for Switch {
 }
 
 impl ProxyControl {
-    /// Forwards nothing until [`resume`](Self::resume). A message that is being forwarded still is.
+    /// Forwards nothing until [`resume`](Self::resume). A message under way is still forwarded.
     pub fn pause(&self) {
         self.switch.paused.store(true, Ordering::Release);
         self.switch.wake();
@@ -76,7 +76,7 @@ impl ProxyControl {
 }
 
 impl ProxyHandle {
-    /// What steers the proxy, to be given to others.
+    /// A handle that can be given to other threads.
     pub fn control(&self) -> ProxyControl {
         self.control.clone()
     }
@@ -96,13 +96,13 @@ impl ProxyHandle {
         self.control.statistics()
     }
 
-    /// Stops the proxy and waits until it has; says what it has done.
+    /// Stops the proxy and waits until it has ended; gives its counts.
     pub fn stop(mut self) -> ProxyStats {
         self.control.stop();
         self.wait()
     }
 
-    /// Waits until the proxy ends because somebody stops it or one of its sockets ends; says what it has done.
+    /// Waits until the proxy is stopped or one of its sockets ends; gives its counts.
     pub fn join(mut self) -> ProxyStats {
         self.wait()
     }
@@ -110,7 +110,7 @@ impl ProxyHandle {
     fn wait(&mut self) -> ProxyStats {
         let thread = self.thread.take();
         if !self.control.switch.origin.is_here() {
-            // A thread of the parent: here it neither ends nor can be let go.
+            // The thread is the parent's: in this process it can be neither joined nor detached.
             std::mem::forget(thread);
         } else if let Some(thread) = thread
             && thread.join().is_err()

@@ -1,7 +1,8 @@
 //! The counters of a socket while it works.
 //!
-//! Owns: what the I/O threads count for a socket, and its monitors.
-//! Always true: a counter only grows; a message that is lost with its connection, endpoint or socket is counted and told.
+//! Owns: the counters to which the I/O threads add for a socket, and its monitors.
+//! Always true: a counter only grows. A message that is lost with its connection, endpoint or socket is counted, and an
+//! event tells of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,7 +28,7 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// So many messages are given up that were queued for `endpoint`, or for any: that is counted and told.
+    /// `lost` messages that were queued for `endpoint`, or for any, are given up: counts them and emits the event.
     pub(crate) fn lose_unsent(&self, lost: usize, endpoint: Option<&Endpoint>) {
         if lost > 0 {
             self.unsent.add(lost);
@@ -37,7 +38,7 @@ impl Telemetry {
         }
     }
 
-    /// So many messages that came through `endpoint`, or any, go unread: that is counted and told.
+    /// `lost` messages that came through `endpoint`, or any, are left unread: counts them and emits the event.
     pub(crate) fn lose_unread(&self, lost: usize, endpoint: Option<&Endpoint>) {
         if lost > 0 {
             self.unread.add(lost);

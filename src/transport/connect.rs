@@ -24,7 +24,6 @@ pub(crate) enum ConnectProgress {
 ///
 /// Errors that the system reports at once. `WouldBlock` means that the queue of a Unix listener is full: the attempt
 /// has failed, and nothing signals when there is room.
-/// nothing will tell when there is room.
 pub(crate) fn connect(
     target: &Target,
     options: &StreamOptions,

@@ -66,7 +66,7 @@ macro_rules! knows_subscribers {
         impl $name {
             /// Waits until at least `count` peers have subscribed to anything: the cure for the slow joiner.
             ///
-            /// A subscription takes effect when it has arrived here; what is published before is not sent to that
+            /// A subscription takes effect when it has arrived here; messages published before are not sent to that
             /// peer.
             ///
             /// # Errors
@@ -139,9 +139,9 @@ macro_rules! subscribes {
         impl $name {
             /// Subscribes to all messages whose first frame begins with `topic`; an empty topic subscribes to all messages.
             ///
-            /// Every publisher, connected now or later, is told, also after each reconnect. Does not wait: what was
-            /// published before the publisher has heard of it is not received. Subscriptions are counted: one made
-            /// twice has to be undone twice. A topic has at most [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
+            /// Every publisher, connected now or later, is told, also after each reconnect. Does not wait: messages
+            /// that a publisher sends before the subscription reaches it are not received. Subscriptions are counted:
+            /// one made twice has to be undone twice. A topic has at most [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
             ///
             /// # Errors
             ///
@@ -158,7 +158,7 @@ macro_rules! subscribes {
 
             /// Undoes one subscription to exactly `topic`, and tells whether there was one.
             ///
-            /// What has arrived already and is not wanted any more is not delivered by a SUB; it counts as
+            /// A SUB drops messages of this topic that have arrived already, and counts them as
             /// [`Dropped::unwanted`](crate::Dropped::unwanted).
             ///
             /// # Errors
@@ -175,7 +175,7 @@ macro_rules! subscribes {
                 })
             }
 
-            /// How many different topics it is subscribed to.
+            /// How many different topics this socket has subscribed to.
             pub fn topic_count(&self) -> usize {
                 self.core.enter().map_or(0, |state| {
                     let rules = state.pattern.rules::<highwater_patterns::$name>();

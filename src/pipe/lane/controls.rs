@@ -1,8 +1,9 @@
-//! Subscriptions in a lane: they count against no mark, and are a state of which only the last word on each topic matters.
+//! Subscriptions in a lane: they count against no mark. If the reader does not read, only the last change of each topic
+//! is kept.
 //!
-//! Owns: what the reader has not been told, once more waits in the lane than fits into a buffer.
-//! Always true: while there is any of that, some subscription is in the lane; the reader that takes the last of those out puts
-//! the rest in.
+//! Owns: the changes that are not in the lane yet, since more than 64 KiB of subscriptions wait in it.
+//! Always true: while there are such changes, a subscription is in the lane; the reader that takes the last one out
+//! puts the changes in.
 //! Must not know: what the topics mean.
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use highwater_patterns::Received;
 use super::super::outgoing::{Change, MOST_BYTES, Unsaid};
 use super::{Lane, Parcel};
 
-/// The memory of a subscription in a lane beyond its topic, about.
+/// The memory of a subscription in a lane beside its topic, about.
 const OVERHEAD: usize = 64;
 
 /// The subscriptions of one lane.

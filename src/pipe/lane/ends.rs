@@ -1,7 +1,7 @@
 //! The end of a lane, by its writer or its reader.
 //!
-//! Owns: nothing; it closes the lane and says what of it nobody will get.
-//! Always true: each message that is left is counted by one of the two sides, whichever empties the lane.
+//! Owns: nothing; it closes the lane and counts the messages that will not be received.
+//! Always true: each message that is left is counted once, by the side that empties the lane.
 //! Must not know: why a side goes.
 
 use super::controls::Controls;
@@ -10,8 +10,8 @@ use crate::pipe::PipeEvent;
 use crate::sync::Ordering;
 
 impl Lane {
-    /// The writer is gone: a reader that is here may read what is left. If there is none, says how many messages
-    /// nobody will get: all of them if none ever came, and those that were on their way here when it went.
+    /// The writer is gone. A reader that has come may read what is left. Without one, gives the number of messages that
+    /// will not be received: all of them if no reader ever came, or those that were written while it went.
     pub(crate) fn end_by_writer(&self) -> usize {
         if !self.closed.swap(true, Ordering::SeqCst) {
             self.tell_reader(|pipe| PipeEvent::Disconnected { pipe, ends: true });
@@ -25,8 +25,8 @@ impl Lane {
         self.clear()
     }
 
-    /// As [`end_by_writer`](Self::end_by_writer), and the reader is to connect again: what it has not read is forgotten, and
-    /// counted here.
+    /// As [`end_by_writer`](Self::end_by_writer), and the reader is to connect again: its unread messages are dropped,
+    /// and counted here.
     pub(crate) fn cut_by_writer(&self) -> usize {
         if !self.closed.swap(true, Ordering::SeqCst) {
             self.tell_reader(|pipe| PipeEvent::Disconnected { pipe, ends: false });
@@ -35,22 +35,23 @@ impl Lane {
         self.clear()
     }
 
-    /// The reader is not to hear of anything any more, though it has not gone yet.
+    /// The reader is told of no further events, though it has not gone yet.
     pub(crate) fn forget_reader(&self) {
         *self.reader.lock() = LaneReader::Gone;
     }
 
-    /// The reader is gone: says how many messages that leaves unread.
+    /// The reader is gone: gives the number of messages that are left unread.
     pub(crate) fn end_by_reader(&self) -> usize {
         self.closed.store(true, Ordering::SeqCst);
         *self.reader.lock() = LaneReader::Gone;
         self.clear()
     }
 
-    /// Forgets what is here; says how many messages that were. Both sides may do so at once: each message counts once.
+    /// Empties the lane, and gives the number of messages. Both sides may do so at the same time: each message counts
+    /// once.
     fn clear(&self) -> usize {
         let mut cleared = 0;
-        // Held, so that no subscription comes afterwards.
+        // Held meanwhile, so that no subscription is added afterwards.
         let mut controls = self.controls.lock();
         while let Some(parcel) = self.queue.pop() {
             cleared += usize::from(parcel.is_message());
