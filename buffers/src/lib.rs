@@ -9,9 +9,11 @@
 
 mod body;
 mod copies;
+mod reused;
 mod shelf;
 mod sync;
 
 pub use body::body;
-pub use copies::{LEAST_REUSED, Lease, Reused};
+pub use copies::{LEAST_REUSED, Lease};
+pub use reused::Reused;
 pub use shelf::Shelf;

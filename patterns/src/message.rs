@@ -1,13 +1,17 @@
 //! A whole message: one or more frames, sent and received as one.
 //!
-//! Owns: the list of frames, and the shapes a caller may build one from.
+//! Owns: the list of frames.
 //! Always true: a message has at least one frame; one frame needs no allocation of its own; 72 bytes a value.
 //! Must not know: which pipe it takes.
+
+mod equality;
+mod made_from;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::Utf8Error;
 
-use bytes::Bytes;
 use highwater_buffers::LEAST_REUSED;
 
 use crate::inline_len::InlineLen;
@@ -215,137 +219,6 @@ impl<'a> IntoIterator for &'a Message {
     }
 }
 
-macro_rules! one_frame_from {
-    ($($source:ty),+ $(,)?) => {$(
-        impl From<$source> for Message {
-            #[inline]
-            fn from(body: $source) -> Self {
-                Self(Repr::One(Frame::from(body)))
-            }
-        }
-    )+};
-}
-
-one_frame_from!(String, Vec<u8>, Bytes);
-
-macro_rules! one_frame_copied_from {
-    ($($source:ty),+ $(,)?) => {$(
-        impl From<$source> for Message {
-            #[inline]
-            fn from(body: $source) -> Self {
-                Self::copied(body.as_ref())
-            }
-        }
-    )+};
-}
-
-one_frame_copied_from!(&str, &String, &[u8], &Vec<u8>);
-
-impl<const N: usize> From<&[u8; N]> for Message {
-    #[inline]
-    fn from(body: &[u8; N]) -> Self {
-        Self::copied(body)
-    }
-}
-
-impl From<Frame> for Message {
-    #[inline]
-    fn from(frame: Frame) -> Self {
-        Self(Repr::One(frame))
-    }
-}
-
-/// An array of no frames gives a message of one empty frame.
-impl<T: Into<Frame>, const N: usize> From<[T; N]> for Message {
-    fn from(frames: [T; N]) -> Self {
-        Self::from_frames(frames.into_iter().map(Into::into).collect()).unwrap_or_default()
-    }
-}
-
-/// A list of no frames gives a message of one empty frame.
-impl From<Vec<Frame>> for Message {
-    fn from(frames: Vec<Frame>) -> Self {
-        Self::from_frames(frames).unwrap_or_default()
-    }
-}
-
-/// As many frames as the iterator gives; none gives a message of one empty frame.
-impl<T: Into<Frame>> FromIterator<T> for Message {
-    fn from_iter<I: IntoIterator<Item = T>>(frames: I) -> Self {
-        Self::from_frames(frames.into_iter().map(Into::into).collect()).unwrap_or_default()
-    }
-}
-
-impl PartialEq for Message {
-    fn eq(&self, other: &Self) -> bool {
-        self.frames() == other.frames()
-    }
-}
-
-impl Eq for Message {}
-
-/// A message equals bytes or text if it has one frame with just that body.
-macro_rules! equals_one_frame {
-    ($($other:ty),+ $(,)?) => {$(
-        impl PartialEq<$other> for Message {
-            fn eq(&self, other: &$other) -> bool {
-                self.single().is_some_and(|frame| frame == other)
-            }
-        }
-    )+};
-}
-
-equals_one_frame!(str, &str, String, [u8], &[u8], Vec<u8>, Bytes);
-
-impl<const N: usize> PartialEq<&[u8; N]> for Message {
-    fn eq(&self, other: &&[u8; N]) -> bool {
-        self.single().is_some_and(|frame| frame == *other)
-    }
-}
-
-impl Message {
-    fn has_frames(&self, bodies: &[impl AsRef<[u8]>]) -> bool {
-        self.frame_count() == bodies.len()
-            && self
-                .frames()
-                .iter()
-                .zip(bodies)
-                .all(|(frame, body)| frame == body)
-    }
-}
-
-/// A message equals an array if it has just these frames.
-impl<T: AsRef<[u8]>, const N: usize> PartialEq<[T; N]> for Message {
-    fn eq(&self, other: &[T; N]) -> bool {
-        self.has_frames(other)
-    }
-}
-
-/// A message equals a slice or a list of frames if it has just these.
-macro_rules! equals_frames {
-    ($($body:ty),+ $(,)?) => {$(
-        impl PartialEq<[$body]> for Message {
-            fn eq(&self, other: &[$body]) -> bool {
-                self.has_frames(other)
-            }
-        }
-
-        impl PartialEq<&[$body]> for Message {
-            fn eq(&self, other: &&[$body]) -> bool {
-                self.has_frames(other)
-            }
-        }
-
-        impl PartialEq<Vec<$body>> for Message {
-            fn eq(&self, other: &Vec<$body>) -> bool {
-                self.has_frames(other)
-            }
-        }
-    )+};
-}
-
-equals_frames!(Frame, Bytes, Vec<u8>, String, &str, &[u8]);
-
 /// Shows the size of each frame, or the total if there are many: the content of a message does not belong in logs.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -361,85 +234,5 @@ impl fmt::Debug for Message {
             }
             _ => write!(f, "Message({} frames: {} bytes)", frames.len(), self.size()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_takes_72_bytes_also_when_it_may_be_missing() {
-        assert_eq!(size_of::<Message>(), 72);
-        assert_eq!(size_of::<Option<Message>>(), 72);
-        assert_eq!(size_of::<Result<(), Message>>(), 72);
-    }
-
-    #[test]
-    fn frames_come_back_as_they_went_in() {
-        let message = Message::from([&b"a"[..], b"", &[7; 300]]);
-        assert_eq!(message.frame_count(), 3);
-        assert_eq!(message.size(), 301);
-        assert_eq!(message, [&b"a"[..], b"", &[7; 300]]);
-        assert_eq!(Message::from(message.clone().into_frames()), message);
-    }
-
-    #[test]
-    fn the_first_frame_can_be_put_on_and_taken_off() {
-        let message = Message::from("body").with_first("id");
-        assert_eq!(message, ["id", "body"]);
-        let (first, rest) = message.split_first();
-        assert_eq!(first, "id");
-        assert_eq!(rest.expect("one frame is left"), "body");
-        assert_eq!(Message::from("alone").split_first().1, None);
-    }
-
-    #[test]
-    fn no_frames_at_all_give_one_empty_frame() {
-        assert_eq!(Message::from(Vec::<Frame>::new()), Message::EMPTY);
-        assert_eq!(Message::from_frames(vec![]), None);
-    }
-
-    #[test]
-    fn a_message_is_filled_where_it_is_whatever_it_was() {
-        for mut message in [
-            Message::EMPTY,
-            Message::from(["a", "b"]),
-            vec![1; 99].into(),
-        ] {
-            message.set_window(&[7; INLINE_CAPACITY], 2);
-            assert_eq!(message, [7, 7].as_slice());
-        }
-    }
-
-    #[test]
-    fn a_message_compares_with_lists_of_frames() {
-        let message = Message::from(["a", "b"]);
-        let frames = message.clone().into_frames();
-        assert!(message == frames && message == frames[..] && message == *frames.as_slice());
-        assert!(message != frames[..1] && message != frames[1..]);
-        assert_eq!(message, vec!["a", "b"]);
-        assert_eq!(message, [b"a".to_vec(), b"b".to_vec()][..]);
-        assert_eq!(message, &["a".to_owned(), "b".to_owned()][..]);
-        assert_ne!(message, [&b"a"[..], b"c"][..]);
-        assert_eq!(Message::from("a"), vec![Bytes::from("a")]);
-    }
-
-    #[test]
-    fn debug_tells_sizes_and_no_contents() {
-        let debug = |message: Message| format!("{message:?}");
-        assert_eq!(debug("secret".into()), "Message(6 bytes)");
-        assert_eq!(
-            debug(["secret", "", "x"].into()),
-            "Message(3 frames: 6, 0, 1 bytes)"
-        );
-        let many = debug(vec![Frame::from("secret"); 1000].into());
-        assert_eq!(many, "Message(1000 frames: 6000 bytes)");
-        assert_eq!(format!("{:?}", Frame::from("secret")), "Frame(6 bytes)");
-    }
-
-    #[test]
-    fn several_frames_never_equal_a_single_body() {
-        assert_ne!(Message::from(["ab", ""]), "ab");
     }
 }

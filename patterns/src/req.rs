@@ -16,7 +16,13 @@
 //!    +---------------+   +--> Unsent --a pipe has room--> Waiting   (LostPeer::SendAgain)
 //! ```
 
-use std::fmt;
+mod envelope;
+mod replies;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use state::RequestFailed;
 
 use crate::probe::Probe;
 use crate::rules::Rules;
@@ -25,9 +31,8 @@ use crate::{
     Admission, Afterlife, DropCause, Frame, LostPeer, Message, PatternOptions, Peer, PipeId, Pipes,
     Recall, Recalled, Refusal, Refused, Sent,
 };
-
-/// The most frames that a REQ puts before a request: its number, and the empty one.
-const ENVELOPE: usize = 2;
+use envelope::{ENVELOPE, seal, unseal};
+use state::RequestState;
 
 /// The rules of a REQ socket.
 #[derive(Debug)]
@@ -47,49 +52,6 @@ pub struct Req {
     correlated: bool,
     lost_peer: LostPeer,
 }
-
-/// The state of the one request.
-#[derive(Debug)]
-enum RequestState {
-    /// No request; left by a send.
-    Idle,
-    /// The peer behind `pipe` has the request; left by the reply, by the peer's disconnect, or by abandoning.
-    Waiting {
-        pipe: PipeId,
-        number: Option<Frame>,
-        /// The request with its envelope, if it may have to be sent again.
-        again: Option<Message>,
-        /// The request with its envelope, while the pipe has no peer: it goes to the first peer that connects.
-        for_anybody: Option<Message>,
-    },
-    /// The peer disconnected and no other has room; left when one has, or by abandoning.
-    Unsent {
-        number: Option<Frame>,
-        request: Message,
-    },
-    /// Answered; left when the reply is read.
-    Answered(Message),
-    /// The peer disconnected; left when the caller has been told.
-    Failed(RequestFailed),
-}
-
-/// Why a request will not be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RequestFailed {
-    /// The connection to the peer that had the request was lost before the reply. The peer may have carried the request
-    /// out.
-    PeerLost,
-}
-
-impl fmt::Display for RequestFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PeerLost => f.write_str("the peer went before it replied"),
-        }
-    }
-}
-
-impl std::error::Error for RequestFailed {}
 
 impl Req {
     pub(crate) fn new(options: &PatternOptions) -> Self {
@@ -166,19 +128,6 @@ impl Req {
             for_anybody,
         };
         None
-    }
-
-    /// The outcome of the request that is out: the reply, or that there will be none. `None` while neither is known.
-    pub fn reply(&mut self, pipes: &mut impl Pipes) -> Option<Result<Message, RequestFailed>> {
-        self.look_for_reply(pipes);
-        match std::mem::replace(&mut self.state, RequestState::Idle) {
-            RequestState::Answered(reply) => Some(Ok(reply)),
-            RequestState::Failed(why) => Some(Err(why)),
-            same => {
-                self.state = same;
-                None
-            }
-        }
     }
 
     /// Gives up the request that is out, if any. The socket may send again, and a late reply is dropped and counted. A
@@ -268,48 +217,6 @@ impl Req {
     fn next_number(&mut self) -> Frame {
         self.number = self.number.wrapping_add(1);
         Frame::from(&self.number.to_be_bytes())
-    }
-
-    /// Takes the reply if it has arrived; drops and counts other messages.
-    fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
-        self.send_again(pipes);
-        while let RequestState::Waiting { pipe, number, .. } = &self.state {
-            let Some(message) = self.incoming.recv(pipes) else {
-                return;
-            };
-            let from = self.incoming.source();
-            let reply = if from == *pipe && !self.cut.contains(&from) {
-                open_reply(number.as_ref(), message)
-            } else {
-                Err(DropCause::LateReply)
-            };
-            match reply {
-                Ok(reply) => self.state = RequestState::Answered(reply),
-                Err(cause) => pipes.dropped(Some(from), cause),
-            }
-            if pipes.has_spent_budget() {
-                return;
-            }
-        }
-    }
-
-    /// Drops late replies, at most as many as the budget of one call allows. A peer that has sent more of them unasked
-    /// may delay its own replies.
-    fn drop_late_replies(&mut self, pipes: &mut impl Pipes) {
-        while self.incoming.recv(pipes).is_some() {
-            pipes.dropped(Some(self.incoming.source()), DropCause::LateReply);
-            if pipes.has_spent_budget() {
-                break;
-            }
-        }
-    }
-
-    /// Drops the messages left on `pipe` by a lost connection that were not taken for a reply when it ended.
-    fn drop_late_replies_on(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        let mut late = Message::EMPTY;
-        while pipes.try_read_into(pipe, &mut late) {
-            pipes.dropped(Some(pipe), DropCause::LateReply);
-        }
     }
 
     /// The peer behind `lost` has disconnected: no reply will come unless it is already here.
@@ -480,40 +387,3 @@ impl Rules for Req {
         }
     }
 }
-
-/// The request as it is sent: its number, if it has one, the delimiter, the message.
-fn seal(number: Option<&Frame>, message: Message) -> Message {
-    let delimited = message.with_first(Frame::EMPTY);
-    match number {
-        Some(number) => delimited.with_first(number.clone()),
-        None => delimited,
-    }
-}
-
-/// The message in a request that [`seal`] has made.
-fn unseal(number: Option<&Frame>, request: Message) -> Message {
-    let envelope = if number.is_some() { 2 } else { 1 };
-    request.into_frames().into_iter().skip(envelope).collect()
-}
-
-/// The message in a reply of the form `[number,] empty frame, body`; otherwise the fault of the reply.
-fn open_reply(number: Option<&Frame>, reply: Message) -> Result<Message, DropCause> {
-    let delimited = match number {
-        None => reply,
-        Some(number) => match reply.split_first() {
-            (first, Some(rest)) if first == *number => rest,
-            // The form is right, so the reply belongs to another request.
-            (first, Some(rest)) if first.len() == 4 && rest.first().is_empty() => {
-                return Err(DropCause::LateReply);
-            }
-            _ => return Err(DropCause::Malformed),
-        },
-    };
-    match delimited.split_first() {
-        (delimiter, Some(body)) if delimiter.is_empty() => Ok(body),
-        _ => Err(DropCause::Malformed),
-    }
-}
-
-#[cfg(test)]
-mod tests;

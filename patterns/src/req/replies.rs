@@ -1,0 +1,67 @@
+//! The messages that come in at a REQ: one of them is the reply, the others are dropped and counted.
+//!
+//! Owns: nothing; it reads the pipes of a [`Req`] and changes its state.
+//! Always true: a message is taken for the reply only if it came on the pipe that has the request, on a connection on which no
+//! request was given up, and with the number of the request if that has one.
+//! Must not know: how a request is sent, and what follows when its peer is lost.
+
+use super::envelope::open_reply;
+use super::{Req, RequestFailed, RequestState};
+use crate::{DropCause, Message, PipeId, Pipes};
+
+impl Req {
+    /// The outcome of the request that is out: the reply, or that there will be none. `None` while neither is known.
+    pub fn reply(&mut self, pipes: &mut impl Pipes) -> Option<Result<Message, RequestFailed>> {
+        self.look_for_reply(pipes);
+        match std::mem::replace(&mut self.state, RequestState::Idle) {
+            RequestState::Answered(reply) => Some(Ok(reply)),
+            RequestState::Failed(why) => Some(Err(why)),
+            same => {
+                self.state = same;
+                None
+            }
+        }
+    }
+
+    /// Takes the reply if it has arrived; drops and counts other messages.
+    pub(super) fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
+        self.send_again(pipes);
+        while let RequestState::Waiting { pipe, number, .. } = &self.state {
+            let Some(message) = self.incoming.recv(pipes) else {
+                return;
+            };
+            let from = self.incoming.source();
+            let reply = if from == *pipe && !self.cut.contains(&from) {
+                open_reply(number.as_ref(), message)
+            } else {
+                Err(DropCause::LateReply)
+            };
+            match reply {
+                Ok(reply) => self.state = RequestState::Answered(reply),
+                Err(cause) => pipes.dropped(Some(from), cause),
+            }
+            if pipes.has_spent_budget() {
+                return;
+            }
+        }
+    }
+
+    /// Drops late replies, at most as many as the budget of one call allows. A peer that has sent more of them unasked
+    /// may delay its own replies.
+    pub(super) fn drop_late_replies(&mut self, pipes: &mut impl Pipes) {
+        while self.incoming.recv(pipes).is_some() {
+            pipes.dropped(Some(self.incoming.source()), DropCause::LateReply);
+            if pipes.has_spent_budget() {
+                break;
+            }
+        }
+    }
+
+    /// Drops the messages left on `pipe` by a lost connection that were not taken for a reply when it ended.
+    pub(super) fn drop_late_replies_on(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        let mut late = Message::EMPTY;
+        while pipes.try_read_into(pipe, &mut late) {
+            pipes.dropped(Some(pipe), DropCause::LateReply);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The state of the one request of a REQ.
+//!
+//! Owns: the states, and why a request fails.
+//! Always true: each state names the events by which it is left.
+//! Must not know: pipes that have no request.
+
+use std::fmt;
+
+use crate::{Frame, Message, PipeId};
+
+/// The state of the one request.
+#[derive(Debug)]
+pub(super) enum RequestState {
+    /// No request; left by a send.
+    Idle,
+    /// The peer behind `pipe` has the request; left by the reply, by the peer's disconnect, or by abandoning.
+    Waiting {
+        pipe: PipeId,
+        number: Option<Frame>,
+        /// The request with its envelope, if it may have to be sent again.
+        again: Option<Message>,
+        /// The request with its envelope, while the pipe has no peer: it goes to the first peer that connects.
+        for_anybody: Option<Message>,
+    },
+    /// The peer disconnected and no other has room; left when one has, or by abandoning.
+    Unsent {
+        number: Option<Frame>,
+        request: Message,
+    },
+    /// Answered; left when the reply is read.
+    Answered(Message),
+    /// The peer disconnected; left when the caller has been told.
+    Failed(RequestFailed),
+}
+
+/// Why a request will not be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RequestFailed {
+    /// The connection to the peer that had the request was lost before the reply. The peer may have carried the request
+    /// out.
+    PeerLost,
+}
+
+impl fmt::Display for RequestFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerLost => f.write_str("the peer went before it replied"),
+        }
+    }
+}
+
+impl std::error::Error for RequestFailed {}
