@@ -35,12 +35,12 @@ const IMPURE: [(&str, &str); 14] = [
 const TUNING: &str = "src/policy/tuning.rs";
 
 /// The rooms in which a constant that is a number is one of tuning, unless it is in [`NO_TUNING`].
-const TUNED: [&str; 7] = [
-    "pipe", "socket", "engine", "sync", "policy", "proxy", "inproc",
+const TUNED: [&str; 9] = [
+    "pipe", "socket", "engine", "sync", "policy", "proxy", "inproc", "poll", "wake",
 ];
 
 /// Numbers in these rooms that were not chosen for speed: file, name, and what they are instead.
-const NO_TUNING: [(&str, &str, &str); 24] = [
+const NO_TUNING: [(&str, &str, &str); 26] = [
     ("src/sync/room.rs", "MAIL", "a bit"),
     ("src/sync/room.rs", "WAKES", "a bit"),
     (
@@ -83,6 +83,11 @@ const NO_TUNING: [(&str, &str, &str); 24] = [
     ),
     ("src/socket/table/drops.rs", "FEW", "a bound of events"),
     (
+        "src/socket/table/drops.rs",
+        "BETWEEN_LINES",
+        "a promise to users",
+    ),
+    (
         "src/engine/sign_of_life.rs",
         "MOST_PEEKED",
         "a bound of memory",
@@ -110,6 +115,7 @@ const NO_TUNING: [(&str, &str, &str); 24] = [
     ),
     ("src/engine/pending_heartbeats.rs", "PING", "a bit"),
     ("src/engine/pending_heartbeats.rs", "PONG", "a bit"),
+    ("src/wake.rs", "LONGEST", "a bound of a system call"),
     ("src/sync/machine_fact.rs", "UNKNOWN", "a state"),
     ("src/sync/machine_fact.rs", "FALSE", "a state"),
     ("src/sync/machine_fact.rs", "TRUE", "a state"),
@@ -166,6 +172,63 @@ fn an_arrow_that_points_up_is_told() {
 }
 
 #[test]
+fn nobody_takes_all_names_of_the_crate_or_code_of_another_place() {
+    let broken = names_hidden(&House::read("src"));
+    assert!(
+        broken.is_empty(),
+        "what a file uses cannot be seen:\n{broken}"
+    );
+}
+
+#[test]
+fn names_that_come_unseen_are_told() {
+    let house = House::sketch(&[
+        ("engine", "use crate::*; use super::*; use crate::pipe::*;"),
+        (
+            "engine::loop_",
+            "use crate as root; use super::super::{self as up}; include!(\"socket.rs\");",
+        ),
+        (
+            "socket",
+            "use super::Poll; #[cfg(test)] use crate::*; mod tests { use super::*; }",
+        ),
+    ]);
+    let names = [
+        "`crate::*`",
+        "`super::*`",
+        "`crate`",
+        "`super::super::self`",
+        "`include`",
+    ];
+    assert_told(&names_hidden(&house), &names);
+}
+
+/// Where names come in that no rule here sees: all names of the crate at once, the crate by another name, or code out of
+/// another file.
+fn names_hidden(house: &House) -> String {
+    let mut broken = String::new();
+    for use_ in house.uses.iter().filter(|use_| !use_.test) {
+        let of_root = |path: &[String]| {
+            let supers = path.iter().take_while(|name| *name == "super").count();
+            match path.first().map(String::as_str) {
+                Some("crate") => path.len() == 1,
+                Some("super") => supers == path.len() && supers >= use_.module.len(),
+                _ => false,
+            }
+        };
+        let hides = use_.imports
+            && match use_.path.split_last() {
+                Some((last, path)) if last == "*" || last == "self" => of_root(path),
+                _ => use_.alias.is_some() && of_root(&use_.path),
+            };
+        if hides || use_.path == ["include"] {
+            let _ = writeln!(broken, "{use_}: name what you use");
+        }
+    }
+    broken
+}
+
+#[test]
 fn the_arrows_have_no_exceptions() {
     let page = read(&home().join("ARCHITECTURE.md"));
     let blocks: Vec<_> = page
@@ -210,12 +273,28 @@ fn a_strategy_below_the_socket_is_told() {
             "pipe",
             "use highwater_patterns::{Message, Push}; fn f() { highwater_patterns::Pattern::new() }",
         ),
-        ("zmtp", "use highwater_patterns as patterns;"),
+        (
+            "zmtp",
+            "use highwater_patterns as patterns; fn f() { patterns::Pull::new() }",
+        ),
+        (
+            "engine",
+            "use highwater_patterns::*; use crate::SlowSubscriber;",
+        ),
+        (
+            "engine::tests",
+            "struct T { #[cfg(test)] a: u8, b: crate::Undeliverable }",
+        ),
     ]);
+    let house = house.exporting(&["SlowSubscriber", "Undeliverable"], "highwater_patterns");
     let names = [
         "`highwater_patterns::Push`",
         "Pattern::new`",
         "zmtp:1: `highwater_patterns`",
+        "`patterns::Pull::new`",
+        "`highwater_patterns::*`",
+        "`crate::SlowSubscriber`",
+        "`crate::Undeliverable`",
     ];
     assert_told(&strategies_taken(&house), &names);
 }
@@ -223,24 +302,20 @@ fn a_strategy_below_the_socket_is_told() {
 /// What `engine`, `pipe` and `zmtp` use of the patterns, and is not among the [`WORDS`].
 fn strategies_taken(house: &House) -> String {
     let rule = "below the socket nothing knows a strategy";
-    broken_uses(house, &["engine", "pipe", "zmtp"], rule, |path| {
+    broken_uses(house, &["engine", "pipe", "zmtp"], rule, |use_| {
+        let path = house.owned_path(use_);
         let is_word = |name: &String| WORDS.contains(&name.as_str());
         path[0] == "highwater_patterns" && !path.get(1).is_some_and(is_word)
     })
 }
 
-/// The uses in `rooms`, outside tests, whose path `breaks` the `rule`: a line each.
-fn broken_uses(
-    house: &House,
-    rooms: &[&str],
-    rule: &str,
-    breaks: impl Fn(&[String]) -> bool,
-) -> String {
+/// The uses in `rooms`, outside tests, that `breaks` says break the `rule`: a line each.
+fn broken_uses(house: &House, rooms: &[&str], rule: &str, breaks: impl Fn(&Use) -> bool) -> String {
     let mut broken = String::new();
     for use_ in &house.uses {
         let room = use_.module.first();
         let inside = !use_.test && room.is_some_and(|room| rooms.contains(&room.as_str()));
-        if inside && breaks(&use_.path) {
+        if inside && breaks(use_) {
             let _ = writeln!(broken, "{use_}: {rule}");
         }
     }
@@ -276,9 +351,20 @@ fn a_socket_type_named_by_the_socket_is_told() {
             "socket::full",
             "use highwater_patterns::SocketType::{Dealer, Push};",
         ),
+        (
+            "socket::slot",
+            "use highwater_patterns::SocketType::*; use highwater_patterns::Pattern as Rules;",
+        ),
+        (
+            "socket::table",
+            "use highwater_patterns as patterns; fn f() { pattern.rules::<patterns::Router>() }",
+        ),
         ("facade", "fn f() { SocketType::Rep }"),
     ]);
     let names = [
+        "SocketType::*`",
+        "`highwater_patterns::Pattern`",
+        "`patterns::Router`",
         "`SocketType::Rep`",
         "`Pattern::Pair`",
         "::Dealer`",
@@ -287,14 +373,30 @@ fn a_socket_type_named_by_the_socket_is_told() {
     assert_told(&types_named(&house), &names);
 }
 
+/// The calls that only one socket type has, REQ or REP: the only place in `socket` that names the rules of a type.
+const OWN_CALLS: &str = "src/socket/requests.rs";
+
+/// Whether `path` names the rules of one socket type.
+fn names_rules(path: &[String]) -> bool {
+    let types = [
+        "Dealer", "Pair", "Pub", "Pull", "Push", "Rep", "Req", "Router", "Sub", "XPub", "XSub",
+    ];
+    matches!(path, [krate, name, ..] if krate == "highwater_patterns"
+        && types.contains(&name.as_str()))
+}
+
 /// Where `socket` decides by the type of a socket, and not by one of its facts.
 fn types_named(house: &House) -> String {
     let rule = "ask for a fact (patterns/src/facts.rs)";
-    broken_uses(house, &["socket"], rule, |path| {
-        path.windows(2).any(|pair| {
-            ["SocketType", "Pattern"].contains(&pair[0].as_str())
-                && pair[1].starts_with(char::is_uppercase)
-        })
+    broken_uses(house, &["socket"], rule, |use_| {
+        let is_type = |name: &String| ["SocketType", "Pattern"].contains(&name.as_str());
+        let is_renamed = use_.alias.is_some() && use_.path.last().is_some_and(is_type);
+        let names_one = |pair: &[String]| {
+            is_type(&pair[0]) && (pair[1] == "*" || pair[1].starts_with(char::is_uppercase))
+        };
+        is_renamed
+            || use_.path.windows(2).any(names_one)
+            || use_.file != Path::new(OWN_CALLS) && names_rules(&house.owned_path(use_))
     })
 }
 
@@ -344,9 +446,9 @@ fn circles_in_rooms(house: &House) -> BTreeMap<String, BTreeMap<String, BTreeSet
     let mut rooms = BTreeMap::<_, BTreeMap<_, BTreeSet<_>>>::new();
     for use_ in &house.uses {
         if let Some((room, from, to)) = house.arrow_within(use_)
-            && !DOORS.contains(&(room, to))
+            && !DOORS.contains(&(&*room.join("::"), to))
         {
-            let room = rooms.entry(room.to_owned()).or_default();
+            let room = rooms.entry(room.join("::")).or_default();
             room.entry(from.to_owned())
                 .or_default()
                 .insert(to.to_owned());
@@ -450,30 +552,71 @@ fn the_facade_adds_no_call_to_the_core() {
 
 #[test]
 fn no_constant_of_tuning_stands_outside_its_room() {
-    let house = House::read("src");
-    let mut known: BTreeSet<_> = NO_TUNING
-        .iter()
-        .map(|(file, name, _)| (*file, *name))
-        .collect();
+    let known = NO_TUNING.iter().map(|(file, name, _)| (*file, *name));
+    let broken = tuning_scattered(&House::read("src"), known.collect());
+    assert!(broken.is_empty(), "tuning is scattered:\n{broken}");
+}
+
+#[test]
+fn a_number_chosen_elsewhere_is_told() {
+    let house = House::sketch(&[
+        (
+            "pipe",
+            "const MOST: usize = 8; const STEPS: [u8; 2] = [1, 2]; const NAME: &str = \"8\"; const fn f<const N: usize>() {}",
+        ),
+        (
+            "engine",
+            "static LIMIT: Option<Duration> = None; impl Loop { const TICK: Duration = Duration::from_millis(10); }",
+        ),
+        (
+            "socket",
+            "fn f(ms: u64) { wait(Duration::from_micros(300)); wait(Duration::from_millis(ms)); } #[test] fn g() { const ONE: u8 = 1; wait(Duration::from_secs(1)) }",
+        ),
+        (
+            "zmtp",
+            "const LARGE: usize = 8192; fn f() { Duration::from_secs(1) }",
+        ),
+    ]);
+    let names = ["`MOST`", "`STEPS`", "`LIMIT`", "`TICK`", "from_micros"];
+    assert_told(&tuning_scattered(&house, BTreeSet::new()), &names);
+    let known = BTreeSet::from([("pipe", "MOST"), ("pipe", "GONE")]);
+    let broken = tuning_scattered(&house, known);
+    assert!(
+        broken.contains("no `GONE`") && !broken.contains("`MOST`"),
+        "{broken}"
+    );
+}
+
+/// Numbers and times in the [`TUNED`] rooms outside tests and [`TUNING`]: constants that are not `known`, and times that are no
+/// constants at all; and what is `known` and not there.
+fn tuning_scattered<'a>(house: &'a House, mut known: BTreeSet<(&'a str, &'a str)>) -> String {
     let mut broken = String::new();
+    let is_tuned = |module: &[String], file: &Path| {
+        module.first().is_some_and(|room| TUNED.contains(&&**room)) && file != Path::new(TUNING)
+    };
     for constant in house.constants.iter().filter(|constant| !constant.test) {
         let Constant { file, name, .. } = constant;
-        let file = file.to_str().expect("a name of ours");
-        let tuned = constant
-            .module
-            .first()
-            .is_some_and(|room| TUNED.contains(&&**room));
-        if tuned && file != TUNING && !known.remove(&(file, &**name)) {
+        let place = file.to_str().expect("a name of ours");
+        if is_tuned(&constant.module, file) && !known.remove(&(place, &**name)) {
             let _ = writeln!(
                 broken,
-                "{file}: `{name}` belongs into {TUNING}, or into `NO_TUNING` with a reason"
+                "{place}: `{name}` belongs into {TUNING}, or into `NO_TUNING` with a reason"
             );
+        }
+    }
+    for use_ in house
+        .uses
+        .iter()
+        .filter(|use_| !use_.test && use_.is_written_time)
+    {
+        if is_tuned(&use_.module, &use_.file) {
+            let _ = writeln!(broken, "{use_}: give this time a name, as a constant");
         }
     }
     for (file, name) in known {
         let _ = writeln!(broken, "{file}: there is no `{name}`");
     }
-    assert!(broken.is_empty(), "tuning is scattered:\n{broken}");
+    broken
 }
 
 /// Of each: why, in a sentence; its unit; the cell or the test it serves, which is there; the commit it comes from.
@@ -598,6 +741,8 @@ struct House {
     files: BTreeSet<PathBuf>,
     /// Where the names come from that `lib.rs` exports: `Context` from `context`.
     exports: BTreeMap<String, String>,
+    /// What stands behind a new name that a file gives.
+    aliases: BTreeMap<(PathBuf, String), Vec<String>>,
 }
 
 /// A path somewhere in the code.
@@ -607,11 +752,16 @@ struct Use {
     line: usize,
     /// Where it stands.
     module: Vec<String>,
+    /// With `*` at its end if it takes all names.
     path: Vec<String>,
+    /// The name that a `use` item gives it, if that is another.
+    alias: Option<String>,
     /// It is in a `use` item.
     imports: bool,
     /// It is in a test.
     test: bool,
+    /// It makes a time of a number that stands there, outside a constant: `Duration::from_secs(1)`.
+    is_written_time: bool,
 }
 
 impl std::fmt::Display for Use {
@@ -638,6 +788,8 @@ struct Place<'a> {
     module: &'a [String],
     imports: bool,
     test: bool,
+    /// In a constant.
+    constant: bool,
 }
 
 impl House {
@@ -656,6 +808,15 @@ impl House {
         house
     }
 
+    /// The house, whose `lib.rs` exports these `names` of `owner`.
+    fn exporting(mut self, names: &[&str], owner: &str) -> Self {
+        let exports = names
+            .iter()
+            .map(|name| ((*name).to_owned(), owner.to_owned()));
+        self.exports.extend(exports);
+        self
+    }
+
     /// A house of these modules, each with its code.
     fn sketch(modules: &[(&str, &str)]) -> Self {
         let mut house = Self::default();
@@ -666,6 +827,7 @@ impl House {
                 module: &module,
                 imports: false,
                 test: false,
+                constant: false,
             };
             // The files behind `mod name;` are given here.
             let code = without_mods(code);
@@ -675,34 +837,39 @@ impl House {
         house
     }
 
-    /// The room, and the files in it between which `use_` draws an arrow, if it does.
-    fn arrow_within<'a>(&'a self, use_: &'a Use) -> Option<(&'a str, &'a str, &'a str)> {
-        let [room, from, ..] = &use_.module[..] else {
-            return None;
-        };
+    /// The room, at any depth, and the two files in it between which `use_` draws an arrow, if it does.
+    fn arrow_within<'a>(&'a self, use_: &'a Use) -> Option<(Vec<String>, &'a str, &'a str)> {
         if use_.test {
             return None;
         }
-        let [first, second] = self.first_two(use_)?;
-        let room_itself = std::slice::from_ref(room);
-        let is_file = |name: &str| {
-            let file = [room_itself, &[name.to_owned()]].concat();
-            self.modules.contains(&file)
-        };
-        let to = if is_file(second) {
-            second
+        let to = self.absolute(use_)?;
+        let shared = use_
+            .module
+            .iter()
+            .zip(&to)
+            .take_while(|(here, there)| here == *there)
+            .count();
+        let (room, from) = (&use_.module[..shared], use_.module.get(shared)?);
+        let name = *to.get(shared)?;
+        let file = |name: &str| [room, &[name.to_owned()]].concat();
+        let to = if self.modules.contains(&file(name)) {
+            name
         } else {
-            let exported = |use_: &&Use| {
-                use_.module == room_itself && use_.imports && use_.path.last() == Some(second)
-            };
+            let exported =
+                |use_: &&Use| use_.module == room && use_.imports && use_.path.last() == Some(name);
             let export = self.uses.iter().find(exported)?;
-            export.path.first().filter(|name| is_file(name))?
+            let own = |name: &&String| self.modules.contains(&file(name));
+            export
+                .path
+                .iter()
+                .find(|name| *name != "self")
+                .filter(own)?
         };
-        (first == room && from != to).then_some((room, from, to))
+        (room.len() == 1 && from != to).then(|| (room.to_vec(), from.as_str(), to.as_str()))
     }
 
-    /// The first two segments, from the crate on, of what `use_` names.
-    fn first_two<'a>(&self, use_: &'a Use) -> Option<[&'a String; 2]> {
+    /// All segments, from the crate on, of what `use_` names; `None` if it names nothing by way of the crate.
+    fn absolute<'a>(&self, use_: &'a Use) -> Option<Vec<&'a String>> {
         let supers = use_.path.iter().take_while(|name| *name == "super").count();
         let (module, rest) = match use_.path.first()?.as_str() {
             "crate" => (&[][..], &use_.path[1..]),
@@ -712,8 +879,7 @@ impl House {
             }
             _ => return None,
         };
-        let mut names = module.iter().chain(rest);
-        Some([names.next()?, names.next()?])
+        Some(module.iter().chain(rest).collect())
     }
 
     /// The top-level modules between which `use_` draws an arrow, if it does. Tests may use what they like.
@@ -722,16 +888,7 @@ impl House {
             return None;
         }
         let from = use_.module.first()?;
-        let supers = use_.path.iter().take_while(|name| *name == "super").count();
-        let (module, rest) = match use_.path.first()?.as_str() {
-            "crate" => (&[][..], &use_.path[1..]),
-            "super" => {
-                let depth = use_.module.len().checked_sub(supers)?;
-                (&use_.module[..depth], &use_.path[supers..])
-            }
-            _ => return None,
-        };
-        let name = module.iter().chain(rest).next()?;
+        let name = *self.absolute(use_)?.first()?;
         let to = if self.modules.contains(std::slice::from_ref(name)) {
             name
         } else {
@@ -741,6 +898,23 @@ impl House {
                 .filter(|to| self.modules.contains(std::slice::from_ref(*to)))?
         };
         (from != to).then_some((from, to))
+    }
+
+    /// The path of `use_` from the crate on that owns what it names: with a new name that its file has given to the beginning,
+    /// and with a name that `lib.rs` exports, as what they stand for.
+    fn owned_path(&self, use_: &Use) -> Vec<String> {
+        let renamed = self.aliases.get(&(use_.file.clone(), use_.path[0].clone()));
+        if let Some(known) = renamed {
+            return [known, &use_.path[1..]].concat();
+        }
+        match self.absolute(use_).as_deref() {
+            Some([name, rest @ ..]) if self.exports.contains_key(*name) => {
+                let owner = [&self.exports[*name], *name];
+                let path = owner.into_iter().chain(rest.iter().copied());
+                path.cloned().collect()
+            }
+            _ => use_.path.clone(),
+        }
     }
 
     fn file(&mut self, file: &Path, module: &[String], test: bool) {
@@ -753,6 +927,7 @@ impl House {
             module,
             imports: false,
             test,
+            constant: false,
         };
         self.walk(tokens, place, &[]);
     }
@@ -760,6 +935,7 @@ impl House {
     /// Collects the paths in `tokens`, each behind `prefix`, and follows `mod`.
     fn walk(&mut self, tokens: TokenStream, place: Place<'_>, prefix: &[String]) {
         let mut tokens = tokens.into_iter().peekable();
+        let is_inside = place.constant;
         let mut place = place;
         // An attribute says that the next item is a test.
         let mut test_next = false;
@@ -776,7 +952,10 @@ impl House {
                     ';' => {
                         test_next = false;
                         place.imports = false;
+                        place.constant = is_inside;
                     }
+                    // A field, a variant or an arm has ended.
+                    ',' => test_next = false,
                     _ => {}
                 },
                 TokenTree::Literal(_) => {}
@@ -789,8 +968,9 @@ impl House {
                 }
                 TokenTree::Ident(ident) => match ident.to_string().as_str() {
                     "use" if prefix.is_empty() => place.imports = true,
-                    "const" => {
+                    "const" | "static" => {
                         if let Some(name) = number(tokens.clone()) {
+                            place.constant = true;
                             self.constants.push(Constant {
                                 file: place.file.to_owned(),
                                 module: place.module.to_vec(),
@@ -800,7 +980,16 @@ impl House {
                         }
                     }
                     // A new name for the path before it.
-                    "as" if place.imports => drop(tokens.next()),
+                    "as" if place.imports => {
+                        if let (Some(TokenTree::Ident(alias)), Some(use_)) =
+                            (tokens.next(), self.uses.last_mut())
+                        {
+                            let alias = alias.to_string();
+                            let key = (use_.file.clone(), alias.clone());
+                            self.aliases.insert(key, use_.path.clone());
+                            use_.alias = Some(alias);
+                        }
+                    }
                     "mod" => {
                         let Some(TokenTree::Ident(name)) = tokens.next() else {
                             continue;
@@ -832,17 +1021,29 @@ impl House {
                             match tokens.next() {
                                 Some(TokenTree::Ident(name)) => path.push(name.to_string()),
                                 Some(TokenTree::Group(names)) => group = Some(names),
+                                Some(TokenTree::Punct(star)) if star.as_char() == '*' => {
+                                    path.push("*".to_owned());
+                                }
                                 _ => break,
                             }
                         }
                         if let Some(names) = group {
-                            self.walk(names.stream(), place, &path);
+                            let test = place.test || test_next;
+                            self.walk(names.stream(), Place { test, ..place }, &path);
                         } else {
                             self.uses.push(Use {
                                 file: place.file.to_owned(),
                                 line,
                                 module: place.module.to_vec(),
+                                is_written_time: !place.constant && {
+                                    let is_time = path.iter().any(|name| name == "Duration")
+                                        && path
+                                            .last()
+                                            .is_some_and(|name| name.starts_with("from_"));
+                                    is_time && is_one_literal(tokens.peek())
+                                },
                                 path,
+                                alias: None,
                                 imports: place.imports,
                                 test: place.test || test_next,
                             });
@@ -864,7 +1065,7 @@ fn without_mods(code: &str) -> String {
     statements.filter(is_mod).collect()
 }
 
-/// The name of a constant whose type is a number or a time, where `tokens` go on behind `const`.
+/// The name of a constant of numbers or times (one, several, or perhaps none), where `tokens` go on behind `const` or `static`.
 fn number(mut tokens: impl Iterator<Item = TokenTree>) -> Option<String> {
     let name = tokens.next()?.to_string();
     let is_colon = |token: &TokenTree| token.to_string() == ":";
@@ -872,16 +1073,32 @@ fn number(mut tokens: impl Iterator<Item = TokenTree>) -> Option<String> {
     let types = [
         "u8", "u16", "u32", "u64", "u128", "usize", "i32", "i64", "isize", "f32", "f64", "Duration",
     ];
-    let mut last = String::new();
+    let mut is_number = false;
+    let mut brackets = 0;
     for token in tokens {
         match &*token.to_string() {
-            "=" => return types.contains(&&*last).then_some(name),
+            "=" => return is_number.then_some(name),
+            "<" => brackets += 1,
+            ">" if brackets > 0 => brackets -= 1,
             // A parameter of a function or a type.
-            ";" | ">" | "," => return None,
-            part => part.clone_into(&mut last),
+            ";" | ">" => return None,
+            "," if brackets == 0 => return None,
+            part => {
+                let mut words = part.split(|letter: char| !letter.is_alphanumeric());
+                is_number |= words.any(|word| types.contains(&word));
+            }
         }
     }
     None
+}
+
+/// Whether `token` is a bracket around one literal.
+fn is_one_literal(token: Option<&TokenTree>) -> bool {
+    let Some(TokenTree::Group(group)) = token else {
+        return false;
+    };
+    let inside: Vec<_> = group.stream().into_iter().collect();
+    matches!(inside[..], [TokenTree::Literal(_)])
 }
 
 /// Steps over `::`, if it is next.

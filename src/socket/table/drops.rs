@@ -16,6 +16,9 @@ use crate::stats::Dropped;
 /// Of the drops since the last line, the first 64 each read the clock, and of the others one in 64.
 const FEW: u64 = 64;
 
+/// The least time between two lines.
+const BETWEEN_LINES: Duration = Duration::from_secs(1);
+
 /// The counts of drops, told and untold.
 #[derive(Debug, Default)]
 pub(super) struct Drops {
@@ -57,7 +60,7 @@ impl Table {
             return;
         }
         let now = Instant::now();
-        let is_second = |told| now.saturating_duration_since(told) >= Duration::from_secs(1);
+        let is_second = |told| now.saturating_duration_since(told) >= BETWEEN_LINES;
         if drops.told_at.is_none_or(is_second) {
             drops.told_at = Some(now);
             self.tell_drops();
