@@ -15,6 +15,7 @@ mod publish;
 mod pull;
 mod push;
 mod rep;
+mod report;
 mod req;
 mod router;
 mod sub;
@@ -31,10 +32,11 @@ pub use futures::{
 #[cfg(feature = "futures")]
 pub use futures::{RecvStream, SendSink};
 pub use pair::Pair;
-pub use publish::{Pub, Report};
+pub use publish::Pub;
 pub use pull::Pull;
 pub use push::Push;
 pub use rep::{Rep, Request};
+pub use report::Report;
 pub use req::{Pending, Req};
 pub use router::Router;
 pub use sub::Sub;

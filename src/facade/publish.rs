@@ -1,6 +1,6 @@
 //! PUB: sends each message to every subscriber of its topic.
 
-use highwater_patterns::{Sent, SocketType};
+use highwater_patterns::SocketType;
 
 super::socket! {
     /// Sends each message to the peers that subscribe to a prefix of its first frame, the topic, and to no other.
@@ -49,19 +49,3 @@ super::socket! {
 
 super::publishes!(Pub);
 super::knows_subscribers!(Pub);
-
-/// The outcome of one published message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Report {
-    /// The number of peers for which it was queued.
-    pub sent: usize,
-    /// The number of peers that subscribe to it and were at their high-water mark.
-    pub dropped: usize,
-}
-
-impl From<Sent> for Report {
-    fn from(Sent { sent, dropped }: Sent) -> Self {
-        Self { sent, dropped }
-    }
-}

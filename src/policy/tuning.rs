@@ -339,8 +339,8 @@ pub(crate) const ACCEPT_BREATH: Duration = Duration::from_millis(5);
 /// Unit: threads. Test: none. Not measured apart: e91034b.
 pub(crate) const RESOLVER_THREADS: usize = 4;
 
-/// After this many calls in a row that had no need to wait, a task gives a turn to the other tasks of its executor, as a task of tokio does.
-/// Unit: calls. Test: `tests/tasks.rs`. Not measured apart: b73f8c9.
+/// After this many calls in a row that had no need to wait, a task gives a turn to the other tasks of its executor; as many as
+/// tokio allows a task. Unit: calls. Test: `tests/tasks.rs`. Not measured apart: b73f8c9.
 pub(crate) const MOST_READY_TURNS: u32 = 128;
 
 /// After so many turns without a message, a receive leaves the lock to others for a moment.

@@ -22,7 +22,7 @@ use crate::socket::{Core, SendFailure, TaskWait, Unsent, put_reply, put_request,
 pub struct RequestFuture<'a> {
     wait: TaskWait,
     stage: Stage,
-    /// Its turn: nobody else asks meanwhile.
+    /// The borrow of the socket: no other request can be sent meanwhile.
     req: PhantomData<&'a mut ()>,
 }
 
