@@ -19,6 +19,7 @@ use crate::sync::{AtomicU32, Mutex, MutexGuard};
 
 mod draft;
 mod flush;
+mod full_kernel;
 mod fullness;
 mod kernel;
 mod life;
@@ -26,16 +27,18 @@ mod pump;
 mod push;
 mod recall;
 mod report;
+mod room;
 mod state;
 mod subscriptions;
+mod unsent_changes;
 mod writing;
 
 pub(crate) use draft::Draft;
 use fullness::Fullness;
 pub(crate) use report::{OutgoingCounts, Pumped};
 use state::{SendSide, State};
-pub(crate) use subscriptions::Change;
-pub(super) use subscriptions::{MOST_BYTES, Unsaid};
+pub(crate) use unsent_changes::Change;
+pub(super) use unsent_changes::{MOST_BYTES, UnsentChanges};
 
 /// No heartbeat is added while more bytes of commands than this wait to be written.
 const MOST_COMMAND_BYTES: usize = 16 * 1024;

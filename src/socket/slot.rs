@@ -4,6 +4,7 @@
 //! Always true: it is only touched under the socket's lock.
 //! Must not know: the other pipes.
 
+mod counts;
 mod full;
 mod lane_end;
 mod replacing;
@@ -24,8 +25,8 @@ use crate::pipe::{
 };
 use crate::policy::{Budget, WritePolicy};
 use crate::stats::Dropped;
+pub(super) use counts::Counts;
 use lane_end::LaneEnd;
-pub(super) use report::Counts;
 use senders::Senders;
 use way::{Way, either};
 use wire_end::WireEnd;

@@ -9,7 +9,7 @@
 use bytes::Bytes;
 use highwater_patterns::Received;
 
-use super::super::outgoing::{Change, MOST_BYTES, Unsaid};
+use super::super::outgoing::{Change, MOST_BYTES, UnsentChanges};
 use super::{Lane, Parcel};
 
 /// The memory of a subscription in a lane beside its topic, about.
@@ -21,13 +21,13 @@ pub(super) struct Controls {
     /// The memory of the subscriptions in the lane.
     bytes: usize,
     /// Subscriptions that are not in the lane yet, since the reader does not read.
-    unsaid: Unsaid,
+    unsent_changes: UnsentChanges,
 }
 
 #[cfg(test)]
 impl Controls {
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes == 0 && self.unsaid.is_empty()
+        self.bytes == 0 && self.unsent_changes.is_empty()
     }
 }
 
@@ -39,14 +39,14 @@ impl Lane {
         if self.is_closed() {
             return;
         }
-        if controls.unsaid.is_empty() && controls.bytes < MOST_BYTES {
+        if controls.unsent_changes.is_empty() && controls.bytes < MOST_BYTES {
             let topic = Bytes::copy_from_slice(topic);
             self.put(&mut controls, topic, change.is_wanted());
             drop(controls);
             self.look_for_reader();
         } else {
             // The reader knows, or will find, that there is something to read.
-            controls.unsaid.note(topic, change);
+            controls.unsent_changes.note(topic, change);
         }
     }
 
@@ -69,8 +69,8 @@ impl Lane {
         let mut controls = self.controls.lock();
         // The writer may have cut the lane, and forgotten what was in it, meanwhile.
         controls.bytes = controls.bytes.saturating_sub(topic.len() + OVERHEAD);
-        if controls.bytes == 0 && !controls.unsaid.is_empty() {
-            for (topic, wanted) in controls.unsaid.take() {
+        if controls.bytes == 0 && !controls.unsent_changes.is_empty() {
+            for (topic, wanted) in controls.unsent_changes.take() {
                 self.put(&mut controls, topic.into_vec().into(), wanted);
             }
         }

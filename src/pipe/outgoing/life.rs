@@ -46,7 +46,7 @@ impl Outgoing {
             "the thread that detaches is the one that writes"
         );
         state.commands.clear();
-        state.unsaid.clear();
+        state.unsent_changes.clear();
         let line = std::mem::take(&mut state.line);
         // Messages that came after the connection was cut, or before it was opened, were not meant for it.
         if line.wire().is_some() && state.fate == Fate::End {
@@ -145,7 +145,7 @@ impl Outgoing {
         state.send_side.close();
         let mut dropped = std::mem::take(&mut state.back);
         state.commands.clear();
-        state.unsaid.clear();
+        state.unsent_changes.clear();
         drop(state);
         dropped.release();
         lost

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use highwater_patterns::Fate;
 
 use super::kernel::{Kernel, Waiter};
-use super::{Fullness, OutgoingCounts, Unsaid};
+use super::{Fullness, OutgoingCounts, UnsentChanges};
 use crate::origin::Origin;
 use crate::pipe::{Batch, HighWater, Wire};
 use crate::policy::StreamDetector;
@@ -137,7 +137,7 @@ pub(super) struct State {
     /// Encoded commands, to be written before `back`; never counted against the high-water mark.
     pub(super) commands: Vec<u8>,
     /// Subscriptions that are not encoded yet, since too many commands wait: the peer does not read.
-    pub(super) unsaid: Unsaid,
+    pub(super) unsent_changes: UnsentChanges,
 
     pub(super) line: Line,
     pub(super) kernel: Kernel,
@@ -189,7 +189,7 @@ impl State {
             front: Batch::default(),
             in_flight: InFlight::default(),
             commands: Vec::new(),
-            unsaid: Unsaid::default(),
+            unsent_changes: UnsentChanges::default(),
             line: Line::None,
             kernel: Kernel::Takes,
             waiter: Waiter::Poller,
@@ -231,7 +231,7 @@ impl State {
         self.back.is_empty()
             && self.in_flight.bytes == 0
             && self.commands.is_empty()
-            && self.unsaid.is_empty()
+            && self.unsent_changes.is_empty()
     }
 
     /// Whether no message is taken any more.

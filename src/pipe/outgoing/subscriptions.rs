@@ -1,102 +1,14 @@
-//! Subscriptions for a publisher that does not read: of each topic only the last change is kept.
+//! Subscriptions for a publisher. If it does not read, only the last change of each topic is kept.
 //!
-//! Owns: the changes that the peer was not told of, once more than 64 KiB of commands wait.
-//! Always true: there is at most one change for a topic, and none for a topic that the peer does not know and that is
-//! no longer wanted. So the memory is bounded by the topics that are wanted and those that the peer knows, not by the
-//! number of calls.
-//! Must not know: how a subscription looks on the wire.
+//! Owns: nothing; it encodes changes, or keeps them once more than 64 KiB of commands wait.
+//! Always true: a change is encoded at once, or is among the unsent changes.
+//! Must not know: when the peer reads again.
 
-use std::collections::HashMap;
-
+use super::unsent_changes::{Change, MOST_BYTES};
 use super::{Outgoing, State};
 use crate::pipe::WriteEffects;
 use crate::policy::WritePolicy;
 use crate::zmtp::{self, Version};
-
-/// When more bytes of commands than this wait to be written, of further subscriptions only the last change of each
-/// topic is kept.
-pub(in super::super) const MOST_BYTES: usize = 64 * 1024;
-
-/// A change of a topic of which a peer must be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// The topic is wanted, and was not.
-    Wanted,
-    /// The topic is wanted once more.
-    WantedAgain,
-    /// The topic is not wanted any more.
-    Unwanted,
-    /// The topic is not wanted, and never was.
-    NeverWanted,
-}
-
-impl Change {
-    /// Whether the topic is wanted from now on.
-    pub(in super::super) fn is_wanted(self) -> bool {
-        matches!(self, Self::Wanted | Self::WantedAgain)
-    }
-}
-
-/// The subscribes and cancels not sent to the peer yet.
-#[derive(Debug, Default)]
-pub(in super::super) struct Unsaid {
-    topics: HashMap<Box<[u8]>, LastChange>,
-    /// How many changes there were.
-    changes: u64,
-    version: Version,
-}
-
-/// The last change of a topic, in place of all that came before it.
-#[derive(Debug)]
-struct LastChange {
-    wanted: bool,
-    /// The peer was never told of the topic.
-    is_new: bool,
-    /// Its place in the order of all changes.
-    number: u64,
-}
-
-impl Unsaid {
-    pub(in super::super) fn is_empty(&self) -> bool {
-        self.topics.is_empty()
-    }
-
-    pub(in super::super) fn clear(&mut self) {
-        self.topics = HashMap::new();
-    }
-
-    pub(in super::super) fn note(&mut self, topic: &[u8], change: Change) {
-        self.changes += 1;
-        let number = self.changes;
-        let wanted = change.is_wanted();
-        match self.topics.get_mut(topic) {
-            Some(last) if last.is_new && !wanted => {
-                self.topics.remove(topic);
-            }
-            Some(last) => {
-                last.wanted = wanted;
-                last.number = number;
-            }
-            None if change == Change::NeverWanted => {}
-            None => {
-                let is_new = change == Change::Wanted;
-                let last = LastChange {
-                    wanted,
-                    is_new,
-                    number,
-                };
-                self.topics.insert(topic.into(), last);
-            }
-        }
-    }
-
-    /// Gives every topic, and whether it is wanted, in the order of the calls.
-    pub(in super::super) fn take(&mut self) -> impl Iterator<Item = (Box<[u8]>, bool)> + use<> {
-        let mut topics: Vec<_> = std::mem::take(&mut self.topics).into_iter().collect();
-        topics.sort_unstable_by_key(|(_, last)| last.number);
-        topics.into_iter().map(|(topic, last)| (topic, last.wanted))
-    }
-}
 
 impl Outgoing {
     /// Queues a subscription or its cancel. It goes out before the messages that wait. Without a connection it is
@@ -107,11 +19,11 @@ impl Outgoing {
         if state.line.wire().is_none() || state.is_closed() {
             return;
         }
-        if state.unsaid.is_empty() && state.commands.len() < MOST_BYTES {
+        if state.unsent_changes.is_empty() && state.commands.len() < MOST_BYTES {
             encode(topic, change.is_wanted(), version, &mut state.commands);
         } else {
-            state.unsaid.version = version;
-            state.unsaid.note(topic, change);
+            state.unsent_changes.version = version;
+            state.unsent_changes.note(topic, change);
         }
         state.after_push(&mut WritePolicy::urgent(), &mut WriteEffects::default());
     }
@@ -119,10 +31,15 @@ impl Outgoing {
 
 impl State {
     /// The peer reads again: the kept changes are encoded.
-    pub(super) fn tell_unsaid(&mut self) {
-        if !self.unsaid.is_empty() {
-            for (topic, wanted) in self.unsaid.take() {
-                encode(&topic, wanted, self.unsaid.version, &mut self.commands);
+    pub(super) fn encode_unsent_changes(&mut self) {
+        if !self.unsent_changes.is_empty() {
+            for (topic, wanted) in self.unsent_changes.take() {
+                encode(
+                    &topic,
+                    wanted,
+                    self.unsent_changes.version,
+                    &mut self.commands,
+                );
             }
         }
     }
@@ -227,7 +144,7 @@ mod tests {
         }
         let state = pipe.lock();
         assert!(state.commands.len() + state.back.len() + state.in_flight.bytes < 3 * MOST_BYTES);
-        assert!(state.unsaid.topics.capacity() < 1000);
+        assert!(state.unsent_changes.capacity() < 1000);
     }
 
     #[test]

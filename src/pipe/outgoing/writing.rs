@@ -57,7 +57,7 @@ impl State {
             self.front.is_empty() && self.in_flight.written == 0,
             "one batch is written at a time"
         );
-        self.tell_unsaid();
+        self.encode_unsent_changes();
         let commands_len = self.commands.len();
         if !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);

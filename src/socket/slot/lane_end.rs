@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Outbound, Recall, Recalled, Received};
 
-use super::report::{Counts, Measured};
+use super::counts::{Counts, Measured};
 use crate::pipe::{Batch, Change, HighWater, InprocEnd, Lane, WriteEffects};
 use crate::policy::{Budget, WritePolicy};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use highwater_patterns::{Message, Outbound, Recall, Recalled, Received};
 
-use super::report::{Counts, Measured};
+use super::counts::{Counts, Measured};
 use crate::error::LinkError;
 use crate::peer::PeerInfo;
 use crate::pipe::{
