@@ -10,7 +10,6 @@
 
 use std::fmt;
 
-use dryoc::classic::crypto_onetimeauth::crypto_onetimeauth;
 use fearless_simd::Level;
 use salsa20::cipher::consts::U10;
 use subtle::ConstantTimeEq;
@@ -18,6 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::keys::{KeyError, PublicKey, SecretKey};
 use crate::lanes::{BLOCK, LANES, Place, by_lanes, one};
+use crate::tags::OneTimeKey;
+use crate::together::Together;
 
 /// By how many bytes a box is longer than what is in it.
 pub const TAG: usize = 16;
@@ -125,12 +126,50 @@ impl BoxKey {
     ///
     /// If one of them is shorter than a tag.
     pub fn seal_all<'a>(&self, boxes: impl IntoIterator<Item = ([u8; 8], &'a mut [u8])>) {
-        let mut run = Run::new(self);
-        for (nonce, boxed) in boxes {
-            let (tag, text) = split_tag(boxed);
-            run.add(nonce, tag, text);
+        let mut boxes = boxes.into_iter();
+        let (Some((nonce, first)), second) = (boxes.next(), boxes.next()) else {
+            return;
+        };
+        if second.is_none() {
+            return self.seal(nonce, first);
         }
-        run.turn();
+        let mut together = Together::new(self);
+        for (nonce, boxed) in [(nonce, first)].into_iter().chain(second).chain(boxes) {
+            let (tag, text) = split_tag(boxed);
+            together.add(nonce, tag, text);
+            if together.is_full() {
+                together.seal();
+            }
+        }
+        together.seal();
+    }
+
+    /// Opens each of some boxes as [`open_detached`](Self::open_detached) does, by blocks of different boxes at a time.
+    ///
+    /// # Errors
+    ///
+    /// How many come before the first that is forged. These are open, it is as it was, and those behind it are either.
+    pub fn open_all<'a>(
+        &self,
+        boxes: impl IntoIterator<Item = ([u8; 8], &'a [u8; TAG], &'a mut [u8])>,
+    ) -> Result<(), usize> {
+        let mut boxes = boxes.into_iter();
+        let (Some((nonce, tag, text)), second) = (boxes.next(), boxes.next()) else {
+            return Ok(());
+        };
+        if second.is_none() {
+            return self.open_detached(nonce, tag, text).map_err(|Forged| 0);
+        }
+        let mut together = Together::new(self);
+        let mut before = 0;
+        for (nonce, tag, text) in [(nonce, tag, text)].into_iter().chain(second).chain(boxes) {
+            together.add(nonce, tag, text);
+            if together.is_full() {
+                before += together.open().map_err(|opened| before + opened)?;
+            }
+        }
+        together.open().map_err(|opened| before + opened)?;
+        Ok(())
     }
 
     /// Opens `boxed`, a tag and what it vouches for, and gives what is in it: all but the first 16 bytes, where they
@@ -209,8 +248,17 @@ impl BoxKey {
         count
     }
 
+    pub(crate) fn level(&self) -> Option<Level> {
+        self.level
+    }
+
     /// Makes the blocks at the first `count` places.
-    fn make(&self, places: &[Place; LANES], count: usize, blocks: &mut [[u8; BLOCK]; LANES]) {
+    pub(crate) fn make(
+        &self,
+        places: &[Place; LANES],
+        count: usize,
+        blocks: &mut [[u8; BLOCK]; LANES],
+    ) {
         match self.level {
             Some(level) if count > FEW => by_lanes(level, &self.key, places, count, blocks),
             _ => {
@@ -234,116 +282,6 @@ impl fmt::Display for Forged {
 
 impl std::error::Error for Forged {}
 
-/// Boxes that are sealed together: blocks are noted until there are as many as lanes, and then made.
-struct Run<'k, 'a> {
-    key: &'k BoxKey,
-    /// Those with a block among the places, in order; the last may have more to come.
-    boxes: [Option<Sealing<'a>>; LANES],
-    box_count: usize,
-    places: [Place; LANES],
-    /// The box to which each place belongs.
-    owners: [usize; LANES],
-    wanted: usize,
-}
-
-/// A box of a [`Run`].
-struct Sealing<'a> {
-    tag: &'a mut [u8; TAG],
-    text: &'a mut [u8],
-    /// Known once the first block is made.
-    mac: Option<OneTimeKey>,
-    last_block: u64,
-}
-
-impl<'k, 'a> Run<'k, 'a> {
-    fn new(key: &'k BoxKey) -> Self {
-        Self {
-            key,
-            boxes: Default::default(),
-            box_count: 0,
-            places: [Place::default(); LANES],
-            owners: [0; LANES],
-            wanted: 0,
-        }
-    }
-
-    fn add(&mut self, nonce: [u8; 8], tag: &'a mut [u8; TAG], text: &'a mut [u8]) {
-        let last_block = blocks_of(text.len()) as u64 - 1;
-        // Each box under way has a place, and a run with as many places as lanes is over.
-        self.boxes[self.box_count] = Some(Sealing {
-            tag,
-            text,
-            mac: None,
-            last_block,
-        });
-        self.box_count += 1;
-        for block in 0..=last_block {
-            self.places[self.wanted] = Place { nonce, block };
-            self.owners[self.wanted] = self.box_count - 1;
-            self.wanted += 1;
-            if self.wanted == LANES {
-                self.turn();
-            }
-        }
-    }
-
-    /// Makes the blocks that are wanted, and seals the boxes that need no other.
-    fn turn(&mut self) {
-        let mut blocks = [[0; BLOCK]; LANES];
-        self.key.make(&self.places, self.wanted, &mut blocks);
-        for (lane, block) in blocks[..self.wanted].iter().enumerate() {
-            let slot = &mut self.boxes[self.owners[lane]];
-            let sealing = slot.as_mut().expect("the box of a place is under way");
-            let number = self.places[lane].block;
-            sealing.apply(number, block);
-            if number == sealing.last_block {
-                let done = slot.take().expect("it was there a line ago");
-                let mac = done.mac.expect("the first block came before the last");
-                *done.tag = mac.tag_of(done.text);
-            }
-        }
-        // Only the last box can have blocks to come.
-        let open = self
-            .box_count
-            .checked_sub(1)
-            .and_then(|last| self.boxes[last].take());
-        self.box_count = usize::from(open.is_some());
-        self.boxes[0] = open;
-        self.wanted = 0;
-    }
-}
-
-impl Sealing<'_> {
-    fn apply(&mut self, number: u64, block: &[u8; BLOCK]) {
-        if number == 0 {
-            self.mac = Some(OneTimeKey::of(block));
-            let first = self.text.len().min(FIRST);
-            xor(&mut self.text[..first], &block[BLOCK - FIRST..]);
-        } else {
-            let begin = FIRST + (number as usize - 1) * BLOCK;
-            let end = self.text.len().min(begin + BLOCK);
-            xor(&mut self.text[begin..end], block);
-        }
-    }
-}
-
-/// What the tag of a box is made with.
-struct OneTimeKey([u8; 32]);
-
-impl OneTimeKey {
-    /// By the first block of the stream of the box.
-    fn of(first_block: &[u8; BLOCK]) -> Self {
-        Self(*first_block.first_chunk().expect("a block is longer"))
-    }
-
-    /// Poly1305.
-    fn tag_of(&self, text: &[u8]) -> [u8; TAG] {
-        let mut tag = [0; TAG];
-        crypto_onetimeauth(&mut tag, text, &self.0);
-        tag
-    }
-}
-
 fn hsalsa(key: &[u8; 32], input: &[u8; 16]) -> [u8; 32] {
     salsa20::hsalsa::<U10>(key.into(), input.into()).into()
 }
@@ -364,14 +302,14 @@ fn blocks_of(len: usize) -> usize {
     (BLOCK - FIRST + len).div_ceil(BLOCK)
 }
 
-fn xor(text: &mut [u8], stream: &[u8]) {
+pub(crate) fn xor(text: &mut [u8], stream: &[u8]) {
     for (byte, with) in text.iter_mut().zip(stream) {
         *byte ^= with;
     }
 }
 
 /// How much of a text is combined with the first block, whose other bytes are the key of the tag.
-const FIRST: usize = 32;
+pub(crate) const FIRST: usize = 32;
 
 /// Up to as many blocks are made one after the other: one turn of eight lanes takes 1.2 times as long as one block.
 const FEW: usize = 1;

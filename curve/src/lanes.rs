@@ -156,21 +156,22 @@ const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]
 
 const DOUBLE_ROUNDS: usize = 10;
 
+/// Of this processor: its widest vectors, narrower ones, and those that each processor of its kind has.
+#[cfg(test)]
+pub(crate) fn levels() -> Vec<Level> {
+    let mut levels = vec![Level::new(), Level::baseline()];
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        levels.extend(Level::new().as_avx2().map(Level::Avx2));
+        levels.extend(Level::new().as_sse4_2().map(Level::Sse4_2));
+    }
+    levels
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    /// Of this processor: its widest vectors, narrower ones, and those that each processor of its kind has.
-    fn levels() -> Vec<Level> {
-        let mut levels = vec![Level::new(), Level::baseline()];
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        {
-            levels.extend(Level::new().as_avx2().map(Level::Avx2));
-            levels.extend(Level::new().as_sse4_2().map(Level::Sse4_2));
-        }
-        levels
-    }
 
     proptest! {
         #[test]

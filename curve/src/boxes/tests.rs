@@ -4,10 +4,18 @@ use crypto_secretbox::aead::{AeadInPlace, KeyInit};
 use dryoc::classic::crypto_box::crypto_box_beforenm;
 use proptest::prelude::*;
 
-/// 512 bytes are one turn of the lanes; 2,048 are several, with every remainder.
+/// 1,024 bytes are one turn of the lanes; 2,048 are two, with every remainder.
 const LONGEST: usize = 2048;
 
-const KERNELS: [Kernel; 2] = [Kernel::Scalar, Kernel::Lanes];
+/// The key for these nonces by each way that this processor has.
+fn each_way(shared: &SharedKey, prefix: &[u8; 16]) -> Vec<BoxKey> {
+    let mut keys = vec![shared.for_nonces_by(prefix, Kernel::Scalar)];
+    keys.extend(crate::lanes::levels().into_iter().map(|level| BoxKey {
+        level: Some(level),
+        ..shared.for_nonces(prefix)
+    }));
+    keys
+}
 
 fn bytes<const N: usize>(seed: u8) -> [u8; N] {
     std::array::from_fn(|index| (index as u8).wrapping_mul(31) ^ seed)
@@ -35,8 +43,7 @@ fn a_box_of_each_length_at_each_alignment_is_that_of_another_implementation() {
     let shared = SharedKey::from_bytes(key);
     let text: [u8; LONGEST] = bytes(2);
     let mut space = vec![0; LONGEST + TAG + 32];
-    for kernel in KERNELS {
-        let boxes = shared.for_nonces_by(&prefix, kernel);
+    for (way, boxes) in each_way(&shared, &prefix).into_iter().enumerate() {
         for len in 0..=LONGEST {
             let counter = 1 + len as u64 * 0x1_0000_0001;
             let expected = sealed(&key, &whole_nonce(&prefix, counter), &text[..len]);
@@ -44,9 +51,9 @@ fn a_box_of_each_length_at_each_alignment_is_that_of_another_implementation() {
             let boxed = &mut space[align..align + TAG + len];
             boxed[TAG..].copy_from_slice(&text[..len]);
             boxes.seal(counter.to_be_bytes(), boxed);
-            assert_eq!(boxed, expected, "{kernel:?}, {len} bytes");
+            assert_eq!(boxed, expected, "{len} bytes, way {way}");
             let opened = boxes.open(counter.to_be_bytes(), boxed).expect("our own");
-            assert_eq!(opened, &text[..len], "{kernel:?}, {len} bytes");
+            assert_eq!(opened, &text[..len], "{len} bytes, way {way}");
         }
     }
 }
@@ -116,31 +123,85 @@ fn a_nonce_at_a_time_seals_the_same_box() {
 
 /// Counts of boxes on both sides of the number of lanes, each with lengths that begin and end anywhere in a turn.
 #[test]
-fn boxes_sealed_together_are_those_sealed_one_by_one() {
+fn boxes_sealed_and_opened_together_are_those_of_one_by_one() {
     let (key, prefix) = (bytes(10), [4; 16]);
-    for kernel in KERNELS {
-        let boxes = SharedKey::from_bytes(key).for_nonces_by(&prefix, kernel);
-        for count in 0..=2 * LANES + 1 {
-            for step in [0, 1, 31, 32, 33, 64, 95, 97, 500] {
-                let len = |index: usize| (index * step) % 1500;
-                let mut together: Vec<Vec<u8>> = (0..count)
-                    .map(|index| vec![index as u8; TAG + len(index)])
-                    .collect();
-                let expected: Vec<Vec<u8>> = (0..count)
-                    .map(|index| {
-                        let nonce = whole_nonce(&prefix, index as u64);
-                        sealed(&key, &nonce, &together[index][TAG..])
-                    })
-                    .collect();
-                boxes.seal_all(
-                    (0_u64..)
-                        .map(u64::to_be_bytes)
-                        .zip(together.iter_mut().map(Vec::as_mut_slice)),
-                );
-                assert_eq!(together, expected, "{kernel:?}, {count} boxes by {step}");
+    let ways = each_way(&SharedKey::from_bytes(key), &prefix);
+    for count in 0..=2 * LANES + 1 {
+        for step in [0, 1, 31, 32, 33, 64, 95, 97, 500] {
+            let len = |index: usize| (index * step) % 1500;
+            let texts: Vec<Vec<u8>> = (0..count)
+                .map(|index| vec![index as u8; TAG + len(index)])
+                .collect();
+            let expected: Vec<Vec<u8>> = (0..count)
+                .map(|index| {
+                    let nonce = whole_nonce(&prefix, index as u64);
+                    sealed(&key, &nonce, &texts[index][TAG..])
+                })
+                .collect();
+            for way in &ways {
+                let mut together = texts.clone();
+                way.seal_all(counters().zip(together.iter_mut().map(Vec::as_mut_slice)));
+                assert_eq!(together, expected, "{count} boxes by {step}");
+                let given = together.clone();
+                assert_eq!(way.open_all(pairs(&given, &mut together)), Ok(()));
+                for (opened, text) in together.iter().zip(&texts) {
+                    assert_eq!(opened[TAG..], text[TAG..], "{count} boxes by {step}");
+                }
             }
         }
     }
+}
+
+#[test]
+fn of_boxes_opened_together_those_before_a_forged_one_open() {
+    let boxes = SharedKey::from_bytes(bytes(11)).for_nonces(&[5; 16]);
+    for count in 1..=2 * LANES + 1 {
+        for len in [0, 20, 40, 300] {
+            let mut given = vec![vec![6; TAG + len]; count];
+            boxes.seal_all(counters().zip(given.iter_mut().map(Vec::as_mut_slice)));
+            for forged in 0..count {
+                let mut bad = given.clone();
+                // In the tag, or at the end of the text.
+                *bad[forged].last_mut().expect("there is a tag") ^= 0x10;
+                let mut space = bad.clone();
+                assert_eq!(boxes.open_all(pairs(&bad, &mut space)), Err(forged));
+                assert!(
+                    space[..forged]
+                        .iter()
+                        .all(|text| text[TAG..] == vec![6; len])
+                );
+                assert_eq!(
+                    space[forged], bad[forged],
+                    "a refused box is left as it came"
+                );
+            }
+            // Of two it is the first that counts.
+            let mut bad = given.clone();
+            bad[count - 1][0] ^= 1;
+            bad[count / 2][3] ^= 1;
+            let mut space = bad.clone();
+            assert_eq!(boxes.open_all(pairs(&bad, &mut space)), Err(count / 2));
+        }
+    }
+}
+
+fn counters() -> impl Iterator<Item = [u8; 8]> {
+    (0_u64..).map(u64::to_be_bytes)
+}
+
+/// The counters, the tags as they were `given`, and the texts in `space`.
+fn pairs<'a>(
+    given: &'a [Vec<u8>],
+    space: &'a mut [Vec<u8>],
+) -> impl Iterator<Item = ([u8; 8], &'a [u8; TAG], &'a mut [u8])> {
+    let tags = given
+        .iter()
+        .map(|boxed| boxed.first_chunk().expect("a tag"));
+    let texts = space.iter_mut().map(|boxed| &mut boxed[TAG..]);
+    counters()
+        .zip(tags)
+        .zip(texts)
+        .map(|((counter, tag), text)| (counter, tag, text))
 }
 
 proptest! {

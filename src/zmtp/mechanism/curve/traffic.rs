@@ -13,7 +13,7 @@ use highwater_curve::BoxKey;
 
 use super::{CurveLimits, TAG};
 use crate::zmtp::error::{FrameError, ProtocolError};
-use crate::zmtp::frame::{COMMAND, FrameHeader, MORE, write_header};
+use crate::zmtp::frame::{COMMAND, FrameHeader, LONG_HEADER, MORE, SHORT_HEADER, write_header};
 use crate::zmtp::sealing::{Open, Seal};
 
 /// The frames that we send.
@@ -112,69 +112,150 @@ impl CurveOpen {
         }
     }
 
-    /// Opens the MESSAGE that is the body of one frame.
-    fn open_one(&mut self, body: &[u8], frames: &mut Vec<u8>) -> Result<(), ProtocolError> {
+    /// Puts what is in the whole MESSAGEs at the front of `input` behind `frames`, still sealed; how many bytes they are,
+    /// and what is wrong with the one behind them.
+    fn unpack(&self, input: &[u8], frames: &mut Vec<u8>) -> (usize, Result<(), ProtocolError>) {
+        let (mut taken, mut received) = (0, self.received);
+        loop {
+            let message = match Message::at(&input[taken..], self.limits) {
+                Ok(Some(message)) => message,
+                Ok(None) => return (taken, Ok(())),
+                Err(error) => return (taken, Err(error)),
+            };
+            if let Err(error) = received.check(message.nonce(), self.limits.allows_gaps) {
+                return (taken, Err(error));
+            }
+            received = Counted(message.nonce());
+            write_header(0, message.body_len(), frames);
+            frames.pop();
+            frames.extend_from_slice(message.text);
+            taken += message.whole_len;
+        }
+    }
+}
+
+/// A MESSAGE as it came.
+struct Message<'a> {
+    counter: &'a [u8; 8],
+    tag: &'a [u8; TAG],
+    /// The flags and the body, sealed.
+    text: &'a [u8],
+    /// With its header, in bytes.
+    whole_len: usize,
+}
+
+impl<'a> Message<'a> {
+    /// The one at the front of `input`, or `None` while it is not whole.
+    fn at(input: &'a [u8], limits: CurveLimits) -> Result<Option<Self>, ProtocolError> {
+        let Some((header, header_len)) = FrameHeader::decode(input)? else {
+            return Ok(None);
+        };
+        let body_len = header.body_len;
+        if let Some(max) = limits.max_frame {
+            let size = body_len.saturating_sub(BEFORE_BODY as u64);
+            if size > max as u64 {
+                return Err(FrameError::MessageTooLarge { size, max }.into());
+            }
+        }
+        let body = usize::try_from(body_len)
+            .ok()
+            .and_then(|len| input[header_len..].get(..len));
+        let Some(body) = body else {
+            return Ok(None);
+        };
         let data = body.strip_prefix(NAME).ok_or(ProtocolError::NotSealed)?;
-        let malformed = ProtocolError::Malformed { command: "MESSAGE" };
-        let Some((counter, boxed)) = data.split_first_chunk::<8>() else {
-            return Err(malformed);
-        };
-        let Some((tag, text)) = boxed.split_first_chunk::<TAG>() else {
-            return Err(malformed);
-        };
-        let Some(len) = text.len().checked_sub(1) else {
-            return Err(malformed);
-        };
-        let nonce = u64::from_be_bytes(*counter);
-        self.received.check(nonce, self.limits.allows_gaps)?;
-        // The text is put so that its first byte, the flags, is where the last of the header is to be: what is behind it
-        // need not be moved.
-        let begin = frames.len();
-        write_header(0, len, frames);
-        frames.pop();
-        let flags_at = frames.len();
-        frames.extend_from_slice(text);
-        let opened = self
-            .key
-            .open_detached(*counter, tag, &mut frames[flags_at..]);
-        if opened.is_err() {
-            frames.truncate(begin);
-            return Err(ProtocolError::BoxRefused { name: "MESSAGE" });
-        }
-        self.received = Counted(nonce);
-        let inner = frames[flags_at];
-        frames[flags_at] = len as u8;
-        if inner & INNER_MORE != 0 {
-            frames[begin] |= MORE;
-        }
-        if inner & INNER_COMMAND != 0 {
-            frames[begin] |= COMMAND;
-        }
-        Ok(())
+        Self::of(data, header_len + body.len())
+            .ok_or(ProtocolError::Malformed { command: "MESSAGE" })
+            .map(Some)
+    }
+
+    fn of(data: &'a [u8], whole_len: usize) -> Option<Self> {
+        let (counter, boxed) = data.split_first_chunk()?;
+        let (tag, text) = boxed.split_first_chunk()?;
+        (!text.is_empty()).then_some(Self {
+            counter,
+            tag,
+            text,
+            whole_len,
+        })
+    }
+
+    fn nonce(&self) -> u64 {
+        u64::from_be_bytes(*self.counter)
+    }
+
+    fn body_len(&self) -> usize {
+        self.text.len() - 1
+    }
+
+    /// Where the text stands in the frame that is made of it: so that its first byte, the flags, is where the last of the
+    /// header is to be, and what is behind it need not be moved.
+    fn flags_at(&self) -> usize {
+        let is_short = u8::try_from(self.body_len()).is_ok();
+        (if is_short { SHORT_HEADER } else { LONG_HEADER }) - 1
+    }
+
+    /// The length of that frame.
+    fn frame_len(&self) -> usize {
+        self.flags_at() + self.text.len()
+    }
+}
+
+/// The counters, tags and texts of MESSAGEs that are known to be whole, which stand unpacked in `frames`.
+struct Unpacked<'a> {
+    input: &'a [u8],
+    frames: &'a mut [u8],
+}
+
+impl<'a> Iterator for Unpacked<'a> {
+    type Item = ([u8; 8], &'a [u8; TAG], &'a mut [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let message = Message::at(self.input, ANY).ok().flatten()?;
+        self.input = &self.input[message.whole_len..];
+        let (frame, rest) = std::mem::take(&mut self.frames).split_at_mut(message.frame_len());
+        self.frames = rest;
+        Some((
+            *message.counter,
+            message.tag,
+            &mut frame[message.flags_at()..],
+        ))
     }
 }
 
 impl Open for CurveOpen {
     fn open(&mut self, input: &[u8], frames: &mut Vec<u8>) -> Result<usize, ProtocolError> {
-        let mut taken = 0;
-        while let Some((header, header_len)) = FrameHeader::decode(&input[taken..])? {
-            let body_len = header.body_len;
-            if let Some(max) = self.limits.max_frame {
-                let size = body_len.saturating_sub(BEFORE_BODY as u64);
-                if size > max as u64 {
-                    return Err(FrameError::MessageTooLarge { size, max }.into());
-                }
-            }
-            let body = usize::try_from(body_len)
-                .ok()
-                .and_then(|len| input[taken + header_len..].get(..len));
-            let Some(body) = body else {
+        let begin = frames.len();
+        let (taken, found) = self.unpack(input, frames);
+        let opened = self.key.open_all(Unpacked {
+            input: &input[..taken],
+            frames: &mut frames[begin..],
+        });
+        // How many boxes have opened.
+        let count = opened.err().unwrap_or(usize::MAX);
+        let (mut rest, mut at) = (&input[..taken], begin);
+        for _ in 0..count {
+            let Some(message) = Message::at(rest, ANY)? else {
                 break;
             };
-            self.open_one(body, frames)?;
-            taken += header_len + body.len();
+            let flags_at = at + message.flags_at();
+            let inner = frames[flags_at];
+            frames[flags_at] = message.body_len() as u8;
+            if inner & INNER_MORE != 0 {
+                frames[at] |= MORE;
+            }
+            if inner & INNER_COMMAND != 0 {
+                frames[at] |= COMMAND;
+            }
+            self.received = Counted(message.nonce());
+            at += message.frame_len();
+            rest = &rest[message.whole_len..];
         }
-        Ok(taken)
+        frames.truncate(at);
+        if opened.is_err() {
+            return Err(ProtocolError::BoxRefused { name: "MESSAGE" });
+        }
+        found.map(|()| taken)
     }
 }
 
@@ -185,6 +266,12 @@ impl fmt::Debug for CurveOpen {
             .finish_non_exhaustive()
     }
 }
+
+/// For what was checked before.
+const ANY: CurveLimits = CurveLimits {
+    max_frame: None,
+    allows_gaps: true,
+};
 
 /// How the body of a MESSAGE begins.
 const NAME: &[u8] = b"\x07MESSAGE";
