@@ -271,6 +271,21 @@ fn seeds(target: &str) -> BTreeSet<Vec<u8>> {
             }
         }
         #[cfg(feature = "curve")]
+        "messages" => {
+            let (mut rest, _) = targets::sealed::conversation();
+            // HELLO and INITIATE come before.
+            (0..2).for_each(|_| drop(rest.drain(..first_frame(&rest))));
+            add(&[0, 7], &rest);
+            add(&[4, 1], &rest);
+        }
+        #[cfg(feature = "curve")]
+        "insider" => {
+            for (choice, said) in INSIDERS {
+                add(&[choice, 0], said);
+                add(&[choice, 9], said);
+            }
+        }
+        #[cfg(feature = "curve")]
         "boxes" => {
             (0..40).for_each(|len| add(&[len, len * 5], &[len; 700][..usize::from(len) * 17]))
         }
@@ -396,6 +411,35 @@ const ENDPOINTS: [(u8, &str); 14] = [
     (3, "@abstract"),
     (4, "with://anything;in it"),
     (5, "7"),
+];
+
+/// Who we are and what is sealed by choice; then the texts: of HELLO or WELCOME, of the vouch, metadata, and MESSAGEs.
+#[cfg(feature = "curve")]
+const INSIDERS: [(u8, &[u8]); 6] = [
+    (
+        0,
+        b"\x16\x0bSocket-Type\x00\x00\x00\x06DEALER\x06\x00hello\x02\x01a\x01\x02\x06\x02\x04PING",
+    ),
+    (
+        1,
+        b"\x16\x0bSocket-Type\x00\x00\x00\x06DEALER\x06\x00hello\x02\x01a\x00\x01\xff",
+    ),
+    (
+        2,
+        b"\x16\x0bSocket-Type\x00\x00\x00\x06ROUTER\x09\xffanything",
+    ),
+    (
+        8,
+        b"\x40........................................................................",
+    ),
+    (
+        9,
+        b"\x40........................................................................",
+    ),
+    (
+        16,
+        b"\x40........................................................................",
+    ),
 ];
 
 /// Good ones, and those that look like another form.

@@ -16,7 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::socks5::{Socks5, SocksCredentials, SocksError, SocksTarget};
 use crate::zmtp::{
     BodyRoom, Command, Credentials, Decoder, FrameError, FrameHeader, Handshake, HandshakeConfig,
-    Item, OwnedCommand, Peer, PingContext, ProtocolError, Stop, Version, as_subscription,
+    Item, Open, OwnedCommand, Peer, PingContext, ProtocolError, Stop, Version, as_subscription,
     encode_cancel, encode_error, encode_message, encode_ping, encode_pong, encode_subscribe,
     error_reason,
 };
@@ -35,6 +35,10 @@ pub const TARGETS: &[Target] = &[
     ("plain", plain),
     #[cfg(feature = "curve")]
     ("curve", sealed::curve),
+    #[cfg(feature = "curve")]
+    ("messages", sealed::messages),
+    #[cfg(feature = "curve")]
+    ("insider", sealed::insider),
     #[cfg(feature = "curve")]
     ("boxes", sealed::boxes),
     #[cfg(feature = "curve")]
@@ -310,23 +314,7 @@ fn converse(mut end: Handshake, mechanism: &str, rest: &[u8], cut: usize) -> Con
     let (peer, sealing) = end
         .finish()
         .map_or((None, None), |(peer, sealing)| (Some(peer), sealing));
-    let sealed = sealing.map(|mut sealing| {
-        let (mut frames, mut pending, mut failed) = (Vec::new(), Vec::new(), None);
-        for piece in rest[at..].chunks(cut) {
-            pending.extend_from_slice(piece);
-            match sealing.open.open(&pending, &mut frames) {
-                Ok(taken) => drop(pending.drain(..taken)),
-                Err(error) => {
-                    failed = Some(error);
-                    pending.clear();
-                    break;
-                }
-            }
-        }
-        let decoded = decode(None, &frames, usize::MAX, false);
-        assert!(decoded.error.is_some() || decoded.left == 0, "whole frames");
-        (frames, pending.len(), failed)
-    });
+    let sealed = sealing.map(|mut sealing| opened(&mut *sealing.open, &rest[at..], cut));
     Conversed {
         error,
         credentials,
@@ -334,6 +322,29 @@ fn converse(mut end: Handshake, mechanism: &str, rest: &[u8], cut: usize) -> Con
         sent,
         sealed,
     }
+}
+
+/// The frames that are in sealed traffic, how many bytes of it are no whole frame, and what ended it.
+fn opened(
+    open: &mut dyn Open,
+    traffic: &[u8],
+    cut: usize,
+) -> (Vec<u8>, usize, Option<ProtocolError>) {
+    let (mut frames, mut pending, mut failed) = (Vec::new(), Vec::new(), None);
+    for piece in traffic.chunks(cut) {
+        pending.extend_from_slice(piece);
+        match open.open(&pending, &mut frames) {
+            Ok(taken) => drop(pending.drain(..taken)),
+            Err(error) => {
+                failed = Some(error);
+                pending.clear();
+                break;
+            }
+        }
+    }
+    let decoded = decode(None, &frames, usize::MAX, false);
+    assert!(decoded.error.is_some() || decoded.left == 0, "whole frames");
+    (frames, pending.len(), failed)
 }
 
 /// What came of a handshake.

@@ -49,10 +49,15 @@ pub(crate) use limits::MAX_COMMAND;
 #[allow(unused_imports, reason = "no decision is told of them yet")]
 pub(crate) use mechanism::Credentials;
 #[cfg(feature = "curve")]
+#[allow(unused_imports, reason = "for tests and the fuzzer")]
+pub(crate) use mechanism::server_sealing;
+#[cfg(feature = "curve")]
 pub(crate) use mechanism::{
     ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds,
 };
 pub(crate) use metadata::is_property_name;
+#[allow(unused_imports, reason = "for the fuzzer")]
+pub(crate) use sealing::Open;
 pub(crate) use text::escaped;
 
 /// What two ends speak with each other: the lower of what both announced.

@@ -15,8 +15,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-#[cfg(all(test, feature = "curve"))]
-pub(super) use self::curve::server_sealing;
+#[cfg(feature = "curve")]
+#[allow(unused_imports, reason = "for tests and the fuzzer")]
+pub(crate) use self::curve::server_sealing;
 #[cfg(feature = "curve")]
 pub(crate) use self::curve::{
     ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds,
