@@ -32,6 +32,39 @@ fn every_failure_of_the_readme_has_its_test() {
     }
 }
 
+/// The table of features tells how many crates each brings, and how many of them are ours.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_feature_costs_the_crates_that_the_readme_says() {
+    use std::collections::BTreeSet;
+    use std::process::Command;
+
+    let section = section("Try it");
+    let rows: Vec<_> = section
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    assert!(rows.len() >= 4, "the table is gone");
+    for row in &rows[2..] {
+        let row: Vec<_> = columns(row).collect();
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args("tree --offline --edges normal --prefix none --package highwater".split(' '));
+        if let Some(feature) = row[0].strip_prefix('`') {
+            tree.args(["--features", feature.trim_end_matches('`')]);
+        }
+        let tree = tree.current_dir(home()).output().expect("cargo runs");
+        let tree = String::from_utf8(tree.stdout).expect("names of crates");
+        let crates: BTreeSet<_> = tree
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .filter(|name| !name.is_empty())
+            .collect();
+        let ours = crates.iter().filter(|name| name.starts_with("highwater"));
+        let (all, ours) = (crates.len().to_string(), ours.count().to_string());
+        assert_eq!((&*all, &*ours), (row[1], row[2]), "{}: {crates:?}", row[0]);
+    }
+}
+
 /// The six rows of "Speed" are those of the same cells in the page of all results.
 #[test]
 fn the_figures_of_the_readme_stand_among_the_results() {
