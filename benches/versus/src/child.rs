@@ -308,7 +308,7 @@ fn allow_many_files() {
 /// The endpoint to bind for `transport`; an ipc path lies in `folder`.
 pub(crate) fn endpoint(transport: Transport, folder: &std::path::Path) -> String {
     match transport {
-        Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
+        Transport::Tcp | Transport::Curve => "tcp://127.0.0.1:0".to_owned(),
         Transport::Ipc => format!("ipc://{}", folder.join("socket").display()),
         Transport::Inproc => "inproc://versus".to_owned(),
     }

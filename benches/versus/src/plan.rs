@@ -24,6 +24,8 @@ pub(crate) enum Transport {
     Tcp,
     Ipc,
     Inproc,
+    /// tcp, sealed and authenticated by CURVE.
+    Curve,
 }
 
 /// What the two sides do. Sizes are bytes of body.
@@ -156,6 +158,11 @@ impl Cell {
             | Scenario::Idle { .. }
             | Scenario::Unequal { .. } => None,
         }
+    }
+
+    /// Whether the sockets of the cell are CURVE's.
+    pub(crate) fn is_sealed(self) -> bool {
+        self.transport == Transport::Curve
     }
 
     /// How many I/O threads the cell asks for, if that is what it is about.

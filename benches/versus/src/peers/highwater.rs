@@ -2,16 +2,26 @@
 
 use std::time::Instant;
 
+#[cfg(feature = "curve")]
+use highwater::security::Keypair;
+use highwater::security::Security;
 use highwater::{Context, Dealer, Endpoint, Message, Pub, Pull, Push, Rep, Req, Router, Sub};
 
+#[cfg(feature = "curve")]
+use super::{CLIENT_SECRET, SERVER_SECRET};
 use super::{
     Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each, send_high_water,
 };
 use crate::child::ledger::{Ledger, NOBODY, Number, number_of};
+use crate::plan::Cell;
 
 #[derive(Clone)]
 pub(super) struct Highwater {
     context: Context,
+    /// Of sockets that bind.
+    of_server: Security,
+    /// Of sockets that connect.
+    of_client: Security,
 }
 
 pub(super) enum HighwaterSocket {
@@ -27,47 +37,86 @@ pub(super) enum HighwaterSocket {
 }
 
 impl Highwater {
-    pub(super) fn new(io_threads: Option<usize>) -> Self {
-        let builder = Context::builder().io_threads(io_threads.unwrap_or(1));
-        Self {
+    pub(super) fn new(cell: Cell) -> Outcome<Self> {
+        let (of_server, of_client) = securities(cell.is_sealed())?;
+        let builder = Context::builder().io_threads(cell.io_threads().unwrap_or(1));
+        Ok(Self {
             context: builder.build(),
-        }
+            of_server,
+            of_client,
+        })
     }
 
-    fn socket(&self, role: Role) -> HighwaterSocket {
+    fn socket(&self, role: Role, security: &Security) -> HighwaterSocket {
+        let security = security.clone();
         let context = &self.context;
         let mark: usize = HIGH_WATER.into();
         match role {
-            Role::Push => {
-                HighwaterSocket::Push(Push::builder(context).send_high_water_mark(mark).build())
-            }
-            Role::Pull => {
-                HighwaterSocket::Pull(Pull::builder(context).receive_high_water_mark(mark).build())
-            }
-            Role::Req => HighwaterSocket::Req(Req::new(context), 0),
-            Role::Rep => HighwaterSocket::Rep(Rep::new(context)),
+            Role::Push => HighwaterSocket::Push(
+                Push::builder(context)
+                    .security(security)
+                    .send_high_water_mark(mark)
+                    .build(),
+            ),
+            Role::Pull => HighwaterSocket::Pull(
+                Pull::builder(context)
+                    .security(security)
+                    .receive_high_water_mark(mark)
+                    .build(),
+            ),
+            Role::Req => HighwaterSocket::Req(Req::builder(context).security(security).build(), 0),
+            Role::Rep => HighwaterSocket::Rep(Rep::builder(context).security(security).build()),
             Role::Dealer => HighwaterSocket::Dealer(
                 Dealer::builder(context)
+                    .security(security)
                     .send_high_water_mark(mark)
                     .receive_high_water_mark(mark)
                     .build(),
             ),
             Role::Router => HighwaterSocket::Router(
                 Router::builder(context)
+                    .security(security)
                     .send_high_water_mark(mark)
                     .receive_high_water_mark(mark)
                     .build(),
             ),
             Role::Pub => HighwaterSocket::Pub(
                 Pub::builder(context)
+                    .security(security)
                     .send_high_water_mark(usize::from(send_high_water(role)))
                     .build(),
             ),
-            Role::Sub => {
-                HighwaterSocket::Sub(Sub::builder(context).receive_high_water_mark(mark).build())
-            }
+            Role::Sub => HighwaterSocket::Sub(
+                Sub::builder(context)
+                    .security(security)
+                    .receive_high_water_mark(mark)
+                    .build(),
+            ),
         }
     }
+}
+
+/// That of sockets which bind, and of those which connect.
+#[cfg(not(feature = "curve"))]
+fn securities(is_sealed: bool) -> Outcome<(Security, Security)> {
+    if is_sealed {
+        return Err(Failure::unsupported("built without CURVE"));
+    }
+    Ok((Security::default(), Security::default()))
+}
+
+/// That of sockets which bind, and of those which connect.
+#[cfg(feature = "curve")]
+fn securities(is_sealed: bool) -> Outcome<(Security, Security)> {
+    if !is_sealed {
+        return Ok((Security::default(), Security::default()));
+    }
+    let server = Keypair::from_secret(SERVER_SECRET.parse()?);
+    let client = Keypair::from_secret(CLIENT_SECRET.parse()?);
+    Ok((
+        Security::curve_server(&server).anyone(),
+        Security::curve_client(&client, server.public()),
+    ))
 }
 
 impl HighwaterSocket {
@@ -111,13 +160,13 @@ impl Peer for Highwater {
         at: &str,
         _expected: usize,
     ) -> Outcome<(HighwaterSocket, String)> {
-        let socket = self.socket(role);
+        let socket = self.socket(role, &self.of_server);
         let endpoint = socket.listen(at)?;
         Ok((socket, endpoint.to_string()))
     }
 
     async fn connect(&self, role: Role, to: &str) -> Outcome<HighwaterSocket> {
-        let socket = self.socket(role);
+        let socket = self.socket(role, &self.of_client);
         match &socket {
             HighwaterSocket::Push(socket) => socket.connect(to)?,
             HighwaterSocket::Pull(socket) => socket.connect(to)?,

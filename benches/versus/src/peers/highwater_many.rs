@@ -6,6 +6,7 @@ use highwater::{Message, Pull, Push};
 
 use super::highwater::{Highwater, HighwaterSocket};
 use super::{Failure, Outcome, Peer, Role, Socket, ready, recv_each};
+use crate::plan::Cell;
 
 #[derive(Clone)]
 pub(super) struct HighwaterMany {
@@ -22,10 +23,10 @@ pub(super) enum HighwaterManySocket {
 const BATCH: usize = 64;
 
 impl HighwaterMany {
-    pub(super) fn new(io_threads: Option<usize>) -> Self {
-        Self {
-            plain: Highwater::new(io_threads),
-        }
+    pub(super) fn new(cell: Cell) -> Outcome<Self> {
+        Ok(Self {
+            plain: Highwater::new(cell)?,
+        })
     }
 }
 

@@ -4,14 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::{
-    HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each, send_high_water,
+    CLIENT_PUBLIC, CLIENT_SECRET, HIGH_WATER, Outcome, Peer, Role, SERVER_PUBLIC, SERVER_SECRET,
+    Socket, ready, recv_each, send_each, send_high_water,
 };
 use crate::child::ledger::{Ledger, Number, number_of};
 use crate::peers::Failure;
+use crate::plan::Cell;
 
 #[derive(Clone)]
 pub(super) struct Libzmq {
     contexts: Arc<Mutex<Contexts>>,
+    is_sealed: bool,
 }
 
 struct Contexts {
@@ -29,14 +32,18 @@ pub(super) struct LibzmqSocket {
 const SOCKETS_PER_CONTEXT: usize = 1000;
 
 impl Libzmq {
-    pub(super) fn new(io_threads: Option<usize>) -> Outcome<Self> {
-        let contexts = Contexts::new(io_threads.unwrap_or(1))?;
+    pub(super) fn new(cell: Cell) -> Outcome<Self> {
+        if cell.is_sealed() && zmq::has("curve") != Some(true) {
+            return Err(Failure::unsupported("built without CURVE"));
+        }
+        let contexts = Contexts::new(cell.io_threads().unwrap_or(1))?;
         Ok(Self {
             contexts: Arc::new(Mutex::new(contexts)),
+            is_sealed: cell.is_sealed(),
         })
     }
 
-    fn socket(&self, role: Role) -> Outcome<LibzmqSocket> {
+    fn socket(&self, role: Role, end: End) -> Outcome<LibzmqSocket> {
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
         if contexts.sockets == SOCKETS_PER_CONTEXT {
             *contexts = Contexts::new(contexts.io_threads)?;
@@ -57,11 +64,39 @@ impl Libzmq {
         socket.set_linger(0)?;
         // All connections of a storm at once; the default of 100 would make it a test of TCP's retries.
         socket.set_backlog(8192)?;
+        if self.is_sealed {
+            seal(&socket, end)?;
+        }
         Ok(LibzmqSocket {
             socket,
             message: zmq::Message::new(),
         })
     }
+}
+
+/// Which end of CURVE a socket is.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// Binds.
+    Server,
+    /// Connects.
+    Client,
+}
+
+/// Without a ZAP handler a server of libzmq lets everyone in.
+fn seal(socket: &zmq::Socket, end: End) -> Outcome<()> {
+    match end {
+        End::Server => {
+            socket.set_curve_server(true)?;
+            socket.set_curve_secretkey(SERVER_SECRET.as_bytes())?;
+        }
+        End::Client => {
+            socket.set_curve_serverkey(SERVER_PUBLIC.as_bytes())?;
+            socket.set_curve_publickey(CLIENT_PUBLIC.as_bytes())?;
+            socket.set_curve_secretkey(CLIENT_SECRET.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 impl Contexts {
@@ -100,7 +135,7 @@ impl Peer for Libzmq {
         at: &str,
         _expected: usize,
     ) -> Outcome<(LibzmqSocket, String)> {
-        let socket = self.socket(role)?;
+        let socket = self.socket(role, End::Server)?;
         socket.socket.bind(at)?;
         let endpoint = socket.socket.get_last_endpoint()?;
         let endpoint = endpoint.map_err(|_| Failure::broken("an endpoint not in UTF-8".into()))?;
@@ -108,7 +143,7 @@ impl Peer for Libzmq {
     }
 
     async fn connect(&self, role: Role, to: &str) -> Outcome<LibzmqSocket> {
-        let socket = self.socket(role)?;
+        let socket = self.socket(role, End::Client)?;
         socket.socket.connect(to)?;
         Ok(socket)
     }

@@ -57,26 +57,21 @@ pub(crate) fn all() -> Vec<Entry> {
             name: LIBZMQ,
             package: "zmq",
             settings: "one I/O thread, high-water marks 1000",
-            run: |job| drive(super::libzmq::Libzmq::new(job.cell.io_threads())?, job),
+            run: |job| drive(super::libzmq::Libzmq::new(job.cell)?, job),
         },
         #[cfg(feature = "highwater")]
         Entry {
             name: "highwater",
             package: "highwater",
             settings: "defaults: one I/O thread, high-water marks 1000",
-            run: |job| drive(super::highwater::Highwater::new(job.cell.io_threads()), job),
+            run: |job| drive(super::highwater::Highwater::new(job.cell)?, job),
         },
         #[cfg(feature = "highwater")]
         Entry {
             name: "highwater-many",
             package: "highwater",
             settings: "the same through `send_many` and `recv_many`, 64 messages a call: PUSH and PULL",
-            run: |job| {
-                drive(
-                    super::highwater_many::HighwaterMany::new(job.cell.io_threads()),
-                    job,
-                )
-            },
+            run: |job| drive(super::highwater_many::HighwaterMany::new(job.cell)?, job),
         },
         #[cfg(all(feature = "monocoque-uring", not(feature = "monocoque-tokio")))]
         Entry {
@@ -85,6 +80,7 @@ pub(crate) fn all() -> Vec<Entry> {
             settings: "io_uring, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
             run: |job| {
                 no_io_threads(job)?;
+                in_clear(job)?;
                 drive(super::monocoque::Monocoque::new()?, job)
             },
         },
@@ -95,6 +91,7 @@ pub(crate) fn all() -> Vec<Entry> {
             settings: "tokio, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
             run: |job| {
                 no_io_threads(job)?;
+                in_clear(job)?;
                 drive(super::monocoque::Monocoque::new()?, job)
             },
         },
@@ -103,7 +100,10 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "omq",
             package: "omq-tokio",
             settings: "blocking sockets on a context with one I/O thread, high-water marks 1000",
-            run: |job| drive(super::omq::Omq::blocking(job.cell.io_threads()), job),
+            run: |job| {
+                in_clear(job)?;
+                drive(super::omq::Omq::blocking(job.cell.io_threads()), job)
+            },
         },
         #[cfg(feature = "omq")]
         Entry {
@@ -112,6 +112,7 @@ pub(crate) fn all() -> Vec<Entry> {
             settings: "on the caller's current-thread tokio runtime, high-water marks 1000",
             run: |job| {
                 no_io_threads(job)?;
+                in_clear(job)?;
                 drive(super::omq::Omq::one_thread()?, job)
             },
         },
@@ -120,7 +121,10 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "rzmq",
             package: "rzmq",
             settings: "tokio, as many workers as cores, TCP_CORK for PUSH, high-water marks 1000",
-            run: |job| drive(super::rzmq::Rzmq::multi_thread(job.cell)?, job),
+            run: |job| {
+                in_clear(job)?;
+                drive(super::rzmq::Rzmq::multi_thread(job.cell)?, job)
+            },
         },
         #[cfg(feature = "rzmq")]
         Entry {
@@ -129,6 +133,7 @@ pub(crate) fn all() -> Vec<Entry> {
             settings: "tokio current-thread, TCP_CORK for PUSH, high-water marks 1000",
             run: |job| {
                 no_io_threads(job)?;
+                in_clear(job)?;
                 drive(super::rzmq::Rzmq::one_thread(job.cell)?, job)
             },
         },
@@ -138,6 +143,7 @@ pub(crate) fn all() -> Vec<Entry> {
             package: "zeromq",
             settings: "tokio, two workers; it has no high-water mark to set",
             run: |job| {
+                in_clear(job)?;
                 drive(
                     super::zeromq::Zeromq::multi_thread(job.cell.io_threads())?,
                     job,
@@ -151,6 +157,7 @@ pub(crate) fn all() -> Vec<Entry> {
             settings: "tokio current-thread; it has no high-water mark to set",
             run: |job| {
                 no_io_threads(job)?;
+                in_clear(job)?;
                 drive(super::zeromq::Zeromq::one_thread()?, job)
             },
         },
@@ -159,13 +166,24 @@ pub(crate) fn all() -> Vec<Entry> {
             package: "crossbeam-channel",
             settings: "bare sockets, 64 KiB batches parsed in place; blocking ping-pong; \
                        inproc: crossbeam bounded(1000)",
-            run: |job| drive(super::floor::Floor::new(), job),
+            run: |job| {
+                in_clear(job)?;
+                drive(super::floor::Floor::new(), job)
+            },
         },
     ]
 }
 
 /// Ends the name of a variant that runs on one thread.
 const ONE_THREAD: &str = "-1t";
+
+/// Refuses the cells of CURVE.
+fn in_clear(job: &Job) -> Outcome<()> {
+    if job.cell.is_sealed() {
+        return Err(super::Failure::unsupported("its adapter has no CURVE"));
+    }
+    Ok(())
+}
 
 /// Refuses the cells that are about I/O threads.
 #[cfg(any(

@@ -41,6 +41,17 @@ const fn send_high_water(role: Role) -> u16 {
     }
 }
 
+/// The keys of the cells of CURVE, those of the RFC's and the manual's examples: of the side that binds, and of all that
+/// connect.
+#[cfg(feature = "libzmq")]
+const SERVER_PUBLIC: &str = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+#[cfg(any(feature = "libzmq", all(feature = "highwater", feature = "curve")))]
+const SERVER_SECRET: &str = "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6";
+#[cfg(feature = "libzmq")]
+const CLIENT_PUBLIC: &str = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+#[cfg(any(feature = "libzmq", all(feature = "highwater", feature = "curve")))]
+const CLIENT_SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+
 /// What a socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {

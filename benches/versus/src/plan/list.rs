@@ -83,6 +83,26 @@ pub(crate) const ALL: &[&str] = &[
     "tcp/unequal-sub/1000x1",
     "tcp/unequal-sub/12x1+inproc",
     "tcp/unequal-sub/12x1+busy-inproc",
+    #[cfg(feature = "curve")]
+    "curve/push-pull/16",
+    #[cfg(feature = "curve")]
+    "curve/push-pull/64",
+    #[cfg(feature = "curve")]
+    "curve/push-pull/256",
+    #[cfg(feature = "curve")]
+    "curve/push-pull/1024",
+    #[cfg(feature = "curve")]
+    "curve/push-pull/16384",
+    #[cfg(feature = "curve")]
+    "curve/push-pull/262144",
+    #[cfg(feature = "curve")]
+    "curve/req-rep/16",
+    #[cfg(feature = "curve")]
+    "curve/pub-sub/8x64",
+    #[cfg(feature = "curve")]
+    "curve/pub-sub/8x1024",
+    #[cfg(feature = "curve")]
+    "curve/connect-storm/1000",
 ];
 
 /// The cells of `--quick`: one of each kind that takes seconds, and the sizes where the costs differ in nature.

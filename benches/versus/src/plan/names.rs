@@ -11,6 +11,7 @@ impl fmt::Display for Transport {
             Self::Tcp => "tcp",
             Self::Ipc => "ipc",
             Self::Inproc => "inproc",
+            Self::Curve => "curve",
         })
     }
 }
@@ -55,6 +56,7 @@ fn parse(name: &str) -> Option<Cell> {
         "tcp" => Transport::Tcp,
         "ipc" => Transport::Ipc,
         "inproc" => Transport::Inproc,
+        "curve" => Transport::Curve,
         _ => return None,
     };
     let scenario = segments.next()?;
@@ -70,6 +72,13 @@ fn parse(name: &str) -> Option<Cell> {
         return None;
     }
     if near != Near::Nobody && !scenario.starts_with("unequal-") {
+        return None;
+    }
+    // Its bare peers speak nothing but NULL.
+    const BARE: [&str; 3] = ["idle", "among-idle", "io-threads"];
+    if transport == Transport::Curve
+        && (BARE.contains(&scenario) || scenario.starts_with("unequal-"))
+    {
         return None;
     }
     let scenario = match (scenario, &numbers[..]) {
