@@ -24,6 +24,7 @@ mod event_loop;
 mod flushing;
 mod handshake;
 mod hearing;
+mod helpers;
 mod inbox;
 mod judging;
 mod lenders;

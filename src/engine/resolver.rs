@@ -1,13 +1,12 @@
-//! Looking names up, on threads beside the I/O thread.
+//! Looking names up, off the loop.
 //!
-//! Owns: a few threads, started when first needed, that call the system's resolver.
-//! Always true: each question gets an answer, unless the I/O thread is gone.
+//! Owns: the threads that ask the system's resolver.
+//! Always true: every question gets an answer, or the I/O thread is gone.
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-
 use super::Key;
+use super::helpers::Helpers;
 use super::inbox::Shared;
 use super::request::Request;
 use crate::endpoint::Endpoint;
@@ -19,53 +18,29 @@ use crate::transport;
 #[derive(Debug)]
 pub(super) struct Resolver {
     answer_to: Arc<Shared>,
-    questions: Sender<(Key, Endpoint)>,
-    asked: Receiver<(Key, Endpoint)>,
-    threads: usize,
+    helpers: Helpers,
 }
 
 impl Resolver {
     pub(super) fn new(answer_to: Arc<Shared>) -> Self {
-        let (questions, asked) = unbounded();
         Self {
             answer_to,
-            questions,
-            asked,
-            threads: 0,
+            helpers: Helpers::new("highwater-resolver", RESOLVER_THREADS),
         }
     }
 
     /// Asks for the addresses of `endpoint`; the answer comes as a [`Request::Resolved`] for `key`.
-    pub(super) fn resolve(&mut self, key: Key, endpoint: Endpoint) {
-        if self.threads < RESOLVER_THREADS {
-            match self.start_thread() {
-                Ok(()) => self.threads += 1,
-                Err(error) if self.threads == 0 => {
-                    let outcome = Err(error.into());
-                    self.answer_to.send(Request::Resolved { key, outcome });
-                    return;
-                }
-                Err(_) => {}
-            }
+    pub(super) fn resolve(&self, key: Key, endpoint: Endpoint) {
+        let answer_to = Arc::clone(&self.answer_to);
+        let asked = self.helpers.give(move || {
+            let outcome = transport::resolve(&endpoint).map_err(|error| LinkError::Resolve {
+                reason: error.to_string(),
+            });
+            answer_to.send(Request::Resolved { key, outcome });
+        });
+        if let Err(error) = asked {
+            let outcome = Err(error.into());
+            self.answer_to.send(Request::Resolved { key, outcome });
         }
-        self.questions
-            .send((key, endpoint))
-            .expect("this end holds a receiver, too");
-    }
-
-    fn start_thread(&self) -> std::io::Result<()> {
-        let (asked, answer_to) = (self.asked.clone(), Arc::clone(&self.answer_to));
-        std::thread::Builder::new()
-            .name("highwater-resolver".to_owned())
-            .spawn(move || {
-                for (key, endpoint) in asked {
-                    let outcome =
-                        transport::resolve(&endpoint).map_err(|error| LinkError::Resolve {
-                            reason: error.to_string(),
-                        });
-                    answer_to.send(Request::Resolved { key, outcome });
-                }
-            })?;
-        Ok(())
     }
 }
