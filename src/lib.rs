@@ -25,6 +25,7 @@ mod stats;
 mod sync;
 mod transport;
 mod wake;
+mod zap;
 mod zmtp;
 
 pub use activation::{ListenFd, listen_fds};
@@ -55,6 +56,7 @@ pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
 pub use socket::{Interest, Readiness, Retirement};
 pub use stats::{Dropped, PeerStats, Stats};
 pub use transport::Ipv6Mode;
+pub use zap::Zap;
 pub use zmtp::{FrameError, ProtocolError};
 
 #[cfg(doctest)]

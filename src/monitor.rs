@@ -98,6 +98,18 @@ pub enum EventKind {
         /// How many messages the peer has missed.
         missed: u64,
     },
+    /// The socket listens on an address that other machines can reach, whoever connects may come in, and nobody has said
+    /// that this is meant: say `.security(Security::null().anyone())`, or have peers show who they are. See
+    /// [`security`](crate::security).
+    Unprotected,
+    /// A file by which the [security](crate::security) of this socket decides is no certificate, or others may read the
+    /// secret key in it; or the folder cannot be read.
+    KeyFile {
+        /// The path of the file or folder.
+        path: String,
+        /// What is wrong with it.
+        flaw: String,
+    },
     /// The socket has stopped listening.
     Closed,
 }
@@ -159,6 +171,10 @@ impl EventKind {
             Self::Unmuted => "unmuted",
             Self::DroppingStarted => "dropping started: the peer is at its high-water mark",
             Self::DroppingStopped { .. } => "dropping stopped",
+            Self::Unprotected => {
+                "other machines can reach this address, and whoever connects may come in; say so with Security::null().anyone(), or choose another security"
+            }
+            Self::KeyFile { .. } => "a key file has a flaw",
             Self::Closed => "closed",
         }
     }
@@ -183,6 +199,7 @@ impl fmt::Display for EventKind {
             Self::DroppingStopped { missed } => {
                 write!(f, "{}: {missed} messages missed", self.name())
             }
+            Self::KeyFile { path, flaw } => write!(f, "the key file {path} has a flaw: {flaw}"),
             _ => f.write_str(self.name()),
         }
     }

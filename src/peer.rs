@@ -29,10 +29,23 @@ pub struct PeerInfo {
     pub version: (u8, u8),
     /// The peer's other properties.
     pub metadata: Arc<[(String, Bytes)]>,
+    /// The security mechanism of the connection: `NULL`, `PLAIN` or `CURVE`; `NULL` within the process.
+    pub mechanism: &'static str,
+    /// The user id under which the peer was let in: the one in the verdict; empty if there is none. See
+    /// [`Verdict`](crate::security::Verdict).
+    pub user: String,
+    /// The public key that the peer has proved to own, with the mechanism CURVE.
+    #[cfg(feature = "curve")]
+    pub key: Option<highwater_curve::PublicKey>,
+    /// Properties that the verdict has given to the peer. The peer cannot choose them, other than its
+    /// [`metadata`](Self::metadata).
+    pub granted: Arc<[(String, Bytes)]>,
     /// User, group and process of the peer, where the transport knows them (ipc).
     pub credentials: Option<Credentials>,
     /// Names the peer's socket, if that is one of this library.
     pub(crate) token: Option<u64>,
+    /// How often something had been revoked when it was asked whether the peer may come in; `None` if nobody was asked.
+    pub(crate) asked_after: Option<u64>,
 }
 
 /// The user, group and process of a peer, as the kernel reports them.
@@ -47,11 +60,41 @@ pub struct Credentials {
 }
 
 impl PeerInfo {
-    /// The value of the metadata property `name`, compared without case.
+    /// The value of the metadata property `name`, compared without case. The peer has chosen it.
     pub fn property(&self, name: &str) -> Option<&Bytes> {
-        self.metadata
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        value_of(&self.metadata, name)
     }
+
+    /// The value of the property `name` that the verdict has given to the peer, compared without case.
+    pub fn grant(&self, name: &str) -> Option<&Bytes> {
+        value_of(&self.granted, name)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(address: &str) -> Self {
+        Self {
+            endpoint: "tcp://127.0.0.1:1".parse().expect("an endpoint"),
+            address: address.to_owned(),
+            connected_here: false,
+            socket_type: None,
+            routing_id: None,
+            version: (3, 1),
+            metadata: Arc::default(),
+            mechanism: "NULL",
+            user: String::new(),
+            #[cfg(feature = "curve")]
+            key: None,
+            granted: Arc::default(),
+            credentials: None,
+            token: None,
+            asked_after: None,
+        }
+    }
+}
+
+fn value_of<'a>(properties: &'a [(String, Bytes)], name: &str) -> Option<&'a Bytes> {
+    properties
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }

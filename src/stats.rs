@@ -34,6 +34,8 @@ pub struct Stats {
     pub handshakes: u64,
     /// Handshakes that failed, refused peers and protocol errors among them.
     pub handshakes_failed: u64,
+    /// Of those: peers that the [security](crate::security) of this socket has not let in.
+    pub denied: u64,
     /// Connections that were lost after their handshake.
     pub disconnects: u64,
     /// Further attempts to connect, successful or not.
@@ -46,6 +48,8 @@ pub struct Stats {
     pub refused_by_filter: u64,
     /// Of those: closed because the `connection_limit` option allows no more connections.
     pub refused_by_limit: u64,
+    /// Of those: closed because the `handshake_limit_per_address` option allows no more handshakes with their address.
+    pub refused_handshakes: u64,
     /// The total time in which sends had to wait because no peer had room.
     pub time_muted: Duration,
     /// Events for which no monitor had room.

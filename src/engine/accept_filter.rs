@@ -1,5 +1,6 @@
-//! The first filter of an accepted connection: its address or user, and the number of connections. The socket is asked
-//! later, in the handshake, whether it takes the peer (`asking.rs`).
+//! The first filter of an accepted connection: its address or user, the number of connections, and the number of handshakes
+//! with its address. The security of the socket is asked later, in the handshake (`judging.rs`), and so is the socket itself,
+//! whether it takes the peer (`asking.rs`).
 //!
 //! Owns: nothing; it asks the options of the endpoint, then counts the connection.
 //! Always true: a connection that passes is counted until its link has gone.
@@ -29,8 +30,17 @@ pub(super) fn filter(
     if !accepted {
         return Err(LinkError::NotAccepted);
     }
-    config
+    let counted = config
         .accepted
         .add(options.connection_limit)
-        .ok_or(LinkError::TooManyConnections)
+        .ok_or(LinkError::TooManyConnections)?;
+    let address = match stream {
+        Stream::Tcp(_) => peer.and_then(Endpoint::ip),
+        Stream::Unix(_) => None,
+    };
+    let handshake = config
+        .handshakes
+        .add(address, options.handshake_limit_per_address)
+        .ok_or(LinkError::TooManyHandshakes)?;
+    Ok(counted.with(handshake))
 }

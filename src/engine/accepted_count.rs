@@ -8,13 +8,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::handshake_count::CountedHandshake;
+
 /// The accepted connections of one socket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AcceptedCount(Arc<AtomicUsize>);
 
 /// One accepted connection: counted until this value is dropped.
 #[derive(Debug)]
-pub(super) struct CountedConnection(Arc<AtomicUsize>);
+pub(super) struct CountedConnection {
+    count: Arc<AtomicUsize>,
+    /// While its handshake is under way.
+    handshake: Option<CountedHandshake>,
+}
 
 impl AcceptedCount {
     /// Counts one more connection, unless there are `most` already.
@@ -25,13 +31,35 @@ impl AcceptedCount {
                 most.is_none_or(|most| count < most).then_some(count + 1)
             })
             .ok()
-            .map(|_| CountedConnection(Arc::clone(&self.0)))
+            .map(|_| CountedConnection {
+                count: Arc::clone(&self.0),
+                handshake: None,
+            })
+    }
+}
+
+impl CountedConnection {
+    /// Its handshake begins, and counts.
+    pub(super) fn with(mut self, handshake: CountedHandshake) -> Self {
+        self.handshake = Some(handshake);
+        self
+    }
+
+    /// See [`CountedHandshake::is_in_a_crowd`].
+    pub(super) fn is_in_a_crowd(&self, most: Option<usize>) -> bool {
+        let handshake = self.handshake.as_ref();
+        handshake.is_some_and(|handshake| handshake.is_in_a_crowd(most))
+    }
+
+    /// Its handshake is done.
+    pub(super) fn handshake_done(&mut self) {
+        self.handshake = None;
     }
 }
 
 impl Drop for CountedConnection {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

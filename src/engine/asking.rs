@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use super::entries::{Entry, LinkEntry, OtherEnd};
 use super::event_loop::Loop;
+use super::judgement::Judgement;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
 use crate::peer::{Credentials, PeerInfo};
@@ -42,9 +43,13 @@ impl Loop {
             return;
         };
         let facts = config.socket_type.facts();
-        if handshaking.applied.is_some() || !facts.asks_before_ready(entry.accepted) {
+        if handshaking.applied.is_some()
+            || !facts.asks_before_ready(entry.accepted)
+            || handshaking.judgement.is_awaited()
+        {
             return;
         }
+        let judgement = handshaking.judgement.clone();
         let peer = match handshaking.handshake.held() {
             Some(peer) => Some(peer.clone()),
             None if entry.accepted => return,
@@ -56,7 +61,7 @@ impl Loop {
         let peer = peer.filter(|_| entry.accepted).map(|peer| {
             // Bytes that the peer sends meanwhile wait until it is admitted.
             entry.link.want_input(false);
-            entry.introduce(peer)
+            entry.introduce(peer, judgement)
         });
         config
             .side
@@ -113,10 +118,16 @@ pub(super) fn new_pipe(config: &EndpointConfig, owner: Key) -> Arc<Pipe> {
 
 impl LinkEntry {
     /// Makes a peer of the other end, of which only the address was known.
-    pub(super) fn introduce(&mut self, peer: zmtp::Peer) -> Arc<PeerInfo> {
+    pub(super) fn introduce(&mut self, peer: zmtp::Peer, judgement: Judgement) -> Arc<PeerInfo> {
         if let OtherEnd::Peer(known) = &self.other_end {
             return Arc::clone(known);
         }
+        let (standing, asked_after) = match judgement {
+            Judgement::Given { standing, revoked } => (standing, Some(revoked)),
+            Judgement::None | Judgement::Asked { .. } => {
+                (self.config.options.security.standing_of_server(), None)
+            }
+        };
         let info = Arc::new(PeerInfo {
             endpoint: self.config.endpoint.clone(),
             address: self.other_end.address().to_owned(),
@@ -132,19 +143,27 @@ impl LinkEntry {
                 none if none.is_empty() => Arc::default(),
                 some => some.into(),
             },
-            credentials: self
-                .link
-                .stream()
-                .peer_credentials()
-                .map(|known| Credentials {
-                    uid: known.user,
-                    gid: known.group,
-                    pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
-                }),
+            mechanism: standing.mechanism,
+            user: standing.user,
+            #[cfg(feature = "curve")]
+            key: standing.key,
+            granted: standing.granted,
+            credentials: self.credentials(),
             token: peer.token,
+            asked_after,
         });
         self.other_end = OtherEnd::Peer(Arc::clone(&info));
         info
+    }
+
+    /// The user, group and process of the other end, where the transport knows them.
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        let known = self.link.stream().peer_credentials()?;
+        Some(Credentials {
+            uid: known.user,
+            gid: known.group,
+            pid: i32::try_from(known.process).ok().filter(|pid| *pid > 0),
+        })
     }
 
     /// The handshake has failed: the pipe that the socket has attached for it is detached, and its queued messages are

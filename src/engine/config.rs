@@ -4,10 +4,12 @@
 //! Must not know: which connections there are.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use highwater_patterns::SocketType;
 
 use super::accepted_count::AcceptedCount;
+use super::handshake_count::HandshakeCount;
 use crate::endpoint::Endpoint;
 use crate::options::Options;
 use crate::pipe::SocketSide;
@@ -25,6 +27,9 @@ pub(crate) struct EndpointConfig {
     pub(crate) side: Arc<dyn SocketSide>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) accepted: AcceptedCount,
+    pub(crate) handshakes: HandshakeCount,
+    /// How often something was revoked by which peers had been let in.
+    pub(crate) revoked: Arc<AtomicU64>,
     /// Names the socket to peers of this library.
     pub(crate) token: u64,
 }

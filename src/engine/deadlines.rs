@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::Key;
 use super::entries::Phase;
 use super::event_loop::Loop;
+use super::judgement::Answer;
 use super::sign_of_life::is_given_up;
 use crate::error::LinkError;
 
@@ -37,6 +38,9 @@ impl Loop {
                 };
                 self.link_failed(key, cause);
             }
+            Phase::Preparing(preparing) if preparing.awaits_in_vain(now) => {
+                self.judged(key, Answer::TooLate);
+            }
             // Our side of the stream is closed, so no PING can be sent; the deadline of its end holds.
             Phase::Traffic { .. } if entry.half_closed => self.set_link_timer(key),
             Phase::Traffic { heartbeat } => {
@@ -64,7 +68,7 @@ impl Loop {
         };
         let own = match &entry.phase {
             Phase::Connecting { until } | Phase::Parting { until, .. } => *until,
-            Phase::Preparing(preparing) => preparing.until,
+            Phase::Preparing(preparing) => preparing.deadline(),
             Phase::Traffic { .. } if entry.half_closed => None,
             Phase::Traffic { heartbeat } => heartbeat.deadline(),
         };

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use polling::{Event, Events};
 
 use super::entries::{Entry, LinkEntry, Reached};
+use super::helpers::Helpers;
 use super::inbox::{Inbox, Shared};
 use super::lenders::Lenders;
 use super::link::Link;
@@ -40,6 +41,8 @@ pub(super) struct Loop {
     pub(super) entries: HashMap<Key, Entry>,
     pub(super) timers: Timers,
     pub(super) resolver: Resolver,
+    /// The threads of the context on which it is decided who may come in.
+    pub(super) deciders: Arc<Helpers>,
     pub(super) mechanisms: Mechanisms,
     /// The read buffer of the thread's links. One is enough, since an idle link needs none.
     pub(super) scratch: Vec<u8>,
@@ -54,8 +57,9 @@ pub(super) struct Loop {
 
 impl Loop {
     /// `threads`: this thread first, then the others of the context.
-    pub(super) fn new(threads: Vec<Arc<Shared>>) -> Self {
+    pub(super) fn new(threads: Vec<Arc<Shared>>, deciders: Arc<Helpers>) -> Self {
         Self {
+            deciders,
             resolver: Resolver::new(Arc::clone(&threads[0])),
             threads,
             next_thread: 0,
@@ -221,6 +225,7 @@ impl Loop {
                 }
             }
             Request::Resolved { key, outcome } => self.resolved(key, outcome),
+            Request::Judged { key, answer } => self.judged(key, answer),
             Request::Duty(key, Duty::Flush) => self.schedule(key),
             Request::Duty(key, duty) => self.do_duty(key, duty),
             Request::Tell { side, event } => {

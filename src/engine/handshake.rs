@@ -5,12 +5,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::accepted_count::CountedConnection;
 use super::asking::new_pipe;
 use super::entries::{Entry, LinkEntry, OtherEnd, Phase};
 use super::event_loop::Loop;
+use super::judgement::Judgement;
 use super::link::{Link, ReaderPlace};
 use super::preparing::{Handshaking, Preparing, Step};
 use super::{EndpointConfig, Key};
@@ -148,27 +149,33 @@ impl Loop {
             routing_id: options.routing_id.clone(),
             metadata: options.metadata.properties().to_vec(),
             token: facts.may_be_refused.then_some(entry.config.token),
-            holds_back: facts.asks_before_ready(entry.accepted),
+            holds_back: facts.asks_before_ready(entry.accepted) || options.security.judges_null(),
             ..HandshakeConfig::new(entry.config.socket_type)
         };
         let handshake = match mechanisms.handshake(config, &entry.config) {
             Ok(handshake) => handshake,
             Err(cause) => return self.link_failed(key, cause.into()),
         };
-        let until = options
-            .handshake_timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout));
+        let crowded = entry
+            .counted
+            .as_ref()
+            .is_some_and(|counted| counted.is_in_a_crowd(options.handshake_limit));
+        let timeout = match options.handshake_timeout {
+            timeout if !crowded => timeout,
+            timeout => Some(timeout.map_or(IN_A_CROWD, |timeout| timeout.min(IN_A_CROWD))),
+        };
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let step = Step::Handshake(Box::new(Handshaking {
             handshake,
+            judgement: Judgement::None,
             applied: None,
             refused_by: None,
         }));
         entry.phase = Phase::Preparing(Preparing::new(step, until));
-        if options.security.refuses_all_of_null() {
-            return self.link_failed(key, LinkError::NotAccepted);
-        }
         let accepted = entry.accepted;
         self.set_link_timer(key);
+        // With NULL there is nothing to wait for: the address is known.
+        self.judge(key);
         // A peer that has connected to us sends at once, without waiting for our greeting.
         self.prepare(key, accepted);
         self.ask(key);
@@ -256,15 +263,21 @@ impl Loop {
             unreachable!("only a handshake can be done");
         };
         let Handshaking {
-            handshake, applied, ..
+            handshake,
+            judgement,
+            applied,
+            ..
         } = *handshaking;
         let (peer, sealing) = handshake.finish().expect("the handshake is done");
         assert!(sealing.is_none(), "nothing here seals the traffic");
-        let info = entry.introduce(peer);
+        let info = entry.introduce(peer, judgement);
         let preloaded = match &*entry.link.reader() {
             ReaderPlace::Here(reader) => reader.len(),
             ReaderPlace::Lent | ReaderPlace::Gone => 0,
         };
+        if let Some(counted) = &mut entry.counted {
+            counted.handshake_done();
+        }
         let config = Arc::clone(&entry.config);
         let wire: Arc<dyn Wire> = Arc::clone(&entry.link) as _;
         entry.link.want_output(false);
@@ -325,3 +338,7 @@ impl LinkEntry {
         }
     }
 }
+
+/// How long a handshake may take while more than half of those that a socket takes are under way: long enough for a peer far
+/// away, and too short to keep others out for long.
+const IN_A_CROWD: Duration = Duration::from_secs(3);

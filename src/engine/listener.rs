@@ -66,12 +66,15 @@ impl Loop {
         }
     }
 
-    /// A connection waits: it is accepted, unless the socket has not applied the events of those before it.
+    /// A connection waits: it is accepted, unless the socket has not applied the events of those before it, or has as many
+    /// handshakes under way as its options allow.
     pub(super) fn accept_event(&mut self, key: Key) {
         let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
             return;
         };
-        if entry.config.side.is_behind() {
+        let handshakes = &entry.config.handshakes;
+        if entry.config.side.is_behind() || handshakes.is_full(entry.config.options.handshake_limit)
+        {
             // A failed change leaves it listening, which costs time and not correctness.
             let _ = entry.listener.modify(Event::none(key), PollMode::Level);
             self.timers.set(key, Some(Instant::now() + ACCEPT_BREATH));
@@ -86,10 +89,10 @@ impl Loop {
             let Some(Entry::Listener(entry)) = self.entries.get(&key) else {
                 return false;
             };
-            if entry.paused {
+            let config = Arc::clone(&entry.config);
+            if entry.paused || config.handshakes.is_full(config.options.handshake_limit) {
                 return false;
             }
-            let config = Arc::clone(&entry.config);
             match entry.listener.accept() {
                 Ok((stream, peer)) => {
                     let accepted = accept_filter::filter(&config, &stream, peer.as_ref());
@@ -104,6 +107,9 @@ impl Loop {
                             telemetry.accepts_failed.add(1);
                             match cause {
                                 LinkError::NotAccepted => telemetry.refused_by_filter.add(1),
+                                LinkError::TooManyHandshakes => {
+                                    telemetry.refused_handshakes.add(1);
+                                }
                                 _ => telemetry.refused_by_limit.add(1),
                             }
                             telemetry.monitor.emit(

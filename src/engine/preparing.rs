@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::judgement::Judgement;
 use super::link::{Link, ReaderPlace};
 use crate::error::LinkError;
 use crate::pipe::Pipe;
@@ -32,6 +33,11 @@ pub(super) trait Preparation {
 
     /// Whether everything is received, and handed out to be sent, that belongs to this step.
     fn is_done(&self) -> bool;
+
+    /// Whether the other end is not to be heard before somebody here has decided something, and until when.
+    fn awaits(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// The step at hand of a link that is being prepared.
@@ -56,6 +62,8 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Handshaking {
     pub(super) handshake: Handshake,
+    /// Whether the peer may come in; see `judging`.
+    pub(super) judgement: Judgement,
     /// The pipe for which the socket was asked; see `asking`.
     pub(super) applied: Option<Arc<Pipe>>,
     /// The peer has refused us by an ERROR in which it names its socket.
@@ -134,7 +142,22 @@ impl Preparing {
     pub(super) fn listens(&self, link: &Link) -> bool {
         let has_heard =
             |slot: &ReaderPlace| matches!(slot, ReaderPlace::Here(reader) if reader.has_bytes());
-        !self.step.get().is_done() && !has_heard(&link.reader())
+        let step = self.step.get();
+        !step.is_done() && step.awaits().is_none() && !has_heard(&link.reader())
+    }
+
+    /// When something is to happen that has not happened by then.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let awaited = self.step.get().awaits();
+        match (self.until, awaited) {
+            (Some(until), Some(awaited)) => Some(until.min(awaited)),
+            (until, awaited) => until.or(awaited),
+        }
+    }
+
+    /// Whether somebody here was to decide something by now.
+    pub(super) fn awaits_in_vain(&self, now: Instant) -> bool {
+        self.step.get().awaits().is_some_and(|until| until <= now)
     }
 
     /// Whether something is left that the kernel has not taken.
@@ -212,6 +235,10 @@ impl Preparation for Handshaking {
 
     fn is_done(&self) -> bool {
         self.handshake.is_done()
+    }
+
+    fn awaits(&self) -> Option<Instant> {
+        self.judgement.deadline()
     }
 }
 

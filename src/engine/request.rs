@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 
 use super::accepted_count::CountedConnection;
 use super::drain::Closing;
+use super::judgement::Answer;
 use super::status::Status;
 use super::{EndpointConfig, Key};
 use crate::error::LinkError;
@@ -66,6 +67,8 @@ pub(super) enum Request {
         key: Key,
         outcome: Result<Vec<Target>, LinkError>,
     },
+    /// It was decided whether the peer of a link may come in.
+    Judged { key: Key, answer: Answer },
     /// A duty on one link.
     Duty(Key, Duty),
     /// Tell a socket of an event that it has deferred to this thread; without an event, apply its mail.
@@ -87,6 +90,7 @@ impl Request {
             | Self::StopListening { key, .. }
             | Self::Close { key, .. }
             | Self::Resolved { key, .. }
+            | Self::Judged { key, .. }
             | Self::Duty(key, _) => *key,
             Self::Adopt { .. } | Self::Tell { .. } | Self::Stop => 0,
         }
@@ -108,6 +112,7 @@ impl Request {
             | Self::Connect { .. }
             | Self::Close { closed: None, .. }
             | Self::Resolved { .. }
+            | Self::Judged { .. }
             | Self::Stop => false,
         }
     }

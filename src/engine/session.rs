@@ -23,6 +23,7 @@ use crate::monitor::{EndpointState, EventKind};
 use crate::pipe::{Pipe, PipeEvent};
 use crate::policy::Backoff;
 use crate::transport::{self, ConnectProgress, Stream, StreamOptions, Target};
+use crate::zmtp::ProtocolError;
 
 impl Loop {
     pub(super) fn add_session(
@@ -180,7 +181,7 @@ impl Loop {
             session.targets.clear();
             return self.attempt_failed(key, cause, reached);
         }
-        if cause.is_final() {
+        if session.is_final(&cause) {
             // Another address may lead to another peer.
             session.said_no.get_or_insert(cause.clone());
         }
@@ -216,7 +217,7 @@ impl Loop {
             .options
             .reconnect_attempts
             .is_some_and(|most| session.backoff.failures() > most);
-        if cause.is_final() || exhausted || session.stops_after(&cause, reached) {
+        if session.is_final(&cause) || exhausted || session.stops_after(&cause, reached) {
             return self.give_up(key, cause);
         }
         if session.is_done() {
@@ -305,6 +306,12 @@ impl SessionEntry {
             }
             _ => endpoint.clone(),
         }
+    }
+
+    /// Whether no further attempt can lead to more, or is to be made.
+    fn is_final(&self, cause: &LinkError) -> bool {
+        let refused = matches!(cause, LinkError::Protocol(ProtocolError::PeerError { .. }));
+        cause.is_final() && !(refused && self.config.options.retry_refused)
     }
 
     /// Whether there is to be no further attempt after this.

@@ -15,12 +15,14 @@ use super::affinity;
 use super::config::EndpointConfig;
 use super::drain::{Closing, Drain};
 use super::event_loop::Loop;
+use super::helpers::Helpers;
 use super::inbox::Shared;
 use super::queued_connects::QueuedConnects;
 use super::request::Request;
 use super::status::Status;
 use crate::origin::{Here, Origin};
 use crate::pipe::{Key, Pipe, PipeEvent, SocketSide};
+use crate::policy::tuning::DECIDER_THREADS;
 use crate::sync::Mutex;
 use crate::transport::{Listener, Stream};
 
@@ -56,10 +58,12 @@ impl Engine {
             }));
         }
         let engine = Self { threads, next_key };
+        let deciders = Arc::new(Helpers::new("highwater-decider", DECIDER_THREADS));
         for index in 0..engine.threads.len() {
             let (before, from) = engine.threads.split_at(index);
             let turned = from.iter().chain(before).cloned().collect();
             let processors = processors.to_vec();
+            let deciders = Arc::clone(&deciders);
             let (report, pinned) = crossbeam_channel::bounded(1);
             let started = std::thread::Builder::new()
                 .name(format!("{name}-io-{index}"))
@@ -70,7 +74,7 @@ impl Engine {
                     let _ = report.send(outcome);
                     if run {
                         IS_IO_THREAD.set(true);
-                        Loop::new(turned).run();
+                        Loop::new(turned, deciders).run();
                     }
                 })
                 .and_then(|_| pinned.recv().unwrap_or(Err(io::ErrorKind::Other.into())));

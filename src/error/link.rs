@@ -50,6 +50,8 @@ pub enum LinkError {
     Evicted,
     /// The socket has as many connections as it takes.
     TooManyConnections,
+    /// As many handshakes with the same address are under way as the socket takes.
+    TooManyHandshakes,
     /// The accept filter does not allow the peer's address or user.
     NotAccepted,
     /// The peer ended or refused the connection for a reason that may pass. Connecting goes on.
@@ -57,6 +59,18 @@ pub enum LinkError {
         /// The peer's reason, at most 255 characters.
         reason: String,
     },
+    /// The [security](crate::security) of this end has not let the peer in.
+    Denied {
+        /// `NULL`, `PLAIN` or `CURVE`.
+        mechanism: &'static str,
+        /// The peer's public key in Z85, or the name that it has given with a password; empty for NULL. Control characters
+        /// are escaped.
+        who: String,
+        /// What the peer was told, such as `400`; or, where it was told nothing, what has failed.
+        reason: String,
+    },
+    /// The peer had been let in, and that was [revoked](crate::Push::revoke_peers).
+    Revoked,
     /// An unnumbered request on the connection was given up after it had left (REQ): a late reply would be taken for
     /// that of the next request.
     RequestGivenUp,
@@ -212,8 +226,23 @@ impl fmt::Display for LinkError {
             Self::DuplicateRoutingId => f.write_str("another peer has the same routing id"),
             Self::Evicted => f.write_str("the peer was too slow and was turned out"),
             Self::TooManyConnections => f.write_str("the connection limit is reached"),
+            Self::TooManyHandshakes => {
+                f.write_str("too many handshakes with this address are under way")
+            }
             Self::NotAccepted => f.write_str("the peer is not on the accept list"),
             Self::Refused { reason } => write!(f, "the peer closed the connection: {reason}"),
+            Self::Denied {
+                mechanism,
+                who,
+                reason,
+            } => {
+                write!(f, "the peer was not let in ({mechanism}")?;
+                if !who.is_empty() {
+                    write!(f, ", {who}")?;
+                }
+                write!(f, "): {reason}")
+            }
+            Self::Revoked => f.write_str("the peer may no longer be in"),
             Self::RequestGivenUp => f.write_str("replaced, as a request on it was given up"),
             Self::Panicked => f.write_str("something panicked on the I/O thread"),
             Self::ClosedHere => f.write_str("closed by this end"),

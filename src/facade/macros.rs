@@ -110,6 +110,18 @@ macro_rules! socket {
                 self.core.peers()
             }
 
+            /// Ends the connections of those peers of whom `is_meant` is true, and gives their number.
+            ///
+            /// They connect again, if they are to; see to it first that they are not let in once more. A peer whose
+            /// handshake is under way is asked again whether it may come in. What a peer had sent before can still be
+            /// received. The lists of [`security`](crate::security) do this by themselves when a key or a user is
+            /// taken out of them.
+            ///
+            /// `is_meant` is called with the socket's lock held: it must not use this socket. Zero in a forked child.
+            pub fn revoke_peers(&self, is_meant: impl Fn(&crate::PeerInfo) -> bool) -> usize {
+                self.core.revoke(is_meant).unwrap_or_default()
+            }
+
             /// Waits until at least `count` peers are connected.
             ///
             /// # Errors

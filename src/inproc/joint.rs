@@ -121,8 +121,14 @@ pub(super) fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) 
         routing_id,
         version: (0, 0),
         metadata: who.options.metadata.properties().into(),
+        mechanism: "NULL",
+        user: String::new(),
+        #[cfg(feature = "curve")]
+        key: None,
+        granted: Arc::default(),
         credentials: None,
         token: Some(who.token),
+        asked_after: None,
     }
 }
 

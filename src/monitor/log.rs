@@ -21,6 +21,8 @@ pub(crate) enum Class {
     GaveUp,
     HandshakeFailed,
     AcceptFailed,
+    /// Something is not as safe as it should be.
+    Flaw,
     /// This class and the next ones tell of lost messages.
     Disconnected,
     Unsent,
@@ -93,9 +95,12 @@ impl Class {
         match kind {
             EventKind::GaveUp(_) => Self::GaveUp,
             EventKind::HandshakeFailed(_) => Self::HandshakeFailed,
-            EventKind::AcceptFailed(LinkError::NotAccepted | LinkError::TooManyConnections) => {
-                Self::TurnedAway
-            }
+            EventKind::AcceptFailed(
+                LinkError::NotAccepted
+                | LinkError::TooManyConnections
+                | LinkError::TooManyHandshakes,
+            ) => Self::TurnedAway,
+            EventKind::Unprotected | EventKind::KeyFile { .. } => Self::Flaw,
             EventKind::AcceptFailed(_) => Self::AcceptFailed,
             EventKind::Disconnected { lost: 1.., .. } => Self::Disconnected,
             EventKind::Unsent { .. } | EventKind::MessageGivenUp { .. } => Self::Unsent,
@@ -159,6 +164,7 @@ impl Log {
             EventKind::Disconnected { cause, lost } => (Some(cause), None, *lost as u64),
             EventKind::Unsent { lost } | EventKind::Unread { lost } => (None, None, *lost),
             EventKind::DroppingStopped { missed } => (None, None, *missed),
+            EventKind::KeyFile { .. } => (Some(kind), None, 0),
             _ => (None, None, 0),
         };
         let line = Line {

@@ -68,6 +68,11 @@ pub(crate) const ATTEMPTS: Bounds<Option<usize>> = Bounds {
     expected: "a number of attempts from 1, or none (None) for no limit",
 };
 
+pub(crate) const HANDSHAKES: Bounds<Option<usize>> = Bounds {
+    holds: |handshakes| *handshakes != Some(0),
+    expected: "a number of handshakes from 1, or none (None) for no limit",
+};
+
 pub(crate) const BYTES: Bounds<Option<usize>> = Bounds {
     holds: |bytes| *bytes != Some(0),
     expected: "a number of bytes from 1, or none (None) for no limit",

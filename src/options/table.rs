@@ -86,6 +86,15 @@ macro_rules! with_options {
     /// attempts at once in any case, as it does in libzmq.
     reconnect_attempts: Option<usize> = None, live;
 
+    /// Whether a peer that has refused this socket by an ERROR command in the handshake is tried again, after growing pauses.
+    /// Default: no.
+    ///
+    /// By default the endpoint is given up, as RFC 37 asks for ("SHALL treat this as a fatal error") and libzmq does: with
+    /// PLAIN and CURVE the ERROR says that the server does not let this client in. With this option a client whose key is
+    /// added to the server's list later comes in by itself. Takes effect on later connects. Without effect within the
+    /// process.
+    retry_refused: bool = false, live;
+
     /// How often a peer may cut off the same message before the message is given up, at least 1; `None` for no limit.
     /// Default: 3.
     ///
@@ -112,6 +121,26 @@ macro_rules! with_options {
     ///
     /// Takes effect on later binds and connects. Without effect within the process, where two sockets agree at once.
     handshake_timeout: Option<Duration> = Some(Duration::from_secs(30)), live => bounds::TIME_LIMIT;
+
+    /// How many handshakes of accepted connections may be under way at the same time, at least 1; `None` for no limit.
+    /// Default: 4096.
+    ///
+    /// While there are so many, further connections wait in the system's queue (see [`backlog`](Self::backlog)). While there
+    /// are more than half as many, a handshake may take 3 s at most, whatever
+    /// [`handshake_timeout`](Self::handshake_timeout) says: who connects and stays silent does not keep others out for long.
+    /// A handshake takes at most some 70 KiB of memory. Takes effect on later binds. Without effect within the process.
+    /// libzmq has no such option.
+    handshake_limit: Option<usize> = Some(4096), live => bounds::HANDSHAKES;
+
+    /// How many handshakes of accepted connections from one address may be under way at the same time, at least 1; `None` for
+    /// no limit. Default: 1024.
+    ///
+    /// A further connection is closed as soon as it is accepted: [`AcceptFailed`](crate::EventKind::AcceptFailed) tells
+    /// [`TooManyHandshakes`](crate::LinkError::TooManyHandshakes),
+    /// [`Stats::refused_handshakes`](crate::Stats::refused_handshakes) counts it, and its peer tries again. Clients behind one
+    /// address that all connect at once need a higher limit, or some more attempts. Takes effect on later binds. Without
+    /// effect over ipc, where peers have no address, and within the process. libzmq has no such option.
+    handshake_limit_per_address: Option<usize> = Some(1024), live => bounds::HANDSHAKES;
 
     /// The time between heartbeats (PING), at least 1 ms; `None` for none. Default: 10 s. libzmq's default is none, and it
     /// writes 0 for that.

@@ -343,6 +343,11 @@ pub(crate) const RESOLVER_THREADS: usize = 4;
 /// tokio allows a task. Unit: calls. Test: `tests/tasks.rs`. Not measured apart: b73f8c9.
 pub(crate) const MOST_READY_TURNS: u32 = 128;
 
+/// Decisions about peers made at the same time, for all sockets of a context. One that waits, as for a ZAP handler, holds up no
+/// more than a quarter of them.
+/// Unit: threads. Test: `tests/authentication.rs`. Not measured apart: 38aa67c.
+pub(crate) const DECIDER_THREADS: usize = 4;
+
 /// After so many turns without a message, a receive leaves the lock to others for a moment.
 /// Unit: turns. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
 pub(crate) const TURNS_IN_VAIN: u32 = 8;

@@ -135,7 +135,7 @@ mod tests {
     fn comes_in(list: &Addresses, address: &str) -> bool {
         let verdict = list.check(&Candidate {
             address: Some(address.parse().expect("an address")),
-            proof: Proof::Null,
+            ..Candidate::for_tests(Proof::Null)
         });
         verdict == Verdict::allow("")
     }
@@ -160,10 +160,7 @@ mod tests {
             assert_eq!(comes_in(&allow, address), within, "{address}");
             assert_eq!(comes_in(&deny, address), !within, "{address}");
         }
-        let ipc = Candidate {
-            address: None,
-            proof: Proof::Null,
-        };
+        let ipc = Candidate::for_tests(Proof::Null);
         assert_eq!(allow.check(&ipc), Verdict::allow(""));
     }
 

@@ -2,50 +2,70 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use highwater_curve::PublicKey;
 
+use super::watchers::{Watcher, Watchers};
 use super::{Authenticate, Candidate, Proof, Verdict};
 
 /// A list of public keys. A clone is the same list: add and revoke while it is in use. The user id of a peer is its key.
+///
+/// ```
+/// use highwater::security::{AllowKeys, Keypair, Security};
+/// use highwater::{Context, Pull};
+///
+/// let (server, client) = (Keypair::generate()?, Keypair::generate()?);
+/// let allowed = AllowKeys::new([client.public()]);
+/// let pull = Pull::builder(&Context::new())
+///     .security(Security::curve_server(&server).only(allowed.clone()))
+///     .build();
+/// // Its connections, if there are any, end at once.
+/// allowed.revoke(&client.public());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
-pub struct AllowKeys {
-    keys: Arc<RwLock<HashSet<PublicKey>>>,
+pub struct AllowKeys(Arc<List>);
+
+#[derive(Default)]
+struct List {
+    keys: RwLock<HashSet<PublicKey>>,
+    watchers: Watchers,
 }
 
 impl AllowKeys {
     /// A list of these keys.
     pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        Self {
-            keys: Arc::new(RwLock::new(keys.into_iter().collect())),
-        }
+        Self(Arc::new(List {
+            keys: RwLock::new(keys.into_iter().collect()),
+            watchers: Watchers::default(),
+        }))
     }
 
     /// Adds a key; whether it was not there.
     pub fn add(&self, key: PublicKey) -> bool {
-        let mut keys = self
-            .keys
-            .write()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(key)
     }
 
-    /// Takes a key out; whether it was there.
+    /// Takes a key out, and ends the connections of peers that have it; whether it was there.
+    ///
+    /// What such a peer had sent before can still be received. A peer whose handshake is under way is asked again.
     pub fn revoke(&self, key: &PublicKey) -> bool {
-        let mut keys = self
-            .keys
-            .write()
-            .unwrap_or_else(|poison| poison.into_inner());
-        keys.remove(key)
+        let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let was_there = keys.remove(key);
+        drop(keys);
+        if was_there {
+            self.0
+                .watchers
+                .tell(|watcher| watcher.revoked(&|peer| peer.key == Some(*key)));
+        }
+        was_there
     }
 
     /// Whether the key is on the list.
     pub fn has(&self, key: &PublicKey) -> bool {
-        let keys = self
-            .keys
-            .read()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.contains(key)
     }
 }
@@ -57,14 +77,15 @@ impl Authenticate for AllowKeys {
             _ => Verdict::deny(),
         }
     }
+
+    fn watched_by(&self, watcher: Weak<dyn Watcher>) {
+        self.0.watchers.add(watcher);
+    }
 }
 
 impl fmt::Debug for AllowKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self
-            .keys
-            .read()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
         f.debug_set().entries(&*keys).finish()
     }
 }
@@ -77,12 +98,7 @@ mod tests {
     #[test]
     fn a_key_comes_in_until_it_is_revoked() {
         let key = |seed| SecretKey::from_bytes([seed; 32]).public();
-        let check = |list: &AllowKeys, key| {
-            list.check(&Candidate {
-                address: None,
-                proof: Proof::Curve { key },
-            })
-        };
+        let check = |list: &AllowKeys, key| list.check(&Candidate::for_tests(Proof::Curve { key }));
         let list = AllowKeys::new([key(1)]);
         assert_eq!(check(&list, key(1)), Verdict::allow(key(1).to_string()));
         assert_eq!(check(&list, key(2)), Verdict::deny());
@@ -91,10 +107,7 @@ mod tests {
         assert!(same_list.revoke(&key(1)) && !same_list.revoke(&key(1)));
         assert_eq!(check(&list, key(1)), Verdict::deny());
         assert_eq!(check(&list, key(2)), Verdict::allow(key(2).to_string()));
-        let null = Candidate {
-            address: None,
-            proof: Proof::Null,
-        };
+        let null = Candidate::for_tests(Proof::Null);
         assert_eq!(list.check(&null), Verdict::deny());
     }
 }

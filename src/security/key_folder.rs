@@ -1,47 +1,75 @@
 //! A folder of certificates.
+//!
+//! Owns: what was read of the folder, and the thread that looks at it.
+//! Always true: a file that is no certificate spoils no other; it is told of once for each change. The thread ends with the
+//! last clone.
+//! Must not know: sockets; it tells those who watch.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
-use highwater_curve::{Certificate, CertificateFileError, PublicKey};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use highwater_curve::{Certificate, PublicKey};
 
+use super::watchers::{Watcher, Watchers};
 use super::{Authenticate, Candidate, Proof, Verdict};
 
-/// The certificates in a folder, of czmq or of pyzmq: who has one of these keys may come in, known by its key, with the
-/// metadata of the file. A clone is the same folder.
+/// The certificates in a folder, of czmq or of pyzmq: a peer with one of these keys may come in. Its user id is its key, and
+/// the metadata of the file is [granted](crate::PeerInfo::granted) to it. A clone is the same folder.
 ///
-/// Files with a secret key in them do no harm and let in likewise. A file whose name ends with `.new` is passed over: it is
-/// being written.
+/// The folder is looked at once a second, on a thread of its own: files that come let in, and if a file goes, or has another
+/// key, the connections of peers with its former key end. A file with a secret key in it lets in likewise. A file whose name
+/// ends with `.new` is passed over: write a certificate under such a name, then rename it. A file that is no certificate, or
+/// a secret that others may read, is told by the event [`KeyFile`](crate::EventKind::KeyFile) of each socket that uses the
+/// folder.
 #[derive(Clone)]
-pub struct KeyFolder {
+pub struct KeyFolder(Arc<Folder>);
+
+struct Folder {
     path: PathBuf,
-    files: Arc<RwLock<HashMap<PathBuf, Known>>>,
+    files: RwLock<HashMap<PathBuf, Known>>,
+    /// Held while the folder is looked at.
+    looking: Mutex<()>,
+    watchers: Watchers,
+    /// With its end the thread ends.
+    _ends: Sender<()>,
 }
 
 /// A file as it was when it was read.
 #[derive(Debug, Clone)]
 struct Known {
-    /// Seconds and nanoseconds.
-    modified: (i64, i64),
-    len: u64,
+    mark: Mark,
     /// `None` if it is no certificate.
     certificate: Option<Certificate>,
+    /// What is wrong with it.
+    flaw: Option<String>,
 }
 
-/// What a look at the folder has brought.
-#[derive(Debug, Default)]
-pub struct FolderNews {
-    /// Keys that may come in now and could not before.
-    pub added: Vec<PublicKey>,
-    /// Keys that may no longer; their peers are to be ended.
-    pub revoked: Vec<PublicKey>,
-    /// Files that cannot be read, each told once for each change.
-    pub unreadable: Vec<CertificateFileError>,
+/// What is another after each change of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mark {
+    inode: u64,
+    len: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Mark {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
 }
 
 impl KeyFolder {
@@ -49,29 +77,58 @@ impl KeyFolder {
     ///
     /// # Errors
     ///
-    /// The folder itself cannot be read.
-    pub fn open(path: impl AsRef<Path>) -> io::Result<(Self, FolderNews)> {
-        let folder = Self {
+    /// The folder itself cannot be read, or the system starts no thread.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let (ends, end) = bounded(0);
+        let folder = Arc::new(Folder {
             path: path.as_ref().to_owned(),
-            files: Arc::default(),
-        };
-        let news = folder.look()?;
-        Ok((folder, news))
+            files: RwLock::default(),
+            looking: Mutex::default(),
+            watchers: Watchers::default(),
+            _ends: ends,
+        });
+        folder.look()?;
+        let watched = Arc::downgrade(&folder);
+        std::thread::Builder::new()
+            .name("highwater-keys".to_owned())
+            .spawn(move || {
+                while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    if let Some(folder) = watched.upgrade()
+                        && let Err(error) = folder.look()
+                    {
+                        folder.complain(&folder.path, &error.to_string());
+                    }
+                }
+            })?;
+        Ok(Self(folder))
     }
 
-    /// Looks for files that have come, gone or changed, by their names, lengths and times. Blocks on the file system.
+    /// Looks for files that have come, gone or changed now, and not only after up to a second. Blocks on the file system.
     ///
     /// # Errors
     ///
     /// The folder itself cannot be read; what was known stays so.
-    pub fn look(&self) -> io::Result<FolderNews> {
-        let mut news = FolderNews::default();
-        let mut now = HashMap::new();
+    pub fn look(&self) -> io::Result<()> {
+        self.0.look()
+    }
+
+    /// The keys of peers that may come in, as of the last look.
+    pub fn keys(&self) -> Vec<PublicKey> {
+        let files = self.0.files.read().unwrap_or_else(PoisonError::into_inner);
+        keys(&files).collect()
+    }
+}
+
+impl Folder {
+    fn look(&self) -> io::Result<()> {
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self
             .files
             .read()
-            .unwrap_or_else(|poison| poison.into_inner())
+            .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        let mut now = HashMap::new();
+        let mut flawed = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             // A link is followed: metadata of the entry would be the link's own. What has gone meanwhile is gone.
@@ -81,27 +138,54 @@ impl KeyFolder {
             if !metadata.is_file() || path.extension().is_some_and(|ending| ending == "new") {
                 continue;
             }
-            let (modified, len) = ((metadata.mtime(), metadata.mtime_nsec()), metadata.len());
-            let known = before
-                .get(&path)
-                .filter(|known| known.modified == modified && known.len == len);
-            let known = known.cloned().unwrap_or_else(|| Known {
-                modified,
-                len,
-                certificate: Certificate::load(&path)
-                    .map_err(|error| news.unreadable.push(error))
-                    .ok(),
+            let mark = Mark::of(&metadata);
+            let known = before.get(&path).filter(|known| known.mark == mark);
+            let known = known.cloned().unwrap_or_else(|| {
+                let known = read(&path, mark);
+                flawed.extend(known.flaw.clone().map(|flaw| (path.clone(), flaw)));
+                known
             });
             now.insert(path, known);
         }
-        let has = |files: &HashMap<PathBuf, Known>, key| keys(files).any(|other| other == key);
-        news.added = keys(&now).filter(|key| !has(&before, *key)).collect();
-        news.revoked = keys(&before).filter(|key| !has(&now, *key)).collect();
-        *self
-            .files
-            .write()
-            .unwrap_or_else(|poison| poison.into_inner()) = now;
-        Ok(news)
+        let revoked: Vec<PublicKey> = keys(&before)
+            .filter(|key| !keys(&now).any(|other| other == *key))
+            .collect();
+        *self.files.write().unwrap_or_else(PoisonError::into_inner) = now;
+        if !revoked.is_empty() {
+            let is_meant = |key: Option<PublicKey>| key.is_some_and(|key| revoked.contains(&key));
+            self.watchers
+                .tell(|watcher| watcher.revoked(&|peer| is_meant(peer.key)));
+        }
+        for (path, flaw) in flawed {
+            self.complain(&path, &flaw);
+        }
+        Ok(())
+    }
+
+    fn complain(&self, path: &Path, flaw: &str) {
+        let path = path.display().to_string();
+        self.watchers.tell(|watcher| watcher.flawed(&path, flaw));
+    }
+}
+
+fn read(path: &Path, mark: Mark) -> Known {
+    match Certificate::load(path) {
+        Ok(certificate) => Known {
+            mark,
+            flaw: certificate
+                .readable_by_others()
+                .then(|| "others may read the secret key in it".to_owned()),
+            certificate: Some(certificate),
+        },
+        Err(error) => Known {
+            mark,
+            certificate: None,
+            flaw: Some({
+                let told = error.to_string();
+                let path = format!("{}: ", path.display());
+                told.strip_prefix(&path).unwrap_or(&told).to_owned()
+            }),
+        },
     }
 }
 
@@ -117,10 +201,7 @@ impl Authenticate for KeyFolder {
         let Proof::Curve { key } = &who.proof else {
             return Verdict::deny();
         };
-        let files = self
-            .files
-            .read()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let files = self.0.files.read().unwrap_or_else(PoisonError::into_inner);
         let mut certificates = files
             .values()
             .filter_map(|known| known.certificate.as_ref());
@@ -135,17 +216,37 @@ impl Authenticate for KeyFolder {
             None => Verdict::deny(),
         }
     }
+
+    fn watched_by(&self, watcher: Weak<dyn Watcher>) {
+        let told = watcher.upgrade();
+        self.0.watchers.add(watcher);
+        let files = self.0.files.read().unwrap_or_else(PoisonError::into_inner);
+        let flawed: Vec<(String, String)> = files
+            .iter()
+            .filter_map(|(path, known)| Some((path.display().to_string(), known.flaw.clone()?)))
+            .collect();
+        drop(files);
+        if let Some(told) = told {
+            for (path, flaw) in flawed {
+                told.flawed(&path, &flaw);
+            }
+        }
+    }
 }
 
 impl fmt::Debug for KeyFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeyFolder").field(&self.path).finish()
+        f.debug_tuple("KeyFolder").field(&self.0.path).finish()
     }
 }
+
+/// The time between two looks at a folder.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::PeerInfo;
     use highwater_curve::{FileNames, Keypair, SecretKey};
 
     fn pair(seed: u8) -> Keypair {
@@ -165,16 +266,15 @@ mod tests {
         };
         let check = |folder: &KeyFolder, seed| {
             let key = pair(seed).public();
-            folder.check(&Candidate {
-                address: None,
-                proof: Proof::Curve { key },
-            })
+            folder.check(&Candidate::for_tests(Proof::Curve { key }))
         };
         save(1, "one");
         fs::write(at("bad.key"), "no certificate").expect("ours");
-        let (folder, news) = KeyFolder::open(place.path()).expect("it is there");
-        assert_eq!(news.added, [pair(1).public()]);
-        assert!(news.unreadable[0].to_string().contains("bad.key"));
+        let folder = KeyFolder::open(place.path()).expect("it is there");
+        let heard = Arc::new(Heard::default());
+        let watcher: Arc<dyn Watcher> = Arc::clone(&heard) as _;
+        folder.watched_by(Arc::downgrade(&watcher));
+        assert!(heard.flawed.lock().expect("whole")[0].contains("bad.key"));
         let Verdict::Allow { user, metadata } = check(&folder, 1) else {
             panic!("the key is there");
         };
@@ -183,27 +283,61 @@ mod tests {
         assert_eq!(check(&folder, 2), Verdict::deny());
 
         save(2, "second");
-        let news = folder.clone().look().expect("it is there");
-        assert_eq!(
-            (news.added.len(), news.revoked.len(), news.unreadable.len()),
-            (1, 0, 0)
-        );
+        folder.clone().look().expect("it is there");
         assert_ne!(check(&folder, 2), Verdict::deny());
+        assert_eq!(heard.revoked(), []);
 
         fs::remove_file(at("one.key")).expect("it is there");
-        let news = folder.look().expect("it is there");
-        assert_eq!(news.revoked, [pair(1).public()]);
+        folder.look().expect("it is there");
+        assert_eq!(heard.revoked(), [1]);
         assert_eq!(check(&folder, 1), Verdict::deny());
 
-        // Another key, and by its name another length.
+        // Another key under the same name.
         Certificate::public_only(pair(3).public())
             .save(at("second"), FileNames::Pyzmq)
             .expect("ours");
-        let news = folder.look().expect("it is there");
-        assert_eq!(
-            (news.added, news.revoked),
-            (vec![pair(3).public()], vec![pair(2).public()])
-        );
+        folder.look().expect("it is there");
+        assert_eq!(heard.revoked(), [2]);
+        assert_eq!(folder.keys(), [pair(3).public()]);
+
+        // Nobody looks but the thread.
+        save(4, "fourth");
+        let begun = std::time::Instant::now();
+        while check(&folder, 4) == Verdict::deny() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nobody looks");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(heard.flawed.lock().expect("whole").len(), 1, "told once");
         assert!(KeyFolder::open(at("nowhere")).is_err());
+    }
+
+    /// What a watcher has heard.
+    #[derive(Default)]
+    struct Heard {
+        revoked: Mutex<Vec<u8>>,
+        flawed: Mutex<Vec<String>>,
+    }
+
+    impl Heard {
+        /// The seeds of the keys that were revoked since the last call.
+        fn revoked(&self) -> Vec<u8> {
+            std::mem::take(&mut *self.revoked.lock().expect("whole"))
+        }
+    }
+
+    impl Watcher for Heard {
+        fn revoked(&self, is_meant: &dyn Fn(&PeerInfo) -> bool) {
+            for seed in 1..10 {
+                let mut peer = PeerInfo::for_tests("");
+                peer.key = Some(pair(seed).public());
+                if is_meant(&peer) {
+                    self.revoked.lock().expect("whole").push(seed);
+                }
+            }
+        }
+
+        fn flawed(&self, path: &str, _: &str) {
+            self.flawed.lock().expect("whole").push(path.to_owned());
+        }
     }
 }

@@ -11,10 +11,13 @@ mod allow_keys;
 #[cfg(feature = "curve")]
 mod key_folder;
 mod passwords;
+mod standing;
+mod watchers;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -27,10 +30,13 @@ pub use highwater_curve::{
     Keypair, NoRandomness, PublicKey, SecretKey, SecretText, Z85Error, ZplError, ZplFlaw,
 };
 #[cfg(feature = "curve")]
-pub use key_folder::{FolderNews, KeyFolder};
+pub use key_folder::KeyFolder;
 pub use passwords::Passwords;
+pub(crate) use standing::Standing;
+pub use watchers::Watcher;
 
 use crate::error::OptionError;
+use crate::peer::Credentials;
 
 /// A peer that wants to come in.
 #[non_exhaustive]
@@ -38,8 +44,12 @@ use crate::error::OptionError;
 pub struct Candidate {
     /// Where it comes from; `None` for ipc.
     pub address: Option<IpAddr>,
+    /// Its user, group and process, where the transport knows them (ipc).
+    pub credentials: Option<Credentials>,
     /// What it has shown.
     pub proof: Proof,
+    /// After this time the verdict comes too late, and the peer is refused: see [`Security::deadline`].
+    pub until: Instant,
 }
 
 /// What a peer has shown of itself.
@@ -61,6 +71,18 @@ pub enum Proof {
         /// The public key.
         key: highwater_curve::PublicKey,
     },
+}
+
+impl Candidate {
+    #[cfg(test)]
+    pub(crate) fn for_tests(proof: Proof) -> Self {
+        Self {
+            address: None,
+            credentials: None,
+            proof,
+            until: Instant::now() + TIME_TO_DECIDE,
+        }
+    }
 }
 
 impl fmt::Debug for Proof {
@@ -93,8 +115,14 @@ pub enum Verdict {
         /// What it is told: at most 255 bytes, such as `400`.
         reason: String,
     },
-    /// Not now; it may ask again.
+    /// Not now: the connection ends without an ERROR, and the peer tries again after a pause.
     Later,
+    /// Nothing could be decided, since something has failed. The peer is told nothing and tries again, as after
+    /// [`Later`](Self::Later).
+    Failed {
+        /// For the event at this end; the peer is not told.
+        why: String,
+    },
 }
 
 impl Verdict {
@@ -114,10 +142,21 @@ impl Verdict {
     }
 }
 
-/// Decides who may come in. Called on a thread that may wait, never on an I/O thread.
+/// Decides who may come in: a list such as [`Passwords`], or a closure `Fn(&Candidate) -> Verdict`.
+///
+/// Called on a thread that may wait, never on an I/O thread: up to four decisions are made at a time, for all sockets of a
+/// [`Context`](crate::Context). A decision that does not return keeps its thread; four such decisions at a time, and every
+/// later peer is refused at its [deadline](Security::deadline), until one of them returns. The lists in this module never
+/// wait.
 pub trait Authenticate: Send + Sync {
-    /// Decides about `who`.
+    /// Decides about `who`. A panic is a refusal.
     fn check(&self, who: &Candidate) -> Verdict;
+
+    /// Called once for each socket that is built with this decision: `watcher` is to hear whenever somebody who was let in
+    /// may no longer be in. By default nobody ever hears anything.
+    fn watched_by(&self, watcher: Weak<dyn Watcher>) {
+        let _ = watcher;
+    }
 }
 
 impl<F: Fn(&Candidate) -> Verdict + Send + Sync> Authenticate for F {
@@ -147,6 +186,7 @@ pub struct Security {
     mechanism: Arc<Mechanism>,
     /// `None` if nobody has said who may come in, or on the side that is not asked.
     decision: Option<Decision>,
+    time_to_decide: Duration,
 }
 
 /// Who may come in.
@@ -155,7 +195,6 @@ pub(crate) enum Decision {
     /// Whoever knows how to speak the mechanism.
     Anyone,
     /// Whom this lets in.
-    #[allow(dead_code, reason = "nobody is asked yet: everybody is refused")]
     Asks(Arc<dyn Authenticate>),
 }
 
@@ -211,6 +250,7 @@ impl Undecided {
         Security {
             mechanism: Arc::new(self.0),
             decision: Some(decision),
+            time_to_decide: TIME_TO_DECIDE,
         }
     }
 }
@@ -275,6 +315,7 @@ impl Security {
         Self {
             mechanism: Arc::new(mechanism),
             decision: None,
+            time_to_decide: TIME_TO_DECIDE,
         }
     }
 
@@ -287,10 +328,42 @@ impl Security {
         self.decision.as_ref()
     }
 
-    /// Whether nobody comes in, as there is no proof to decide about.
-    pub(crate) fn refuses_all_of_null(&self) -> bool {
+    /// How long it may take to decide about one peer, from the moment at which it has shown who it is. Default: 5 s. A peer
+    /// about whom nothing was decided by then is refused: its connection ends, and it tries again.
+    #[must_use]
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.time_to_decide = time;
+        self
+    }
+
+    pub(crate) fn time_to_decide(&self) -> Duration {
+        // Longer than anybody waits, and within what an `Instant` can tell.
+        self.time_to_decide.min(Duration::from_secs(1 << 30))
+    }
+
+    /// Whether it is asked who may come in although nobody shows anything.
+    pub(crate) fn judges_null(&self) -> bool {
         matches!(*self.mechanism, Mechanism::Null)
             && matches!(self.decision, Some(Decision::Asks(_)))
+    }
+
+    /// A socket with this security was built: `watcher` hears what is revoked.
+    pub(crate) fn watched_by(&self, watcher: Weak<dyn Watcher>) {
+        if let Some(Decision::Asks(decides)) = &self.decision {
+            decides.watched_by(watcher);
+        }
+    }
+
+    /// What is known of a peer that was not asked for anything: that it has the server's key, with CURVE.
+    pub(crate) fn standing_of_server(&self) -> Standing {
+        match &*self.mechanism {
+            Mechanism::Null => Standing::new("NULL"),
+            Mechanism::PlainClient { .. } | Mechanism::PlainServer => Standing::new("PLAIN"),
+            #[cfg(feature = "curve")]
+            Mechanism::CurveClient { server, .. } => Standing::of_key(*server),
+            #[cfg(feature = "curve")]
+            Mechanism::CurveServer { .. } => Standing::new("CURVE"),
+        }
     }
 
     /// Whether somebody has chosen it.
@@ -319,6 +392,9 @@ impl fmt::Debug for Undecided {
         f.debug_tuple("Undecided").field(&self.0.name()).finish()
     }
 }
+
+/// See [`Security::deadline`].
+const TIME_TO_DECIDE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

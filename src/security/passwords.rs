@@ -2,35 +2,56 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use super::watchers::{Watcher, Watchers};
 use super::{Authenticate, Candidate, Proof, Verdict};
 
-/// A list of users with their passwords. A clone is the same list: change it while it is in use.
+/// A list of users with their passwords, for PLAIN. A clone is the same list: change it while it is in use. The user id of a
+/// peer is its name.
 ///
 /// `Debug` shows how many there are.
+///
+/// ```
+/// use highwater::security::{Passwords, Security};
+///
+/// let users = Passwords::from([("admin", "secret"), ("guest", "")]);
+/// let security = Security::plain_server(users.clone());
+/// users.set("admin", "better");
+/// // Connections of a guest, if there are any, end at once.
+/// assert!(users.remove("guest"));
+/// ```
 #[derive(Clone, Default)]
-pub struct Passwords {
-    users: Arc<RwLock<HashMap<Vec<u8>, Vec<u8>>>>,
+pub struct Passwords(Arc<List>);
+
+#[derive(Default)]
+struct List {
+    users: RwLock<HashMap<Vec<u8>, Vec<u8>>>,
+    watchers: Watchers,
 }
 
 impl Passwords {
-    /// Adds a user, or changes the password of one.
+    /// Adds a user, or changes the password of one. Connections that were made with the former password go on.
     pub fn set(&self, user: impl Into<Vec<u8>>, password: impl Into<Vec<u8>>) {
-        let mut users = self
-            .users
-            .write()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let mut users = self.0.users.write().unwrap_or_else(PoisonError::into_inner);
         users.insert(user.into(), password.into());
     }
 
-    /// Takes a user out; whether it was there.
+    /// Takes a user out, and ends its connections; whether it was there.
+    ///
+    /// What it had sent before can still be received.
     pub fn remove(&self, user: impl AsRef<[u8]>) -> bool {
-        let mut users = self
-            .users
-            .write()
-            .unwrap_or_else(|poison| poison.into_inner());
-        users.remove(user.as_ref()).is_some()
+        let user = user.as_ref();
+        let mut users = self.0.users.write().unwrap_or_else(PoisonError::into_inner);
+        let was_there = users.remove(user).is_some();
+        drop(users);
+        if was_there {
+            let user = String::from_utf8_lossy(user);
+            self.0.watchers.tell(|watcher| {
+                watcher.revoked(&|peer| peer.mechanism == "PLAIN" && peer.user == user);
+            });
+        }
+        was_there
     }
 }
 
@@ -49,10 +70,7 @@ impl Authenticate for Passwords {
         let Proof::Plain { user, password } = &who.proof else {
             return Verdict::deny();
         };
-        let users = self
-            .users
-            .read()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let users = self.0.users.read().unwrap_or_else(PoisonError::into_inner);
         let known = users.get(&user[..]);
         // An unknown name takes as long as a wrong password.
         let right = same(known.map_or(&b"no password"[..], |known| known), password);
@@ -62,14 +80,15 @@ impl Authenticate for Passwords {
             Verdict::deny()
         }
     }
+
+    fn watched_by(&self, watcher: Weak<dyn Watcher>) {
+        self.0.watchers.add(watcher);
+    }
 }
 
 impl fmt::Debug for Passwords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let users = self
-            .users
-            .read()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let users = self.0.users.read().unwrap_or_else(PoisonError::into_inner);
         write!(f, "Passwords({} users)", users.len())
     }
 }
@@ -89,13 +108,10 @@ mod tests {
     use super::*;
 
     fn check(list: &Passwords, user: &'static [u8], password: &'static [u8]) -> Verdict {
-        list.check(&Candidate {
-            address: None,
-            proof: Proof::Plain {
-                user: user.into(),
-                password: password.into(),
-            },
-        })
+        list.check(&Candidate::for_tests(Proof::Plain {
+            user: user.into(),
+            password: password.into(),
+        }))
     }
 
     #[test]
@@ -113,10 +129,7 @@ mod tests {
         assert!(same_list.remove("admin") && !same_list.remove("admin"));
         assert_eq!(check(&list, b"admin", b"secret"), Verdict::deny());
         assert_eq!(format!("{list:?}"), "Passwords(2 users)");
-        let null = Candidate {
-            address: None,
-            proof: Proof::Null,
-        };
+        let null = Candidate::for_tests(Proof::Null);
         assert_eq!(list.check(&null), Verdict::deny());
     }
 }

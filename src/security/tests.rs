@@ -1,10 +1,7 @@
 use super::*;
 
 fn candidate(proof: Proof) -> Candidate {
-    Candidate {
-        address: None,
-        proof,
-    }
+    Candidate::for_tests(proof)
 }
 
 fn plain(user: &'static str, password: &'static str) -> Candidate {

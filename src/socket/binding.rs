@@ -11,7 +11,8 @@ use super::endpoints::Bound;
 use crate::endpoint::{Endpoint, Transport};
 use crate::error::BindError;
 use crate::inproc::Applicant;
-use crate::options::Options;
+use crate::monitor::EventKind;
+use crate::options::{AcceptFilter, Options};
 use crate::origin::Here;
 use crate::transport::{self, ListenFailure, ListenOptions, Listener};
 
@@ -47,6 +48,16 @@ impl Core {
         here: Here,
     ) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint().clone();
+        let is_reached = endpoint
+            .ip()
+            .is_some_and(|ip| !ip.to_canonical().is_loopback());
+        if is_reached
+            && !options.security.is_chosen()
+            && options.accept_filter == AcceptFilter::default()
+        {
+            let monitor = &self.telemetry.monitor;
+            monitor.emit(EventKind::Unprotected, Some(&endpoint), None);
+        }
         let asked = asked.unwrap_or(&endpoint).clone();
         let engine = self.hub.engine(here).map_err(|source| BindError::Io {
             endpoint: endpoint.clone(),

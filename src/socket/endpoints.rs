@@ -169,6 +169,8 @@ impl Core {
                 .expect("a socket that is being used exists"),
             telemetry: Arc::clone(&self.telemetry),
             accepted: self.accepted.clone(),
+            handshakes: self.handshakes.clone(),
+            revoked: Arc::clone(&self.revoked),
             token: self.token,
         })
     }

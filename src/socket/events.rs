@@ -160,6 +160,9 @@ impl Core {
 
     /// A `peer` is connected behind `pipe`; false if it is turned away.
     fn connected(&self, state: &mut State, pipe: PipeId, peer: &PeerInfo) -> bool {
+        if self.is_asked_too_early(state, pipe, peer) {
+            return false;
+        }
         if !state.table.take_admitted(pipe)
             && let Admission::Refused(refusal) = self.introduce(state, pipe, peer)
         {

@@ -29,6 +29,7 @@ mod joining;
 mod requests;
 mod retirement_handle;
 mod retiring;
+mod revoking;
 mod send_many;
 mod slot;
 mod spin;
@@ -54,7 +55,7 @@ pub use waiting::{Interest, Readiness};
 pub(crate) use waiting::{Registration, TaskWait, Wait, Watch};
 
 use crate::context::{Hub, Terminate};
-use crate::engine::AcceptedCount;
+use crate::engine::{AcceptedCount, HandshakeCount};
 use crate::error::{OptionError, WaitError};
 use crate::monitor::EventKind;
 use crate::options::{self, Options};
@@ -87,8 +88,11 @@ pub(crate) struct Core {
     telemetry: Arc<Telemetry>,
     /// How many accepted connections the socket has.
     accepted: AcceptedCount,
+    handshakes: HandshakeCount,
     /// Wide enough never to come round.
     next_pipe: AtomicU64,
+    /// How often something was revoked by which peers had been let in; changed under the lock.
+    revoked: Arc<AtomicU64>,
     /// Names this socket to peers of this library.
     token: u64,
     /// `State::retiring` is set, or is about to be.
@@ -216,7 +220,9 @@ impl Core {
             lending: Lending::default(),
             telemetry,
             accepted: AcceptedCount::default(),
+            handshakes: HandshakeCount::default(),
             next_pipe: AtomicU64::new(1),
+            revoked: Arc::default(),
             token: rand::random(),
             retires: AtomicBool::new(false),
             deferred_mail: DeferredMail::default(),
@@ -224,6 +230,7 @@ impl Core {
             this: this.clone(),
         });
         hub.register(&core);
+        core.watch_decision();
         core
     }
 
@@ -383,12 +390,14 @@ impl Core {
             dropped,
             handshakes: told.handshakes.get(),
             handshakes_failed: told.handshakes_failed.get(),
+            denied: told.denied.get(),
             disconnects: told.disconnects.get(),
             retries: told.retries.get(),
             reconnects: told.reconnects.get(),
             accepts_failed: told.accepts_failed.get(),
             refused_by_filter: told.refused_by_filter.get(),
             refused_by_limit: told.refused_by_limit.get(),
+            refused_handshakes: told.refused_handshakes.get(),
             time_muted: state.time_muted
                 + state
                     .muted_since

@@ -233,6 +233,13 @@ impl Table {
         true
     }
 
+    /// The pipes to peers of whom `is_meant` is true.
+    pub(super) fn peers_of_whom(&self, is_meant: impl Fn(&PeerInfo) -> bool) -> Vec<PipeId> {
+        let slots = self.pipes.values();
+        let meant = slots.filter(|slot| slot.peer().is_some_and(|peer| is_meant(peer)));
+        meant.map(Slot::id).collect()
+    }
+
     /// The peer whose message was read last from `pipe`.
     pub(crate) fn sender(&mut self, pipe: PipeId) -> Option<Arc<PeerInfo>> {
         self.pipes.get_mut(pipe)?.sender().cloned()

@@ -20,7 +20,7 @@ pub(crate) fn is_property_name(name: &[u8]) -> bool {
 /// # Errors
 ///
 /// [`ProtocolError::MalformedMetadata`] if a property is cut, a name breaks the grammar, or there are more than 256.
-pub(super) fn parse(mut data: Bytes) -> Result<Vec<(String, Bytes)>, ProtocolError> {
+pub(crate) fn parse(mut data: Bytes) -> Result<Vec<(String, Bytes)>, ProtocolError> {
     let mut properties = Vec::new();
     while !data.is_empty() {
         if properties.len() == MAX_PROPERTIES {

@@ -55,7 +55,7 @@ pub(crate) use mechanism::server_sealing;
 pub(crate) use mechanism::{
     ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds,
 };
-pub(crate) use metadata::is_property_name;
+pub(crate) use metadata::{is_property_name, parse as parse_metadata};
 #[allow(unused_imports, reason = "for the fuzzer")]
 pub(crate) use sealing::Open;
 pub(crate) use text::escaped;

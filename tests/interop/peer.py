@@ -10,6 +10,11 @@
     send_numbers NAME FROM TO   a message for each number, as decimal text
     recv_numbers NAME COUNT     answers the numbers
     close NAME
+    authenticate                a ThreadAuthenticator for the sockets made here
+    users DOMAIN NAME PASSWORD...    whom it lets in with PLAIN
+    keys DOMAIN FOLDER          whom it lets in with CURVE, by the files in a folder
+    keypair                     answers a public and a secret key, in Z85
+    certificates FOLDER NAME    makes certificate files, and answers as keypair
 
 A frame is written "-" if empty, "~LENGTH:SEED" if it is the pattern of that length, else in hexadecimal.
 Answers begin with "ok", or with "error" and the reason.
@@ -93,6 +98,30 @@ class Peer:
 
     def close(self, name):
         self.sockets.pop(name).close()
+
+    def authenticate(self):
+        from zmq.auth.thread import ThreadAuthenticator
+
+        self.authenticator = ThreadAuthenticator(self.context)
+        self.authenticator.start()
+
+    def users(self, domain, *pairs):
+        users = dict(zip(pairs[::2], pairs[1::2]))
+        self.authenticator.configure_plain(domain=domain, passwords=users)
+
+    def keys(self, domain, folder):
+        self.authenticator.configure_curve(domain=domain, location=folder)
+
+    def keypair(self):
+        public, secret = zmq.curve_keypair()
+        return f"{public.decode()} {secret.decode()}"
+
+    def certificates(self, folder, name):
+        import zmq.auth
+
+        _, secret_file = zmq.auth.create_certificates(folder, name)
+        public, secret = zmq.auth.load_certificate(secret_file)
+        return f"{public.decode()} {secret.decode()}"
 
 
 COMMANDS = {name for name in vars(Peer) if not name.startswith("_")}

@@ -60,21 +60,9 @@ impl Senders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Endpoint;
 
     fn peer(name: &str) -> Arc<PeerInfo> {
-        let endpoint: Endpoint = "tcp://127.0.0.1:5555".parse().expect("an endpoint");
-        Arc::new(PeerInfo {
-            endpoint,
-            address: name.to_owned(),
-            connected_here: true,
-            socket_type: None,
-            routing_id: None,
-            version: (3, 1),
-            metadata: Arc::default(),
-            credentials: None,
-            token: None,
-        })
+        Arc::new(PeerInfo::for_tests(name))
     }
 
     fn name(senders: &mut Senders, number: u64) -> String {

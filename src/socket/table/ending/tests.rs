@@ -30,15 +30,8 @@ fn pipe(core: &Core) -> Arc<Pipe> {
 fn comes(core: &Core, pipe: &Arc<Pipe>, name: &[u8], messages: usize) -> Arc<MemoryWire> {
     let wire = Arc::new(MemoryWire::taking(usize::MAX));
     let peer = Arc::new(PeerInfo {
-        endpoint: "tcp://127.0.0.1:1".parse().expect("an endpoint"),
-        address: "tcp://127.0.0.1:2".to_owned(),
-        connected_here: false,
-        socket_type: None,
         routing_id: RoutingId::new(name).ok(),
-        version: (3, 1),
-        metadata: Arc::default(),
-        credentials: None,
-        token: None,
+        ..PeerInfo::for_tests("tcp://127.0.0.1:2")
     });
     core.happened(PipeEvent::Attached(Arc::clone(pipe)));
     pipe.incoming.connection_begins();

@@ -21,17 +21,7 @@ fn comes(core: &Core) -> Arc<Pipe> {
     };
     let (outgoing, incoming) = (Outgoing::new(limit, false), Incoming::new(limit));
     let pipe = Arc::new(Pipe::new(core.next_pipe_id(), None, outgoing, incoming));
-    let peer = Arc::new(PeerInfo {
-        endpoint: "tcp://127.0.0.1:1".parse().expect("an endpoint"),
-        address: "tcp://127.0.0.1:2".to_owned(),
-        connected_here: false,
-        socket_type: None,
-        routing_id: None,
-        version: (3, 1),
-        metadata: Arc::default(),
-        credentials: None,
-        token: None,
-    });
+    let peer = Arc::new(PeerInfo::for_tests("tcp://127.0.0.1:2"));
     core.happened(PipeEvent::Attached(Arc::clone(&pipe)));
     pipe.incoming.connection_begins();
     core.happened(PipeEvent::Connected {

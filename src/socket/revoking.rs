@@ -1,0 +1,70 @@
+//! Peers that were let in and may no longer be in.
+//!
+//! Owns: nothing; it ends connections, and counts how often something was revoked.
+//! Always true: a peer for which the question was put before something was revoked is not connected after it: it comes again
+//! and is asked about again. Both are done under the socket's lock, so that no peer passes between them.
+//! Must not know: who decides, and by what.
+
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
+
+use highwater_patterns::PipeId;
+
+use super::{Core, Ended, State};
+use crate::error::LinkError;
+use crate::monitor::EventKind;
+use crate::peer::PeerInfo;
+use crate::security::Watcher;
+
+impl Core {
+    /// Has this socket hear of what its decision revokes.
+    pub(super) fn watch_decision(&self) {
+        let Ok(state) = self.enter() else {
+            return;
+        };
+        let security = state.options.security.clone();
+        drop(state);
+        security.watched_by(Weak::clone(&self.this) as Weak<dyn Watcher>);
+    }
+
+    /// Ends the connections of the peers of whom `is_meant` is true; how many those are.
+    pub(crate) fn revoke(&self, is_meant: impl Fn(&PeerInfo) -> bool) -> Result<usize, Ended> {
+        let mut state = self.enter()?;
+        self.revoked.fetch_add(1, Ordering::Release);
+        let meant = state.table.peers_of_whom(is_meant);
+        for &pipe in &meant {
+            state.table.turn_away(pipe, LinkError::Revoked);
+        }
+        self.end_closed(&mut state);
+        Ok(meant.len())
+    }
+
+    /// Ends the connection behind `pipe` if something was revoked since it was asked whether its peer may come in; true if it
+    /// was.
+    pub(super) fn is_asked_too_early(
+        &self,
+        state: &mut State,
+        pipe: PipeId,
+        peer: &PeerInfo,
+    ) -> bool {
+        let now = self.revoked.load(Ordering::Relaxed);
+        let too_early = peer.asked_after.is_some_and(|then| then != now);
+        if too_early {
+            state.table.refuse(pipe, LinkError::Revoked);
+        }
+        too_early
+    }
+}
+
+impl Watcher for Core {
+    fn revoked(&self, is_meant: &dyn Fn(&PeerInfo) -> bool) {
+        // In a forked child the peers are the parent's.
+        let _ = self.revoke(is_meant);
+    }
+
+    fn flawed(&self, path: &str, flaw: &str) {
+        let (path, flaw) = (path.to_owned(), flaw.to_owned());
+        let kind = EventKind::KeyFile { path, flaw };
+        self.telemetry.monitor.emit(kind, None, None);
+    }
+}
