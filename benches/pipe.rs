@@ -20,6 +20,7 @@ use highwater_patterns::{Message, PipeId};
 #[expect(
     dead_code,
     unused_imports,
+    unnameable_types,
     unreachable_pub,
     reason = "parts of the library, of which a part is measured"
 )]

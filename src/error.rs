@@ -10,6 +10,7 @@ use std::fmt;
 
 use highwater_patterns::Message;
 
+mod conversions;
 mod endpoint;
 mod link;
 mod option;

@@ -38,15 +38,15 @@ pub use error::{
     TrySendError, WaitError,
 };
 pub use facade::{
-    AsSocket, Builder, CloseFuture, Dealer, EventStream, NextEvent, Pair, Pending, Pub, Pull, Push,
-    RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request, RequestFuture, Router,
-    SendFuture, SendToFuture, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
+    AsSocket, Builder, CloseFuture, Dealer, EventStream, Messages, NextEvent, Pair, Pending, Pub,
+    Pull, Push, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request, RequestFuture,
+    Router, SendFuture, SendToFuture, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
 };
 #[cfg(feature = "futures")]
 pub use facade::{RecvStream, SendSink};
 pub use highwater_patterns::{
     Body, DuplicateId, Frame, INLINE_CAPACITY, IntoMessage, InvalidRoutingId, LostPeer, MAX_TOPIC,
-    Message, Notices, RoutingId, SlowSubscriber, SocketType, Undeliverable,
+    Message, Notices, RoutingId, SeveralFrames, SlowSubscriber, SocketType, Undeliverable,
 };
 pub use monitor::{EndpointState, Event, EventKind};
 pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop, SocksProxy};

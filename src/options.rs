@@ -28,7 +28,7 @@ pub(crate) use metadata::Metadata;
 pub(crate) use pattern::with_pattern_options;
 pub use proxy::SocksProxy;
 pub(crate) use table::with_options;
-use value::OptionValue;
+pub(crate) use value::OptionValue;
 
 use crate::error::OptionError;
 use crate::pipe::HighWater;

@@ -10,9 +10,10 @@ use crate::{Body, Frame, Message};
 
 /// A value that a socket can send: a [`Message`], or anything that becomes one.
 ///
-/// A body (`&str`, `String`, `&String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, `&Vec<u8>`, [`Bytes`], [`Frame`]) makes a
-/// message of one frame. An array of bodies or a `Vec` of frames makes a message of several. Each of these types also
-/// has a [`From`] to [`Message`] with the same result. A borrowed body that is sent directly is copied once; one that
+/// A body (text and bytes, borrowed, owned or shared: `&str`, `String`, `&[u8]`, `Vec<u8>`, [`Bytes`], `Cow`, `Box<[u8]>`,
+/// `Arc<[u8]>`, [`Frame`] and the like) makes a message of one frame. A tuple (of at most six), an array, a slice or a `Vec` of
+/// bodies makes a message of several; none makes one of an empty frame. Each of these types also has a [`From`] to [`Message`]
+/// with the same result. A borrowed body that is sent directly is copied once; one that
 /// is first made into a message is copied twice.
 ///
 /// [`Bytes`] with an owner of your own (`Bytes::from_owner`) are dropped by the thread that has written them, possibly
@@ -37,6 +38,11 @@ use crate::{Body, Frame, Message};
 /// let job = Job { number: 7, name: "resize".into() };
 /// assert_eq!(job.into_message().frame_count(), 2);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent as a message",
+    note = "a message is made of text or bytes, of a tuple, an array or a list of them, or of a `Message`",
+    note = "collect frames of other iterators into a `Message`, or implement `IntoMessage` for your own type"
+)]
 pub trait IntoMessage {
     /// The message.
     fn into_message(self) -> Message;

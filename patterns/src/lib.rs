@@ -8,6 +8,7 @@
 
 mod backlog;
 mod body;
+mod conversions;
 mod dealer;
 mod envelope;
 mod facts;
@@ -48,6 +49,7 @@ mod xpub;
 mod xsub;
 
 pub use body::Body;
+pub use conversions::SeveralFrames;
 pub use dealer::Dealer;
 pub use facts::{Facts, Fate, MayRefuse};
 pub use frame::{Frame, INLINE_CAPACITY};

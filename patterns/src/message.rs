@@ -203,9 +203,9 @@ impl Default for Message {
 }
 
 impl std::ops::Index<usize> for Message {
-    type Output = [u8];
+    type Output = Frame;
 
-    fn index(&self, index: usize) -> &[u8] {
+    fn index(&self, index: usize) -> &Frame {
         &self.frames()[index]
     }
 }

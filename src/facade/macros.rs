@@ -174,16 +174,17 @@ macro_rules! socket {
             /// peer, such as a heartbeat, triggers a TCP reset. Data that the peer has not read is then lost, even if
             /// it counts as sent.
             ///
-            /// On return the addresses of the socket are free. Merely dropping the socket leaves unsent messages to the
+            /// Every other call, waiting or to come, returns `Closed`. On return the addresses of the socket are free. Merely dropping the socket leaves unsent messages to the
             /// `linger` option, and does not wait, unless the socket is the last owner of its
             /// [`Context`](crate::Context).
-            pub fn close(self, drain: std::time::Duration) -> crate::DrainReport {
+            pub fn close(&self, drain: std::time::Duration) -> crate::DrainReport {
                 self.core.close_and_drain(crate::Linger::AtMost(drain))
             }
         }
 
         crate::facade::endpoints::manages_endpoints!($name);
         crate::facade::futures::waits_async!($name);
+        crate::facade::live_options::sets_live_options!($name);
 
         /// One line: the endpoints and the number of peers, if they can be read without waiting.
         impl std::fmt::Debug for $name {
@@ -380,7 +381,52 @@ macro_rules! receives {
                 into: &mut Vec<crate::Message>,
                 most: usize,
             ) -> Result<usize, crate::RecvError> {
-                Ok(self.core.recv_many(into, most)?)
+                Ok(self
+                    .core
+                    .recv_many(crate::socket::Wait::Configured, into, most)?)
+            }
+
+            /// As [`recv_many`](Self::recv_many), but takes only what is there now.
+            ///
+            /// # Errors
+            ///
+            /// [`TryRecvError`](crate::TryRecvError), if there was none.
+            pub fn try_recv_many(
+                &self,
+                into: &mut Vec<crate::Message>,
+                most: usize,
+            ) -> Result<usize, crate::TryRecvError> {
+                Ok(self.core.recv_many(crate::socket::Wait::No, into, most)?)
+            }
+
+            /// As [`recv_many`](Self::recv_many), but waits at most `timeout` for the first.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError), if there was none.
+            pub fn recv_many_timeout(
+                &self,
+                into: &mut Vec<crate::Message>,
+                most: usize,
+                timeout: std::time::Duration,
+            ) -> Result<usize, crate::RecvError> {
+                let wait = crate::socket::Wait::AtMost(timeout);
+                Ok(self.core.recv_many(wait, into, most)?)
+            }
+
+            /// The messages from now on, each of which is waited for as [`recv`](Self::recv) does, until the socket ends or
+            /// `receive_timeout` is over. `for message in &socket` is the same.
+            pub fn iter(&self) -> crate::Messages<'_> {
+                self.into_iter()
+            }
+        }
+
+        impl<'a> IntoIterator for &'a $name {
+            type Item = crate::Message;
+            type IntoIter = crate::Messages<'a>;
+
+            fn into_iter(self) -> crate::Messages<'a> {
+                crate::Messages::new(&self.core)
             }
         }
 

@@ -9,7 +9,9 @@ mod dealer;
 mod endpoints;
 mod failures;
 mod futures;
+mod live_options;
 mod macros;
+mod messages;
 mod pair;
 mod publish;
 mod pull;
@@ -31,6 +33,7 @@ pub use futures::{
 };
 #[cfg(feature = "futures")]
 pub use futures::{RecvStream, SendSink};
+pub use messages::Messages;
 pub use pair::Pair;
 pub use publish::Pub;
 pub use pull::Pull;

@@ -22,6 +22,17 @@ pub enum Linger {
     Forever,
 }
 
+/// A time of zero discards them.
+impl From<Duration> for Linger {
+    fn from(time: Duration) -> Self {
+        if time.is_zero() {
+            Self::Discard
+        } else {
+            Self::AtMost(time)
+        }
+    }
+}
+
 /// TCP keepalive: how the kernel detects that a silent peer is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -58,7 +58,7 @@ use crate::context::{Hub, Terminate};
 use crate::engine::{AcceptedCount, HandshakeCount};
 use crate::error::{OptionError, WaitError};
 use crate::monitor::EventKind;
-use crate::options::{self, Options};
+use crate::options::{self, OptionValue, Options};
 use crate::origin::{Here, Origin};
 use crate::peer::PeerInfo;
 use crate::pipe::{Lending, PipeEvent, WriteEffects};
@@ -356,6 +356,11 @@ impl Core {
                 settled
             }
         }
+    }
+
+    /// As [`set_option`](Self::set_option), with the value as it is.
+    pub(crate) fn set_live(&self, name: &str, value: &impl OptionValue) -> Result<(), OptionError> {
+        self.set_option(name, &value.print())
     }
 
     pub(crate) fn option(&self, name: &str) -> Result<String, OptionError> {

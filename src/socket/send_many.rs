@@ -46,15 +46,14 @@ impl Core {
 
     pub(crate) fn recv_many(
         &self,
+        wait: Wait,
         into: &mut Vec<Message>,
         most: usize,
     ) -> Result<usize, RecvFailure> {
         if most == 0 {
             return Ok(0);
         }
-        self.recv_with(Wait::Configured, |pattern, table| {
-            take_many(pattern, table, into, most)
-        })
+        self.recv_with(wait, |pattern, table| take_many(pattern, table, into, most))
     }
 
     /// Sends `run`, which has at least one message. Gives how many more messages are sure to find room, at least one;

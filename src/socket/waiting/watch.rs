@@ -5,6 +5,7 @@
 //! wake-up without taking anything passes it on to the socket's waiting threads.
 //! Must not know: the watcher's other interests, and how it waits.
 
+use std::ops::BitOr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -46,6 +47,17 @@ impl Interest {
     /// Whether there is anything in it.
     pub(crate) fn is_any(self) -> bool {
         self.readable || self.writable
+    }
+}
+
+impl BitOr for Interest {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            readable: self.readable | other.readable,
+            writable: self.writable | other.writable,
+        }
     }
 }
 

@@ -1,0 +1,428 @@
+//! What a message is made of and taken apart into, beside text and bytes.
+//!
+//! Owns: nothing.
+//! Always true: frames keep their order and their bodies; a body that is shared is shared on, not copied.
+//! Must not know: sockets.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::Utf8Error;
+use std::string::FromUtf8Error;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{Frame, IntoMessage, Message};
+
+impl Message {
+    /// Puts `frame` behind the last.
+    pub fn push(&mut self, frame: impl Into<Frame>) {
+        let mut frames = std::mem::take(self).into_frames();
+        frames.push(frame.into());
+        *self = Self::from(frames);
+    }
+
+    /// This message with `frame` behind its last.
+    #[must_use]
+    pub fn with_last(mut self, frame: impl Into<Frame>) -> Self {
+        self.push(frame);
+        self
+    }
+
+    /// The frames, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Frame> {
+        self.frames().iter()
+    }
+
+    /// The body of a message of one frame.
+    ///
+    /// # Errors
+    ///
+    /// [`SeveralFrames`], with the message, if it has more.
+    pub fn into_single(self) -> Result<Frame, SeveralFrames> {
+        let mut frames = self.into_frames();
+        match (frames.len(), frames.pop()) {
+            (1, Some(only)) => Ok(only),
+            (_, last) => {
+                frames.extend(last);
+                Err(SeveralFrames(Self::from(frames)))
+            }
+        }
+    }
+}
+
+impl Frame {
+    /// The body as text.
+    ///
+    /// # Errors
+    ///
+    /// If it is not UTF-8.
+    pub fn to_str(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(self)
+    }
+
+    /// The body as shared bytes, without a copy if it is shared already.
+    pub fn into_bytes(self) -> Bytes {
+        self.into()
+    }
+}
+
+/// A message of several frames where one was wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeveralFrames(
+    /// The message.
+    pub Message,
+);
+
+impl fmt::Display for SeveralFrames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.frame_count();
+        write!(f, "the message has {count} frames, and one was wanted")
+    }
+}
+
+impl std::error::Error for SeveralFrames {}
+
+impl IntoIterator for Message {
+    type Item = Frame;
+    type IntoIter = std::vec::IntoIter<Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.into_frames().into_iter()
+    }
+}
+
+impl<T: Into<Frame>> Extend<T> for Message {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, more: I) {
+        let mut frames = std::mem::take(self).into_frames();
+        frames.extend(more.into_iter().map(Into::into));
+        *self = Self::from(frames);
+    }
+}
+
+impl Hash for Message {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.frames().hash(state);
+    }
+}
+
+/// What becomes a frame, and so a message of one.
+macro_rules! one_frame {
+    ($($(#[$doc:meta])* ($source:ty) $body:ident => $frame:expr),+ $(,)?) => {$(
+        $(#[$doc])*
+        impl From<$source> for Frame {
+            fn from($body: $source) -> Self {
+                $frame
+            }
+        }
+
+        $(#[$doc])*
+        impl From<$source> for Message {
+            fn from(body: $source) -> Self {
+                Self::from(Frame::from(body))
+            }
+        }
+
+        $(#[$doc])*
+        impl IntoMessage for $source {
+            fn into_message(self) -> Message {
+                Message::from(self)
+            }
+        }
+    )+};
+}
+
+one_frame! {
+    (Cow<'_, str>) body => match body {
+        Cow::Borrowed(body) => Self::from(body),
+        Cow::Owned(body) => Self::from(body),
+    },
+    (Cow<'_, [u8]>) body => match body {
+        Cow::Borrowed(body) => Self::from(body),
+        Cow::Owned(body) => Self::from(body),
+    },
+    (Box<[u8]>) body => Self::from(body.into_vec()),
+    (Box<str>) body => Self::from(body.into_string()),
+    /// Shared, not copied, if it is longer than a frame holds in itself.
+    (Arc<[u8]>) body => Self::from(Bytes::from_owner(body)),
+    /// Shared, not copied, if it is longer than a frame holds in itself.
+    (Arc<str>) body => Self::from(<Arc<[u8]>>::from(body)),
+    /// Shared, not copied.
+    (&Bytes) body => Self::from(body.clone()),
+}
+
+/// Shared, not copied.
+impl From<&Self> for Frame {
+    fn from(frame: &Self) -> Self {
+        frame.clone()
+    }
+}
+
+/// Shared, not copied.
+impl From<&Frame> for Message {
+    fn from(frame: &Frame) -> Self {
+        Self::from(frame.clone())
+    }
+}
+
+/// Shared, not copied.
+impl IntoMessage for &Frame {
+    fn into_message(self) -> Message {
+        Message::from(self)
+    }
+}
+
+/// A copy of it; large bodies are shared.
+impl IntoMessage for &Message {
+    fn into_message(self) -> Message {
+        self.clone()
+    }
+}
+
+/// What becomes a message of several frames; none gives a message of one empty frame.
+macro_rules! several_frames {
+    ($($body:ty),+ $(,)?) => {$(
+        impl From<Vec<$body>> for Message {
+            fn from(frames: Vec<$body>) -> Self {
+                frames.into_iter().collect()
+            }
+        }
+
+        impl IntoMessage for Vec<$body> {
+            fn into_message(self) -> Message {
+                Message::from(self)
+            }
+        }
+
+        borrowed_frames!($body);
+    )+};
+}
+
+/// The same, borrowed: a slice, an array, a list.
+macro_rules! borrowed_frames {
+    ($($body:ty),+ $(,)?) => {$(
+        impl From<&[$body]> for Message {
+            fn from(frames: &[$body]) -> Self {
+                frames.iter().map(Frame::of).collect()
+            }
+        }
+
+        impl IntoMessage for &[$body] {
+            fn into_message(self) -> Message {
+                Message::from(self)
+            }
+        }
+
+        impl<const N: usize> From<&[$body; N]> for Message {
+            fn from(frames: &[$body; N]) -> Self {
+                Self::from(&frames[..])
+            }
+        }
+
+        impl<const N: usize> IntoMessage for &[$body; N] {
+            fn into_message(self) -> Message {
+                Message::from(self)
+            }
+        }
+
+        impl From<&Vec<$body>> for Message {
+            fn from(frames: &Vec<$body>) -> Self {
+                Self::from(&frames[..])
+            }
+        }
+
+        impl IntoMessage for &Vec<$body> {
+            fn into_message(self) -> Message {
+                Message::from(self)
+            }
+        }
+    )+};
+}
+
+several_frames!(&str, String, &[u8], Vec<u8>, Bytes);
+borrowed_frames!(Frame);
+
+/// A body that is borrowed where it stands in a list.
+trait AsFrame {
+    fn as_frame(&self) -> Frame;
+}
+
+impl Frame {
+    fn of(body: &impl AsFrame) -> Self {
+        body.as_frame()
+    }
+}
+
+macro_rules! as_frame {
+    ($($body:ty => |$this:ident| $frame:expr),+ $(,)?) => {$(
+        impl AsFrame for $body {
+            fn as_frame(&self) -> Frame {
+                let $this = self;
+                $frame
+            }
+        }
+    )+};
+}
+
+as_frame! {
+    &str => |body| Frame::from(*body),
+    String => |body| Frame::from(body),
+    &[u8] => |body| Frame::from(*body),
+    Vec<u8> => |body| Frame::from(body),
+    Bytes => |body| Frame::from(body),
+    Frame => |body| body.clone(),
+}
+
+/// A tuple is a message of as many frames, which may be of different types: `("topic", body)`.
+macro_rules! tuples {
+    ($(($($part:ident)+)),+ $(,)?) => {$(
+        impl<$($part: Into<Frame>),+> From<($($part,)+)> for Message {
+            fn from(parts: ($($part,)+)) -> Self {
+                #[allow(non_snake_case, reason = "a part is named as its type")]
+                let ($($part,)+) = parts;
+                Self::from([$($part.into()),+] as [Frame; _])
+            }
+        }
+
+        impl<$($part: Into<Frame>),+> IntoMessage for ($($part,)+) {
+            fn into_message(self) -> Message {
+                Message::from(self)
+            }
+        }
+    )+};
+}
+
+tuples!((A B), (A B C), (A B C D), (A B C D E), (A B C D E F));
+
+impl From<Frame> for Vec<u8> {
+    fn from(frame: Frame) -> Self {
+        frame.into_bytes().into()
+    }
+}
+
+/// Fails if the body is not UTF-8.
+impl TryFrom<Frame> for String {
+    type Error = FromUtf8Error;
+
+    fn try_from(frame: Frame) -> Result<Self, FromUtf8Error> {
+        Self::from_utf8(frame.into())
+    }
+}
+
+impl From<Message> for Vec<Frame> {
+    fn from(message: Message) -> Self {
+        message.into_frames()
+    }
+}
+
+impl From<Message> for Vec<Vec<u8>> {
+    fn from(message: Message) -> Self {
+        message.into_iter().map(Vec::from).collect()
+    }
+}
+
+impl From<Message> for Vec<Bytes> {
+    fn from(message: Message) -> Self {
+        message.into_iter().map(Bytes::from).collect()
+    }
+}
+
+/// Fails, with the message, if it has several frames.
+impl TryFrom<Message> for Bytes {
+    type Error = SeveralFrames;
+
+    fn try_from(message: Message) -> Result<Self, SeveralFrames> {
+        message.into_single().map(Self::from)
+    }
+}
+
+/// Fails, with the message, if it has several frames.
+impl TryFrom<Message> for Vec<u8> {
+    type Error = SeveralFrames;
+
+    fn try_from(message: Message) -> Result<Self, SeveralFrames> {
+        message.into_single().map(Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sends(message: impl IntoMessage, frames: &[&str]) {
+        assert_eq!(message.into_message(), frames);
+    }
+
+    #[test]
+    fn every_shape_that_people_write_is_a_message() {
+        let (text, body) = (String::from("b"), Bytes::from_static(b"b"));
+        let (list, bytes) = (vec!["a", "b"], vec![b"a".to_vec(), b"b".to_vec()]);
+        sends(Cow::Borrowed("a"), &["a"]);
+        sends(Cow::<[u8]>::Owned(b"a".to_vec()), &["a"]);
+        sends(b"a".to_vec().into_boxed_slice(), &["a"]);
+        sends(<Box<str>>::from("a"), &["a"]);
+        sends(<Arc<[u8]>>::from(&b"a"[..]), &["a"]);
+        sends(<Arc<str>>::from("a"), &["a"]);
+        sends(&body, &["b"]);
+        let (frame, message, array) = (Frame::from("a"), Message::from(["a", "b"]), ["a", "b"]);
+        sends(&frame, &["a"]);
+        sends(&message, &["a", "b"]);
+        sends(&list, &["a", "b"]);
+        sends(&list[..], &["a", "b"]);
+        sends(&array, &array);
+        sends(list, &["a", "b"]);
+        sends(&bytes, &["a", "b"]);
+        sends(bytes, &["a", "b"]);
+        sends(vec![text.clone()], &["b"]);
+        sends(vec![body.clone(), body.clone()], &["b", "b"]);
+        sends(&[Frame::from("a"), Frame::from("b")], &["a", "b"]);
+        sends(("a", &text), &["a", "b"]);
+        sends(
+            ("a", &body, b"c".to_vec(), &b"d"[..]),
+            &["a", "b", "c", "d"],
+        );
+        sends(Vec::<&str>::new(), &[""]);
+    }
+
+    #[test]
+    fn large_bodies_are_shared() {
+        let body = Bytes::from(vec![7; 10_000]);
+        let message = (&Message::from(&body)).into_message();
+        assert_eq!(message.first().as_ptr(), body.as_ptr());
+        let shared: Arc<[u8]> = vec![7; 10_000].into();
+        let frame = Frame::from(Arc::clone(&shared));
+        assert_eq!(frame.as_ptr(), shared.as_ptr());
+        assert_eq!(frame.into_bytes().as_ptr(), shared.as_ptr());
+    }
+
+    #[test]
+    fn a_message_grows_and_comes_apart() {
+        let mut message = Message::from("a").with_last("b");
+        message.push(&b"c"[..]);
+        message.extend(["d", "e"]);
+        assert_eq!(message, ["a", "b", "c", "d", "e"]);
+        assert_eq!(message.iter().map(|frame| frame.len()).sum::<usize>(), 5);
+        assert_eq!(message.frame(1).expect("five").to_str(), Ok("b"));
+        let refused = Bytes::try_from(message.clone()).expect_err("five frames");
+        assert_eq!(refused.0, message);
+        assert_eq!(
+            refused.to_string(),
+            "the message has 5 frames, and one was wanted"
+        );
+        assert_eq!(Vec::<Vec<u8>>::from(message.clone())[4], b"e");
+        let owned: Vec<Frame> = message.into_iter().collect();
+        assert_eq!(owned, ["a", "b", "c", "d", "e"]);
+        assert_eq!(Bytes::try_from(Message::from("x")).expect("one"), "x");
+        assert_eq!(String::try_from(Frame::from("x")).as_deref(), Ok("x"));
+        assert!(String::try_from(Frame::from(&[0xFF][..])).is_err());
+    }
+
+    #[test]
+    fn equal_messages_hash_alike() {
+        use std::collections::HashSet;
+        let all: HashSet<_> = [Message::from("a"), ["a", "b"].into(), "a".into()].into();
+        assert_eq!(all.len(), 2);
+        assert!(all.contains(&Message::from(vec!["a", "b"])));
+    }
+}
