@@ -269,10 +269,16 @@ impl Loop {
             ..
         } = *handshaking;
         let (peer, sealing) = handshake.finish().expect("the handshake is done");
-        assert!(sealing.is_none(), "nothing here seals the traffic");
+        let (seal, open) = sealing.map(|both| (both.seal, both.open)).unzip();
         let info = entry.introduce(peer, judgement);
-        let preloaded = match &*entry.link.reader() {
-            ReaderPlace::Here(reader) => reader.len(),
+        let preloaded = match &mut *entry.link.reader() {
+            ReaderPlace::Here(reader) => {
+                let preloaded = reader.len();
+                if let Some(open) = open {
+                    reader.opens(open);
+                }
+                preloaded
+            }
             ReaderPlace::Lent | ReaderPlace::Gone => 0,
         };
         if let Some(counted) = &mut entry.counted {
@@ -313,7 +319,10 @@ impl Loop {
             let lost = pipe.outgoing.has_another_peer();
             config.telemetry.unsent.add(lost);
         }
-        pipe.outgoing.attach(Arc::clone(&wire));
+        match seal {
+            None => pipe.outgoing.attach(Arc::clone(&wire)),
+            Some(seal) => pipe.outgoing.attach_sealed(Arc::clone(&wire), seal),
+        }
         // The socket, once it knows of the connection, has it read.
         pipe.incoming.connection_begins();
         config.side.happened(PipeEvent::Connected {

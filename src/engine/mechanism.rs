@@ -12,9 +12,7 @@ use crate::security::Mechanism;
 #[cfg(feature = "curve")]
 use crate::security::NoRandomness;
 #[cfg(feature = "curve")]
-use crate::zmtp::{
-    ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, MAX_COMMAND, ServerSeeds,
-};
+use crate::zmtp::{ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds};
 use crate::zmtp::{Handshake, HandshakeConfig};
 
 /// Makes handshakes.
@@ -76,12 +74,11 @@ impl Mechanisms {
     }
 }
 
-/// Strict: a counter that is skipped ends the connection. A frame may be as long as a message, or as the longest command.
+/// Strict: a counter that is skipped ends the connection, since no peer skips one by itself.
 #[cfg(feature = "curve")]
 fn limits(endpoint: &EndpointConfig) -> CurveLimits {
-    let longest = endpoint.options.max_message_size;
     CurveLimits {
-        max_frame: longest.map(|longest| longest.max(MAX_COMMAND)),
+        max_frame: endpoint.options.max_message_size,
         allows_gaps: false,
     }
 }

@@ -167,7 +167,11 @@ impl Reading<'_> {
             }
             let mut go_on = chunk.is_none_or(|chunk| self.deliver(chunk));
             match stop {
-                Stop::NeedMore | Stop::Limit => return Ok(go_on),
+                Stop::NeedMore | Stop::Limit => {
+                    return reader
+                        .breach()
+                        .map_or(Ok(go_on), |breach| Err(breach.into()));
+                }
                 Stop::Failed(error) => return Err(ProtocolError::from(error).into()),
                 Stop::Decode => {}
             }
@@ -181,7 +185,9 @@ impl Reading<'_> {
                     })
                     .map_err(ProtocolError::from)?;
                 let Some(received) = received else {
-                    return Ok(go_on);
+                    return reader
+                        .breach()
+                        .map_or(Ok(go_on), |breach| Err(breach.into()));
                 };
                 let whole = matches!(received, Received::Message(_));
                 if whole || takes {

@@ -43,7 +43,7 @@ pub(super) fn is_given_up(
             }
             HeartbeatAction::Look => {
                 silence = Silence::Real;
-                if wants_a_sign(link, heartbeat)
+                if wants_a_sign(link, config, heartbeat)
                     && let HeartbeatAction::SendPing { ttl } =
                         heartbeat.send_ping(pipe.outgoing.output())
                 {
@@ -71,12 +71,17 @@ pub(super) fn is_given_up(
 
 /// Whether the unread input since the last look has a PING, and the peer has not closed its side behind it. A kernel
 /// answers bytes for a closed connection with a reset, which would destroy the unread input.
-fn wants_a_sign(link: &Link, heartbeat: &mut Heartbeat) -> bool {
+///
+/// Where the traffic is sealed, no PING can be seen: any new input may have one.
+fn wants_a_sign(link: &Link, config: &EndpointConfig, heartbeat: &mut Heartbeat) -> bool {
     let stream = link.stream();
     let unread = stream.unread();
     let new = heartbeat.new_among(unread);
     if new == 0 || stream.has_ended() {
         return false;
+    }
+    if config.options.security.seals() {
+        return true;
     }
     if unread > MOST_PEEKED {
         return heartbeat.is_pinged();

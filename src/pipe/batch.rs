@@ -18,7 +18,10 @@ use crate::policy::tuning::{
 };
 use crate::zmtp::{FrameSink, SHORT_MESSAGE, encode_message, encode_short};
 
+mod laying;
 mod undelivered;
+
+pub(super) use laying::Cursor;
 
 /// Encoded frames: a buffer, and the large bodies that belong between its bytes.
 #[derive(Debug, Default)]

@@ -284,6 +284,10 @@ impl Intake {
                 Ok(Some(item)) => return Some(item),
                 Ok(None) => {
                     self.idle = true;
+                    if let Some(breach) = reader.breach() {
+                        self.fail(breach.into());
+                        return None;
+                    }
                     if !reader.is_eager() || !self.origin.is_here() {
                         return None;
                     }

@@ -14,6 +14,7 @@ mod inproc;
 mod intake;
 mod lane;
 mod lending;
+mod opener;
 mod outgoing;
 mod ports;
 mod reader;

@@ -28,6 +28,7 @@ mod push;
 mod recall;
 mod report;
 mod room;
+mod sealed;
 mod state;
 mod subscriptions;
 mod unsent_changes;

@@ -10,10 +10,14 @@ use std::sync::Arc;
 use highwater_patterns::{Message, Received};
 
 use super::busy_readers::SharedReadSize;
+use super::opener::Opener;
 use super::{BufferPool, BusyReaders, Delivery, Wire};
 use crate::policy::Eagerness;
 use crate::policy::tuning::{BEHIND_BODY_BYTES, MOST_SLACK, READ_BYTES};
-use crate::zmtp::{BodyRoom, Command, Decoder, FrameError, Item, OwnedCommand, SHORT_HEADER, Stop};
+use crate::zmtp::{
+    BodyRoom, Command, Decoder, FrameError, Item, Open, OwnedCommand, ProtocolError, SHORT_HEADER,
+    Stop,
+};
 
 /// Buffer and decoder of one connection.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     start: usize,
     decoder: Decoder,
+    /// Where the traffic is sealed.
+    opener: Option<Box<Opener>>,
     read_size: SharedReadSize,
     eagerness: Eagerness,
 }
@@ -83,6 +89,7 @@ impl Reader {
             buffer: Vec::new(),
             start: 0,
             decoder: Decoder::new(max_message_size).with_buffers(buffers),
+            opener: None,
             read_size: SharedReadSize::new(busy_readers),
             eagerness: Eagerness::default(),
         }
@@ -91,6 +98,22 @@ impl Reader {
     /// Puts `bytes` behind what is buffered: traffic that came with the end of the handshake.
     pub(crate) fn preload(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The traffic, which begins with what is buffered, is sealed: `open` opens it.
+    #[cold]
+    pub(crate) fn opens(&mut self, open: Box<dyn Open>) {
+        let sealed = self.buffer.split_off(self.start);
+        self.buffer.clear();
+        self.start = 0;
+        let mut opener = Box::new(Opener::new(open, sealed));
+        opener.open(&mut self.buffer);
+        self.opener = Some(opener);
+    }
+
+    /// Why nothing can come any more, once all that came before is decoded: something sealed did not open.
+    pub(crate) fn breach(&self) -> Option<ProtocolError> {
+        self.opener.as_ref()?.breach().cloned()
     }
 
     /// The next item that is whole in the buffer.
@@ -125,6 +148,9 @@ impl Reader {
 
     /// Reads once, into the body under way or behind what is buffered.
     pub(crate) fn fill(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
+        if self.opener.is_some() {
+            return self.fill_opened(wire);
+        }
         let outcome = match self.decoder.large_body() {
             Some(BodyRoom::New(body, missing)) => {
                 self.read_size.is_beside(missing);
@@ -147,6 +173,25 @@ impl Reader {
                 outcome.inspect(|read| self.read_size.learn(*read, full))
             }
         };
+        self.filled(outcome)
+    }
+
+    /// As [`fill`](Self::fill), by way of what opens the traffic.
+    #[inline(never)]
+    fn fill_opened(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
+        self.make_room()?;
+        let Some(opener) = &mut self.opener else {
+            return Ok(Fill::Nothing);
+        };
+        let outcome = opener.read(wire, self.read_size.get());
+        if let Ok((read, full)) = outcome {
+            self.read_size.learn(read, full);
+            opener.open(&mut self.buffer);
+        }
+        self.filled(outcome.map(|(read, _)| read))
+    }
+
+    fn filled(&mut self, outcome: io::Result<usize>) -> io::Result<Fill> {
         self.eagerness.learn(*outcome.as_ref().unwrap_or(&0));
         match outcome {
             Ok(0) => Ok(Fill::End),
@@ -212,6 +257,9 @@ impl Reader {
         self.start = 0;
         self.read_size.begin_anew();
         scratch.clear();
+        if let Some(opener) = &mut self.opener {
+            opener.release();
+        }
     }
 
     /// Cuts off what can be handed to the socket undecoded, showing each command in it; the reason says why there is
@@ -271,12 +319,16 @@ impl Reader {
         }
     }
 
-    /// Whether bytes wait here that are not decoded.
+    /// Whether the reader holds bytes that are not decoded, or not even opened.
     pub(crate) fn has_bytes(&self) -> bool {
         self.len() > 0
+            || self
+                .opener
+                .as_ref()
+                .is_some_and(|opener| opener.has_bytes())
     }
 
-    /// How many bytes wait here that are not decoded.
+    /// How many bytes the reader holds to be decoded.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len() - self.start
     }

@@ -114,6 +114,11 @@ pub(crate) const MOST_HELD_LOOKS: u32 = 4;
 /// Unit: bytes. Cell: `tcp/push-pull/1024`. Not measured apart: 256708e.
 pub(crate) const ENOUGH_TO_WRITE_BYTES: usize = 32 * 1024;
 
+/// Where the traffic is sealed, this much of a batch is sealed at once, and then written: it is still in the cache of the
+/// processor, and the sealed form of a long queue takes no memory.
+/// Unit: bytes. Cell: `tcp/push-pull/1024`. Not measured apart: b86a7d7.
+pub(crate) const SEALED_AT_ONCE_BYTES: usize = 256 * 1024;
+
 /// A sender that holds the lock at this many attempts in a row is writing: to add a message takes less time than to
 /// come back.
 /// Unit: attempts. Cell: `tcp/push-pull/1024`. Measured by bc54262.

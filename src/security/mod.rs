@@ -328,6 +328,15 @@ impl Security {
         self.decision.as_ref()
     }
 
+    /// Whether the traffic is sealed.
+    pub(crate) fn seals(&self) -> bool {
+        match *self.mechanism {
+            Mechanism::Null | Mechanism::PlainClient { .. } | Mechanism::PlainServer => false,
+            #[cfg(feature = "curve")]
+            Mechanism::CurveClient { .. } | Mechanism::CurveServer { .. } => true,
+        }
+    }
+
     /// How long it may take to decide about one peer, from the moment at which it has shown who it is. Default: 5 s. A peer
     /// about whom nothing was decided by then is refused: its connection ends, and it tries again.
     #[must_use]

@@ -113,6 +113,14 @@ impl FrameHeader {
     }
 }
 
+/// How many bytes the header of a body of `body_len` bytes takes.
+pub(super) fn header_len(body_len: usize) -> usize {
+    match u8::try_from(body_len) {
+        Ok(_) => SHORT_HEADER,
+        Err(_) => LONG_HEADER,
+    }
+}
+
 /// Writes the header of a body of `body_len` bytes; `flags` are [`MORE`] and [`COMMAND`], the form follows the length.
 #[inline]
 pub(super) fn write_header(flags: u8, body_len: usize, out: &mut impl FrameSink) {

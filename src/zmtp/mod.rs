@@ -44,8 +44,6 @@ pub(crate) use frame::{
 };
 pub(crate) use handshake::{Handshake, HandshakeConfig, Peer, TOKEN};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
-#[cfg(feature = "curve")]
-pub(crate) use limits::MAX_COMMAND;
 #[allow(unused_imports, reason = "no decision is told of them yet")]
 pub(crate) use mechanism::Credentials;
 #[cfg(feature = "curve")]
@@ -56,8 +54,7 @@ pub(crate) use mechanism::{
     ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds,
 };
 pub(crate) use metadata::{is_property_name, parse as parse_metadata};
-#[allow(unused_imports, reason = "for the fuzzer")]
-pub(crate) use sealing::Open;
+pub(crate) use sealing::{Open, Seal};
 pub(crate) use text::escaped;
 
 /// What two ends speak with each other: the lower of what both announced.

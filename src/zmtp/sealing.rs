@@ -7,34 +7,41 @@
 use std::fmt;
 
 use super::error::ProtocolError;
+use super::frame::FrameHeader;
 
 /// Both directions of a connection whose traffic is sealed. They are apart, since one is for whoever writes and the other
 /// for whoever reads.
 #[derive(Debug)]
-#[allow(
-    dead_code,
-    reason = "no option of a socket chooses a mechanism that seals yet"
-)]
 pub(crate) struct Sealing {
     pub(crate) seal: Box<dyn Seal>,
     pub(crate) open: Box<dyn Open>,
 }
 
 /// What we send.
-#[allow(
-    dead_code,
-    reason = "no option of a socket chooses a mechanism that seals yet"
-)]
 pub(crate) trait Seal: fmt::Debug + Send {
     /// Appends `frames`, which are whole, to `out` in the form in which they travel.
-    fn seal(&mut self, frames: &[u8], out: &mut Vec<u8>);
+    fn seal(&mut self, frames: &[u8], out: &mut Vec<u8>) {
+        let begin = out.len();
+        let laid = self.lay(frames, usize::MAX, out);
+        debug_assert_eq!(laid, frames.len(), "frames are handed over whole");
+        self.seal_laid(&mut out[begin..]);
+    }
+
+    /// Puts frames behind what is in `out`, to be [sealed](Self::seal_laid): whole ones from the front of `frames`, until they
+    /// come to `most` bytes. How many bytes of `frames` these are.
+    fn lay(&mut self, frames: &[u8], most: usize, out: &mut Vec<u8>) -> usize;
+
+    /// As [`lay`](Self::lay), a frame whose body lies apart.
+    fn lay_apart(&mut self, header: FrameHeader, body: &[u8], out: &mut Vec<u8>);
+
+    /// Seals the frames in `laid`, which are all that were laid out since the last call.
+    fn seal_laid(&mut self, laid: &mut [u8]);
+
+    /// How many bytes a frame with a body of this length takes on the wire.
+    fn sealed_len(&self, body_len: usize) -> usize;
 }
 
 /// What the peer sends.
-#[allow(
-    dead_code,
-    reason = "no option of a socket chooses a mechanism that seals yet"
-)]
 pub(crate) trait Open: fmt::Debug + Send {
     /// Takes bytes off the wire from the front of `input` and appends the frames in them to `frames`. Returns how many it
     /// took: none of a sealed piece that is not yet complete.

@@ -10,20 +10,33 @@ use std::sync::Arc;
 use highwater_patterns::Fate;
 
 use super::kernel::Kernel;
+use super::sealed::Sealer;
 use super::state::{InFlight, Line, SendSide, Writer};
 use super::{Outgoing, State};
 use crate::pipe::{Batch, Wire};
+use crate::zmtp::Seal;
 
 impl Outgoing {
     /// A connection begins: the waiting messages are written to it, at once or, if they are meant for one peer, after
     /// the socket has [seen](Self::open) that it leads there.
     pub(crate) fn attach(&self, wire: Arc<dyn Wire>) {
+        self.attach_with(wire, None);
+    }
+
+    /// As [`attach`](Self::attach), of a connection whose traffic is sealed.
+    #[cold]
+    pub(crate) fn attach_sealed(&self, wire: Arc<dyn Wire>, seal: Box<dyn Seal>) {
+        self.attach_with(wire, Some(Box::new(Sealer::new(seal))));
+    }
+
+    fn attach_with(&self, wire: Arc<dyn Wire>, sealer: Option<Box<Sealer>>) {
         let mut state = self.lock();
         debug_assert!(
             matches!(state.line, Line::None),
             "one connection at a time, not {:?} as well",
             state.line
         );
+        state.sealer = sealer;
         state.kernel = Kernel::Takes;
         state.gone_before = state.gone;
         if state.send_side == SendSide::Ended {
@@ -48,6 +61,7 @@ impl Outgoing {
         state.commands.clear();
         state.unsent_changes.clear();
         let line = std::mem::take(&mut state.line);
+        state.sealer = None;
         // Messages that came after the connection was cut, or before it was opened, were not meant for it.
         if line.wire().is_some() && state.fate == Fate::End {
             let lost = state.queued();
@@ -76,13 +90,16 @@ impl Outgoing {
     /// Before the connection is closed: writes the ERROR that `encode` appends, framed, in front of all that waits. It
     /// is not written if a message is half written or the kernel has no room.
     pub(crate) fn write_error(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        let state = self.lock();
+        let state = &mut *self.lock();
         if let Some(wire) = state.line.live()
             && state.writer == Writer::Nobody
             && state.in_flight.written == 0
         {
             let mut words = Vec::new();
             encode(&mut words);
+            if let Some(sealer) = &mut state.sealer {
+                return sealer.write_apart(&words, &**wire);
+            }
             // The peer may be gone already, so a failure is ignored.
             let _ = wire.write(&[IoSlice::new(&words)]);
         }

@@ -7,7 +7,9 @@
 use std::io;
 
 use super::kernel::Waiter;
+use super::sealed::Taken;
 use super::state::Writer;
+use super::writing::write;
 use super::{Outgoing, OutgoingCounts, Pumped, State};
 use crate::policy::tuning::LARGE_BATCH_BYTES;
 use crate::policy::{NextLook, TryLockStreak};
@@ -39,11 +41,12 @@ impl Outgoing {
                 return Ok(Pumped::Drained);
             }
             let mut batch = std::mem::take(&mut state.front);
+            let mut sealer = state.sealer.take();
             let written = state.in_flight.written;
             state.writer = Writer::IoThread;
             drop(state);
-            let outcome = batch.write_from(written, &*wire);
-            if matches!(outcome, Ok(taken) if written + taken == batch.len()) {
+            let outcome = write(&batch, written, &mut sealer, &*wire);
+            if matches!(outcome, Ok(taken) if written + taken.of_batch == batch.len()) {
                 batch.release();
             }
             state = self.lock();
@@ -51,6 +54,7 @@ impl Outgoing {
                 return Ok(state.was_cut(outcome));
             }
             state.front = batch;
+            state.sealer = sealer;
             if let Err(error) = state.account(outcome, &*wire, Waiter::Poller) {
                 state.line.fail();
                 state.scheduled = false;
@@ -81,6 +85,9 @@ impl Outgoing {
         state.scheduled = false;
         state.back.shrink();
         state.front.shrink();
+        if let Some(sealer) = &mut state.sealer {
+            sealer.shrink();
+        }
         true
     }
 }
@@ -97,8 +104,8 @@ impl From<NextLook> for Pumped {
 impl State {
     /// The connection was cut while the I/O thread wrote: the batch is gone with it.
     #[cold]
-    fn was_cut(&mut self, outcome: io::Result<usize>) -> Pumped {
-        self.counts.bytes += outcome.unwrap_or(0) as u64;
+    fn was_cut(&mut self, outcome: io::Result<Taken>) -> Pumped {
+        self.counts.bytes += outcome.map_or(0, |taken| taken.on_wire) as u64;
         self.scheduled = false;
         Pumped::Unwired
     }

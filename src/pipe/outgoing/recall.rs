@@ -109,6 +109,12 @@ impl State {
         lost
     }
 
+    /// Bytes of the batch being written that have left, or that are sealed and so have to leave.
+    fn committed(&self) -> usize {
+        let sealed = self.sealer.as_ref().map_or(0, |sealer| sealer.sealed_to());
+        sealed.max(self.in_flight.written)
+    }
+
     /// Takes out the message that was pushed last; false if some of it has left, or it is not here.
     fn take_back_last(&mut self) -> bool {
         let is_taken = if self.back.messages() > 0 {
@@ -116,7 +122,7 @@ impl State {
         } else {
             self.writer == Writer::Nobody
                 && self.in_flight.messages > 0
-                && self.front.take_back_last(self.in_flight.written)
+                && self.front.take_back_last(self.committed())
         };
         if is_taken && self.back.messages() == 0 && self.writer == Writer::Nobody {
             self.in_flight.messages = self.front.messages();
@@ -142,6 +148,7 @@ impl State {
         if self.writer == Writer::IoThread {
             self.writer = Writer::IoThreadCut;
         }
+        self.sealer = None;
         self.commands.clear();
         self.forget_front();
         lost

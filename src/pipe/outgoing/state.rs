@@ -29,6 +29,7 @@ use std::sync::Arc;
 use highwater_patterns::Fate;
 
 use super::kernel::{Kernel, Waiter};
+use super::sealed::Sealer;
 use super::{Fullness, OutgoingCounts, UnsentChanges};
 use crate::origin::Origin;
 use crate::pipe::{Batch, HighWater, Wire};
@@ -140,6 +141,8 @@ pub(super) struct State {
     pub(super) unsent_changes: UnsentChanges,
 
     pub(super) line: Line,
+    /// Seals what is written to the connection. Away while the I/O thread writes, as the batch is.
+    pub(super) sealer: Option<Box<Sealer>>,
     pub(super) kernel: Kernel,
     /// Whether a sender or the poller waits, the next time that a sender finds the kernel full.
     pub(super) waiter: Waiter,
@@ -191,6 +194,7 @@ impl State {
             commands: Vec::new(),
             unsent_changes: UnsentChanges::default(),
             line: Line::None,
+            sealer: None,
             kernel: Kernel::Takes,
             waiter: Waiter::Poller,
             writer: Writer::Nobody,
@@ -270,6 +274,10 @@ impl State {
         debug_assert!(
             flight.written <= flight.bytes && flight.commands <= flight.bytes,
             "more is written than there is: {flight:?}"
+        );
+        debug_assert!(
+            !matches!(self.line, Line::None) || self.sealer.is_none(),
+            "a seal belongs to one connection"
         );
         debug_assert!(
             self.line.wire().is_some() || flight == InFlight::default(),

@@ -8,9 +8,23 @@ use std::io;
 
 use super::State;
 use super::kernel::Waiter;
+use super::sealed::{Sealer, Taken};
 use super::state::{InFlight, SendSide};
-use crate::pipe::{Duty, Wire};
+use crate::pipe::{Batch, Duty, Wire};
 use crate::policy::tuning::SOFT_MARK_BYTES;
+
+/// Writes what `batch` has behind its first `written` bytes, in one system call, sealed if the traffic is.
+pub(super) fn write(
+    batch: &Batch,
+    written: usize,
+    sealer: &mut Option<Box<Sealer>>,
+    wire: &dyn Wire,
+) -> io::Result<Taken> {
+    match sealer {
+        None => batch.write_from(written, wire).map(Taken::plain),
+        Some(sealer) => sealer.write(batch, wire),
+    }
+}
 
 impl State {
     /// Whether the connection is this process's own, asked before anything leaves the process. In a forked child it is the
@@ -42,7 +56,12 @@ impl State {
             return;
         }
         while !self.kernel.is_full() && (!self.front.is_empty() || self.turn_over()) {
-            let outcome = self.front.write_from(self.in_flight.written, &*wire);
+            let outcome = write(
+                &self.front,
+                self.in_flight.written,
+                &mut self.sealer,
+                &*wire,
+            );
             if let Err(error) = self.account(outcome, &*wire, self.waiter) {
                 self.line.fail();
                 wire.duty(Duty::OutputLost(error.into()));
@@ -74,21 +93,24 @@ impl State {
             written: 0,
         };
         self.last_batch = self.front.gathered();
+        if let Some(sealer) = &mut self.sealer {
+            sealer.batch_begins();
+        }
         true
     }
 
     /// Books what one write has done to `front`.
     pub(super) fn account(
         &mut self,
-        outcome: io::Result<usize>,
+        outcome: io::Result<Taken>,
         wire: &dyn Wire,
         waiter: Waiter,
     ) -> io::Result<()> {
         match outcome {
             Ok(taken) => {
-                self.in_flight.written += taken;
-                self.counts.bytes += taken as u64;
-                if taken > 0 && self.kernel.takes_again() {
+                self.in_flight.written += taken.of_batch;
+                self.counts.bytes += taken.on_wire as u64;
+                if taken.on_wire > 0 && self.kernel.takes_again() {
                     self.resumed = self.resumed.wrapping_add(1);
                 }
                 if self.in_flight.written == self.front.len() {

@@ -31,7 +31,7 @@ use crate::zmtp::sealing::Sealing;
 /// How the traffic is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CurveLimits {
-    /// The longest body of a frame, in bytes; `None` for no bound.
+    /// The longest body of a frame, in bytes; `None` for no bound. A command may be longer.
     pub(crate) max_frame: Option<usize>,
     /// A MESSAGE may skip nonces. No peer does that by itself, so skipped nonces are messages that somebody has dropped on
     /// the way; RFC 26 and libzmq take no notice.

@@ -13,7 +13,8 @@ use highwater_curve::BoxKey;
 
 use super::{CurveLimits, TAG};
 use crate::zmtp::error::{FrameError, ProtocolError};
-use crate::zmtp::frame::{COMMAND, FrameHeader, LONG_HEADER, MORE, SHORT_HEADER, write_header};
+use crate::zmtp::frame::{COMMAND, FrameHeader, MORE, header_len, write_header};
+use crate::zmtp::limits::MAX_COMMAND;
 use crate::zmtp::sealing::{Open, Seal};
 
 /// The frames that we send.
@@ -30,24 +31,37 @@ impl CurveSeal {
 }
 
 impl Seal for CurveSeal {
-    fn seal(&mut self, frames: &[u8], out: &mut Vec<u8>) {
-        let begin = out.len();
-        let mut rest = frames;
-        while let Some((header, header_len)) = FrameHeader::decode(rest).ok().flatten() {
-            let (body, others) = rest[header_len..].split_at(header.body_len as usize);
-            self.sent += 1;
-            write_header(0, BEFORE_BODY + body.len(), out);
-            out.extend_from_slice(NAME);
-            out.extend_from_slice(&self.sent.to_be_bytes());
-            out.extend_from_slice(&[0; TAG]);
-            let more = if header.more { INNER_MORE } else { 0 };
-            let command = if header.command { INNER_COMMAND } else { 0 };
-            out.push(more | command);
-            out.extend_from_slice(body);
-            rest = others;
+    fn lay(&mut self, frames: &[u8], most: usize, out: &mut Vec<u8>) -> usize {
+        let mut laid = 0;
+        while laid < most
+            && let Ok(Some((header, header_len))) = FrameHeader::decode(&frames[laid..])
+            && let Some(body) = frames[laid + header_len..].get(..header.body_len as usize)
+        {
+            self.lay_apart(header, body, out);
+            laid += header_len + body.len();
         }
-        debug_assert!(rest.is_empty(), "frames are handed over whole");
-        self.key.seal_all(Boxes(&mut out[begin..]));
+        laid
+    }
+
+    fn lay_apart(&mut self, header: FrameHeader, body: &[u8], out: &mut Vec<u8>) {
+        self.sent += 1;
+        write_header(0, BEFORE_BODY + body.len(), out);
+        out.extend_from_slice(NAME);
+        out.extend_from_slice(&self.sent.to_be_bytes());
+        out.extend_from_slice(&[0; TAG]);
+        let more = if header.more { INNER_MORE } else { 0 };
+        let command = if header.command { INNER_COMMAND } else { 0 };
+        out.push(more | command);
+        out.extend_from_slice(body);
+    }
+
+    fn seal_laid(&mut self, laid: &mut [u8]) {
+        self.key.seal_all(Boxes(laid));
+    }
+
+    fn sealed_len(&self, body_len: usize) -> usize {
+        let body_len = BEFORE_BODY + body_len;
+        header_len(body_len) + body_len
     }
 }
 
@@ -125,6 +139,10 @@ impl CurveOpen {
             if let Err(error) = received.check(message.nonce(), self.limits.allows_gaps) {
                 return (taken, Err(error));
             }
+            if frames.try_reserve(message.whole_len).is_err() {
+                let len = message.body_len() as u64;
+                return (taken, Err(FrameError::NoMemory { len }.into()));
+            }
             received = Counted(message.nonce());
             write_header(0, message.body_len(), frames);
             frames.pop();
@@ -153,7 +171,7 @@ impl<'a> Message<'a> {
         let body_len = header.body_len;
         if let Some(max) = limits.max_frame {
             let size = body_len.saturating_sub(BEFORE_BODY as u64);
-            if size > max as u64 {
+            if size > max.max(MAX_COMMAND) as u64 {
                 return Err(FrameError::MessageTooLarge { size, max }.into());
             }
         }
@@ -191,8 +209,7 @@ impl<'a> Message<'a> {
     /// Where the text stands in the frame that is made of it: so that its first byte, the flags, is where the last of the
     /// header is to be, and what is behind it need not be moved.
     fn flags_at(&self) -> usize {
-        let is_short = u8::try_from(self.body_len()).is_ok();
-        (if is_short { SHORT_HEADER } else { LONG_HEADER }) - 1
+        header_len(self.body_len()) - 1
     }
 
     /// The length of that frame.
