@@ -30,7 +30,7 @@ fn every_shape_can_be_sent() {
     push.send(vec!["topic", "body"]).expect("sent");
     push.send(vec![b"topic".to_vec(), b"body".to_vec()])
         .expect("sent");
-    push.send(&both).expect("sent");
+    push.send(both).expect("sent");
     push.send(&both[..]).expect("sent");
     push.send(("topic", &body)).expect("sent");
     push.send(&message).expect("sent");
