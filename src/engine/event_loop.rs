@@ -27,7 +27,9 @@ use super::timers::Timers;
 use super::{Closing, Key};
 use crate::error::LinkError;
 use crate::pipe::{BufferPool, BusyReaders, Duty};
-use crate::policy::tuning::{OTHERS_IN_A_ROUND, REQUEST_ROUNDS, URGENT_IN_A_ROUND};
+use crate::policy::tuning::{
+    CURVE_STEPS_IN_A_TURN, OTHERS_IN_A_ROUND, REQUEST_ROUNDS, URGENT_IN_A_ROUND,
+};
 
 /// One I/O thread.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(super) struct Loop {
     pub(super) busy_readers: Arc<BusyReaders>,
     pub(super) scheduled: Scheduled,
     pub(super) lenders: Lenders,
+    /// Handshakes that may still go a step with multiplications on the curve in this turn.
+    pub(super) steps_left: u32,
     stopping: bool,
 }
 
@@ -73,6 +77,7 @@ impl Loop {
             busy_readers: Arc::default(),
             scheduled: Scheduled::default(),
             lenders: Lenders::default(),
+            steps_left: 0,
             stopping: false,
         }
     }
@@ -107,6 +112,7 @@ impl Loop {
                 std::thread::yield_now();
             }
             self.threads[0].inbox.lock().asleep = false;
+            self.steps_left = CURVE_STEPS_IN_A_TURN;
             for event in events.iter() {
                 self.guarded(event.key, |this| this.handle_event(event));
             }

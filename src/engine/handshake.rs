@@ -172,12 +172,13 @@ impl Loop {
             refused_by: None,
         }));
         entry.phase = Phase::Preparing(Preparing::new(step, until));
-        let accepted = entry.accepted;
+        // A step that computes is taken only when the poller tells of it, as one of a few in a turn.
+        let reads = entry.accepted && !entry.config.options.security.computes();
         self.set_link_timer(key);
         // With NULL there is nothing to wait for: the address is known.
         self.judge(key);
         // A peer that has connected to us sends at once, without waiting for our greeting.
-        self.prepare(key, accepted);
+        self.prepare(key, reads);
         self.ask(key);
     }
 
@@ -215,6 +216,12 @@ impl Loop {
         let (rest, outcome) = preparing.advance(link, scratch, readable, messages_wait);
         config.telemetry.bytes_received.add(rest.len());
         if let Err(cause) = outcome {
+            let cause = match &preparing.step {
+                Step::Handshake(it) if cause.is_hang_up() && it.handshake.awaits_welcome() => {
+                    LinkError::NoWelcome
+                }
+                _ => cause,
+            };
             entry.tell_who_refused();
             return self.link_failed(key, cause);
         }

@@ -26,6 +26,19 @@ impl Loop {
         let Some(entry) = self.link_entry(key) else {
             return;
         };
+        let computes = readable
+            && matches!(entry.phase, Phase::Preparing(_))
+            && entry.config.options.security.computes();
+        if computes {
+            if self.steps_left == 0 {
+                // The poller tells of it again in the next turn.
+                return;
+            }
+            self.steps_left -= 1;
+        }
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
         match &mut entry.phase {
             Phase::Connecting { .. } => match entry.link.stream().take_error() {
                 Ok(None) => self.stream_connected(key),

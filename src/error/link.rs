@@ -69,6 +69,10 @@ pub enum LinkError {
         /// What the peer was told, such as `400`; or, where it was told nothing, what has failed.
         reason: String,
     },
+    /// The server of CURVE has closed the connection instead of answering our first command. It does so if it has another
+    /// key than the one that was given to [`curve_client`](crate::security::Security), which it cannot say, as it cannot
+    /// read that command; or for a reason of its own.
+    NoWelcome,
     /// The peer had been let in, and that was [revoked](crate::Push::revoke_peers).
     Revoked,
     /// An unnumbered request on the connection was given up after it had left (REQ): a late reply would be taken for
@@ -242,6 +246,9 @@ impl fmt::Display for LinkError {
                 }
                 write!(f, "): {reason}")
             }
+            Self::NoWelcome => f.write_str(
+                "the server closed the connection without an answer: it may have another key than the one given here",
+            ),
             Self::Revoked => f.write_str("the peer may no longer be in"),
             Self::RequestGivenUp => f.write_str("replaced, as a request on it was given up"),
             Self::Panicked => f.write_str("something panicked on the I/O thread"),

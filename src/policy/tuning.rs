@@ -348,6 +348,11 @@ pub(crate) const RESOLVER_THREADS: usize = 4;
 /// tokio allows a task. Unit: calls. Test: `tests/tasks.rs`. Not measured apart: b73f8c9.
 pub(crate) const MOST_READY_TURNS: u32 = 128;
 
+/// Steps of CURVE handshakes that an I/O thread takes before the rest of the loop gets its turn: each is one to two
+/// multiplications on the curve, 40 to 100 µs each.
+/// Unit: steps. Test: `tests/handshake_limits.rs`. Not measured apart: 38aa67c.
+pub(crate) const CURVE_STEPS_IN_A_TURN: u32 = 4;
+
 /// Decisions about peers made at the same time, for all sockets of a context. One that waits, as for a ZAP handler, holds up no
 /// more than a quarter of them.
 /// Unit: threads. Test: `tests/authentication.rs`. Not measured apart: 38aa67c.

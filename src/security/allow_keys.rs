@@ -15,14 +15,13 @@ use super::{Authenticate, Candidate, Proof, Verdict};
 /// use highwater::security::{AllowKeys, Keypair, Security};
 /// use highwater::{Context, Pull};
 ///
-/// let (server, client) = (Keypair::generate()?, Keypair::generate()?);
+/// let (server, client) = (Keypair::generate(), Keypair::generate());
 /// let allowed = AllowKeys::new([client.public()]);
 /// let pull = Pull::builder(&Context::new())
 ///     .security(Security::curve_server(&server).only(allowed.clone()))
 ///     .build();
 /// // Its connections, if there are any, end at once.
 /// allowed.revoke(&client.public());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct AllowKeys(Arc<List>);

@@ -356,6 +356,15 @@ impl Security {
             && matches!(self.decision, Some(Decision::Asks(_)))
     }
 
+    /// Whether a step of its handshake takes much of the processor.
+    pub(crate) fn computes(&self) -> bool {
+        match *self.mechanism {
+            Mechanism::Null | Mechanism::PlainClient { .. } | Mechanism::PlainServer => false,
+            #[cfg(feature = "curve")]
+            Mechanism::CurveClient { .. } | Mechanism::CurveServer { .. } => true,
+        }
+    }
+
     /// A socket with this security was built: `watcher` hears what is revoked.
     pub(crate) fn watched_by(&self, watcher: Weak<dyn Watcher>) {
         if let Some(Decision::Asks(decides)) = &self.decision {

@@ -177,6 +177,12 @@ impl Handshake {
         }
     }
 
+    /// Whether the server of CURVE has said nothing since our first command: one that closes the connection now may have
+    /// another key than the one that we know.
+    pub(crate) fn awaits_welcome(&self) -> bool {
+        matches!(self.stage, Stage::Mechanism(_)) && self.mechanism.awaits_welcome()
+    }
+
     fn has_peer(&self) -> bool {
         matches!(self.stage, Stage::Held(_) | Stage::Done(_))
     }
@@ -254,7 +260,8 @@ impl Handshake {
         if !header.command {
             return Err(ProtocolError::EarlyMessage);
         }
-        let max = self.config.max_command_size;
+        let most = self.mechanism.longest_command();
+        let max = self.config.max_command_size.min(most);
         match usize::try_from(header.body_len) {
             Ok(body_len) if body_len <= max => {
                 Ok(Some((header_len, header_len.saturating_add(body_len))))

@@ -157,6 +157,32 @@ impl Mechanism {
         Ok(())
     }
 
+    /// The longest command, in bytes, that may come next: somebody of whom nothing is known has no use for long ones.
+    pub(super) fn longest_command(&self) -> usize {
+        let is_unknown = match self {
+            Self::Null(_) | Self::PlainClient(_) => false,
+            Self::PlainServer(server) => server.awaits_hello(),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => false,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.awaits_hello(),
+        };
+        if is_unknown {
+            LONGEST_HELLO
+        } else {
+            usize::MAX
+        }
+    }
+
+    /// Whether the server has said nothing since our first command, by which it can tell whether we have its key.
+    pub(super) fn awaits_welcome(&self) -> bool {
+        match self {
+            #[cfg(feature = "curve")]
+            Self::CurveClient(client) => client.awaits_welcome(),
+            _ => false,
+        }
+    }
+
     /// Takes the body of a command, which arrived at `now`, and appends the answer to it to `out`.
     ///
     /// # Errors
@@ -230,6 +256,9 @@ impl Mechanism {
         }
     }
 }
+
+/// HELLO has 200 bytes with CURVE and up to 518 with PLAIN.
+const LONGEST_HELLO: usize = 1024;
 
 /// What a command that is not the one to come next means: the peer's ERROR, or a fault of the peer.
 fn unexpected(command: &[u8]) -> ProtocolError {

@@ -157,6 +157,10 @@ impl PlainServer {
         }
     }
 
+    pub(super) fn awaits_hello(&self) -> bool {
+        matches!(self.step, ServerStep::Hello)
+    }
+
     pub(super) fn allow(&mut self, out: &mut Vec<u8>) -> Progress {
         if self.credentials().is_some() {
             self.step = ServerStep::Initiate;

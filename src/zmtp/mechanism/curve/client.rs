@@ -138,6 +138,10 @@ impl CurveClient {
         Ok(())
     }
 
+    pub(in super::super) fn awaits_welcome(&self) -> bool {
+        matches!(self.step, Step::Welcome(_))
+    }
+
     pub(in super::super) fn finish(self) -> Option<Sealing> {
         match self.step {
             Step::Done(shared, received) => Some(sealing(

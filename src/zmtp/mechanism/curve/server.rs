@@ -25,7 +25,8 @@ use crate::zmtp::sealing::Sealing;
 /// The server of one connection.
 pub(crate) struct CurveServer {
     pair: Keypair,
-    transient: Keypair,
+    /// Its public key is computed only for a client that knows ours.
+    transient: SecretKey,
     cookie_key: SharedKey,
     seeds: ServerSeeds,
     limits: CurveLimits,
@@ -87,7 +88,7 @@ impl CurveServer {
     ) -> Self {
         Self {
             pair,
-            transient: Keypair::from_secret(SecretKey::from_bytes(seeds.transient)),
+            transient: SecretKey::from_bytes(seeds.transient),
             cookie_key,
             seeds,
             limits,
@@ -137,6 +138,10 @@ impl CurveServer {
             Step::Asking { credentials, .. } => Some(credentials),
             _ => None,
         }
+    }
+
+    pub(in super::super) fn awaits_hello(&self) -> bool {
+        matches!(self.step, Step::Hello)
     }
 
     pub(in super::super) fn allow(&mut self) -> Progress {
@@ -205,7 +210,7 @@ impl CurveServer {
     }
 
     fn write_welcome(&self, client: &PublicKey, key: &SharedKey, out: &mut Vec<u8>) {
-        let secret = self.transient.secret();
+        let secret = &self.transient;
         let cookie = cookie::bake(&self.cookie_key, &self.seeds.cookie, client, secret);
         let nonce = random_nonce(NONCE_WELCOME, &self.seeds.welcome);
         let boxed = seal(key, &nonce, &[self.transient.public().as_bytes(), &cookie]);
@@ -228,7 +233,7 @@ impl CurveServer {
         if data.len() < TAG + 32 + 16 + VOUCH {
             return Err(MALFORMED);
         }
-        let ours = self.transient.secret();
+        let ours = &self.transient;
         cookie::check(&self.cookie_key, baked, client, ours, since, now)?;
         if received <= last {
             return Err(ProtocolError::NonceNotRising {
@@ -261,7 +266,7 @@ impl CurveServer {
         random: &[u8; 16],
         vouch: &[u8; VOUCH],
     ) -> Result<(), ProtocolError> {
-        let key = agree(self.transient.secret(), known_by)?;
+        let key = agree(&self.transient, known_by)?;
         let text = open(&key, &random_nonce(NONCE_VOUCH, random), vouch, "vouch")?;
         let mut text = &text[..];
         let mut next = || PublicKey::from_bytes(*take(&mut text).expect("two keys"));
