@@ -52,7 +52,8 @@ macro_rules! with_options {
     ///
     /// Read when the socket closes, or ends an endpoint. A connection on which something was sent stays until its peer
     /// has read to the end and closed, or until this time is over: closing it earlier could destroy data for which the
-    /// peer had no room yet. libzmq does not wait for this. Dropping a socket does not wait, unless it is the last
+    /// peer had no room yet. So a peer that neither reads nor closes takes the whole time. libzmq waits no longer than
+    /// until the kernel has taken everything. Dropping a socket does not wait, unless it is the last
     /// owner of its [`Context`](crate::Context), which waits for all sockets, also for a peer that does not read.
     /// Within the process a message reaches its peer when it is sent, and stays there to be received; messages for a
     /// name that is not bound are lost at once, and counted. libzmq's default is for ever.
