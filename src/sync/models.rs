@@ -9,7 +9,7 @@ use loom::thread;
 use super::{Combine, Room};
 use crate::origin::Here;
 use crate::pipe::testing::{MemoryWire, push};
-use crate::pipe::{Draft, Duty, HighWater, Lending, Notices, Outgoing, Pumped, Reader, Wire};
+use crate::pipe::{Draft, Duty, HighWater, Lending, Outgoing, Pumped, Reader, Wire, WriteEffects};
 use crate::policy::WritePolicy;
 
 /// A room whose mail is numbers, and whose state is the list of them.
@@ -128,6 +128,33 @@ fn a_wake_up_that_is_owed_without_the_lock_is_made() {
     });
 }
 
+/// Whoever has mail passes a thread that waits for the lock once here, and then leaves the mail to it.
+#[test]
+fn mail_that_is_left_to_a_thread_that_waits_is_applied() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let list = Arc::new(List(Room::new(Vec::new())));
+        let poster = thread::spawn({
+            let list = Arc::clone(&list);
+            move || {
+                for number in [1, 2, 3] {
+                    list.0.post(&*list, number);
+                }
+            }
+        });
+        let holder = thread::spawn({
+            let list = Arc::clone(&list);
+            move || drop(list.0.lock(&*list, Here::in_test()))
+        });
+        drop(list.0.lock(&*list, Here::in_test()));
+        poster.join().expect("posted");
+        holder.join().expect("done");
+        assert_eq!(list.0.mail_waiting(), 0);
+        assert_eq!(list.0.peek(|state| state.clone()), [1, 2, 3]);
+    });
+}
+
 #[test]
 fn a_leader_that_leaves_is_seen_or_tells() {
     loom::model(|| {
@@ -230,7 +257,7 @@ impl Sender {
         let mut state = self.room.lock(self, Here::in_test());
         let (draft, policy) = &mut *state;
         let notices = draft.push(&Message::from(text), &self.pipe, policy);
-        assert!(!notices.contains(Notices::REFUSED));
+        assert!(!notices.contains(WriteEffects::REFUSED));
     }
 }
 
