@@ -96,18 +96,32 @@ impl Core {
         }
     }
 
-    /// While the socket retires: retires each pipe that owes no answer, and ends the socket after the last one.
+    /// While the socket retires: retires each pipe that owes no answer, and ends the socket after the last one. A socket
+    /// that answers takes from each pipe the requests that had come when the pipe began to retire.
     pub(super) fn go_on_retiring(&self, state: &mut State) {
         let answers = self.facts.answers;
         state.table.begin_retiring();
-        if answers {
-            self.take_last(state);
+        let (pipes, begun) = state.table.retiring_pipes(answers);
+        for pipe in &begun {
+            state.pattern.readable(*pipe, &mut state.table);
         }
-        for pipe in state.table.not_retired(answers) {
-            // A request that a poll has found is still to be received.
-            if !answers || state.pattern.looked_at() != Some(pipe) {
+        for pipe in pipes {
+            if answers && state.pattern.looked_at() == Some(pipe) {
+                // A request that a poll has found is still to be received.
+                state.table.keep_retiring(pipe);
+                continue;
+            }
+            // Later requests are ignored: they could not be answered any more, and their sender sees by the end of the
+            // connection that they were not taken.
+            if state.table.has_taken_last(pipe) {
+                ignore(&mut state.pattern, &mut state.table, pipe);
+            }
+            if state.table.may_retire(pipe, answers) {
                 self.retire_pipe(state, pipe);
             }
+        }
+        if !begun.is_empty() {
+            self.wake_reader(state);
         }
         let Some(retiring) = &mut state.retiring else {
             return;
@@ -117,25 +131,6 @@ impl Core {
         }
         if retiring.drain.is_done() && state.table.ids().is_empty() {
             self.end(state, Ended::Closed);
-        }
-    }
-
-    /// A socket that answers takes from each pipe the requests that had come when the pipe began to retire. Later
-    /// requests are ignored: they could not be answered any more, and their sender sees by the end of the connection
-    /// that they were not taken.
-    fn take_last(&self, state: &mut State) {
-        let State { pattern, table, .. } = state;
-        let begun = table.take_last();
-        for pipe in &begun {
-            pattern.readable(*pipe, table);
-        }
-        for pipe in table.took_last() {
-            if pattern.looked_at() != Some(pipe) {
-                ignore(pattern, table, pipe);
-            }
-        }
-        if !begun.is_empty() {
-            self.wake_reader(state);
         }
     }
 

@@ -230,6 +230,7 @@ impl Table {
         if slot.is_ending() && !already {
             self.begin_ending(pipe);
         }
+        self.retiring.changes(pipe);
         true
     }
 

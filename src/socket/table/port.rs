@@ -121,6 +121,11 @@ impl Pipes for Table {
                 .monitor
                 .emit(EventKind::DroppingStarted, endpoint, address);
         }
+        if cause == DropCause::Malformed
+            && let Some(pipe) = pipe
+        {
+            self.retiring.changes(pipe);
+        }
         self.note_drop(pipe);
     }
 }

@@ -1,8 +1,9 @@
 //! The pipes of a socket that retires.
 //!
-//! Owns: the list of pipes that have not retired yet; each slot knows its own progress.
+//! Owns: the list of pipes to look at; each slot knows its own progress.
 //! Always true: a pipe that has retired takes no message to send; a pipe whose last request was taken gives none any
-//! more. Once the socket retires, each pipe that has not retired is in `waiting`.
+//! more. Once the socket retires, a pipe that may retire, or whose last request was taken, is in `changed` until it is
+//! looked at.
 //! Must not know: why the socket retires, and what it waits for.
 
 use std::sync::Arc;
@@ -13,16 +14,17 @@ use super::Table;
 use crate::peer::PeerInfo;
 use crate::socket::slot::Slot;
 
-/// The pipes that have still to retire. An event looks at these alone, and not at all pipes.
+/// The pipes to look at. An event looks at these alone, and not at all pipes.
 #[derive(Debug, Default)]
 pub(super) struct Retiring {
     begun: bool,
     /// Pipes for which it is not noted yet how many requests are still taken from them.
     fresh: Vec<PipeId>,
-    /// Pipes that have not retired. A pipe that has since, or is gone, stays here until it is looked at.
-    waiting: Vec<PipeId>,
-    /// How many pipes have been looked at, for tests.
-    looked_at: usize,
+    /// Pipes that may be able to retire since they were looked at last.
+    changed: Vec<PipeId>,
+    /// How many pipes have been looked at.
+    #[cfg(test)]
+    looks: usize,
 }
 
 impl Retiring {
@@ -30,7 +32,13 @@ impl Retiring {
     pub(super) fn comes(&mut self, pipe: PipeId) {
         if self.begun {
             self.fresh.push(pipe);
-            self.waiting.push(pipe);
+        }
+    }
+
+    /// `pipe` has lost its connection, or a request of it was answered, abandoned or malformed.
+    pub(super) fn changes(&mut self, pipe: PipeId) {
+        if self.begun {
+            self.changed.push(pipe);
         }
     }
 }
@@ -51,37 +59,32 @@ impl Table {
         }
     }
 
-    /// Takes the pipes that have not retired; with `answers` only those that owe no answer.
-    pub(in crate::socket) fn not_retired(&mut self, answers: bool) -> Vec<PipeId> {
-        let mut free = Vec::new();
-        let Self {
-            pipes, retiring, ..
-        } = self;
-        retiring.looked_at += retiring.waiting.len();
-        retiring.waiting.retain(|&pipe| {
-            let slot = pipes.get(pipe).filter(|slot| !slot.has_retired());
-            if slot.is_some_and(|slot| !(answers && slot.owes_answers())) {
-                free.push(pipe);
-            }
-            slot.is_some()
-        });
-        free
-    }
-
-    /// A socket that answers retires: of each pipe it takes the requests that have come by now, and no more. Gives the
-    /// pipes for which this begins now.
-    pub(in crate::socket) fn take_last(&mut self) -> Vec<PipeId> {
+    /// Takes the pipes to look at. A socket that `answers` takes from each new pipe the requests that have come by now,
+    /// and no more: also gives the pipes for which this begins now.
+    pub(in crate::socket) fn retiring_pipes(
+        &mut self,
+        answers: bool,
+    ) -> (Vec<PipeId>, Vec<PipeId>) {
         let mut begun = std::mem::take(&mut self.retiring.fresh);
-        self.retiring.looked_at += begun.len();
-        begun.retain(|&pipe| self.pipes.get_mut(pipe).is_some_and(Slot::take_last));
-        begun
+        let mut changed = std::mem::take(&mut self.retiring.changed);
+        changed.extend(&begun);
+        #[cfg(test)]
+        {
+            self.retiring.looks += changed.len();
+        }
+        begun.retain(|&pipe| answers && self.pipes.get_mut(pipe).is_some_and(Slot::take_last));
+        (changed, begun)
     }
 
-    /// The pipes whose last request was taken, and whose further input is not ignored yet.
-    pub(in crate::socket) fn took_last(&mut self) -> Vec<PipeId> {
-        self.retiring.looked_at += self.retiring.waiting.len();
-        let waiting = self.retiring.waiting.iter().copied();
-        waiting.filter(|&pipe| self.has_taken_last(pipe)).collect()
+    /// `pipe` is looked at again at the next event.
+    pub(in crate::socket) fn keep_retiring(&mut self, pipe: PipeId) {
+        self.retiring.changes(pipe);
+    }
+
+    /// Whether `pipe` has still to retire and may do so. At a socket that `answers` it may once it owes no answer.
+    pub(in crate::socket) fn may_retire(&self, pipe: PipeId, answers: bool) -> bool {
+        let slot = self.pipes.get(pipe);
+        slot.is_some_and(|slot| !slot.has_retired() && !(answers && slot.owes_answers()))
     }
 
     /// Whether the last request of `pipe` has just been taken, so that the pattern is to ignore further input.
@@ -122,6 +125,7 @@ impl Table {
     pub(crate) fn answered(&mut self, pipe: PipeId) {
         if let Some(slot) = self.pipes.get_mut(pipe) {
             slot.answered();
+            self.retiring.changes(pipe);
         }
     }
 }
