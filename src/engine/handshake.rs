@@ -173,7 +173,7 @@ impl Loop {
         }));
         entry.phase = Phase::Preparing(Preparing::new(step, until));
         // A step that computes is taken only when the poller tells of it, as one of a few in a turn.
-        let reads = entry.accepted && !entry.config.options.security.computes();
+        let reads = entry.accepted && !entry.config.options.security.seals();
         self.set_link_timer(key);
         // With NULL there is nothing to wait for: the address is known.
         self.judge(key);

@@ -28,7 +28,7 @@ impl Loop {
         };
         let computes = readable
             && matches!(entry.phase, Phase::Preparing(_))
-            && entry.config.options.security.computes();
+            && entry.config.options.security.seals();
         if computes {
             if self.steps_left == 0 {
                 // The poller tells of it again in the next turn.

@@ -328,7 +328,7 @@ impl Security {
         self.decision.as_ref()
     }
 
-    /// Whether the traffic is sealed.
+    /// Whether the traffic is sealed, and each step of a handshake takes much of the processor.
     pub(crate) fn seals(&self) -> bool {
         match *self.mechanism {
             Mechanism::Null | Mechanism::PlainClient { .. } | Mechanism::PlainServer => false,
@@ -354,15 +354,6 @@ impl Security {
     pub(crate) fn judges_null(&self) -> bool {
         matches!(*self.mechanism, Mechanism::Null)
             && matches!(self.decision, Some(Decision::Asks(_)))
-    }
-
-    /// Whether a step of its handshake takes much of the processor.
-    pub(crate) fn computes(&self) -> bool {
-        match *self.mechanism {
-            Mechanism::Null | Mechanism::PlainClient { .. } | Mechanism::PlainServer => false,
-            #[cfg(feature = "curve")]
-            Mechanism::CurveClient { .. } | Mechanism::CurveServer { .. } => true,
-        }
     }
 
     /// A socket with this security was built: `watcher` hears what is revoked.
