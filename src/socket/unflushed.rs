@@ -14,7 +14,7 @@ thread_local! {
     static LEFT: RefCell<Vec<Weak<Core>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// This thread leaves something in `core`.
+/// This thread leaves messages in `core`.
 #[cold]
 pub(super) fn remember(core: &Core) {
     // A thread that is ending remembers nothing.
@@ -29,13 +29,14 @@ pub(super) fn remember(core: &Core) {
     });
 }
 
-/// Whether this thread has left something in another socket than `core`.
+/// Whether this thread has left messages in another socket than `core`.
 pub(super) fn is_left_elsewhere(core: &Core) -> bool {
     LEFT.try_with(|left| left.borrow().iter().any(|one| !is(one, core)))
         .unwrap_or(false)
 }
 
-/// Writes what this thread has left in any socket, as far as the kernel takes it. Takes their locks: the caller holds none.
+/// Writes the messages that this thread has left in its sockets, as far as the kernel takes them. The caller holds no
+/// lock of a socket.
 pub(crate) fn flush() {
     let left = LEFT.try_with(RefCell::take).unwrap_or_default();
     for core in left.iter().filter_map(Weak::upgrade) {

@@ -1,9 +1,9 @@
-//! Whose messages come out of one pipe.
+//! The senders of the messages in one pipe.
 //!
-//! Owns: the peer of the connection at hand, and those of earlier connections whose messages are not all read.
-//! Always true: a message is told to be of the peer on whose connection it came. The messages of a connection are numbered
-//! behind those of the connections before it.
-//! Must not know: what a message says.
+//! Owns: the peer of the present connection, and those of earlier connections whose messages are not all read.
+//! Always true: the sender of a message is the peer on whose connection it came. The messages of a connection are
+//! numbered behind those of the connections before it.
+//! Must not know: the content of a message.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::peer::PeerInfo;
 
 #[derive(Debug)]
 pub(super) struct Senders {
-    /// Of the messages behind all of `former`; stays when the connection ends.
+    /// The sender of the messages behind all of `former`; it stays when the connection ends.
     latest: Option<Arc<PeerInfo>>,
     /// Peers of earlier connections, each with the number of its last message, oldest first.
     former: VecDeque<(u64, Arc<PeerInfo>)>,
@@ -26,7 +26,7 @@ impl Senders {
         }
     }
 
-    /// A connection is there.
+    /// A connection with `peer` begins.
     pub(super) fn comes(&mut self, peer: Arc<PeerInfo>) {
         self.latest = Some(peer);
     }
@@ -43,7 +43,7 @@ impl Senders {
         }
     }
 
-    /// Whose the message is that was read last, which has this `number`.
+    /// The sender of the message that was read last, which has this `number`.
     #[inline]
     pub(super) fn of_message(&mut self, number: impl FnOnce() -> u64) -> Option<&Arc<PeerInfo>> {
         if !self.former.is_empty() {

@@ -1,8 +1,8 @@
 //! How long a call may wait.
 //!
 //! Owns: the moment at which a call gives up.
-//! Always true: the clock is not read where nobody waits, or for ever.
-//! Must not know: what is waited for.
+//! Always true: the clock is not read for a call that does not wait, or that waits without limit.
+//! Must not know: the event for which the call waits.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::origin::Here;
 pub(crate) enum Wait {
     /// Not at all.
     No,
-    /// At most so long.
+    /// At most for this time.
     AtMost(Duration),
-    /// As the socket's own timeout says.
+    /// For the timeout that is an option of the socket.
     Configured,
 }
 
@@ -33,7 +33,7 @@ impl Deadline {
     pub(in crate::socket) fn after(timeout: Option<Duration>) -> Self {
         match timeout.map(|timeout| Instant::now().checked_add(timeout)) {
             Some(Some(at)) => Self::At(at),
-            // Too far away to be told.
+            // The moment is too far away for an `Instant`.
             Some(None) | None => Self::Never,
         }
     }
@@ -68,7 +68,7 @@ impl Deadline {
         })
     }
 
-    /// Sleeps until `listener` is notified or the deadline passes; only where those who notify it exist.
+    /// Sleeps until `listener` is notified or the deadline passes. Only in the process whose threads notify it.
     pub(in crate::socket) fn sleep(self, listener: EventListener, _: Here) {
         match self {
             Self::At(at) => drop(listener.wait_deadline(at)),

@@ -1,4 +1,4 @@
-//! A receive that finds nothing: waiting for a message, on the socket's own links where that is faster, else asleep.
+//! A receive that finds nothing: it waits for a message, on the socket's own links if that is faster, otherwise asleep.
 //!
 //! Owns: the rules of how a receiver waits.
 //! Always true: see [`waiting`](super).
@@ -134,7 +134,7 @@ impl Core {
         }
     }
 
-    /// Sleeps until something can be read or the deadline passes, unless something has come from within the process.
+    /// Sleeps until there may be a message or the deadline passes, unless one has come from within the process.
     fn sleep<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline, here: Here) -> Locked<'a> {
         let listener = self.readable.listen();
         let news = state.table.listen_within();
@@ -156,7 +156,7 @@ impl Core {
             self.room.give_way();
         });
         state.table.refill_budget();
-        // Else whoever is always found with something keeps all other lent links unread.
+        // Otherwise a peer that always has messages would keep all other lent links unread.
         if self.is_here() {
             self.read_links(&mut state);
         }
@@ -167,12 +167,12 @@ impl Core {
     #[cold]
     fn has_waited_for_input(&self, waiting: WaitForInput) {
         if waiting.done.are_waits() {
-            // There may be more for one more of those who wait, or the links to lead.
+            // There may be another message for the next waiting thread, or the links for it to lead.
             self.readable.notify(1);
         }
     }
 
-    /// Looks out for a message from within the process for some microseconds, as long as that has paid lately.
+    /// Spins for some microseconds for a message from within the process, if spinning has found one lately.
     fn spin<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
         let plan = state.spin.begin(Instant::now);
         let lanes: Vec<Arc<Lane>> = state

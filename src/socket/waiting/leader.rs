@@ -1,4 +1,4 @@
-//! Waiting on borrowed links: what a receiver does instead of sleeping until the I/O thread wakes it.
+//! Waiting on borrowed links, in place of sleeping until the I/O thread wakes the receiver.
 //!
 //! Owns: when links are borrowed and waited on; the descriptor that ends such a wait from outside.
 //! Always true: a wake-up that comes before the wait is not lost.
@@ -19,7 +19,7 @@ use crate::socket::{Core, Locked, State};
 use crate::wake::{WakePipe, timespec};
 
 impl Core {
-    /// Borrows the links, or waits on them if they are here already, then reads those that have something.
+    /// Borrows the links, or waits on them if they are borrowed already, then reads those that have input.
     pub(super) fn lead<'a>(
         &'a self,
         mut state: Locked<'a>,
@@ -91,7 +91,8 @@ pub(in crate::socket) fn ready_now(links: &[BorrowedFd<'_>]) -> Vec<bool> {
 }
 
 impl LeaderWake {
-    /// Gets ready; false if the system has no descriptor for it now, so that nobody can lead. The next call asks again.
+    /// Makes the wake pipe; false if the system has no descriptor for it now, so that no thread can lead. The next call
+    /// tries again.
     pub(super) fn prepare(&self) -> bool {
         self.is_ready_after(WakePipe::new)
     }
@@ -100,13 +101,13 @@ impl LeaderWake {
         if self.0.get().is_none()
             && let Ok(pipe) = make()
         {
-            // Another thread may have been first; one pipe is as good as the other.
+            // Another thread may have set its pipe first; then that one is used.
             let _ = self.0.set(pipe);
         }
         self.0.get().is_some()
     }
 
-    /// `None` as long as nobody was ever ready, and so waits.
+    /// The wake pipe; `None` before the first leader.
     fn pipe(&self) -> Option<&WakePipe> {
         self.0.get()
     }

@@ -1,4 +1,4 @@
-//! A socket in somebody else's event loop.
+//! A socket in an event loop of the application.
 //!
 //! Owns: the descriptor that stands for one socket's readiness.
 //! Always true: the descriptor is readable from when something may be ready until a check finds that nothing is.
@@ -48,7 +48,7 @@ pub struct Readiness {
 impl Readiness {
     pub(crate) fn new(core: &Arc<Core>, interest: Interest) -> io::Result<Self> {
         let pipe = Arc::new(WakePipe::new()?);
-        // Nobody has looked yet.
+        // Readable from the beginning, since no check was made yet.
         WakePipe::wake(&pipe);
         Ok(Self {
             watch: Watch::new(core, interest),

@@ -1,8 +1,8 @@
-//! A send that finds no room, or too much before it: waiting for the peer.
+//! A send that finds no room, or a pipe above its soft mark: it waits for the peer.
 //!
 //! Owns: the rules of how a sender waits.
 //! Always true: see [`waiting`](super).
-//! Must not know: what is sent.
+//! Must not know: the content of a message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,10 +61,10 @@ impl Core {
         }
     }
 
-    /// Goes on after a first attempt of which there is more to say than that the message is on its way.
+    /// Goes on after a first attempt that has failed, or has had effects.
     ///
-    /// Apart from it, and never inlined, so that the first attempt keeps the lock in registers. A lock that goes through memory
-    /// costs a send a third of its time (docs/DECISIONS.md, "Store-to-load forwarding").
+    /// Apart from it, and never inlined, so that the first attempt keeps the lock in registers. A lock that goes
+    /// through memory costs a send a third of its time (docs/DECISIONS.md, "Store-to-load forwarding").
     #[cold]
     #[inline(never)]
     fn send_on<'a, T, M: Outbound>(
@@ -98,7 +98,7 @@ impl Core {
         }
     }
 
-    /// A message is on its way, which has brought about `effects`; its send has perhaps waited for that.
+    /// A message is on its way, with these `effects`; its send has perhaps waited for room.
     #[cold]
     fn has_sent<'a>(
         &'a self,
@@ -120,7 +120,7 @@ impl Core {
         state
     }
 
-    /// A send has failed for a reason that no wait would change; it has perhaps waited before.
+    /// A send has failed for a reason that waiting would not change; it has perhaps waited before.
     #[cold]
     fn has_failed(&self, state: &mut State, waited: Option<WaitForRoom>, unsent: Unsent) {
         if waited.is_some() && matches!(unsent, Unsent::Refused(_)) {
@@ -129,8 +129,8 @@ impl Core {
         }
     }
 
-    /// After a send: waits until the only peer has caught up, as long as it does and the call may wait. A thousand
-    /// messages of a megabyte are a gigabyte, all of it memory that no cache has seen before.
+    /// After a send above the soft mark: waits until the only peer has caught up, as long as that takes bytes and the
+    /// call may wait. Otherwise a thousand messages of a megabyte would fill a gigabyte of memory that is in no cache.
     #[cold]
     fn wait_for_soft_room<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
         if !self.is_here() {
@@ -177,7 +177,7 @@ impl Core {
         (state, takes)
     }
 
-    /// Nobody has room: waits until there may be some, as long as `wait` allows.
+    /// No pipe has room: waits until one may have some, as long as `wait` allows.
     #[cold]
     fn wait_for_room<'a>(
         &'a self,
@@ -202,19 +202,19 @@ impl Core {
         {
             (state, waiting.patient) = self.wait_for_output(state, output, waiting.deadline);
         } else if waiting.yields > 0 {
-            // A reader within the process is likely at work this very moment.
+            // A reader within the process is probably running at this moment.
             waiting.yields -= 1;
             state = state.unlocked(std::thread::yield_now);
         } else {
             let listener = self.writable.listen();
             state = state.unlocked(|| waiting.deadline.sleep(listener, here));
         }
-        // Another may have been told meanwhile.
+        // Another sender may have cleared the mark of a mute socket meanwhile.
         state.table.note(WriteEffects::MUTED);
         (state, Ok(()))
     }
 
-    /// A send has waited, and waits no more: there may be room for one more of those who do.
+    /// A send has waited and goes on: there may be room for the next waiting thread.
     fn has_waited(&self) {
         self.writable.notify(1);
     }
@@ -224,11 +224,11 @@ impl Core {
 #[derive(Debug, Clone, Copy)]
 struct WaitForRoom {
     deadline: Deadline,
-    /// What it has asked first.
+    /// The proof that this is the socket's process, which a wait needs.
     here: Here,
-    /// The kernel has taken something whenever it was waited for.
+    /// Each wait for the kernel so far has ended with bytes taken.
     patient: bool,
-    /// Turns left to give away before it sleeps.
+    /// How many more times it yields before it sleeps.
     yields: u32,
 }
 

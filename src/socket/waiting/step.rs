@@ -1,4 +1,4 @@
-//! What a receive that has found no message does next.
+//! The steps of a receive that has found no message.
 //!
 //! Owns: the order of the steps, and when each of them is due.
 //! Always true: pure. A turn ends with a step after which the receive makes a new attempt or returns. Each step that
@@ -22,7 +22,7 @@
 
 use super::deadline::Deadline;
 
-/// What a receive does after an attempt that found no message.
+/// A step of a receive after an attempt that found no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Step {
@@ -30,15 +30,15 @@ pub(super) enum Step {
     FlushElsewhere,
     /// Asks whether this is the process that has made the socket.
     AskProcess,
-    /// Looks whether anything has come from within the process.
+    /// Looks whether a message has come from within the process.
     PollLanes,
-    /// Reads what has come on borrowed links.
+    /// Reads the input of borrowed links, without waiting.
     PollLinks,
     /// Ends the call if its time is over.
     GiveUp,
-    /// Lets those have the lock who wait for it.
+    /// Releases the lock for threads that wait for it.
     LetOthers,
-    /// Borrows the links, or waits on them if they are here already.
+    /// Borrows the links, or waits on them if they are borrowed already.
     Lead,
     /// Spins for some microseconds, as long as the lanes are empty.
     Spin,
@@ -63,7 +63,8 @@ impl Steps {
         self == Self::default()
     }
 
-    /// Whether there is more among them than what others have of it: the writing of messages, and the lock.
+    /// Whether any of them is a wait of this receive. Two are not, since they serve others: flushing other sockets, and
+    /// releasing the lock.
     pub(super) fn are_waits(self) -> bool {
         self.0 & !(Self::of(Step::FlushElsewhere).0 | Self::of(Step::LetOthers).0) != 0
     }
@@ -73,11 +74,11 @@ impl Steps {
     }
 }
 
-/// What a receive knows when a turn begins.
+/// The facts that a receive knows when a turn begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) deadline: Deadline,
-    /// What the call has done in earlier turns.
+    /// The steps that the call has done in earlier turns.
     pub(super) done: Steps,
     /// The budget for one hold of the lock is spent, or too many turns in succession were in vain.
     pub(super) is_spent: bool,
@@ -85,7 +86,7 @@ pub(super) struct Known {
     pub(super) left_elsewhere: bool,
     /// Messages may come from within the process.
     pub(super) has_lanes: bool,
-    /// The socket is better off reading its links itself, and nobody waits on them.
+    /// The socket reads its links itself, and no other thread waits on them.
     pub(super) may_lead: bool,
 }
 
@@ -118,7 +119,7 @@ impl Step {
     fn is_due(self, known: &Known) -> bool {
         let done = known.done;
         match self {
-            // A call that may not wait lets others have the lock once, and has a second look.
+            // A call that may not wait releases the lock once, and attempts a second time.
             Self::GiveUp if known.is_spent && !known.may_wait() => done.has(Self::LetOthers),
             Self::GiveUp => !matches!(known.deadline, Deadline::Never),
             Self::LetOthers => known.is_spent,
@@ -136,7 +137,7 @@ impl Step {
         }
     }
 
-    /// Whether the call is to look again after this step, whatever the step has found.
+    /// Whether the call makes a new attempt after this step, even if the step has found nothing.
     #[cfg(test)]
     fn ends_turn(self) -> bool {
         use Step::{FlushElsewhere, LetOthers, Sleep, Spin};

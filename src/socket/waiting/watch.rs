@@ -16,7 +16,7 @@ use highwater_patterns::{Pipes, Refusal};
 use crate::origin::Here;
 use crate::socket::{Core, State};
 
-/// An interest: the events to wait for at a socket or another source.
+/// The events to wait for at a socket or another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Interest {
     /// That something can be received.
@@ -68,12 +68,12 @@ pub(crate) struct Watch {
     interest: Interest,
     /// Between a check that found nothing and the next [`disarm`](Self::disarm).
     waiting: bool,
-    /// The last check has seen as much as one may, and found nothing: there may be something all the same.
+    /// The last check has spent its budget and found nothing, so there may be a message all the same.
     again: bool,
-    /// While waiting, and not used up.
+    /// The registered wake-ups, while waiting.
     listeners: Vec<EventListener>,
     ended: bool,
-    /// Waits for room also where nobody will come who could have any, as long as the socket is not connected elsewhere.
+    /// Waits for room even if each endpoint was given up, since the socket may be connected to another one.
     patient: bool,
     /// `None` if the socket was made by the process from which this one was forked. A watch that was made before a fork is
     /// not used after it: polls and proxies ask for their own process.
@@ -94,7 +94,8 @@ impl Watch {
         }
     }
 
-    /// Waits on where nobody will come: for a watcher that keeps its message until the socket is connected elsewhere.
+    /// Goes on waiting even if each endpoint was given up: for a watcher that keeps its message until the socket is
+    /// connected to another endpoint.
     pub(crate) fn patient(mut self) -> Self {
         self.patient = true;
         self
@@ -104,7 +105,7 @@ impl Watch {
         self.interest = interest;
     }
 
-    /// Whether the socket is of no more use; known after a check. Every call on it returns at once.
+    /// Whether the socket has ended, so that each call on it returns at once; known after a check.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
@@ -135,7 +136,7 @@ impl Watch {
             found = self.core.readiness(&mut state, self.interest);
             found.writable |= self.interest.writable && !self.patient && self.core.fails(&state);
         }
-        // The check may have come upon the end of a socket that retires.
+        // The check may have ended a socket that retires.
         self.ended = state.ended.is_some();
         if self.ended {
             found = self.interest;
@@ -176,7 +177,7 @@ impl Watch {
         self.listeners.len() == before && !self.again
     }
 
-    /// Waits no more.
+    /// Stops waiting.
     pub(crate) fn disarm(&mut self) {
         self.listeners.clear();
         if std::mem::take(&mut self.waiting)
@@ -206,7 +207,7 @@ impl Core {
         }
     }
 
-    /// Whether a send would say at once that nobody will come.
+    /// Whether a send would fail at once, since each endpoint was given up.
     fn fails(&self, state: &State) -> bool {
         self.facts.any_peer_will_do && state.is_given_up()
     }
