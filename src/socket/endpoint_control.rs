@@ -1,7 +1,7 @@
-//! The control of endpoints while they exist, and of high-water marks while messages wait.
+//! The control of endpoints while they exist.
 //!
-//! Owns: nothing; it acts on endpoints and pipes.
-//! Always true: a new high-water mark holds for every pipe of the socket, those to come included.
+//! Owns: nothing; it acts on listeners and names, and reads the states of sessions.
+//! Always true: a call that stops or resumes accepting has done so when it returns.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{Core, Ended, State};
 use crate::endpoint::Endpoint;
 use crate::error::{EndpointError, LinkError, ReadyError, WaitError};
 use crate::monitor::EndpointState;
-use crate::pipe::{PipeEvent, SocketSide};
+use crate::pipe::SocketSide;
 
 impl Core {
     /// Stops accepting connections on `endpoint`, or starts again. On return it is so.
@@ -101,17 +101,6 @@ impl Core {
             (_, Some(unfinished)) => Err(ReadyError::Timeout {
                 last_error: unfinished.into_error(),
             }),
-        }
-    }
-
-    /// The high-water marks may have changed: sets them for all pipes.
-    pub(super) fn limits_changed(&self, state: &mut State) {
-        let (send, receive) = (state.options.send_limit(), state.options.receive_limit());
-        state.table.limit_departed(state.options.departed_bytes);
-        for pipe in state.table.ids() {
-            if state.table.set_limits(pipe, send, receive) {
-                self.happen(state, PipeEvent::Writable(pipe));
-            }
         }
     }
 }

@@ -26,11 +26,14 @@ mod endpoints;
 mod events;
 mod failure;
 mod joining;
+mod mute;
+mod report;
 mod requests;
 mod retirement_handle;
 mod retiring;
 mod revoking;
 mod send_many;
+mod set_option;
 mod slot;
 mod spin;
 mod table;
@@ -56,14 +59,12 @@ pub(crate) use waiting::{Registration, TaskWait, Wait, Watch};
 
 use crate::context::{Hub, Terminate};
 use crate::engine::{AcceptedCount, HandshakeCount};
-use crate::error::{OptionError, WaitError};
-use crate::monitor::EventKind;
-use crate::options::{self, OptionValue, Options};
+use crate::error::WaitError;
+use crate::options::Options;
 use crate::origin::{Here, Origin};
-use crate::peer::PeerInfo;
-use crate::pipe::{Lending, PipeEvent, WriteEffects};
+use crate::pipe::{Lending, PipeEvent};
 use crate::policy::{BusyPoll, IdleCheck, Spin};
-use crate::stats::{Stats, Telemetry};
+use crate::stats::Telemetry;
 use crate::sync::{self, Room};
 use deferred::{DeferredMail, DeferredReads};
 use endpoints::Endpoints;
@@ -238,8 +239,7 @@ impl Core {
         &self.telemetry
     }
 
-    /// The lock, with every event applied that had come before and nothing in the hands of a sender; for a call that knows
-    /// its process.
+    /// The lock, with all earlier events applied and all drafts collected; for a call that knows its process.
     #[inline]
     pub(crate) fn lock(&self, here: Here) -> Locked<'_> {
         let mut state = self.room.lock(self, here);
@@ -247,7 +247,7 @@ impl Core {
         state
     }
 
-    /// The lock, for a call that is no matter of nanoseconds: not in a forked child.
+    /// The lock, for any call but a send or a receive; an error in a forked child.
     pub(crate) fn enter(&self) -> Result<Locked<'_>, Ended> {
         Ok(self.lock(self.here()?))
     }
@@ -264,7 +264,7 @@ impl Core {
         self.origin().ask().ok_or(Ended::Forked)
     }
 
-    /// As [`here`](Self::here), where nobody waits for the process's threads.
+    /// As [`here`](Self::here), for a call that does not wait for the process's threads.
     pub(crate) fn is_here(&self) -> bool {
         self.origin().is_here()
     }
@@ -274,7 +274,7 @@ impl Core {
         self.hub.origin()
     }
 
-    /// Ends the socket: every call, waiting or to come, says so.
+    /// Ends the socket: each waiting and each later call returns an error.
     fn end(&self, state: &mut State, ended: Ended) {
         state.ended.get_or_insert(ended);
         self.readable.notify(usize::MAX);
@@ -285,131 +285,9 @@ impl Core {
         }
     }
 
-    /// A send found no room: the socket is mute until it has some again.
-    fn mute(&self, state: &mut State) {
-        if state.muted_since.is_none() {
-            state.muted_since = Some(Instant::now());
-            state.table.note(WriteEffects::MUTED);
-            self.telemetry.monitor.emit(EventKind::Muted, None, None);
-        }
-    }
-
-    /// A pipe has got room: those who wait for it may try again.
-    fn has_room(&self, state: &mut State) {
-        if state.muted_since.is_some() && state.pattern.can_send(&mut state.table) {
-            self.unmute(state);
-        }
-        // Where any peer will do, one sender can use the room; else it may be another one than is woken first.
-        let waiting = if self.facts.any_peer_will_do {
-            1
-        } else {
-            usize::MAX
-        };
-        self.writable.notify(waiting);
-    }
-
-    /// If the socket was mute, it is no more.
-    #[cold]
-    fn unmute(&self, state: &mut State) {
-        if let Some(since) = state.muted_since
-            && self.is_here()
-        {
-            state.muted_since = None;
-            state.time_muted += since.elapsed();
-            self.telemetry.monitor.emit(EventKind::Unmuted, None, None);
-        }
-    }
-
-    /// The connected peers.
-    pub(crate) fn peers(&self) -> Vec<PeerInfo> {
-        let Ok(state) = self.enter() else {
-            return Vec::new();
-        };
-        state
-            .table
-            .peers()
-            .map(|peer| PeerInfo::clone(peer))
-            .collect()
-    }
-
     /// Waits until at least `count` peers are connected.
     pub(crate) fn wait_for_peers(&self, count: usize, timeout: Duration) -> Result<(), WaitError> {
         self.wait_until(timeout, |state| state.has_peers(count))
-    }
-
-    pub(crate) fn set_option(&self, name: &str, value: &str) -> Result<(), OptionError> {
-        let mut state = self.enter().map_err(|_| OptionError::Forked)?;
-        match state.options.set(name, value, true) {
-            Err(OptionError::Unknown { .. }) => {
-                let State {
-                    pattern,
-                    pattern_options,
-                    ..
-                } = &mut *state;
-                options::pattern::set(pattern_options, self.kind, name, value)?;
-                pattern.reconfigure(pattern_options);
-                state.options.is_settled(name);
-                Ok(())
-            }
-            settled => {
-                self.limits_changed(&mut state);
-                settled
-            }
-        }
-    }
-
-    /// As [`set_option`](Self::set_option), with the value as it is.
-    pub(crate) fn set_live(&self, name: &str, value: &impl OptionValue) -> Result<(), OptionError> {
-        self.set_option(name, &value.print())
-    }
-
-    pub(crate) fn option(&self, name: &str) -> Result<String, OptionError> {
-        let state = self.enter().map_err(|_| OptionError::Forked)?;
-        match state.options.get(name) {
-            Err(OptionError::Unknown { .. }) => {
-                options::pattern::get(&state.pattern_options, self.kind, name)
-            }
-            settled => settled,
-        }
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let Ok(mut state) = self.enter() else {
-            return Stats::default();
-        };
-        state.table.tell_losses(None);
-        let totals = state.table.totals();
-        let told = &self.telemetry;
-        let mut dropped = state.table.dropped_messages();
-        dropped.conflated += totals.replaced;
-        dropped.unsent = told.unsent.get();
-        dropped.unread = told.unread.get();
-        dropped.unexpected += told.unexpected.get();
-        Stats {
-            messages_sent: totals.sent,
-            messages_received: totals.received,
-            bytes_sent: totals.bytes_sent,
-            bytes_received: told.bytes_received.get(),
-            queued_to_send: totals.queued_to_send,
-            queued_to_receive: totals.queued_to_receive,
-            dropped,
-            handshakes: told.handshakes.get(),
-            handshakes_failed: told.handshakes_failed.get(),
-            denied: told.denied.get(),
-            disconnects: told.disconnects.get(),
-            retries: told.retries.get(),
-            reconnects: told.reconnects.get(),
-            accepts_failed: told.accepts_failed.get(),
-            refused_by_filter: told.refused_by_filter.get(),
-            refused_by_limit: told.refused_by_limit.get(),
-            refused_handshakes: told.refused_handshakes.get(),
-            time_muted: state.time_muted
-                + state
-                    .muted_since
-                    .map_or(Duration::ZERO, |since| since.elapsed()),
-            events_missed: told.monitor.missed(),
-            peers: state.table.peer_stats(),
-        }
     }
 }
 
@@ -420,5 +298,5 @@ impl Terminate for Core {
     }
 }
 
-/// The lock on a socket. Letting go of it applies what has happened meanwhile.
+/// The lock on a socket. Releasing it applies the events that were posted meanwhile.
 pub(crate) type Locked<'a> = sync::Locked<'a, Core>;
