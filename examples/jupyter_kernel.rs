@@ -42,14 +42,14 @@ fn main() -> Result<(), Failure> {
 }
 
 /// What a connection file says.
-pub struct Connection {
+pub(crate) struct Connection {
     text: String,
     keys: Keypair,
 }
 
 impl Connection {
     /// Makes a file with new keys and ports that are free.
-    pub fn write_new(path: &Path) -> Result<(), Failure> {
+    pub(crate) fn write_new(path: &Path) -> Result<(), Failure> {
         let keys = Keypair::generate();
         let mut fields = vec![
             r#""transport": "tcp""#.to_owned(),
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// Reads a file.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path)?;
         let public: PublicKey = field(&text, "curve_publickey")?.parse()?;
         let secret: SecretKey = field(&text, "curve_secretkey")?.parse()?;
@@ -117,7 +117,7 @@ fn field<'a>(text: &'a str, name: &str) -> Result<&'a str, Failure> {
 }
 
 /// The kernel: until it is asked to shut down.
-pub fn serve(connection: &Connection) -> Result<(), Failure> {
+pub(crate) fn serve(connection: &Connection) -> Result<(), Failure> {
     let context = Context::new();
     let security = || connection.server();
     let router = || Router::builder(&context).security(security()).build();
