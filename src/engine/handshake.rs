@@ -152,7 +152,7 @@ impl Loop {
             holds_back: facts.asks_before_ready(entry.accepted) || options.security.judges_null(),
             ..HandshakeConfig::new(entry.config.socket_type)
         };
-        let handshake = match mechanisms.handshake(config, &entry.config) {
+        let handshake = match mechanisms.handshake(config, &entry.config, entry.accepted) {
             Ok(handshake) => handshake,
             Err(cause) => return self.link_failed(key, cause.into()),
         };

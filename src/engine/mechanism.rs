@@ -33,8 +33,16 @@ impl Mechanisms {
         &mut self,
         config: HandshakeConfig,
         endpoint: &EndpointConfig,
+        accepted: bool,
     ) -> io::Result<Handshake> {
-        Ok(match endpoint.options.security.mechanism() {
+        let mechanism = endpoint.options.security.mechanism();
+        #[cfg(highwater_curve_everywhere)]
+        let connecting = mechanism.connecting().filter(|_| !accepted);
+        #[cfg(highwater_curve_everywhere)]
+        let mechanism = connecting.as_ref().unwrap_or(mechanism);
+        // The role is the socket's, whichever end it is of a connection.
+        let _ = accepted;
+        Ok(match mechanism {
             Mechanism::Null => Handshake::new(config),
             Mechanism::PlainClient { user, password } => {
                 Handshake::plain_client(config, user.clone(), password.clone())

@@ -8,6 +8,8 @@
 mod addresses;
 #[cfg(feature = "curve")]
 mod allow_keys;
+#[cfg(highwater_curve_everywhere)]
+mod everywhere;
 #[cfg(feature = "curve")]
 mod key_folder;
 mod passwords;
@@ -383,8 +385,14 @@ impl Security {
 
 /// NULL, of which nobody has said who may come in.
 impl Default for Security {
+    #[cfg(not(highwater_curve_everywhere))]
     fn default() -> Self {
         Self::undecided(Mechanism::Null)
+    }
+
+    #[cfg(highwater_curve_everywhere)]
+    fn default() -> Self {
+        Self::everywhere()
     }
 }
 

@@ -114,6 +114,7 @@ impl FrameHeader {
 }
 
 /// How many bytes the header of a body of `body_len` bytes takes.
+#[cfg(feature = "curve")]
 pub(super) fn header_len(body_len: usize) -> usize {
     match u8::try_from(body_len) {
         Ok(_) => SHORT_HEADER,

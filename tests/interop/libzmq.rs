@@ -9,7 +9,7 @@ use highwater::{
     Sub, Transport, XPub, XSub,
 };
 
-use crate::support::{PATIENCE, Place};
+use crate::support::{PATIENCE, Place, curve_everywhere};
 
 /// A Python process that does with pyzmq what it is told.
 #[derive(Debug)]
@@ -96,6 +96,7 @@ impl Libzmq {
         let mut child = Command::new("python3")
             .arg(script)
             .env("PYTHONPATH", pyzmq)
+            .envs(curve_everywhere())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -24,6 +24,8 @@ import sys
 
 import zmq
 
+from curve_everywhere import before_bind, before_connect
+
 PERIOD = 251
 
 
@@ -65,10 +67,12 @@ class Peer:
         self.sockets[name].setsockopt(getattr(zmq, option), value)
 
     def bind(self, name, endpoint):
+        before_bind(self.sockets[name])
         self.sockets[name].bind(endpoint)
         return self.sockets[name].last_endpoint.decode().rstrip("\0")
 
     def connect(self, name, endpoint):
+        before_connect(self.sockets[name])
         self.sockets[name].connect(endpoint)
 
     def unbind(self, name, endpoint):

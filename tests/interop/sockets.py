@@ -18,6 +18,8 @@ import threading
 
 import zmq
 
+from curve_everywhere import before_bind, before_connect
+
 context = zmq.Context()
 sockets = {}
 
@@ -37,9 +39,11 @@ def do(command, name, *arguments):
             bytes.fromhex(value[1:]) if value.startswith("x") else int(value),
         )
     elif command == "bind":
+        before_bind(socket)
         socket.bind(arguments[0])
         return socket.last_endpoint.decode().rstrip("\0")
     elif command == "connect":
+        before_connect(socket)
         socket.connect(arguments[0])
     elif command == "send":
         socket.send_multipart([bytes.fromhex(frame) for frame in arguments[0].split(",")])

@@ -45,6 +45,7 @@ impl Python {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/peer.py");
         let mut process = python
             .arg(script)
+            .envs(curve_everywhere())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -211,4 +212,9 @@ fn install(path: &Path) -> Result<(), String> {
         let _ = std::fs::remove_dir_all(&aside);
     }
     Ok(())
+}
+
+/// Tells a peer whether every socket of this run speaks CURVE.
+pub(crate) fn curve_everywhere() -> Option<(&'static str, &'static str)> {
+    cfg!(highwater_curve_everywhere).then_some(("HIGHWATER_CURVE_EVERYWHERE", "1"))
 }

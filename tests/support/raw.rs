@@ -9,6 +9,16 @@ use highwater::Endpoint;
 
 use super::PATIENCE;
 
+/// Why a test ends early in a run in which every socket speaks CURVE: its raw peer speaks NULL.
+#[derive(Debug)]
+pub(crate) struct SpeaksNull;
+
+fn speaks_null() {
+    if cfg!(highwater_curve_everywhere) {
+        std::panic::panic_any(SpeaksNull);
+    }
+}
+
 /// One raw connection. Reads wait, but not for ever.
 #[derive(Debug)]
 pub(crate) enum RawPeer {
@@ -19,6 +29,7 @@ pub(crate) enum RawPeer {
 impl RawPeer {
     /// Connects to where a socket listens.
     pub(crate) fn connect(endpoint: &Endpoint) -> Self {
+        speaks_null();
         match endpoint.path() {
             Some(path) => {
                 let stream = UnixStream::connect(path).expect("somebody listens");
@@ -35,6 +46,7 @@ impl RawPeer {
 
     /// As [`connect`](Self::connect), if somebody listens.
     pub(crate) fn try_connect(endpoint: &Endpoint) -> Option<Self> {
+        speaks_null();
         Some(match endpoint.path() {
             Some(path) => {
                 let stream = UnixStream::connect(path).ok()?;
@@ -154,6 +166,7 @@ impl RawPeer {
 
 impl From<TcpStream> for RawPeer {
     fn from(stream: TcpStream) -> Self {
+        speaks_null();
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
         Self::Tcp(stream)
     }
