@@ -141,6 +141,28 @@ fn open(criterion: &mut Criterion) {
                     .expect("our own");
             });
         });
+        let count = batch_of(size);
+        let len = TAG + 1 + size;
+        let mut sealed = vec![5; len * count];
+        boxes.seal_all(
+            (1_u64..)
+                .map(u64::to_be_bytes)
+                .zip(sealed.chunks_exact_mut(len)),
+        );
+        let mut batch = sealed.clone();
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(BenchmarkId::new("highwater-batch", size), |bencher| {
+            bencher.iter(|| {
+                batch.copy_from_slice(black_box(&sealed));
+                let tags = sealed.chunks_exact(len).map(|boxed| boxed.first_chunk());
+                let texts = batch.chunks_exact_mut(len).map(|boxed| &mut boxed[TAG..]);
+                let both = (1_u64..).zip(tags.zip(texts));
+                let all = both.map(|(counter, (tag, text))| {
+                    (counter.to_be_bytes(), tag.expect("a tag"), text)
+                });
+                boxes.open_all(all).expect("our own");
+            });
+        });
     }
 }
 
