@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::{Context, Dealer, Message, Pair, Pub, Pull, Push, Router, Upstream, XPub, XSub};
+use highwater::{
+    Context, Dealer, Message, Pair, Pub, Pull, Push, Router, Sub, Upstream, XPub, XSub,
+};
 use support::{PATIENCE, Place, Shares, is_sent, joined, must_end, over_every_transport};
 
 /// How long the busy peer is watched.
@@ -503,7 +505,10 @@ fn both_directions_of_a_pair_flow(place: &Place) {
     assert!(one.max(other) < STARVED, "{one:?}, {other:?}");
 }
 
-over_every_transport!(both_directions_of_a_pair_flow);
+over_every_transport!(
+    both_directions_of_a_pair_flow,
+    a_subscription_acts_beside_a_flood_that_nobody_reads
+);
 
 /// Peers come, are heard and go, at endpoints that are bound for each of them, while others stream.
 fn comings_and_goings(io_threads: usize) {
@@ -612,4 +617,42 @@ fn those_who_stay_and_those_who_come_and_go_are_heard() {
 #[test]
 fn those_who_stay_and_those_who_come_and_go_are_heard_with_two_io_threads() {
     comings_and_goings(2);
+}
+/// Nobody receives, and one peer has filled all that it may of the backlog: another's subscription acts all the same.
+fn a_subscription_acts_beside_a_flood_that_nobody_reads(place: &Place) {
+    let context = Context::new();
+    let xpub = XPub::builder(&context)
+        .upstream_backlog_bytes(1_usize << 20)
+        .build();
+    let at = xpub.bind(place.any()).expect("bound");
+    let flooding = XSub::builder(&context).send_high_water_mark(100).build();
+    flooding.connect(&at).expect("connecting");
+    flooding.wait_for_peers(1, PATIENCE).expect("connected");
+    let body = vec![b'x'; 1000];
+    let begun = Instant::now();
+    // Full for so long that nothing is on its way any more.
+    let mut refused_since = None;
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "the flood finds no end");
+        let message = Upstream::Message(Message::from(&body));
+        let is_sent = flooding.pass_on(message).expect("open").sent == 1;
+        let since = *refused_since.get_or_insert_with(Instant::now);
+        if is_sent {
+            refused_since = None;
+        } else if since.elapsed() > Duration::from_millis(200) {
+            break;
+        }
+    }
+    let sub = Sub::new(&context);
+    sub.subscribe("t").expect("subscribed");
+    sub.connect(&at).expect("connecting");
+    xpub.wait_for_subscription("t", 1, PATIENCE)
+        .expect("it acts");
+    assert_eq!(xpub.send("t 1").expect("published").sent, 1);
+    assert_eq!(sub.recv_timeout(PATIENCE).expect("received"), "t 1");
+    // The first or second that is received is the quiet one's.
+    let heard = (0..2).map(|_| xpub.recv_timeout(PATIENCE).expect("much waits"));
+    let quiet = heard.filter(|one| matches!(one, Upstream::Subscribe(topic) if topic == "t"));
+    assert_eq!(quiet.count(), 1);
+    flooding.close(Duration::ZERO);
 }
