@@ -15,9 +15,9 @@ use std::time::Duration;
 /// Unit: time. Cell: `tcp/push-pull/16`. Not measured apart: e91034b.
 pub(crate) const IDLE_AFTER: Duration = Duration::from_micros(20);
 
-/// More messages between two pauses are a burst. As many peers can hold a conversation with one socket, a message
-/// each.
-/// Unit: messages. Cell: `tcp/router-dealer/1x64`. Not measured apart: dd9f66d.
+/// More messages between two pauses are a burst, and a burst before a wait foretells another after it. As many peers can
+/// hold a conversation with one socket, a message each. Without this rule the cell runs at 0.66.
+/// Unit: messages. Cell: `tcp/router-dealer/1x64`. Measured by 260bfa4.
 pub(crate) const MOST_ANSWERS: u32 = 8;
 
 /// A sender gathers this much to begin with, and however many peers there are: one read of a peer takes it.
