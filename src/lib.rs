@@ -59,6 +59,9 @@ pub use transport::Ipv6Mode;
 pub use zap::Zap;
 pub use zmtp::{FrameError, ProtocolError};
 
+#[cfg(feature = "serde")]
+pub use facade::typed;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -87,6 +87,8 @@ pub struct Dropped {
     pub unwanted: u64,
     /// Requests that were dropped without an answer.
     pub unanswered: u64,
+    /// Received by a typed socket (feature `serde`) whose codec could not decode them; each came back in an error.
+    pub undecodable: u64,
     /// Subscriptions of a peer that has as many topics as it may have, and those to topics that are too long.
     pub too_many_topics: u64,
 }

@@ -62,7 +62,7 @@ fn each_peer_has_counters_of_its_own(place: &Place) {
     let mut received: Vec<_> = stats.peers.iter().map(|peer| peer.bytes_received).collect();
     received.sort_unstable();
     assert_eq!(received, expected);
-    assert_eq!(stats.bytes_received, received.iter().sum());
+    assert_eq!(stats.bytes_received, received.iter().sum::<u64>());
     for peer in &stats.peers {
         assert_eq!((peer.messages_received, peer.queued_to_receive), (50, 0));
         assert_eq!((peer.dropped, peer.reconnects), (Dropped::default(), 0));

@@ -21,6 +21,8 @@ mod report;
 mod req;
 mod router;
 mod sub;
+#[cfg(feature = "serde")]
+pub mod typed;
 mod xpub;
 mod xsub;
 

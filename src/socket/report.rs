@@ -35,6 +35,7 @@ impl Core {
         dropped.unsent = told.unsent.get();
         dropped.unread = told.unread.get();
         dropped.unexpected += told.unexpected.get();
+        dropped.undecodable = told.undecodable.get();
         Stats {
             messages_sent: totals.sent,
             messages_received: totals.received,

@@ -27,6 +27,7 @@ pub(crate) struct Telemetry {
     pub(crate) unsent: Counter,
     pub(crate) unread: Counter,
     pub(crate) unexpected: Counter,
+    pub(crate) undecodable: Counter,
 }
 
 impl Telemetry {

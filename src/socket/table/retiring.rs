@@ -84,7 +84,7 @@ impl Table {
     /// Whether `pipe` has still to retire and may do so. At a socket that `answers` it may once it owes no answer.
     pub(in crate::socket) fn may_retire(&self, pipe: PipeId, answers: bool) -> bool {
         let slot = self.pipes.get(pipe);
-        slot.is_some_and(|slot| !slot.has_retired() && !(answers && slot.owes_answers()))
+        slot.is_some_and(|slot| !(slot.has_retired() || answers && slot.owes_answers()))
     }
 
     /// Whether the last request of `pipe` has just been taken, so that the pattern is to ignore further input.

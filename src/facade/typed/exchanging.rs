@@ -1,0 +1,164 @@
+//! Values over sockets that send or receive whole messages: PUSH, PULL, PAIR and DEALER.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use highwater_patterns::Message;
+
+use super::super::{AsSocket, Dealer, Pair, Pull, Push, RecvFuture, SendFuture, SocketRef};
+use super::{Codec, Typed, TypedError, decode, encode};
+use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
+
+macro_rules! typed {
+    ($($socket:ident),+ $(,)?) => {$(
+        impl $socket {
+            /// This socket for values of type `T`, encoded by `C` (feature `serde`).
+            pub fn typed<T, C: Codec<T>>(self) -> Typed<Self, T, C> {
+                Typed::new(self)
+            }
+        }
+    )+};
+}
+
+typed!(Push, Pull, Pair, Dealer);
+
+macro_rules! sends_values {
+    ($($socket:ident),+ $(,)?) => {$(
+        impl<T, C: Codec<T>> Typed<$socket, T, C> {
+            /// Sends `value` as `send` of the socket does.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the value cannot be encoded, or the send failed.
+            pub fn send(&self, value: &T) -> Result<(), TypedError<SendError, C::Error>> {
+                let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
+                Ok(self.socket.send(frame)?)
+            }
+
+            /// Sends `value` if a peer has room now.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the value cannot be encoded, or the send failed.
+            pub fn try_send(&self, value: &T) -> Result<(), TypedError<TrySendError, C::Error>> {
+                let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
+                Ok(self.socket.try_send(frame)?)
+            }
+
+            /// Sends `value`, waiting at most `timeout` for a peer with room.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the value cannot be encoded, or the send failed.
+            pub fn send_timeout(
+                &self,
+                value: &T,
+                timeout: Duration,
+            ) -> Result<(), TypedError<SendError, C::Error>> {
+                let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
+                Ok(self.socket.send_timeout(frame, timeout)?)
+            }
+
+            /// Encodes `value` now, and sends it as `send_async` of the socket does: `socket.send_async(&value)?.await?`.
+            ///
+            /// # Errors
+            ///
+            /// The value cannot be encoded.
+            pub fn send_async(&self, value: &T) -> Result<SendFuture, C::Error> {
+                encode::<T, C>(value).map(|frame| self.socket.send_async(frame))
+            }
+        }
+    )+};
+}
+
+sends_values!(Push, Pair, Dealer);
+
+macro_rules! receives_values {
+    ($($socket:ident),+ $(,)?) => {$(
+        impl<T, C: Codec<T>> Typed<$socket, T, C> {
+            /// The next value; waits as `recv` of the socket does.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the receive failed, or what came is no value.
+            pub fn recv(&self) -> Result<T, TypedError<RecvError, C::Error>> {
+                value::<T, C, _>(self.socket.recv()?, self)
+            }
+
+            /// The next value, if one is there now.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: there is none, or what came is no value.
+            pub fn try_recv(&self) -> Result<T, TypedError<TryRecvError, C::Error>> {
+                value::<T, C, _>(self.socket.try_recv()?, self)
+            }
+
+            /// The next value; waits at most `timeout` for one.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the receive failed, or what came is no value.
+            pub fn recv_timeout(
+                &self,
+                timeout: Duration,
+            ) -> Result<T, TypedError<RecvError, C::Error>> {
+                value::<T, C, _>(self.socket.recv_timeout(timeout)?, self)
+            }
+
+            /// The next value, as a future.
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has taken nothing.
+            pub fn recv_async(&self) -> RecvValueFuture<T, C> {
+                RecvValueFuture {
+                    receiving: self.socket.recv_async(),
+                    socket: self.as_socket(),
+                    payload: PhantomData,
+                }
+            }
+        }
+    )+};
+}
+
+receives_values!(Pull, Pair, Dealer);
+
+fn value<T, C: Codec<T>, S>(
+    received: Message,
+    socket: &impl AsSocket,
+) -> Result<T, TypedError<S, C::Error>> {
+    decode::<T, C>(&received, 0, socket)
+        .map_err(|cause| TypedError::Undecodable { received, cause })
+}
+
+/// The next value of a socket: made by `recv_async`.
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, it has taken nothing.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct RecvValueFuture<T, C> {
+    receiving: RecvFuture,
+    socket: SocketRef,
+    payload: PhantomData<fn(C) -> T>,
+}
+
+impl<T, C: Codec<T>> Future for RecvValueFuture<T, C> {
+    type Output = Result<T, TypedError<RecvError, C::Error>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = Pin::into_inner(self);
+        let received = ready!(Pin::new(&mut this.receiving).poll(context))?;
+        Poll::Ready(value::<T, C, _>(received, &this.socket))
+    }
+}
+
+impl<T, C> fmt::Debug for RecvValueFuture<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvValueFuture").finish_non_exhaustive()
+    }
+}

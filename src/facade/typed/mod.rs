@@ -1,0 +1,133 @@
+//! Values as messages: handles whose payload has a type (feature `serde`).
+//!
+//! Owns: the handle, the codecs, and the errors of values.
+//! Always true: a value is one frame; what does not decode comes back with its message, and is counted.
+//! Must not know: how a socket sends or receives.
+
+mod codec;
+mod error;
+mod exchanging;
+mod publishing;
+mod requesting;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use highwater_patterns::{Frame, Message};
+
+use super::AsSocket;
+
+#[cfg(feature = "cbor")]
+pub use codec::Cbor;
+#[cfg(feature = "json")]
+pub use codec::Json;
+#[cfg(feature = "msgpack")]
+pub use codec::Msgpack;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+pub use codec::{Codec, CodecError};
+pub use error::{TypedError, Undecodable};
+pub use exchanging::RecvValueFuture;
+pub use requesting::{TypedRequest, TypedRequestError};
+
+/// A socket whose payload is a `T`, encoded by `C`: made by `typed` of its handle.
+///
+/// It is used as the socket itself for everything but sending and receiving: [`Deref`] gives the socket, on which raw messages
+/// can still be sent and received.
+///
+/// ```
+/// # #[cfg(feature = "json")] {
+/// use highwater::typed::Json;
+/// use highwater::{Context, Pull, Push};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// struct Job {
+///     number: u32,
+///     name: String,
+/// }
+///
+/// let context = Context::new();
+/// let push = Push::new(&context).typed::<Job, Json>();
+/// let pull = Pull::new(&context).typed::<Job, Json>();
+/// push.connect(pull.bind("tcp://127.0.0.1:0")?)?;
+///
+/// push.send(&Job { number: 7, name: "resize".into() })?;
+/// assert_eq!(pull.recv()?.number, 7);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Typed<S, T, C> {
+    socket: S,
+    payload: PhantomData<fn(T) -> (T, C)>,
+}
+
+impl<S, T, C> Typed<S, T, C> {
+    pub(super) fn new(socket: S) -> Self {
+        Self {
+            socket,
+            payload: PhantomData,
+        }
+    }
+
+    /// The socket without the type.
+    pub fn into_inner(self) -> S {
+        self.socket
+    }
+}
+
+impl<S, T, C> Deref for Typed<S, T, C> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.socket
+    }
+}
+
+impl<S, T, C> DerefMut for Typed<S, T, C> {
+    fn deref_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+}
+
+impl<S: AsSocket, T, C> AsSocket for Typed<S, T, C> {
+    fn as_socket(&self) -> super::SocketRef {
+        self.socket.as_socket()
+    }
+}
+
+impl<S: fmt::Debug, T, C> fmt::Debug for Typed<S, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Typed").field(&self.socket).finish()
+    }
+}
+
+/// The frame of `value`.
+fn encode<T, C: Codec<T>>(value: &T) -> Result<Frame, C::Error> {
+    let mut body = Vec::new();
+    C::encode(value, &mut body)?;
+    Ok(Frame::from(body))
+}
+
+/// The value in the frame at `index`, which is to be the last of `message`; one that is none is counted at `socket`.
+fn decode<T, C: Codec<T>>(
+    message: &Message,
+    index: usize,
+    socket: &impl AsSocket,
+) -> Result<T, Undecodable<C::Error>> {
+    let decoded = match message.frame(index) {
+        Some(body) if message.frame_count() == index + 1 => {
+            C::decode(body).map_err(Undecodable::Codec)
+        }
+        _ => Err(Undecodable::FrameCount {
+            found: message.frame_count(),
+            expected: index + 1,
+        }),
+    };
+    if decoded.is_err() {
+        let socket = socket.as_socket();
+        socket.core().telemetry().undecodable.add(1);
+    }
+    decoded
+}

@@ -1,0 +1,109 @@
+//! Values with a topic before them: PUB, SUB, XPUB and XSUB.
+//!
+//! A topic is a raw frame, so that subscriptions filter it; the value is the frame behind it.
+
+use std::time::Duration;
+
+use highwater_patterns::{Frame, Message};
+
+use super::super::{AsSocket, Pub, Report, Sub, XPub, XSub};
+use super::{Codec, Typed, TypedError, decode, encode};
+use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
+
+macro_rules! publishes_values {
+    ($($socket:ident),+ $(,)?) => {$(
+        impl $socket {
+            /// This socket for values of type `T`, encoded by `C`, each behind a topic (feature `serde`).
+            pub fn typed<T, C: Codec<T>>(self) -> Typed<Self, T, C> {
+                Typed::new(self)
+            }
+        }
+
+        impl<T, C: Codec<T>> Typed<$socket, T, C> {
+            /// Sends `value` to every subscriber of `topic`, as `send` of the socket does.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the value cannot be encoded, or the send failed.
+            pub fn send(
+                &self,
+                topic: impl Into<Frame>,
+                value: &T,
+            ) -> Result<Report, TypedError<SendError, C::Error>> {
+                let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
+                Ok(self.socket.send((topic, frame))?)
+            }
+
+            /// As `send`, without waiting.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the value cannot be encoded, or the send failed.
+            pub fn try_send(
+                &self,
+                topic: impl Into<Frame>,
+                value: &T,
+            ) -> Result<Report, TypedError<TrySendError, C::Error>> {
+                let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
+                Ok(self.socket.try_send((topic, frame))?)
+            }
+        }
+    )+};
+}
+
+publishes_values!(Pub, XPub);
+
+macro_rules! subscribes_to_values {
+    ($($socket:ident),+ $(,)?) => {$(
+        impl $socket {
+            /// This socket for values of type `T`, encoded by `C`, each behind a topic (feature `serde`).
+            pub fn typed<T, C: Codec<T>>(self) -> Typed<Self, T, C> {
+                Typed::new(self)
+            }
+        }
+
+        impl<T, C: Codec<T>> Typed<$socket, T, C> {
+            /// The next value and its topic; waits as `recv` of the socket does.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the receive failed, or what came is no value.
+            pub fn recv(&self) -> Result<(Frame, T), TypedError<RecvError, C::Error>> {
+                value::<T, C, _>(self.socket.recv()?, self)
+            }
+
+            /// The next value and its topic, if one is there now.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: there is none, or what came is no value.
+            pub fn try_recv(&self) -> Result<(Frame, T), TypedError<TryRecvError, C::Error>> {
+                value::<T, C, _>(self.socket.try_recv()?, self)
+            }
+
+            /// The next value and its topic; waits at most `timeout`.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the receive failed, or what came is no value.
+            pub fn recv_timeout(
+                &self,
+                timeout: Duration,
+            ) -> Result<(Frame, T), TypedError<RecvError, C::Error>> {
+                value::<T, C, _>(self.socket.recv_timeout(timeout)?, self)
+            }
+        }
+    )+};
+}
+
+subscribes_to_values!(Sub, XSub);
+
+fn value<T, C: Codec<T>, S>(
+    received: Message,
+    socket: &impl AsSocket,
+) -> Result<(Frame, T), TypedError<S, C::Error>> {
+    match decode::<T, C>(&received, 1, socket) {
+        Ok(value) => Ok((received.first().clone(), value)),
+        Err(cause) => Err(TypedError::Undecodable { received, cause }),
+    }
+}

@@ -1,0 +1,238 @@
+//! Values as payload, with each codec, over each kind of socket.
+#![cfg(all(
+    feature = "json",
+    feature = "postcard",
+    feature = "msgpack",
+    feature = "cbor"
+))]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use highwater::typed::{Cbor, Codec, CodecError, Json, Msgpack, Postcard, TypedError, Undecodable};
+use highwater::{Context, Dealer, Message, Pair, Pub, Pull, Push, Rep, Req, Sub};
+use serde::{Deserialize, Serialize};
+use support::{PATIENCE, block_on, joined};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Job {
+    number: u32,
+    name: String,
+    tags: BTreeMap<String, Vec<f64>>,
+    next: Option<Box<Self>>,
+}
+
+fn job(number: u32) -> Job {
+    Job {
+        number,
+        name: format!("job {number}"),
+        tags: [("size".to_owned(), vec![0.5, f64::from(number)])].into(),
+        next: (number > 0).then(|| Box::new(job(number - 1))),
+    }
+}
+
+fn travels<C: Codec<Job>>() {
+    let context = Context::new();
+    let push = Push::new(&context).typed::<Job, C>();
+    let pull = Pull::new(&context).typed::<Job, C>();
+    push.connect(pull.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    for number in 0..20 {
+        push.send(&job(number)).expect("sent");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), job(number));
+    }
+    block_on("room", push.send_async(&job(7)).expect("encoded")).expect("sent");
+    assert_eq!(
+        block_on("a job", pull.recv_async()).expect("received"),
+        job(7)
+    );
+    // Each kind of wrong message comes back, and is counted; the next value is not lost.
+    let wrong: [Message; 3] = [
+        Message::from(&b"\xC1 no value"[..]),
+        Message::from(["two", "frames"]),
+        Message::from(""),
+    ];
+    for (index, wrong) in wrong.into_iter().enumerate() {
+        Push::send(&push, &wrong).expect("sent raw");
+        match pull.recv_timeout(PATIENCE) {
+            Err(TypedError::Undecodable { received, .. }) => assert_eq!(received, wrong),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(pull.stats().dropped.undecodable, index as u64 + 1);
+    }
+    // A value with something behind it is none.
+    let mut longer = Vec::new();
+    C::encode(&job(1), &mut longer).expect("encoded");
+    longer.push(0x7F);
+    Push::send(&push, longer).expect("sent raw");
+    assert!(matches!(
+        pull.recv_timeout(PATIENCE),
+        Err(TypedError::Undecodable {
+            cause: Undecodable::Codec(_),
+            ..
+        })
+    ));
+    push.send(&job(3)).expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), job(3));
+}
+
+#[test]
+fn json() {
+    support::must_end("json", travels::<Json>);
+}
+
+#[test]
+fn postcard() {
+    support::must_end("postcard", travels::<Postcard>);
+}
+
+#[test]
+fn msgpack() {
+    support::must_end("msgpack", travels::<Msgpack>);
+}
+
+#[test]
+fn cbor() {
+    support::must_end("cbor", travels::<Cbor>);
+}
+
+/// As maps, a value can be read by an end that knows fewer fields, or has more with a default.
+#[test]
+fn fields_come_and_go() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Newer {
+        name: String,
+        #[serde(default)]
+        priority: u8,
+    }
+    fn reads<C: Codec<Job> + Codec<Newer>>() {
+        let mut body = Vec::new();
+        <C as Codec<Job>>::encode(&job(0), &mut body).expect("encoded");
+        let newer = <C as Codec<Newer>>::decode(&body).expect("decoded");
+        assert_eq!((newer.name.as_str(), newer.priority), ("job 0", 0));
+    }
+    reads::<Json>();
+    reads::<Msgpack>();
+    reads::<Cbor>();
+}
+
+#[test]
+fn questions_and_answers_have_a_type_each() {
+    support::must_end("questions", || {
+        let context = Context::new();
+        let rep = Rep::new(&context).typed::<u32, String, Msgpack>();
+        let mut req = Req::new(&context).typed::<u32, String, Msgpack>();
+        req.connect(rep.bind("tcp://127.0.0.1:0").expect("bound"))
+            .expect("connecting");
+        let service = std::thread::spawn(move || {
+            loop {
+                match rep.recv() {
+                    Ok(question) if *question == 0 => {
+                        question.reply(&"end".to_owned()).expect("answered");
+                        return rep.stats().dropped.undecodable;
+                    }
+                    Ok(question) => {
+                        let answer = format!("{} squared is {}", *question, *question * *question);
+                        question.reply(&answer).expect("answered");
+                    }
+                    // Whoever asks in another language is told so.
+                    Err(TypedError::Undecodable { received, .. }) => {
+                        received.reply(&b"\xC1"[..]).expect("answered");
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        assert_eq!(req.request(&12).expect("answered"), "12 squared is 144");
+        let raw = Req::request(&mut req, "what?").expect("answered");
+        assert_eq!(raw, b"\xC1");
+        assert_eq!(req.request_timeout(&0, PATIENCE).expect("answered"), "end");
+        assert_eq!(joined(service), 1);
+    });
+}
+
+#[test]
+fn a_topic_is_a_raw_frame() {
+    let context = Context::new();
+    let publisher = Pub::new(&context).typed::<Job, Json>();
+    let sub = Sub::new(&context).typed::<Job, Json>();
+    sub.connect(publisher.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    sub.subscribe("jobs.urgent").expect("subscribed");
+    publisher
+        .wait_for_subscription("jobs.urgent", 1, PATIENCE)
+        .expect("subscribed");
+    assert_eq!(publisher.send("jobs.other", &job(1)).expect("sent").sent, 0);
+    assert_eq!(
+        publisher
+            .send("jobs.urgent.now", &job(2))
+            .expect("sent")
+            .sent,
+        1
+    );
+    let (topic, value) = sub.recv_timeout(PATIENCE).expect("received");
+    assert_eq!((topic.to_str(), value), (Ok("jobs.urgent.now"), job(2)));
+    Pub::send(&publisher, "jobs.urgent").expect("a topic and no value");
+    match sub.recv_timeout(PATIENCE) {
+        Err(TypedError::Undecodable { received, cause }) => {
+            assert_eq!(received, "jobs.urgent");
+            assert_eq!(cause.to_string(), "it has 1 frames, and a value has 2");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn pairs_and_dealers_exchange_values() {
+    let context = Context::new();
+    let (one, two) = (
+        Pair::new(&context).typed::<Job, Postcard>(),
+        Pair::new(&context).typed::<Job, Postcard>(),
+    );
+    two.connect(one.bind("inproc://typed").expect("bound"))
+        .expect("connecting");
+    two.send(&job(4)).expect("sent");
+    assert_eq!(one.recv_timeout(PATIENCE).expect("received"), job(4));
+    let (one, two) = (
+        Dealer::new(&context).typed::<Job, Cbor>(),
+        Dealer::new(&context).typed::<Job, Cbor>(),
+    );
+    two.connect(one.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    two.send_timeout(&job(4), PATIENCE).expect("sent");
+    assert_eq!(one.recv_timeout(PATIENCE).expect("received"), job(4));
+}
+
+/// A codec of one's own, whose values do not all have an encoding.
+#[test]
+fn a_value_that_cannot_be_encoded_is_not_sent() {
+    struct Even;
+    impl Codec<u32> for Even {
+        type Error = CodecError;
+
+        fn encode(value: &u32, into: &mut Vec<u8>) -> Result<(), CodecError> {
+            if value % 2 == 1 {
+                return Err(CodecError::new("it is odd"));
+            }
+            into.extend(value.to_be_bytes());
+            Ok(())
+        }
+
+        fn decode(body: &[u8]) -> Result<u32, CodecError> {
+            body.try_into()
+                .map(u32::from_be_bytes)
+                .map_err(CodecError::new)
+        }
+    }
+    let context = Context::new();
+    let push = Push::new(&context).typed::<u32, Even>();
+    let pull = Pull::new(&context).typed::<u32, Even>();
+    push.connect(pull.bind("inproc://even").expect("bound"))
+        .expect("connecting");
+    let refused = push.send(&3).expect_err("it is odd");
+    assert_eq!(refused.source().expect("a cause").to_string(), "it is odd");
+    push.send(&4).expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), 4);
+}
