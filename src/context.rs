@@ -95,6 +95,7 @@ impl Context {
     /// Ends every socket of this context: each call that waits, and each later one, returns `Terminated`.
     ///
     /// Does not wait. Messages already queued linger as usual once their sockets are dropped.
+    #[doc(alias = "zmq_ctx_shutdown")]
     pub fn shutdown(&self) {
         self.hub().shut_down();
     }

@@ -1,8 +1,198 @@
-//! ZeroMQ-style messaging: typed sockets, wire compatible with every ZMTP 3.x peer, without C or an async runtime.
+//! ZeroMQ-style messaging: sockets that send and receive whole messages, connect to any number of peers, and reconnect by
+//! themselves. Wire compatible with every ZMTP 3.x peer (libzmq, pyzmq, zeromq.js, JeroMQ, NetMQ), without C and without an
+//! async runtime.
 //!
-//! A socket sends and receives whole [`Message`]s; I/O threads of its [`Context`] look after any number of
-//! connections in both directions. What a socket does when a peer cannot keep up is the heart of this library, and
-//! nothing about it is silent: see [`Stats`] and [`Event`].
+//! A socket belongs to a [`Context`], whose I/O threads look after the connections of its sockets. A [`Message`] is one or
+//! more frames, and a frame is bytes. Each socket type is a Rust type that has the calls of its role and no others: a
+//! [`Pull`] has no `send`. For each peer there is a queue with a *high-water mark*: the number of messages that may wait in
+//! it. Nothing is lost in silence: a message for which there is no room comes back inside the error, and a message that is
+//! lost later is counted ([`Stats`]) and reported ([`Event`]).
+//!
+//! # Install
+//!
+//! The crate is not on crates.io yet; name a checkout in your `Cargo.toml`. Unix only; Rust 1.95 or later.
+//!
+//! ```toml
+//! [dependencies]
+//! highwater = { path = "../highwater" }
+//! ```
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | none (the default) | all socket types and transports, futures, the mechanisms NULL and PLAIN |
+//! | `curve` | the mechanism CURVE: encryption and keys |
+//! | `futures` | the traits `Stream` and `Sink`: `stream`, `sink`. `async` calls need no feature |
+//! | `json`, `postcard`, `msgpack`, `cbor` | sockets whose payload has a type: `typed` |
+//!
+//! # A whole program
+//!
+//! ```
+//! use std::time::Duration;
+//! use highwater::{Context, Rep, Req};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let context = Context::new();
+//!     let rep = Rep::new(&context);
+//!     let at = rep.bind("tcp://127.0.0.1:*")?; // the endpoint, with the port that the system chose
+//!
+//!     let service = std::thread::spawn(move || {
+//!         // Ends when the context is shut down: `recv` returns an error then.
+//!         while let Ok(request) = rep.recv() {
+//!             let answer = request.to_str().unwrap_or("not text").to_uppercase();
+//!             let _ = request.reply(answer); // fails if the requester has gone meanwhile
+//!         }
+//!     });
+//!
+//!     let mut req = Req::new(&context);
+//!     req.connect(&at)?;
+//!     let reply = req.request_timeout("hello", Duration::from_secs(5))?;
+//!     assert_eq!(reply, "HELLO");
+//!
+//!     context.shutdown();
+//!     service.join().expect("the service does not panic");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Either side may bind and either may connect, in any order, over `tcp://`, `ipc://` (Unix sockets) and `inproc://` (within
+//! a context): see [`Endpoint`].
+//!
+//! # Which socket for what
+//!
+//! | you want | sockets |
+//! |---|---|
+//! | each job done by one of several workers | [`Push`] to [`Pull`] |
+//! | a question and its answer | [`Req`] to [`Rep`]; a [`Rep`] can have many requests at work |
+//! | many questions at a time, answered in any order | [`Dealer`] to [`Rep`] or [`Router`] |
+//! | to send to a peer by its name | [`Router`], with any of [`Dealer`], [`Req`], [`Router`] |
+//! | news for all who have subscribed to its topic | [`Pub`] to [`Sub`] |
+//! | to see or decide who subscribes, or to pass subscriptions on | [`XPub`], [`XSub`] |
+//! | a line between two, in both directions | [`Pair`] |
+//! | a broker between any of these | [`Proxy`] |
+//!
+//! # Threads
+//!
+//! Sockets are `Send + Sync`. Threads share one behind a reference or an [`Arc`](std::sync::Arc); each message is received
+//! by one of them. A [`Context`] is a handle: a clone of it is the same context. [`Poll`] waits for several sockets and file
+//! descriptors at once. A child of `fork` cannot use the sockets of its parent: each call returns `Forked`.
+//!
+//! # Async
+//!
+//! Each call that waits has a twin that returns a future: `send_async`, `recv_async`, [`Req::request_async`],
+//! [`Request::reply_async`], `close_async`, `wait_for_peers_async`; [`events`](Push::events) for [`monitor`](Push::monitor).
+//! They work on every executor, tokio among them, and need no feature. A future that is dropped before it is ready has taken
+//! nothing and sent nothing. So `select!` loses no message, and a time limit is that of your executor:
+//! `tokio::time::timeout(limit, pull.recv_async())`. [`send_timeout`](Builder::send_timeout) and
+//! [`receive_timeout`](Builder::receive_timeout) hold for the blocking calls alone. In a task, end a socket with
+//! `close_async`: to drop the last owner of a context blocks its thread while messages linger.
+//!
+//! # Errors
+//!
+//! Each kind of call has an error type of its own, with a variant for each decision that a caller can take; all convert into
+//! [`io::Error`](std::io::Error) and `Box<dyn Error + Send + Sync>`.
+//!
+//! | variant | what it means | what to do |
+//! |---|---|---|
+//! | `Timeout`, `Full`, `Empty` | no room, or no message, in that time | try again |
+//! | `PeerGone` ([`RequestError`]) | the peer has gone before its reply; whether it has acted is not known | ask again, if acting twice does no harm |
+//! | `NoRoute` ([`RouteError`]) | no peer has this routing id | forget the peer |
+//! | `GivenUp` | this socket has no peer, and will get none from an endpoint that it connects to | look at [`endpoint_state`](Push::endpoint_state) for the cause |
+//! | `Closed` | the socket was closed or retired | end the loop |
+//! | `Terminated` | the context was shut down | end the loop |
+//!
+//! An error of a send has the message in it: `into_message` gives it back. [`connect`](Push::connect) does not wait for the
+//! peer and so says nothing of it: [`wait_until_ready`](Push::wait_until_ready) does, with the cause of a failure.
+//!
+//! # Closing
+//!
+//! | call | waits | unsent messages |
+//! |---|---|---|
+//! | drop a socket | no, unless it is the last owner of its context | are sent in the background, at most for [`linger`](Builder::linger) (30 s) |
+//! | [`close`](Push::close), `close_async` | until all is sent and read, at most as long as you say | are counted in the [`DrainReport`] |
+//! | [`retire`](Push::retire) | no; see [`Retirement`] | are sent; what peers had sent can still be received, then `recv` returns `Closed` |
+//! | [`Context::shutdown`] | no | linger; each call of each socket returns `Terminated` |
+//!
+//! # Options
+//!
+//! Options are set before the socket exists, by [`Builder`]; most can be changed later, by type
+//! ([`set_linger`](Push::set_linger)) or by name ([`set_option`](Push::set_option)):
+//!
+//! ```
+//! use std::time::Duration;
+//! use highwater::{Context, Push};
+//!
+//! let push = Push::builder(&Context::new())
+//!     .send_high_water_mark(10_000)
+//!     .send_timeout(Duration::from_millis(200))
+//!     .try_build()?;
+//! push.set_option("linger", "250")?; // in milliseconds
+//! # Ok::<(), highwater::OptionError>(())
+//! ```
+//!
+//! # Security
+//!
+//! Without [`Builder::security`], a socket lets in everybody who can reach it. See [`security`] for PLAIN, CURVE, and lists
+//! and closures that decide who may come in. A client that is refused gives its endpoint up: the request that waited for this
+//! peer fails with `PeerGone`, later ones with `GivenUp`, and [`wait_until_ready`](Push::wait_until_ready) and
+//! [`monitor`](Push::monitor) tell the reason. A peer that is revoked sees its connection end; it learns the reason when it
+//! connects again.
+//!
+//! # Typed values
+//!
+//! With the feature of a codec, a socket sends and receives values of a type. `typed` turns a socket into one:
+//!
+//! ```
+//! # #[cfg(feature = "json")] {
+//! use highwater::typed::Json;
+//! use highwater::{Context, Pull, Push};
+//!
+//! let context = Context::new();
+//! let push = Push::new(&context).typed::<Vec<u32>, Json>();
+//! let pull = Pull::new(&context).typed::<Vec<u32>, Json>();
+//! push.connect(pull.bind("inproc://numbers")?)?;
+//! push.send(&vec![1, 2, 3])?;
+//! assert_eq!(pull.recv()?, [1, 2, 3]);
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Coming from libzmq
+//!
+//! Search these pages for the name that you know, such as `ZMQ_SNDHWM`: the setters are found by it.
+//!
+//! | libzmq | here |
+//! |---|---|
+//! | `ZMQ_SNDHWM`, `ZMQ_RCVHWM` | [`send_high_water_mark`](Builder::send_high_water_mark), [`receive_high_water_mark`](Builder::receive_high_water_mark); `None`, not 0, is no limit |
+//! | `ZMQ_SNDTIMEO`, `ZMQ_RCVTIMEO` | [`send_timeout`](Builder::send_timeout), [`receive_timeout`](Builder::receive_timeout), or for one call `send_timeout(message, limit)`, `recv_timeout(limit)` |
+//! | `ZMQ_DONTWAIT` | `try_send`, `try_recv` |
+//! | `ZMQ_SNDMORE`, `ZMQ_RCVMORE` | a [`Message`] has all its frames: `send(["topic", "body"])`, `message[1]` |
+//! | `ZMQ_LINGER` | [`linger`](Builder::linger); the default is 30 s, not for ever |
+//! | `ZMQ_SUBSCRIBE`, `ZMQ_UNSUBSCRIBE` | [`Sub::subscribe`], [`Sub::unsubscribe`] |
+//! | `ZMQ_ROUTING_ID`, `ZMQ_IDENTITY`; `ZMQ_CONNECT_ROUTING_ID` | [`routing_id`](Builder::routing_id); [`Router::connect_as`] |
+//! | `ZMQ_ROUTER_MANDATORY`, `ZMQ_ROUTER_HANDOVER` | [`undeliverable`](Builder::undeliverable) (the default gives the message back), [`duplicate_id`](Builder::duplicate_id) |
+//! | `ZMQ_PROBE_ROUTER` | [`probe`](Builder::probe) |
+//! | `ZMQ_REQ_RELAXED`, `ZMQ_REQ_CORRELATE` | always on; [`correlated`](Builder::correlated) |
+//! | `ZMQ_RECONNECT_IVL`, `ZMQ_RECONNECT_IVL_MAX`, `ZMQ_RECONNECT_STOP` | [`reconnect_interval`](Builder::reconnect_interval), [`reconnect_interval_max`](Builder::reconnect_interval_max), [`reconnect_stop`](Builder::reconnect_stop) |
+//! | `ZMQ_CONNECT_TIMEOUT`, `ZMQ_HANDSHAKE_IVL` | [`connect_timeout`](Builder::connect_timeout), [`handshake_timeout`](Builder::handshake_timeout) |
+//! | `ZMQ_HEARTBEAT_IVL`, `_TIMEOUT`, `_TTL` | [`heartbeat_interval`](Builder::heartbeat_interval) (on, every 10 s), [`heartbeat_timeout`](Builder::heartbeat_timeout), [`heartbeat_ttl`](Builder::heartbeat_ttl) |
+//! | `ZMQ_MAXMSGSIZE` | [`max_message_size`](Builder::max_message_size), 1 GiB, all frames together |
+//! | `ZMQ_IMMEDIATE`, `ZMQ_CONFLATE` | [`immediate`](Builder::immediate), [`conflate`](Builder::conflate) |
+//! | `ZMQ_XPUB_NODROP`, `ZMQ_INVERT_MATCHING` | [`slow_subscriber`](Builder::slow_subscriber), [`invert_matching`](Builder::invert_matching) |
+//! | `ZMQ_XPUB_VERBOSE`, `_VERBOSER`, `_MANUAL`, `_WELCOME_MSG` | [`notices`](Builder::notices), [`manual`](Builder::manual), [`welcome`](Builder::welcome) |
+//! | `ZMQ_ONLY_FIRST_SUBSCRIBE`, `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE` | [`only_first_subscribe`](Builder::only_first_subscribe), [`verbose_unsubscribe`](Builder::verbose_unsubscribe) |
+//! | `ZMQ_SNDBUF`, `ZMQ_RCVBUF`, `ZMQ_BACKLOG` | [`send_buffer`](Builder::send_buffer), [`receive_buffer`](Builder::receive_buffer), [`backlog`](Builder::backlog) |
+//! | `ZMQ_TCP_KEEPALIVE` and its like, `ZMQ_TCP_MAXRT` | [`keepalive`](Builder::keepalive), [`tcp_user_timeout`](Builder::tcp_user_timeout) |
+//! | `ZMQ_IPV6`, `ZMQ_TOS`, `ZMQ_BINDTODEVICE` | [`ipv6`](Builder::ipv6), [`type_of_service`](Builder::type_of_service), [`bind_to_device`](Builder::bind_to_device) |
+//! | `ZMQ_SOCKS_PROXY`, `_USERNAME`, `_PASSWORD` | [`socks_proxy`](Builder::socks_proxy) |
+//! | `ZMQ_METADATA` | [`metadata`](Builder::metadata) |
+//! | `ZMQ_TCP_ACCEPT_FILTER`, `ZMQ_IPC_FILTER_UID` and its like | [`accept_filter`](Builder::accept_filter) |
+//! | `ZMQ_PLAIN_*`, `ZMQ_CURVE_*`, `ZMQ_ZAP_DOMAIN` | [`security`](Builder::security); a ZAP handler is asked by [`Zap`] |
+//! | `ZMQ_LAST_ENDPOINT` | what [`bind`](Push::bind) returns, and [`local_endpoints`](Push::local_endpoints) |
+//! | `ZMQ_FD`, `ZMQ_EVENTS`; `ZMQ_USE_FD` | [`readiness`](Push::readiness); [`bind_fd`](Push::bind_fd), [`connect_fd`](Push::connect_fd) |
+//! | `ZMQ_TOPICS_COUNT` | [`Sub::topic_count`], [`Pub::topic_count`] |
+//! | `ZMQ_IO_THREADS` | [`ContextBuilder::io_threads`] |
+//! | `zmq_ctx_shutdown`, `zmq_ctx_term` | [`Context::shutdown`]; to drop the last owner of a context waits as `zmq_ctx_term` does |
+//! | `zmq_poll`, `zmq_proxy`, `zmq_socket_monitor` | [`Poll`], [`Proxy`], [`monitor`](Push::monitor) |
 
 mod activation;
 mod context;

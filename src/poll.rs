@@ -50,6 +50,7 @@ use crate::wake::{WakePipe, timespec};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "zmq_poll")]
 pub struct Poll<'fd> {
     sources: Vec<(Token, Source<'fd>)>,
     next_token: usize,

@@ -59,6 +59,7 @@ pub use steering::{ProxyControl, ProxyHandle};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[doc(alias("zmq_proxy", "zmq_proxy_steerable"))]
 pub struct Proxy {
     frontend: Arc<Core>,
     backend: Arc<Core>,

@@ -68,6 +68,7 @@ impl ContextBuilder {
     /// One is enough for a few gigabytes a second. More help with many connections on many cores. With one I/O thread,
     /// a blocked receiver reads up to 64 connections itself. With several, it reads up to 8, and leaves further ones to
     /// the I/O threads.
+    #[doc(alias = "ZMQ_IO_THREADS")]
     #[must_use]
     pub fn io_threads(mut self, count: usize) -> Self {
         const NAME: &str = "io_threads";

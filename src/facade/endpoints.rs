@@ -17,6 +17,7 @@ macro_rules! manages_endpoints {
             ///
             /// [`BindError::Descriptor`](crate::BindError::Descriptor): the descriptor does not listen; it has been
             /// closed.
+            #[doc(alias = "ZMQ_USE_FD")]
             pub fn bind_fd(
                 &self,
                 listener: std::os::fd::OwnedFd,
@@ -34,6 +35,7 @@ macro_rules! manages_endpoints {
             ///
             /// [`ConnectError::Descriptor`](crate::ConnectError::Descriptor): the descriptor is not connected; it has
             /// been closed.
+            #[doc(alias = "ZMQ_USE_FD")]
             pub fn connect_fd(
                 &self,
                 stream: std::os::fd::OwnedFd,

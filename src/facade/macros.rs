@@ -101,6 +101,7 @@ macro_rules! socket {
             }
 
             /// The endpoints this socket is bound to, with their real ports and paths.
+            #[doc(alias = "ZMQ_LAST_ENDPOINT")]
             pub fn local_endpoints(&self) -> Vec<crate::Endpoint> {
                 self.core.local_endpoints()
             }
@@ -144,6 +145,7 @@ macro_rules! socket {
             ///
             /// An event is dropped if 4096 others are unread, and counted in
             /// [`Stats::events_missed`](crate::Stats::events_missed).
+            #[doc(alias = "zmq_socket_monitor")]
             pub fn monitor(&self) -> crossbeam_channel::Receiver<crate::Event> {
                 self.core.telemetry().monitor.subscribe()
             }
@@ -154,6 +156,7 @@ macro_rules! socket {
             ///
             /// [`OptionError`](crate::OptionError): the option does not exist, does not allow the value, or cannot
             /// change any more.
+            #[doc(alias = "zmq_setsockopt")]
             pub fn set_option(&self, name: &str, value: &str) -> Result<(), crate::OptionError> {
                 self.core.set_option(name, value)
             }
@@ -163,6 +166,7 @@ macro_rules! socket {
             /// # Errors
             ///
             /// [`OptionError`](crate::OptionError): the option does not exist.
+            #[doc(alias = "zmq_getsockopt")]
             pub fn option(&self, name: &str) -> Result<String, crate::OptionError> {
                 self.core.option(name)
             }
@@ -177,6 +181,7 @@ macro_rules! socket {
             /// Every other call, waiting or to come, returns `Closed`. On return the addresses of the socket are free. Merely dropping the socket leaves unsent messages to the
             /// `linger` option, and does not wait, unless the socket is the last owner of its
             /// [`Context`](crate::Context).
+            #[doc(alias = "zmq_close")]
             pub fn close(&self, drain: std::time::Duration) -> crate::DrainReport {
                 self.core.close_and_drain(crate::Linger::AtMost(drain))
             }
@@ -239,6 +244,7 @@ macro_rules! sends {
             ///
             /// [`TrySendError`](crate::TrySendError), with the message.
             #[inline]
+            #[doc(alias = "ZMQ_DONTWAIT")]
             pub fn try_send(
                 &self,
                 message: impl crate::IntoMessage,
@@ -314,6 +320,7 @@ macro_rules! receives {
             ///
             /// [`TryRecvError`](crate::TryRecvError).
             #[inline]
+            #[doc(alias = "ZMQ_DONTWAIT")]
             pub fn try_recv(&self) -> Result<crate::Message, crate::TryRecvError> {
                 self.core.recv(crate::socket::Wait::No)
             }

@@ -60,6 +60,7 @@ impl Router {
     /// # Errors
     ///
     /// [`ConnectError`]; [`ConnectError::DuplicateRoutingId`] if another peer has the id.
+    #[doc(alias = "ZMQ_CONNECT_ROUTING_ID")]
     pub fn connect_as<E>(&self, endpoint: E, id: RoutingId) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,

@@ -23,6 +23,7 @@ macro_rules! with_pattern_options {
         ///
         /// A ROUTER at the other end learns the routing id of this socket by it, before any other message. As libzmq's
         /// `ZMQ_PROBE_ROUTER`. Takes effect on connections made afterwards.
+        #[doc(alias = "ZMQ_PROBE_ROUTER")]
     }
     probe: bool, of Dealer Router Req;
 
@@ -31,6 +32,7 @@ macro_rules! with_pattern_options {
         ///
         /// Default: [`Undeliverable::GiveBack`](crate::Undeliverable::GiveBack). libzmq drops it by default, uncounted,
         /// and gives it back with `ZMQ_ROUTER_MANDATORY`; a drop here is counted.
+        #[doc(alias = "ZMQ_ROUTER_MANDATORY")]
     }
     undeliverable: Undeliverable, of Router;
 
@@ -39,6 +41,7 @@ macro_rules! with_pattern_options {
         ///
         /// Default: [`DuplicateId::Refuse`](crate::DuplicateId::Refuse). libzmq calls the other way
         /// `ZMQ_ROUTER_HANDOVER`, and keeps a refused connection open without using it.
+        #[doc(alias = "ZMQ_ROUTER_HANDOVER")]
     }
     duplicate_id: DuplicateId, of Router;
 
@@ -51,6 +54,7 @@ macro_rules! with_pattern_options {
         /// libzmq connect to this socket: those send late replies on their next connection. Every REP returns the
         /// number by itself; a service that reads requests with a ROUTER sees one more frame. Wire-compatible with
         /// libzmq's `ZMQ_REQ_CORRELATE`. Takes effect with the next request.
+        #[doc(alias = "ZMQ_REQ_CORRELATE")]
     }
     correlated: bool, of Req;
 
@@ -68,6 +72,7 @@ macro_rules! with_pattern_options {
         /// Default: [`SlowSubscriber::DropNewest`](crate::SlowSubscriber::DropNewest): that subscriber misses it. With
         /// [`SlowSubscriber::Refuse`](crate::SlowSubscriber::Refuse) (libzmq's `ZMQ_XPUB_NODROP`) `send` waits until
         /// all have room, at most `send_timeout`, and no subscriber gets the message before.
+        #[doc(alias = "ZMQ_XPUB_NODROP")]
     }
     slow_subscriber: SlowSubscriber, of Pub XPub;
 
@@ -76,6 +81,7 @@ macro_rules! with_pattern_options {
         ///
         /// A publisher sends to the subscribers whose topics do *not* match; a subscriber takes messages that do not
         /// match. Both ends must set it, since a SUB filters once more.
+        #[doc(alias = "ZMQ_INVERT_MATCHING")]
     }
     invert_matching: bool, of Pub XPub Sub;
 
@@ -84,6 +90,7 @@ macro_rules! with_pattern_options {
         ///
         /// Default: [`Notices::FirstAndLast`](crate::Notices::FirstAndLast). The others are libzmq's
         /// `ZMQ_XPUB_VERBOSE` and `ZMQ_XPUB_VERBOSER`.
+        #[doc(alias("ZMQ_XPUB_VERBOSE", "ZMQ_XPUB_VERBOSER"))]
     }
     notices: Notices, of XPub;
 
@@ -92,6 +99,7 @@ macro_rules! with_pattern_options {
         /// `false`.
         ///
         /// As libzmq's `ZMQ_XPUB_MANUAL`.
+        #[doc(alias = "ZMQ_XPUB_MANUAL")]
     }
     manual: bool, of XPub;
 
@@ -100,6 +108,7 @@ macro_rules! with_pattern_options {
         /// (default).
         ///
         /// A SUB drops it unless it has subscribed to the first frame. As libzmq's `ZMQ_XPUB_WELCOME_MSG`.
+        #[doc(alias = "ZMQ_XPUB_WELCOME_MSG")]
     }
     welcome: Option<Message>, of XPub;
 
@@ -107,6 +116,7 @@ macro_rules! with_pattern_options {
         /// In a message of several frames, only the first can be a subscription. Default: `false`.
         ///
         /// As libzmq's `ZMQ_ONLY_FIRST_SUBSCRIBE`.
+        #[doc(alias = "ZMQ_ONLY_FIRST_SUBSCRIBE")]
     }
     only_first_subscribe: bool, of XPub XSub;
 
@@ -114,6 +124,7 @@ macro_rules! with_pattern_options {
         /// Pass on every unsubscribe, not only a topic's last. Default: `false`.
         ///
         /// As libzmq's `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`.
+        #[doc(alias = "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE")]
     }
     verbose_unsubscribe: bool, of XSub;
 

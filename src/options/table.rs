@@ -19,6 +19,7 @@ macro_rules! with_options {
     /// Counts whole messages that the kernel has not taken; a message counts until its whole batch has been written.
     /// Exact: with no reader and no connection, this many sends succeed. A change acts at once on all peers, as with
     /// libzmq's `ZMQ_SNDHWM`; messages above a lower mark stay.
+    #[doc(alias = "ZMQ_SNDHWM")]
     send_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
     /// Messages that may wait to be received, for each peer, at least 1; `None` for no limit. Default: 1000.
@@ -28,6 +29,7 @@ macro_rules! with_options {
     /// At the mark the connection is not read any more, so that the peer's queue fills in turn. A read is never split,
     /// so it can exceed the mark by one read: up to 64 KiB, or up to 512 KiB if the socket was receiving as fast as the
     /// peer sent, and then stopped. A change acts at once on all peers, as with libzmq's `ZMQ_RCVHWM`.
+    #[doc(alias = "ZMQ_RCVHWM")]
     receive_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
     /// Bytes that may wait to be sent, for each peer, beside the mark in messages, at least 1; `None` for no limit
@@ -57,12 +59,15 @@ macro_rules! with_options {
     /// owner of its [`Context`](crate::Context), which waits for all sockets, also for a peer that does not read.
     /// Within the process a message reaches its peer when it is sent, and stays there to be received; messages for a
     /// name that is not bound are lost at once, and counted. libzmq's default is for ever.
+    #[doc(alias = "ZMQ_LINGER")]
     linger: Linger = Linger::AtMost(Duration::from_secs(30)), live;
 
     /// How long `send` waits for a peer with room; zero not to wait, `None` to wait for ever (default). Read at each call.
+    #[doc(alias = "ZMQ_SNDTIMEO")]
     send_timeout: Option<Duration> = None, live;
 
     /// How long `recv` waits for a message; zero not to wait, `None` to wait for ever (default). Read at each call.
+    #[doc(alias = "ZMQ_RCVTIMEO")]
     receive_timeout: Option<Duration> = None, live;
 
     /// The pause before the first attempt to connect again, at least 1 ms. Default: 100 ms. Takes effect on later connects.
@@ -73,11 +78,13 @@ macro_rules! with_options {
     /// right after each handshake comes back ever more slowly. This and the other `reconnect_` options have no effect
     /// within the process, which has no connections to lose: a name that is not bound is waited for, and a peer that
     /// has disconnected does not return.
+    #[doc(alias = "ZMQ_RECONNECT_IVL")]
     reconnect_interval: Duration = Duration::from_millis(100), live => bounds::PAUSE;
 
     /// The longest pause between attempts to connect, at least 1 ms. Default: 10 s. Takes effect on later connects.
     ///
     /// No pause is longer, also if [`reconnect_interval`](Self::reconnect_interval) says more.
+    #[doc(alias = "ZMQ_RECONNECT_IVL_MAX")]
     reconnect_interval_max: Duration = Duration::from_secs(10), live => bounds::PAUSE;
 
     /// Attempts in a row that may fail before the endpoint is given up; zero for a single attempt, `None` to try for ever
@@ -115,12 +122,14 @@ macro_rules! with_options {
     ///
     /// Takes effect on later connects. Without effect within the process, where nothing is attempted. libzmq leaves it to
     /// the system.
+    #[doc(alias = "ZMQ_CONNECT_TIMEOUT")]
     connect_timeout: Option<Duration> = Some(Duration::from_secs(30)), live => bounds::TIME_LIMIT;
 
     /// How long a handshake may take, at least 1 ms; `None` for no limit. Default: 30 s, as libzmq's
     /// `ZMQ_HANDSHAKE_IVL`, where zero means no limit.
     ///
     /// Takes effect on later binds and connects. Without effect within the process, where two sockets agree at once.
+    #[doc(alias = "ZMQ_HANDSHAKE_IVL")]
     handshake_timeout: Option<Duration> = Some(Duration::from_secs(30)), live => bounds::TIME_LIMIT;
 
     /// How many handshakes of accepted connections may be under way at the same time, at least 1; `None` for no limit.
@@ -150,6 +159,7 @@ macro_rules! with_options {
     /// with PINGs of its own, whatever this option says; otherwise the peer would take it for silent and disconnect.
     /// Takes effect on later binds and connects. This and the other `heartbeat_` options have no effect within the
     /// process, where every disconnect is seen at once.
+    #[doc(alias = "ZMQ_HEARTBEAT_IVL")]
     heartbeat_interval: Option<Duration> = Some(Duration::from_secs(10)), live => bounds::HEARTBEAT;
 
     /// How long a peer may stay silent after a heartbeat, at least 1 ms. Default: 30 s. Takes effect on later binds and
@@ -162,11 +172,13 @@ macro_rules! with_options {
     /// Linux, it is given up after the timeout itself if the peer's kernel does not acknowledge what is sent to it;
     /// that of a live machine does, even if the process there reads nothing. libzmq counts from when the PING was
     /// queued, and gives up live peers that way.
+    #[doc(alias = "ZMQ_HEARTBEAT_TIMEOUT")]
     heartbeat_timeout: Duration = Duration::from_secs(30), live => bounds::PAUSE;
 
     /// How long the peer is asked to wait for our next bytes before it disconnects, 1 ms to 6553.5 s; `None` not to ask
     /// (default). Takes effect on later binds and connects. As libzmq's `ZMQ_HEARTBEAT_TTL`. A peer that sends such a
     /// request is itself disconnected when nothing has arrived for that time after its PING.
+    #[doc(alias = "ZMQ_HEARTBEAT_TTL")]
     heartbeat_ttl: Option<Duration> = None, live => bounds::TTL;
 
     /// The largest message that a peer may send, in bytes, all frames together, at least 1; `None` for no limit. Default:
@@ -176,6 +188,7 @@ macro_rules! with_options {
     /// ends the connection before its body is read. Takes effect on later binds and connects. Without effect within the
     /// process, where receiving a message takes no further memory. libzmq counts each frame alone and has no limit by
     /// default.
+    #[doc(alias = "ZMQ_MAXMSGSIZE")]
     max_message_size: Option<usize> = Some(1 << 30), live => bounds::BYTES;
 
     /// Queue messages only for peers that are connected. Default: `false`. Takes effect on later connects.
@@ -183,6 +196,7 @@ macro_rules! with_options {
     /// Without it, a connecting socket takes messages before its peer exists. With it, messages that wait for a peer
     /// are dropped with its connection, and counted. Within the process, a socket takes none before the name is bound.
     /// As libzmq's `ZMQ_IMMEDIATE`.
+    #[doc(alias = "ZMQ_IMMEDIATE")]
     immediate: bool = false, live;
 
     /// Keep only the latest message, for each peer.
@@ -191,6 +205,7 @@ macro_rules! with_options {
     /// The name by which a ROUTER peer knows this socket; `None` for a generated one (default). REQ, DEALER, ROUTER.
     ///
     /// Takes effect on later binds and connects.
+    #[doc(alias("ZMQ_ROUTING_ID", "ZMQ_IDENTITY"))]
     routing_id: Option<RoutingId> = None, live;
 
     /// The kernel's send buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually
@@ -198,6 +213,7 @@ macro_rules! with_options {
     /// it.
     ///
     /// Takes effect on later binds and connects.
+    #[doc(alias = "ZMQ_SNDBUF")]
     send_buffer: Option<usize> = None, live => bounds::BUFFER;
 
     /// The kernel's receive buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually
@@ -206,16 +222,19 @@ macro_rules! with_options {
     /// senders.
     ///
     /// Takes effect on later binds and connects.
+    #[doc(alias = "ZMQ_RCVBUF")]
     receive_buffer: Option<usize> = None, live => bounds::BUFFER;
 
     /// TCP keepalive. Default: [`Keepalive::On`]. Takes effect on later binds and connects.
     ///
     /// Of [`Keepalive::Every`], both times are 1 to 32767 s, in whole seconds, and the count 1 to 127.
+    #[doc(alias("ZMQ_TCP_KEEPALIVE", "ZMQ_TCP_KEEPALIVE_CNT", "ZMQ_TCP_KEEPALIVE_IDLE", "ZMQ_TCP_KEEPALIVE_INTVL"))]
     keepalive: Keepalive = Keepalive::On, live => bounds::PROBES;
 
     /// How many connections may wait to be accepted, at least 1. Default: 1024; the kernel may allow fewer.
     ///
     /// Takes effect on later binds.
+    #[doc(alias = "ZMQ_BACKLOG")]
     backlog: u32 = 1024, live, number => bounds::BACKLOG;
 
     /// How long sent bytes may stay unacknowledged before the connection is given up, at least 1 ms; `None` to leave it to
@@ -223,18 +242,21 @@ macro_rules! with_options {
     ///
     /// A peer with full buffers that takes nothing for this long also counts as gone. Takes effect on later binds and
     /// connects; tcp on Linux only. As libzmq's `ZMQ_TCP_MAXRT`.
+    #[doc(alias = "ZMQ_TCP_MAXRT")]
     tcp_user_timeout: Option<Duration> = None, live => bounds::USER_TIMEOUT;
 
     /// The type-of-service byte of IPv4 packets, the traffic class of IPv6 ones; `None` to leave it to the system
     /// (default).
     ///
     /// Takes effect on later binds and connects; tcp only. As libzmq's `ZMQ_TOS`.
+    #[doc(alias = "ZMQ_TOS")]
     type_of_service: Option<u8> = None, live;
 
     /// The network interface to use, by its name, and no other; `None` for any (default).
     ///
     /// Takes effect on later binds and connects; tcp on Linux only, an error elsewhere. May need privileges. As libzmq's
     /// `ZMQ_BINDTODEVICE`.
+    #[doc(alias = "ZMQ_BINDTODEVICE")]
     bind_to_device: Option<String> = None, live => bounds::DEVICE;
 
     /// Let several sockets, also of several processes, listen on one port. Default: `false`.
@@ -247,6 +269,7 @@ macro_rules! with_options {
     ///
     /// Takes effect on later binds. A numeric address is used as it is. As libzmq's `ZMQ_IPV6`, which has the first two
     /// modes.
+    #[doc(alias = "ZMQ_IPV6")]
     ipv6: Ipv6Mode = Ipv6Mode::Off, live;
 
     /// The permissions of the `ipc://` paths of this socket. Default: [`IpcPermissions::Umask`].
@@ -283,12 +306,14 @@ macro_rules! with_options {
     /// [`Stats::refused_by_filter`](crate::Stats::refused_by_filter) counts it, and the log has a line a second, at
     /// WARN, with the number. Takes effect on later binds; tcp and ipc, since within the process all peers are the same
     /// user.
+    #[doc(alias("ZMQ_TCP_ACCEPT_FILTER", "ZMQ_IPC_FILTER_GID", "ZMQ_IPC_FILTER_PID", "ZMQ_IPC_FILTER_UID"))]
     accept_filter: AcceptFilter = AcceptFilter::everybody(), live;
 
     /// What ends the attempts to connect again. Default: [`ReconnectStop::NEVER`].
     ///
     /// The endpoint is given up then, as after too many [`reconnect_attempts`](Self::reconnect_attempts). Takes effect
     /// on later connects. As libzmq's `ZMQ_RECONNECT_STOP`.
+    #[doc(alias = "ZMQ_RECONNECT_STOP")]
     reconnect_stop: ReconnectStop = ReconnectStop::NEVER, live;
 
     /// The SOCKS 5 proxy through which tcp connections are made; `None` for none (default).
@@ -296,6 +321,7 @@ macro_rules! with_options {
     /// Host names are resolved by the proxy. In an endpoint `tcp://source;target`, the source is that of the connection
     /// to the proxy. The [`connect_timeout`](Self::connect_timeout) begins anew once the proxy is reached. Takes effect
     /// on later connects. As libzmq's `ZMQ_SOCKS_PROXY`. By name, the value contains the password unencrypted.
+    #[doc(alias("ZMQ_SOCKS_PROXY", "ZMQ_SOCKS_USERNAME", "ZMQ_SOCKS_PASSWORD"))]
     socks_proxy: Option<SocksProxy> = None, live;
     } };
 }

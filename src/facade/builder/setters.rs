@@ -88,6 +88,7 @@ impl<S> Builder<S> {
     /// conflate in both directions. REQ and REP refuse the option, since each of their messages is answered: see
     /// [`try_build`](Self::try_build). A SUB keeps the message that arrives last, even if it has since unsubscribed
     /// from its topic. Unlike with libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.
+    #[doc(alias = "ZMQ_CONFLATE")]
     #[must_use]
     pub fn conflate(mut self, value: impl Into<bool>) -> Self {
         self.options.conflate = value.into();
@@ -108,6 +109,7 @@ impl<S> Builder<S> {
     /// # Errors
     ///
     /// [`OptionError::Invalid`]: the name is invalid, or there would be more than 64 properties or 16 KiB of them.
+    #[doc(alias = "ZMQ_METADATA")]
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionError> {
         self.options.set_property(name, value.into())?;
         Ok(self)
@@ -120,6 +122,16 @@ impl<S> Builder<S> {
     /// ([`MechanismMismatch`](crate::ProtocolError::MechanismMismatch)). Takes effect on the endpoints of this socket from
     /// the first on, and cannot be changed once it is built. It has no name for [`option`](Self::option), since it has
     /// secrets in it. Without effect within the process, as with libzmq. As libzmq's `ZMQ_PLAIN_*` and `ZMQ_CURVE_*`.
+    #[doc(alias(
+        "ZMQ_CURVE_SERVER",
+        "ZMQ_CURVE_SERVERKEY",
+        "ZMQ_CURVE_PUBLICKEY",
+        "ZMQ_CURVE_SECRETKEY",
+        "ZMQ_PLAIN_SERVER",
+        "ZMQ_PLAIN_USERNAME",
+        "ZMQ_PLAIN_PASSWORD",
+        "ZMQ_ZAP_DOMAIN"
+    ))]
     #[must_use]
     pub fn security(mut self, security: Security) -> Self {
         self.options.security = security;

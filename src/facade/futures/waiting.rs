@@ -85,6 +85,7 @@ macro_rules! waits_async {
             /// # Errors
             ///
             /// If the system has no more descriptors: it needs two.
+            #[doc(alias("ZMQ_FD", "ZMQ_EVENTS"))]
             pub fn readiness(
                 &self,
                 interest: crate::Interest,

@@ -120,6 +120,7 @@ macro_rules! knows_subscribers {
             }
 
             /// How many different topics are subscribed to.
+            #[doc(alias = "ZMQ_TOPICS_COUNT")]
             pub fn topic_count(&self) -> usize {
                 self.core.enter().map_or(0, |state| {
                     let rules = state.pattern.rules::<highwater_patterns::$name>();
@@ -146,6 +147,7 @@ macro_rules! subscribes {
             /// # Errors
             ///
             /// [`SubscribeError`](crate::SubscribeError): the topic is too long, or the socket has ended.
+            #[doc(alias = "ZMQ_SUBSCRIBE")]
             pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
                 // The caller's code runs without the socket's lock: it may use the socket.
                 let topic = topic.as_ref();
@@ -164,6 +166,7 @@ macro_rules! subscribes {
             /// # Errors
             ///
             /// [`SubscribeError`](crate::SubscribeError): the socket has ended.
+            #[doc(alias = "ZMQ_UNSUBSCRIBE")]
             pub fn unsubscribe(
                 &self,
                 topic: impl AsRef<[u8]>,
@@ -176,6 +179,7 @@ macro_rules! subscribes {
             }
 
             /// How many different topics this socket has subscribed to.
+            #[doc(alias = "ZMQ_TOPICS_COUNT")]
             pub fn topic_count(&self) -> usize {
                 self.core.enter().map_or(0, |state| {
                     let rules = state.pattern.rules::<highwater_patterns::$name>();
