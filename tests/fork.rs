@@ -15,8 +15,8 @@ use highwater::{
     TryRecvError, TrySendError, WaitError, XPub, XSub,
 };
 use support::{
-    Child, MOMENT, PATIENCE, Place, fork, leave, must_end, number, over_each_transport, play_child,
-    refused,
+    Child, CountingWaker, MOMENT, PATIENCE, Place, block_on, fork, leave, must_end, number,
+    over_each_transport, play_child, refused,
 };
 
 over_each_transport!(
@@ -29,6 +29,11 @@ over_each_transport!(
 #[test]
 fn every_call_on_a_socket_within_the_parent_is_refused() {
     must_end("inproc", || said_by(&Child::start("within"), "done"));
+}
+
+#[test]
+fn a_future_that_waits_at_the_fork_is_refused_in_the_child() {
+    must_end("waiting", || said_by(&Child::start("waiting"), "done"));
 }
 
 #[test]
@@ -46,6 +51,10 @@ fn child_process() {
         }
         ["within"] => {
             within();
+            say("done");
+        }
+        ["waiting"] => {
+            waiting();
             say("done");
         }
         ["busy"] => {
@@ -318,6 +327,67 @@ fn within() {
     assert_eq!(pull.recv().expect("a message"), "two");
     assert_eq!(publisher.send("news").expect("send").sent, 1);
     assert_eq!(subscriber.recv().expect("a message"), "news");
+}
+
+/// Futures that wait at the parent's sockets when it forks.
+fn waiting() {
+    let context = Context::new();
+    let (push, pull) = (Push::new(&context), Pull::new(&context));
+    let at = pull.bind("tcp://127.0.0.1:0").expect("bind");
+    let counting = CountingWaker::new();
+    let mut sending = push.send_async("x");
+    assert!(counting.poll(&mut sending).is_pending());
+    let mut receiving = pull.recv_async();
+    let mut coming = pull.wait_for_peers_async(1);
+    let rep = Rep::new(&context);
+    let mut req = Req::new(&context);
+    req.connect(rep.bind("inproc://waits").expect("bind"))
+        .expect("connect");
+    let mut asking = req.request_async("ask");
+    assert!(counting.poll(&mut receiving).is_pending());
+    assert!(counting.poll(&mut coming).is_pending());
+    assert!(counting.poll(&mut asking).is_pending());
+    let mut events = pull.events();
+    while counting.poll(&mut events.recv()).is_ready() {}
+    let leaves = Push::new(&context);
+    let place = Place::new(Transport::Ipc);
+    let nowhere = place.vacant();
+    leaves.connect(&nowhere).expect("connect");
+    leaves.send("x").expect("sent");
+    let mut closing = leaves.close_async(PATIENCE);
+    assert!(counting.poll(&mut closing).is_pending());
+    let mut readiness = pull.readiness(Interest::READABLE).expect("descriptors");
+    assert_eq!(readiness.check().expect("checked"), Interest::default());
+    let Some(child) = fork() else {
+        leave(move || {
+            use std::task::Poll::Ready;
+            let receiving = counting.poll(&mut receiving);
+            assert!(matches!(receiving, Ready(Err(RecvError::Forked))));
+            let sending = counting.poll(&mut sending);
+            assert!(matches!(sending, Ready(Err(SendError::Forked(_)))));
+            let coming = counting.poll(&mut coming);
+            assert!(matches!(coming, Ready(Err(WaitError::Forked))));
+            let asking = counting.poll(&mut asking);
+            assert!(matches!(asking, Ready(Err(RequestError::Forked))));
+            assert!(matches!(counting.poll(&mut events.recv()), Ready(None)));
+            assert!(counting.poll(&mut closing).is_ready());
+            assert!(readiness.check().is_err());
+        });
+    };
+    child.end("what waits");
+    // The parent's go on. A wake-up that is meant for nobody who looks would be lost to the others.
+    drop(readiness);
+    let late = Pull::new(&context);
+    late.bind(&nowhere).expect("bind");
+    assert_eq!(late.recv().expect("a message"), "x");
+    assert_eq!(block_on("the end", closing).sent, 1);
+    push.connect(&at).expect("connect");
+    block_on("a peer", coming).expect("comes");
+    block_on("room", sending).expect("sent");
+    assert_eq!(block_on("a message", receiving).expect("received"), "x");
+    let request = rep.recv().expect("a request");
+    request.reply("answer").expect("answered");
+    assert_eq!(block_on("an answer", asking).expect("answered"), "answer");
 }
 
 /// Numbers, some in a body that is written from where it lies.

@@ -11,8 +11,8 @@ use highwater::{
     RoutingId, SendError, Sub, XPub, XSub,
 };
 use support::{
-    CountingWaker, MOMENT, PATIENCE, Place, block_on, joined, number, over_every_transport,
-    wait_until,
+    CountingWaker, MOMENT, PATIENCE, Place, RawPeer, block_on, frame, joined, number,
+    over_every_transport, wait_until,
 };
 
 over_every_transport!(
@@ -505,6 +505,79 @@ fn a_busy_socket_gives_turns_to_other_tasks() {
             }
         }
         assert!((5000 / 200..=5000 / 50).contains(&turns), "{turns} turns");
+    });
+}
+
+/// Nor does one future that is asked again and again, of which the first message had to be waited for.
+#[test]
+fn a_future_that_has_waited_gives_turns_to_other_tasks() {
+    support::must_end("turns", || {
+        let context = Context::new();
+        let (push, pull) = (
+            Push::builder(&context).send_high_water_mark(10_000).build(),
+            Pull::new(&context),
+        );
+        push.connect(pull.bind("inproc://turns").expect("bound"))
+            .expect("connecting");
+        let counting = CountingWaker::new();
+        let mut receiving = pull.recv_async();
+        assert!(counting.poll(&mut receiving).is_pending());
+        push.send_many((0..5000).map(|number: usize| number.to_string()))
+            .expect("sent");
+        counting.wait("a message", 0);
+        let (mut received, mut turns) = (0, 0);
+        while received < 5000 {
+            let before = counting.calls();
+            match counting.poll(&mut receiving) {
+                Poll::Ready(message) => {
+                    assert_eq!(number(&message.expect("received")), received);
+                    received += 1;
+                }
+                Poll::Pending => {
+                    assert!(
+                        counting.calls() > before,
+                        "it is to be polled again at once"
+                    );
+                    turns += 1;
+                }
+            }
+        }
+        assert!((5000 / 200..=5000 / 50).contains(&turns), "{turns} turns");
+    });
+}
+
+/// A task that was woken, and leaves before it has looked at all that has come, passes the wake-up on.
+#[test]
+fn a_task_that_leaves_half_way_wakes_the_next() {
+    support::must_end("half way", || {
+        const UNWANTED: usize = 100_000;
+        let context = Context::new();
+        let sub = Sub::builder(&context).receive_high_water_mark(None).build();
+        sub.subscribe("wanted").expect("subscribed");
+        let at = sub.bind("tcp://127.0.0.1:0").expect("bound");
+        let mut publisher = RawPeer::connect_as("PUB", &at);
+        let wakers = [(); 2].map(|()| CountingWaker::new());
+        let [mut first, mut second] = [(); 2].map(|()| sub.recv_async());
+        assert!(wakers[0].poll(&mut first).is_pending());
+        assert!(wakers[1].poll(&mut second).is_pending());
+        let mut all = frame(b"x", false).repeat(UNWANTED);
+        all.extend(frame(b"wanted", false));
+        assert!(publisher.send(&all));
+        let read = all.len() as u64;
+        wait_until("all is read", || sub.stats().bytes_received >= read);
+        wakers[0].wait("the first", 0);
+        let before = wakers[0].calls();
+        assert!(wakers[0].poll(&mut first).is_pending());
+        assert!(wakers[0].calls() > before, "there is more to be looked at");
+        let before = wakers[1].calls();
+        drop(first);
+        let message = loop {
+            match wakers[1].poll(&mut second) {
+                Poll::Ready(message) => break message.expect("received"),
+                Poll::Pending => wakers[1].wait("what the first has left", before),
+            }
+        };
+        assert_eq!(message, "wanted");
     });
 }
 

@@ -31,7 +31,7 @@ impl CloseFuture {
         linger: Linger,
     ) -> Self {
         Self {
-            registration: Registration::default(),
+            registration: Registration::new(core),
             drain: core.close(Some(linger)),
             core: Arc::clone(core),
             _context: context,
@@ -51,6 +51,10 @@ impl Future for CloseFuture {
         } = Pin::into_inner(self);
         if registration.still_waits(context, &mut false) {
             return Poll::Pending;
+        }
+        if !registration.is_here() {
+            // A forked child has nothing to send, and none of the threads that would.
+            return Poll::Ready(DrainReport::default());
         }
         loop {
             let is_registered = registration.register(Arc::downgrade(core), drain.done(), context);

@@ -33,7 +33,7 @@ impl EventStream {
             events: monitor.subscribe(),
             news: Arc::clone(monitor.news()),
             socket: Arc::downgrade(core),
-            registration: Registration::default(),
+            registration: Registration::new(core),
         }
     }
 
@@ -46,6 +46,10 @@ impl EventStream {
     pub fn poll_next_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.registration.still_waits(context, &mut false) {
             return Poll::Pending;
+        }
+        if !self.registration.is_here() {
+            // No thread of this process tells of any.
+            return Poll::Ready(None);
         }
         loop {
             let owner = Weak::clone(&self.socket);

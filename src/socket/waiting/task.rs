@@ -14,6 +14,7 @@ use event_listener::{Event, EventListener};
 use highwater_patterns::{Outbound, Pattern, Pipes, Refusal};
 
 use crate::error::WaitError;
+use crate::origin::Origin;
 use crate::pipe::WriteEffects;
 use crate::policy::tuning::MOST_READY_TURNS;
 use crate::socket::attempt::Given;
@@ -27,13 +28,17 @@ pub(crate) struct TaskWait {
     registration: Registration,
     /// It is counted in `State::polls`, so that nobody borrows the socket's links.
     counted: bool,
-    /// A wake-up was spent on it.
+    /// A wake-up was spent on it, and it has had no outcome since.
     waited: bool,
 }
 
 /// Where a task waits to be woken, if it does.
-#[derive(Debug, Default)]
-pub(crate) struct Registration(Option<(EventListener, Arc<TaskWaker>)>);
+#[derive(Debug)]
+pub(crate) struct Registration {
+    /// The process of the socket. In a forked child a thread of the parent may hold the lock of the list for ever.
+    origin: Origin,
+    place: Option<(EventListener, Arc<TaskWaker>)>,
+}
 
 /// Stands for a task's waker in the socket's lists of waiting threads and tasks.
 #[derive(Debug)]
@@ -115,7 +120,7 @@ impl TaskWait {
     pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: Arc::clone(core),
-            registration: Registration::default(),
+            registration: Registration::new(core),
             counted: false,
             waited: false,
         }
@@ -149,7 +154,7 @@ impl TaskWait {
                 Ok(Some(taken)) => {
                     self.is_counted(&mut state, false);
                     drop(state);
-                    if self.waited {
+                    if std::mem::take(&mut self.waited) {
                         // There may be more for one more of those who wait.
                         core.readable.notify(1);
                     }
@@ -231,7 +236,7 @@ impl TaskWait {
                 }
             };
             drop(state);
-            if self.waited {
+            if std::mem::take(&mut self.waited) {
                 // There may be room for one more of those who wait.
                 core.writable.notify(1);
             }
@@ -291,23 +296,41 @@ impl TaskWait {
 }
 
 impl Registration {
+    /// Of a task that does not wait yet, at `core`.
+    pub(crate) fn new(core: &Core) -> Self {
+        Self {
+            origin: core.origin(),
+            place: None,
+        }
+    }
+
+    /// Whether this is the process of the socket. A system call.
+    pub(crate) fn is_here(&self) -> bool {
+        self.origin.is_here()
+    }
+
     /// Whether it is registered and has not been woken; it is woken through `context` from now on. `woken` is set if it was.
+    /// In a forked child it waits no more.
     pub(crate) fn still_waits(&mut self, context: &mut Context<'_>, woken: &mut bool) -> bool {
-        let Some((listener, waker)) = &mut self.0 else {
+        let Some((listener, waker)) = &mut self.place else {
             return false;
         };
+        if !self.origin.is_here() {
+            self.end();
+            return false;
+        }
         // Before the look: a wake-up that comes after it goes to this waker.
         waker.wakes(context.waker());
         if waker.listens(listener) {
             return true;
         }
-        self.0 = None;
+        self.place = None;
         *woken = true;
         false
     }
 
     /// Registers at `event`, under the lock under which an attempt has failed; false if it has been notified meanwhile,
-    /// by a thread that needs no lock for it. Wakers are called without the lock of `owner`.
+    /// by a thread that needs no lock for it. Wakers are called without the lock of `owner`. To be called in its process.
     pub(crate) fn register(
         &mut self,
         owner: Weak<Core>,
@@ -320,15 +343,20 @@ impl Registration {
         });
         let mut listener = event.listen();
         let listens = waker.listens(&mut listener);
-        self.0 = listens.then_some((listener, waker));
+        self.place = listens.then_some((listener, waker));
         listens
     }
 
     /// Waits no more: a wake-up that was meant for it goes to the next.
     pub(crate) fn end(&mut self) {
-        if let Some((listener, waker)) = self.0.take() {
+        let Some((listener, waker)) = self.place.take() else {
+            return;
+        };
+        if self.origin.is_here() {
             drop(listener);
             drop(waker.set(None));
+        } else {
+            std::mem::forget((listener, waker));
         }
     }
 }
@@ -348,11 +376,18 @@ fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
 
 impl Drop for TaskWait {
     fn drop(&mut self) {
+        // Registered, it passes its wake-up on by itself.
+        let has_taken_one = self.waited && self.registration.place.is_none();
         self.registration.end();
         if self.counted
             && let Ok(mut state) = self.core.lock_here()
         {
             state.polls -= 1;
+        }
+        if has_taken_one && self.core.is_here() {
+            // What it has not looked at is for another one.
+            self.core.readable.notify(1);
+            self.core.writable.notify(1);
         }
     }
 }

@@ -190,7 +190,12 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.disarm();
+        if self.core.is_here() {
+            self.disarm();
+        } else {
+            // In a forked child a thread of the parent may hold the locks for ever.
+            std::mem::forget(std::mem::take(&mut self.listeners));
+        }
     }
 }
 
