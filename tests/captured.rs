@@ -15,7 +15,7 @@ use std::time::Duration;
 use highwater::{
     AsSocket, Context, Dealer, Endpoint, EventKind, FrameError, Interest, LinkError, Pair, Poll,
     ProtocolError, Pub, Pull, Push, RecvError, Rep, Req, RequestError, Router, Stats, Sub,
-    TryRecvError, XPub, XSub,
+    TryRecvError, Upstream, XPub, XSub,
 };
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, command, frame, greeting, joined, joined_soon,
@@ -31,6 +31,7 @@ over_each_transport!(
     topics_that_are_deep_and_asked_for_again_and_again_do_not_hold_a_publisher_up,
     messages_of_many_frames_that_nobody_wants_keep_no_call,
     a_publisher_that_does_nothing_applies_what_comes,
+    the_topics_of_a_peer_that_has_gone_are_cancelled_in_order_and_to_the_last,
     subscriptions_to_what_is_no_publisher_are_dropped_and_counted,
     subscriptions_that_nobody_reads_are_left_with_the_peer,
     what_stands_behind_the_handshake_waits_with_the_peer,
@@ -425,6 +426,68 @@ fn a_publisher_that_does_nothing_applies_what_comes(place: &Place) {
     assert_eq!(publisher.topic_count(), TOPICS as usize + 1);
     drop(joined(sends));
     wait_until("the end of all of them", || publisher.topic_count() == 0);
+}
+
+/// A peer with more topics than one hold of the lock removes goes, while another has half of them and a third asks for the
+/// other half again.
+fn the_topics_of_a_peer_that_has_gone_are_cancelled_in_order_and_to_the_last(place: &Place) {
+    const TOPICS: u32 = 20_000;
+    let context = Context::new();
+    let publisher = XPub::new(&context);
+    let at = publisher.bind(place.any()).expect("bound");
+    let subscriber = |first: usize, step: usize| {
+        let mut peer = RawPeer::connect_as("SUB", &at);
+        let topics: Vec<u8> = (first as u32..TOPICS)
+            .step_by(step)
+            .flat_map(|topic| command("SUBSCRIBE", &topic.to_be_bytes()))
+            .collect();
+        std::thread::spawn(move || {
+            assert!(peer.send(&topics));
+            peer
+        })
+    };
+    // For each topic whether the application was told of a subscribe last.
+    let mut ledger = vec![false; TOPICS as usize];
+    let mut read_on = || {
+        while let Ok(notice) = publisher.try_recv() {
+            let (topic, begins) = match &notice {
+                Upstream::Subscribe(topic) => (topic, true),
+                Upstream::Cancel(topic) => (topic, false),
+                other => panic!("nobody sent {other:?}"),
+            };
+            let topic = topic[..].try_into().map(u32::from_be_bytes);
+            let is_wanted = &mut ledger[topic.expect("four bytes") as usize];
+            assert_eq!(*is_wanted, !begins, "each in its turn");
+            *is_wanted = begins;
+        }
+        ledger.iter().filter(|is_wanted| **is_wanted).count()
+    };
+    let even = subscriber(0, 2);
+    let all = subscriber(0, 1);
+    let last = (TOPICS - 1).to_be_bytes();
+    wait_until("all subscribes are seen", || read_on() == TOPICS as usize);
+    let last_even = (TOPICS - 2).to_be_bytes();
+    wait_until("both have subscribed to the last", || {
+        publisher.subscription_count(last_even) == 2 && publisher.subscription_count(last) == 1
+    });
+    drop(joined(all));
+    wait_until("its end", || publisher.subscriber_count() == 1);
+    // It counts no more and gets nothing, whatever is left to remove.
+    assert_eq!(publisher.subscription_count(last), 0);
+    assert_eq!(publisher.send(&last).expect("sent").sent, 0);
+    let odd = subscriber(1, 2);
+    publisher
+        .wait_for_subscription(last, 1, PATIENCE)
+        .expect("the new one is heard");
+    assert_eq!(publisher.send(&last).expect("sent").sent, 1);
+    wait_until("each topic is wanted again", || {
+        read_on() == TOPICS as usize && publisher.topic_count() == TOPICS as usize
+    });
+    drop((joined(even), joined(odd)));
+    wait_until("no topic is left", || {
+        read_on() == 0 && publisher.topic_count() == 0
+    });
+    assert_eq!(publisher.subscriber_count(), 0);
 }
 
 fn subscriptions_to_what_is_no_publisher_are_dropped_and_counted(place: &Place) {

@@ -53,6 +53,8 @@ enum Item {
     Message(Message),
     /// A subscribe or cancel on which the application decides.
     Asked(Received),
+    /// The cancel, by the end of its connection, of a topic on which the application decides: nobody asks for it.
+    Cancelled(Bytes),
     /// The turn of the next `times` notices in the order of `topic`.
     Notices {
         topic: Bytes,
@@ -152,6 +154,11 @@ impl Backlog {
         self.add(pipe, Item::Asked(asked));
     }
 
+    /// Adds the cancel of a topic that a connection of `pipe` had asked for and that ends since the connection is lost.
+    pub(crate) fn add_cancelled(&mut self, pipe: PipeId, topic: Bytes) {
+        self.add(pipe, Item::Cancelled(topic));
+    }
+
     /// Adds `times` times the same notice.
     pub(crate) fn add_notices(&mut self, pipe: PipeId, notice: Notice, topic: Bytes, times: usize) {
         if times == 0 {
@@ -207,6 +214,7 @@ impl Backlog {
         let (received, more) = match item {
             Item::Message(message) => (Received::Message(message), 0),
             Item::Asked(asked) => (asked, 0),
+            Item::Cancelled(topic) => (Received::Cancel(topic), 0),
             Item::Notices { topic, times } => {
                 let received = take_notice(&mut self.notices, &topic);
                 if times > 1 {
@@ -316,6 +324,7 @@ fn cost(item: &Item) -> usize {
             Item::Message(message) => cost_of_message(message),
             Item::Asked(Received::Message(message)) => cost_of_message(message),
             Item::Asked(Received::Subscribe(topic) | Received::Cancel(topic)) => topic.len(),
+            Item::Cancelled(topic) => topic.len(),
             Item::Notices { topic, .. } => topic.len() + NOTICE_OVERHEAD,
         }
 }

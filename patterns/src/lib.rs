@@ -31,6 +31,7 @@ mod publish;
 mod publisher;
 mod pull;
 mod push;
+mod remains;
 mod rep;
 mod req;
 mod router;

@@ -269,6 +269,11 @@ impl Pattern {
         each!(self, rules => rules.writable(pipe, pipes));
     }
 
+    /// The call that [`Pipes::go_on_later`] has asked for.
+    pub fn go_on(&mut self, pipes: &mut impl Pipes) {
+        each!(self, rules => Rules::go_on(rules, pipes));
+    }
+
     /// Sends `message` by the rules of the type.
     ///
     /// The frames mean what they mean in libzmq: to a ROUTER the first is the routing id, to an XSUB a first byte of

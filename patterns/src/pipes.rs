@@ -141,6 +141,17 @@ pub trait Pipes {
         false
     }
 
+    /// Counts the removal of a topic of `bytes`, that of a connection that is lost, against the budget of this call.
+    fn removed_topic(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
+
+    /// Asks that [`Pattern::go_on`](crate::Pattern::go_on) be called once, soon and with another budget. False if nobody
+    /// will call it: the pattern then does at once what it has left.
+    fn go_on_later(&mut self) -> bool {
+        false
+    }
+
     /// Throws away all items that have arrived on `pipe` unread; gives the number of messages among them.
     fn discard(&mut self, pipe: PipeId) -> usize {
         let mut messages = 0;

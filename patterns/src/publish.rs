@@ -1,13 +1,17 @@
 //! PUB: sends each message to all peers that subscribed to its topic, and to no other; it never receives.
 //!
-//! Owns: the publisher.
+//! Owns: the publisher, and which lost connections still have topics.
 //! Always true: a send never waits, unless [`SlowSubscriber::Refuse`](crate::SlowSubscriber::Refuse) is set;
 //! subscriptions act as they arrive.
 //! Must not know: what the topics mean.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type".
 
+use std::collections::VecDeque;
+
 use crate::publisher::Publisher;
+use crate::remains::{Remains, go_on, make_way, remove_some};
 use crate::rules::Rules;
+use crate::strategy::SubscriberIndex;
 use crate::{
     Admission, Afterlife, DropCause, Outbound, PatternOptions, PipeId, Pipes, Received, Refusal,
     Sent, upstream,
@@ -17,12 +21,17 @@ use crate::{
 #[derive(Debug)]
 pub struct Pub {
     publisher: Publisher,
+    /// The lost connections whose topics are not all removed.
+    departed: VecDeque<SubscriberIndex>,
+    is_asked: bool,
 }
 
 impl Pub {
     pub(crate) fn new(options: &PatternOptions) -> Self {
         Self {
             publisher: Publisher::new(options),
+            departed: VecDeque::new(),
+            is_asked: false,
         }
     }
 
@@ -36,7 +45,7 @@ impl Pub {
         self.publisher.subscriptions().wanting(topic)
     }
 
-    /// How many different topics are subscribed to.
+    /// How many different topics are subscribed to. Those of a connection that is lost count until they are removed.
     pub fn topic_count(&self) -> usize {
         self.publisher.subscriptions().topic_count()
     }
@@ -44,6 +53,7 @@ impl Pub {
     fn take(&mut self, pipe: PipeId, received: Received, pipes: &mut impl Pipes) {
         match received {
             Received::Subscribe(topic) => {
+                make_way(self, topic.len(), pipes);
                 self.publisher.subscribe(pipe, &topic, pipes);
             }
             Received::Cancel(topic) => {
@@ -54,6 +64,38 @@ impl Pub {
             }
             Received::Message(_) => pipes.dropped(Some(pipe), DropCause::Unexpected),
         }
+    }
+}
+
+impl Pub {
+    fn depart(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
+        match self.publisher.depart(pipe, afterwards) {
+            Some(left) if left.has_topics => self.departed.push_back(left.subscriber),
+            Some(left) => self.publisher.release(left.subscriber),
+            None => {}
+        }
+        remove_some(self, pipes);
+    }
+}
+
+impl Remains for Pub {
+    fn is_empty(&self) -> bool {
+        self.departed.is_empty()
+    }
+
+    fn remove_one(&mut self) -> Option<usize> {
+        while let Some(&subscriber) = self.departed.front() {
+            if let Some((topic, _)) = self.publisher.remove_next(subscriber) {
+                return Some(topic.len());
+            }
+            self.publisher.release(subscriber);
+            self.departed.pop_front();
+        }
+        None
+    }
+
+    fn is_asked(&mut self) -> &mut bool {
+        &mut self.is_asked
     }
 }
 
@@ -72,15 +114,15 @@ impl Rules for Pub {
         for _ in 0..pipes.discard(pipe) {
             pipes.dropped(Some(pipe), DropCause::Unexpected);
         }
-        self.publisher.disconnected(pipe, |_, _| {});
-        if afterwards == Afterlife::Ends {
-            self.publisher.ended(pipe);
-        }
+        self.depart(pipe, afterwards, pipes);
     }
 
-    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
-        self.publisher.disconnected(pipe, |_, _| {});
-        self.publisher.ended(pipe);
+    fn detached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        self.depart(pipe, Afterlife::Ends, pipes);
+    }
+
+    fn go_on(&mut self, pipes: &mut impl Pipes) {
+        go_on(self, pipes);
     }
 
     fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {

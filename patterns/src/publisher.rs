@@ -1,13 +1,16 @@
 //! The part that PUB and XPUB share: which peer subscribed to which topics, and publishing to those peers.
 //!
 //! Owns: the fan-out and the subscriptions, under the same indices.
-//! Always true: only an attached pipe with a live connection has subscriptions.
+//! Always true: a connection has an index of its own. Once the connection is lost nothing is sent to this index, and no
+//! other connection gets it before its last topic is removed.
 //! Must not know: whether the application sees subscriptions.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type" and "The XPUB Socket Type".
 
 use crate::strategy::{FanOut, SubscriberIndex};
 use crate::subscriptions::{Added, Removed, Subscriptions};
-use crate::{DropCause, Outbound, PatternOptions, PipeId, Pipes, Refusal, Sent, SlowSubscriber};
+use crate::{
+    Afterlife, DropCause, Outbound, PatternOptions, PipeId, Pipes, Refusal, Sent, SlowSubscriber,
+};
 
 /// The sending half of PUB and XPUB.
 #[derive(Debug)]
@@ -16,6 +19,17 @@ pub(crate) struct Publisher {
     subscriptions: Subscriptions,
     slow_subscriber: SlowSubscriber,
     invert_matching: bool,
+}
+
+/// What a lost connection leaves.
+#[derive(Debug)]
+pub(crate) struct Left {
+    /// Its index, to be [released](Publisher::release).
+    pub(crate) subscriber: SubscriberIndex,
+    /// The end of its subscription to every message, if it had one.
+    pub(crate) every_message: Removed,
+    /// Whether it has further subscriptions.
+    pub(crate) has_topics: bool,
 }
 
 impl Publisher {
@@ -50,20 +64,33 @@ impl Publisher {
         self.fan_out.writable(pipe);
     }
 
-    /// The connection behind `pipe` is lost: its subscriptions end. `each` is called with every topic, and whether the
-    /// topic has no subscriber left.
-    pub(crate) fn disconnected(&mut self, pipe: PipeId, each: impl FnMut(Vec<u8>, bool)) {
-        if let Some(subscriber) = self.fan_out.subscriber(pipe) {
-            self.subscriptions.remove_all(subscriber, each);
-        }
+    /// The connection behind `pipe` is lost; `None` if the pipe is not attached any more. From now on the connection gets
+    /// no message. Its subscriptions are still to be removed, with [`remove_next`](Self::remove_next), except the one to
+    /// every message: that one has ended, since each send counts them.
+    pub(crate) fn depart(&mut self, pipe: PipeId, afterwards: Afterlife) -> Option<Left> {
+        let every_message = self.cancel(pipe, b"")?;
+        let subscriber = match afterwards {
+            Afterlife::Reconnects => self.fan_out.change_index(pipe),
+            Afterlife::Ends => self.fan_out.leave(pipe),
+        }?;
+        Some(Left {
+            subscriber,
+            every_message,
+            has_topics: self.subscriptions.depart(subscriber),
+        })
     }
 
-    /// `pipe` is not written any more; its subscriptions have ended before.
-    pub(crate) fn ended(&mut self, pipe: PipeId) {
-        self.disconnected(pipe, |_, _| {
-            debug_assert!(false, "a subscription outlived its pipe")
-        });
-        self.fan_out.detach(pipe);
+    /// Ends one subscription of a connection that is lost; `None` if none is left.
+    pub(crate) fn remove_next(
+        &mut self,
+        subscriber: SubscriberIndex,
+    ) -> Option<(Vec<u8>, Removed)> {
+        self.subscriptions.remove_next(subscriber)
+    }
+
+    /// The last subscription of a connection that is lost has ended.
+    pub(crate) fn release(&mut self, subscriber: SubscriberIndex) {
+        self.fan_out.release(subscriber);
     }
 
     /// `pipe` subscribes to `topic`; `None` if it is not attached any more.

@@ -35,6 +35,8 @@ pub(crate) trait Rules {
 
     fn writable(&mut self, _: PipeId, _: &mut impl Pipes) {}
 
+    fn go_on(&mut self, _: &mut impl Pipes) {}
+
     /// Sends `message`; a refused message is unchanged. A sending type implements `offer` if it passes messages on
     /// unchanged, or `send` if it changes them.
     fn offer(

@@ -2,7 +2,8 @@
 //!
 //! Owns: the trie of topics, and which topics each subscriber holds.
 //! Always true: a subscriber is in the set of a topic exactly if the topic is among those it holds. A second subscribe of the
-//! same topic changes nothing. No subscriber holds more than its share of memory.
+//! same topic changes nothing. No subscriber holds more than its share of memory. A subscriber that has departed counts
+//! nowhere but in the number of topics.
 //! Must not know: pipes, or what is published.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type". As in libzmq, the sets hold no counts: one cancel undoes any number of
 //! subscribes.
@@ -17,7 +18,7 @@ pub const MAX_TOPIC: usize = 65_526;
 
 /// The memory of a topic beyond its bytes, about: a node of the trie with its set, the node where it branches off, and
 /// its entry in the list of its subscriber.
-const TOPIC_OVERHEAD: usize = 256;
+pub(crate) const TOPIC_OVERHEAD: usize = 256;
 
 /// The subscriptions of all subscribers, each known by its index in the fan-out.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(crate) struct Subscriptions {
     topics: Trie<SubscriberSet>,
     /// The topics of each subscriber, by the index of the subscriber.
     held: Vec<Held>,
-    /// The number of subscribers that hold a topic.
+    /// The number of subscribers that hold a topic and have not departed.
     holders: usize,
     bytes_per_seat: usize,
 }
@@ -34,6 +35,7 @@ pub(crate) struct Subscriptions {
 struct Held {
     topics: BTreeSet<NodeId>,
     bytes: usize,
+    has_departed: bool,
 }
 
 /// The subscribers that want one topic, sorted.
@@ -135,23 +137,30 @@ impl Subscriptions {
         self.take_out(subscriber, node)
     }
 
-    /// Ends all subscriptions of `subscriber`. Calls `each` with every topic, and whether it has no subscriber left.
-    pub(crate) fn remove_all(
+    /// `subscriber` has gone: it adds nothing any more, and its topics are removed one by one. Gives whether it has any.
+    pub(crate) fn depart(&mut self, subscriber: SubscriberIndex) -> bool {
+        let held = self.held.get_mut(subscriber.index());
+        let Some(held) = held.filter(|held| !held.topics.is_empty()) else {
+            return false;
+        };
+        held.has_departed = true;
+        self.holders -= 1;
+        true
+    }
+
+    /// Ends one subscription of a `subscriber` that has departed; gives the topic. `None` if none is left: its index may
+    /// be given to another.
+    pub(crate) fn remove_next(
         &mut self,
         subscriber: SubscriberIndex,
-        mut each: impl FnMut(Vec<u8>, bool),
-    ) {
-        let Some(held) = self.held.get_mut(subscriber.index()).map(std::mem::take) else {
-            return;
+    ) -> Option<(Vec<u8>, Removed)> {
+        let held = self.held.get_mut(subscriber.index())?;
+        let Some(node) = held.topics.pop_first() else {
+            *held = Held::default();
+            return None;
         };
-        if !held.topics.is_empty() {
-            self.holders -= 1;
-        }
-        for node in held.topics {
-            let topic = self.topics.topic(node);
-            let removed = self.take_out(subscriber, node);
-            each(topic, removed == Removed::Last);
-        }
+        let topic = self.topics.topic(node);
+        Some((topic, self.take_out(subscriber, node)))
     }
 
     /// Calls `each` for every subscriber that wants `text`, possibly more than once.
@@ -176,12 +185,14 @@ impl Subscriptions {
     pub(crate) fn wanting(&self, text: &[u8]) -> usize {
         let mut subscribers = BTreeSet::new();
         self.each_match(text, |subscriber| {
-            subscribers.insert(subscriber);
+            if !self.held[subscriber.index()].has_departed {
+                subscribers.insert(subscriber);
+            }
         });
         subscribers.len()
     }
 
-    /// How many subscribers hold a topic.
+    /// How many subscribers hold a topic and have not departed.
     pub(crate) fn holders(&self) -> usize {
         self.holders
     }
@@ -192,7 +203,7 @@ impl Subscriptions {
         node.is_some_and(|node| !self.topics.value(node).is_nothing())
     }
 
-    /// How many different topics there are.
+    /// How many different topics there are, with those that departed subscribers still hold.
     pub(crate) fn topic_count(&self) -> usize {
         self.topics.len()
     }

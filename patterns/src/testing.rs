@@ -33,6 +33,10 @@ pub(crate) struct TestPipes {
     pub(crate) dropped: Vec<(Option<PipeId>, DropCause)>,
     /// How many things may still be read before the call has looked enough; `None` for any number.
     pub(crate) looks: Option<usize>,
+    /// How often the pattern has asked to be called again; `None` if nobody would call it.
+    pub(crate) asked: Option<usize>,
+    /// How many topics of lost connections were removed.
+    pub(crate) removed_topics: usize,
 }
 
 impl TestPipes {
@@ -111,6 +115,16 @@ impl Pipes for TestPipes {
 
     fn has_spent_budget(&self) -> bool {
         self.looks == Some(0)
+    }
+
+    fn removed_topic(&mut self, _: usize) {
+        self.removed_topics += 1;
+        self.looks = self.looks.map(|looks| looks.saturating_sub(1));
+    }
+
+    fn go_on_later(&mut self) -> bool {
+        self.asked = self.asked.map(|asked| asked + 1);
+        self.asked.is_some()
     }
 
     fn subscribe(&mut self, pipe: PipeId, topic: &[u8]) {
@@ -211,6 +225,21 @@ impl Bench {
     pub(crate) fn detach(&mut self, pipe: PipeId) {
         self.pipes.pipes.remove(&pipe);
         self.pattern.detached(pipe, &mut self.pipes);
+    }
+
+    /// Loses the connection behind `pipe` in a call that may remove `topics`, and counts the calls that it asks for.
+    pub(crate) fn disconnect_within(&mut self, topics: usize, pipe: PipeId, afterwards: Afterlife) {
+        self.pipes.asked.get_or_insert(0);
+        self.pipes.looks = Some(topics);
+        self.disconnect(pipe, afterwards);
+        self.pipes.looks = None;
+    }
+
+    /// The call that the pattern has asked for, which may remove `topics`.
+    pub(crate) fn go_on(&mut self, topics: usize) {
+        self.pipes.looks = Some(topics);
+        self.pattern.go_on(&mut self.pipes);
+        self.pipes.looks = None;
     }
 
     /// The peer of `pipe` sends `message`.

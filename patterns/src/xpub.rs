@@ -1,23 +1,29 @@
 //! XPUB: a PUB whose application sees the subscriptions, and may decide on them.
 //!
-//! Owns: which subscribes and cancels the application sees; in manual mode, the topics each subscriber has asked for.
-//! Always true: a subscription acts as soon as it is read, whenever the application hears of it. When a topic has lost its last subscriber, the application has seen as many cancels of it as subscribes. So an
-//! application that passes them on to an XSUB, which counts, ends with no subscription.
+//! Owns: which subscribes and cancels the application sees; in manual mode, the topics each subscriber has asked for; which
+//! lost connections still have topics.
+//! Always true: a subscription acts as soon as it is read, whenever the application hears of it. A lost connection gets
+//! nothing; its cancels come one by one, as if it had sent them, between those of the others. When a topic has lost its last
+//! subscriber, the application has seen as many cancels of it as subscribes. So an application that passes them on to an
+//! XSUB, which counts, ends with no subscription.
 //! Must not know: what the topics mean.
 //! Source: RFC 29/PUBSUB, "The XPUB Socket Type".
 
-use std::collections::BTreeMap;
+mod departed;
 
-use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::backlog::{Backlog, Next, Notice};
 use crate::publisher::Publisher;
+use crate::remains::{go_on, make_way};
 use crate::rules::Rules;
+use crate::strategy::SubscriberIndex;
 use crate::subscriptions::{Added, Removed, Subscriptions};
 use crate::{
     Admission, Afterlife, DropCause, MAX_TOPIC, Message, Notices, Outbound, PatternOptions, Peer,
     PipeId, Pipes, Received, Refusal, Sent, upstream,
 };
+use departed::Departed;
 
 /// The rules of an XPUB socket.
 #[derive(Debug)]
@@ -29,8 +35,11 @@ pub struct XPub {
     waiting: Backlog,
     /// For each topic, the subscribes that were shown beyond the first, if any.
     shown: BTreeMap<Vec<u8>, usize>,
-    /// Those of `shown` by which one peer has repeated its own subscribe.
-    repeats: BTreeMap<PipeId, BTreeMap<Vec<u8>, usize>>,
+    /// Those of `shown` by which one connection has repeated its own subscribe.
+    repeats: BTreeMap<SubscriberIndex, BTreeMap<Vec<u8>, usize>>,
+    /// The lost connections whose topics are not all removed.
+    departed: VecDeque<Departed>,
+    is_asked: bool,
     /// Manual mode: the sender of the subscription that the application read last.
     last: Option<PipeId>,
     manual: bool,
@@ -47,6 +56,8 @@ impl XPub {
             waiting: Backlog::new(options.upstream_backlog_bytes),
             shown: BTreeMap::new(),
             repeats: BTreeMap::new(),
+            departed: VecDeque::new(),
+            is_asked: false,
             last: None,
             manual: options.manual,
             notices: options.notices,
@@ -65,7 +76,7 @@ impl XPub {
         self.publisher.subscriptions().wanting(topic)
     }
 
-    /// How many different topics are subscribed to.
+    /// How many different topics are subscribed to. Those of a connection that is lost count until they are removed.
     pub fn topic_count(&self) -> usize {
         self.publisher.subscriptions().topic_count()
     }
@@ -131,6 +142,7 @@ impl XPub {
         let (notice, topic, times) = match part {
             Received::Message(message) => return self.waiting.add_message(pipe, message),
             Received::Subscribe(topic) => {
+                make_way(self, topic.len(), pipes);
                 let times = usize::from(self.subscribe(pipe, &topic, pipes));
                 (Notice::Subscribe, topic, times)
             }
@@ -162,6 +174,9 @@ impl XPub {
             }
             return true;
         }
+        let Some(subscriber) = self.publisher.subscriber(pipe) else {
+            return false;
+        };
         match self.publisher.subscribe(pipe, topic, pipes) {
             Some(Added::First) => true,
             Some(added @ (Added::Further | Added::Again)) => {
@@ -170,7 +185,7 @@ impl XPub {
                     *self.shown.entry(topic.to_vec()).or_default() += 1;
                 }
                 if shown && added == Added::Again {
-                    let repeats = self.repeats.entry(pipe).or_default();
+                    let repeats = self.repeats.entry(subscriber).or_default();
                     *repeats.entry(topic.to_vec()).or_default() += 1;
                 }
                 shown
@@ -181,16 +196,16 @@ impl XPub {
 
     /// How often the application is to see the cancel.
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]) -> usize {
+        let Some(subscriber) = self.publisher.subscriber(pipe) else {
+            return 0;
+        };
         if self.manual {
-            let subscriber = self.publisher.subscriber(pipe);
-            if let Some(subscriber) = subscriber {
-                self.asked.remove(subscriber, topic);
-            }
-            return usize::from(subscriber.is_some() && topic.len() <= MAX_TOPIC);
+            self.asked.remove(subscriber, topic);
+            return usize::from(topic.len() <= MAX_TOPIC);
         }
         match self.publisher.cancel(pipe, topic) {
-            Some(Removed::Last) => self.cancels(pipe, topic, true),
-            Some(Removed::Remaining) => self.cancels(pipe, topic, false),
+            Some(Removed::Last) => self.cancels(subscriber, topic, true),
+            Some(Removed::Remaining) => self.cancels(subscriber, topic, false),
             // Other peers may have the topic; a cancel shown here would end it for them at the XSUB to which the
             // application passes it on.
             Some(Removed::NotFound) => {
@@ -201,10 +216,10 @@ impl XPub {
         }
     }
 
-    /// `pipe` cancels `topic`; `last` says whether it was the last subscriber. Gives how many cancels the application
+    /// `subscriber` cancels `topic`; `last` says whether it was the last subscriber. Gives how many cancels the application
     /// sees.
-    fn cancels(&mut self, pipe: PipeId, topic: &[u8], last: bool) -> usize {
-        let repeats = self.repeats.get_mut(&pipe);
+    fn cancels(&mut self, subscriber: SubscriberIndex, topic: &[u8], last: bool) -> usize {
+        let repeats = self.repeats.get_mut(&subscriber);
         let repeats = repeats.and_then(|repeats| repeats.remove(topic));
         if last {
             return 1 + self.shown.remove(topic).unwrap_or_default();
@@ -223,38 +238,6 @@ impl XPub {
         cancels
     }
 
-    /// Ends the subscriptions of `pipe` and shows the cancels to the application.
-    fn end_subscriptions(&mut self, pipe: PipeId) {
-        let mut ended = Vec::new();
-        let manual = self.manual;
-        self.publisher
-            .disconnected(pipe, |topic, last| ended.push((topic, last)));
-        if manual {
-            ended.clear();
-        }
-        if let Some(subscriber) = self.publisher.subscriber(pipe) {
-            self.asked.remove_all(subscriber, |topic, last| {
-                if manual {
-                    ended.push((topic, last));
-                }
-            });
-        }
-        // A topic that this connection asked for must not be granted to the next one.
-        self.last.take_if(|last| *last == pipe);
-        for (topic, last) in ended {
-            if manual {
-                let asked = Received::Cancel(Bytes::from(topic));
-                self.waiting.add_asked(pipe, asked);
-            } else {
-                let times = self.cancels(pipe, &topic, last);
-                let topic = Bytes::from(topic);
-                self.waiting.add_notices(pipe, Notice::Cancel, topic, times);
-            }
-        }
-        self.waiting.disconnected(pipe);
-        self.repeats.remove(&pipe);
-    }
-
     #[cfg(test)]
     pub(crate) fn backlog(&self) -> &Backlog {
         &self.waiting
@@ -265,12 +248,6 @@ impl XPub {
     pub(crate) fn is_clean(&self) {
         assert!(self.shown.is_empty() && self.repeats.values().all(BTreeMap::is_empty));
         self.waiting.check();
-    }
-
-    fn forget(&mut self, pipe: PipeId) {
-        self.end_subscriptions(pipe);
-        self.publisher.ended(pipe);
-        self.waiting.detach(pipe);
     }
 }
 
@@ -310,14 +287,15 @@ impl Rules for XPub {
         for _ in 0..pipes.discard(pipe) {
             pipes.dropped(Some(pipe), DropCause::NoRoom);
         }
-        match afterwards {
-            Afterlife::Reconnects => self.end_subscriptions(pipe),
-            Afterlife::Ends => self.forget(pipe),
-        }
+        self.depart(pipe, afterwards, pipes);
     }
 
-    fn detached(&mut self, pipe: PipeId, _: &mut impl Pipes) {
-        self.forget(pipe);
+    fn detached(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        self.depart(pipe, Afterlife::Ends, pipes);
+    }
+
+    fn go_on(&mut self, pipes: &mut impl Pipes) {
+        go_on(self, pipes);
     }
 
     fn readable(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {

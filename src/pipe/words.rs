@@ -91,6 +91,8 @@ pub(crate) enum PipeEvent {
     Writable(PipeId),
     /// The I/O thread asks for the drafts of senders, to write them.
     Wanted,
+    /// The pattern goes on with what it has left over, since the budget of a hold was spent.
+    WorkLeft,
     /// The pipe is gone, and with it what it held.
     Gone(PipeId),
     /// The state of an endpoint that the socket has connected to has changed.

@@ -13,29 +13,39 @@ use crate::context::Hub;
 use crate::pipe::{PipeEvent, SocketSide};
 use crate::sync::{AtomicBool, Ordering};
 
-/// Defers the reading of a pipe to an I/O thread.
+/// Defers the reading of a pipe, or what a pattern has left over, to an I/O thread.
 #[derive(Debug)]
-pub(crate) struct DeferredReads {
+pub(crate) struct DeferredWork {
     hub: Arc<Hub>,
     socket: Weak<Core>,
 }
 
-impl DeferredReads {
+impl DeferredWork {
     pub(super) fn new(hub: Arc<Hub>, socket: Weak<Core>) -> Self {
         Self { hub, socket }
     }
 
     /// Has an I/O thread tell the socket that `pipe` is readable; false if there is none and none can be started.
-    #[cold]
     pub(super) fn read_on(&self, pipe: PipeId) -> bool {
+        self.tell(PipeEvent::Readable(pipe))
+    }
+
+    /// Has an I/O thread tell the socket to go on with what its pattern has left over; false if there is none and none
+    /// can be started.
+    pub(super) fn go_on(&self) -> bool {
+        self.tell(PipeEvent::WorkLeft)
+    }
+
+    #[cold]
+    fn tell(&self, event: PipeEvent) -> bool {
         let Some(here) = self.hub.origin().ask() else {
-            // In a forked child, the messages of the parent are not read.
+            // A forked child does not go on with the work of its parent.
             return true;
         };
         let socket = Weak::clone(&self.socket) as Weak<dyn SocketSide>;
         self.hub
             .engine(here)
-            .map(|engine| engine.tell(socket, Some(PipeEvent::Readable(pipe))))
+            .map(|engine| engine.tell(socket, Some(event)))
             .is_ok()
     }
 }

@@ -131,6 +131,13 @@ impl Core {
                     self.writable.notify(usize::MAX);
                 }
             }
+            PipeEvent::WorkLeft => {
+                // At most one is on its way: it gets on, whatever else this hold has applied.
+                table.refill_budget();
+                pattern.go_on(table);
+                self.changed.notify(usize::MAX);
+                self.wake_reader(state);
+            }
             PipeEvent::Writable(pipe) => {
                 table.writable(pipe);
                 pattern.writable(pipe, table);

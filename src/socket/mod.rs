@@ -66,7 +66,7 @@ use crate::pipe::{Lending, PipeEvent};
 use crate::policy::{BusyPoll, IdleCheck, Spin};
 use crate::stats::Telemetry;
 use crate::sync::{self, Room};
-use deferred::{DeferredMail, DeferredReads};
+use deferred::{DeferredMail, DeferredWork};
 use endpoints::Endpoints;
 use retiring::Retiring;
 use waiting::{LeaderWake, OwedWakes};
@@ -196,7 +196,7 @@ impl Core {
             facts,
             room: Room::new(State {
                 pattern: Pattern::new(kind, pattern),
-                table: table.with_deferred_reads(DeferredReads::new(Arc::clone(hub), this.clone())),
+                table: table.with_deferred_work(DeferredWork::new(Arc::clone(hub), this.clone())),
                 options,
                 pattern_options: pattern.clone(),
                 endpoints: Endpoints::default(),

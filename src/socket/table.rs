@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use highwater_patterns::{Facts, Message, PipeId, PipeMap};
 
-use super::deferred::DeferredReads;
+use super::deferred::DeferredWork;
 use super::slot::{Counts, Slot};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -73,8 +73,9 @@ pub(crate) struct Table {
     foreign: Option<Message>,
     /// How much this hold of the lock may still look at.
     budget: Budget,
-    /// Defers reads to an I/O thread, in a socket that reads without a call of the application.
-    deferred_reads: Option<DeferredReads>,
+    /// Defers reads to an I/O thread, in a socket that reads without a call of the application, and what the pattern has
+    /// left over.
+    deferred_work: Option<DeferredWork>,
 }
 
 impl Table {
@@ -86,7 +87,7 @@ impl Table {
     ) -> Self {
         Self {
             budget: Budget::default(),
-            deferred_reads: None,
+            deferred_work: None,
             pipes: PipeMap::default(),
             telemetry,
             facts,

@@ -331,3 +331,109 @@ proptest! {
         }
     }
 }
+
+/// Topics that no other `peer` has.
+fn own_topics(peer: u32, count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("{peer}.{number}."))
+        .collect()
+}
+
+fn subscribe_all(bench: &mut Bench, pipe: PipeId, topics: &[String]) {
+    for topic in topics {
+        bench.arrive_subscribe(pipe, topic);
+    }
+}
+
+/// One call does one call's work, and nothing goes to a peer that has gone, nor to one that comes after it.
+#[test]
+fn the_topics_of_a_peer_that_has_gone_are_removed_a_budget_at_a_time() {
+    for afterwards in [Afterlife::Ends, Afterlife::Reconnects] {
+        let mut publisher = publisher();
+        let mine = own_topics(1, 1_000);
+        let gone = subscriber(&mut publisher, 1, &["", "both"]);
+        subscribe_all(&mut publisher, gone, &mine);
+        let other = subscriber(&mut publisher, 2, &["both"]);
+        publisher.disconnect_within(100, gone, afterwards);
+        let mut removed = 100;
+        assert_eq!(publisher.pipes.removed_topics, removed);
+        // The next peer, or the next connection of the same pipe, has a seat of its own.
+        let next = match afterwards {
+            Afterlife::Ends => publisher.accept(3),
+            Afterlife::Reconnects => gone,
+        };
+        for calls in 1.. {
+            assert_eq!(publisher.pipes.asked, Some(calls), "one call is asked for");
+            assert_eq!(publisher.send(mine[999].as_str()), Ok(sent(0, 0)));
+            assert_eq!(publisher.send("both"), Ok(sent(1, 0)));
+            assert_eq!(rules(&publisher).subscriber_count(), 1);
+            assert_eq!(rules(&publisher).subscription_count(b"both"), 1);
+            assert_eq!(
+                rules(&publisher).subscription_count(mine[999].as_bytes()),
+                0
+            );
+            assert_eq!(rules(&publisher).topic_count(), 1_002 - removed);
+            publisher.go_on(100);
+            removed = 1_001.min(removed + 100);
+            assert_eq!(publisher.pipes.removed_topics, removed);
+            if removed == 1_001 {
+                assert_eq!(publisher.pipes.asked, Some(calls), "nothing is left");
+                break;
+            }
+        }
+        assert_eq!(rules(&publisher).topic_count(), 1);
+        subscribe_all(&mut publisher, next, &mine);
+        assert_eq!(publisher.send(mine[999].as_str()), Ok(sent(1, 0)));
+        assert_eq!(publisher.pipes.take(other).len(), 10);
+        assert!(!publisher.pipes.take(next).is_empty());
+    }
+}
+
+/// The end of the first connection does not undo what the second has asked for meanwhile.
+#[test]
+fn a_topic_that_is_asked_for_again_before_it_is_removed_stays() {
+    let mut publisher = publisher();
+    let mine = own_topics(1, 100);
+    let pipe = subscriber(&mut publisher, 1, &[""]);
+    subscribe_all(&mut publisher, pipe, &mine);
+    publisher.disconnect_within(0, pipe, Afterlife::Reconnects);
+    assert_eq!(publisher.send("anything"), Ok(sent(0, 0)));
+    publisher.arrive_subscribe(pipe, &mine[99]);
+    publisher.go_on(usize::MAX);
+    assert_eq!(rules(&publisher).topic_count(), 1);
+    assert_eq!(publisher.send(mine[99].as_str()), Ok(sent(1, 0)));
+    assert_eq!(publisher.send(mine[0].as_str()), Ok(sent(0, 0)));
+}
+
+/// Though no call has a budget to remove any: a new topic takes the memory of a removed one.
+#[test]
+fn topics_of_peers_that_come_and_go_do_not_add_up() {
+    let mut publisher = publisher();
+    for peer in 0..50 {
+        let pipe = publisher.accept(peer);
+        for topic in own_topics(peer, 100) {
+            publisher.arrive_subscribe(pipe, &topic);
+            assert!(rules(&publisher).topic_count() <= 100);
+        }
+        publisher.disconnect_within(0, pipe, Afterlife::Ends);
+        assert_eq!(rules(&publisher).subscriber_count(), 0);
+    }
+    assert_eq!(
+        publisher.pipes.asked,
+        Some(1),
+        "the first call has not come"
+    );
+    let pipe = publisher.accept(50);
+    publisher.arrive_subscribe(pipe, &"long".repeat(10_000));
+    assert_eq!(rules(&publisher).topic_count(), 1, "bytes are counted, too");
+}
+
+#[test]
+fn without_anybody_who_calls_again_all_topics_are_removed_at_once() {
+    let mut publisher = publisher();
+    let pipe = publisher.accept(1);
+    subscribe_all(&mut publisher, pipe, &own_topics(1, 100));
+    publisher.pipes.looks = Some(0);
+    publisher.disconnect(pipe, Afterlife::Ends);
+    assert_eq!(rules(&publisher).topic_count(), 0);
+}

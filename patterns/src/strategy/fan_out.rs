@@ -1,15 +1,15 @@
 //! Fan-out: one message to all pipes, or to some of them; a full pipe misses the message.
 //!
 //! Owns: the outbound pipes, which of them are full, and which were chosen for the current message.
-//! Always true: each attached pipe has one index and one place in the order, the open ones first. A pipe is chosen once
-//! for a message, however often it is named. Once the lists have grown, no message allocates.
+//! Always true: each attached pipe has one index and one place in the order, the open ones first. An index whose pipe has
+//! left it has no place and is never chosen. A pipe is chosen once for a message, however often it is named. Once the lists have grown, no message allocates.
 //! Must not know: why a pipe was chosen.
 //! Source: RFC 29/PUBSUB, "The PUB Socket Type".
 
 use crate::pipe_map::PipeMap;
 use crate::{DropCause, Outbound, PipeId, Pipes, Refusal, Sent, SlowSubscriber};
 
-/// The index of a pipe in arrays: small, and used again when the pipe has gone.
+/// The index of a pipe in arrays: small, and used again once it is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SubscriberIndex(u32);
 
@@ -40,7 +40,7 @@ pub(crate) struct FanOut {
 #[derive(Debug)]
 struct Subscriber {
     pipe: PipeId,
-    /// The index of `pipe` in the order; `None` if this index is free.
+    /// The index of `pipe` in the order; `None` if the pipe has left this index.
     place: Option<u32>,
     chosen_in: u64,
 }
@@ -75,12 +75,22 @@ impl FanOut {
     /// A new pipe.
     pub(crate) fn attach(&mut self, pipe: PipeId) {
         let place = self.order.len();
+        let id = self.take_index(pipe, place);
+        let before = self.by_pipe.insert(pipe, id);
+        debug_assert!(before.is_none(), "{pipe:?} attached twice");
+        self.order.push(pipe);
+        self.swap(place, self.open);
+        self.open += 1;
+    }
+
+    /// An index for `pipe`, which is at `place` in the order.
+    fn take_index(&mut self, pipe: PipeId, place: usize) -> SubscriberIndex {
         let subscriber = Subscriber {
             pipe,
             place: Some(place as u32),
             chosen_in: self.turn,
         };
-        let id = match self.vacant.pop() {
+        match self.vacant.pop() {
             Some(id) => {
                 self.subscribers[id.index()] = subscriber;
                 id
@@ -89,25 +99,40 @@ impl FanOut {
                 self.subscribers.push(subscriber);
                 SubscriberIndex(self.subscribers.len() as u32 - 1)
             }
-        };
-        let before = self.by_pipe.insert(pipe, id);
-        debug_assert!(before.is_none(), "{pipe:?} attached twice");
-        self.order.push(pipe);
-        self.swap(place, self.open);
-        self.open += 1;
+        }
     }
 
     /// `pipe` is not written any more; its index may be given to another.
     pub(crate) fn detach(&mut self, pipe: PipeId) {
-        let Some(id) = self.by_pipe.get(pipe).copied() else {
-            return;
-        };
+        if let Some(id) = self.leave(pipe) {
+            self.release(id);
+        }
+    }
+
+    /// `pipe` is not written any more. Gives its index, which no pipe gets before it is [released](Self::release).
+    pub(crate) fn leave(&mut self, pipe: PipeId) -> Option<SubscriberIndex> {
+        let id = self.subscriber(pipe)?;
         self.shut(pipe);
         let place = self.place(id);
         self.swap(place, self.order.len() - 1);
         self.order.pop();
         self.by_pipe.remove(pipe);
         self.subscribers[id.index()].place = None;
+        Some(id)
+    }
+
+    /// Gives `pipe` another index. Gives the former one, which no pipe gets before it is [released](Self::release).
+    pub(crate) fn change_index(&mut self, pipe: PipeId) -> Option<SubscriberIndex> {
+        let former = self.subscriber(pipe)?;
+        let id = self.take_index(pipe, self.place(former));
+        self.by_pipe.insert(pipe, id);
+        self.subscribers[former.index()].place = None;
+        Some(former)
+    }
+
+    /// An index that its pipe has left may be given to another pipe.
+    pub(crate) fn release(&mut self, id: SubscriberIndex) {
+        debug_assert!(self.subscribers[id.index()].place.is_none(), "it is in use");
         self.vacant.push(id);
     }
 
@@ -140,7 +165,8 @@ impl FanOut {
         match subscriber.place {
             Some(place) if (place as usize) < self.open => self.chosen.push(subscriber.pipe),
             Some(_) => self.missed.push(subscriber.pipe),
-            None => debug_assert!(false, "a subscriber without a pipe was chosen"),
+            // The pipe has gone, and what it wanted is not all forgotten yet.
+            None => {}
         }
     }
 

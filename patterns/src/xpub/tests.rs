@@ -1,5 +1,7 @@
 //! RFC 29/PUBSUB, "The XPUB Socket Type".
 
+mod departed;
+
 use bytes::Bytes;
 
 use crate::rules::Rules;

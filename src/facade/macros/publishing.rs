@@ -119,7 +119,8 @@ macro_rules! knows_subscribers {
                 })
             }
 
-            /// How many different topics are subscribed to.
+            /// How many different topics are subscribed to. The topics of a peer that has gone are removed some thousand at a
+            /// time, and count until then.
             #[doc(alias = "ZMQ_TOPICS_COUNT")]
             pub fn topic_count(&self) -> usize {
                 self.core.enter().map_or(0, |state| {

@@ -47,6 +47,14 @@ impl Pipes for Table {
         self.budget.is_spent()
     }
 
+    fn removed_topic(&mut self, bytes: usize) {
+        self.spend_on_topic(bytes);
+    }
+
+    fn go_on_later(&mut self) -> bool {
+        self.defer_rest()
+    }
+
     fn discard(&mut self, pipe: PipeId) -> usize {
         self.discard_from(pipe)
     }

@@ -10,13 +10,13 @@ use highwater_patterns::{DropCause, Message, PipeId, Pipes, Received};
 use super::Table;
 use crate::pipe::InprocEnd;
 use crate::policy::{Budget, cost_of_frames, cost_of_topic};
-use crate::socket::deferred::DeferredReads;
+use crate::socket::deferred::DeferredWork;
 
 impl Table {
-    /// The table, with a way to ask an I/O thread to read on later.
-    pub(in crate::socket) fn with_deferred_reads(self, deferred_reads: DeferredReads) -> Self {
+    /// The table, with a way to ask an I/O thread to go on later.
+    pub(in crate::socket) fn with_deferred_work(self, deferred_work: DeferredWork) -> Self {
         Self {
-            deferred_reads: Some(deferred_reads),
+            deferred_work: Some(deferred_work),
             ..self
         }
     }
@@ -51,7 +51,7 @@ impl Table {
                 // If no call of the application will come to read on, an I/O thread is asked to do so.
                 if !unasked
                     || self
-                        .deferred_reads
+                        .deferred_work
                         .as_ref()
                         .is_some_and(|deferred| deferred.read_on(pipe))
                 {
@@ -77,6 +77,16 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// See [`Pipes::removed_topic`].
+    pub(super) fn spend_on_topic(&mut self, bytes: usize) {
+        self.budget.spend(cost_of_topic(bytes));
+    }
+
+    /// See [`Pipes::go_on_later`].
+    pub(super) fn defer_rest(&self) -> bool {
+        self.deferred_work.as_ref().is_some_and(DeferredWork::go_on)
     }
 
     /// See [`Pipes::discard`].
