@@ -3,7 +3,20 @@
 //! Owns: the two reports.
 //! Must not know: how and when is counted.
 
-/// The outcome of the messages that were queued when a socket was closed.
+use std::fmt;
+
+/// The outcome of the messages that were queued when a socket was closed. Messages that had gone out before do not count.
+///
+/// ```
+/// use std::time::Duration;
+/// use highwater::{Context, Push};
+///
+/// let push = Push::new(&Context::new());
+/// push.connect("tcp://127.0.0.1:9")?; // nobody listens there
+/// push.send("for nobody")?;
+/// assert_eq!(push.close(Duration::ZERO).to_string(), "0 sent, 1 lost");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
@@ -12,6 +25,13 @@ pub struct DrainReport {
     pub sent: usize,
     /// Messages that were given up, since the time was over or their connection failed.
     pub lost: usize,
+}
+
+/// Such as `3 sent, 0 lost`.
+impl fmt::Display for DrainReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sent, {} lost", self.sent, self.lost)
+    }
 }
 
 /// The outcome of the connections of a socket that retires.
@@ -27,4 +47,12 @@ pub struct RetireReport {
     pub sent: usize,
     /// Messages of this socket that were still queued and were given up.
     pub lost: usize,
+}
+
+/// Such as `2 connections parted, 0 cut; 3 sent, 0 lost`.
+impl fmt::Display for RetireReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} connections parted, {} cut; ", self.parted, self.cut)?;
+        write!(f, "{} sent, {} lost", self.sent, self.lost)
+    }
 }

@@ -1,5 +1,39 @@
 //! Who may come in: the decision that a security mechanism asks for.
 //!
+//! A socket is given a [`Security`] by [`Builder::security`](crate::Builder::security), and both ends need the same mechanism:
+//!
+//! | mechanism | a server | a client | on the network |
+//! |---|---|---|---|
+//! | NULL, the default | `Security::null().anyone()`, or `.only(Addresses::allow([..])?)` | nothing | all in clear |
+//! | PLAIN | `Security::plain_server(Passwords::from([..]))` | `Security::plain_client(user, password)?` | all in clear, the password too |
+//! | CURVE (feature `curve`) | `Security::curve_server(&keys).only(AllowKeys::new([..]))` | `Security::curve_client(&keys, server)` | sealed; both ends know each other by their keys |
+//!
+//! A decision is a list of this module ([`Addresses`], [`Passwords`], `AllowKeys`, `KeyFolder`), a closure
+//! `Fn(&Candidate) -> Verdict`, or the ZAP handler of the context ([`Zap`](crate::Zap)). A clone of a list is the same list, so
+//! that users and keys are added and revoked while it is in use.
+//!
+//! A client that is refused is told a status, such as `400`, and gives its endpoint up:
+//! [`wait_until_ready`](crate::Push::wait_until_ready) and the event [`GaveUp`](crate::EventKind::GaveUp) have it. Of a server
+//! that has another key than the client was given, CURVE lets the client learn nothing: the connection ends without an answer,
+//! and is tried again.
+//!
+//! ```
+//! use std::time::Duration;
+//! use highwater::security::{Passwords, Security};
+//! use highwater::{Context, Pull, Push};
+//!
+//! let context = Context::new();
+//! let users = Passwords::from([("anna", "secret")]);
+//! let pull = Pull::builder(&context).security(Security::plain_server(users)).build();
+//! let at = pull.bind("tcp://127.0.0.1:0")?;
+//!
+//! let wrong = Push::builder(&context).security(Security::plain_client("anna", "guess")?).build();
+//! wrong.connect(&at)?;
+//! let why = wrong.wait_until_ready(&at, Duration::from_secs(5)).expect_err("refused");
+//! assert_eq!(why.to_string(), "given up: the peer refused the connection: 400");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Owns: what is known of a peer before it is let in, what can be decided, and the usual ways to decide.
 //! Always true: what nobody decides is refused. A password is in no error and in no `Debug` text, and is compared in
 //! constant time for its length.

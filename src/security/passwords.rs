@@ -39,7 +39,8 @@ impl Passwords {
 
     /// Takes a user out, and ends its connections; whether it was there.
     ///
-    /// What it had sent before can still be received.
+    /// It does not wait for the I/O threads, which end the connections: what such a peer sends in the next moment can still be
+    /// received, and answered.
     pub fn remove(&self, user: impl AsRef<[u8]>) -> bool {
         let user = user.as_ref();
         let mut users = self.0.users.write().unwrap_or_else(PoisonError::into_inner);

@@ -43,7 +43,8 @@ pub trait Codec<T> {
     fn decode(body: &[u8]) -> Result<T, Self::Error>;
 }
 
-/// Why a codec of this crate did not encode or decode; the error of its own crate is the source.
+/// Why a codec of this crate did not encode or decode. It says what the error of the codec's own crate says;
+/// [`get_ref`](Self::get_ref) is that error.
 #[derive(Debug)]
 pub struct CodecError(Box<dyn Error + Send + Sync>);
 
@@ -51,6 +52,11 @@ impl CodecError {
     /// An error with this cause.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
+    }
+
+    /// The cause, such as a `serde_json::Error`, as `downcast_ref` finds it.
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
     }
 
     /// Bytes are left behind the value.
@@ -71,7 +77,8 @@ impl fmt::Display for CodecError {
 
 impl Error for CodecError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
+        // `Display` shows the cause already.
+        self.0.source()
     }
 }
 

@@ -48,8 +48,10 @@ impl<S: fmt::Display, E: fmt::Display, M> fmt::Display for TypedError<S, E, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(error) => error.fmt(f),
-            Self::Encode(_) => f.write_str("the value cannot be encoded"),
-            Self::Undecodable { .. } => f.write_str("what was received is no value of the type"),
+            Self::Encode(error) => write!(f, "the value cannot be encoded: {error}"),
+            Self::Undecodable { cause, .. } => {
+                write!(f, "what was received is no value of the type: {cause}")
+            }
         }
     }
 }
@@ -58,8 +60,9 @@ impl<S: Error + 'static, E: Error + 'static, M: fmt::Debug> Error for TypedError
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Socket(error) => error.source(),
-            Self::Encode(error) => Some(error),
-            Self::Undecodable { cause, .. } => Some(cause),
+            // `Display` shows the cause already.
+            Self::Encode(error) => error.source(),
+            Self::Undecodable { cause, .. } => cause.source(),
         }
     }
 }

@@ -55,6 +55,13 @@ pub use requesting::{TypedRequest, TypedRequestError};
 ///
 /// push.send(&Job { number: 7, name: "resize".into() })?;
 /// assert_eq!(pull.recv()?.number, 7);
+///
+/// (*push).send("no job")?; // as a raw message
+/// let refused = pull.recv().expect_err("it is no JSON");
+/// assert_eq!(
+///     refused.to_string(),
+///     "what was received is no value of the type: expected ident at line 1 column 2"
+/// );
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
