@@ -199,7 +199,10 @@ impl Loop {
     pub(super) fn prepare(&mut self, key: Key, readable: bool) {
         let messages_wait = self.messages_wait(key);
         let Self {
-            entries, scratch, ..
+            entries,
+            scratch,
+            steps_left,
+            ..
         } = self;
         let Some(Entry::Link(entry)) = entries.get_mut(&key) else {
             return;
@@ -213,7 +216,12 @@ impl Loop {
         else {
             return;
         };
+        let before = preparing.steps();
         let (rest, outcome) = preparing.advance(link, scratch, readable, messages_wait);
+        if config.options.security.seals() {
+            // A peer that sends byte by byte takes none of the turns of others.
+            *steps_left = steps_left.saturating_sub(preparing.steps() - before);
+        }
         config.telemetry.bytes_received.add(rest.len());
         if let Err(cause) = outcome {
             let cause = match &preparing.step {

@@ -23,22 +23,18 @@ use crate::pipe::{Duty, PipeEvent, Pumped, Wire};
 impl Loop {
     /// The poller reports an event of the link.
     pub(super) fn link_event(&mut self, key: Key, readable: bool, writable: bool) {
+        let has_step = self.steps_left > 0;
         let Some(entry) = self.link_entry(key) else {
             return;
         };
-        let computes = readable
+        if readable
+            && !has_step
             && matches!(entry.phase, Phase::Preparing(_))
-            && entry.config.options.security.seals();
-        if computes {
-            if self.steps_left == 0 {
-                // The poller tells of it again in the next turn.
-                return;
-            }
-            self.steps_left -= 1;
-        }
-        let Some(entry) = self.link_entry(key) else {
+            && entry.config.options.security.seals()
+        {
+            // The poller tells of it again in the next turn.
             return;
-        };
+        }
         match &mut entry.phase {
             Phase::Connecting { .. } => match entry.link.stream().take_error() {
                 Ok(None) => self.stream_connected(key),

@@ -160,6 +160,14 @@ impl Preparing {
         self.step.get().awaits().is_some_and(|until| until <= now)
     }
 
+    /// How often the peer has completed what a mechanism computes with.
+    pub(super) fn steps(&self) -> u32 {
+        match &self.step {
+            Step::Proxy(_) => 0,
+            Step::Handshake(handshaking) => handshaking.handshake.steps(),
+        }
+    }
+
     /// Whether something is left that the kernel has not taken.
     pub(super) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()

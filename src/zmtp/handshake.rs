@@ -41,6 +41,7 @@ pub(crate) struct Handshake {
     outbound: Vec<u8>,
     /// The front of a frame that is not yet complete.
     inbound: Vec<u8>,
+    steps: u32,
 }
 
 #[derive(Debug)]
@@ -99,6 +100,7 @@ impl Handshake {
             stage: Stage::Greeting(greeting),
             outbound,
             inbound: Vec::new(),
+            steps: 0,
         }
     }
 
@@ -128,6 +130,11 @@ impl Handshake {
             }
         }
         Ok(taken)
+    }
+
+    /// How often something whole has come, a greeting or a command, which is when a mechanism computes.
+    pub(crate) fn steps(&self) -> u32 {
+        self.steps
     }
 
     /// Sends the READY that was held back.
@@ -214,6 +221,7 @@ impl Handshake {
             Stage::Greeting(greeting) => {
                 let taken = greeting.receive(input)?;
                 if let Some(version) = greeting.version() {
+                    self.steps += 1;
                     let peer_is_server = greeting.peer_is_server();
                     self.stage = Stage::Mechanism(version);
                     self.mechanism.greeted(peer_is_server, &mut self.outbound)?;
@@ -279,6 +287,7 @@ impl Handshake {
         command: &Bytes,
         now: Instant,
     ) -> Result<(), ProtocolError> {
+        self.steps += 1;
         let progress = self.mechanism.receive(command, now, &mut self.outbound)?;
         self.advanced(version, progress)
     }

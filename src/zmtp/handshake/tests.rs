@@ -55,6 +55,21 @@ fn pump(a: &mut Handshake, b: &mut Handshake) {
 }
 
 #[test]
+fn a_step_is_what_is_whole() {
+    let ready = ready(&[("Socket-Type", b"PUSH")]);
+    let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Pull));
+    for (bytes, before) in [(greeting(), 0), (ready, 1)] {
+        let (last, front) = bytes.split_last().expect("there are some");
+        for byte in front {
+            handshake.receive(&[*byte], Instant::now()).expect("good");
+            assert_eq!(handshake.steps(), before);
+        }
+        handshake.receive(&[*last], Instant::now()).expect("good");
+        assert_eq!(handshake.steps(), before + 1);
+    }
+}
+
+#[test]
 fn two_of_us_come_to_terms() {
     let mut dealer = HandshakeConfig::new(SocketType::Dealer);
     dealer.routing_id = RoutingId::new("worker").ok();
