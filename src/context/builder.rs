@@ -83,9 +83,7 @@ impl ContextBuilder {
     ///
     /// Being woken by the system takes longer than a message, and more processor time. So a call busy-polls if the last
     /// wait was shorter than twice this limit, and yields between two polls. A round trip then takes a fifth of the
-    /// time. On average busy-polling may cost a wait as much as the sleep that it saves, which counts as a quarter of the
-    /// limit, or 25 µs if that is more. A socket whose waits are longer sleeps at once in most of them, at last in all but
-    /// some in 65. One that has only received since its last wait busy-polls for half the limit at most, or 50 µs. If
+    /// time. A socket with long waits does not busy-poll. After failed busy-polls only one wait in 65 busy-polls. If
     /// other threads run during its yields, a call sleeps after four of them. If other threads keep its processor, its
     /// socket does not busy-poll for a while. Input from within the process is looked for during some microseconds in
     /// any case. Choose zero if processor time matters and latency does not. Takes effect for sockets made later.

@@ -22,7 +22,7 @@ mod write_policy;
 pub(crate) use backoff::Backoff;
 pub(crate) use batch_size::BatchSize;
 pub(crate) use budget::{Budget, cost_of_frames, cost_of_topic};
-pub(crate) use busy_poll::{Awaited, BusyPoll, PolledWait};
+pub(crate) use busy_poll::{BusyPoll, PolledWait};
 pub(crate) use eagerness::Eagerness;
 pub(crate) use idle_check::IdleCheck;
 pub(crate) use read_size::{ReadSize, is_busy};

@@ -213,23 +213,6 @@ pub(crate) const LENDING_TICK: Duration = Duration::from_millis(10);
 /// Unit: limits. Cell: `tcp/req-rep/16`. Measured by 78790f5.
 pub(crate) const SHORT_WAIT_LIMITS: u32 = 2;
 
-/// What it costs to sleep and be woken: the processor time that a busy-poll may take on average, as it saves that.
-/// Unit: time. Cell: `tcp/req-rep/16`. Measured by 78790f5.
-pub(crate) const SLEEP_COST: Duration = Duration::from_micros(25);
-
-/// A wait for an answer busy-polls for this many times the cost of a sleep at most, and a socket that has overspent as much
-/// busy-polls no more for a while.
-/// Unit: ratio. Cell: `tcp/req-rep/16`. Measured by 78790f5.
-pub(crate) const ANSWER_SLEEP_COSTS: u32 = 4;
-
-/// The same of a socket that has only received since its last wait: its peer does not sleep because it does.
-/// Unit: ratio. Cell: `tcp/push-pull/64`. Measured by 78790f5.
-pub(crate) const MESSAGE_SLEEP_COSTS: u32 = 2;
-
-/// After this many busy-polls in a row that have cost less than sleeping, the next one in vain is the first again.
-/// Unit: busy-polls. Cell: `tcp/req-rep/16`. Measured by 78790f5.
-pub(crate) const PAID_IN_A_ROW: u32 = 8;
-
 /// The most waits that sleep at once after a busy-poll in vain: one at first, then twice as many each time.
 /// Unit: waits. Cell: `tcp/router-dealer/64x64`. Measured by 78790f5.
 pub(crate) const MOST_SKIPPED: u32 = 64;

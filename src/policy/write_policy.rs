@@ -16,8 +16,6 @@ use super::tuning::{IDLE_AFTER, MOST_ANSWERS};
 pub(crate) struct WritePolicy {
     /// Whether the socket has waited for input since its last write.
     waited: bool,
-    /// Whether the socket has written since it was last [asked](Self::take_has_sent).
-    has_sent: bool,
     last_write: Option<Instant>,
     /// Messages sent since the last wait or pause.
     sent: u32,
@@ -87,11 +85,6 @@ impl WritePolicy {
         self.sent = self.sent.saturating_add(messages);
     }
 
-    /// Whether the socket has sent since the last call.
-    pub(crate) fn take_has_sent(&mut self) -> bool {
-        std::mem::take(&mut self.has_sent)
-    }
-
     /// Whether the socket has waited for input since its last write.
     pub(crate) fn has_waited(&self) -> bool {
         self.waited
@@ -119,7 +112,6 @@ impl WritePolicy {
     /// The socket has just written to an idle link, or has left the beginning of a burst to the I/O thread.
     pub(crate) fn has_begun(&mut self, now: Instant) {
         self.waited = false;
-        self.has_sent = true;
         self.last_write = Some(now);
     }
 }

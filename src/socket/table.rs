@@ -29,7 +29,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
 use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Pipe, Wire, WriteEffects};
-use crate::policy::{Awaited, Budget, WritePolicy};
+use crate::policy::{Budget, WritePolicy};
 use crate::stats::{Dropped, Telemetry};
 use ending::Ending;
 use losses::Losses;
@@ -290,15 +290,6 @@ impl Table {
     /// The socket has waited for input: its next message is probably an answer, and goes out at once.
     pub(super) fn waited(&mut self) {
         self.write_policy.waited();
-    }
-
-    /// What the socket waits for if it waits now: an answer to what it has sent since the last such wait, or any message.
-    pub(super) fn awaited(&mut self) -> Awaited {
-        if self.write_policy.take_has_sent() {
-            Awaited::Answer
-        } else {
-            Awaited::Message
-        }
     }
 }
 

@@ -40,10 +40,7 @@ impl Core {
             .borrowed_links()
             .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
             .collect();
-        let awaited = state.table.awaited();
-        let mut polled = state
-            .busy_poll
-            .begin(awaited, Instant::now(), deadline.instant());
+        let mut polled = state.busy_poll.begin(Instant::now(), deadline.instant());
         state.leading = true;
         self.lending.wait_begins();
         drop(state);
@@ -178,11 +175,7 @@ mod tests {
         assert!(wake.prepare() && wake.is_ready_after(|| unreachable!("it has one")));
         wake.wake();
         let mut ready = Vec::new();
-        let mut polled = crate::policy::BusyPoll::new(Duration::ZERO).begin(
-            crate::policy::Awaited::Message,
-            Instant::now(),
-            None,
-        );
+        let mut polled = crate::policy::BusyPoll::new(Duration::ZERO).begin(Instant::now(), None);
         wake.wait(&[], None, &mut polled, &mut ready);
     }
 }
