@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crate::copies::{COPIES, LEAST_REUSED};
 
 /// A body whose memory is reused if it has 8 KiB ([`LEAST_REUSED`]) to 256 KiB and no other user when it is dropped. A
-/// process keeps at most 1 MiB of such memory for later [`copies`](Self::copied), and none while it has no [`Lease`].
+/// process keeps at most 1 MiB of such memory for later [`copies`](Self::copied), and none while it has no [`Lease`](crate::Lease).
 ///
 /// ```
 /// use highwater_buffers::{Lease, Reused};

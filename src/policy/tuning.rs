@@ -349,7 +349,7 @@ pub(crate) const RESOLVER_THREADS: usize = 4;
 pub(crate) const MOST_READY_TURNS: u32 = 128;
 
 /// Steps of CURVE handshakes that an I/O thread takes before the rest of the loop gets its turn: each is one to two
-/// multiplications on the curve, 40 to 100 µs each.
+/// multiplications on the curve, 53 µs each (`handshake` in `benches/curve.rs`).
 /// Unit: steps. Test: `tests/handshake_limits.rs`. Not measured apart: 38aa67c.
 pub(crate) const CURVE_STEPS_IN_A_TURN: u32 = 4;
 
