@@ -453,18 +453,20 @@ fn without_credentials_it_is_decided_by_the_address(place: &Place) {
             let security = Security::null().only(allowed.clone());
             if of_pairs {
                 let here = Pair::builder(&context).security(security).build();
+                let events = here.monitor();
                 let at = here.bind(place.any()).expect("bound");
                 let there = Pair::new(&context);
                 let told = there.monitor();
                 there.connect(&at).expect("connects");
-                decided(&here.monitor(), &told, comes_in);
+                decided(&events, &told, comes_in);
             } else {
                 let pull = Pull::builder(&context).security(security).build();
+                let events = pull.monitor();
                 let at = pull.bind(place.any()).expect("bound");
                 let push = Push::new(&context);
                 let told = push.monitor();
                 push.connect(&at).expect("connects");
-                decided(&pull.monitor(), &told, comes_in);
+                decided(&events, &told, comes_in);
             }
         }
     }

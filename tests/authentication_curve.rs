@@ -6,10 +6,11 @@ mod support;
 use std::fs;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
 use highwater::security::{
     AllowKeys, Certificate, FileNames, KeyFolder, Keypair, PublicKey, Security,
 };
-use highwater::{Context, Endpoint, EventKind, LinkError, ProtocolError, Pull, Push, Rep};
+use highwater::{Context, Endpoint, Event, EventKind, LinkError, ProtocolError, Pull, Push, Rep};
 use support::{
     PATIENCE, Place, RawPeer, command, frame, greeting, joined_soon, over_each_transport,
     wait_for_event, wait_until,
@@ -27,12 +28,23 @@ over_each_transport!(
 );
 
 fn push_as(context: &Context, keys: &Keypair, server: PublicKey, at: &Endpoint) -> Push {
+    watched_push_as(context, keys, server, at).0
+}
+
+/// With all of its events.
+fn watched_push_as(
+    context: &Context,
+    keys: &Keypair,
+    server: PublicKey,
+    at: &Endpoint,
+) -> (Push, Receiver<Event>) {
     let push = Push::builder(context)
         .security(Security::curve_client(keys, server))
         .reconnect_interval(Duration::from_millis(5))
         .build();
+    let events = push.monitor();
     push.connect(at).expect("connects");
-    push
+    (push, events)
 }
 
 /// The reason for which a key was refused.
@@ -111,8 +123,7 @@ fn a_key_that_is_not_on_the_list_is_told_so(place: &Place) {
         .build();
     let events = pull.monitor();
     let at = pull.bind(place.any()).expect("bound");
-    let push = push_as(&context, &eve, server.public(), &at);
-    let told = push.monitor();
+    let (_push, told) = watched_push_as(&context, &eve, server.public(), &at);
     let event = wait_for_event(&events, "of the refusal", |kind| denied(kind).is_some());
     let key = eve.public().to_string();
     assert_eq!(denied(&event.kind), Some((&*key, "400")));
@@ -184,8 +195,7 @@ fn a_wrong_server_key_is_told_as_far_as_it_can_be_known(place: &Place) {
         .build();
     let events = pull.monitor();
     let at = pull.bind(place.any()).expect("bound");
-    let push = push_as(&context, &client, other.public(), &at);
-    let told = push.monitor();
+    let (_push, told) = watched_push_as(&context, &client, other.public(), &at);
     wait_for_event(&events, "of the box", |kind| {
         *kind
             == EventKind::HandshakeFailed(LinkError::Protocol(ProtocolError::BoxRefused {
