@@ -49,23 +49,14 @@ impl Future for CloseFuture {
             core,
             ..
         } = Pin::into_inner(self);
-        if registration.still_waits(context, &mut false) {
-            return Poll::Pending;
-        }
         if !registration.is_here() {
             // A forked child has nothing to send, and none of the threads that would.
             return Poll::Ready(DrainReport::default());
         }
-        loop {
-            let is_registered = registration.register(Arc::downgrade(core), drain.done(), context);
-            if drain.is_done() {
-                registration.end();
-                return Poll::Ready(drain.report());
-            }
-            if is_registered {
-                return Poll::Pending;
-            }
-        }
+        let owner = Arc::downgrade(core);
+        registration.poll_until(&owner, drain.done(), context, || {
+            drain.is_done().then(|| drain.report())
+        })
     }
 }
 

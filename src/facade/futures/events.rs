@@ -44,25 +44,21 @@ impl EventStream {
 
     /// The next event, or `None` once there will be none any more; if there is none yet, the task is woken when there is.
     pub fn poll_next_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        if self.registration.still_waits(context, &mut false) {
-            return Poll::Pending;
-        }
-        if !self.registration.is_here() {
+        let Self {
+            events,
+            news,
+            socket,
+            registration,
+        } = self;
+        if !registration.is_here() {
             // No thread of this process tells of any.
             return Poll::Ready(None);
         }
-        loop {
-            let owner = Weak::clone(&self.socket);
-            let is_registered = self.registration.register(owner, &self.news, context);
-            let next = match self.events.try_recv() {
-                Ok(event) => Some(event),
-                Err(TryRecvError::Disconnected) => None,
-                Err(TryRecvError::Empty) if is_registered => return Poll::Pending,
-                Err(TryRecvError::Empty) => continue,
-            };
-            self.registration.end();
-            return Poll::Ready(next);
-        }
+        registration.poll_until(socket, news, context, || match events.try_recv() {
+            Ok(event) => Some(Some(event)),
+            Err(TryRecvError::Disconnected) => Some(None),
+            Err(TryRecvError::Empty) => None,
+        })
     }
 }
 

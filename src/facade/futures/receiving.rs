@@ -50,9 +50,7 @@ impl<T> Future for RecvFuture<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { wait, take } = Pin::into_inner(self);
-        let core = Arc::clone(wait.core());
-        wait.poll_recv(context, |pattern, table| take(&core, pattern, table))
-            .map_err(RecvError::from)
+        wait.poll_recv(context, take).map_err(RecvError::from)
     }
 }
 
@@ -96,7 +94,7 @@ impl Future for RecvManyFuture<'_> {
         if *most == 0 {
             return Poll::Ready(Ok(0));
         }
-        wait.poll_recv(context, |pattern, table| {
+        wait.poll_recv(context, |_, pattern, table| {
             take_many(pattern, table, into, *most)
         })
         .map_err(RecvError::from)

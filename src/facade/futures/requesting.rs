@@ -98,7 +98,10 @@ impl Future for RequestFuture<'_> {
         let this = Pin::into_inner(self);
         assert!(!matches!(this.stage, Stage::Over), "polled after the reply");
         ready!(this.poll_sending(context))?;
-        let outcome = ready!(this.wait.poll_recv(context, take_reply))?;
+        let outcome = ready!(
+            this.wait
+                .poll_recv(context, |_, pattern, table| take_reply(pattern, table))
+        )?;
         this.stage = Stage::Over;
         Poll::Ready(outcome.map_err(|failed| match failed {
             RequestFailed::PeerLost => RequestError::PeerGone,

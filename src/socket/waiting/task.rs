@@ -8,7 +8,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 use event_listener::{Event, EventListener};
 use highwater_patterns::{Outbound, Pattern, Pipes, Refusal};
@@ -25,6 +25,12 @@ use crate::sync::Queue;
 #[derive(Debug)]
 pub(crate) struct TaskWait {
     core: Arc<Core>,
+    wait: Wait,
+}
+
+/// How far a wait has come. Apart from its socket, so that one is borrowed while the other changes.
+#[derive(Debug)]
+struct Wait {
     registration: Registration,
     /// It is counted in `State::polls`, so that nobody borrows the socket's links.
     counted: bool,
@@ -120,9 +126,11 @@ impl TaskWait {
     pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: Arc::clone(core),
-            registration: Registration::new(core),
-            counted: false,
-            waited: false,
+            wait: Wait {
+                registration: Registration::new(core),
+                counted: false,
+                waited: false,
+            },
         }
     }
 
@@ -131,30 +139,22 @@ impl TaskWait {
         &self.core
     }
 
-    /// Receives by `read`.
+    /// Receives by `read`, which is given the socket as well.
     pub(crate) fn poll_recv<T>(
         &mut self,
         context: &mut Context<'_>,
-        mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
+        mut read: impl FnMut(&Arc<Core>, &mut Pattern, &mut Table) -> Option<T>,
     ) -> Poll<Result<T, RecvFailure>> {
-        if self.registration.still_waits(context, &mut self.waited) {
-            return Poll::Pending;
-        }
-        let core = &*Arc::clone(&self.core);
-        let mut state = match core.lock_here() {
-            Ok(state) => state,
-            Err(ended) => return Poll::Ready(Err(RecvFailure::Ended(ended))),
-        };
-        if self.gives_way(&mut state) {
-            return again(state, context);
-        }
+        let (core, wait) = (&self.core, &mut self.wait);
+        let mut state = ready!(wait.next_turn(core, context)).map_err(RecvFailure::Ended)?;
+        let mut read = |pattern: &mut Pattern, table: &mut Table| read(core, pattern, table);
         state.table.refill_budget();
         loop {
             match core.attempt_recv(&mut state, &mut read) {
                 Ok(Some(taken)) => {
-                    self.is_counted(&mut state, false);
+                    wait.count(&mut state, false);
                     drop(state);
-                    if std::mem::take(&mut self.waited) {
+                    if std::mem::take(&mut wait.waited) {
                         // There may be more for one more of those who wait.
                         core.readable.notify(1);
                     }
@@ -162,7 +162,7 @@ impl TaskWait {
                 }
                 Ok(None) => {}
                 Err(ended) => {
-                    self.is_counted(&mut state, false);
+                    wait.count(&mut state, false);
                     return Poll::Ready(Err(RecvFailure::Ended(ended)));
                 }
             }
@@ -176,10 +176,10 @@ impl TaskWait {
             if core.read_links(&mut state) {
                 continue;
             }
-            let is_registered = self.register(&core.readable, context);
+            let is_registered = wait.register(core, &core.readable, context);
             let news = state.table.listen_within();
             if !news.is_empty() {
-                self.registration.end();
+                wait.registration.end();
                 core.lanes_readable(&mut state, &news);
                 continue;
             }
@@ -187,7 +187,7 @@ impl TaskWait {
                 if !state.leading {
                     state.table.return_readers();
                 }
-                self.is_counted(&mut state, true);
+                wait.count(&mut state, true);
                 return Poll::Pending;
             }
         }
@@ -201,17 +201,8 @@ impl TaskWait {
         message: &mut M,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Poll<Result<T, Unsent>> {
-        if self.registration.still_waits(context, &mut self.waited) {
-            return Poll::Pending;
-        }
-        let core = &*Arc::clone(&self.core);
-        let mut state = match core.lock_here() {
-            Ok(state) => state,
-            Err(ended) => return Poll::Ready(Err(Unsent::Ended(ended))),
-        };
-        if self.gives_way(&mut state) {
-            return again(state, context);
-        }
+        let (core, wait) = (&self.core, &mut self.wait);
+        let mut state = ready!(wait.next_turn(core, context)).map_err(Unsent::Ended)?;
         loop {
             let outcome = match core.attempt_send(&mut state, message, &mut put) {
                 // Messages that are gathered and not written are a duty of the I/O thread already.
@@ -221,7 +212,7 @@ impl TaskWait {
                         return Poll::Ready(Err(core.forked(&mut state)));
                     }
                     state.table.set_senders_wait(false);
-                    let is_registered = self.register(&core.writable, context);
+                    let is_registered = wait.register(core, &core.writable, context);
                     state.table.note(WriteEffects::MUTED);
                     if is_registered {
                         return Poll::Pending;
@@ -229,14 +220,14 @@ impl TaskWait {
                     continue;
                 }
                 Err(unsent) => {
-                    if self.waited && matches!(unsent, Unsent::Refused(_)) {
+                    if wait.waited && matches!(unsent, Unsent::Refused(_)) {
                         core.unmute(&mut state);
                     }
                     Err(unsent)
                 }
             };
             drop(state);
-            if std::mem::take(&mut self.waited) {
+            if std::mem::take(&mut wait.waited) {
                 // There may be room for one more of those who wait.
                 core.writable.notify(1);
             }
@@ -250,10 +241,10 @@ impl TaskWait {
         context: &mut Context<'_>,
         mut there: impl FnMut(&mut State) -> bool,
     ) -> Poll<Result<(), WaitError>> {
-        if self.registration.still_waits(context, &mut self.waited) {
+        let (core, wait) = (&self.core, &mut self.wait);
+        if wait.still_waits(context) {
             return Poll::Pending;
         }
-        let core = &*Arc::clone(&self.core);
         loop {
             let mut state = core.enter()?;
             if let Some(ended) = state.ended {
@@ -262,14 +253,38 @@ impl TaskWait {
             if there(&mut state) {
                 return Poll::Ready(Ok(()));
             }
-            if self.register(&core.changed, context) {
+            if wait.register(core, &core.changed, context) {
                 return Poll::Pending;
             }
         }
     }
+}
 
-    fn register(&mut self, event: &Event, context: &mut Context<'_>) -> bool {
-        let owner = self.core.this.clone();
+impl Wait {
+    /// The lock for the next attempt to receive or send: not before a wake-up if it is registered, and now and then only after
+    /// the other tasks had a turn.
+    fn next_turn<'a>(
+        &mut self,
+        core: &'a Core,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Locked<'a>, Ended>> {
+        if self.still_waits(context) {
+            return Poll::Pending;
+        }
+        let mut state = core.lock_here()?;
+        if self.gives_way(&mut state) {
+            return again(state, context);
+        }
+        Poll::Ready(Ok(state))
+    }
+
+    /// Whether it is registered and has not been woken.
+    fn still_waits(&mut self, context: &mut Context<'_>) -> bool {
+        self.registration.still_waits(context, &mut self.waited)
+    }
+
+    fn register(&mut self, core: &Core, event: &Event, context: &mut Context<'_>) -> bool {
+        let owner = core.this.clone();
         let is_registered = self.registration.register(owner, event, context);
         self.waited |= !is_registered;
         is_registered
@@ -285,8 +300,8 @@ impl TaskWait {
         !self.waited && state.ready_turns == 0
     }
 
-    /// Whether it is among the waits for which nobody borrows the socket's links.
-    fn is_counted(&mut self, state: &mut State, counted: bool) {
+    /// Counts it among the waits for which nobody borrows the socket's links, or no more.
+    fn count(&mut self, state: &mut State, counted: bool) {
         match (std::mem::replace(&mut self.counted, counted), counted) {
             (false, true) => state.polls += 1,
             (true, false) => state.polls -= 1,
@@ -311,7 +326,7 @@ impl Registration {
 
     /// Whether it is registered and has not been woken; it is woken through `context` from now on. `woken` is set if it was.
     /// In a forked child it waits no more.
-    pub(crate) fn still_waits(&mut self, context: &mut Context<'_>, woken: &mut bool) -> bool {
+    fn still_waits(&mut self, context: &mut Context<'_>, woken: &mut bool) -> bool {
         let Some((listener, waker)) = &mut self.place else {
             return false;
         };
@@ -331,12 +346,7 @@ impl Registration {
 
     /// Registers at `event`, under the lock under which an attempt has failed; false if it has been notified meanwhile,
     /// by a thread that needs no lock for it. Wakers are called without the lock of `owner`. To be called in its process.
-    pub(crate) fn register(
-        &mut self,
-        owner: Weak<Core>,
-        event: &Event,
-        context: &mut Context<'_>,
-    ) -> bool {
+    fn register(&mut self, owner: Weak<Core>, event: &Event, context: &mut Context<'_>) -> bool {
         let waker = Arc::new(TaskWaker {
             core: owner,
             task: Mutex::new(Some(context.waker().clone())),
@@ -345,6 +355,30 @@ impl Registration {
         let listens = waker.listens(&mut listener);
         self.place = listens.then_some((listener, waker));
         listens
+    }
+
+    /// Waits until `look` finds something, of which `event` is notified. To be called in the process of `owner`.
+    pub(crate) fn poll_until<T>(
+        &mut self,
+        owner: &Weak<Core>,
+        event: &Event,
+        context: &mut Context<'_>,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Poll<T> {
+        if self.still_waits(context, &mut false) {
+            return Poll::Pending;
+        }
+        loop {
+            if let Some(found) = look() {
+                self.end();
+                return Poll::Ready(found);
+            }
+            // Once more behind that: nobody holds a lock here.
+            if self.place.is_some() {
+                return Poll::Pending;
+            }
+            self.register(Weak::clone(owner), event, context);
+        }
     }
 
     /// Waits no more: a wake-up that was meant for it goes to the next.
@@ -377,17 +411,18 @@ fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
 impl Drop for TaskWait {
     fn drop(&mut self) {
         // Registered, it passes its wake-up on by itself.
-        let has_taken_one = self.waited && self.registration.place.is_none();
-        self.registration.end();
-        if self.counted
-            && let Ok(mut state) = self.core.lock_here()
+        let Self { core, wait } = self;
+        let has_taken_one = wait.waited && wait.registration.place.is_none();
+        wait.registration.end();
+        if wait.counted
+            && let Ok(mut state) = core.lock_here()
         {
             state.polls -= 1;
         }
-        if has_taken_one && self.core.is_here() {
+        if has_taken_one && core.is_here() {
             // What it has not looked at is for another one.
-            self.core.readable.notify(1);
-            self.core.writable.notify(1);
+            core.readable.notify(1);
+            core.writable.notify(1);
         }
     }
 }
