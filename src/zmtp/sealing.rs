@@ -29,7 +29,17 @@ pub(crate) trait Seal: fmt::Debug + Send {
 
     /// Puts frames behind what is in `out`, to be [sealed](Self::seal_laid): whole ones from the front of `frames`, until they
     /// come to `most` bytes. How many bytes of `frames` these are.
-    fn lay(&mut self, frames: &[u8], most: usize, out: &mut Vec<u8>) -> usize;
+    fn lay(&mut self, frames: &[u8], most: usize, out: &mut Vec<u8>) -> usize {
+        let mut laid = 0;
+        while laid < most
+            && let Ok(Some((header, header_len))) = FrameHeader::decode(&frames[laid..])
+            && let Some(body) = frames[laid + header_len..].get(..header.body_len as usize)
+        {
+            self.lay_apart(header, body, out);
+            laid += header_len + body.len();
+        }
+        laid
+    }
 
     /// As [`lay`](Self::lay), a frame whose body lies apart.
     fn lay_apart(&mut self, header: FrameHeader, body: &[u8], out: &mut Vec<u8>);

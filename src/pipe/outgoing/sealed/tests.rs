@@ -25,18 +25,6 @@ const LAID: u8 = b'-';
 const SEALED: u8 = b'S';
 
 impl Seal for Toy {
-    fn lay(&mut self, frames: &[u8], most: usize, out: &mut Vec<u8>) -> usize {
-        let mut laid = 0;
-        while laid < most
-            && let Ok(Some((header, header_len))) = FrameHeader::decode(&frames[laid..])
-            && let Some(body) = frames[laid + header_len..].get(..header.body_len as usize)
-        {
-            self.lay_apart(header, body, out);
-            laid += header_len + body.len();
-        }
-        laid
-    }
-
     fn lay_apart(&mut self, header: FrameHeader, body: &[u8], out: &mut Vec<u8>) {
         self.counted += 1;
         out.push(LAID);

@@ -31,18 +31,6 @@ impl CurveSeal {
 }
 
 impl Seal for CurveSeal {
-    fn lay(&mut self, frames: &[u8], most: usize, out: &mut Vec<u8>) -> usize {
-        let mut laid = 0;
-        while laid < most
-            && let Ok(Some((header, header_len))) = FrameHeader::decode(&frames[laid..])
-            && let Some(body) = frames[laid + header_len..].get(..header.body_len as usize)
-        {
-            self.lay_apart(header, body, out);
-            laid += header_len + body.len();
-        }
-        laid
-    }
-
     fn lay_apart(&mut self, header: FrameHeader, body: &[u8], out: &mut Vec<u8>) {
         self.sent += 1;
         write_header(0, BEFORE_BODY + body.len(), out);
