@@ -204,7 +204,7 @@ macro_rules! borrowed_frames {
     ($($body:ty),+ $(,)?) => {$(
         impl From<&[$body]> for Message {
             fn from(frames: &[$body]) -> Self {
-                frames.iter().map(Frame::of).collect()
+                frames.iter().collect()
             }
         }
 
@@ -244,34 +244,17 @@ several_frames!(&str, String, &[u8], Vec<u8>, Bytes);
 borrowed_frames!(Frame);
 
 /// A body that is borrowed where it stands in a list.
-trait AsFrame {
-    fn as_frame(&self) -> Frame;
-}
-
-impl Frame {
-    fn of(body: &impl AsFrame) -> Self {
-        body.as_frame()
+impl From<&&str> for Frame {
+    fn from(body: &&str) -> Self {
+        Self::from(*body)
     }
 }
 
-macro_rules! as_frame {
-    ($($body:ty => |$this:ident| $frame:expr),+ $(,)?) => {$(
-        impl AsFrame for $body {
-            fn as_frame(&self) -> Frame {
-                let $this = self;
-                $frame
-            }
-        }
-    )+};
-}
-
-as_frame! {
-    &str => |body| Frame::from(*body),
-    String => |body| Frame::from(body),
-    &[u8] => |body| Frame::from(*body),
-    Vec<u8> => |body| Frame::from(body),
-    Bytes => |body| Frame::from(body),
-    Frame => |body| body.clone(),
+/// A body that is borrowed where it stands in a list.
+impl From<&&[u8]> for Frame {
+    fn from(body: &&[u8]) -> Self {
+        Self::from(*body)
+    }
 }
 
 /// A tuple is a message of as many frames, which may be of different types: `("topic", body)`.
