@@ -70,15 +70,15 @@ impl PeerInfo {
         value_of(&self.granted, name)
     }
 
-    #[cfg(test)]
-    pub(crate) fn for_tests(address: &str) -> Self {
+    /// A peer that has told and shown nothing of itself.
+    pub(crate) fn unknown(endpoint: Endpoint, address: &str, connected_here: bool) -> Self {
         Self {
-            endpoint: "tcp://127.0.0.1:1".parse().expect("an endpoint"),
+            endpoint,
             address: address.to_owned(),
-            connected_here: false,
+            connected_here,
             socket_type: None,
             routing_id: None,
-            version: (3, 1),
+            version: (0, 0),
             metadata: Arc::default(),
             mechanism: "NULL",
             user: String::new(),
@@ -88,6 +88,15 @@ impl PeerInfo {
             credentials: None,
             token: None,
             asked_after: None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(address: &str) -> Self {
+        let endpoint = "tcp://127.0.0.1:1".parse().expect("an endpoint");
+        Self {
+            version: (3, 1),
+            ..Self::unknown(endpoint, address, false)
         }
     }
 }

@@ -114,21 +114,11 @@ pub(super) fn introduce(name: &Endpoint, who: &Applicant, connected_here: bool) 
         .clone()
         .filter(|_| who.socket_type.announces_identity());
     PeerInfo {
-        endpoint: name.clone(),
-        address: ADDRESS.to_owned(),
-        connected_here,
         socket_type: Some(who.socket_type),
         routing_id,
-        version: (0, 0),
         metadata: who.options.metadata.properties().into(),
-        mechanism: "NULL",
-        user: String::new(),
-        #[cfg(feature = "curve")]
-        key: None,
-        granted: Arc::default(),
-        credentials: None,
         token: Some(who.token),
-        asked_after: None,
+        ..PeerInfo::unknown(name.clone(), ADDRESS, connected_here)
     }
 }
 
