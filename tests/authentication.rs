@@ -12,8 +12,8 @@ use highwater::{
     Context, Dealer, Event, EventKind, LinkError, Pair, ProtocolError, Pull, Push, Rep, Req, Router,
 };
 use support::{
-    MOMENT, PATIENCE, Place, RawPeer, command, greeting, over_each_transport, wait_for_event,
-    wait_until,
+    MOMENT, PATIENCE, Place, RawPeer, command, greeting, guarded_pull, over_each_transport,
+    wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -123,11 +123,7 @@ fn what_the_verdict_grants_is_told_apart_from_what_the_peer_says(place: &Place) 
 fn who_is_denied_learns_it_and_stops(place: &Place) {
     let context = Context::new();
     let users = Passwords::from([("anna", "secret")]);
-    let pull = Pull::builder(&context)
-        .security(Security::plain_server(users))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, Security::plain_server(users), place);
     let push = Push::builder(&context)
         .security(plain("anna\u{1b}", "secret"))
         .build();
@@ -155,11 +151,7 @@ fn who_is_denied_learns_it_and_stops(place: &Place) {
 fn who_is_denied_may_try_again_by_option(place: &Place) {
     let context = Context::new();
     let users = Passwords::default();
-    let pull = Pull::builder(&context)
-        .security(Security::plain_server(users.clone()))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, Security::plain_server(users.clone()), place);
     let push = Push::builder(&context)
         .security(plain("anna", "secret"))
         .retry_refused(true)
@@ -181,11 +173,7 @@ fn later_is_told_by_nobody_and_the_peer_comes_again(place: &Place) {
         true => Verdict::allow("anna"),
         false => Verdict::Later,
     };
-    let pull = Pull::builder(&context)
-        .security(Security::plain_server(decide))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, Security::plain_server(decide), place);
     let push = Push::builder(&context)
         .security(plain("anna", "secret"))
         .reconnect_interval(Duration::from_millis(5))
@@ -206,11 +194,7 @@ fn a_decision_that_panics_is_a_refusal_and_others_go_on(place: &Place) {
         Proof::Plain { user, .. } if user == "bad" => panic!("on purpose"),
         _ => Verdict::allow("good"),
     };
-    let pull = Pull::builder(&context)
-        .security(Security::plain_server(decide))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, Security::plain_server(decide), place);
     let bad = Push::builder(&context).security(plain("bad", "")).build();
     bad.connect(&at).expect("connects");
     for _ in 0..6 {
@@ -241,9 +225,7 @@ fn a_decision_that_does_not_return_is_a_refusal_at_its_deadline_and_others_go_on
         Verdict::allow("anyone")
     };
     let security = Security::plain_server(decide).deadline(Duration::from_millis(50));
-    let pull = Pull::builder(&context).security(security).build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, security, place);
     // Two of the four threads are held up; the third attempt is not made.
     let slow = Push::builder(&context)
         .security(plain("slow", ""))
@@ -290,11 +272,7 @@ fn a_peer_that_has_gone_while_it_was_decided_about_changes_nothing(place: &Place
         let _ = held.recv();
         Verdict::allow("gone")
     };
-    let pull = Pull::builder(&context)
-        .security(Security::plain_server(decide))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, Security::plain_server(decide), place);
     for _ in 0..3 {
         let peer = says_hello(&at);
         is_asked.recv_timeout(PATIENCE).expect("it is asked");
@@ -356,11 +334,11 @@ fn what_is_revoked_while_a_handshake_is_under_way_counts(place: &Place) {
         asked.send(()).expect("it is counted");
         answers.recv().unwrap_or(Verdict::Later)
     };
-    let pull = Pull::builder(&context)
-        .security(Security::plain_server(decide).deadline(PATIENCE))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(
+        &context,
+        Security::plain_server(decide).deadline(PATIENCE),
+        place,
+    );
     let push = Push::builder(&context)
         .security(plain("anna", ""))
         .reconnect_interval(Duration::from_millis(5))
@@ -453,29 +431,23 @@ fn without_credentials_it_is_decided_by_the_address(place: &Place) {
             let security = Security::null().only(allowed.clone());
             if of_pairs {
                 let here = Pair::builder(&context).security(security).build();
-                let events = here.monitor();
                 let at = here.bind(place.any()).expect("bound");
                 let there = Pair::new(&context);
                 let told = there.monitor();
                 there.connect(&at).expect("connects");
-                decided(&events, &told, comes_in);
+                decided(&told, comes_in);
             } else {
                 let pull = Pull::builder(&context).security(security).build();
-                let events = pull.monitor();
                 let at = pull.bind(place.any()).expect("bound");
                 let push = Push::new(&context);
                 let told = push.monitor();
                 push.connect(&at).expect("connects");
-                decided(&events, &told, comes_in);
+                decided(&told, comes_in);
             }
         }
     }
 
-    fn decided(
-        _here: &crossbeam_channel::Receiver<Event>,
-        there: &crossbeam_channel::Receiver<Event>,
-        comes_in: bool,
-    ) {
+    fn decided(there: &crossbeam_channel::Receiver<Event>, comes_in: bool) {
         let event = wait_for_event(there, "of the decision", |kind| {
             matches!(
                 kind,

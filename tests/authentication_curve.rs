@@ -12,8 +12,8 @@ use highwater::security::{
 };
 use highwater::{Context, Endpoint, Event, EventKind, LinkError, ProtocolError, Pull, Push, Rep};
 use support::{
-    PATIENCE, Place, RawPeer, command, frame, greeting, joined_soon, over_each_transport,
-    wait_for_event, wait_until,
+    PATIENCE, Place, RawPeer, command, frame, greeting, guarded_pull, joined_soon,
+    over_each_transport, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -95,11 +95,11 @@ fn a_key_that_is_revoked_is_out_at_once(place: &Place) {
     let server = Keypair::generate();
     let [anna, bert] = [(); 2].map(|()| Keypair::generate());
     let allowed = AllowKeys::new([anna.public(), bert.public()]);
-    let pull = Pull::builder(&context)
-        .security(Security::curve_server(&server).only(allowed.clone()))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(
+        &context,
+        Security::curve_server(&server).only(allowed.clone()),
+        place,
+    );
     let annas = push_as(&context, &anna, server.public(), &at);
     let berts = push_as(&context, &bert, server.public(), &at);
     let told = annas.monitor();
@@ -118,11 +118,11 @@ fn a_key_that_is_revoked_is_out_at_once(place: &Place) {
 fn a_key_that_is_not_on_the_list_is_told_so(place: &Place) {
     let context = Context::new();
     let (server, eve) = (Keypair::generate(), Keypair::generate());
-    let pull = Pull::builder(&context)
-        .security(Security::curve_server(&server).only(AllowKeys::default()))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(
+        &context,
+        Security::curve_server(&server).only(AllowKeys::default()),
+        place,
+    );
     let (_push, told) = watched_push_as(&context, &eve, server.public(), &at);
     let event = wait_for_event(&events, "of the refusal", |kind| denied(kind).is_some());
     let key = eve.public().to_string();
@@ -156,11 +156,11 @@ fn a_folder_lets_in_by_its_files_and_tells_of_bad_ones(place: &Place) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("bad.key"), "no certificate").expect("written");
     let allowed = KeyFolder::open(folder.path()).expect("it is there");
-    let pull = Pull::builder(&context)
-        .security(Security::curve_server(&server).only(allowed))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(
+        &context,
+        Security::curve_server(&server).only(allowed),
+        place,
+    );
     let push = Push::builder(&context)
         .security(Security::curve_client(&anna, server.public()))
         .reconnect_interval(Duration::from_millis(5))
@@ -190,11 +190,8 @@ fn a_folder_lets_in_by_its_files_and_tells_of_bad_ones(place: &Place) {
 fn a_wrong_server_key_is_told_as_far_as_it_can_be_known(place: &Place) {
     let context = Context::new();
     let [server, other, client] = [(); 3].map(|()| Keypair::generate());
-    let pull = Pull::builder(&context)
-        .security(Security::curve_server(&server).anyone())
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (_pull, events, at) =
+        guarded_pull(&context, Security::curve_server(&server).anyone(), place);
     let (_push, told) = watched_push_as(&context, &client, other.public(), &at);
     wait_for_event(&events, "of the box", |kind| {
         *kind
@@ -231,11 +228,11 @@ fn a_zap_handler_is_asked_about_the_key(place: &Place) {
             let _ = request.reply(["1.0", "1", status, "", "anna", ""]);
         }
     });
-    let pull = Pull::builder(&context)
-        .security(Security::curve_server(&server).only(Security::zap(&context, "test")))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(
+        &context,
+        Security::curve_server(&server).only(Security::zap(&context, "test")),
+        place,
+    );
     let eves = push_as(&context, &Keypair::generate(), server.public(), &at);
     wait_for_event(&events, "of the refusal", |kind| denied(kind).is_some());
     drop(eves);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use highwater::security::{Passwords, Security};
 use highwater::{Context, EventKind, LinkError, ProtocolError, Pull, Push, Rep};
-use support::{PATIENCE, Place, Python, over_each_transport, wait_for_event};
+use support::{PATIENCE, Place, Python, guarded_pull, over_each_transport, wait_for_event};
 
 over_each_transport!(
     a_client_of_libzmq_comes_in_by_name_and_password,
@@ -52,11 +52,7 @@ fn a_client_of_libzmq_with_a_wrong_password_is_refused(place: &Place) {
     };
     let context = Context::new();
     let users = Passwords::from([("anna", "secret")]);
-    let pull = Pull::builder(&context)
-        .security(Security::plain_server(users))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, Security::plain_server(users), place);
     let options = [("PLAIN_USERNAME", ":anna"), ("PLAIN_PASSWORD", ":wrong")];
     libzmq_push(&mut python, &options, &at);
     wait_for_event(&events, "of the refusal", |kind| {

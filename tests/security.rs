@@ -3,9 +3,9 @@
 mod support;
 
 use highwater::security::{Candidate, Passwords, Security, Verdict};
-use highwater::{Context, EventKind, LinkError, Pair, ProtocolError, Pull, Push};
+use highwater::{Context, EventKind, LinkError, Pair, ProtocolError, Push};
 
-use support::{Place, over_each_transport, wait_for_event};
+use support::{Place, guarded_pull, over_each_transport, wait_for_event};
 
 fn failed(kind: &EventKind) -> Option<&LinkError> {
     match kind {
@@ -26,9 +26,7 @@ fn passwords() -> Security {
 
 fn a_peer_for_whom_nobody_decides_is_refused_and_told(place: &Place) {
     let context = Context::new();
-    let pull = Pull::builder(&context).security(passwords()).build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (_pull, events, at) = guarded_pull(&context, passwords(), place);
     let stranger = Security::plain_client("stranger", "secret").expect("short");
     let push = Push::builder(&context).security(stranger).build();
     let told = push.monitor();
@@ -67,9 +65,7 @@ fn two_mechanisms_do_not_meet(place: &Place) {
 fn with_a_decision_about_null_nobody_comes_in_who_was_not_decided_about(place: &Place) {
     let context = Context::new();
     let nobody = Security::null().only(|_: &Candidate| Verdict::deny());
-    let pull = Pull::builder(&context).security(nobody).build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, nobody, place);
     let push = Push::new(&context);
     push.connect(&at).expect("a good endpoint");
     wait_for_event(&events, "of the refused", |kind| {

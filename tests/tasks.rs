@@ -473,38 +473,59 @@ fn a_waker_that_panics_is_its_own_fault() {
     });
 }
 
+/// So many messages are there to be received at once.
+const READY: usize = 5000;
+
+/// A PUSH and a PULL between which [`READY`] messages have room.
+fn roomy() -> (Context, Push, Pull) {
+    let context = Context::new();
+    let (push, pull) = (
+        Push::builder(&context).send_high_water_mark(10_000).build(),
+        Pull::new(&context),
+    );
+    push.connect(pull.bind("inproc://turns").expect("bound"))
+        .expect("connecting");
+    (context, push, pull)
+}
+
+fn send_ready(push: &Push) {
+    let numbers = (0..READY).map(|number| number.to_string());
+    push.send_many(numbers).expect("sent");
+}
+
+/// Receives [`READY`] messages by `poll`, which now and then has a turn for other tasks.
+fn gives_turns(
+    counting: &CountingWaker,
+    mut poll: impl FnMut() -> Poll<Result<Message, RecvError>>,
+) {
+    let (mut received, mut turns) = (0, 0);
+    while received < READY {
+        let before = counting.calls();
+        match poll() {
+            Poll::Ready(message) => {
+                assert_eq!(number(&message.expect("received")), received);
+                received += 1;
+            }
+            Poll::Pending => {
+                assert!(
+                    counting.calls() > before,
+                    "it is to be polled again at once"
+                );
+                turns += 1;
+            }
+        }
+    }
+    assert!((READY / 200..=READY / 50).contains(&turns), "{turns} turns");
+}
+
 /// A socket that always has a message does not keep its executor from other tasks.
 #[test]
 fn a_busy_socket_gives_turns_to_other_tasks() {
     support::must_end("turns", || {
-        let context = Context::new();
-        let (push, pull) = (
-            Push::builder(&context).send_high_water_mark(10_000).build(),
-            Pull::new(&context),
-        );
-        push.connect(pull.bind("inproc://turns").expect("bound"))
-            .expect("connecting");
-        push.send_many((0..5000).map(|number: usize| number.to_string()))
-            .expect("sent");
+        let (_context, push, pull) = roomy();
+        send_ready(&push);
         let counting = CountingWaker::new();
-        let (mut received, mut turns) = (0, 0);
-        while received < 5000 {
-            let before = counting.calls();
-            match counting.poll(&mut pull.recv_async()) {
-                Poll::Ready(message) => {
-                    assert_eq!(number(&message.expect("received")), received);
-                    received += 1;
-                }
-                Poll::Pending => {
-                    assert!(
-                        counting.calls() > before,
-                        "it is to be polled again at once"
-                    );
-                    turns += 1;
-                }
-            }
-        }
-        assert!((5000 / 200..=5000 / 50).contains(&turns), "{turns} turns");
+        gives_turns(&counting, || counting.poll(&mut pull.recv_async()));
     });
 }
 
@@ -512,37 +533,13 @@ fn a_busy_socket_gives_turns_to_other_tasks() {
 #[test]
 fn a_future_that_has_waited_gives_turns_to_other_tasks() {
     support::must_end("turns", || {
-        let context = Context::new();
-        let (push, pull) = (
-            Push::builder(&context).send_high_water_mark(10_000).build(),
-            Pull::new(&context),
-        );
-        push.connect(pull.bind("inproc://turns").expect("bound"))
-            .expect("connecting");
+        let (_context, push, pull) = roomy();
         let counting = CountingWaker::new();
         let mut receiving = pull.recv_async();
         assert!(counting.poll(&mut receiving).is_pending());
-        push.send_many((0..5000).map(|number: usize| number.to_string()))
-            .expect("sent");
+        send_ready(&push);
         counting.wait("a message", 0);
-        let (mut received, mut turns) = (0, 0);
-        while received < 5000 {
-            let before = counting.calls();
-            match counting.poll(&mut receiving) {
-                Poll::Ready(message) => {
-                    assert_eq!(number(&message.expect("received")), received);
-                    received += 1;
-                }
-                Poll::Pending => {
-                    assert!(
-                        counting.calls() > before,
-                        "it is to be polled again at once"
-                    );
-                    turns += 1;
-                }
-            }
-        }
-        assert!((5000 / 200..=5000 / 50).contains(&turns), "{turns} turns");
+        gives_turns(&counting, || counting.poll(&mut receiving));
     });
 }
 

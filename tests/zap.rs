@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use highwater::security::Security;
 use highwater::{Context, EventKind, LinkError, Message, Pull, Push, Rep, Router};
-use support::{PATIENCE, Place, joined_soon, over_each_transport, wait_for_event};
+use support::{PATIENCE, Place, guarded_pull, joined_soon, over_each_transport, wait_for_event};
 
 over_each_transport!(
     a_rep_decides_and_is_told_of_the_domain_and_the_credentials,
@@ -84,9 +84,7 @@ fn decide(question: &Message) -> Message {
 fn a_rep_decides_and_is_told_of_the_domain_and_the_credentials(place: &Place) {
     let context = Context::new();
     let thread = handler(&context, decide);
-    let pull = Pull::builder(&context).security(zap(&context)).build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, zap(&context), place);
     // The client is in another context: the handler is the server's.
     let clients = Context::new();
     let push = Push::builder(&clients)
@@ -207,9 +205,7 @@ fn what_is_no_good_answer_lets_nobody_in_and_is_told(place: &Place) {
 
 fn without_a_handler_nobody_comes_in_until_there_is_one(place: &Place) {
     let context = Context::new();
-    let pull = Pull::builder(&context).security(zap(&context)).build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, zap(&context), place);
     let push = Push::builder(&context)
         .security(plain("anna", "secret"))
         .reconnect_interval(Duration::from_millis(5))
@@ -230,9 +226,7 @@ fn a_handler_that_does_not_answer_refuses_at_the_deadline(place: &Place) {
     let silent = Rep::new(&context);
     silent.bind(HANDLER).expect("nobody else has it");
     let security = zap(&context).deadline(Duration::from_millis(50));
-    let pull = Pull::builder(&context).security(security).build();
-    let events = pull.monitor();
-    let at = pull.bind(place.any()).expect("bound");
+    let (pull, events, at) = guarded_pull(&context, security, place);
     let push = Push::builder(&context)
         .security(plain("anna", "secret"))
         .reconnect_interval(Duration::from_millis(5))

@@ -70,6 +70,16 @@ struct Owing {
     woken: AtomicBool,
 }
 
+impl Owing {
+    fn new() -> Self {
+        Self {
+            room: Room::new(()),
+            listed: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
+        }
+    }
+}
+
 impl Combine for Owing {
     type State = ();
     type Mail = ();
@@ -93,11 +103,7 @@ impl Combine for Owing {
 #[test]
 fn a_wake_up_that_is_owed_is_made_though_nobody_locks_again() {
     loom::model(|| {
-        let owing = Arc::new(Owing {
-            room: Room::new(()),
-            listed: AtomicBool::new(false),
-            woken: AtomicBool::new(false),
-        });
+        let owing = Arc::new(Owing::new());
         // One owes it under the lock, as whoever applies mail; the other holds the lock, or does not, meanwhile.
         let poster = thread::spawn({
             let owing = Arc::clone(&owing);
@@ -112,11 +118,7 @@ fn a_wake_up_that_is_owed_is_made_though_nobody_locks_again() {
 #[test]
 fn a_wake_up_that_is_owed_without_the_lock_is_made() {
     loom::model(|| {
-        let owing = Arc::new(Owing {
-            room: Room::new(()),
-            listed: AtomicBool::new(false),
-            woken: AtomicBool::new(false),
-        });
+        let owing = Arc::new(Owing::new());
         let holder = thread::spawn({
             let owing = Arc::clone(&owing);
             move || drop(owing.room.lock(&*owing, Here::in_test()))

@@ -11,6 +11,7 @@
 mod chaos;
 mod children;
 mod forks;
+mod guarded;
 mod network;
 mod place;
 mod python;
@@ -31,6 +32,7 @@ use highwater::{Event, EventKind};
 pub(crate) use chaos::{Chaos, ChaosProxy, seed};
 pub(crate) use children::{Child, play_child};
 pub(crate) use forks::{Forked, fork, leave, refused};
+pub(crate) use guarded::guarded_pull;
 pub(crate) use network::{as_nobody, in_a_network_of_its_own, ip, put_in_place};
 pub(crate) use place::{Place, over_each_transport, over_every_transport};
 pub(crate) use python::{Python, curve_everywhere, pattern};

@@ -30,7 +30,10 @@ use crate::wake::WakePipe;
 /// push.connect(pull.bind("tcp://127.0.0.1:0")?)?;
 /// let mut readiness = pull.readiness(Interest::READABLE)?;
 /// push.send("x")?;
-/// # fn wait_until_readable(_: impl std::os::fd::AsFd) { std::thread::sleep(std::time::Duration::from_millis(1)); }
+/// # fn wait_until_readable(fd: &impl std::os::fd::AsFd) {
+/// #     use rustix::event::{PollFd, PollFlags, poll};
+/// #     poll(&mut [PollFd::new(fd, PollFlags::IN)], None).expect("poll(2)");
+/// # }
 /// loop {
 ///     wait_until_readable(&readiness); // by epoll, kqueue, or whatever the loop uses
 ///     if readiness.check()?.readable && pull.try_recv().is_ok() {
