@@ -62,7 +62,7 @@ fn receive_all(socket: &Pair, channel: &Sender<String>) -> Result<(), Failure> {
                     return Ok(());
                 }
             }
-            Err(RecvError::Closed | RecvError::Terminated) => return Ok(()),
+            Err(RecvError::Ended(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }

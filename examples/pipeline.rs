@@ -110,7 +110,7 @@ fn worker(
     loop {
         let task = match tasks.recv() {
             Ok(task) => task,
-            Err(RecvError::Terminated) => break,
+            Err(RecvError::Ended(_)) => break,
             Err(error) => return Err(error.into()),
         };
         let primes = primes_in(number(&task, 0)?..number(&task, 1)?);

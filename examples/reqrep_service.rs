@@ -66,7 +66,7 @@ fn work(context: &Context, broker: &Endpoint) -> Result<usize, Failure> {
     loop {
         let request = match service.recv() {
             Ok(request) => request,
-            Err(RecvError::Terminated) => return Ok(answered),
+            Err(RecvError::Ended(_)) => return Ok(answered),
             Err(error) => return Err(error.into()),
         };
         let number: u64 = request.to_str()?.parse()?;

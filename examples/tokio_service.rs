@@ -54,7 +54,7 @@ async fn serve(service: Rep, mut stopped: oneshot::Receiver<()>) -> Result<u64, 
             // A future that loses the race has taken no request.
             request = service.recv_async(), if at_work.len() < AT_WORK => match request {
                 Ok(request) => drop(at_work.spawn(answer(request))),
-                Err(RecvError::Closed) => break, // retired, and nothing is left to be received
+                Err(RecvError::Ended(_)) => break, // retired, and nothing is left to be received
                 Err(error) => return Err(error.into()),
             },
             Some(done) = at_work.join_next() => answered += u64::from(done??),

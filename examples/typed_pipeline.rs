@@ -82,7 +82,7 @@ fn work(context: &Context, jobs: &Endpoint, outcomes: &Endpoint) -> Result<usize
     loop {
         let job = match pull.recv() {
             Ok(job) => job,
-            Err(TypedError::Socket(RecvError::Terminated)) => return Ok(done),
+            Err(TypedError::Socket(RecvError::Ended(_))) => return Ok(done),
             // A message that is no job comes back whole; one bad message does not end a worker.
             Err(TypedError::Undecodable { received, cause }) => {
                 eprintln!("{cause}: {received:?}");

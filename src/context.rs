@@ -44,8 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// # After a fork
 ///
 /// A context belongs to the process that made it. A forked child has unusable copies of the context, without I/O
-/// threads, and of its sockets. Each call that would send, receive, wait, or change something is refused with the
-/// variant `Forked` of its error, such as [`RecvError::Forked`](crate::RecvError::Forked). Calls without an error give
+/// threads, and of its sockets. Each call that would send, receive, wait, or change something is refused with
+/// [`Ended::Forked`](crate::Ended::Forked) in the variant `Ended` of its error. Calls without an error give
 /// nothing: an empty list, no peers, zero. The child never writes on a connection of the parent, and never removes its
 /// `ipc://` files. Dropping the copies does nothing, and frees neither their memory nor their descriptors. One
 /// exception: a channel of events that the parent has from `monitor` does not detect the fork. In the child it gives
@@ -92,7 +92,8 @@ impl Context {
         ContextBuilder::new()
     }
 
-    /// Ends every socket of this context: each call that waits, and each later one, returns `Terminated`.
+    /// Ends every socket of this context: each call that waits, and each later one, returns an error that has
+    /// [`Ended::Terminated`](crate::Ended::Terminated) in it.
     ///
     /// Does not wait. Messages already queued linger as usual once their sockets are dropped.
     #[doc(alias = "zmq_ctx_shutdown")]

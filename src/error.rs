@@ -11,10 +11,12 @@ use std::fmt;
 use highwater_patterns::Message;
 
 mod conversions;
+mod ended;
 mod endpoint;
 mod link;
 mod option;
 
+pub use ended::Ended;
 pub use endpoint::{BindError, ConnectError, EndpointError, ReadyError};
 pub use link::LinkError;
 pub use option::OptionError;
@@ -33,12 +35,8 @@ pub enum SendError {
     /// XSUB: the message subscribes to, or unsubscribes from, a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC)
     /// bytes.
     TopicTooLong(Message),
-    /// The socket was closed, here or by another thread.
-    Closed(Message),
-    /// The context was shut down.
-    Terminated(Message),
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked(Message),
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Message, Ended),
 }
 
 /// Why a `send_many` failed before the end.
@@ -67,12 +65,8 @@ pub enum TrySendError {
     /// XSUB: the message subscribes to, or unsubscribes from, a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC)
     /// bytes.
     TopicTooLong(Message),
-    /// The socket was closed, here or by another thread.
-    Closed(Message),
-    /// The context was shut down.
-    Terminated(Message),
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked(Message),
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Message, Ended),
 }
 
 /// Why a message to a named peer failed. Every variant gives the message back.
@@ -85,12 +79,8 @@ pub enum RouteError {
     Full(Message),
     /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
-    /// The socket was closed, here or by another thread.
-    Closed(Message),
-    /// The context was shut down.
-    Terminated(Message),
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked(Message),
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Message, Ended),
 }
 
 /// Why a request has no reply.
@@ -109,12 +99,8 @@ pub enum RequestError {
     PeerGone,
     /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
-    /// The socket was closed, here or by another thread.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 /// Why a reply failed. Every variant gives the reply back.
@@ -127,12 +113,8 @@ pub enum ReplyError {
     Full(Message),
     /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
-    /// The socket was closed, here or by another thread.
-    Closed(Message),
-    /// The context was shut down.
-    Terminated(Message),
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked(Message),
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Message, Ended),
 }
 
 /// Why a subscription could not be changed.
@@ -141,12 +123,8 @@ pub enum ReplyError {
 pub enum SubscribeError {
     /// The topic has more than [`MAX_TOPIC`](crate::MAX_TOPIC) bytes.
     TopicTooLong,
-    /// The socket was closed, here or by another thread.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 /// Why a blocking receive failed.
@@ -159,12 +137,8 @@ pub enum SubscribeError {
 pub enum RecvError {
     /// No message arrived within the time.
     Timeout,
-    /// The socket was closed, here or by another thread.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 /// Why a receive that does not wait gave no message.
@@ -175,12 +149,8 @@ pub enum RecvError {
 pub enum TryRecvError {
     /// No message is there now. A later receive may succeed.
     Empty,
-    /// The socket was closed, here or by another thread.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 /// Why waiting for peers, or for subscribers, failed.
@@ -189,20 +159,18 @@ pub enum TryRecvError {
 pub enum WaitError {
     /// There were fewer than asked for within the time.
     Timeout,
-    /// The socket was closed, here or by another thread.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
+/// The text of each variant but `Ended`, whose text is that of the `Ended` in it.
 macro_rules! messages_of {
     ($($name:ident { $($variant:ident $(($ignored:tt))? => $text:literal),+ $(,)? })+) => {$(
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self {
-                    $(Self::$variant $(($ignored))? => $text),+
+                    $(Self::$variant $(($ignored))? => $text,)+
+                    Self::Ended(.., ended) => return ended.fmt(f),
                 })
             }
         }
@@ -217,26 +185,17 @@ messages_of! {
         GivenUp(_) => "no peer will come: every endpoint was given up",
         TooManyFrames(_) => "the message has more than 65,536 frames",
         TopicTooLong(_) => "the topic is longer than 65,526 bytes",
-        Closed(_) => "the socket is closed",
-        Terminated(_) => "the context is shut down",
-        Forked(_) => "the socket belongs to the parent process",
     }
     TrySendError {
         Full(_) => "no peer has room",
         GivenUp(_) => "no peer will come: every endpoint was given up",
         TooManyFrames(_) => "the message has more than 65,536 frames",
         TopicTooLong(_) => "the topic is longer than 65,526 bytes",
-        Closed(_) => "the socket is closed",
-        Terminated(_) => "the context is shut down",
-        Forked(_) => "the socket belongs to the parent process",
     }
     RouteError {
         NoRoute(_) => "no peer has this routing id",
         Full(_) => "the peer has no room",
         TooManyFrames(_) => "the message has more than 65,536 frames",
-        Closed(_) => "the socket is closed",
-        Terminated(_) => "the context is shut down",
-        Forked(_) => "the socket belongs to the parent process",
     }
     RequestError {
         NotSent(_) => "no peer had room for the request in time",
@@ -244,41 +203,23 @@ messages_of! {
         Timeout => "no reply came in time",
         PeerGone => "the peer went before it replied",
         TooManyFrames(_) => "the message has more than 65,536 frames",
-        Closed => "the socket is closed",
-        Terminated => "the context is shut down",
-        Forked => "the socket belongs to the parent process",
     }
     ReplyError {
         PeerGone(_) => "the peer that asked is gone",
         Full(_) => "the peer that asked has no room for a reply",
         TooManyFrames(_) => "the message has more than 65,536 frames",
-        Closed(_) => "the socket is closed",
-        Terminated(_) => "the context is shut down",
-        Forked(_) => "the socket belongs to the parent process",
     }
     SubscribeError {
         TopicTooLong => "the topic is longer than 65,526 bytes",
-        Closed => "the socket is closed",
-        Terminated => "the context is shut down",
-        Forked => "the socket belongs to the parent process",
     }
     RecvError {
         Timeout => "no message arrived in time",
-        Closed => "the socket is closed",
-        Terminated => "the context is shut down",
-        Forked => "the socket belongs to the parent process",
     }
     TryRecvError {
         Empty => "no message is there",
-        Closed => "the socket is closed",
-        Terminated => "the context is shut down",
-        Forked => "the socket belongs to the parent process",
     }
     WaitError {
         Timeout => "not enough peers in time",
-        Closed => "the socket is closed",
-        Terminated => "the context is shut down",
-        Forked => "the socket belongs to the parent process",
     }
 }
 
@@ -288,7 +229,7 @@ macro_rules! give_back {
             /// The message that was not sent.
             pub fn into_message(self) -> Message {
                 match self {
-                    $(Self::$variant(message))|+ => message,
+                    $(Self::$variant(message))|+ | Self::Ended(message, _) => message,
                 }
             }
         }
@@ -296,10 +237,10 @@ macro_rules! give_back {
 }
 
 give_back! {
-    SendError { Timeout GivenUp TooManyFrames TopicTooLong Closed Terminated Forked }
-    TrySendError { Full GivenUp TooManyFrames TopicTooLong Closed Terminated Forked }
-    RouteError { NoRoute Full TooManyFrames Closed Terminated Forked }
-    ReplyError { PeerGone Full TooManyFrames Closed Terminated Forked }
+    SendError { Timeout GivenUp TooManyFrames TopicTooLong }
+    TrySendError { Full GivenUp TooManyFrames TopicTooLong }
+    RouteError { NoRoute Full TooManyFrames }
+    ReplyError { PeerGone Full TooManyFrames }
 }
 
 impl SendManyError {

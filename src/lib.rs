@@ -74,7 +74,7 @@
 //!
 //! Sockets are `Send + Sync`. Threads share one behind a reference or an [`Arc`](std::sync::Arc); each message is received
 //! by one of them. A [`Context`] is a handle: a clone of it is the same context. [`Poll`] waits for several sockets and file
-//! descriptors at once. A child of `fork` cannot use the sockets of its parent: each call returns `Forked`.
+//! descriptors at once. A child of `fork` cannot use the sockets of its parent: each call returns `Ended`.
 //!
 //! # Async
 //!
@@ -97,8 +97,7 @@
 //! | `PeerGone` ([`RequestError`]) | the peer has gone before its reply; whether it has acted is not known | ask again, if acting twice does no harm |
 //! | `NoRoute` ([`RouteError`]) | no peer has this routing id | forget the peer |
 //! | `GivenUp` | this socket has no peer, and will get none from an endpoint that it connects to | look at [`endpoint_state`](Push::endpoint_state) for the cause |
-//! | `Closed` | the socket was closed or retired | end the loop |
-//! | `Terminated` | the context was shut down | end the loop |
+//! | `Ended` | the socket was closed or retired, or its context was shut down: [`Ended`] says which | end the loop |
 //!
 //! An error of a send has the message in it: `into_message` gives it back. [`connect`](Push::connect) does not wait for the
 //! peer and so says nothing of it: [`wait_until_ready`](Push::wait_until_ready) does, with the cause of a failure.
@@ -109,8 +108,8 @@
 //! |---|---|---|
 //! | drop a socket | no, unless it is the last owner of its context | are sent in the background, at most for [`linger`](Builder::linger) (30 s) |
 //! | [`close`](Push::close), `close_async` | until all is sent and read, at most as long as you say | are counted in the [`DrainReport`] |
-//! | [`retire`](Push::retire) | no; see [`Retirement`] | are sent; what peers had sent can still be received, then `recv` returns `Closed` |
-//! | [`Context::shutdown`] | no | linger; each call of each socket returns `Terminated` |
+//! | [`retire`](Push::retire) | no; see [`Retirement`] | are sent; what peers had sent can still be received, then `recv` returns `Ended` |
+//! | [`Context::shutdown`] | no | linger; each call of each socket returns `Ended` |
 //!
 //! # Options
 //!
@@ -223,7 +222,7 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
 pub use engine::{DrainReport, RetireReport};
 pub use error::{
-    BindError, ConnectError, EndpointError, LinkError, OptionError, ReadyError, RecvError,
+    BindError, ConnectError, Ended, EndpointError, LinkError, OptionError, ReadyError, RecvError,
     ReplyError, RequestError, RouteError, SendError, SendManyError, SubscribeError, TryRecvError,
     TrySendError, WaitError,
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use highwater::{Context, Message, Pull, Push, RecvError, Rep, Req};
+use highwater::{Context, Ended, Message, Pull, Push, RecvError, Rep, Req};
 use support::{PATIENCE, Place, joined, joined_soon, over_every_transport};
 
 over_every_transport!(
@@ -105,7 +105,7 @@ fn shutdown_ends_the_wait(place: &Place) {
         assert_eq!(one.recv_timeout(PATIENCE).unwrap(), "one");
         context.shutdown();
         let end = joined_soon("the receiver", receiver);
-        assert_eq!(end, Err(RecvError::Terminated));
+        assert_eq!(end, Err(RecvError::Ended(Ended::Terminated)));
     }
 }
 

@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use highwater::{
-    AsSocket, Context, Dealer, Endpoint, EventKind, FrameError, Interest, LinkError, Pair, Poll,
-    ProtocolError, Pub, Pull, Push, RecvError, Rep, Req, RequestError, Router, Stats, Sub,
+    AsSocket, Context, Dealer, Ended, Endpoint, EventKind, FrameError, Interest, LinkError, Pair,
+    Poll, ProtocolError, Pub, Pull, Push, RecvError, Rep, Req, RequestError, Router, Stats, Sub,
     TryRecvError, Upstream, XPub, XSub,
 };
 use support::{
@@ -248,7 +248,10 @@ fn every_other_call_gets_in_while_a_receive_is_among_junk(place: &Place) {
         }
         context.shutdown();
         for receiver in receivers {
-            assert_eq!(joined_soon("the end", receiver), RecvError::Terminated);
+            assert_eq!(
+                joined_soon("the end", receiver),
+                RecvError::Ended(Ended::Terminated)
+            );
         }
     }
 }
@@ -401,7 +404,7 @@ fn messages_of_many_frames_that_nobody_wants_keep_no_call(place: &Place) {
         floods.iter().for_each(Flood::goes_on);
         context.shutdown();
         let end = joined_soon("the end", receiver);
-        assert_eq!(end, Err(RecvError::Terminated));
+        assert_eq!(end, Err(RecvError::Ended(Ended::Terminated)));
         push.close(Duration::ZERO);
     }
 }

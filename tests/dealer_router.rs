@@ -7,8 +7,8 @@ use std::io::Read;
 use std::time::Duration;
 
 use highwater::{
-    ConnectError, Context, Dealer, DuplicateId, EventKind, Linger, LinkError, RouteError, Router,
-    RoutingId, TryRecvError, Undeliverable,
+    ConnectError, Context, Dealer, DuplicateId, Ended, EventKind, Linger, LinkError, RouteError,
+    Router, RoutingId, TryRecvError, Undeliverable,
 };
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, command, greeting, joined, over_each_transport,
@@ -177,7 +177,10 @@ fn a_message_for_nobody_comes_back(place: &Place) {
     assert_eq!(router.send_to(&id("mortal"), message), no_route);
     context.shutdown();
     let refused = router.send_to(&id("mortal"), message);
-    assert_eq!(refused, Err(RouteError::Terminated(message.into())));
+    assert_eq!(
+        refused,
+        Err(RouteError::Ended(message.into(), Ended::Terminated))
+    );
 }
 
 /// A raw DEALER called `name`; the router knows it when this returns.

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::thread;
 
 use highwater::{
-    BindError, ConnectError, Context, Dealer, Endpoint, EndpointError, Interest, Message,
+    BindError, ConnectError, Context, Dealer, Ended, Endpoint, EndpointError, Interest, Message,
     OptionError, Pair, Poll, Proxy, Pub, Pull, Push, ReadyError, RecvError, Rep, ReplyError, Req,
     RequestError, RetireReport, RouteError, Router, SendError, Sub, SubscribeError, Transport,
     TryRecvError, TrySendError, WaitError, XPub, XSub,
@@ -163,53 +163,95 @@ fn calls(at: &str) {
 
     let Some(child) = fork() else {
         leave(move || {
-            refused!(push.send("x"), SendError::Forked(message) if message == "x");
-            refused!(push.try_send("x"), TrySendError::Forked(message) if message == "x");
-            refused!(push.send_timeout("x", PATIENCE), SendError::Forked(_));
-            refused!(push.send_many(["x", "y"]).map_err(SendError::from), SendError::Forked(message) if message == "x");
-            refused!(pull.recv(), RecvError::Forked);
-            refused!(pull.try_recv(), TryRecvError::Forked);
-            refused!(pull.recv_timeout(PATIENCE), RecvError::Forked);
-            refused!(pull.recv_many(&mut Vec::new(), 9), RecvError::Forked);
+            refused!(push.send("x"), SendError::Ended(message, Ended::Forked) if message == "x");
+            refused!(push.try_send("x"), TrySendError::Ended(message, Ended::Forked) if message == "x");
+            refused!(
+                push.send_timeout("x", PATIENCE),
+                SendError::Ended(_, Ended::Forked)
+            );
+            refused!(push.send_many(["x", "y"]).map_err(SendError::from), SendError::Ended(message, Ended::Forked) if message == "x");
+            refused!(pull.recv(), RecvError::Ended(Ended::Forked));
+            refused!(pull.try_recv(), TryRecvError::Ended(Ended::Forked));
+            refused!(pull.recv_timeout(PATIENCE), RecvError::Ended(Ended::Forked));
+            refused!(
+                pull.recv_many(&mut Vec::new(), 9),
+                RecvError::Ended(Ended::Forked)
+            );
             assert!(pending.wait(PATIENCE), "it would return at once");
-            refused!(pending.recv(), RequestError::Forked);
-            refused!(other_req.send("x"), SendError::Forked(_));
-            refused!(other_req.request("x"), RequestError::Forked);
-            refused!(rep.recv(), RecvError::Forked);
-            refused!(request.reply("x"), ReplyError::Forked(message) if message == "x");
-            refused!(publisher.send("x"), SendError::Forked(message) if message == "x");
-            refused!(publisher.try_send("x"), TrySendError::Forked(_));
-            refused!(subscriber.subscribe("b"), SubscribeError::Forked);
-            refused!(subscriber.unsubscribe(""), SubscribeError::Forked);
-            refused!(subscriber.recv(), RecvError::Forked);
-            refused!(router.send_to(&id, "x"), RouteError::Forked(message) if message == "x");
-            refused!(dealer.send("x"), SendError::Forked(_));
-            refused!(xpub.send("a"), SendError::Forked(_));
-            refused!(xpub.recv(), RecvError::Forked);
-            refused!(xsub.send("a"), SendError::Forked(_));
-            refused!(here.recv(), RecvError::Forked);
-            refused!(here.send("x"), SendError::Forked(_));
+            refused!(pending.recv(), RequestError::Ended(Ended::Forked));
+            refused!(other_req.send("x"), SendError::Ended(_, Ended::Forked));
+            refused!(other_req.request("x"), RequestError::Ended(Ended::Forked));
+            refused!(rep.recv(), RecvError::Ended(Ended::Forked));
+            refused!(request.reply("x"), ReplyError::Ended(message, Ended::Forked) if message == "x");
+            refused!(publisher.send("x"), SendError::Ended(message, Ended::Forked) if message == "x");
+            refused!(
+                publisher.try_send("x"),
+                TrySendError::Ended(_, Ended::Forked)
+            );
+            refused!(
+                subscriber.subscribe("b"),
+                SubscribeError::Ended(Ended::Forked)
+            );
+            refused!(
+                subscriber.unsubscribe(""),
+                SubscribeError::Ended(Ended::Forked)
+            );
+            refused!(subscriber.recv(), RecvError::Ended(Ended::Forked));
+            refused!(router.send_to(&id, "x"), RouteError::Ended(message, Ended::Forked) if message == "x");
+            refused!(dealer.send("x"), SendError::Ended(_, Ended::Forked));
+            refused!(xpub.send("a"), SendError::Ended(_, Ended::Forked));
+            refused!(xpub.recv(), RecvError::Ended(Ended::Forked));
+            refused!(xsub.send("a"), SendError::Ended(_, Ended::Forked));
+            refused!(here.recv(), RecvError::Ended(Ended::Forked));
+            refused!(here.send("x"), SendError::Ended(_, Ended::Forked));
 
-            refused!(pull.bind("tcp://127.0.0.1:0"), BindError::Forked);
-            refused!(pull.bind_fd(descriptor()), BindError::Forked);
-            refused!(pull.connect("tcp://127.0.0.1:9"), ConnectError::Forked);
-            refused!(pull.connect_fd(descriptor()), ConnectError::Forked);
-            refused!(push.unbind(&there), EndpointError::Forked);
-            refused!(push.pause_accepting(&there), EndpointError::Forked);
-            refused!(push.stop_accepting(&there), EndpointError::Forked);
-            refused!(push.resume_accepting(&there), EndpointError::Forked);
-            refused!(pull.disconnect(&there), EndpointError::Forked);
-            refused!(pull.endpoint_state(&there), EndpointError::Forked);
-            refused!(pull.wait_until_ready(&there, PATIENCE), ReadyError::Forked);
-            refused!(pull.wait_for_peers(2, PATIENCE), WaitError::Forked);
+            refused!(
+                pull.bind("tcp://127.0.0.1:0"),
+                BindError::Ended(Ended::Forked)
+            );
+            refused!(pull.bind_fd(descriptor()), BindError::Ended(Ended::Forked));
+            refused!(
+                pull.connect("tcp://127.0.0.1:9"),
+                ConnectError::Ended(Ended::Forked)
+            );
+            refused!(
+                pull.connect_fd(descriptor()),
+                ConnectError::Ended(Ended::Forked)
+            );
+            refused!(push.unbind(&there), EndpointError::Ended(Ended::Forked));
+            refused!(
+                push.pause_accepting(&there),
+                EndpointError::Ended(Ended::Forked)
+            );
+            refused!(
+                push.stop_accepting(&there),
+                EndpointError::Ended(Ended::Forked)
+            );
+            refused!(
+                push.resume_accepting(&there),
+                EndpointError::Ended(Ended::Forked)
+            );
+            refused!(pull.disconnect(&there), EndpointError::Ended(Ended::Forked));
+            refused!(
+                pull.endpoint_state(&there),
+                EndpointError::Ended(Ended::Forked)
+            );
+            refused!(
+                pull.wait_until_ready(&there, PATIENCE),
+                ReadyError::Ended(Ended::Forked)
+            );
+            refused!(
+                pull.wait_for_peers(2, PATIENCE),
+                WaitError::Ended(Ended::Forked)
+            );
             refused!(
                 publisher.wait_for_subscribers(2, PATIENCE),
-                WaitError::Forked
+                WaitError::Ended(Ended::Forked)
             );
-            refused!(pull.option("linger"), OptionError::Forked);
+            refused!(pull.option("linger"), OptionError::Ended(Ended::Forked));
             refused!(
                 push.set_option("send_high_water_mark", "1"),
-                OptionError::Forked
+                OptionError::Ended(Ended::Forked)
             );
 
             assert!(push.peers().is_empty() && push.local_endpoints().is_empty());
@@ -239,8 +281,11 @@ fn calls(at: &str) {
             running.stop();
 
             let late = Push::new(&context);
-            refused!(late.bind("tcp://127.0.0.1:0"), BindError::Forked);
-            refused!(late.send("x"), SendError::Forked(_));
+            refused!(
+                late.bind("tcp://127.0.0.1:0"),
+                BindError::Ended(Ended::Forked)
+            );
+            refused!(late.send("x"), SendError::Ended(_, Ended::Forked));
             assert!(!context.wait_for_lingering(PATIENCE));
             context.shutdown();
             assert_eq!(push.close(PATIENCE).lost, 0);
@@ -307,17 +352,23 @@ fn within() {
     let Some(child) = fork() else {
         leave(move || {
             assert_eq!(pull.recv().expect("a copy"), "one");
-            refused!(pull.recv(), RecvError::Forked);
-            refused!(pull.try_recv(), TryRecvError::Forked);
+            refused!(pull.recv(), RecvError::Ended(Ended::Forked));
+            refused!(pull.try_recv(), TryRecvError::Ended(Ended::Forked));
             let refusal = (0..1000).find_map(|_| push.try_send("x").err());
             assert!(
-                matches!(refusal, Some(TrySendError::Forked(_))),
+                matches!(refusal, Some(TrySendError::Ended(_, Ended::Forked))),
                 "{refusal:?}"
             );
             let refusal = (0..1000).find_map(|_| publisher.send("x").err());
-            assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
-            refused!(pull.bind("inproc://c"), BindError::Forked);
-            refused!(pull.unbind("inproc://a"), EndpointError::Forked);
+            assert!(
+                matches!(refusal, Some(SendError::Ended(_, Ended::Forked))),
+                "{refusal:?}"
+            );
+            refused!(pull.bind("inproc://c"), BindError::Ended(Ended::Forked));
+            refused!(
+                pull.unbind("inproc://a"),
+                EndpointError::Ended(Ended::Forked)
+            );
             context.shutdown();
         });
     };
@@ -362,13 +413,25 @@ fn waiting() {
         leave(move || {
             use std::task::Poll::Ready;
             let receiving = counting.poll(&mut receiving);
-            assert!(matches!(receiving, Ready(Err(RecvError::Forked))));
+            assert!(matches!(
+                receiving,
+                Ready(Err(RecvError::Ended(Ended::Forked)))
+            ));
             let sending = counting.poll(&mut sending);
-            assert!(matches!(sending, Ready(Err(SendError::Forked(_)))));
+            assert!(matches!(
+                sending,
+                Ready(Err(SendError::Ended(_, Ended::Forked)))
+            ));
             let coming = counting.poll(&mut coming);
-            assert!(matches!(coming, Ready(Err(WaitError::Forked))));
+            assert!(matches!(
+                coming,
+                Ready(Err(WaitError::Ended(Ended::Forked)))
+            ));
             let asking = counting.poll(&mut asking);
-            assert!(matches!(asking, Ready(Err(RequestError::Forked))));
+            assert!(matches!(
+                asking,
+                Ready(Err(RequestError::Ended(Ended::Forked)))
+            ));
             assert!(matches!(counting.poll(&mut events.recv()), Ready(None)));
             assert!(counting.poll(&mut closing).is_ready());
             assert!(readiness.check().is_err());
@@ -427,8 +490,14 @@ fn stream(at: &str) {
                     std::mem::forget(children);
                     // What is only gathered may seem to be sent, but not for ever.
                     let refusal = (0..1001).find_map(|_| push.send("poison").err());
-                    assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
-                    refused!(push.disconnect("tcp://127.0.0.1:9"), EndpointError::Forked);
+                    assert!(
+                        matches!(refusal, Some(SendError::Ended(_, Ended::Forked))),
+                        "{refusal:?}"
+                    );
+                    refused!(
+                        push.disconnect("tcp://127.0.0.1:9"),
+                        EndpointError::Ended(Ended::Forked)
+                    );
                     context.shutdown();
                     drop(push);
                     drop(context);
@@ -477,8 +546,8 @@ fn receive(at: &str) {
                         }
                         expected += 1;
                     };
-                    assert_eq!(refusal, RecvError::Forked);
-                    refused!(pull.try_recv(), TryRecvError::Forked);
+                    assert_eq!(refusal, RecvError::Ended(Ended::Forked));
+                    refused!(pull.try_recv(), TryRecvError::Ended(Ended::Forked));
                 });
             };
             children.push(child);
@@ -510,7 +579,7 @@ fn own_context(at: &str, say: &dyn Fn(&str), listen: &dyn Fn() -> String) {
     let at = pull.bind(at).expect("bind");
     let Some(child) = fork() else {
         leave(move || {
-            refused!(pull.recv(), RecvError::Forked);
+            refused!(pull.recv(), RecvError::Ended(Ended::Forked));
             drop(pull);
             drop(context);
             let context = Context::new();
@@ -562,14 +631,23 @@ fn busy() {
             let Some(child) = fork() else {
                 leave(|| {
                     let refusal = (0..1001).find_map(|_| push.send("x").err());
-                    assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
+                    assert!(
+                        matches!(refusal, Some(SendError::Ended(_, Ended::Forked))),
+                        "{refusal:?}"
+                    );
                     let refusal = (0..1001).find_map(|_| publisher.send("x").err());
-                    assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
-                    refused!(silent.try_send("x"), TrySendError::Forked(_));
-                    refused!(idle.recv(), RecvError::Forked);
+                    assert!(
+                        matches!(refusal, Some(SendError::Ended(_, Ended::Forked))),
+                        "{refusal:?}"
+                    );
+                    refused!(silent.try_send("x"), TrySendError::Ended(_, Ended::Forked));
+                    refused!(idle.recv(), RecvError::Ended(Ended::Forked));
                     while pull.recv().is_ok() {}
                     while subscriber.try_recv().is_ok() {}
-                    refused!(pull.wait_for_peers(9, PATIENCE), WaitError::Forked);
+                    refused!(
+                        pull.wait_for_peers(9, PATIENCE),
+                        WaitError::Ended(Ended::Forked)
+                    );
                     push.stats();
                     context.shutdown();
                 });

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use highwater::{
-    BindError, ConnectError, Context, Dealer, EndpointError, Interest, OptionError, Poll, Proxy,
-    Pub, Pull, Push, ReadyError, RecvError, Rep, ReplyError, Req, RequestError, RetireReport,
-    RouteError, Router, SendError, Sub, SubscribeError, TryRecvError, WaitError, XPub, XSub,
+    BindError, ConnectError, Context, Dealer, Ended, EndpointError, Interest, OptionError, Poll,
+    Proxy, Pub, Pull, Push, ReadyError, RecvError, Rep, ReplyError, Req, RequestError,
+    RetireReport, RouteError, Router, SendError, Sub, SubscribeError, TryRecvError, WaitError,
+    XPub, XSub,
 };
 use support::{Child, PATIENCE, fork, leave, must_end, play_child, refused};
 
@@ -139,54 +140,99 @@ fn held(say: &dyn Fn(&str)) {
             poll.add(&rep, Interest::READABLE);
             let Some(child) = fork() else {
                 leave(|| {
-                    refused!(answered.reply("x"), ReplyError::Forked(_));
+                    refused!(answered.reply("x"), ReplyError::Ended(_, Ended::Forked));
                     drop(dropped);
                     assert!(pending.wait(PATIENCE));
-                    refused!(pending.recv(), RequestError::Forked);
+                    refused!(pending.recv(), RequestError::Ended(Ended::Forked));
                     drop(given_up);
-                    refused!(push.stop_accepting(&at), EndpointError::Forked);
-                    refused!(far.stop_accepting("inproc://far"), EndpointError::Forked);
+                    refused!(
+                        push.stop_accepting(&at),
+                        EndpointError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        far.stop_accepting("inproc://far"),
+                        EndpointError::Ended(Ended::Forked)
+                    );
                     for retiring in [push.retire(PATIENCE), rep.retire(PATIENCE)] {
                         assert!(retiring.is_over() && retiring.wait(PATIENCE));
                     }
                     assert!(retirement.is_over() && retirement.wait(PATIENCE));
                     assert_eq!(retirement.report(), RetireReport::default());
-                    refused!(push.unbind(&at), EndpointError::Forked);
-                    refused!(pull.disconnect(&at), EndpointError::Forked);
-                    refused!(far.unbind("inproc://far"), EndpointError::Forked);
-                    refused!(near.disconnect("inproc://far"), EndpointError::Forked);
-                    refused!(near.bind("inproc://near"), BindError::Forked);
-                    refused!(far.connect("inproc://near"), ConnectError::Forked);
-                    refused!(push.pause_accepting(&at), EndpointError::Forked);
-                    refused!(push.resume_accepting(&at), EndpointError::Forked);
-                    refused!(pull.endpoint_state(&at), EndpointError::Forked);
-                    refused!(pull.wait_until_ready(&at, PATIENCE), ReadyError::Forked);
-                    refused!(push.wait_for_peers(9, PATIENCE), WaitError::Forked);
+                    refused!(push.unbind(&at), EndpointError::Ended(Ended::Forked));
+                    refused!(pull.disconnect(&at), EndpointError::Ended(Ended::Forked));
+                    refused!(
+                        far.unbind("inproc://far"),
+                        EndpointError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        near.disconnect("inproc://far"),
+                        EndpointError::Ended(Ended::Forked)
+                    );
+                    refused!(near.bind("inproc://near"), BindError::Ended(Ended::Forked));
+                    refused!(
+                        far.connect("inproc://near"),
+                        ConnectError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        push.pause_accepting(&at),
+                        EndpointError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        push.resume_accepting(&at),
+                        EndpointError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        pull.endpoint_state(&at),
+                        EndpointError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        pull.wait_until_ready(&at, PATIENCE),
+                        ReadyError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        push.wait_for_peers(9, PATIENCE),
+                        WaitError::Ended(Ended::Forked)
+                    );
                     refused!(
                         publisher.wait_for_subscribers(9, PATIENCE),
-                        WaitError::Forked
+                        WaitError::Ended(Ended::Forked)
                     );
                     refused!(
                         publisher.wait_for_subscription("x", 9, PATIENCE),
-                        WaitError::Forked
+                        WaitError::Ended(Ended::Forked)
                     );
-                    refused!(rep.set_option("linger", "1"), OptionError::Forked);
-                    refused!(rep.option("linger"), OptionError::Forked);
-                    refused!(subscriber.subscribe("x"), SubscribeError::Forked);
-                    refused!(subscriber.unsubscribe(""), SubscribeError::Forked);
-                    refused!(xsub.subscribe("x"), SubscribeError::Forked);
+                    refused!(
+                        rep.set_option("linger", "1"),
+                        OptionError::Ended(Ended::Forked)
+                    );
+                    refused!(rep.option("linger"), OptionError::Ended(Ended::Forked));
+                    refused!(
+                        subscriber.subscribe("x"),
+                        SubscribeError::Ended(Ended::Forked)
+                    );
+                    refused!(
+                        subscriber.unsubscribe(""),
+                        SubscribeError::Ended(Ended::Forked)
+                    );
+                    refused!(xsub.subscribe("x"), SubscribeError::Ended(Ended::Forked));
                     assert!(!xpub.grant("x") && !xpub.revoke("x"));
                     assert!(push.monitor().recv().is_err());
-                    refused!(rep.recv(), RecvError::Forked);
-                    refused!(far.recv(), RecvError::Forked);
-                    refused!(subscriber.recv(), RecvError::Forked);
-                    refused!(dealer.recv_timeout(PATIENCE), RecvError::Forked);
-                    refused!(xpub.try_recv(), TryRecvError::Forked);
+                    refused!(rep.recv(), RecvError::Ended(Ended::Forked));
+                    refused!(far.recv(), RecvError::Ended(Ended::Forked));
+                    refused!(subscriber.recv(), RecvError::Ended(Ended::Forked));
+                    refused!(
+                        dealer.recv_timeout(PATIENCE),
+                        RecvError::Ended(Ended::Forked)
+                    );
+                    refused!(xpub.try_recv(), TryRecvError::Ended(Ended::Forked));
                     let refusal = (0..1001).find_map(|_| near.send("x").err());
-                    assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
+                    assert!(
+                        matches!(refusal, Some(SendError::Ended(_, Ended::Forked))),
+                        "{refusal:?}"
+                    );
                     let refusal = (0..1001).find_map(|_| router.send_to(&id, "x").err());
                     assert!(
-                        matches!(refusal, Some(RouteError::Forked(_))),
+                        matches!(refusal, Some(RouteError::Ended(_, Ended::Forked))),
                         "{refusal:?}"
                     );
                     assert_eq!(rep.stats().messages_received, 0);
@@ -245,7 +291,7 @@ fn seeming(say: &dyn Fn(&str)) {
                     refused!(
                         push.send_many(endless.take(1_000_000))
                             .map_err(SendError::from),
-                        SendError::Forked(_)
+                        SendError::Ended(_, Ended::Forked)
                     );
                     assert!(seemed.get() <= 1001, "{} seem to be sent", seemed.get());
                 }
@@ -257,7 +303,10 @@ fn seeming(say: &dyn Fn(&str)) {
                 for push in [&wired, &within] {
                     let refusal = (0..500).find_map(|_| push.send_many(["x", "y"]).err());
                     let refusal = refusal.map(SendError::from);
-                    assert!(matches!(refusal, Some(SendError::Forked(_))), "{refusal:?}");
+                    assert!(
+                        matches!(refusal, Some(SendError::Ended(_, Ended::Forked))),
+                        "{refusal:?}"
+                    );
                 }
             });
         };

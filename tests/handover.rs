@@ -12,8 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use highwater::{
-    ConnectError, Context, Dealer, Endpoint, EndpointError, EventKind, Message, Pub, Pull, Push,
-    RecvError, Rep, Req, RetireReport, Router, RoutingId, Stats, Sub, Transport, TryRecvError,
+    ConnectError, Context, Dealer, Ended, Endpoint, EndpointError, EventKind, Message, Pub, Pull,
+    Push, RecvError, Rep, Req, RetireReport, Router, RoutingId, Stats, Sub, Transport,
+    TryRecvError,
 };
 use support::{
     Child, MOMENT, PATIENCE, Place, RawPeer, command, frame, joined, must_end, number,
@@ -139,7 +140,7 @@ fn receive_rest(pull: &Pull, received: &mut Received) {
     loop {
         match pull.recv_timeout(PATIENCE) {
             Ok(message) => received.take(&message),
-            Err(RecvError::Closed) => return,
+            Err(RecvError::Ended(Ended::Closed)) => return,
             Err(error) => panic!("{error}: {:?}", pull.stats()),
         }
     }
@@ -242,7 +243,10 @@ fn hand_over(pair: Pair, before: impl FnOnce(&Pull, &mut Received)) {
     receive_rest(&old, &mut first);
     assert!(retirement.is_over());
     assert_eq!(retirement.report(), in_order(SENDERS));
-    assert!(matches!(old.try_recv(), Err(TryRecvError::Closed)));
+    assert!(matches!(
+        old.try_recv(),
+        Err(TryRecvError::Ended(Ended::Closed))
+    ));
     assert!(old.bind("tcp://127.0.0.1:0").is_err() && old.local_endpoints().is_empty());
 
     receive_some(&new, &mut second, 100);
@@ -336,7 +340,10 @@ fn who_does_not_close_is_cut_when_the_time_is_over(place: &Place) {
     let retirement = pull.retire(MOMENT);
     assert!(raw.send(&frame(b"late", false)));
     assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "late");
-    assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Closed));
+    assert_eq!(
+        pull.recv_timeout(PATIENCE),
+        Err(RecvError::Ended(Ended::Closed))
+    );
     assert!(retirement.wait(PATIENCE));
     let report = retirement.report();
     assert_eq!((report.parted, report.cut), (0, 1));
@@ -369,7 +376,10 @@ fn after_the_end_of_our_side_nothing_is_said_any_more(place: &Place) {
         let received = pull.recv_timeout(PATIENCE).expect("received");
         assert_eq!(number(&received), expected);
     }
-    assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Closed));
+    assert_eq!(
+        pull.recv_timeout(PATIENCE),
+        Err(RecvError::Ended(Ended::Closed))
+    );
     assert_eq!(retirement.report(), in_order(1));
     wait_for_event(&events, "of the end", |kind| {
         matches!(kind, EventKind::Disconnected { lost: 0, .. })
@@ -401,7 +411,10 @@ fn sends_until_the_end_and_once_more(mut raw: RawPeer, pull: &Pull) {
     drop(raw);
     assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "first");
     assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "second");
-    assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Closed));
+    assert_eq!(
+        pull.recv_timeout(PATIENCE),
+        Err(RecvError::Ended(Ended::Closed))
+    );
 }
 
 #[test]
@@ -489,7 +502,7 @@ fn what_a_retired_socket_had_sent_arrives(place: &Place) {
     }
     wait_until("it has retired", || {
         push.try_send("more")
-            .is_err_and(|error| matches!(error, highwater::TrySendError::Closed(_)))
+            .is_err_and(|error| matches!(error, highwater::TrySendError::Ended(_, Ended::Closed)))
     });
     assert!(retirement.is_over());
     let report = retirement.report();
@@ -514,11 +527,14 @@ fn what_has_come_is_received_before_the_end(place: &Place) {
     for expected in 0..100 {
         assert_eq!(number(&pull.try_recv().expect("it has come")), expected);
     }
-    assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Closed));
+    assert_eq!(
+        pull.recv_timeout(PATIENCE),
+        Err(RecvError::Ended(Ended::Closed))
+    );
     assert_eq!(pull.stats().dropped, Default::default());
     assert!(matches!(
         pull.connect(place.vacant()),
-        Err(ConnectError::Closed)
+        Err(ConnectError::Ended(Ended::Closed))
     ));
 }
 
@@ -550,7 +566,10 @@ fn a_service_answers_what_it_was_asked(place: &Place) {
     assert!(retirement.wait(PATIENCE));
     let report = retirement.report();
     assert_eq!((report.cut, report.lost), (0, 0));
-    assert_eq!(old.recv_timeout(PATIENCE).err(), Some(RecvError::Closed));
+    assert_eq!(
+        old.recv_timeout(PATIENCE).err(),
+        Some(RecvError::Ended(Ended::Closed))
+    );
 }
 
 fn a_router_reads_what_was_on_its_way(place: &Place) {
@@ -578,7 +597,10 @@ fn a_router_reads_what_was_on_its_way(place: &Place) {
     }
     assert_eq!(dealer.recv_timeout(PATIENCE).expect("received"), "answer");
     assert!(retirement.wait(PATIENCE));
-    assert_eq!(router.recv_timeout(PATIENCE).err(), Some(RecvError::Closed));
+    assert_eq!(
+        router.recv_timeout(PATIENCE).err(),
+        Some(RecvError::Ended(Ended::Closed))
+    );
     assert_eq!(router.stats().dropped, Default::default());
 }
 
@@ -600,7 +622,10 @@ fn a_connected_socket_retires_too(place: &Place) {
         let received = pull.recv_timeout(PATIENCE).expect("received");
         assert_eq!(number(&received), expected);
     }
-    assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Closed));
+    assert_eq!(
+        pull.recv_timeout(PATIENCE),
+        Err(RecvError::Ended(Ended::Closed))
+    );
     assert_eq!(retirement.report().cut, 0);
     wait_until("it has gone", || push.peers().is_empty());
     assert_eq!(push.stats().handshakes, 1);
@@ -611,12 +636,18 @@ fn a_socket_without_peers_retires_at_once(place: &Place) {
     let pull = Pull::new(&context);
     pull.bind(place.any()).expect("bound");
     let retirement = pull.retire(PATIENCE * 10);
-    assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Closed));
+    assert_eq!(
+        pull.recv_timeout(PATIENCE),
+        Err(RecvError::Ended(Ended::Closed))
+    );
     assert!(retirement.is_over());
     assert!(pull.retire(PATIENCE).is_over());
     let nowhere = Pull::new(&context);
     assert!(nowhere.retire(PATIENCE).wait(PATIENCE));
-    assert_eq!(nowhere.recv_timeout(PATIENCE), Err(RecvError::Closed));
+    assert_eq!(
+        nowhere.recv_timeout(PATIENCE),
+        Err(RecvError::Ended(Ended::Closed))
+    );
 }
 
 /// What a PUB counts as sent, one or the other subscriber has.

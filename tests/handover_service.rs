@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use highwater::{
-    Context, Dealer, Interest, Poll, RecvError, Rep, Req, RequestError, Transport, TryRecvError,
+    Context, Dealer, Ended, Interest, Poll, RecvError, Rep, Req, RequestError, Transport,
+    TryRecvError,
 };
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, frame, joined, over_each_transport, over_every_transport,
@@ -47,7 +48,7 @@ fn serve(rep: &Arc<Rep>) -> Vec<std::thread::JoinHandle<Vec<String>>> {
                                 .reply(asked)
                                 .expect("what was taken can be answered");
                         }
-                        Err(RecvError::Closed) => return executed,
+                        Err(RecvError::Ended(Ended::Closed)) => return executed,
                         Err(error) => panic!("{error}"),
                     }
                 }
@@ -180,7 +181,10 @@ fn requests_that_had_come_are_answered_and_later_ones_are_not_taken(place: &Plac
         assert_eq!(*request, *expected.to_string());
         request.reply(expected.to_string()).expect("a way back");
     }
-    assert_eq!(rep.recv_timeout(PATIENCE).err(), Some(RecvError::Closed));
+    assert_eq!(
+        rep.recv_timeout(PATIENCE).err(),
+        Some(RecvError::Ended(Ended::Closed))
+    );
     assert!(retirement.wait(PATIENCE));
     for expected in 0..COME {
         let reply = dealer.recv_timeout(PATIENCE).expect("answered");
@@ -231,7 +235,10 @@ fn a_service_that_answers_late_answers(place: &Place) {
     request.reply("late").expect("there is a way back");
     assert_eq!(pending.recv_timeout(PATIENCE).expect("answered"), "late");
     assert!(retirement.wait(PATIENCE));
-    assert_eq!(rep.recv_timeout(PATIENCE).err(), Some(RecvError::Closed));
+    assert_eq!(
+        rep.recv_timeout(PATIENCE).err(),
+        Some(RecvError::Ended(Ended::Closed))
+    );
 }
 
 fn request(body: &[u8]) -> Vec<u8> {
@@ -252,7 +259,10 @@ fn a_request_that_crosses_the_end_is_not_taken(place: &Place) {
     raw.finish();
     assert!(retirement.wait(PATIENCE));
     assert_eq!(retirement.report().parted, 1);
-    assert_eq!(rep.recv_timeout(PATIENCE).err(), Some(RecvError::Closed));
+    assert_eq!(
+        rep.recv_timeout(PATIENCE).err(),
+        Some(RecvError::Ended(Ended::Closed))
+    );
     assert_eq!(rep.stats().dropped.unread, 1);
 }
 
@@ -288,7 +298,10 @@ fn a_peer_that_never_stops_asking_does_not_hold_up_the_end(place: &Place) {
     while let Ok(request) = rep.recv_timeout(PATIENCE) {
         answer(request);
     }
-    assert_eq!(rep.try_recv().err(), Some(TryRecvError::Closed));
+    assert_eq!(
+        rep.try_recv().err(),
+        Some(TryRecvError::Ended(Ended::Closed))
+    );
     joined(asks);
     joined(reads);
     assert_eq!(retirement.report().parted, 1, "{:?}", retirement.report());

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use highwater::{
-    Builder, Context, EndpointError, EndpointState, EventKind, Linger, LinkError, Pull, Push,
-    ReadyError, ReconnectStop, SocksProxy, Transport,
+    Builder, Context, Ended, EndpointError, EndpointState, EventKind, Linger, LinkError, Pull,
+    Push, ReadyError, ReconnectStop, SocksProxy, Transport,
 };
 use support::{MOMENT, PATIENCE, Place, over_each_transport, wait_for_event, wait_until};
 
@@ -188,7 +188,7 @@ fn a_context_that_shuts_down_ends_the_wait_for_an_endpoint() {
     context.shutdown();
     assert_eq!(
         support::joined_soon("the waiter ends", waiter),
-        Err(ReadyError::Terminated)
+        Err(ReadyError::Ended(Ended::Terminated))
     );
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use highwater::{
-    Context, Frame, Interest, Linger, Message, OptionError, Poll, Pub, Pull, Push, RecvError,
-    SendError, Sub, TryRecvError,
+    Context, Ended, Frame, Interest, Linger, Message, OptionError, Poll, Pub, Pull, Push,
+    RecvError, SendError, Sub, TryRecvError,
 };
 use support::{PATIENCE, joined};
 
@@ -94,10 +94,12 @@ fn a_socket_is_iterated_until_it_is_closed() {
     // Shared, and closed all the same.
     pull.close(Duration::ZERO);
     assert_eq!(joined(reader), 100);
-    assert_eq!(pull.recv(), Err(RecvError::Closed));
+    assert_eq!(pull.recv(), Err(RecvError::Ended(Ended::Closed)));
     let late = push.close(PATIENCE);
     assert_eq!(late.lost, 0);
-    assert!(matches!(push.send("x"), Err(SendError::Closed(unsent)) if unsent == "x"));
+    assert!(
+        matches!(push.send("x"), Err(SendError::Ended(unsent, Ended::Closed)) if unsent == "x")
+    );
 }
 
 #[test]

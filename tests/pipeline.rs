@@ -5,7 +5,8 @@ mod support;
 use std::sync::mpsc;
 
 use highwater::{
-    Context, Dealer, Message, Pull, Push, RouteError, Router, RoutingId, SendError, TrySendError,
+    Context, Dealer, Ended, Message, Pull, Push, RouteError, Router, RoutingId, SendError,
+    TrySendError,
 };
 use support::{MOMENT, PATIENCE, Place, joined, over_every_transport};
 
@@ -195,5 +196,5 @@ fn a_borrowed_body_that_is_refused_comes_back_as_a_message(place: &Place) {
     assert!(matches!(lost, RouteError::NoRoute(message) if message == b"body"));
     context.shutdown();
     let ended = push.send("too late").expect_err("shut down");
-    assert!(matches!(ended, SendError::Terminated(message) if message == "too late"));
+    assert!(matches!(ended, SendError::Ended(message, Ended::Terminated) if message == "too late"));
 }

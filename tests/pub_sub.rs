@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use highwater::{
-    Context, Event, EventKind, Linger, LinkError, Notices, Pub, Pull, Push, Report, SendError,
-    SlowSubscriber, Sub, TryRecvError, TrySendError, Upstream, WaitError, XPub, XSub,
+    Context, Ended, Event, EventKind, Linger, LinkError, Notices, Pub, Pull, Push, Report,
+    SendError, SlowSubscriber, Sub, TryRecvError, TrySendError, Upstream, WaitError, XPub, XSub,
 };
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, command, frame, joined, over_each_transport,
@@ -149,7 +149,7 @@ fn waiting_for_subscribers_counts_peers_and_ends_in_time(place: &Place) {
     drop(later);
     let waiting = std::thread::spawn(move || publisher.wait_for_subscribers(9, PATIENCE));
     context.shutdown();
-    assert_eq!(joined(waiting), Err(WaitError::Terminated));
+    assert_eq!(joined(waiting), Err(WaitError::Ended(Ended::Terminated)));
 }
 
 fn an_unsubscribed_topic_ends(place: &Place) {

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use highwater::{
-    Context, Dealer, Linger, LostPeer, Rep, ReplyError, Req, Request, RequestError, Router,
+    Context, Dealer, Ended, Linger, LostPeer, Rep, ReplyError, Req, Request, RequestError, Router,
     SocketType,
 };
 use support::{
@@ -251,7 +251,10 @@ fn a_request_without_a_peer_comes_back(place: &Place) {
     let refused = req.request_timeout("hello?", Duration::from_millis(10));
     assert_eq!(refused, Err(RequestError::NotSent("hello?".into())));
     context.shutdown();
-    assert_eq!(req.request("hello?"), Err(RequestError::Terminated));
+    assert_eq!(
+        req.request("hello?"),
+        Err(RequestError::Ended(Ended::Terminated))
+    );
 }
 
 fn a_request_dropped_unanswered_is_counted(place: &Place) {
@@ -284,7 +287,10 @@ fn a_reply_through_a_closed_socket_comes_back(place: &Place) {
     drop(pending);
     drop(rep);
     let refused = request.reply("slow");
-    assert_eq!(refused, Err(ReplyError::Closed("slow".into())));
+    assert_eq!(
+        refused,
+        Err(ReplyError::Ended("slow".into(), Ended::Closed))
+    );
 }
 
 fn a_reply_to_a_peer_without_room_comes_back(place: &Place) {

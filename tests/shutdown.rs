@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use highwater::{
-    BindError, ConnectError, Context, EventKind, Pull, Push, RecvError, SendError, TryRecvError,
-    TrySendError, WaitError,
+    BindError, ConnectError, Context, Ended, EventKind, Pull, Push, RecvError, SendError,
+    TryRecvError, TrySendError, WaitError,
 };
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, greeting, joined_soon, must_end, open_files,
@@ -31,30 +31,39 @@ fn after_shutdown_every_call_says_so() {
     context.shutdown();
     context.shutdown();
     for (push, pull) in [(push, pull), (Push::new(&context), Pull::new(&context))] {
-        assert_eq!(push.send("x"), Err(SendError::Terminated("x".into())));
+        assert_eq!(
+            push.send("x"),
+            Err(SendError::Ended("x".into(), Ended::Terminated))
+        );
         assert_eq!(
             push.try_send("x"),
-            Err(TrySendError::Terminated("x".into()))
+            Err(TrySendError::Ended("x".into(), Ended::Terminated))
         );
         assert_eq!(
             push.send_many(["x"]).map_err(SendError::from),
-            Err(SendError::Terminated("x".into()))
+            Err(SendError::Ended("x".into(), Ended::Terminated))
         );
-        assert_eq!(pull.recv(), Err(RecvError::Terminated));
+        assert_eq!(pull.recv(), Err(RecvError::Ended(Ended::Terminated)));
         assert_eq!(
             pull.recv_many(&mut Vec::new(), 9),
-            Err(RecvError::Terminated)
+            Err(RecvError::Ended(Ended::Terminated))
         );
-        assert_eq!(pull.try_recv(), Err(TryRecvError::Terminated));
-        assert_eq!(pull.recv_timeout(PATIENCE), Err(RecvError::Terminated));
-        assert_eq!(pull.wait_for_peers(1, PATIENCE), Err(WaitError::Terminated));
+        assert_eq!(pull.try_recv(), Err(TryRecvError::Ended(Ended::Terminated)));
+        assert_eq!(
+            pull.recv_timeout(PATIENCE),
+            Err(RecvError::Ended(Ended::Terminated))
+        );
+        assert_eq!(
+            pull.wait_for_peers(1, PATIENCE),
+            Err(WaitError::Ended(Ended::Terminated))
+        );
         assert!(matches!(
             push.bind("tcp://127.0.0.1:0"),
-            Err(BindError::Terminated)
+            Err(BindError::Ended(Ended::Terminated))
         ));
         assert!(matches!(
             push.connect("tcp://127.0.0.1:9"),
-            Err(ConnectError::Terminated)
+            Err(ConnectError::Ended(Ended::Terminated))
         ));
         assert!(push.peers().is_empty() && push.local_endpoints().is_empty());
     }
@@ -118,7 +127,10 @@ fn shutdown_ends_a_send_that_waits(place: &Place) {
         let refused = joined_soon("send returns", sender);
         assert_eq!(
             refused,
-            Err(SendError::Terminated(["kept", "whole"].into()))
+            Err(SendError::Ended(
+                ["kept", "whole"].into(),
+                Ended::Terminated
+            ))
         );
     }
 }
@@ -140,7 +152,7 @@ fn shutdown_ends_receives_that_wait_on_lent_links(place: &Place) {
         context.shutdown();
         for receiver in receivers {
             let ended = joined_soon("recv returns", receiver);
-            assert_eq!(ended, Err(RecvError::Terminated));
+            assert_eq!(ended, Err(RecvError::Ended(Ended::Terminated)));
         }
     }
 }
@@ -154,7 +166,7 @@ fn shutdown_ends_a_wait_for_peers(place: &Place) {
     context.shutdown();
     assert_eq!(
         joined_soon("the wait ends", waiter),
-        Err(WaitError::Terminated)
+        Err(WaitError::Ended(Ended::Terminated))
     );
 }
 
@@ -184,8 +196,8 @@ fn shutdown_in_the_middle_of_a_stream_hangs_nobody(place: &Place) {
         context.shutdown();
         let (sent, send_error) = joined_soon("send returns", sender);
         let (received, recv_error) = joined_soon("recv returns", receiver);
-        assert!(matches!(send_error, SendError::Terminated(_)));
-        assert_eq!(recv_error, RecvError::Terminated);
+        assert!(matches!(send_error, SendError::Ended(_, Ended::Terminated)));
+        assert_eq!(recv_error, RecvError::Ended(Ended::Terminated));
         assert!(received <= sent);
     }
 }
@@ -195,7 +207,7 @@ fn what_arrived_before_shutdown_is_not_given_afterwards(place: &Place) {
     push.send("too late").expect("sent");
     wait_until("it has arrived", || pull.stats().queued_to_receive == 1);
     context.shutdown();
-    assert_eq!(pull.try_recv(), Err(TryRecvError::Terminated));
+    assert_eq!(pull.try_recv(), Err(TryRecvError::Ended(Ended::Terminated)));
 }
 
 fn a_socket_dropped_by_its_last_owner_is_closed(place: &Place) {

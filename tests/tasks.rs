@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 
 use highwater::{
-    Context, Dealer, Message, Pair, Pub, Pull, Push, RecvError, RecvFuture, Rep, Req, Router,
-    RoutingId, SendError, Sub, XPub, XSub,
+    Context, Dealer, Ended, Message, Pair, Pub, Pull, Push, RecvError, RecvFuture, Rep, Req,
+    Router, RoutingId, SendError, Sub, XPub, XSub,
 };
 use support::{
     CountingWaker, MOMENT, PATIENCE, Place, RawPeer, block_on, frame, joined, number,
@@ -361,15 +361,18 @@ fn who_waits_learns_of_the_end(place: &Place) {
     assert!(counting.poll(&mut waiting).is_pending());
     drop(pull);
     let end = block_on("the end", receiving);
-    assert!(matches!(end, Err(RecvError::Closed)), "{end:?}");
+    assert!(
+        matches!(end, Err(RecvError::Ended(Ended::Closed))),
+        "{end:?}"
+    );
     context.shutdown();
     let end = block_on("the end", waiting);
     assert!(
-        matches!(end, Err(highwater::WaitError::Terminated)),
+        matches!(end, Err(highwater::WaitError::Ended(Ended::Terminated))),
         "{end:?}"
     );
     let unsent = block_on("the end", push.send_async("x"));
-    assert!(matches!(unsent, Err(SendError::Terminated(m)) if m == "x"));
+    assert!(matches!(unsent, Err(SendError::Ended(m, Ended::Terminated)) if m == "x"));
 }
 
 fn a_dropped_task_leaves_no_waker_behind(place: &Place) {

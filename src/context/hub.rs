@@ -21,7 +21,7 @@ use crate::sync::Mutex;
 
 /// The interface of a socket to its context.
 pub(crate) trait Terminate: Send + Sync {
-    /// The context was shut down: waiting and later calls return `Terminated`.
+    /// The context was shut down: waiting and later calls return `Ended::Terminated`.
     fn terminate(&self, here: Here);
 }
 

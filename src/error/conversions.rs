@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    BindError, ConnectError, EndpointError, OptionError, ReadyError, RecvError, ReplyError,
+    BindError, ConnectError, Ended, EndpointError, OptionError, ReadyError, RecvError, ReplyError,
     RequestError, RouteError, SendError, SendManyError, SubscribeError, TryRecvError, TrySendError,
     WaitError,
 };
@@ -16,9 +16,7 @@ impl From<TrySendError> for SendError {
             TrySendError::GivenUp(message) => Self::GivenUp(message),
             TrySendError::TooManyFrames(message) => Self::TooManyFrames(message),
             TrySendError::TopicTooLong(message) => Self::TopicTooLong(message),
-            TrySendError::Closed(message) => Self::Closed(message),
-            TrySendError::Terminated(message) => Self::Terminated(message),
-            TrySendError::Forked(message) => Self::Forked(message),
+            TrySendError::Ended(message, ended) => Self::Ended(message, ended),
         }
     }
 }
@@ -28,11 +26,52 @@ impl From<TryRecvError> for RecvError {
     fn from(error: TryRecvError) -> Self {
         match error {
             TryRecvError::Empty => Self::Timeout,
-            TryRecvError::Closed => Self::Closed,
-            TryRecvError::Terminated => Self::Terminated,
-            TryRecvError::Forked => Self::Forked,
+            TryRecvError::Ended(ended) => Self::Ended(ended),
         }
     }
+}
+
+/// Gives each error `ended`.
+macro_rules! tells_the_end {
+    ($($error:ident)+) => {$(
+        impl $error {
+            /// Why the socket can be used no more, if that is why the call failed.
+            pub fn ended(&self) -> Option<Ended> {
+                match self {
+                    Self::Ended(.., ended) => Some(*ended),
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+tells_the_end! {
+    SendError TrySendError RouteError RequestError ReplyError SubscribeError RecvError TryRecvError WaitError
+    BindError ConnectError EndpointError ReadyError OptionError
+}
+
+impl SendManyError {
+    /// Why the socket can be used no more, if that is why the call failed.
+    pub fn ended(&self) -> Option<Ended> {
+        self.error.ended()
+    }
+}
+
+/// Makes each of these errors, in which no message is, of an `Ended`.
+macro_rules! of_ended {
+    ($($error:ident)+) => {$(
+        impl From<Ended> for $error {
+            fn from(ended: Ended) -> Self {
+                Self::Ended(ended)
+            }
+        }
+    )+};
+}
+
+of_ended! {
+    RequestError SubscribeError RecvError TryRecvError WaitError
+    BindError ConnectError EndpointError ReadyError OptionError
 }
 
 /// Makes an `io::Error` of each, of the kind that is given for a variant, else `Other`; the error is inside.
@@ -55,42 +94,45 @@ as_io_error! {
     SendError {
         SendError::Timeout(_) => TimedOut,
         SendError::TooManyFrames(_) | SendError::TopicTooLong(_) => InvalidInput,
-        SendError::Closed(_) | SendError::Terminated(_) => NotConnected,
+        SendError::Ended(_, Ended::Closed | Ended::Terminated) => NotConnected,
     }
     TrySendError {
         TrySendError::Full(_) => WouldBlock,
         TrySendError::TooManyFrames(_) | TrySendError::TopicTooLong(_) => InvalidInput,
-        TrySendError::Closed(_) | TrySendError::Terminated(_) => NotConnected,
+        TrySendError::Ended(_, Ended::Closed | Ended::Terminated) => NotConnected,
     }
     RecvError {
         RecvError::Timeout => TimedOut,
-        RecvError::Closed | RecvError::Terminated => NotConnected,
+        RecvError::Ended(Ended::Closed | Ended::Terminated) => NotConnected,
     }
     TryRecvError {
         TryRecvError::Empty => WouldBlock,
-        TryRecvError::Closed | TryRecvError::Terminated => NotConnected,
+        TryRecvError::Ended(Ended::Closed | Ended::Terminated) => NotConnected,
     }
     RouteError {
         RouteError::NoRoute(_) => NotFound,
         RouteError::Full(_) => WouldBlock,
         RouteError::TooManyFrames(_) => InvalidInput,
-        RouteError::Closed(_) | RouteError::Terminated(_) => NotConnected,
+        RouteError::Ended(_, Ended::Closed | Ended::Terminated) => NotConnected,
     }
     RequestError {
         RequestError::Timeout | RequestError::NotSent(_) => TimedOut,
         RequestError::PeerGone => ConnectionReset,
         RequestError::TooManyFrames(_) => InvalidInput,
-        RequestError::Closed | RequestError::Terminated => NotConnected,
+        RequestError::Ended(Ended::Closed | Ended::Terminated) => NotConnected,
     }
     ReplyError {
         ReplyError::PeerGone(_) => ConnectionReset,
         ReplyError::Full(_) => WouldBlock,
         ReplyError::TooManyFrames(_) => InvalidInput,
-        ReplyError::Closed(_) | ReplyError::Terminated(_) => NotConnected,
+        ReplyError::Ended(_, Ended::Closed | Ended::Terminated) => NotConnected,
     }
     WaitError {
         WaitError::Timeout => TimedOut,
-        WaitError::Closed | WaitError::Terminated => NotConnected,
+        WaitError::Ended(Ended::Closed | Ended::Terminated) => NotConnected,
+    }
+    Ended {
+        Ended::Closed | Ended::Terminated => NotConnected,
     }
     SendManyError {}
     SubscribeError {}
@@ -125,5 +167,54 @@ mod tests {
         let unsent = SendError::from(TrySendError::Full(Message::from("x")));
         assert_eq!(unsent, SendError::Timeout(Message::from("x")));
         assert_eq!(RecvError::from(TryRecvError::Empty), RecvError::Timeout);
+    }
+
+    #[test]
+    fn the_end_of_a_socket_is_one_word_in_every_error() {
+        let ended = [Ended::Closed, Ended::Terminated, Ended::Forked];
+        let texts = ended.map(|ended| ended.to_string());
+        for (ended, text) in ended.into_iter().zip(texts) {
+            let unsent = SendError::Ended(Message::from("x"), ended);
+            assert_eq!(
+                (unsent.ended(), unsent.to_string()),
+                (Some(ended), text.clone())
+            );
+            let late = SendManyError {
+                sent: 3,
+                error: unsent,
+            };
+            assert_eq!(late.ended(), Some(ended));
+            assert_eq!(late.into_message(), "x");
+            let refused = BindError::from(ended);
+            assert_eq!(
+                (refused.ended(), refused.to_string()),
+                (Some(ended), text.clone())
+            );
+            let nothing = RecvError::from(TryRecvError::from(ended));
+            assert_eq!(
+                (nothing, nothing.to_string()),
+                (RecvError::Ended(ended), text)
+            );
+            assert_eq!(
+                io::Error::from(nothing).kind(),
+                io::Error::from(ended).kind()
+            );
+        }
+        assert_eq!(RecvError::Timeout.ended(), None);
+        assert_eq!(
+            io::Error::from(Ended::Closed).kind(),
+            io::ErrorKind::NotConnected
+        );
+    }
+
+    #[test]
+    fn the_error_of_a_receive_is_copied_in_the_pieces_of_a_message() {
+        assert_eq!((size_of::<RecvError>(), align_of::<RecvError>()), (16, 16));
+        assert_eq!(
+            (size_of::<TryRecvError>(), align_of::<TryRecvError>()),
+            (16, 16)
+        );
+        assert_eq!(size_of::<Result<Message, RecvError>>(), 80);
+        assert_eq!(size_of::<SendError>(), 80);
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 
 use highwater_patterns::RoutingId;
 
-use super::{LinkError, OptionError};
+use super::{Ended, LinkError, OptionError};
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 
 /// Why an endpoint could not be bound.
@@ -29,12 +29,8 @@ pub enum BindError {
     Descriptor(io::Error),
     /// The builder of the socket, or of its context, was given a value that the option does not allow.
     Option(OptionError),
-    /// The socket was closed.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 /// Why connecting could not begin. Later failures are retried in the background and reported by events.
@@ -56,12 +52,8 @@ pub enum ConnectError {
     Option(OptionError),
     /// Another peer of this ROUTER has the routing id already.
     DuplicateRoutingId(RoutingId),
-    /// The socket was closed.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 /// Why an endpoint could not be ended.
@@ -72,10 +64,8 @@ pub enum EndpointError {
     Invalid(InvalidEndpoint),
     /// The socket is not bound or connected to this endpoint.
     NotFound(Endpoint),
-    /// The socket was closed.
-    Closed,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 /// Why waiting for a connection to one endpoint failed.
@@ -93,12 +83,8 @@ pub enum ReadyError {
     Invalid(InvalidEndpoint),
     /// The socket is not connected to this endpoint.
     NotFound(Endpoint),
-    /// The socket was closed, here or by another thread.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context#after-a-fork).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 impl fmt::Display for BindError {
@@ -108,9 +94,7 @@ impl fmt::Display for BindError {
             Self::Io { endpoint, source } => write!(f, "cannot bind {endpoint}: {source}"),
             Self::Descriptor(error) => write!(f, "cannot listen on this descriptor: {error}"),
             Self::Option(error) => write!(f, "{error}"),
-            Self::Closed => f.write_str("the socket is closed"),
-            Self::Terminated => f.write_str("the context is shut down"),
-            Self::Forked => f.write_str("the socket belongs to the parent process"),
+            Self::Ended(ended) => ended.fmt(f),
         }
     }
 }
@@ -132,9 +116,7 @@ impl fmt::Display for ConnectError {
             Self::Option(error) => write!(f, "{error}"),
             Self::Io { endpoint, source } => write!(f, "cannot connect to {endpoint}: {source}"),
             Self::DuplicateRoutingId(id) => write!(f, "another peer has the routing id {id}"),
-            Self::Closed => f.write_str("the socket is closed"),
-            Self::Terminated => f.write_str("the context is shut down"),
-            Self::Forked => f.write_str("the socket belongs to the parent process"),
+            Self::Ended(ended) => ended.fmt(f),
         }
     }
 }
@@ -153,8 +135,7 @@ impl fmt::Display for EndpointError {
         match self {
             Self::Invalid(error) => write!(f, "{error}"),
             Self::NotFound(endpoint) => write!(f, "the socket has no endpoint {endpoint}"),
-            Self::Closed => f.write_str("the socket is closed"),
-            Self::Forked => f.write_str("the socket belongs to the parent process"),
+            Self::Ended(ended) => ended.fmt(f),
         }
     }
 }
@@ -171,9 +152,7 @@ impl fmt::Display for ReadyError {
             Self::GivenUp(cause) => write!(f, "given up: {cause}"),
             Self::Invalid(error) => write!(f, "{error}"),
             Self::NotFound(endpoint) => write!(f, "the socket is not connected to {endpoint}"),
-            Self::Closed => f.write_str("the socket is closed"),
-            Self::Terminated => f.write_str("the context is shut down"),
-            Self::Forked => f.write_str("the socket belongs to the parent process"),
+            Self::Ended(ended) => ended.fmt(f),
         }
     }
 }

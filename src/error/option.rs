@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::fmt;
 
+use super::Ended;
+
 /// Why an option was not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,8 +29,8 @@ pub enum OptionError {
         /// The option.
         name: &'static str,
     },
-    /// The socket belongs to the process from which this one was forked: see [`Context`](crate::Context).
-    Forked,
+    /// The socket can be used no more: see [`Ended`].
+    Ended(Ended),
 }
 
 impl fmt::Display for OptionError {
@@ -37,7 +39,7 @@ impl fmt::Display for OptionError {
             Self::Unknown { name } => write!(f, "there is no option {name:?}"),
             Self::Invalid { name, expected } => write!(f, "{name} takes {expected}"),
             Self::Fixed { name } => write!(f, "{name} cannot be changed once the socket is built"),
-            Self::Forked => f.write_str("the socket belongs to the parent process"),
+            Self::Ended(ended) => ended.fmt(f),
         }
     }
 }

@@ -101,7 +101,7 @@ macro_rules! manages_endpoints {
             /// closes its side of each connection. The peer closes in turn and connects anew: to the successor, if that
             /// listens at the address by then. Messages that the peer had sent before are received here as usual. Once
             /// the last connection has ended and its last message has been received, `recv` and every other waiting
-            /// call return `Closed`.
+            /// call return [`Ended::Closed`](crate::Ended::Closed).
             ///
             /// Connections that have not ended `within` this time are cut; the report of the
             /// [`Retirement`](crate::Retirement) counts the outcomes. While this socket is at its receive high-water

@@ -3,10 +3,9 @@
 use highwater_patterns::Refusal;
 
 use crate::error::{
-    BindError, ConnectError, EndpointError, RecvError, ReplyError, RequestError, RouteError,
-    SendError, SubscribeError, TryRecvError, TrySendError, WaitError,
+    RecvError, ReplyError, RequestError, RouteError, SendError, TryRecvError, TrySendError,
 };
-use crate::socket::{Ended, RecvFailure, SendFailure};
+use crate::socket::{RecvFailure, SendFailure};
 
 impl From<SendFailure> for SendError {
     fn from(failure: SendFailure) -> Self {
@@ -15,9 +14,7 @@ impl From<SendFailure> for SendError {
             SendFailure::Refused(message, Refusal::TopicTooLong) => Self::TopicTooLong(message),
             SendFailure::Refused(message, _) => Self::Timeout(message),
             SendFailure::GivenUp(message) => Self::GivenUp(message),
-            SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
-            SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
-            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
+            SendFailure::Ended(message, ended) => Self::Ended(message, ended),
         }
     }
 }
@@ -29,9 +26,7 @@ impl From<SendFailure> for TrySendError {
             SendFailure::Refused(message, Refusal::TopicTooLong) => Self::TopicTooLong(message),
             SendFailure::Refused(message, _) => Self::Full(message),
             SendFailure::GivenUp(message) => Self::GivenUp(message),
-            SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
-            SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
-            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
+            SendFailure::Ended(message, ended) => Self::Ended(message, ended),
         }
     }
 }
@@ -40,9 +35,7 @@ impl From<RecvFailure> for RecvError {
     fn from(failure: RecvFailure) -> Self {
         match failure {
             RecvFailure::Timeout => Self::Timeout,
-            RecvFailure::Ended(Ended::Closed) => Self::Closed,
-            RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
-            RecvFailure::Ended(Ended::Forked) => Self::Forked,
+            RecvFailure::Ended(ended) => Self::Ended(ended),
         }
     }
 }
@@ -51,9 +44,7 @@ impl From<RecvFailure> for TryRecvError {
     fn from(failure: RecvFailure) -> Self {
         match failure {
             RecvFailure::Timeout => Self::Empty,
-            RecvFailure::Ended(Ended::Closed) => Self::Closed,
-            RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
-            RecvFailure::Ended(Ended::Forked) => Self::Forked,
+            RecvFailure::Ended(ended) => Self::Ended(ended),
         }
     }
 }
@@ -64,9 +55,7 @@ impl From<SendFailure> for RouteError {
             SendFailure::Refused(message, Refusal::NoRoute) => Self::NoRoute(message),
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, _) | SendFailure::GivenUp(message) => Self::Full(message),
-            SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
-            SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
-            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
+            SendFailure::Ended(message, ended) => Self::Ended(message, ended),
         }
     }
 }
@@ -77,9 +66,7 @@ impl From<SendFailure> for ReplyError {
             SendFailure::Refused(message, Refusal::PeerGone) => Self::PeerGone(message),
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, _) | SendFailure::GivenUp(message) => Self::Full(message),
-            SendFailure::Ended(message, Ended::Closed) => Self::Closed(message),
-            SendFailure::Ended(message, Ended::Terminated) => Self::Terminated(message),
-            SendFailure::Ended(message, Ended::Forked) => Self::Forked(message),
+            SendFailure::Ended(message, ended) => Self::Ended(message, ended),
         }
     }
 }
@@ -91,9 +78,7 @@ impl From<SendFailure> for RequestError {
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, _) => Self::NotSent(message),
             SendFailure::GivenUp(message) => Self::GivenUp(message),
-            SendFailure::Ended(_, Ended::Closed) => Self::Closed,
-            SendFailure::Ended(_, Ended::Terminated) => Self::Terminated,
-            SendFailure::Ended(_, Ended::Forked) => Self::Forked,
+            SendFailure::Ended(_, ended) => Self::Ended(ended),
         }
     }
 }
@@ -103,36 +88,7 @@ impl From<RecvFailure> for RequestError {
     fn from(failure: RecvFailure) -> Self {
         match failure {
             RecvFailure::Timeout => Self::Timeout,
-            RecvFailure::Ended(Ended::Closed) => Self::Closed,
-            RecvFailure::Ended(Ended::Terminated) => Self::Terminated,
-            RecvFailure::Ended(Ended::Forked) => Self::Forked,
-        }
-    }
-}
-
-/// Gives each of these errors the variants of an ended socket.
-macro_rules! of_ended {
-    ($($error:ident)+) => {$(
-        impl From<Ended> for $error {
-            fn from(ended: Ended) -> Self {
-                match ended {
-                    Ended::Closed => Self::Closed,
-                    Ended::Terminated => Self::Terminated,
-                    Ended::Forked => Self::Forked,
-                }
-            }
-        }
-    )+};
-}
-
-of_ended! { SubscribeError WaitError BindError ConnectError }
-
-/// Endpoints can be ended after a shutdown, too.
-impl From<Ended> for EndpointError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed | Ended::Terminated => Self::Closed,
-            Ended::Forked => Self::Forked,
+            RecvFailure::Ended(ended) => Self::Ended(ended),
         }
     }
 }

@@ -180,9 +180,9 @@ macro_rules! socket {
             /// peer, such as a heartbeat, triggers a TCP reset. Data that the peer has not read is then lost, even if
             /// it counts as sent.
             ///
-            /// Every other call, waiting or to come, returns `Closed`. On return the addresses of the socket are free. Merely dropping the socket leaves unsent messages to the
-            /// `linger` option, and does not wait, unless the socket is the last owner of its
-            /// [`Context`](crate::Context).
+            /// Every other call, waiting or to come, returns [`Ended::Closed`](crate::Ended::Closed). On return the
+            /// addresses of the socket are free. Merely dropping the socket leaves unsent messages to the `linger` option,
+            /// and does not wait, unless the socket is the last owner of its [`Context`](crate::Context).
             #[doc(alias = "zmq_close")]
             pub fn close(&self, drain: std::time::Duration) -> crate::DrainReport {
                 self.core.close_and_drain(crate::Linger::AtMost(drain))

@@ -9,7 +9,8 @@
 
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 
-use super::{Core, Ended, Locked, State, Table, Unsent};
+use super::{Core, Locked, State, Table, Unsent};
+use crate::error::Ended;
 use crate::pipe::WriteEffects;
 
 /// After this many messages a send asks whether it is in a forked child, since a send that only adds to a batch does

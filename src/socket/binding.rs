@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Core;
 use super::endpoints::Bound;
 use crate::endpoint::{Endpoint, Transport};
-use crate::error::BindError;
+use crate::error::{BindError, Ended};
 use crate::inproc::Applicant;
 use crate::monitor::EventKind;
 use crate::options::{AcceptFilter, Options};
@@ -67,7 +67,7 @@ impl Core {
         // Under the lock, since a connection through an endpoint that is not in the list is turned away.
         let mut state = self.lock(here);
         if !state.is_open() {
-            return Err(BindError::Closed);
+            return Err(BindError::Ended(Ended::Closed));
         }
         state.endpoints.bound.push(Bound {
             endpoint: endpoint.clone(),
@@ -88,7 +88,7 @@ impl Core {
         // this socket for a seat, and may come from a socket to which this one connects as well.
         let mut state = self.lock(here);
         if !state.is_open() {
-            return Err(BindError::Closed);
+            return Err(BindError::Ended(Ended::Closed));
         }
         state.endpoints.bound.push(Bound {
             endpoint: name.clone(),

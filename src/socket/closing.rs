@@ -10,10 +10,10 @@ use std::time::Instant;
 use highwater_patterns::{Afterlife, PipeId};
 
 use super::endpoints::{Bound, Connected, Endpoints};
-use super::{Core, Ended, State};
+use super::{Core, State};
 use crate::endpoint::Endpoint;
 use crate::engine::{Closing, Drain, DrainReport};
-use crate::error::{EndpointError, LinkError};
+use crate::error::{Ended, EndpointError, LinkError};
 use crate::options::Linger;
 use crate::origin::Here;
 use crate::pipe::SocketSide;

@@ -7,9 +7,9 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::endpoints::{Connected, Endpoints};
-use super::{Core, Ended, State};
+use super::{Core, State};
 use crate::endpoint::Endpoint;
-use crate::error::{EndpointError, LinkError, ReadyError, WaitError};
+use crate::error::{Ended, EndpointError, LinkError, ReadyError, WaitError};
 use crate::monitor::EndpointState;
 use crate::pipe::SocketSide;
 
@@ -23,7 +23,7 @@ impl Core {
         let here = self.here()?;
         let state = self.lock(here);
         if state.ended == Some(Ended::Closed) {
-            return Err(EndpointError::Closed);
+            return Err(EndpointError::Ended(Ended::Closed));
         }
         let Some(index) = state.endpoints.listening_on(endpoint) else {
             return Err(EndpointError::NotFound(endpoint.clone()));
@@ -47,7 +47,7 @@ impl Core {
         let here = self.here()?;
         let mut state = self.lock(here);
         if state.ended == Some(Ended::Closed) {
-            return Err(EndpointError::Closed);
+            return Err(EndpointError::Ended(Ended::Closed));
         }
         let Some(index) = state.endpoints.listening_on(endpoint) else {
             return Err(EndpointError::NotFound(endpoint.clone()));
@@ -70,7 +70,7 @@ impl Core {
     ) -> Result<EndpointState, EndpointError> {
         let state = self.enter()?;
         if state.ended == Some(Ended::Closed) {
-            return Err(EndpointError::Closed);
+            return Err(EndpointError::Ended(Ended::Closed));
         }
         state
             .state_of(endpoint)
@@ -92,9 +92,7 @@ impl Core {
             )
         });
         match (waited, found) {
-            (Err(WaitError::Closed), _) => Err(ReadyError::Closed),
-            (Err(WaitError::Terminated), _) => Err(ReadyError::Terminated),
-            (Err(WaitError::Forked), _) => Err(ReadyError::Forked),
+            (Err(WaitError::Ended(ended)), _) => Err(ReadyError::Ended(ended)),
             (_, None) => Err(ReadyError::NotFound(endpoint.clone())),
             (_, Some(EndpointState::Ready)) => Ok(()),
             (_, Some(EndpointState::GivenUp(cause))) => Err(ReadyError::GivenUp(cause)),

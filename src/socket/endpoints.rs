@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use highwater_patterns::{PipeId, RoutingId};
 
-use super::{Core, Ended};
+use super::Core;
 use crate::endpoint::Endpoint;
 use crate::engine::{EndpointConfig, Key, Status};
-use crate::error::OptionError;
+use crate::error::{Ended, OptionError};
 use crate::options::Options;
 use crate::origin::Here;
 use crate::peer::PeerInfo;

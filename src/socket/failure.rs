@@ -6,7 +6,7 @@
 
 use highwater_patterns::{Message, Refusal};
 
-use super::Ended;
+use crate::error::Ended;
 
 /// Why a send has failed. The message stays where it was: a result that holds it would be copied at each return, also
 /// by sends that succeed.

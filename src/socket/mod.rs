@@ -59,7 +59,7 @@ pub(crate) use waiting::{Registration, TaskWait, Wait, Watch};
 
 use crate::context::{Hub, Terminate};
 use crate::engine::{AcceptedCount, HandshakeCount};
-use crate::error::WaitError;
+use crate::error::{Ended, WaitError};
 use crate::options::Options;
 use crate::origin::{Here, Origin};
 use crate::pipe::{Lending, PipeEvent};
@@ -159,17 +159,6 @@ impl State {
     fn is_open(&self) -> bool {
         self.ended.is_none() && self.retiring.is_none()
     }
-}
-
-/// Why a socket can be used no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// The socket was closed.
-    Closed,
-    /// The context was shut down.
-    Terminated,
-    /// It belongs to the process from which this one was forked.
-    Forked,
 }
 
 impl Core {

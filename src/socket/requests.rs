@@ -11,7 +11,8 @@ use std::time::Duration;
 use highwater_patterns::{self as patterns, Message, Pattern, Refusal, RequestFailed, ReturnPath};
 
 use super::calls::by_value;
-use super::{Core, Ended, RecvFailure, State, Table, Unsent, Wait};
+use super::{Core, RecvFailure, State, Table, Unsent, Wait};
+use crate::error::Ended;
 use crate::peer::PeerInfo;
 
 /// A request that was received, with the way back for its reply.

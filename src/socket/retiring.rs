@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 use highwater_patterns::{Afterlife, Pattern, PipeId};
 
 use super::retirement_handle::Retirement;
-use super::{Core, Ended, State, Table};
+use super::{Core, State, Table};
 use crate::engine::{Closing, Drain, Hold};
+use crate::error::Ended;
 use crate::pipe::SocketSide;
 
 /// The state of a socket's retirement.

@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 
 use highwater_patterns::PipeId;
 
-use super::{Core, Ended, State};
-use crate::error::LinkError;
+use super::{Core, State};
+use crate::error::{Ended, LinkError};
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
 use crate::security::Watcher;

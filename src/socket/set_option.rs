@@ -11,7 +11,7 @@ use crate::pipe::PipeEvent;
 
 impl Core {
     pub(crate) fn set_option(&self, name: &str, value: &str) -> Result<(), OptionError> {
-        let mut state = self.enter().map_err(|_| OptionError::Forked)?;
+        let mut state = self.enter()?;
         match state.options.set(name, value, true) {
             Err(OptionError::Unknown { .. }) => {
                 let State {
@@ -37,7 +37,7 @@ impl Core {
     }
 
     pub(crate) fn option(&self, name: &str) -> Result<String, OptionError> {
-        let state = self.enter().map_err(|_| OptionError::Forked)?;
+        let state = self.enter()?;
         match state.options.get(name) {
             Err(OptionError::Unknown { .. }) => {
                 options::pattern::get(&state.pattern_options, self.kind, name)

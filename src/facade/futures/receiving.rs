@@ -13,7 +13,7 @@ use crate::socket::{Core, Table, TaskWait, take_many};
 /// The next message, or whatever its socket receives: made by `recv_async`.
 ///
 /// It borrows nothing: its socket can be used meanwhile, also by other tasks and threads. Each message goes to one of
-/// them. Once the socket is closed, it ends with [`RecvError::Closed`].
+/// them. Once the socket is closed, it ends with [`RecvError::Ended`].
 ///
 /// # Cancel safety
 ///

@@ -9,12 +9,12 @@ use futures_sink::Sink;
 use highwater_patterns::{IntoMessage, Message};
 
 use super::{RecvFuture, SendFuture};
-use crate::error::{RecvError, SendError};
+use crate::error::{Ended, RecvError, SendError};
 use crate::socket::Core;
 
 /// The messages of a socket, or whatever it receives, until it is closed: made by `stream`.
 ///
-/// An end of another kind than [`RecvError::Closed`], such as the shutdown of the context, is the last item, as an error.
+/// An end of another kind than [`Ended::Closed`], such as the shutdown of the context, is the last item, as an error.
 #[must_use = "a stream does nothing unless it is polled"]
 #[derive(Debug)]
 pub struct RecvStream<T = Message> {
@@ -42,7 +42,7 @@ impl<T> Stream for RecvStream<T> {
         let outcome = ready!(Pin::new(next).poll(context));
         *has_ended = outcome.is_err();
         Poll::Ready(match outcome {
-            Err(RecvError::Closed) => None,
+            Err(RecvError::Ended(Ended::Closed)) => None,
             outcome => Some(outcome),
         })
     }

@@ -11,10 +11,11 @@ use highwater_patterns::{Pattern, Pipes};
 
 use super::deadline::{Deadline, Wait};
 use super::step::{Known, Step, Steps};
+use crate::error::Ended;
 use crate::origin::Here;
 use crate::pipe::Lane;
 use crate::policy::tuning::TURNS_IN_VAIN;
-use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, spin, unflushed};
+use crate::socket::{Core, Locked, RecvFailure, State, Table, spin, unflushed};
 
 /// How a receive waits for a message.
 #[derive(Debug, Clone, Copy)]

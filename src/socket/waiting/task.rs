@@ -13,12 +13,13 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use event_listener::{Event, EventListener};
 use highwater_patterns::{Outbound, Pattern, Pipes, Refusal};
 
+use crate::error::Ended;
 use crate::error::WaitError;
 use crate::origin::Origin;
 use crate::pipe::WriteEffects;
 use crate::policy::tuning::MOST_READY_TURNS;
 use crate::socket::attempt::Given;
-use crate::socket::{Core, Ended, Locked, RecvFailure, State, Table, Unsent};
+use crate::socket::{Core, Locked, RecvFailure, State, Table, Unsent};
 use crate::sync::Queue;
 
 /// The wait of one future at one socket.
