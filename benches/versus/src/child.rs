@@ -10,6 +10,7 @@ mod count;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 pub(crate) mod ledger;
+mod many_pubs;
 mod near;
 mod say;
 mod show;
@@ -140,6 +141,9 @@ async fn both<P: Peer>(peer: &P, job: &Job) -> Outcome<()> {
 
 /// The side that binds: PULL, REP, ROUTER, PUB.
 async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<()> {
+    if let Scenario::ManyPubs { publishers } = job.cell.scenario {
+        return many_pubs::publish(peer, job, publishers, tell).await;
+    }
     let (role, expected) = match job.cell.scenario {
         Scenario::PushPull { .. } => (Role::Pull, 1),
         Scenario::ReqRep { .. } => (Role::Rep, 1),
@@ -154,6 +158,7 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
         Scenario::Unequal {
             receiver, peers, ..
         } => (receiver.role(), peers),
+        Scenario::ManyPubs { .. } => unreachable!("it binds many sockets"),
     };
     let (mut socket, endpoint) = peer.bind(role, &job.at, expected).await?;
     if let Some(show) = Show::of(job.cell.scenario) {
@@ -191,6 +196,7 @@ async fn bound<P: Peer>(peer: &P, job: &Job, tell: impl Fn(Report)) -> Outcome<(
             socket.echo().await?;
         },
         Scenario::PubSub { .. } | Scenario::Topics { .. } => unreachable!("they are shows"),
+        Scenario::ManyPubs { .. } => unreachable!("it binds many sockets"),
         Scenario::ConnectStorm { connections } => {
             let messages = connections * STORM_MESSAGES;
             socket.recv_all(STORM_SIZE, messages).await?;
@@ -241,6 +247,7 @@ async fn connected<P: Peer>(peer: &P, job: &Job, to: &str) -> Outcome<()> {
             let credits = peer.connect(Role::Push, credits).await?;
             take_in_turn(job, subs, credits, show.size).await
         }
+        Scenario::ManyPubs { .. } => many_pubs::subscribe(peer, job, to).await,
         Scenario::ConnectStorm { connections } => {
             say(Report::Begin);
             let mut pushes = Vec::with_capacity(connections);

@@ -16,7 +16,17 @@ pub(crate) use unequal::{Near, Receiver};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) transport: Transport,
+    pub(crate) calls: Calls,
     pub(crate) scenario: Scenario,
+}
+
+/// How a library is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Calls {
+    /// By threads. Libraries that have only futures are called in a runtime all the same.
+    Blocking,
+    /// By tasks: each call is a future, on tokio.
+    Async,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +51,8 @@ pub(crate) enum Scenario {
     PubSub { subscribers: usize, size: usize },
     /// One PUB streams over many topics; each of [`TOPIC_SUBSCRIBERS`] SUBs takes its share: deliveries a second.
     Topics { topics: usize, size: usize },
+    /// One SUB is connected to many PUBs, which publish in turn: messages a second, and what the SUB's process takes.
+    ManyPubs { publishers: usize },
     /// PUSHes connect and send [`STORM_MESSAGES`] each: time until the PULL has all.
     ConnectStorm { connections: usize },
     /// Peers connect and fall silent: what they cost the PULL's process.
@@ -66,6 +78,8 @@ pub(crate) const TOPIC_SUBSCRIBERS: usize = 8;
 pub(crate) const STORM_MESSAGES: usize = 10;
 /// Body size in the connect storm.
 pub(crate) const STORM_SIZE: usize = 64;
+/// Body size of what many PUBs publish.
+pub(crate) const MANY_PUBS_SIZE: usize = 64;
 /// Body size of the stream among idle connections.
 pub(crate) const AMONG_IDLE_SIZE: usize = 64;
 /// Connections that the I/O threads share: more than a highwater socket reads itself, which is 64 at most.
@@ -73,6 +87,9 @@ pub(crate) const STREAMS: usize = 128;
 
 /// Figures of idle connections: bytes for each, seconds until all handshakes are done, CPU time at rest.
 const IDLE_ASPECTS: &[&str] = &["memory", "connecting", "at rest"];
+
+/// Figures of a SUB of many PUBs: messages a second; threads and open files of its process.
+const MANY_PUBS_ASPECTS: &[&str] = &["", "threads", "descriptors"];
 
 /// CPU time per million messages of whichever I/O thread had the most to do.
 const BUSIEST: &str = "busiest";
@@ -135,6 +152,7 @@ impl Cell {
         match self.scenario {
             Scenario::Idle { .. } => IDLE_ASPECTS,
             Scenario::IoThreads { .. } => IO_THREADS_ASPECTS,
+            Scenario::ManyPubs { .. } => MANY_PUBS_ASPECTS,
             Scenario::Unequal { .. } | Scenario::Topics { .. } => MANY_PEERS_ASPECTS,
             Scenario::RouterDealer { clients: peers, .. }
             | Scenario::PubSub {
@@ -153,6 +171,7 @@ impl Cell {
             | Scenario::Topics { size, .. }
             | Scenario::IoThreads { size, .. } => Some(size),
             Scenario::AmongIdle { .. } => Some(AMONG_IDLE_SIZE),
+            Scenario::ManyPubs { .. } => Some(MANY_PUBS_SIZE),
             Scenario::ReqRep { .. }
             | Scenario::ConnectStorm { .. }
             | Scenario::Idle { .. }

@@ -1,8 +1,8 @@
 //! What a run found: tables in Markdown, every sample in CSV, a chart.
 //!
 //! Always true: a ratio is taken within one round, and the median of a peer's ratios is reported, so that whatever made
-//! a round slow has slowed both; above 1 is better than libzmq, whatever the cell measures. A library that was measured
-//! both ways, with its threads and on one, is shown by the better of the two in each cell, in all tables and the chart.
+//! a round slow has slowed both; above 1 is better than libzmq, and in the cells of tasks better than bare tokio, whatever
+//! the cell measures. A library that was measured both ways, with its threads and on one, is shown by the better of the two in each cell, in all tables and the chart.
 
 mod figures;
 mod machine;
@@ -17,8 +17,8 @@ use self::figures::{
 };
 use self::machine::{machine, version};
 use crate::chart;
-use crate::peers::{Entry, LIBZMQ};
-use crate::plan::FAIRNESS;
+use crate::peers::{Entry, FLOOR, LIBZMQ};
+use crate::plan::{Calls, FAIRNESS};
 use crate::run::{CellResult, Figure, Options};
 
 /// Prints the tables, and leaves them with the samples and the chart in `folder`.
@@ -48,7 +48,6 @@ pub(crate) fn write(
 
 fn tables(options: &Options, results: &[CellResult]) -> String {
     let mut text = String::new();
-    let reference = reference(options);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let _ = writeln!(
         text,
@@ -70,9 +69,24 @@ fn tables(options: &Options, results: &[CellResult]) -> String {
         );
     }
     let all: Vec<&CellResult> = results.iter().collect();
-    if let Some(reference) = reference {
-        text.push_str("\nRatio to libzmq in the same round; above 1 is better. In brackets: of the 99th percentile.\n\n");
-        table(&mut text, options, &all, |result, peer| {
+    for calls in [Calls::Blocking, Calls::Async] {
+        let of_calls = |result: &&CellResult| result.cell.calls == calls;
+        let rows: Vec<&CellResult> = results.iter().filter(of_calls).collect();
+        let Some(reference) = reference(options, calls) else {
+            continue;
+        };
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "\nRatio to {} in the same round; above 1 is better. In brackets: of the 99th percentile.\n",
+            match calls {
+                Calls::Blocking => "libzmq",
+                Calls::Async => "the floor, bare tokio on one thread,",
+            }
+        );
+        table(&mut text, options, &rows, |result, peer| {
             if peer == reference {
                 absolute_cell(&result.of_peers[peer])
             } else {
@@ -204,7 +218,7 @@ fn table(
         let row: Vec<String> = columns
             .iter()
             .map(|column| {
-                let peer = column.best(result, reference(options));
+                let peer = column.best(result, reference(options, result.cell.calls));
                 let marked = column.peers.len() > 1
                     && options.peers[peer].is_one_thread()
                     && absolute_merit(&result.of_peers[peer]).is_some();
@@ -220,17 +234,25 @@ fn table(
     }
 }
 
-fn reference(options: &Options) -> Option<usize> {
-    options.peers.iter().position(|peer| peer.name == LIBZMQ)
+/// The peer that others are measured against, if it takes part.
+fn reference(options: &Options, calls: Calls) -> Option<usize> {
+    let name = match calls {
+        Calls::Blocking => LIBZMQ,
+        Calls::Async => FLOOR,
+    };
+    options.peers.iter().position(|peer| peer.name == name)
 }
 
-/// For the chart: in each cell every library against libzmq. How evenly peers are heard stands in the tables alone.
+/// For the chart: in each cell every library against libzmq. How evenly peers are heard, and the cells of tasks, stand in the
+/// tables alone.
 fn bars(options: &Options, results: &[CellResult]) -> Vec<chart::Group> {
-    let Some(reference) = reference(options) else {
+    let Some(reference) = reference(options, Calls::Blocking) else {
         return Vec::new();
     };
     let mut groups = Vec::new();
-    let of_speed = |result: &&CellResult| !FAIRNESS.contains(&result.aspect);
+    let of_speed = |result: &&CellResult| {
+        result.cell.calls == Calls::Blocking && !FAIRNESS.contains(&result.aspect)
+    };
     for result in results.iter().filter(of_speed) {
         let mut bars = Vec::new();
         for column in columns(&options.peers) {
@@ -271,6 +293,7 @@ fn samples(options: &Options, results: &[CellResult]) -> String {
                     Figure::Duration(_) => ("s", String::new()),
                     Figure::Memory(_) => ("bytes/connection", String::new()),
                     Figure::Rest(_) => ("CPU s/s", String::new()),
+                    Figure::Number(_) => ("", String::new()),
                     Figure::Thread(_) => ("CPU s/million", String::new()),
                     Figure::Share(_) => ("messages/message", String::new()),
                 };

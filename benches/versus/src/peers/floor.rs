@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::frames::{BATCH, Input, LARGE, is_full_for, put};
 use super::{Failure, HIGH_WATER, Outcome, Peer, Role, Socket, ready, recv_each, send_each};
 
 #[derive(Clone)]
@@ -33,10 +34,7 @@ pub(super) enum Listener {
 pub(super) struct Stream {
     socket: Box<dyn ReadWrite>,
     out: Vec<u8>,
-    /// Bytes `start..end` have been read and not yet parsed.
-    input: Vec<u8>,
-    start: usize,
-    end: usize,
+    input: Input,
 }
 
 pub(super) struct Channel {
@@ -47,11 +45,6 @@ pub(super) struct Channel {
 pub(super) trait ReadWrite: Read + Write + Send {}
 
 impl<T: Read + Write + Send> ReadWrite for T {}
-
-/// Bytes in a batch, and in the buffer of a reader.
-const BATCH: usize = 64 * 1024;
-/// From this size a body is written from where it is.
-const LARGE: usize = 32 * 1024;
 
 impl Floor {
     pub(super) fn new() -> Self {
@@ -190,26 +183,16 @@ impl Stream {
         Self {
             socket: Box::new(socket),
             out: Vec::with_capacity(BATCH),
-            input: vec![0; BATCH],
-            start: 0,
-            end: 0,
+            input: Input::new(),
         }
     }
 
     fn send(&mut self, body: &[u8]) -> io::Result<()> {
-        if self.out.len() + 9 + body.len().min(LARGE) > BATCH {
+        if is_full_for(&self.out, body) {
             self.flush()?;
         }
-        match u8::try_from(body.len()) {
-            Ok(length) => self.out.extend_from_slice(&[0, length]),
-            Err(_) => {
-                self.out.push(2);
-                self.out
-                    .extend_from_slice(&(body.len() as u64).to_be_bytes());
-            }
-        }
+        put(&mut self.out, body);
         if body.len() < LARGE {
-            self.out.extend_from_slice(body);
             return Ok(());
         }
         let written = self
@@ -232,42 +215,13 @@ impl Stream {
     }
 
     fn recv(&mut self) -> io::Result<usize> {
-        let length = loop {
-            match self.input[self.start..self.end] {
-                [0, length, ..] => {
-                    self.start += 2;
-                    break usize::from(length);
-                }
-                [2, a, b, c, d, e, f, g, h, ..] => {
-                    self.start += 9;
-                    break usize::try_from(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
-                        .map_err(io::Error::other)?;
-                }
-                _ => self.read()?,
-            }
-        };
-        let mut missing = length;
         loop {
-            let here = missing.min(self.end - self.start);
-            self.start += here;
-            missing -= here;
-            if missing == 0 {
+            if let Some(length) = self.input.next() {
                 return Ok(length);
             }
-            self.read()?;
-        }
-    }
-
-    /// Reads behind what is there, after moving that to the front.
-    fn read(&mut self) -> io::Result<()> {
-        self.input.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        match self.socket.read(&mut self.input[self.end..])? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                self.end += read;
-                Ok(())
+            match self.socket.read(self.input.space())? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => self.input.filled(read),
             }
         }
     }

@@ -166,17 +166,8 @@ impl Peer for Highwater {
     }
 
     async fn connect(&self, role: Role, to: &str) -> Outcome<HighwaterSocket> {
-        let socket = self.socket(role, &self.of_client);
-        match &socket {
-            HighwaterSocket::Push(socket) => socket.connect(to)?,
-            HighwaterSocket::Pull(socket) => socket.connect(to)?,
-            HighwaterSocket::Req(socket, _) => socket.connect(to)?,
-            HighwaterSocket::Rep(socket) => socket.connect(to)?,
-            HighwaterSocket::Dealer(socket) => socket.connect(to)?,
-            HighwaterSocket::Router(socket) => socket.connect(to)?,
-            HighwaterSocket::Pub(socket) => socket.connect(to)?,
-            HighwaterSocket::Sub(socket) => socket.connect(to)?,
-        }
+        let mut socket = self.socket(role, &self.of_client);
+        socket.connect_also(to).await?;
         Ok(socket)
     }
 }
@@ -255,6 +246,20 @@ impl Socket for HighwaterSocket {
 
     async fn bind_also(&mut self, at: &str) -> Outcome<()> {
         self.listen(at)?;
+        Ok(())
+    }
+
+    async fn connect_also(&mut self, to: &str) -> Outcome<()> {
+        match self {
+            Self::Push(socket) => socket.connect(to)?,
+            Self::Pull(socket) => socket.connect(to)?,
+            Self::Req(socket, _) => socket.connect(to)?,
+            Self::Rep(socket) => socket.connect(to)?,
+            Self::Dealer(socket) => socket.connect(to)?,
+            Self::Router(socket) => socket.connect(to)?,
+            Self::Pub(socket) => socket.connect(to)?,
+            Self::Sub(socket) => socket.connect(to)?,
+        }
         Ok(())
     }
 

@@ -196,6 +196,10 @@ impl Socket for LibzmqSocket {
         Ok(self.socket.bind(at)?)
     }
 
+    async fn connect_also(&mut self, to: &str) -> Outcome<()> {
+        Ok(self.socket.connect(to)?)
+    }
+
     async fn echo_sized(&mut self) -> Outcome<usize> {
         let length = self.receive()?;
         self.socket.send(&*self.message, 0)?;

@@ -2,9 +2,12 @@
 
 use super::Outcome;
 use crate::child::{Job, drive};
+use crate::plan::Calls;
 
-/// The peer every other is measured against.
+/// The peer every other is measured against, where threads call.
 pub(crate) const LIBZMQ: &str = "libzmq";
+/// What the machine does without a library. In the cells of tasks every other peer is measured against it.
+pub(crate) const FLOOR: &str = "floor";
 
 /// A peer as the command line and the report see it.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) package: &'static str,
     /// How it is set up.
     pub(crate) settings: &'static str,
+    /// In which cells it is measured.
+    calls: &'static [Calls],
     run: fn(&Job) -> Outcome<()>,
 }
 
@@ -39,15 +44,28 @@ impl Entry {
             name,
             package: name,
             settings: "",
+            calls: &[],
             run: |_| Ok(()),
         }
     }
 
     /// Does this peer's part of `job`, in this process.
     pub(crate) fn run(&self, job: &Job) -> Outcome<()> {
+        if !self.calls.contains(&job.cell.calls) {
+            return Err(super::Failure::unsupported(match job.cell.calls {
+                Calls::Blocking => "its calls are futures; measured in the cells of tasks",
+                Calls::Async => "its calls block",
+            }));
+        }
         (self.run)(job)
     }
 }
+
+const BLOCKING: &[Calls] = &[Calls::Blocking];
+#[cfg(any(feature = "highwater", feature = "tmq"))]
+const ASYNC: &[Calls] = &[Calls::Async];
+/// Of a library on tokio: it is called alike in both kinds of cells.
+const BOTH: &[Calls] = &[Calls::Blocking, Calls::Async];
 
 /// Every peer in this build, in the order of a round: libzmq first, the floor last.
 pub(crate) fn all() -> Vec<Entry> {
@@ -57,20 +75,43 @@ pub(crate) fn all() -> Vec<Entry> {
             name: LIBZMQ,
             package: "zmq",
             settings: "one I/O thread, high-water marks 1000",
+            calls: BLOCKING,
             run: |job| drive(super::libzmq::Libzmq::new(job.cell)?, job),
         },
         #[cfg(feature = "highwater")]
         Entry {
             name: "highwater",
             package: "highwater",
-            settings: "defaults: one I/O thread, high-water marks 1000",
-            run: |job| drive(super::highwater::Highwater::new(job.cell)?, job),
+            settings: "defaults: one I/O thread, high-water marks 1000; \
+                       in the cells of tasks beside tokio with two workers",
+            calls: BOTH,
+            run: |job| match job.cell.calls {
+                Calls::Blocking => drive(super::highwater::Highwater::new(job.cell)?, job),
+                Calls::Async => drive(
+                    super::highwater_async::HighwaterAsync::multi_thread(job.cell)?,
+                    job,
+                ),
+            },
+        },
+        #[cfg(feature = "highwater")]
+        Entry {
+            name: "highwater-1t",
+            package: "highwater",
+            settings: "defaults: one I/O thread, high-water marks 1000; tasks on tokio current-thread",
+            calls: ASYNC,
+            run: |job| {
+                drive(
+                    super::highwater_async::HighwaterAsync::one_thread(job.cell)?,
+                    job,
+                )
+            },
         },
         #[cfg(feature = "highwater")]
         Entry {
             name: "highwater-many",
             package: "highwater",
             settings: "the same through `send_many` and `recv_many`, 64 messages a call: PUSH and PULL",
+            calls: BLOCKING,
             run: |job| drive(super::highwater_many::HighwaterMany::new(job.cell)?, job),
         },
         #[cfg(all(feature = "monocoque-uring", not(feature = "monocoque-tokio")))]
@@ -78,6 +119,7 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "monocoque",
             package: "monocoque-rs",
             settings: "io_uring, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
+            calls: BOTH,
             run: |job| {
                 no_io_threads(job)?;
                 in_clear(job)?;
@@ -89,6 +131,7 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "monocoque",
             package: "monocoque-rs",
             settings: "tokio, one thread; streams coalesced to 64 KiB, DEALER and ROUTER flushed per batch",
+            calls: BOTH,
             run: |job| {
                 no_io_threads(job)?;
                 in_clear(job)?;
@@ -100,6 +143,7 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "omq",
             package: "omq-tokio",
             settings: "blocking sockets on a context with one I/O thread, high-water marks 1000",
+            calls: BLOCKING,
             run: |job| {
                 in_clear(job)?;
                 drive(super::omq::Omq::blocking(job.cell.io_threads()), job)
@@ -110,6 +154,7 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "omq-1t",
             package: "omq-tokio",
             settings: "on the caller's current-thread tokio runtime, high-water marks 1000",
+            calls: BOTH,
             run: |job| {
                 no_io_threads(job)?;
                 in_clear(job)?;
@@ -121,6 +166,7 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "rzmq",
             package: "rzmq",
             settings: "tokio, as many workers as cores, TCP_CORK for PUSH, high-water marks 1000",
+            calls: BOTH,
             run: |job| {
                 in_clear(job)?;
                 drive(super::rzmq::Rzmq::multi_thread(job.cell)?, job)
@@ -131,10 +177,22 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "rzmq-1t",
             package: "rzmq",
             settings: "tokio current-thread, TCP_CORK for PUSH, high-water marks 1000",
+            calls: BOTH,
             run: |job| {
                 no_io_threads(job)?;
                 in_clear(job)?;
                 drive(super::rzmq::Rzmq::one_thread(job.cell)?, job)
+            },
+        },
+        #[cfg(feature = "tmq")]
+        Entry {
+            name: "tmq",
+            package: "tmq",
+            settings: "tokio current-thread, one I/O thread of libzmq, high-water marks 1000",
+            calls: ASYNC,
+            run: |job| {
+                in_clear(job)?;
+                drive(super::tmq::Tmq::new()?, job)
             },
         },
         #[cfg(feature = "zeromq")]
@@ -142,6 +200,7 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "zeromq",
             package: "zeromq",
             settings: "tokio, two workers; it has no high-water mark to set",
+            calls: BOTH,
             run: |job| {
                 in_clear(job)?;
                 drive(
@@ -155,6 +214,7 @@ pub(crate) fn all() -> Vec<Entry> {
             name: "zeromq-1t",
             package: "zeromq",
             settings: "tokio current-thread; it has no high-water mark to set",
+            calls: BOTH,
             run: |job| {
                 no_io_threads(job)?;
                 in_clear(job)?;
@@ -162,13 +222,17 @@ pub(crate) fn all() -> Vec<Entry> {
             },
         },
         Entry {
-            name: "floor",
-            package: "crossbeam-channel",
-            settings: "bare sockets, 64 KiB batches parsed in place; blocking ping-pong; \
-                       inproc: crossbeam bounded(1000)",
+            name: FLOOR,
+            package: "tokio",
+            settings: "bare sockets, 64 KiB batches parsed in place; ping-pong; inproc: crossbeam bounded(1000); \
+                       in the cells of tasks the same by tokio current-thread, inproc: its mpsc::channel(1000)",
+            calls: BOTH,
             run: |job| {
                 in_clear(job)?;
-                drive(super::floor::Floor::new(), job)
+                match job.cell.calls {
+                    Calls::Blocking => drive(super::floor::Floor::new(), job),
+                    Calls::Async => drive(super::floor_async::FloorAsync::new()?, job),
+                }
             },
         },
     ]

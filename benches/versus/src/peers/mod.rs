@@ -5,8 +5,12 @@
 //! receive one. Where many messages are sent or received in a row, blocking libraries are called without a future.
 
 mod floor;
+mod floor_async;
+mod frames;
 #[cfg(feature = "highwater")]
 mod highwater;
+#[cfg(feature = "highwater")]
+mod highwater_async;
 #[cfg(feature = "highwater")]
 mod highwater_many;
 #[cfg(feature = "libzmq")]
@@ -18,13 +22,15 @@ mod monocoque;
 mod omq;
 #[cfg(feature = "rzmq")]
 mod rzmq;
+#[cfg(feature = "tmq")]
+mod tmq;
 #[cfg(feature = "zeromq")]
 mod zeromq;
 
 use std::error::Error;
 use std::time::Duration;
 
-pub(crate) use self::list::{Entry, LIBZMQ, all};
+pub(crate) use self::list::{Entry, FLOOR, LIBZMQ, all};
 use crate::child::ledger::{Ledger, NOBODY, Number};
 
 /// High-water mark, in messages, of every peer that has one.
@@ -147,6 +153,11 @@ pub(crate) trait Socket {
     /// Listens at one more endpoint.
     async fn bind_also(&mut self, _at: &str) -> Outcome<()> {
         Err(Failure::unsupported("its adapter binds one endpoint"))
+    }
+
+    /// Connects to one more endpoint.
+    async fn connect_also(&mut self, _to: &str) -> Outcome<()> {
+        Err(Failure::unsupported("its adapter connects to one endpoint"))
     }
 
     /// As [`echo`](Self::echo), of one message; the length of its body.

@@ -136,6 +136,14 @@ impl Socket for OmqSocket {
         }
     }
 
+    async fn connect_also(&mut self, to: &str) -> Outcome<()> {
+        match self {
+            Self::Blocking(socket) => drop(socket.connect(parse(to)?)?),
+            Self::OneThread(socket) => drop(socket.connect(parse(to)?).await?),
+        }
+        Ok(())
+    }
+
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {
         let prefix = Bytes::copy_from_slice(prefix.as_bytes());
         match self {

@@ -138,6 +138,10 @@ impl Socket for RzmqSocket {
         }
     }
 
+    async fn connect_also(&mut self, to: &str) -> Outcome<()> {
+        Ok(self.socket.connect(to).await?)
+    }
+
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {
         self.socket
             .set_option_raw(SUBSCRIBE, prefix.as_bytes())

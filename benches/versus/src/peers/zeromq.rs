@@ -159,6 +159,13 @@ impl Socket for ZeromqSocket {
         }
     }
 
+    async fn connect_also(&mut self, to: &str) -> Outcome<()> {
+        match self {
+            Self::Sub(socket) => Ok(socket.connect(to).await?),
+            _ => Err(Failure::unsupported("measured with SUB")),
+        }
+    }
+
     async fn subscribe(&mut self, prefix: &str) -> Outcome<()> {
         match self {
             Self::Sub(socket) => Ok(socket.subscribe(prefix).await?),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Cell, Near, Receiver, Scenario, TOPIC_SUBSCRIBERS, Transport};
+use super::{Calls, Cell, Near, Receiver, Scenario, TOPIC_SUBSCRIBERS, Transport};
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,15 +16,23 @@ impl fmt::Display for Transport {
     }
 }
 
+/// Stands before the scenario in the names of cells of tasks.
+const ASYNC: &str = "async-";
+
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.transport)?;
+        let calls = match self.calls {
+            Calls::Blocking => "",
+            Calls::Async => ASYNC,
+        };
+        write!(f, "{}/{calls}", self.transport)?;
         match self.scenario {
             Scenario::PushPull { size } => write!(f, "push-pull/{size}"),
             Scenario::ReqRep { size } => write!(f, "req-rep/{size}"),
             Scenario::RouterDealer { clients, size } => write!(f, "router-dealer/{clients}x{size}"),
             Scenario::PubSub { subscribers, size } => write!(f, "pub-sub/{subscribers}x{size}"),
             Scenario::Topics { topics, size } => write!(f, "topics/{topics}x{size}"),
+            Scenario::ManyPubs { publishers } => write!(f, "many-pubs/{publishers}"),
             Scenario::ConnectStorm { connections } => write!(f, "connect-storm/{connections}"),
             Scenario::Idle { connections } => write!(f, "idle/{connections}"),
             Scenario::AmongIdle { connections } => write!(f, "among-idle/{connections}"),
@@ -60,6 +68,10 @@ fn parse(name: &str) -> Option<Cell> {
         _ => return None,
     };
     let scenario = segments.next()?;
+    let (calls, scenario) = match scenario.strip_prefix(ASYNC) {
+        Some(scenario) => (Calls::Async, scenario),
+        None => (Calls::Blocking, scenario),
+    };
     let numbers = segments.next()?;
     let (numbers, suffix) = numbers.split_at(numbers.find('+').unwrap_or(numbers.len()));
     let near = Near::ALL.into_iter().find(|near| near.suffix() == suffix)?;
@@ -74,8 +86,12 @@ fn parse(name: &str) -> Option<Cell> {
     if near != Near::Nobody && !scenario.starts_with("unequal-") {
         return None;
     }
+    const IN_TASKS: [&str; 3] = ["push-pull", "req-rep", "many-pubs"];
     // Its bare peers speak nothing but NULL.
     const BARE: [&str; 3] = ["idle", "among-idle", "io-threads"];
+    if calls == Calls::Async && !IN_TASKS.contains(&scenario) {
+        return None;
+    }
     if transport == Transport::Curve
         && (BARE.contains(&scenario) || scenario.starts_with("unequal-"))
     {
@@ -88,6 +104,9 @@ fn parse(name: &str) -> Option<Cell> {
         ("pub-sub", &[subscribers, size]) => Scenario::PubSub { subscribers, size },
         ("topics", &[topics, size]) if topics.is_multiple_of(TOPIC_SUBSCRIBERS) => {
             Scenario::Topics { topics, size }
+        }
+        ("many-pubs", &[publishers]) if transport == Transport::Tcp => {
+            Scenario::ManyPubs { publishers }
         }
         ("connect-storm", &[connections]) => Scenario::ConnectStorm { connections },
         ("idle", &[connections]) => Scenario::Idle { connections },
@@ -105,6 +124,7 @@ fn parse(name: &str) -> Option<Cell> {
     };
     Some(Cell {
         transport,
+        calls,
         scenario,
     })
 }

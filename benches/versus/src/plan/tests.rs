@@ -27,7 +27,15 @@ fn a_pattern_selects_by_its_segments() {
     );
     assert_eq!(names("ipc/push-pull/1024"), ["ipc/push-pull/1024"]);
     assert_eq!(names("tcp/push-pull/100"), ["tcp/push-pull/100"]);
-    assert_eq!(names("inproc").len(), 4);
+    assert_eq!(
+        names("*/async-req-rep/16"),
+        [
+            "tcp/async-req-rep/16",
+            "ipc/async-req-rep/16",
+            "inproc/async-req-rep/16"
+        ]
+    );
+    assert_eq!(names("inproc").len(), 7);
 }
 
 #[test]
@@ -54,6 +62,11 @@ fn what_is_no_cell_is_refused() {
         "tcp/io-threads/2",
         "tcp/io-threads/2x64+inproc",
         "tcp/unequal-pull/1x1",
+        "tcp/async-idle/10",
+        "inproc/many-pubs/64",
+        "tcp/many-pubs/0",
+        "tcp/async-/10",
+        "tcp/async-async-req-rep/16",
         "tcp/unequal-pull/12x1+ipc",
         "tcp/unequal-pull/12x1+",
     ] {

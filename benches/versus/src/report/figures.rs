@@ -57,6 +57,7 @@ pub(super) fn absolute_cell(series: &Series) -> String {
         Some(Figure::Duration(_)) => Figure::Duration(middle(main_value)).to_string(),
         Some(Figure::Memory(_)) => Figure::Memory(middle(main_value)).to_string(),
         Some(Figure::Rest(_)) => Figure::Rest(middle(main_value)).to_string(),
+        Some(Figure::Number(_)) => Figure::Number(middle(main_value)).to_string(),
         Some(Figure::Thread(_)) => Figure::Thread(middle(main_value)).to_string(),
         Some(Figure::Share(_)) => Figure::Share(middle(main_value)).to_string(),
         None => no_figure(series),
@@ -110,6 +111,7 @@ pub(super) fn main_value(figure: Figure) -> f64 {
         | Figure::Memory(value)
         | Figure::Rest(value)
         | Figure::Share(value)
+        | Figure::Number(value)
         | Figure::Thread(value) => value,
         Figure::RoundTrip { median, .. } => median,
     }

@@ -1,12 +1,12 @@
 //! The versions that were measured, and the machine.
 
-use crate::peers::{Entry, LIBZMQ};
+use crate::peers::Entry;
 
 /// The version of a peer's package in this build.
 pub(super) fn version(peer: &Entry) -> String {
     let locked = locked_version(include_str!("../../Cargo.lock"), peer.package).unwrap_or("?");
     #[cfg(feature = "libzmq")]
-    if peer.name == LIBZMQ {
+    if peer.name == crate::peers::LIBZMQ {
         let (major, minor, patch) = zmq::version();
         return format!("{major}.{minor}.{patch} through {} {locked}", peer.package);
     }

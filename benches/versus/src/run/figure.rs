@@ -25,6 +25,8 @@ pub(crate) enum Figure {
     Rest(f64),
     /// CPU seconds of one thread per million messages.
     Thread(f64),
+    /// How many there are of something in a process.
+    Number(f64),
     /// How many messages of one peer for each of another.
     Share(f64),
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Figure {
             Self::Duration(seconds) => write!(f, "{seconds:.2} s"),
             Self::Memory(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
             Self::Rest(share) => write!(f, "{:.2} ms/s", share * 1e3),
+            Self::Number(number) => write!(f, "{number:.0}"),
             Self::Share(share) => write!(f, "{share:.2}"),
             Self::Thread(seconds) => write!(f, "{seconds:.3} CPU s/M"),
         }

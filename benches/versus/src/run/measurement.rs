@@ -33,6 +33,7 @@ impl Measurement<'_> {
     pub(super) fn take(&self, folder: &Path) -> Result<Vec<Sample>, Trouble> {
         let patience = match self.cell.scenario {
             Scenario::ConnectStorm { .. } | Scenario::Idle { .. } => LONG_PATIENCE,
+            Scenario::ManyPubs { .. } => LONG_PATIENCE + self.options.warm_up + self.options.span,
             Scenario::AmongIdle { .. } => LONG_PATIENCE + self.options.warm_up + self.options.span,
             _ => PATIENCE + self.options.warm_up + self.options.span,
         };
@@ -106,6 +107,14 @@ impl Measurement<'_> {
                             figure: Figure::Thread(busiest.as_secs_f64() * 1e6 / messages as f64),
                             cpu: None,
                         });
+                    }
+                    if let Scenario::ManyPubs { .. } = self.cell.scenario {
+                        let sub = children.last().ok_or_else(out_of_turn)?;
+                        let figures = [sub.threads()?, sub.open_files()?];
+                        samples.extend(figures.map(|number| Sample {
+                            figure: Figure::Number(number as f64),
+                            cpu: None,
+                        }));
                     }
                     samples.append(&mut fairness);
                     return Ok(samples);

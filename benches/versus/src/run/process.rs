@@ -70,6 +70,22 @@ impl Child {
             .collect()
     }
 
+    /// How many threads it has.
+    pub(super) fn threads(&self) -> Result<usize, Trouble> {
+        self.count_of("task")
+    }
+
+    /// How many files it has open.
+    pub(super) fn open_files(&self) -> Result<usize, Trouble> {
+        self.count_of("fd")
+    }
+
+    fn count_of(&self, folder: &str) -> Result<usize, Trouble> {
+        let path = format!("/proc/{}/{folder}", self.process.id());
+        let entries = std::fs::read_dir(path).map_err(|_| cannot_tell())?;
+        Ok(entries.count())
+    }
+
     /// Waits until it is at rest, or for [`TIME_TO_SETTLE`]: bytes of memory then.
     ///
     /// At rest is a process whose CPU clock stands still for a while.
