@@ -24,10 +24,11 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parts::{endpoint, socks5, zmtp};
-use targets::{TARGETS, Target};
+use targets::{ENDS, TARGETS, Target};
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args()
@@ -100,6 +101,11 @@ fn run(&(name, target): &Target, seed: u64, most: Most) -> Result<(), String> {
     }
     let seconds = begun.elapsed().as_secs_f64();
     println!("fuzz: {name}: {executions} executions in {seconds:.1} s, none of them a fault");
+    let [good, refused, unfinished] =
+        [&ENDS.good, &ENDS.refused, &ENDS.unfinished].map(|end| end.swap(0, Ordering::Relaxed));
+    if good + refused + unfinished > 0 {
+        println!("fuzz: {name}: {good} good, {refused} refused, {unfinished} unfinished");
+    }
     Ok(())
 }
 

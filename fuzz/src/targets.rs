@@ -8,6 +8,7 @@
 #[path = "sealed.rs"]
 pub mod sealed;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use highwater_patterns::{Message, Received, RoutingId, SocketType};
@@ -47,6 +48,35 @@ pub const TARGETS: &[Target] = &[
     ("certificate", sealed::certificate),
 ];
 
+/// How the inputs of the targets that are handshakes or sealed traffic have ended, in this process.
+#[derive(Debug, Default)]
+pub struct Ends {
+    /// The handshake was completed, or all of the traffic was opened.
+    pub good: AtomicU64,
+    /// It ended with an error.
+    pub refused: AtomicU64,
+    /// It waits for more bytes.
+    pub unfinished: AtomicU64,
+}
+
+impl Ends {
+    fn count(&self, is_good: bool, is_refused: bool) {
+        let end = match (is_refused, is_good) {
+            (true, _) => &self.refused,
+            (false, true) => &self.good,
+            (false, false) => &self.unfinished,
+        };
+        end.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Of all inputs so far.
+pub static ENDS: Ends = Ends {
+    good: AtomicU64::new(0),
+    refused: AtomicU64::new(0),
+    unfinished: AtomicU64::new(0),
+};
+
 /// The first bytes of a peer, from the greeting on.
 pub fn greeting(data: &[u8]) {
     let config = || HandshakeConfig::new(SocketType::Dealer);
@@ -76,6 +106,7 @@ pub fn handshake(data: &[u8]) {
     input[11] = cut >> 7;
     input.extend_from_slice(rest);
     let whole = shake(config(), &input, usize::MAX);
+    ENDS.count(whole.peer.is_some(), whole.result.is_err());
     let cut = usize::from(cut & 0x7F).max(1);
     assert_eq!(
         whole,
@@ -244,6 +275,7 @@ pub fn plain(data: &[u8]) {
         }
     };
     let whole = converse(end(), "PLAIN", rest, usize::MAX);
+    whole.count();
     let in_pieces = converse(end(), "PLAIN", rest, usize::from(cut).max(1));
     assert_eq!(whole, in_pieces, "a cut changed the outcome");
     assert!(whole.sealed.is_none(), "PLAIN seals nothing");
@@ -262,6 +294,13 @@ struct Conversed {
     sent: Vec<u8>,
     /// The frames of the traffic, how many bytes of it are no whole frame, and what ended it; if it is sealed.
     sealed: Option<(Vec<u8>, usize, Option<ProtocolError>)>,
+}
+
+impl Conversed {
+    /// Counts how it has ended, once for each input.
+    fn count(&self) {
+        ENDS.count(self.peer.is_some(), self.error.is_some());
+    }
 }
 
 /// Hands over a good greeting and then `rest`, frame by frame, each in pieces of `cut` bytes; whoever asks is let in behind
