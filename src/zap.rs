@@ -33,6 +33,9 @@ use crate::zmtp;
 /// | `300` | not now: the connection ends, and the peer tries again after a pause |
 /// | `400`, `500` | the peer may not, and is told the status by an ERROR |
 ///
+/// The text is in the event at this end ([`Denied`](crate::LinkError::Denied)), with the status: `400: no such user`, or
+/// `ZAP: 300: busy`. The peer is not told it.
+///
 /// Without a handler, after another answer, or after none by the [deadline](Security::deadline), the peer may not come in,
 /// and the event says why; it is told nothing, and tries again.
 #[derive(Debug, Clone)]
@@ -145,7 +148,7 @@ fn address(who: &Candidate) -> String {
 
 fn read_answer(answer: &Message) -> Result<Verdict, String> {
     let frames: Vec<&[u8]> = answer.frames().iter().map(|frame| &**frame).collect();
-    let [version, id, status, _text, user, metadata] = frames[..] else {
+    let [version, id, status, text, user, metadata] = frames[..] else {
         return Err(format!(
             "the handler's answer has {} frames instead of 6",
             frames.len()
@@ -166,12 +169,18 @@ fn read_answer(answer: &Message) -> Result<Verdict, String> {
                 metadata,
             })
         }
-        b"300" => Ok(Verdict::Later),
+        b"300" => Err(format!("300: {}", shown(text))),
         b"400" | b"500" => Ok(Verdict::Deny {
-            reason: String::from_utf8_lossy(status).into_owned(),
+            reason: shown(status),
+            why: shown(text),
         }),
         _ => Err("the status in the handler's answer is none of 200, 300, 400, 500".to_owned()),
     }
+}
+
+/// Of a frame that is for people: its first 255 bytes.
+fn shown(frame: &[u8]) -> String {
+    String::from_utf8_lossy(&frame[..frame.len().min(255)]).into_owned()
 }
 
 /// Where a handler is bound.

@@ -96,9 +96,9 @@ fn a_rep_decides_and_is_told_of_the_domain_and_the_credentials(place: &Place) {
     assert_eq!((&*peer.user, message), ("Anna", "hello".into()));
     assert_eq!(peer.grant("Hello").map(AsRef::as_ref), Some(&b"World"[..]));
     for (user, told, ends) in [
-        ("anna", "400", true),
-        ("broken", "500", true),
-        ("later", "not now", false),
+        ("anna", "400: so it is", true),
+        ("broken", "500: so it is", true),
+        ("later", "ZAP: 300: so it is", false),
     ] {
         let other = Push::builder(&clients)
             .security(plain(user, "wrong"))

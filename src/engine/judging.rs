@@ -123,9 +123,12 @@ impl Loop {
         };
         let (user, metadata) = match answer {
             Answer::Verdict(Verdict::Allow { user, metadata }) => (user, metadata),
-            Answer::Verdict(Verdict::Deny { reason }) => {
-                let cause = denied(&zmtp::escaped(&reason));
-                return self.turn_away(key, cause, Some(&reason));
+            Answer::Verdict(Verdict::Deny { reason, why }) => {
+                let mut words = zmtp::escaped(&reason);
+                if !why.is_empty() {
+                    words = format!("{words}: {}", zmtp::escaped(&why));
+                }
+                return self.turn_away(key, denied(&words), Some(&reason));
             }
             Answer::Verdict(Verdict::Later) => {
                 return self.turn_away(key, denied("not now"), None);

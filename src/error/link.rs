@@ -66,7 +66,8 @@ pub enum LinkError {
         /// The peer's public key in Z85, or the name that it has given with a password; empty for NULL. Control characters
         /// are escaped.
         who: String,
-        /// What the peer was told, such as `400`; or, where it was told nothing, what has failed.
+        /// What the peer was told, such as `400`, and behind a colon what it was not, such as the text of a ZAP handler; or,
+        /// where it was told nothing, what has failed.
         reason: String,
     },
     /// The server of CURVE has closed the connection instead of answering our first command. It does so if it has another
@@ -168,7 +169,8 @@ impl LinkError {
         }
     }
 
-    /// Whether the peer would refuse every further connection for the same reason.
+    /// Whether the peer would refuse every further connection for the same reason, if it was the peer that said so: a client
+    /// of CURVE goes on after another mechanism in a greeting, which anybody on the path can write.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Protocol(error) if error.is_final())
     }

@@ -89,6 +89,8 @@ pub enum Verdict {
     Deny {
         /// What it is told: at most 255 bytes, such as `400`.
         reason: String,
+        /// For the event at this end, behind the reason; the peer is not told. May be empty.
+        why: String,
     },
     /// Not now: the connection ends without an ERROR, and the peer tries again after a pause.
     Later,
@@ -113,6 +115,7 @@ impl Verdict {
     pub fn deny() -> Self {
         Self::Deny {
             reason: "400".to_owned(),
+            why: String::new(),
         }
     }
 }
