@@ -11,7 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use highwater::security::{AllowKeys, Keypair, Security};
-use highwater::{Context, Dealer, Endpoint, EventKind, Proxy, Pull, Push, Rep, Req, Router};
+use highwater::{
+    Context, Dealer, Endpoint, EventKind, LinkError, ProtocolError, Proxy, Pull, Push, Rep, Req,
+    Router,
+};
 use highwater_curve::SharedKey;
 use support::{
     PATIENCE, Place, RawPeer, command, greeting, joined, must_end, number, over_each_transport,
@@ -439,8 +442,6 @@ fn one_byte_is_harmed() {
                         match req.request(&asked) {
                             Ok(answer) => assert_eq!(answer, *asked),
                             Err(highwater::RequestError::PeerGone) => {}
-                            // Another mechanism, by the greeting.
-                            Err(highwater::RequestError::GivenUp(_)) if byte < 64 => break,
                             Err(other) => panic!("{harm:?} at {byte}: {other}"),
                         }
                     }
@@ -450,5 +451,63 @@ fn one_byte_is_harmed() {
         context.shutdown();
         joined(service);
         assert!(wrong.lock().expect("no panic").is_empty());
+    });
+}
+
+/// Passes connections on to `target`, but answers the first like a server that refuses before it has shown its key.
+fn refuse_first(target: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        let (mut first, _) = listener.accept().expect("it comes");
+        let said = [curve_greeting(), command("ERROR", b"\x03400")].concat();
+        let _ = first.write_all(&said);
+        let _ = first.shutdown(Shutdown::Write);
+        // Until the client has heard it.
+        let _ = std::io::copy(&mut first, &mut std::io::sink());
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else {
+                return;
+            };
+            let [to, from] = [&client, &server].map(|it| it.try_clone().expect("free"));
+            thread::spawn(move || pass(client, server, None));
+            thread::spawn(move || pass(from, to, None));
+        }
+    });
+    address
+}
+
+/// What is in clear before the server has shown its key, anybody on the path can have written: the client tries again, and
+/// counts that.
+#[test]
+fn nobody_on_the_path_stops_a_client_for_ever() {
+    must_end("nobody on the path", || {
+        let context = Context::new();
+        let pair = Keypair::generate();
+        let pull = Pull::builder(&context).security(server(&pair)).build();
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let to = SocketAddr::new(at.ip().expect("an address"), at.port().expect("a port"));
+        let changed = (12..32).map(|byte| relay(to, false, byte, Harm::Flip));
+        for through in changed.chain([refuse_first(to)]) {
+            let push = Push::builder(&context)
+                .security(client(&pair))
+                .reconnect_interval(Duration::from_millis(5))
+                .build();
+            let events = push.monitor();
+            push.connect(format!("tcp://{through}")).expect("connects");
+            wait_for_event(&events, "of the change", |kind| {
+                matches!(
+                    kind,
+                    EventKind::HandshakeFailed(
+                        LinkError::Protocol(ProtocolError::MechanismMismatch { .. })
+                            | LinkError::Refused { .. }
+                    )
+                )
+            });
+            push.send("after all").expect("sent");
+            assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "after all");
+            let stats = push.stats();
+            assert_eq!((stats.handshakes_failed, stats.retries), (1, 1));
+        }
     });
 }

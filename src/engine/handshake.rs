@@ -19,7 +19,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{PipeEvent, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{self, HandshakeConfig, Heartbeat};
+use crate::zmtp::{self, HandshakeConfig, Heartbeat, ProtocolError};
 
 impl Loop {
     /// Looks after a stream that is being connected; if it is already, call
@@ -225,9 +225,7 @@ impl Loop {
         config.telemetry.bytes_received.add(rest.len());
         if let Err(cause) = outcome {
             let cause = match &preparing.step {
-                Step::Handshake(it) if cause.is_hang_up() && it.handshake.awaits_welcome() => {
-                    LinkError::NoWelcome
-                }
+                Step::Handshake(it) if it.handshake.awaits_welcome() => without_welcome(cause),
                 _ => cause,
             };
             entry.tell_who_refused();
@@ -360,6 +358,16 @@ impl LinkEntry {
             let leads_to = PipeEvent::LeadsTo { pipe, token };
             self.config.side.happened(leads_to);
         }
+    }
+}
+
+/// The `cause` of an end before the server of CURVE has shown that it has its key. An ERROR is in clear, so anybody on the path
+/// may have written this one: it is no reason to give the endpoint up.
+fn without_welcome(cause: LinkError) -> LinkError {
+    match cause {
+        LinkError::Protocol(ProtocolError::PeerError { reason }) => LinkError::Refused { reason },
+        cause if cause.is_hang_up() => LinkError::NoWelcome,
+        cause => cause,
     }
 }
 

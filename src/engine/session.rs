@@ -309,9 +309,19 @@ impl SessionEntry {
     }
 
     /// Whether no further attempt can lead to more, or is to be made.
+    ///
+    /// A greeting is in clear, so whoever sits on the path can change the mechanism in it. With CURVE nobody but the owner of
+    /// the server's key is to be believed, so that one changed byte does not stop a client for ever.
     fn is_final(&self, cause: &LinkError) -> bool {
-        let refused = matches!(cause, LinkError::Protocol(ProtocolError::PeerError { .. }));
-        cause.is_final() && !(refused && self.config.options.retry_refused)
+        let options = &self.config.options;
+        let is_tried_again = match cause {
+            LinkError::Protocol(ProtocolError::PeerError { .. }) => options.retry_refused,
+            LinkError::Protocol(ProtocolError::MechanismMismatch { .. }) => {
+                options.security.seals()
+            }
+            _ => false,
+        };
+        cause.is_final() && !is_tried_again
     }
 
     /// Whether there is to be no further attempt after this.

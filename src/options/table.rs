@@ -91,7 +91,8 @@ macro_rules! with_options {
     /// (default).
     ///
     /// Takes effect on later connects. A peer that answers with an ERROR or another security mechanism ends the
-    /// attempts at once in any case, as it does in libzmq.
+    /// attempts at once in any case, as it does in libzmq; but not those of a client of CURVE before the server has shown that
+    /// it has its key, since anybody on the path could have written that.
     reconnect_attempts: Option<usize> = None, live;
 
     /// Whether a peer that has refused this socket by an ERROR command in the handshake is tried again, after growing pauses.

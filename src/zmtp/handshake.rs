@@ -184,10 +184,11 @@ impl Handshake {
         }
     }
 
-    /// Whether the server of CURVE has said nothing since our first command: one that closes the connection now may have
-    /// another key than the one that we know.
+    /// Whether the server of CURVE has not answered our first command, or had not when the handshake failed: one that closes
+    /// the connection before may have another key than the one that we know.
     pub(crate) fn awaits_welcome(&self) -> bool {
-        matches!(self.stage, Stage::Mechanism(_)) && self.mechanism.awaits_welcome()
+        matches!(self.stage, Stage::Mechanism(_) | Stage::Failed(_))
+            && self.mechanism.awaits_welcome()
     }
 
     fn has_peer(&self) -> bool {
