@@ -120,6 +120,10 @@ macro_rules! socket {
             /// received. The lists of [`security`](crate::security) do this by themselves when a key or a user is
             /// taken out of them.
             ///
+            /// Does not wait for the I/O threads, which end the connections: what such a peer sends until then can be
+            /// received as well, and answered. Its connection has ended once [`peers`](Self::peers) no longer has it; of
+            /// what it sends after that, nothing arrives.
+            ///
             /// `is_meant` is called with the socket's lock held: it must not use this socket. Zero in a forked child.
             pub fn revoke_peers(&self, is_meant: impl Fn(&crate::PeerInfo) -> bool) -> usize {
                 self.core.revoke(is_meant).unwrap_or_default()

@@ -50,8 +50,8 @@ impl AllowKeys {
     /// Takes a key out, and ends the connections of peers that have it; whether it was there.
     ///
     /// It does not wait for the I/O threads, which end the connections: what such a peer sends in the next moment can still be
-    /// received, and answered. The peer sees its connection end; it connects again, and is refused with the reason. A peer
-    /// whose handshake is under way is asked again.
+    /// received, and answered, until [`peers`](crate::Pull::peers) no longer has it. The peer sees its connection end; it connects
+    /// again, and is refused with the reason. A peer whose handshake is under way is asked again.
     pub fn revoke(&self, key: &PublicKey) -> bool {
         let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         let was_there = keys.remove(key);

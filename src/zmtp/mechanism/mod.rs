@@ -159,18 +159,15 @@ impl Mechanism {
 
     /// The longest command, in bytes, that may come next: somebody of whom nothing is known has no use for long ones.
     pub(super) fn longest_command(&self) -> usize {
-        let is_unknown = match self {
-            Self::Null(_) | Self::PlainClient(_) => false,
-            Self::PlainServer(server) => server.awaits_hello(),
+        match self {
+            Self::PlainServer(server) if server.awaits_hello() => LONGEST_HELLO,
+            Self::Null(_) | Self::PlainClient(_) | Self::PlainServer(_) => usize::MAX,
             #[cfg(feature = "curve")]
-            Self::CurveClient(_) => false,
+            Self::CurveClient(_) => usize::MAX,
             #[cfg(feature = "curve")]
-            Self::CurveServer(server) => server.awaits_hello(),
-        };
-        if is_unknown {
-            LONGEST_HELLO
-        } else {
-            usize::MAX
+            Self::CurveServer(server) if server.awaits_hello() => LONGEST_HELLO,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => LONGEST_INITIATE,
         }
     }
 
@@ -259,6 +256,11 @@ impl Mechanism {
 
 /// HELLO has 200 bytes with CURVE and up to 518 with PLAIN.
 const LONGEST_HELLO: usize = 1024;
+
+/// INITIATE of CURVE has some 250 bytes before the metadata, of which a socket of ours tells at most 17 KiB. Whoever has the
+/// server's public key, which is no secret, can send one.
+#[cfg(feature = "curve")]
+const LONGEST_INITIATE: usize = 20 * 1024;
 
 /// What a command that is not the one to come next means: the peer's ERROR, or a fault of the peer.
 fn unexpected(command: &[u8]) -> ProtocolError {

@@ -23,13 +23,17 @@ const CLIENT: u8 = 1;
 const SERVER: u8 = 2;
 
 fn client_of(server: u8) -> Handshake {
+    client_as(HandshakeConfig::new(SocketType::Push), server)
+}
+
+fn client_as(config: HandshakeConfig, server: u8) -> Handshake {
     let seeds = ClientSeeds {
         transient: [3; 32],
         vouch: [4; 16],
     };
     let client = CurveClient::new(pair(CLIENT), pair(server).public(), &seeds, LIMITS);
     let mechanism = Mechanism::CurveClient(Box::new(client));
-    Handshake::with_mechanism(HandshakeConfig::new(SocketType::Push), mechanism)
+    Handshake::with_mechanism(config, mechanism)
 }
 
 fn server_with(cookie_key: u8, transient: u8, config: HandshakeConfig) -> Handshake {
@@ -405,6 +409,26 @@ fn a_changed_byte_anywhere_ends_the_handshake() {
             assert_eq!(error, ProtocolError::BoxRefused { name }, "byte {at}");
         }
     }
+}
+
+#[test]
+fn an_initiate_may_be_as_long_as_our_longest_and_no_longer() {
+    let outcome_with = |metadata: usize| {
+        let mut config = HandshakeConfig::new(SocketType::Push);
+        config.metadata = vec![("X-Long".to_owned(), vec![7; metadata].into())];
+        let (mut client, mut server) = (client_as(config, SERVER), server());
+        while !server.is_done() {
+            let greeting_or_command = said(&mut client);
+            let answered = answer(&mut server, &greeting_or_command)?;
+            answer(&mut client, &answered).expect("a good server");
+        }
+        Ok(())
+    };
+    assert_eq!(outcome_with(16 * 1024), Ok(()));
+    assert!(matches!(
+        outcome_with(20 * 1024),
+        Err(ProtocolError::CommandTooLong { max: 20_480, .. })
+    ));
 }
 
 #[test]
