@@ -10,12 +10,12 @@
 //!
 //! # Install
 //!
-//! The crate is not on crates.io yet; name a checkout in your `Cargo.toml`. Unix only; Rust 1.95 or later.
-//!
 //! ```toml
 //! [dependencies]
-//! highwater = { path = "../highwater" }
+//! highwater = "0.1" # until it is on crates.io: { path = "../highwater" }, a checkout
 //! ```
+//!
+//! Unix only. Rust 1.88 or later; Rust 1.89 with the feature `curve`.
 //!
 //! | feature | what it adds |
 //! |---|---|
@@ -192,6 +192,8 @@
 //! | `ZMQ_IO_THREADS` | [`ContextBuilder::io_threads`] |
 //! | `zmq_ctx_shutdown`, `zmq_ctx_term` | [`Context::shutdown`]; to drop the last owner of a context waits as `zmq_ctx_term` does |
 //! | `zmq_poll`, `zmq_proxy`, `zmq_socket_monitor` | [`Poll`], [`Proxy`], [`monitor`](Push::monitor) |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activation;
 mod context;

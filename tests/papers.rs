@@ -65,6 +65,61 @@ fn each_feature_costs_the_crates_that_the_readme_says() {
     }
 }
 
+/// Whoever finds a crate in the registry finds its page and its licences, and nothing that only this repository needs.
+#[test]
+fn each_package_brings_its_page_and_its_licences() {
+    for folder in ["", "buffers", "curve", "patterns"] {
+        let list = std::process::Command::new(env!("CARGO"))
+            .args("package --list --offline --allow-dirty --manifest-path".split(' '))
+            .arg(home().join(folder).join("Cargo.toml"))
+            .output()
+            .expect("cargo runs");
+        let list = String::from_utf8(list.stdout).expect("names of files");
+        for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"] {
+            assert!(
+                list.lines().any(|line| line == file),
+                "{folder}: no {file} in {list}"
+            );
+        }
+        for name in list.lines() {
+            let ours = ["src", "benches", "examples", "tests", "docs"];
+            let (folder, _) = name.split_once('/').unwrap_or(("", name));
+            let hidden = name.starts_with('.') && name != ".cargo_vcs_info.json";
+            assert!(
+                !hidden && (folder.is_empty() || ours.contains(&folder)),
+                "{name}"
+            );
+        }
+    }
+}
+
+/// The oldest compiler is named by the manifests, and the pages say the same; the gate compiles with it.
+#[test]
+fn the_pages_name_the_oldest_compiler() {
+    let oldest = |manifest: &str| {
+        let manifest = read(manifest);
+        let line = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("rust-version = \""));
+        line.and_then(|line| line.strip_suffix('"'))
+            .expect("a version")
+            .to_owned()
+    };
+    let (all, curve) = (oldest("Cargo.toml"), oldest("curve/Cargo.toml"));
+    for (page, version) in [
+        ("README.md", &all),
+        ("README.md", &curve),
+        ("src/lib.rs", &all),
+        ("src/lib.rs", &curve),
+        ("buffers/README.md", &all),
+        ("patterns/README.md", &all),
+        ("curve/README.md", &curve),
+    ] {
+        let named = read(page).contains(&format!("Rust {version}"));
+        assert!(named, "{page} does not name Rust {version}");
+    }
+}
+
 /// The six rows of "Speed" are those of the same cells in the page of all results.
 #[test]
 fn the_figures_of_the_readme_stand_among_the_results() {

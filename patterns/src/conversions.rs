@@ -264,7 +264,7 @@ macro_rules! tuples {
             fn from(parts: ($($part,)+)) -> Self {
                 #[allow(non_snake_case, reason = "a part is named as its type")]
                 let ($($part,)+) = parts;
-                Self::from([$($part.into()),+] as [Frame; _])
+                Self::from([$(Into::<Frame>::into($part)),+])
             }
         }
 
