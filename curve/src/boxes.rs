@@ -16,9 +16,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::keys::{KeyError, PublicKey, SecretKey};
-use crate::lanes::{BLOCK, LANES, Place, by_lanes, one};
 use crate::tags::OneTimeKey;
 use crate::together::Together;
+use crate::vectors::{AT_ONCE, BLOCK, Place, in_vectors, one};
 
 /// By how many bytes a box is longer than what is in it.
 pub const TAG: usize = 16;
@@ -49,7 +49,7 @@ impl SharedKey {
 
     /// The key for all boxes whose nonces begin with `prefix`, by the fastest way that the processor has.
     pub fn for_nonces(&self, prefix: &[u8; 16]) -> BoxKey {
-        self.for_nonces_by(prefix, Kernel::Lanes)
+        self.for_nonces_by(prefix, Kernel::Vectors)
     }
 
     /// As [`for_nonces`](Self::for_nonces), by the way that is named.
@@ -58,9 +58,9 @@ impl SharedKey {
             key: hsalsa(&self.0, prefix).into(),
             level: match kernel {
                 Kernel::Scalar => None,
-                // Lanes give words in the order of the processor, and Salsa20 has the lowest byte first.
-                Kernel::Lanes if cfg!(target_endian = "big") => None,
-                Kernel::Lanes => Some(Level::new()),
+                // Vectors give words in the order of the processor, and Salsa20 has the lowest byte first.
+                Kernel::Vectors if cfg!(target_endian = "big") => None,
+                Kernel::Vectors => Some(Level::new()),
             },
         }
     }
@@ -88,7 +88,7 @@ pub enum Kernel {
     /// One block after the other, by the crate `salsa20`.
     Scalar,
     /// Up to sixteen blocks at a time where there are two or more, of one box or of several.
-    Lanes,
+    Vectors,
 }
 
 /// The key for the boxes of one direction: all of their nonces have the same first 16 bytes. Wiped when dropped.
@@ -112,7 +112,7 @@ impl BoxKey {
     /// If `boxed` is shorter than a tag.
     pub fn seal(&self, nonce: [u8; 8], boxed: &mut [u8]) {
         let (tag, text) = split_tag(boxed);
-        let mut blocks = [[0; BLOCK]; LANES];
+        let mut blocks = [[0; BLOCK]; AT_ONCE];
         let made = self.stream(nonce, 0, blocks_of(text.len()), &mut blocks);
         let mac = OneTimeKey::of(&blocks[0]);
         self.apply(nonce, text, &mut blocks, made);
@@ -195,7 +195,7 @@ impl BoxKey {
         tag: &[u8; TAG],
         text: &mut [u8],
     ) -> Result<(), Forged> {
-        let mut blocks = [[0; BLOCK]; LANES];
+        let mut blocks = [[0; BLOCK]; AT_ONCE];
         let made = self.stream(nonce, 0, blocks_of(text.len()), &mut blocks);
         let expected = OneTimeKey::of(&blocks[0]).tag_of(text);
         if !bool::from(expected.ct_eq(tag)) {
@@ -210,7 +210,7 @@ impl BoxKey {
         &self,
         nonce: [u8; 8],
         text: &mut [u8],
-        blocks: &mut [[u8; BLOCK]; LANES],
+        blocks: &mut [[u8; BLOCK]; AT_ONCE],
         mut made: usize,
     ) {
         let (first, rest) = text.split_at_mut(text.len().min(FIRST));
@@ -237,10 +237,10 @@ impl BoxKey {
         nonce: [u8; 8],
         first: u64,
         count: usize,
-        blocks: &mut [[u8; BLOCK]; LANES],
+        blocks: &mut [[u8; BLOCK]; AT_ONCE],
     ) -> usize {
-        let count = count.min(LANES);
-        let mut places = [Place::default(); LANES];
+        let count = count.min(AT_ONCE);
+        let mut places = [Place::default(); AT_ONCE];
         for (block, place) in (first..).zip(&mut places) {
             *place = Place { nonce, block };
         }
@@ -255,12 +255,12 @@ impl BoxKey {
     /// Makes the blocks at the first `count` places.
     pub(crate) fn make(
         &self,
-        places: &[Place; LANES],
+        places: &[Place; AT_ONCE],
         count: usize,
-        blocks: &mut [[u8; BLOCK]; LANES],
+        blocks: &mut [[u8; BLOCK]; AT_ONCE],
     ) {
         match self.level {
-            Some(level) if count > FEW => by_lanes(level, &self.key, places, count, blocks),
+            Some(level) if count > FEW => in_vectors(level, &self.key, places, count, blocks),
             _ => {
                 for (place, block) in places[..count].iter().zip(blocks) {
                     one(&self.key, *place, block);
@@ -311,7 +311,7 @@ pub(crate) fn xor(text: &mut [u8], stream: &[u8]) {
 /// How much of a text is combined with the first block, whose other bytes are the key of the tag.
 pub(crate) const FIRST: usize = 32;
 
-/// Up to as many blocks are made one after the other: one turn of eight lanes takes 1.2 times as long as one block.
+/// Up to as many blocks are made one after the other: a turn that makes eight takes 1.2 times as long as one block alone.
 const FEW: usize = 1;
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //!
 //! Owns: X25519 keys and their text forms, XSalsa20-Poly1305 boxes with the subkey of a direction derived once, and the
 //! files in which czmq and pyzmq keep keys.
-//! Always true: no primitive is written here except the lanes of Salsa20 and of Poly1305, which are tested against other
-//! implementations at each length and number of lanes. Secrets have neither `Debug` nor `Display` and are wiped when
+//! Always true: no primitive is written here except Salsa20 and Poly1305 in vectors, which are tested against other
+//! implementations at each length and width of vector. Secrets have neither `Debug` nor `Display` and are wiped when
 //! dropped. Tags and secrets are compared in constant time, and a plaintext is given out only after its tag was found right.
 //! Must not know: the wire format, sockets, clocks. Randomness is drawn in [`Keypair::generate`] and [`random_bytes`]
 //! alone, files are touched in `files` alone.
@@ -15,10 +15,10 @@ mod boxes;
 mod certificate;
 mod files;
 mod keys;
-mod lanes;
 mod random;
 mod tags;
 mod together;
+mod vectors;
 mod z85;
 mod zpl;
 

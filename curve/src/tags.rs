@@ -3,13 +3,13 @@
 //! Owns: the tags of texts of which each has a key of its own.
 //! Always true: both ways give the same tag. No index and no branch depends on a secret. Keys are not wiped: each is good for
 //! one text, which stays in memory.
-//! Source: Bernstein, "The Poly1305-AES message-authentication code". The lanes hold a number as five words of 26 bits.
+//! Source: Bernstein, "The Poly1305-AES message-authentication code". A column holds a number as five words of 26 bits.
 
 use dryoc::classic::crypto_onetimeauth::crypto_onetimeauth;
 use fearless_simd::{Level, dispatch};
 
 use crate::boxes::TAG;
-use crate::lanes::BLOCK;
+use crate::vectors::BLOCK;
 
 /// What the tag of a box is made with.
 #[derive(Clone, Copy, Default)]
@@ -40,7 +40,7 @@ pub(crate) fn tags_of<'a>(
         match level {
             Some(level) if text.len() < LONG => {
                 group.add(key, text, index);
-                if group.count == TAG_LANES {
+                if group.count == TAGS_AT_ONCE {
                     group.tags(level, tags);
                     group = Group::default();
                 }
@@ -56,10 +56,10 @@ pub(crate) fn tags_of<'a>(
 /// Texts whose tags are made together.
 #[derive(Default)]
 struct Group<'a> {
-    keys: [OneTimeKey; TAG_LANES],
-    texts: [&'a [u8]; TAG_LANES],
+    keys: [OneTimeKey; TAGS_AT_ONCE],
+    texts: [&'a [u8]; TAGS_AT_ONCE],
     /// Where the tag of each goes.
-    indices: [usize; TAG_LANES],
+    indices: [usize; TAGS_AT_ONCE],
     count: usize,
 }
 
@@ -76,10 +76,10 @@ impl<'a> Group<'a> {
         let steps = |text: &&[u8]| text.len().div_ceil(16);
         let longest = texts.iter().map(steps).max().unwrap_or(0);
         let one_by_one: usize = texts.iter().map(|text| steps(text) + 3).sum();
-        // A step of all lanes takes as long as four of one text.
+        // A step of all columns takes as long as four of one text.
         if one_by_one <= 4 * longest {
-            for (lane, &index) in self.indices[..self.count].iter().enumerate() {
-                tags[index] = self.keys[lane].tag_of(self.texts[lane]);
+            for (column, &index) in self.indices[..self.count].iter().enumerate() {
+                tags[index] = self.keys[column].tag_of(self.texts[column]);
             }
             return;
         }
@@ -89,50 +89,50 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn together(&self, level: Level) -> [[u8; TAG]; TAG_LANES] {
+    fn together(&self, level: Level) -> [[u8; TAG]; TAGS_AT_ONCE] {
         let steps = self.texts.map(|text| text.len().div_ceil(16));
         let steps = steps.into_iter().max().unwrap_or(0);
         dispatch!(level, simd => {
             let _ = simd;
-            by_lanes(&self.keys, &self.texts, steps)
+            in_vectors(&self.keys, &self.texts, steps)
         })
     }
 }
 
-/// A word of each lane.
-type Words = [u64; TAG_LANES];
+/// A word of each column: a column computes the tag of one text.
+type Words = [u64; TAGS_AT_ONCE];
 
 /// The tags of all texts, none of which has more than `steps` blocks.
 ///
-/// A shorter text begins later: until then its lane has zero, which stays zero.
+/// A shorter text begins later: until then its column is zero, and stays zero.
 #[inline(always)]
-fn by_lanes(
-    keys: &[OneTimeKey; TAG_LANES],
-    texts: &[&[u8]; TAG_LANES],
+fn in_vectors(
+    keys: &[OneTimeKey; TAGS_AT_ONCE],
+    texts: &[&[u8]; TAGS_AT_ONCE],
     steps: usize,
-) -> [[u8; TAG]; TAG_LANES] {
+) -> [[u8; TAG]; TAGS_AT_ONCE] {
     let mut state = State {
-        key: [[0; TAG_LANES]; 5],
-        sum: [[0; TAG_LANES]; 5],
+        key: [[0; TAGS_AT_ONCE]; 5],
+        sum: [[0; TAGS_AT_ONCE]; 5],
     };
-    for (lane, key) in keys.iter().enumerate() {
-        state.set_key(lane, key);
+    for (column, key) in keys.iter().enumerate() {
+        state.set_key(column, key);
     }
-    let (mut low, mut high, mut over) = ([0; TAG_LANES], [0; TAG_LANES], [0; TAG_LANES]);
+    let (mut low, mut high, mut over) = ([0; TAGS_AT_ONCE], [0; TAGS_AT_ONCE], [0; TAGS_AT_ONCE]);
     for step in 0..steps {
-        for (lane, text) in texts.iter().enumerate() {
+        for (column, text) in texts.iter().enumerate() {
             // Before the beginning the index wraps around, to a block that there is not.
             let late = steps - text.len().div_ceil(16);
             let block = text.as_chunks().0.get(step.wrapping_sub(late));
-            (low[lane], high[lane]) = block.map_or((0, 0), halves);
-            over[lane] = u64::from(block.is_some()) << 24;
+            (low[column], high[column]) = block.map_or((0, 0), halves);
+            over[column] = u64::from(block.is_some()) << 24;
             if step + 1 == steps && text.len() % 16 > 0 {
-                (low[lane], high[lane]) = halves(&last_block(text));
+                (low[column], high[column]) = halves(&last_block(text));
             }
         }
         state.absorb(&low, &high, &over);
     }
-    std::array::from_fn(|lane| state.tag(lane, &keys[lane]))
+    std::array::from_fn(|column| state.tag(column, &keys[column]))
 }
 
 /// The end of `text` that is no whole block, with a bit behind it.
@@ -151,7 +151,7 @@ fn last_block(text: &[u8]) -> [u8; 16] {
 }
 
 struct State {
-    /// The factor of each lane.
+    /// The factor of each column.
     key: [Words; 5],
     /// What the blocks have come to.
     sum: [Words; 5],
@@ -159,31 +159,31 @@ struct State {
 
 impl State {
     #[inline(always)]
-    fn set_key(&mut self, lane: usize, key: &OneTimeKey) {
+    fn set_key(&mut self, column: usize, key: &OneTimeKey) {
         let (low, high) = halves(key.0.first_chunk().expect("16 of 32 bytes"));
         let words = split(low & 0x0FFF_FFFC_0FFF_FFFF, high & 0x0FFF_FFFC_0FFF_FFFC);
         for (all, word) in self.key.iter_mut().zip(words) {
-            all[lane] = word;
+            all[column] = word;
         }
     }
 
-    /// Adds a block to each lane, and multiplies by its key, modulo 2^130 - 5.
+    /// Adds a block to each column, and multiplies by its key, modulo 2^130 - 5.
     #[inline(always)]
     fn absorb(&mut self, low: &Words, high: &Words, over: &Words) {
         let Self { key, sum } = self;
-        for lane in 0..TAG_LANES {
-            let [m0, m1, m2, m3, m4] = split(low[lane], high[lane]);
-            let a0 = (sum[0][lane] & WORD) + m0;
-            let a1 = sum[1][lane] + m1;
-            let a2 = (sum[2][lane] & WORD) + m2;
-            let a3 = (sum[3][lane] & WORD) + m3;
-            let a4 = (sum[4][lane] & WORD) + (m4 | over[lane]);
+        for column in 0..TAGS_AT_ONCE {
+            let [m0, m1, m2, m3, m4] = split(low[column], high[column]);
+            let a0 = (sum[0][column] & WORD) + m0;
+            let a1 = sum[1][column] + m1;
+            let a2 = (sum[2][column] & WORD) + m2;
+            let a3 = (sum[3][column] & WORD) + m3;
+            let a4 = (sum[4][column] & WORD) + (m4 | over[column]);
             let [r0, r1, r2, r3, r4] = [
-                key[0][lane],
-                key[1][lane],
-                key[2][lane],
-                key[3][lane],
-                key[4][lane],
+                key[0][column],
+                key[1][column],
+                key[2][column],
+                key[3][column],
+                key[4][column],
             ];
             // What is beyond 2^130 comes back five times.
             let five = |word: u64| (word << 2) + word;
@@ -199,20 +199,20 @@ impl State {
             let d4 = d4 + (d3 >> 26);
             let b0 = (d0 & WORD) + five(d4 >> 26);
             // They are cut to words where they are used: the compiler must see there that 32 bits are enough.
-            sum[0][lane] = b0;
-            sum[1][lane] = (d1 & WORD) + (b0 >> 26);
-            sum[2][lane] = d2;
-            sum[3][lane] = d3;
-            sum[4][lane] = d4;
+            sum[0][column] = b0;
+            sum[1][column] = (d1 & WORD) + (b0 >> 26);
+            sum[2][column] = d2;
+            sum[3][column] = d3;
+            sum[4][column] = d4;
         }
     }
 
-    /// The number of a lane modulo 2^130 - 5, and to it the second half of the key, modulo 2^128.
+    /// The tag of a column: its number modulo 2^130 - 5, plus the second half of the key, modulo 2^128.
     #[inline(always)]
-    fn tag(&self, lane: usize, key: &OneTimeKey) -> [u8; TAG] {
-        let word = |index: usize| u128::from(self.sum[index][lane] & WORD);
+    fn tag(&self, column: usize, key: &OneTimeKey) -> [u8; TAG] {
+        let word = |index: usize| u128::from(self.sum[index][column] & WORD);
         // The second may be longer than a word by some bits.
-        let second = u128::from(self.sum[1][lane]) << 26;
+        let second = u128::from(self.sum[1][column]) << 26;
         let low = word(0) + second + (word(2) << 52) + (word(3) << 78);
         let (number, carry) = low.overflowing_add(word(4) << 104);
         let above = (word(4) >> 24) as u64 + u64::from(carry);
@@ -247,7 +247,7 @@ fn split(low: u64, high: u64) -> [u64; 5] {
     ]
 }
 
-/// Of two numbers of less than 32 bits, which processors multiply in lanes.
+/// The product of two numbers below 2^32, which the vector units of processors compute.
 #[inline(always)]
 fn times(one: u64, other: u64) -> u64 {
     (one & 0xFFFF_FFFF) * (other & 0xFFFF_FFFF)
@@ -257,9 +257,9 @@ fn times(one: u64, other: u64) -> u64 {
 const WORD: u64 = (1 << 26) - 1;
 
 /// How many tags are made at a time: as many as the widest vectors have words of 64 bits.
-const TAG_LANES: usize = 8;
+const TAGS_AT_ONCE: usize = 8;
 
-/// From this length on, in bytes, a tag is made alone, by several lanes of its own.
+/// From this length on, in bytes, the tag of a text is made alone: the crate `dryoc` then has vectors of its own.
 const LONG: usize = 1024;
 
 #[cfg(test)]

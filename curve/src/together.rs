@@ -4,23 +4,23 @@
 //! Always true: a box that is opened is combined with its stream only once its tag was found right.
 //! Must not know: where boxes come from, or that they are messages.
 //!
-//! The first block of each box has the key of its tag: these are made first, for up to as many boxes as there are lanes. The
+//! The first block of each box has the key of its tag: these are made first, for up to as many boxes as are made at once. The
 //! other blocks follow, those of different boxes at a time.
 
 use subtle::ConstantTimeEq;
 
 use crate::boxes::{BoxKey, FIRST, TAG, xor};
-use crate::lanes::{BLOCK, LANES, Place};
 use crate::tags::{OneTimeKey, tags_of};
+use crate::vectors::{AT_ONCE, BLOCK, Place};
 
-/// Up to as many boxes as there are lanes, with a `Tag` of each to be made or to be compared.
+/// Up to [`AT_ONCE`] boxes, with a `Tag` of each to be made or to be compared.
 pub(crate) struct Together<'k, 'a, Tag> {
     key: &'k BoxKey,
-    nonces: [[u8; 8]; LANES],
-    tags: [Option<Tag>; LANES],
-    texts: [&'a mut [u8]; LANES],
+    nonces: [[u8; 8]; AT_ONCE],
+    tags: [Option<Tag>; AT_ONCE],
+    texts: [&'a mut [u8]; AT_ONCE],
     count: usize,
-    blocks: [[u8; BLOCK]; LANES],
+    blocks: [[u8; BLOCK]; AT_ONCE],
 }
 
 impl<'a> Together<'_, 'a, &'a mut [u8; TAG]> {
@@ -63,11 +63,11 @@ impl<'k, 'a, Tag> Together<'k, 'a, Tag> {
     pub(crate) fn new(key: &'k BoxKey) -> Self {
         Self {
             key,
-            nonces: [[0; 8]; LANES],
-            tags: [const { None }; LANES],
+            nonces: [[0; 8]; AT_ONCE],
+            tags: [const { None }; AT_ONCE],
             texts: Default::default(),
             count: 0,
-            blocks: [[0; BLOCK]; LANES],
+            blocks: [[0; BLOCK]; AT_ONCE],
         }
     }
 
@@ -80,19 +80,19 @@ impl<'k, 'a, Tag> Together<'k, 'a, Tag> {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.count == LANES
+        self.count == AT_ONCE
     }
 
     /// Makes the first blocks, and gives the keys of the tags.
-    fn begin(&mut self) -> [OneTimeKey; LANES] {
+    fn begin(&mut self) -> [OneTimeKey; AT_ONCE] {
         let places = self.nonces.map(|nonce| Place { nonce, block: 0 });
         self.key.make(&places, self.count, &mut self.blocks);
-        std::array::from_fn(|lane| OneTimeKey::of(&self.blocks[lane]))
+        std::array::from_fn(|column| OneTimeKey::of(&self.blocks[column]))
     }
 
-    fn make_tags(&self, keys: &[OneTimeKey; LANES]) -> [[u8; TAG]; LANES] {
+    fn make_tags(&self, keys: &[OneTimeKey; AT_ONCE]) -> [[u8; TAG]; AT_ONCE] {
         let texts = self.texts[..self.count].iter().map(|text| &**text);
-        let mut made = [[0; TAG]; LANES];
+        let mut made = [[0; TAG]; AT_ONCE];
         tags_of(self.key.level(), keys.iter().copied().zip(texts), &mut made);
         made
     }
@@ -104,8 +104,8 @@ impl<'k, 'a, Tag> Together<'k, 'a, Tag> {
             let first = text.len().min(FIRST);
             xor(&mut text[..first], &block[BLOCK - FIRST..]);
         }
-        let mut places = [Place::default(); LANES];
-        let mut chunks: [&mut [u8]; LANES] = Default::default();
+        let mut places = [Place::default(); AT_ONCE];
+        let mut chunks: [&mut [u8]; AT_ONCE] = Default::default();
         let mut wanted = 0;
         let mut turn = |places: &_, chunks: &mut [&mut [u8]]| {
             self.key.make(places, chunks.len(), &mut self.blocks);
@@ -119,7 +119,7 @@ impl<'k, 'a, Tag> Together<'k, 'a, Tag> {
                 places[wanted] = Place { nonce, block };
                 chunks[wanted] = chunk;
                 wanted += 1;
-                if wanted == LANES {
+                if wanted == AT_ONCE {
                     turn(&places, &mut chunks);
                     wanted = 0;
                 }

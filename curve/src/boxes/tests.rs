@@ -4,13 +4,13 @@ use crypto_secretbox::aead::{AeadInPlace, KeyInit};
 use dryoc::classic::crypto_box::crypto_box_beforenm;
 use proptest::prelude::*;
 
-/// 1,024 bytes are one turn of the lanes; 2,048 are two, with every remainder.
+/// 1,024 bytes are one turn; 2,048 are two, with every remainder.
 const LONGEST: usize = 2048;
 
 /// The key for these nonces by each way that this processor has.
 fn each_way(shared: &SharedKey, prefix: &[u8; 16]) -> Vec<BoxKey> {
     let mut keys = vec![shared.for_nonces_by(prefix, Kernel::Scalar)];
-    keys.extend(crate::lanes::levels().into_iter().map(|level| BoxKey {
+    keys.extend(crate::vectors::levels().into_iter().map(|level| BoxKey {
         level: Some(level),
         ..shared.for_nonces(prefix)
     }));
@@ -121,12 +121,12 @@ fn a_nonce_at_a_time_seals_the_same_box() {
     );
 }
 
-/// Counts of boxes on both sides of the number of lanes, each with lengths that begin and end anywhere in a turn.
+/// Counts of boxes on both sides of the number that is made at once, each with lengths that begin and end anywhere in a turn.
 #[test]
 fn boxes_sealed_and_opened_together_are_those_of_one_by_one() {
     let (key, prefix) = (bytes(10), [4; 16]);
     let ways = each_way(&SharedKey::from_bytes(key), &prefix);
-    for count in 0..=2 * LANES + 1 {
+    for count in 0..=2 * AT_ONCE + 1 {
         for step in [0, 1, 31, 32, 33, 64, 95, 97, 500] {
             let len = |index: usize| (index * step) % 1500;
             let texts: Vec<Vec<u8>> = (0..count)
@@ -155,7 +155,7 @@ fn boxes_sealed_and_opened_together_are_those_of_one_by_one() {
 #[test]
 fn of_boxes_opened_together_those_before_a_forged_one_open() {
     let boxes = SharedKey::from_bytes(bytes(11)).for_nonces(&[5; 16]);
-    for count in 1..=2 * LANES + 1 {
+    for count in 1..=2 * AT_ONCE + 1 {
         for len in [0, 20, 40, 300] {
             let mut given = vec![vec![6; TAG + len]; count];
             boxes.seal_all(counters().zip(given.iter_mut().map(Vec::as_mut_slice)));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::lanes::levels;
+use crate::vectors::levels;
 use poly1305::Poly1305;
 use poly1305::universal_hash::KeyInit;
 use proptest::prelude::*;
@@ -9,18 +9,18 @@ fn expected(key: &OneTimeKey, text: &[u8]) -> [u8; TAG] {
     Poly1305::new(&key.0.into()).compute_unpadded(text).into()
 }
 
-/// Texts of these lengths, with keys and bytes that are `fill` or differ from lane to lane.
+/// Texts of these lengths, with keys and bytes that are `fill` or differ from column to column.
 fn check(lens: &[usize], fill: Option<u8>) {
-    let bytes = |lane: usize, len: usize| -> Vec<u8> {
-        let byte = |index: usize| (index as u8).wrapping_mul(29) ^ (lane as u8).wrapping_mul(83);
+    let bytes = |column: usize, len: usize| -> Vec<u8> {
+        let byte = |index: usize| (index as u8).wrapping_mul(29) ^ (column as u8).wrapping_mul(83);
         (0..len).map(|index| fill.unwrap_or(byte(index))).collect()
     };
     let texts: Vec<(OneTimeKey, Vec<u8>)> = lens
         .iter()
         .enumerate()
-        .map(|(lane, &len)| {
-            let key = bytes(lane + 100, 32).try_into().expect("a key");
-            (OneTimeKey(key), bytes(lane, len))
+        .map(|(column, &len)| {
+            let key = bytes(column + 100, 32).try_into().expect("a key");
+            (OneTimeKey(key), bytes(column, len))
         })
         .collect();
     let expected: Vec<_> = texts
@@ -36,7 +36,7 @@ fn check(lens: &[usize], fill: Option<u8>) {
         );
         assert_eq!(tags, expected, "{lens:?} {fill:?} {level:?}");
     }
-    if lens.len() <= TAG_LANES {
+    if lens.len() <= TAGS_AT_ONCE {
         // Without the choice of the better way.
         let mut group = Group::default();
         for (index, (key, text)) in texts.iter().enumerate() {
@@ -56,14 +56,14 @@ fn check(lens: &[usize], fill: Option<u8>) {
 fn each_length_in_each_lane_has_the_tag_of_another_implementation() {
     for len in 0..=2048 {
         let mut lens = [len, len / 2, 0, len + 1, 16, len / 3, 17, len];
-        lens.rotate_left(len % TAG_LANES);
+        lens.rotate_left(len % TAGS_AT_ONCE);
         check(&lens, None);
     }
 }
 
 #[test]
 fn each_number_of_texts_has_the_tags_of_another_implementation() {
-    for count in 0..=2 * TAG_LANES + 1 {
+    for count in 0..=2 * TAGS_AT_ONCE + 1 {
         for len in [0, 1, 15, 16, 17, 33, 255, 1023, 1024, 1025] {
             check(&vec![len; count], None);
         }
@@ -75,7 +75,7 @@ fn each_number_of_texts_has_the_tags_of_another_implementation() {
 fn numbers_at_the_ends_of_their_range_are_reduced() {
     for fill in [0x00, 0x01, 0x7F, 0x80, 0xFB, 0xFC, 0xFE, 0xFF] {
         for len in (0..=96).chain([1024, 2048]) {
-            check(&[len; TAG_LANES], Some(fill));
+            check(&[len; TAGS_AT_ONCE], Some(fill));
         }
     }
     // Source: RFC 8439, A.3, vectors 7 to 11, which end at such numbers.
@@ -104,9 +104,9 @@ fn numbers_at_the_ends_of_their_range_are_reduced() {
         key[0] = factor;
         let (key, text) = (OneTimeKey(key), blocks.concat());
         let mut group = Group::default();
-        (0..TAG_LANES).for_each(|lane| group.add(key, &text, lane));
+        (0..TAGS_AT_ONCE).for_each(|column| group.add(key, &text, column));
         for level in levels() {
-            assert_eq!(group.together(level), [expected(&key, &text); TAG_LANES]);
+            assert_eq!(group.together(level), [expected(&key, &text); TAGS_AT_ONCE]);
         }
     }
 }

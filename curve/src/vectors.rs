@@ -1,6 +1,6 @@
 //! Salsa20, several blocks at a time.
 //!
-//! Owns: the stream of Salsa20 for any nonces and blocks under one key, by lanes or one block after the other.
+//! Owns: the stream of Salsa20 for any nonces and blocks under one key, in vectors or one block after the other.
 //! Always true: both ways give the same bytes. No index and no branch depends on a secret.
 //! Must not know: what the stream is for. It is not wiped: it is no more secret than the text it is combined with, which
 //! stays in memory.
@@ -11,10 +11,10 @@ use fearless_simd::{Level, dispatch, u32x8};
 use salsa20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 
 /// The most blocks that are made at a time: as many as the widest vectors have words.
-pub(crate) const LANES: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 /// Half of them.
-const HALF: usize = LANES / 2;
+const HALF: usize = AT_ONCE / 2;
 
 /// The length of a block, in bytes.
 pub(crate) const BLOCK: usize = 64;
@@ -28,14 +28,14 @@ pub(crate) struct Place {
     pub(crate) block: u64,
 }
 
-/// Makes the blocks at the first `count` places by lanes, one in each of `blocks`, as many at a time as a vector of the
+/// Makes the blocks at the first `count` places, one in each of `blocks`, as many at a time as a vector of the
 /// processor has words; the others may be overwritten.
-pub(crate) fn by_lanes(
+pub(crate) fn in_vectors(
     level: Level,
     key: &[u8; 32],
-    places: &[Place; LANES],
+    places: &[Place; AT_ONCE],
     count: usize,
-    blocks: &mut [[u8; BLOCK]; LANES],
+    blocks: &mut [[u8; BLOCK]; AT_ONCE],
 ) {
     let key = std::array::from_fn(|index| word(&key[4 * index..]));
     dispatch!(level, simd => turns(simd, &key, places, count, blocks));
@@ -45,9 +45,9 @@ pub(crate) fn by_lanes(
 fn turns<S: Simd>(
     simd: S,
     key: &[u32; 8],
-    places: &[Place; LANES],
+    places: &[Place; AT_ONCE],
     count: usize,
-    blocks: &mut [[u8; BLOCK]; LANES],
+    blocks: &mut [[u8; BLOCK]; AT_ONCE],
 ) {
     // A turn of sixteen takes half as long again as one of eight.
     if S::u32s::LEN > HALF && count <= HALF {
@@ -62,7 +62,7 @@ fn turns<S: Simd>(
     }
 }
 
-/// One turn, of a lane for each place.
+/// One turn: makes the blocks of all `places` at once, each in one column of the vectors.
 #[inline(always)]
 fn turn<S: Simd, V: SimdInt<S, Element = u32>>(
     simd: S,
@@ -71,7 +71,7 @@ fn turn<S: Simd, V: SimdInt<S, Element = u32>>(
     blocks: &mut [[u8; BLOCK]],
 ) {
     let all = |word: u32| V::splat(simd, word);
-    let each = |of: fn(&Place) -> u32| V::from_fn(simd, |lane| of(&places[lane]));
+    let each = |of: fn(&Place) -> u32| V::from_fn(simd, |column| of(&places[column]));
     let begin: [V; 16] = [
         all(CONSTANTS[0]),
         all(key[0]),
@@ -118,7 +118,7 @@ fn turn<S: Simd, V: SimdInt<S, Element = u32>>(
     }
 }
 
-/// Makes one block without lanes.
+/// Makes one block, without vectors.
 pub(crate) fn one(key: &[u8; 32], place: Place, block: &mut [u8; BLOCK]) {
     block.fill(0);
     let mut stream = salsa20::Salsa20::new(key.into(), (&place.nonce).into());
@@ -177,18 +177,18 @@ mod tests {
         #[test]
         fn each_lane_is_the_block_that_one_after_the_other_gives(
             key in any::<[u8; 32]>(),
-            nonces in any::<[[u8; 8]; LANES]>(),
-            blocks in any::<[u32; LANES]>(),
-            count in 1..=LANES,
+            nonces in any::<[[u8; 8]; AT_ONCE]>(),
+            blocks in any::<[u32; AT_ONCE]>(),
+            count in 1..=AT_ONCE,
         ) {
-            let places = std::array::from_fn(|lane| Place {
-                nonce: nonces[lane],
+            let places = std::array::from_fn(|column| Place {
+                nonce: nonces[column],
                 // Both words of the counter are in use, and the seek of the other way stays in its range.
-                block: u64::from(blocks[lane]) << (lane % 16),
+                block: u64::from(blocks[column]) << (column % 16),
             });
             for level in levels() {
-                let mut made = [[0xAA; BLOCK]; LANES];
-                by_lanes(level, &key, &places, count, &mut made);
+                let mut made = [[0xAA; BLOCK]; AT_ONCE];
+                in_vectors(level, &key, &places, count, &mut made);
                 for (place, made) in places.iter().zip(&made).take(count) {
                     let mut block = [0; BLOCK];
                     one(&key, *place, &mut block);
