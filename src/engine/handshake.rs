@@ -1,7 +1,7 @@
-//! From a stream to a connection: connecting and the handshake.
+//! The beginning of a link: connecting and the handshake.
 //!
-//! Owns: nothing; it takes links from their first phase to traffic.
-//! Always true: bytes behind the handshake stay, and are the first of the traffic; a link gets its pipe here.
+//! Owns: nothing; it takes links from [`Phase::Connecting`] to [`Phase::Traffic`].
+//! Always true: bytes that were read after the end of the handshake become the first of the traffic. A link gets its pipe here.
 
 use std::io;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::transport::{ConnectProgress, Stream};
 use crate::zmtp::{self, HandshakeConfig, Heartbeat, ProtocolError};
 
 impl Loop {
-    /// Looks after a stream that is being connected; if it is already, call
-    /// [`stream_connected`](Self::stream_connected) once its owner knows it.
+    /// Adds a link for a stream that connects. If `progress` says that it is connected already, the caller calls
+    /// [`stream_connected`](Self::stream_connected) after it has told the session the key.
     pub(super) fn add_connecting(
         &mut self,
         owner: Key,
@@ -35,7 +35,7 @@ impl Loop {
         self.add_link(owner, stream, String::new(), config, None, in_progress)
     }
 
-    /// Looks after an accepted stream.
+    /// Adds a link for an accepted stream, and begins its handshake.
     pub(super) fn adopt(
         &mut self,
         stream: Stream,
@@ -106,7 +106,7 @@ impl Loop {
         Ok(key)
     }
 
-    /// The stream leads to where it was to lead: the peer, or a proxy on the way.
+    /// The stream is connected, to the peer or to the SOCKS proxy.
     pub(super) fn stream_connected(&mut self, key: Key) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -126,7 +126,7 @@ impl Loop {
         }
     }
 
-    /// The stream leads to the peer.
+    /// The stream is connected to the peer, perhaps through the proxy.
     pub(super) fn stream_ready(&mut self, key: Key) {
         if let Some(entry) = self.link_entry(key) {
             entry.emit(EventKind::Connected);
@@ -172,17 +172,17 @@ impl Loop {
             refused_by: None,
         }));
         entry.phase = Phase::Preparing(Preparing::new(step, until));
-        // A step that computes is taken only when the poller tells of it, as one of a few in a turn.
+        // A step of CURVE, which costs much computing, waits for an event of the poller: a turn of the loop has few of them.
         let reads = entry.accepted && !entry.config.options.security.seals();
         self.set_link_timer(key);
-        // With NULL there is nothing to wait for: the address is known.
+        // With NULL the decision needs the address alone, so it can begin now.
         self.judge(key);
-        // A peer that has connected to us sends at once, without waiting for our greeting.
+        // A peer that has connected to us sends its greeting at once, so it may be here already.
         self.prepare(key, reads);
         self.ask(key);
     }
 
-    /// Writes what is to be said before the traffic, as far as the kernel takes it.
+    /// Writes the waiting bytes of the handshake, as far as the kernel takes them.
     pub(super) fn say(&mut self, key: Key) {
         if let Some(LinkEntry {
             link,
@@ -190,12 +190,12 @@ impl Loop {
             ..
         }) = self.link_entry(key)
         {
-            // The connection is about to end, and it may be that it has done so already.
+            // The connection is about to end, so a failure is ignored.
             let _ = preparing.say(link, false);
         }
     }
 
-    /// Takes what comes before the traffic as far as it goes now.
+    /// Goes on with the handshake, or the exchange with a proxy, as far as possible without waiting.
     pub(super) fn prepare(&mut self, key: Key, readable: bool) {
         let messages_wait = self.messages_wait(key);
         let Self {
@@ -219,7 +219,7 @@ impl Loop {
         let before = preparing.steps();
         let (rest, outcome) = preparing.advance(link, scratch, readable, messages_wait);
         if config.options.security.seals() {
-            // A peer that sends byte by byte takes none of the turns of others.
+            // Only whole commands count, so a peer that sends byte by byte takes no turns from others.
             *steps_left = steps_left.saturating_sub(preparing.steps() - before);
         }
         config.telemetry.bytes_received.add(rest.len());
@@ -246,7 +246,7 @@ impl Loop {
         self.judge(key);
     }
 
-    /// Whether the pipe that this link is to have holds messages already.
+    /// Whether messages wait in the pipe of the session that this link belongs to.
     fn messages_wait(&self, key: Key) -> bool {
         let Some(Entry::Link(link)) = self.entries.get(&key) else {
             return false;
@@ -260,7 +260,7 @@ impl Loop {
         }
     }
 
-    /// Both ends have agreed: the link gets its pipe, and messages flow.
+    /// The handshake has succeeded: the link gets its pipe, and the traffic begins.
     fn handshake_done(&mut self, key: Key) {
         let Some(entry) = self.link_entry(key) else {
             return;
@@ -336,7 +336,7 @@ impl Loop {
             None => pipe.outgoing.attach(Arc::clone(&wire)),
             Some(seal) => pipe.outgoing.attach_sealed(Arc::clone(&wire), seal),
         }
-        // The socket, once it knows of the connection, has it read.
+        // The reading begins when the socket has applied the event `Connected`.
         pipe.incoming.connection_begins();
         config.side.happened(PipeEvent::Connected {
             pipe: pipe.id,
@@ -349,7 +349,7 @@ impl Loop {
 }
 
 impl LinkEntry {
-    /// A handshake has failed: where the peer has named the socket that refuses us, ours is told which that is.
+    /// The handshake has failed. If the peer's ERROR names its socket, our socket is told which socket has refused it.
     fn tell_who_refused(&mut self) {
         if let Some(handshaking) = self.phase.handshaking()
             && let (Some(pipe), Some(token)) = (&handshaking.applied, handshaking.refused_by)
@@ -361,8 +361,8 @@ impl LinkEntry {
     }
 }
 
-/// The `cause` of an end before the server of CURVE has shown that it has its key. An ERROR is in clear, so anybody on the path
-/// may have written this one: it is no reason to give the endpoint up.
+/// The error for an end that comes before the server of CURVE has proved its key. An ERROR before that proof is in clear, so anybody on
+/// the path may have written it: it is not final, and the endpoint is kept.
 fn without_welcome(cause: LinkError) -> LinkError {
     match cause {
         LinkError::Protocol(ProtocolError::PeerError { reason }) => LinkError::Refused { reason },
@@ -371,6 +371,6 @@ fn without_welcome(cause: LinkError) -> LinkError {
     }
 }
 
-/// How long a handshake may take while more than half of those that a socket takes are under way: long enough for a peer far
-/// away, and too short to keep others out for long.
+/// The longest time of a handshake while more than half of `handshake_limit` are under way: long enough for a distant peer, and so
+/// short that silent peers do not keep others out for long.
 const IN_A_CROWD: Duration = Duration::from_secs(3);

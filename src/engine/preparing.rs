@@ -1,9 +1,9 @@
-//! The exchange on a stream before its traffic: with a proxy on the way, then with the peer.
+//! The exchange on a stream before the traffic: first with a SOCKS proxy, if there is one, then with the peer.
 //!
-//! Owns: the step at hand and the bytes of it that the kernel has not taken yet.
-//! Always true: the steps come one after the other, and none takes a byte that belongs to the next; a step has bounded
-//! time and takes bounded memory.
-//! Must not know: what follows on a step, which is for proxying.rs and handshake.rs.
+//! Owns: the current step, and its bytes that the kernel has not taken yet.
+//! Always true: one step ends before the next begins, and no step consumes a byte of the next. The time and the memory of a step
+//! are bounded.
+//! Must not know: what follows after a step (proxying.rs and handshake.rs do).
 //!
 //! A further step (TLS, an upgrade from HTTP) is a variant of [`Step`] and an implementation of [`Preparation`].
 
@@ -20,31 +20,31 @@ use crate::policy::tuning::READ_BYTES;
 use crate::transport::{Socks5, SocksError};
 use crate::zmtp::{Handshake, ProtocolError};
 
-/// A conversation that comes before the traffic: pure, so that bytes and time are arguments.
+/// The protocol of one step. It is pure: bytes and time are arguments.
 pub(super) trait Preparation {
-    /// Appends to `out` what is to be sent now.
+    /// Appends the bytes that are to be sent now to `out`.
     fn poll_transmit(&mut self, out: &mut Vec<u8>);
 
-    /// How many bytes may be read at once, so that none is read that belongs to the next step.
+    /// The most bytes that may be read at once without reading into the next step.
     fn wanted(&self) -> usize;
 
-    /// Takes bytes that arrived at `now` from the front of `input`; returns how many.
+    /// Consumes bytes, which arrived at `now`, from the front of `input`; gives their number.
     fn receive(&mut self, input: &[u8], now: Instant) -> Result<usize, LinkError>;
 
-    /// Whether everything is received, and handed out to be sent, that belongs to this step.
+    /// Whether the step has received all of its bytes, and given out all that it sends.
     fn is_done(&self) -> bool;
 
-    /// Whether the other end is not to be heard before somebody here has decided something, and until when.
+    /// The deadline of a decision at this end, if the step waits for one. Until then nothing is read.
     fn awaits(&self) -> Option<Instant> {
         None
     }
 }
 
-/// The step at hand of a link that is being prepared.
+/// The current step of a link before its traffic.
 #[derive(Debug)]
 pub(super) struct Preparing {
     pub(super) step: Step,
-    /// Bytes the kernel has not taken yet.
+    /// Bytes that the kernel has not taken yet.
     unsent: Vec<u8>,
     pub(super) until: Option<Instant>,
 }
@@ -52,21 +52,21 @@ pub(super) struct Preparing {
 /// The steps, in the order in which they come.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Asking a proxy for the way to the peer.
+    /// With a SOCKS proxy, which is asked to connect to the peer.
     Proxy(Box<Socks5>),
-    /// Greeting and mechanism, with the peer itself.
+    /// With the peer: greeting and mechanism.
     Handshake(Box<Handshaking>),
 }
 
-/// A handshake, and what the socket was asked about its peer.
+/// A handshake, with the questions to the socket and to its security about the peer.
 #[derive(Debug)]
 pub(super) struct Handshaking {
     pub(super) handshake: Handshake,
-    /// Whether the peer may come in; see `judging`.
+    /// The decision about the peer; see `judging`.
     pub(super) judgement: Judgement,
-    /// The pipe for which the socket was asked; see `asking`.
+    /// The pipe for which the socket was asked for a seat; see `asking`.
     pub(super) applied: Option<Arc<Pipe>>,
-    /// The peer has refused us by an ERROR in which it names its socket.
+    /// The token of the peer's socket, from the ERROR with which it has refused us.
     pub(super) refused_by: Option<u64>,
 }
 
@@ -79,9 +79,9 @@ impl Preparing {
         }
     }
 
-    /// Reads once into `scratch`, if the link is `readable` and the step has not heard all, then writes what there is to
-    /// say; `ahead` of messages, if they are to follow at once. Returns where in `scratch` the bytes behind the end of the
-    /// step are, and what came of it.
+    /// Reads once into `scratch`, if the link is `readable` and the step expects bytes, then writes what the step has to send.
+    /// With `ahead`, messages follow at once, and the kernel may wait for them. Gives the range of `scratch` that belongs to the
+    /// next step, and the outcome.
     pub(super) fn advance(
         &mut self,
         link: &Link,
@@ -97,14 +97,14 @@ impl Preparing {
                 Err(cause) => outcome = Err(cause),
             }
         }
-        // After reading, so that all there is to say goes out in one piece. A peer that has failed should learn why, if
-        // it still listens; its error counts either way.
+        // After reading, so that one write has all of it. After an error of the peer this sends the ERROR that says why; the
+        // error is the outcome, whether or not that succeeds.
         let ahead = ahead && self.step.get_mut().is_done();
         let said = self.say(link, ahead);
         (rest, outcome.and(said))
     }
 
-    /// Writes what the step has to say, as far as the kernel takes it.
+    /// Writes what the step has to send, as far as the kernel takes it.
     pub(super) fn say(&mut self, link: &Link, ahead: bool) -> Result<(), LinkError> {
         self.step.get_mut().poll_transmit(&mut self.unsent);
         while !self.unsent.is_empty() {
@@ -137,8 +137,7 @@ impl Preparing {
         }
     }
 
-    /// Whether the other end has to say more that belongs to this step: what comes behind it waits in the kernel until our
-    /// end has said all, too.
+    /// Whether the step expects bytes. Bytes of the next step stay in the kernel until this step has sent everything.
     pub(super) fn listens(&self, link: &Link) -> bool {
         let has_heard =
             |slot: &ReaderPlace| matches!(slot, ReaderPlace::Here(reader) if reader.has_bytes());
@@ -146,7 +145,7 @@ impl Preparing {
         !step.is_done() && step.awaits().is_none() && !has_heard(&link.reader())
     }
 
-    /// When something is to happen that has not happened by then.
+    /// The time at which the step or its decision is too late.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let awaited = self.step.get().awaits();
         match (self.until, awaited) {
@@ -155,12 +154,12 @@ impl Preparing {
         }
     }
 
-    /// Whether somebody here was to decide something by now.
+    /// Whether the decision is too late at `now`.
     pub(super) fn awaits_in_vain(&self, now: Instant) -> bool {
         self.step.get().awaits().is_some_and(|until| until <= now)
     }
 
-    /// How often the peer has completed what a mechanism computes with.
+    /// How many commands of the peer the mechanism has computed with; see `CURVE_STEPS_IN_A_TURN`.
     pub(super) fn steps(&self) -> u32 {
         match &self.step {
             Step::Proxy(_) => 0,
@@ -168,17 +167,17 @@ impl Preparing {
         }
     }
 
-    /// Whether something is left that the kernel has not taken.
+    /// Whether bytes wait that the kernel has not taken.
     pub(super) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()
     }
 
-    /// Whether the step is over, and all of it with the kernel.
+    /// Whether the step is done and the kernel has taken all of its bytes.
     pub(super) fn is_done(&self) -> bool {
         self.step.get().is_done() && self.unsent.is_empty()
     }
 
-    /// Whether it is the peer that is spoken with, and not somebody on the way.
+    /// Whether the exchange is with the peer, and not with a proxy.
     pub(super) fn is_with_peer(&self) -> bool {
         matches!(self.step, Step::Handshake(_))
     }
@@ -227,7 +226,7 @@ impl Preparation for Handshaking {
         }
     }
 
-    /// Bytes read beyond the handshake are the first of the traffic, and go to the reader.
+    /// Bytes after the handshake may be read as well: they are the first of the traffic, and go to the reader.
     fn wanted(&self) -> usize {
         READ_BYTES
     }

@@ -1,9 +1,9 @@
-//! Reading where the traffic is sealed.
+//! The reading of sealed traffic.
 //!
-//! Owns: what opens the traffic of the connection, and the bytes of it that are not opened yet.
-//! Always true: nothing is decoded that has not been opened; the sealed bytes that wait are less than one frame, whose length is
-//! bounded, and memory for them grows as they come. Behind a piece that does not open nothing is opened any more.
-//! Must not know: how a frame is opened, and what the frames say.
+//! Owns: the opener of one connection, and the sealed bytes that were read.
+//! Always true: only opened bytes are decoded. The sealed bytes that wait are less than one frame, whose length is bounded, and
+//! memory for them is reserved as they come. After a piece that does not open, nothing more is opened.
+//! Must not know: the mechanism; the content of the frames.
 
 use std::io;
 
@@ -16,12 +16,12 @@ use crate::zmtp::{Open, ProtocolError};
 pub(super) struct Opener {
     open: Box<dyn Open>,
     sealed: Vec<u8>,
-    /// A piece did not open.
+    /// The error of the piece that did not open.
     breach: Option<ProtocolError>,
 }
 
 impl Opener {
-    /// Opens the traffic that begins with `sealed`.
+    /// An opener of traffic whose first bytes, `sealed`, were read already.
     pub(super) fn new(open: Box<dyn Open>, sealed: Vec<u8>) -> Self {
         Self {
             open,
@@ -30,12 +30,11 @@ impl Opener {
         }
     }
 
-    /// Reads once, up to `wanted` bytes or somewhat more; how many bytes that brought, and whether all the space was used.
+    /// Reads once, about `wanted` bytes. Gives the number of bytes, and whether they have filled the space.
     pub(super) fn read(&mut self, wire: &dyn Wire, wanted: usize) -> io::Result<(usize, bool)> {
         let free = self.sealed.capacity() - self.sealed.len();
         if free < wanted.min(READ_BYTES) / 2 {
-            // Twice of what waits, so that a long frame is moved seldom, and no more than that, so that its announced length
-            // costs us nothing.
+            // As much again as waits: a long frame is moved seldom, and its announced length reserves no memory.
             self.sealed
                 .try_reserve_exact(wanted.max(self.sealed.len()))?;
         }
@@ -43,7 +42,7 @@ impl Opener {
         Ok((read, self.sealed.len() == self.sealed.capacity()))
     }
 
-    /// Opens what is whole, and puts the frames behind those in `frames`.
+    /// Opens the whole frames, and appends them to `frames`.
     pub(super) fn open(&mut self, frames: &mut Vec<u8>) {
         if self.breach.is_some() {
             return;
@@ -58,17 +57,17 @@ impl Opener {
         }
     }
 
-    /// Why nothing more can be opened.
+    /// The error of the piece that did not open, if there was one.
     pub(super) fn breach(&self) -> Option<&ProtocolError> {
         self.breach.as_ref()
     }
 
-    /// Whether bytes wait that are not opened.
+    /// Whether sealed bytes wait.
     pub(super) fn has_bytes(&self) -> bool {
         !self.sealed.is_empty()
     }
 
-    /// Keeps only what is not opened yet: an idle connection needs no buffer.
+    /// Gives memory back, but for the sealed bytes that wait: an idle connection needs no buffer.
     pub(super) fn release(&mut self) {
         if self.sealed.capacity() > 2 * self.sealed.len() {
             self.sealed.shrink_to_fit();

@@ -1,8 +1,8 @@
-//! The reader of a connection: a buffer and a decoder, as one value that can change owner.
+//! The reader of a connection: buffer and decoder in one value, which its I/O thread can lend to the socket.
 //!
-//! Owns: bytes read and not yet decoded, and the message under way.
-//! Always true: `start <= buffer.len()`; it belongs to the I/O thread, or, while lent, to the socket.
-//! Must not know: which of the two it belongs to.
+//! Owns: the bytes that were read and are not decoded, and the message that is not yet whole.
+//! Always true: `start <= buffer.len()`; the bytes from `start` on are not decoded.
+//! Must not know: whether it is lent.
 
 use std::io;
 use std::sync::Arc;
@@ -25,17 +25,16 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     start: usize,
     decoder: Decoder,
-    /// Where the traffic is sealed.
+    /// `None` if the traffic is not sealed.
     opener: Option<Box<Opener>>,
     read_size: SharedReadSize,
     eagerness: Eagerness,
 }
 
-/// Puts the message at `start` in `into`, if it is one whole frame that is not large, and moves `start` behind it; false
-/// if it is not.
+/// Decodes the message at `start` into `into`, if it is a single frame, whole in the buffer and not large, and moves `start`
+/// behind it; false otherwise.
 ///
-/// Built where the caller wants it: a message that is passed on right after it was written in pieces is read back in
-/// other pieces, which costs several times more than decoding it.
+/// The message is written at its final place (docs/DECISIONS.md, "Store-to-load forwarding").
 #[inline]
 pub(super) fn next_single(
     decoder: &Decoder,
@@ -54,7 +53,8 @@ pub(super) fn next_single(
     true
 }
 
-/// As [`next_single`], if it is short and has bytes to spare behind it.
+/// As [`next_single`], for a body of at most 64 bytes, if the buffer has 66 bytes from `start` on: it is copied in one piece of
+/// constant size.
 #[inline]
 fn next_short(decoder: &Decoder, bytes: &[u8], start: &mut usize, into: &mut Message) -> bool {
     let input = bytes.get(*start..).and_then(<[u8]>::first_chunk);
@@ -78,8 +78,8 @@ pub(crate) enum Fill {
 }
 
 impl Reader {
-    /// A reader of traffic; its large bodies go into `buffers` again and again, and it reads the less at a time, the more
-    /// readers of its I/O thread are busy.
+    /// A reader that takes the memory of large bodies from `buffers`, and gets its share of the processor's cache from
+    /// `busy_readers`: the more readers are busy, the less it reads at a time.
     pub(crate) fn new(
         max_message_size: Option<usize>,
         buffers: Arc<BufferPool>,
@@ -95,12 +95,12 @@ impl Reader {
         }
     }
 
-    /// Puts `bytes` behind what is buffered: traffic that came with the end of the handshake.
+    /// Appends `bytes` to the buffer: traffic that was read together with the end of the handshake.
     pub(crate) fn preload(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The traffic, which begins with what is buffered, is sealed: `open` opens it.
+    /// The traffic is sealed, from the bytes in the buffer on: `open` opens it.
     #[cold]
     pub(crate) fn opens(&mut self, open: Box<dyn Open>) {
         let sealed = self.buffer.split_off(self.start);
@@ -111,7 +111,7 @@ impl Reader {
         self.opener = Some(opener);
     }
 
-    /// Why nothing can come any more, once all that came before is decoded: something sealed did not open.
+    /// The error by which the connection ends once all earlier messages are decoded: a sealed piece did not open.
     pub(crate) fn breach(&self) -> Option<ProtocolError> {
         self.opener.as_ref()?.breach().cloned()
     }
@@ -124,29 +124,29 @@ impl Reader {
         Ok(item)
     }
 
-    /// The next message, if it is one frame, not large, and whole in the buffer: [`next`](Self::next) on its fast path.
+    /// The next message, if it is a single frame, not large, and whole in the buffer. The fast path of [`next`](Self::next).
     #[inline]
     pub(crate) fn next_single(&mut self, into: &mut Message) -> bool {
         next_single(&self.decoder, &self.buffer, &mut self.start, into)
     }
 
-    /// As `next_single`, for a short message with bytes to spare behind it: a path without function calls.
+    /// As `next_single`, but only for a message that needs no function call: see the free function of the same name.
     #[inline]
     pub(super) fn next_short(&mut self, into: &mut Message) -> bool {
         next_short(&self.decoder, &self.buffer, &mut self.start, into)
     }
 
-    /// It goes into the hands of a socket, which decodes at once what it reads.
+    /// The reader is lent to the socket, which decodes at once what it reads. So its reads may become larger.
     pub(super) fn lend(&mut self) {
         self.read_size.may_grow();
     }
 
-    /// Whether the last read brought so much that more is likely there.
+    /// Whether the last reads were so large that the next is likely to bring more.
     pub(crate) fn is_eager(&self) -> bool {
         self.eagerness.is_due()
     }
 
-    /// Reads once, into the body under way or behind what is buffered.
+    /// Reads once: into a large body that is not yet whole, or into the buffer.
     pub(crate) fn fill(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
         if self.opener.is_some() {
             return self.fill_opened(wire);
@@ -176,7 +176,7 @@ impl Reader {
         self.filled(outcome)
     }
 
-    /// As [`fill`](Self::fill), by way of what opens the traffic.
+    /// As [`fill`](Self::fill), where the traffic is sealed.
     #[inline(never)]
     fn fill_opened(&mut self, wire: &dyn Wire) -> io::Result<Fill> {
         self.make_room()?;
@@ -203,13 +203,13 @@ impl Reader {
 
     fn buffered(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            // It is little, and finds its place as it may.
+            // It is at most `BEHIND_BODY_BYTES`. If this fails, the append reserves memory by itself.
             let _ = self.make_room();
             self.buffer.extend_from_slice(bytes);
         }
     }
 
-    /// Sees to spare capacity; what is decoded makes way.
+    /// Makes sure that the buffer has spare capacity for a read, and removes decoded bytes.
     fn make_room(&mut self) -> io::Result<()> {
         let wanted = self.read_size.get();
         let unread = &self.buffer[self.start..];
@@ -234,7 +234,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Lends the reader a thread's `scratch` buffer for a read, if it has none worth speaking of.
+    /// Takes the buffer of its thread, `scratch`, for a read, if its own is smaller than one read.
     pub(crate) fn adopt(&mut self, scratch: &mut Vec<u8>) {
         if self.buffer.capacity() < READ_BYTES {
             scratch.clear();
@@ -245,7 +245,7 @@ impl Reader {
         }
     }
 
-    /// Gives the buffer back to the thread, keeping only what is not decoded yet: an idle connection needs no buffer.
+    /// Gives the buffer back to the thread, and keeps only the bytes that are not decoded. So an idle connection needs no buffer.
     pub(crate) fn release(&mut self, scratch: &mut Vec<u8>) {
         let kept = self.buffer[self.start..].to_vec();
         if self.buffer.capacity() > scratch.capacity()
@@ -262,8 +262,9 @@ impl Reader {
         }
     }
 
-    /// Cuts off what can be handed to the socket undecoded, showing each command in it; the reason says why there is
-    /// not more. Subscriptions by themselves are worth it only if the socket takes them. `spare` is a buffer to go on with.
+    /// Cuts the whole messages and commands off the front of the buffer, undecoded, for the socket, and shows each command to
+    /// `on_command`. Gives them with the reason for which the cut ends there. Commands without a message are given to the socket
+    /// only if it `takes_subscriptions`. `spare` may give a buffer in place of the one that goes to the socket.
     pub(crate) fn cut(
         &mut self,
         takes_subscriptions: bool,
@@ -298,7 +299,7 @@ impl Reader {
         (delivery, survey.stop)
     }
 
-    /// The next thing for the socket that is whole in the buffer; heartbeats before it go to `on_heartbeat`.
+    /// The next message or subscription that is whole in the buffer. Heartbeats before it go to `on_heartbeat`.
     pub(crate) fn next_received(
         &mut self,
         mut on_heartbeat: impl FnMut(OwnedCommand),
@@ -319,7 +320,7 @@ impl Reader {
         }
     }
 
-    /// Whether the reader holds bytes that are not decoded, or not even opened.
+    /// Whether the reader has bytes that are not decoded, or are still sealed.
     pub(crate) fn has_bytes(&self) -> bool {
         self.len() > 0
             || self
@@ -328,7 +329,7 @@ impl Reader {
                 .is_some_and(|opener| opener.has_bytes())
     }
 
-    /// How many bytes the reader holds to be decoded.
+    /// How many bytes wait to be decoded; sealed ones do not count.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len() - self.start
     }

@@ -1,4 +1,4 @@
-//! Where a peer comes from: networks in CIDR notation.
+//! The decision by a peer's IP address: networks in CIDR notation.
 //!
 //! Source: RFC 4632, "CIDR Notation"; RFC 4291, section 2.5.5.2, for IPv4 addresses within IPv6.
 
@@ -8,29 +8,29 @@ use std::str::FromStr;
 
 use super::{Authenticate, Candidate, Verdict};
 
-/// Lets in who comes from one of some networks, or keeps out who does. Peers of ipc have no address, and come in.
+/// Allows the peers whose address is in one of these networks, or refuses them. A peer of ipc has no address and is allowed.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     networks: Vec<Network>,
-    /// What is decided about those within.
+    /// Whether a peer within is allowed.
     lets_in: bool,
 }
 
 impl Addresses {
-    /// Those of these networks alone: `10.0.0.0/8`, `::1`.
+    /// Allows only peers of these networks: `10.0.0.0/8`, `::1`.
     ///
     /// # Errors
     ///
-    /// The first text that is no network.
+    /// [`NetworkError`], with the first text that is not a network.
     pub fn allow<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
         Self::new(networks, true)
     }
 
-    /// All but those of these networks.
+    /// Allows all peers but those of these networks.
     ///
     /// # Errors
     ///
-    /// The first text that is no network.
+    /// [`NetworkError`], with the first text that is not a network.
     pub fn deny<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
         Self::new(networks, false)
     }
@@ -60,7 +60,7 @@ impl Authenticate for Addresses {
     }
 }
 
-/// Addresses that begin with the same bits.
+/// The addresses whose first `bits` bits are those of `address`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Network {
     address: IpAddr,
@@ -108,7 +108,7 @@ impl FromStr for Network {
     }
 }
 
-/// A text that is no network.
+/// A text is not a network in CIDR notation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkError {
     /// The text.

@@ -1,4 +1,4 @@
-//! Public keys that may come in.
+//! The decision by a peer's public key (CURVE).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,7 +9,8 @@ use highwater_curve::PublicKey;
 use super::watchers::{Watcher, Watchers};
 use super::{Authenticate, Candidate, Proof, Verdict};
 
-/// A list of public keys. A clone is the same list: add and revoke while it is in use. The user id of a peer is its key.
+/// A list of public keys whose owners may connect. A clone shares its entries with the original, so keys can be added and revoked
+/// while a socket uses the list. The user id of a peer is its key, in Z85.
 ///
 /// ```
 /// use highwater::security::{AllowKeys, Keypair, Security};
@@ -41,17 +42,17 @@ impl AllowKeys {
         }))
     }
 
-    /// Adds a key; whether it was not there.
+    /// Adds a key; false if it was on the list already.
     pub fn add(&self, key: PublicKey) -> bool {
         let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(key)
     }
 
-    /// Takes a key out, and ends the connections of peers that have it; whether it was there.
+    /// Removes a key, and ends the connections of peers that have it; false if it was not on the list.
     ///
-    /// It does not wait for the I/O threads, which end the connections: what such a peer sends in the next moment can still be
-    /// received, and answered, until [`peers`](crate::Pull::peers) no longer has it. The peer sees its connection end; it connects
-    /// again, and is refused with the reason. A peer whose handshake is under way is asked again.
+    /// The I/O threads end the connections, and the call does not wait for them: a message of such a peer may still be received
+    /// and answered, until [`peers`](crate::Pull::peers) shows the peer no longer. The peer connects again, and is refused with a reason. About a peer whose handshake is under
+    /// way it is decided again.
     pub fn revoke(&self, key: &PublicKey) -> bool {
         let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         let was_there = keys.remove(key);

@@ -1,6 +1,6 @@
-//! A run of our tests in which every socket speaks CURVE: `--cfg highwater_curve_everywhere`, which no feature switches on.
+//! CURVE as the default of every socket, for test runs with `--cfg highwater_curve_everywhere`. No feature enables it.
 //!
-//! Owns: the key of all sockets that nobody has given a security. The end that accepts is the server, the other the client.
+//! Owns: the key of all sockets that are given no security. The accepting end is the server, the connecting end the client.
 
 use highwater_curve::{Keypair, SecretKey};
 
@@ -14,7 +14,7 @@ impl Security {
 }
 
 impl Mechanism {
-    /// What the end that connects speaks.
+    /// The mechanism of the connecting end.
     pub(crate) fn connecting(&self) -> Option<Self> {
         match self {
             Self::CurveServer { pair } => Some(Self::CurveClient {

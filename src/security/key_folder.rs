@@ -1,9 +1,9 @@
-//! A folder of certificates.
+//! The decision by a folder of certificates (CURVE).
 //!
-//! Owns: what was read of the folder, and the thread that looks at it.
-//! Always true: a file that is no certificate spoils no other; it is told of once for each change. The thread ends with the
-//! last clone.
-//! Must not know: sockets; it tells those who watch.
+//! Owns: the certificates that were read, and the thread that reads the folder.
+//! Always true: a file that is not a certificate does not affect the others. It is reported once for each of its changes. The
+//! thread ends with the last clone.
+//! Must not know: sockets; it calls its watchers.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,38 +20,38 @@ use highwater_curve::{Certificate, PublicKey};
 use super::watchers::{Watcher, Watchers};
 use super::{Authenticate, Candidate, Proof, Verdict};
 
-/// The certificates in a folder, of czmq or of pyzmq: a peer with one of these keys may come in. Its user id is its key, and
-/// the metadata of the file is [granted](crate::PeerInfo::granted) to it. A clone is the same folder.
+/// A folder of certificates in the format of czmq and pyzmq: a peer with one of these keys may connect. Its user id is its key,
+/// in Z85, and the metadata of the file becomes [`PeerInfo::granted`](crate::PeerInfo::granted). Clones share one folder.
 ///
-/// The folder is looked at once a second, on a thread of its own: files that come let in, and if a file goes, or has another
-/// key, the connections of peers with its former key end. A file with a secret key in it lets in likewise. A file whose name
-/// ends with `.new` is passed over: write a certificate under such a name, then rename it. A file that is no certificate, or
-/// a secret that others may read, is told by the event [`KeyFile`](crate::EventKind::KeyFile) of each socket that uses the
-/// folder.
+/// A thread reads the folder once a second. The key of a new file is allowed from then on. If a file is removed or has another
+/// key, the connections of peers with the former key end. A file that also has the secret key counts the same. A file whose name
+/// ends with `.new` is ignored: write a certificate under such a name, then rename it. A file that is not a certificate, or a
+/// secret key that other users may read, is reported by the event [`KeyFile`](crate::EventKind::KeyFile) of each socket that uses
+/// the folder.
 #[derive(Clone)]
 pub struct KeyFolder(Arc<Folder>);
 
 struct Folder {
     path: PathBuf,
     files: RwLock<HashMap<PathBuf, Known>>,
-    /// Held while the folder is looked at.
+    /// Held while the folder is read.
     looking: Mutex<()>,
     watchers: Watchers,
-    /// With its end the thread ends.
+    /// The drop of this sender ends the thread.
     _ends: Sender<()>,
 }
 
-/// A file as it was when it was read.
+/// A file, as it was last read.
 #[derive(Debug, Clone)]
 struct Known {
     mark: Mark,
-    /// `None` if it is no certificate.
+    /// `None` if it is not a certificate.
     certificate: Option<Certificate>,
-    /// What is wrong with it.
+    /// The flaw that is reported, if it has one.
     flaw: Option<String>,
 }
 
-/// What is another after each change of a file.
+/// Metadata of which some field changes whenever the file changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Mark {
     inode: u64,
@@ -73,11 +73,11 @@ impl Mark {
 }
 
 impl KeyFolder {
-    /// Reads a folder. Blocks on the file system.
+    /// Reads a folder, and starts the thread that goes on reading it. Blocks on the file system.
     ///
     /// # Errors
     ///
-    /// The folder itself cannot be read, or the system starts no thread.
+    /// The folder cannot be read, or the system cannot start a thread.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let (ends, end) = bounded(0);
         let folder = Arc::new(Folder {
@@ -103,16 +103,16 @@ impl KeyFolder {
         Ok(Self(folder))
     }
 
-    /// Looks for files that have come, gone or changed now, and not only after up to a second. Blocks on the file system.
+    /// Reads the folder now, instead of within a second. Blocks on the file system.
     ///
     /// # Errors
     ///
-    /// The folder itself cannot be read; what was known stays so.
+    /// The folder cannot be read. The keys of the last time stay allowed.
     pub fn look(&self) -> io::Result<()> {
         self.0.look()
     }
 
-    /// The keys of peers that may come in, as of the last look.
+    /// The keys whose owners may connect, as last read.
     pub fn keys(&self) -> Vec<PublicKey> {
         let files = self.0.files.read().unwrap_or_else(PoisonError::into_inner);
         keys(&files).collect()
@@ -131,7 +131,8 @@ impl Folder {
         let mut flawed = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            // A link is followed: metadata of the entry would be the link's own. What has gone meanwhile is gone.
+            // `fs::metadata` follows a symbolic link; that of the entry would be the link's own. It fails if the file was
+            // removed meanwhile.
             let Ok(metadata) = fs::metadata(&path) else {
                 continue;
             };
@@ -240,7 +241,7 @@ impl fmt::Debug for KeyFolder {
     }
 }
 
-/// The time between two looks at a folder.
+/// The time between two readings of a folder.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
-//! Who may come in: the decision that a security mechanism asks for.
+//! Security mechanisms, and the decision which peers may connect.
 //!
-//! A socket is given a [`Security`] by [`Builder::security`](crate::Builder::security), and both ends need the same mechanism:
+//! [`Builder::security`](crate::Builder::security) gives a socket its [`Security`]. Both ends need the same mechanism:
 //!
-//! | mechanism | a server | a client | on the network |
+//! | mechanism | a server | a client | what the network sees |
 //! |---|---|---|---|
-//! | NULL, the default | `Security::null().anyone()`, or `.only(Addresses::allow([..])?)` | nothing | all in clear |
-//! | PLAIN | `Security::plain_server(Passwords::from([..]))` | `Security::plain_client(user, password)?` | all in clear, the password too |
-//! | CURVE (feature `curve`) | `Security::curve_server(&keys).only(AllowKeys::new([..]))` | `Security::curve_client(&keys, server)` | sealed; both ends know each other by their keys |
+//! | NULL, the default | `Security::null().anyone()`, or `.only(Addresses::allow([..])?)` | nothing to set | everything, in clear |
+//! | PLAIN | `Security::plain_server(Passwords::from([..]))` | `Security::plain_client(user, password)?` | everything, in clear, the password as well |
+//! | CURVE (feature `curve`) | `Security::curve_server(&keys).only(AllowKeys::new([..]))` | `Security::curve_client(&keys, server)` | sealed boxes; each end proves its key to the other |
 //!
-//! A decision is a list of this module ([`Addresses`], [`Passwords`], `AllowKeys`, `KeyFolder`), a closure
-//! `Fn(&Candidate) -> Verdict`, or the ZAP handler of the context ([`Zap`](crate::Zap)). A clone of a list is the same list, so
-//! that users and keys are added and revoked while it is in use.
+//! A server decides by a list of this module ([`Addresses`], [`Passwords`], `AllowKeys`, `KeyFolder`), by a closure
+//! `Fn(&Candidate) -> Verdict`, or by the ZAP handler of the context ([`Zap`](crate::Zap)). A clone of a list shares its entries
+//! with the original, so users and keys can be added and revoked while a socket uses the list.
 //!
-//! A client that is refused is told a status, such as `400`, and gives its endpoint up:
-//! [`wait_until_ready`](crate::Push::wait_until_ready) and the event [`GaveUp`](crate::EventKind::GaveUp) have it. Of a server
-//! that has another key than the client was given, CURVE lets the client learn nothing: the connection ends without an answer,
-//! and is tried again.
+//! A client that is refused receives a status, such as `400`, and gives its endpoint up:
+//! [`wait_until_ready`](crate::Push::wait_until_ready) returns the status, and the event [`GaveUp`](crate::EventKind::GaveUp)
+//! contains it. If the server has another CURVE key than the client expects, it cannot answer: the connection ends without a
+//! reason, and the client connects again.
 //!
 //! ```
 //! use std::time::Duration;
@@ -34,9 +34,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Owns: what a socket speaks, and the usual ways to decide who may come in.
-//! Always true: what nobody decides is refused. A password is in no error and in no `Debug` text, and is compared in
-//! constant time for its length.
+//! Owns: the mechanism of a socket with its secrets, and the usual ways to decide about a peer.
+//! Always true: a peer about which nothing is decided is refused. No error and no `Debug` text contains a password. The time
+//! of a comparison with a password depends on the length of the given one alone.
 //! Must not know: the wire, sockets, threads.
 
 mod addresses;
@@ -75,10 +75,10 @@ pub use watchers::Watcher;
 
 use crate::error::OptionError;
 
-/// The security of a socket: its mechanism, its secrets, and who decides. Set by
+/// The security of a socket: its mechanism, its secrets, and the decision which peers may connect. Set by
 /// [`Builder::security`](crate::Builder::security).
 ///
-/// A clone has the same secrets, which are wiped when the last of them is dropped. `Debug` shows the mechanism alone.
+/// Clones share the secrets, which are wiped when the last clone is dropped. `Debug` shows the mechanism alone.
 ///
 /// ```
 /// use highwater::security::{Passwords, Security};
@@ -94,21 +94,21 @@ use crate::error::OptionError;
 #[derive(Clone)]
 pub struct Security {
     mechanism: Arc<Mechanism>,
-    /// `None` if nobody has said who may come in, or on the side that is not asked.
+    /// `None` for a client, and for NULL without a list.
     decision: Option<Decision>,
     time_to_decide: Duration,
 }
 
-/// Who may come in.
+/// Which peers may connect.
 #[derive(Clone)]
 pub(crate) enum Decision {
-    /// Whoever knows how to speak the mechanism.
+    /// Every peer that completes the mechanism.
     Anyone,
-    /// Whom this lets in.
+    /// The peers that this allows.
     Asks(Arc<dyn Authenticate>),
 }
 
-/// The mechanism of a socket, with what it needs.
+/// The mechanism of a socket, with its names, passwords and keys.
 pub(crate) enum Mechanism {
     Null,
     PlainClient {
@@ -141,17 +141,17 @@ impl Mechanism {
     }
 }
 
-/// A mechanism for which it has to be said who may come in: without that there is no [`Security`].
+/// A mechanism without its decision. [`only`](Self::only) or [`anyone`](Self::anyone) makes it a [`Security`].
 #[must_use = "say who may come in: `only(..)` or `anyone()`"]
 pub struct Undecided(Mechanism);
 
 impl Undecided {
-    /// Only those whom `decides` lets in.
+    /// Allows only the peers that `decides` allows.
     pub fn only(self, decides: impl Authenticate + 'static) -> Security {
         self.decided(Decision::Asks(Arc::new(decides)))
     }
 
-    /// Whoever knows how to speak the mechanism.
+    /// Allows every peer that completes the mechanism.
     pub fn anyone(self) -> Security {
         self.decided(Decision::Anyone)
     }
@@ -166,12 +166,12 @@ impl Undecided {
 }
 
 impl Security {
-    /// No secrets and no proofs: the mechanism NULL. Peers can be judged by their addresses.
+    /// The mechanism NULL: no secrets, and no proof of identity. A decision can use the address of a peer.
     pub fn null() -> Undecided {
         Undecided(Mechanism::Null)
     }
 
-    /// The mechanism PLAIN, as a client: tells the server this name and password, in clear.
+    /// The mechanism PLAIN, as a client: sends this name and password to the server, in clear.
     ///
     /// # Errors
     ///
@@ -192,15 +192,15 @@ impl Security {
         Ok(Self::undecided(Mechanism::PlainClient { user, password }))
     }
 
-    /// The mechanism PLAIN, as a server: is told names and passwords in clear, which `decides` judges.
+    /// The mechanism PLAIN, as a server: receives a name and a password from each peer, in clear, and `decides` about them.
     ///
     /// Source: RFC 24/ZMTP PLAIN.
     pub fn plain_server(decides: impl Authenticate + 'static) -> Self {
         Undecided(Mechanism::PlainServer).only(decides)
     }
 
-    /// The mechanism CURVE, as a client: connects to the owner of the key `server` alone, is known there by the public key
-    /// of `pair`, and seals all traffic.
+    /// The mechanism CURVE, as a client: connects only to a server that has the secret key to `server`, proves to it that it
+    /// has the secret key of `pair`, and seals all traffic.
     ///
     /// Source: RFC 26/CurveZMQ.
     #[cfg(feature = "curve")]
@@ -212,8 +212,8 @@ impl Security {
         Self::undecided(Mechanism::CurveClient { pair, server })
     }
 
-    /// The mechanism CURVE, as a server: takes peers that know the public key of `pair`, and seals all traffic. Who of them
-    /// may come in has to be said.
+    /// The mechanism CURVE, as a server: accepts peers that know the public key of `pair`, and seals all traffic.
+    /// [`Undecided`] asks which of these peers may connect.
     ///
     /// Source: RFC 26/CurveZMQ.
     #[cfg(feature = "curve")]
@@ -233,12 +233,12 @@ impl Security {
         &self.mechanism
     }
 
-    /// Who may come in; `None` if nobody has said, or on the side that is not asked.
+    /// Which peers may connect; `None` for a client, and for NULL without a list.
     pub(crate) fn decision(&self) -> Option<&Decision> {
         self.decision.as_ref()
     }
 
-    /// Whether the traffic is sealed, and each step of a handshake takes much of the processor.
+    /// Whether the traffic is sealed. Then each step of a handshake costs multiplications on the curve.
     pub(crate) fn seals(&self) -> bool {
         match *self.mechanism {
             Mechanism::Null | Mechanism::PlainClient { .. } | Mechanism::PlainServer => false,
@@ -247,8 +247,8 @@ impl Security {
         }
     }
 
-    /// How long it may take to decide about one peer, from the moment at which it has shown who it is. Default: 5 s. A peer
-    /// about whom nothing was decided by then is refused: its connection ends, and it tries again.
+    /// The longest time that a decision about one peer may take, counted from the proof of its identity. Default: 5 s. After
+    /// that time without a verdict the connection ends, and the peer connects again.
     #[must_use]
     pub fn deadline(mut self, time: Duration) -> Self {
         self.time_to_decide = time;
@@ -256,24 +256,24 @@ impl Security {
     }
 
     pub(crate) fn time_to_decide(&self) -> Duration {
-        // Longer than anybody waits, and within what an `Instant` can tell.
+        // 34 years: practically without a bound, and an `Instant` can hold the sum.
         self.time_to_decide.min(Duration::from_secs(1 << 30))
     }
 
-    /// Whether it is asked who may come in although nobody shows anything.
+    /// Whether a decision is made about each peer although NULL proves nothing.
     pub(crate) fn judges_null(&self) -> bool {
         matches!(*self.mechanism, Mechanism::Null)
             && matches!(self.decision, Some(Decision::Asks(_)))
     }
 
-    /// A socket with this security was built: `watcher` hears what is revoked.
+    /// A socket with this security was built: the decision tells `watcher` when it revokes peers.
     pub(crate) fn watched_by(&self, watcher: Weak<dyn Watcher>) {
         if let Some(Decision::Asks(decides)) = &self.decision {
             decides.watched_by(watcher);
         }
     }
 
-    /// What is known of a peer that was not asked for anything: that it has the server's key, with CURVE.
+    /// What a client knows of its server: with CURVE that it has the secret key to the expected one.
     pub(crate) fn standing_of_server(&self) -> Standing {
         match &*self.mechanism {
             Mechanism::Null => Standing::new("NULL"),
@@ -285,13 +285,13 @@ impl Security {
         }
     }
 
-    /// Whether somebody has chosen it.
+    /// Whether it differs from the default.
     pub(crate) fn is_chosen(&self) -> bool {
         self.decision.is_some() || !matches!(*self.mechanism, Mechanism::Null)
     }
 }
 
-/// NULL, of which nobody has said who may come in.
+/// NULL, and every peer may connect.
 impl Default for Security {
     #[cfg(not(highwater_curve_everywhere))]
     fn default() -> Self {

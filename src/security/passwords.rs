@@ -1,4 +1,4 @@
-//! Names and passwords for PLAIN.
+//! The decision by a peer's name and password (PLAIN).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use super::watchers::{Watcher, Watchers};
 use super::{Authenticate, Candidate, Proof, Verdict};
 
-/// A list of users with their passwords, for PLAIN. A clone is the same list: change it while it is in use. The user id of a
-/// peer is its name.
+/// A list of users with their passwords, for PLAIN. A clone shares its entries with the original, so it can be changed while a
+/// socket uses it. The user id of a peer is its name.
 ///
-/// `Debug` shows how many there are.
+/// `Debug` shows the number of users alone.
 ///
 /// ```
 /// use highwater::security::{Passwords, Security};
@@ -31,16 +31,16 @@ struct List {
 }
 
 impl Passwords {
-    /// Adds a user, or changes the password of one. Connections that were made with the former password go on.
+    /// Adds a user, or changes its password. Connections that were made with the former password stay.
     pub fn set(&self, user: impl Into<Vec<u8>>, password: impl Into<Vec<u8>>) {
         let mut users = self.0.users.write().unwrap_or_else(PoisonError::into_inner);
         users.insert(user.into(), password.into());
     }
 
-    /// Takes a user out, and ends its connections; whether it was there.
+    /// Removes a user, and ends its connections; false if it was not on the list.
     ///
-    /// It does not wait for the I/O threads, which end the connections: what such a peer sends in the next moment can still be
-    /// received, and answered.
+    /// The I/O threads end the connections, and the call does not wait for them: a message of such a peer may still be received
+    /// and answered for a moment.
     pub fn remove(&self, user: impl AsRef<[u8]>) -> bool {
         let user = user.as_ref();
         let mut users = self.0.users.write().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ impl Authenticate for Passwords {
         };
         let users = self.0.users.read().unwrap_or_else(PoisonError::into_inner);
         let known = users.get(&user[..]);
-        // An unknown name takes as long as a wrong password.
+        // An unknown name takes as long as a wrong password, so the time does not tell which names exist.
         let right = same(known.map_or(&b"no password"[..], |known| known), password);
         if known.is_some() && right {
             Verdict::allow(String::from_utf8_lossy(user))
@@ -94,7 +94,7 @@ impl fmt::Debug for Passwords {
     }
 }
 
-/// Whether the two are the same, in a time that depends on the length of `given` alone.
+/// Whether both are equal. The time depends on the length of `given` alone.
 fn same(known: &[u8], given: &[u8]) -> bool {
     let mut differs = u8::from(known.len() != given.len());
     for (index, byte) in given.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! What is known of a peer once it has shown who it is, and of one that was let in.
+//! The identity of a peer: what it has proved, and what the verdict has added.
 //!
-//! Owns: the name by which events tell of a peer.
-//! Always true: a password is no part of it.
-//! Must not know: who decides.
+//! Owns: the name of a peer in events.
+//! Always true: it contains no password.
+//! Must not know: how the verdict was reached.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use bytes::Bytes;
 
 use super::Proof;
 
-/// What is known of a peer beside what it says of itself.
+/// The identity of a peer, apart from the metadata that the peer has sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
     /// `NULL`, `PLAIN` or `CURVE`.
     pub(crate) mechanism: &'static str,
-    /// For events: the public key in Z85, or the name that was given with a password; empty for NULL.
+    /// For events: the public key in Z85 (CURVE), the name (PLAIN), or nothing (NULL).
     pub(crate) who: String,
     /// The user id in the verdict.
     pub(crate) user: String,
@@ -58,7 +58,7 @@ impl Proof {
         }
     }
 
-    /// What is known of whoever has shown this.
+    /// The identity of a peer with this proof, before the verdict.
     pub(crate) fn standing(&self) -> Standing {
         match self {
             Self::Null => Standing::new("NULL"),

@@ -1,7 +1,7 @@
-//! The question who may come in, and the answer.
+//! A decision about one peer: its input and its result.
 //!
-//! Owns: what is known of a peer when the question is put, and what can be decided.
-//! Must not know: who asks, and the ways to decide.
+//! Owns: the facts about a candidate, and the possible verdicts.
+//! Must not know: which part asks, and how it is decided.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,21 +13,21 @@ use bytes::Bytes;
 use super::watchers::Watcher;
 use crate::peer::Credentials;
 
-/// A peer that wants to come in.
+/// A peer that has proved its identity, and about which it is to be decided whether it may connect.
 #[non_exhaustive]
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Where it comes from; `None` for ipc.
+    /// Its IP address; `None` for ipc.
     pub address: Option<IpAddr>,
     /// Its user, group and process, where the transport knows them (ipc).
     pub credentials: Option<Credentials>,
-    /// What it has shown.
+    /// What it has proved.
     pub proof: Proof,
-    /// After this time the verdict comes too late, and the peer is refused: see [`Security::deadline`](super::Security::deadline).
+    /// A verdict after this time is too late, and the peer is refused: see [`Security::deadline`](super::Security::deadline).
     pub until: Instant,
 }
 
-/// What a peer has shown of itself.
+/// What a peer has proved about its identity.
 #[non_exhaustive]
 #[derive(Clone)]
 pub enum Proof {
@@ -40,7 +40,7 @@ pub enum Proof {
         /// The password, of any bytes.
         password: Bytes,
     },
-    /// That it has the secret key to this public one: CURVE.
+    /// The peer has the secret key to this public key: CURVE.
     #[cfg(feature = "curve")]
     Curve {
         /// The public key.
@@ -74,36 +74,36 @@ impl fmt::Debug for Proof {
     }
 }
 
-/// What was decided about a candidate.
+/// The result of a decision about a candidate.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may come in.
+    /// The peer may connect.
     Allow {
-        /// The user id under which its messages are known; may be empty.
+        /// The user id, which [`PeerInfo::user`](crate::PeerInfo::user) shows; may be empty.
         user: String,
-        /// Properties that are told with its own.
+        /// Properties, which [`PeerInfo::granted`](crate::PeerInfo::granted) shows.
         metadata: Vec<(String, Bytes)>,
     },
-    /// It may not, for good.
+    /// The peer may not connect. It receives an ERROR, which is final.
     Deny {
-        /// What it is told: at most 255 bytes, such as `400`.
+        /// The reason in the ERROR: at most 255 bytes, such as `400`.
         reason: String,
         /// For the event at this end, behind the reason; the peer is not told. May be empty.
         why: String,
     },
-    /// Not now: the connection ends without an ERROR, and the peer tries again after a pause.
+    /// The peer may not connect now: the connection ends without an ERROR, and the peer connects again after a pause.
     Later,
-    /// Nothing could be decided, since something has failed. The peer is told nothing and tries again, as after
+    /// The decision has failed, for instance since a database was not reachable. For the peer this is as
     /// [`Later`](Self::Later).
     Failed {
-        /// For the event at this end; the peer is not told.
+        /// The cause, for the event at this end. The peer does not receive it.
         why: String,
     },
 }
 
 impl Verdict {
-    /// In, as this user.
+    /// The peer may connect, as this user.
     pub fn allow(user: impl Into<String>) -> Self {
         Self::Allow {
             user: user.into(),
@@ -111,7 +111,7 @@ impl Verdict {
         }
     }
 
-    /// Not in, with the status by which libzmq's clients know a refusal.
+    /// The peer may not connect; the reason is `400`, by which a libzmq client recognises a refusal.
     pub fn deny() -> Self {
         Self::Deny {
             reason: "400".to_owned(),
@@ -120,18 +120,17 @@ impl Verdict {
     }
 }
 
-/// Decides who may come in: a list such as [`Passwords`](super::Passwords), or a closure `Fn(&Candidate) -> Verdict`.
+/// Decides which peers may connect: a list such as [`Passwords`](super::Passwords), or a closure `Fn(&Candidate) -> Verdict`.
 ///
-/// Called on a thread that may wait, never on an I/O thread: up to four decisions are made at a time, for all sockets of a
-/// [`Context`](crate::Context). A decision that does not return keeps its thread; four such decisions at a time, and every
-/// later peer is refused at its [deadline](super::Security::deadline), until one of them returns. The lists in this module never
-/// wait.
+/// A [`Context`](crate::Context) calls it on up to four threads of its own, for all of its sockets together, so it may block. A
+/// decision that does not return keeps its thread. While four of them do not return, every other peer is refused at its
+/// [deadline](super::Security::deadline). The lists in this module never block.
 pub trait Authenticate: Send + Sync {
-    /// Decides about `who`. A panic is a refusal.
+    /// Decides about `who`. If it panics, the peer is refused.
     fn check(&self, who: &Candidate) -> Verdict;
 
-    /// Called once for each socket that is built with this decision: `watcher` is to hear whenever somebody who was let in
-    /// may no longer be in. By default nobody ever hears anything.
+    /// Called once for each socket that is built with this decision, which tells `watcher` whenever a peer that was allowed is
+    /// allowed no longer. The default does nothing, so connections stay.
     fn watched_by(&self, watcher: Weak<dyn Watcher>) {
         let _ = watcher;
     }
@@ -143,5 +142,5 @@ impl<F: Fn(&Candidate) -> Verdict + Send + Sync> Authenticate for F {
     }
 }
 
-/// How long a decision may take if nobody says otherwise: see [`Security::deadline`](super::Security::deadline).
+/// The default of [`Security::deadline`](super::Security::deadline).
 pub(super) const TIME_TO_DECIDE: Duration = Duration::from_secs(5);

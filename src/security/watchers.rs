@@ -1,24 +1,24 @@
-//! Those who are to hear that a decision has changed its mind.
+//! The sockets that a decision tells of its changes.
 //!
-//! Owns: the list of them.
-//! Always true: nobody is told with a lock of a list of keys or users held; who has gone is forgotten.
-//! Must not know: what they do about it.
+//! Owns: the list of these sockets.
+//! Always true: a watcher is called without the lock of a list of keys or users. A socket that has gone leaves the list.
+//! Must not know: what a watcher does.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError, Weak};
 
 use crate::peer::PeerInfo;
 
-/// A socket whose peers were let in by a decision.
+/// A socket whose peers were allowed by a decision.
 pub trait Watcher: Send + Sync {
-    /// Peers of whom `is_meant` is true may no longer be in.
+    /// The peers for which `is_meant` is true are allowed no longer.
     fn revoked(&self, is_meant: &dyn Fn(&PeerInfo) -> bool);
 
-    /// The file or folder at `path`, by which is decided, has a flaw.
+    /// The file or folder at `path`, which the decision uses, has a flaw.
     fn flawed(&self, path: &str, flaw: &str);
 }
 
-/// Everybody who watches one decision.
+/// The watchers of one decision.
 #[derive(Default)]
 pub(super) struct Watchers(Mutex<Vec<Weak<dyn Watcher>>>);
 

@@ -1,9 +1,9 @@
-//! Writing where the traffic is sealed.
+//! The writing of sealed traffic.
 //!
-//! Owns: the seal of the connection, and the sealed form of those frames of the batch that are being written.
-//! Always true: frames are sealed in the order in which they are written, each once, and all that is sealed is written before more
-//! is; what is lost with the connection is known in whole frames of the batch, which stays as it is.
-//! Must not know: who writes, and how a frame is sealed.
+//! Owns: the seal of the connection, and the sealed copies of the frames that are being written.
+//! Always true: each frame is sealed once, in the order of the batch, and the next frames are sealed only after the kernel has all
+//! that are sealed. The batch stays in clear, so that after a lost connection it is known which of its frames went whole.
+//! Must not know: which thread writes; the mechanism.
 
 use std::io::{self, IoSlice};
 
@@ -12,17 +12,17 @@ use crate::pipe::{Batch, Wire};
 use crate::policy::tuning::{IDLE_BATCH_BYTES, KEPT_BATCH_BYTES, SEALED_AT_ONCE_BYTES};
 use crate::zmtp::Seal;
 
-/// What one write has brought to the kernel.
+/// What the kernel has taken by one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
     /// Bytes on the wire.
     pub(super) on_wire: usize,
-    /// By how many bytes of the batch the written part of it has grown.
+    /// Bytes of the batch, in clear, that count as written by it.
     pub(super) of_batch: usize,
 }
 
 impl Taken {
-    /// Of a connection whose traffic is not sealed.
+    /// The same number of bytes, since the traffic is not sealed.
     pub(super) fn plain(bytes: usize) -> Self {
         Self {
             on_wire: bytes,
@@ -31,13 +31,13 @@ impl Taken {
     }
 }
 
-/// Seals what is written to one connection.
+/// Seals the frames that are written to one connection.
 #[derive(Debug)]
 pub(super) struct Sealer {
     seal: Box<dyn Seal>,
     /// The frames between `from` and `to`, sealed; empty once the kernel has them.
     sealed: Vec<u8>,
-    /// Bytes of `sealed` that the kernel has.
+    /// Bytes of `sealed` that the kernel has taken.
     taken: usize,
     from: Cursor,
     to: Cursor,
@@ -57,24 +57,24 @@ impl Sealer {
         }
     }
 
-    /// Another batch is to be written, from its beginning.
+    /// The next batch is about to be written, from its beginning.
     pub(super) fn batch_begins(&mut self) {
         debug_assert!(self.is_idle(), "all that is sealed is written first");
         self.to = Cursor::default();
         self.written = 0;
     }
 
-    /// Whether the kernel has all that is sealed.
+    /// Whether the kernel has taken all that was sealed.
     pub(super) fn is_idle(&self) -> bool {
         self.sealed.is_empty()
     }
 
-    /// Bytes of the batch that can no longer be taken out of it, since they are sealed.
+    /// How many bytes of the batch are sealed, so that they can no longer be recalled.
     pub(super) fn sealed_to(&self) -> usize {
         self.to.passed
     }
 
-    /// Writes what is sealed, in one system call, and seals the next frames of `batch` before if nothing is.
+    /// Writes the sealed bytes in one system call. If there are none, seals the next frames of `batch` first.
     pub(super) fn write(&mut self, batch: &Batch, wire: &dyn Wire) -> io::Result<Taken> {
         if self.is_idle() {
             self.from = self.to;
@@ -97,14 +97,14 @@ impl Sealer {
         })
     }
 
-    /// Writes `frames`, which are whole and belong to no batch, if nothing is half written.
+    /// Seals and writes `frames`, which are whole and belong to no batch, unless sealed bytes still wait.
     pub(super) fn write_apart(&mut self, frames: &[u8], wire: &dyn Wire) {
         if !self.is_idle() {
             return;
         }
         let mut sealed = Vec::new();
         self.seal.seal(frames, &mut sealed);
-        // Nobody may be there any more to read it, so a failure is ignored.
+        // The connection is about to end, so a failure is ignored.
         let _ = wire.write(&[IoSlice::new(&sealed)]);
     }
 

@@ -1,8 +1,8 @@
-//! From the batch at the back to the kernel.
+//! The write of a batch to the kernel.
 //!
-//! Owns: nothing; it moves what waits, and books what the kernel takes.
-//! Always true: one batch is written at a time, to its end, before the next; nothing is written in a forked child.
-//! Must not know: why something is written now.
+//! Owns: nothing; it moves `back` to `front`, writes it, and counts what the kernel has taken.
+//! Always true: one batch is written to its end before the next; a forked child writes nothing.
+//! Must not know: why it is written now.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::state::{InFlight, SendSide};
 use crate::pipe::{Batch, Duty, Wire};
 use crate::policy::tuning::SOFT_MARK_BYTES;
 
-/// Writes what `batch` has behind its first `written` bytes, in one system call, sealed if the traffic is.
+/// Writes the bytes of `batch` after the first `written`, in one system call, sealed if there is a `sealer`.
 pub(super) fn write(
     batch: &Batch,
     written: usize,
@@ -27,8 +27,8 @@ pub(super) fn write(
 }
 
 impl State {
-    /// Whether the connection is this process's own, asked before anything leaves the process. In a forked child it is the
-    /// parent's, and the pipe takes no message any more.
+    /// Whether this process has made the connection; asked before each write and each duty. In a forked child the connection is
+    /// the parent's, and the pipe takes no more messages.
     #[cold]
     pub(super) fn is_here(&mut self) -> bool {
         if !self.origin.is_here() {
@@ -37,6 +37,7 @@ impl State {
         self.send_side != SendSide::Foreign
     }
 
+    /// Gives the I/O thread the duty to write here, if there is a connection.
     pub(super) fn schedule(&mut self) {
         if !self.is_here() {
             return;
@@ -47,7 +48,8 @@ impl State {
         }
     }
 
-    /// Writes under the lock until everything is out or the kernel is full. A failure is left to the I/O thread.
+    /// Writes under the lock until nothing waits or the kernel is full. If a write fails, the I/O thread is told and ends the
+    /// connection.
     pub(super) fn write_here(&mut self) {
         let Some(wire) = self.line.live().cloned() else {
             return;
@@ -70,7 +72,7 @@ impl State {
         }
     }
 
-    /// Makes the filled batch the one to be written; false if there is nothing to write.
+    /// Makes `back`, with the waiting commands before it, the batch that is written; false if both are empty.
     pub(super) fn turn_over(&mut self) -> bool {
         debug_assert!(
             self.front.is_empty() && self.in_flight.written == 0,
@@ -99,7 +101,7 @@ impl State {
         true
     }
 
-    /// Books what one write has done to `front`.
+    /// Counts the outcome of one write of `front`, and tells the socket if it waits for room and there is some.
     pub(super) fn account(
         &mut self,
         outcome: io::Result<Taken>,
@@ -135,8 +137,8 @@ impl State {
         }
     }
 
-    /// The kernel has all of `front`. Its memory, which is still in the processor's cache, is what is filled next, unless
-    /// somebody has begun to fill the other.
+    /// The kernel has all of `front`. If `back` is empty, the two are exchanged, so that the next messages go into memory that is
+    /// still in the processor's cache.
     pub(super) fn written_out(&mut self) {
         self.gone += self.in_flight.messages as u64;
         self.front.clear();

@@ -1,12 +1,12 @@
-//! CURVE: both ends prove that they have the secret keys they are known by, and everything behind is sealed.
+//! CURVE: each end proves that it has the secret key to its public one, and all traffic after the handshake is sealed.
 //!
-//! Owns: the commands of this mechanism, their boxes and nonces, and the form of the traffic behind them.
-//! Always true: nothing in clear is believed. A command or MESSAGE whose box does not open, whose nonce does not rise, or
-//! that is not the one to come next ends the connection, with an error that names it. The traffic begins with the READY of
-//! the server, and a frame behind it that is no MESSAGE is an error: there is no way back to clear text. Nothing secret is
-//! shown by `Debug`.
-//! Must not know: whose key may come in; clocks and randomness, which are arguments.
-//! Source: RFC 26/CurveZMQ. As libzmq does, a MESSAGE travels in a message frame and holds commands as well.
+//! Owns: the commands of this mechanism, their boxes and nonces, and the form of the traffic after them.
+//! Always true: nothing that comes in clear is trusted. A command or MESSAGE ends the connection, with an error that names it,
+//! if its box does not open, if its nonce is not higher than the last, or if it comes out of order. The traffic begins after
+//! the READY of the server. A frame after it that is not a MESSAGE is an error: there is no way back to clear text. `Debug`
+//! shows nothing secret.
+//! Must not know: which keys are allowed; clocks and randomness, which are arguments.
+//! Source: RFC 26/CurveZMQ. As in libzmq, a MESSAGE is sent in a message frame, and also encloses commands.
 //!
 //! ```text
 //! client: HELLO ->             INITIATE ->                 <- READY   MESSAGE <->
@@ -28,19 +28,19 @@ use self::traffic::{Counted, CurveOpen, CurveSeal};
 use crate::zmtp::error::ProtocolError;
 use crate::zmtp::sealing::Sealing;
 
-/// How the traffic is read.
+/// The limits of the traffic that is received.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CurveLimits {
     /// The longest body of a frame, in bytes; `None` for no bound. A command may be longer.
     pub(crate) max_frame: Option<usize>,
-    /// A MESSAGE may skip nonces. No peer does that by itself, so skipped nonces are messages that somebody has dropped on
-    /// the way; RFC 26 and libzmq take no notice.
+    /// Whether the nonce of a MESSAGE may be more than one above the last. No peer skips a nonce, so a gap means that an
+    /// attacker has removed a MESSAGE on the way. RFC 26 and libzmq accept gaps.
     pub(crate) allows_gaps: bool,
 }
 
-/// Both directions of the traffic between the transient keys.
+/// Seal and opener of the traffic, both with the key that the transient keys share.
 ///
-/// `sent` and `received` are the last counters that were in use.
+/// `sent` and `received` are the last counters of the handshake.
 fn sealing(
     shared: &SharedKey,
     ours: &[u8; 16],
@@ -59,7 +59,7 @@ fn sealing(
     }
 }
 
-/// As a server has it, for tests and the fuzzer.
+/// [`sealing`] of a server, for tests and the fuzzer.
 #[allow(dead_code, reason = "a server's own comes of its handshake")]
 pub(crate) fn server_sealing(
     shared: &SharedKey,
@@ -70,7 +70,7 @@ pub(crate) fn server_sealing(
     sealing(shared, NONCE_SERVER, NONCE_CLIENT, sent, received, limits)
 }
 
-/// A nonce of a command that counts.
+/// A nonce of a prefix and a counter.
 fn counted_nonce(prefix: &[u8; 16], counter: u64) -> [u8; 24] {
     let mut nonce = [0; 24];
     nonce[..16].copy_from_slice(prefix);
@@ -78,7 +78,7 @@ fn counted_nonce(prefix: &[u8; 16], counter: u64) -> [u8; 24] {
     nonce
 }
 
-/// A nonce that is random but for its beginning.
+/// A nonce of a prefix and random bytes.
 fn random_nonce(prefix: &[u8; 8], random: &[u8; 16]) -> [u8; 24] {
     let mut nonce = [0; 24];
     nonce[..8].copy_from_slice(prefix);
@@ -86,7 +86,7 @@ fn random_nonce(prefix: &[u8; 8], random: &[u8; 16]) -> [u8; 24] {
     nonce
 }
 
-/// Seals `text` in a box of its own.
+/// A new box around `text`, whose pieces are joined.
 fn seal(key: &SharedKey, nonce: &[u8; 24], text: &[&[u8]]) -> Vec<u8> {
     let len: usize = text.iter().map(|piece| piece.len()).sum();
     let mut boxed = Vec::with_capacity(TAG + len);
@@ -96,7 +96,7 @@ fn seal(key: &SharedKey, nonce: &[u8; 24], text: &[&[u8]]) -> Vec<u8> {
     boxed
 }
 
-/// What is in the box at `data`, which is that of `name`.
+/// The text of the box `data`. Its error names the command `name`.
 fn open(
     key: &SharedKey,
     nonce: &[u8; 24],
@@ -110,7 +110,7 @@ fn open(
     }
 }
 
-/// The key that two ends share.
+/// The key that the owners of both keys share.
 fn agree(
     ours: &highwater_curve::SecretKey,
     theirs: &PublicKey,
@@ -129,7 +129,7 @@ fn take<'a, const N: usize>(data: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     Some(taken)
 }
 
-/// By how many bytes a box is longer than what is in it.
+/// A box is longer than its text by the authentication tag, in bytes.
 const TAG: usize = highwater_curve::TAG;
 
 const COMMAND_HELLO: &[u8] = b"HELLO";
@@ -139,9 +139,9 @@ const COMMAND_READY: &[u8] = b"READY";
 
 /// The version in HELLO.
 const VERSION: [u8; 2] = [1, 0];
-/// Makes HELLO longer than its answer, so that a server is of no use for flooding others.
+/// Padding that makes HELLO longer than WELCOME, so that a server cannot be used to amplify an attack on others.
 const HELLO_PADDING: usize = 72;
-/// HELLO seals as many zeros.
+/// The number of zeros in the box of HELLO.
 const HELLO_TEXT: usize = 64;
 /// The length of a cookie: a nonce, and a box of two keys.
 const COOKIE: usize = 16 + TAG + 2 * 32;

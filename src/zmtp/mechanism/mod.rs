@@ -1,9 +1,9 @@
 //! Security mechanisms: the commands between the greetings and the traffic.
 //!
-//! Owns: the choice of mechanism; what each mechanism is told and what it answers.
-//! Always true: a mechanism sees whole commands; it is done when the peer's metadata is known and may be trusted as far as
-//! the mechanism can tell; until then it may answer each command by another. It ends by saying how the traffic is sealed.
-//! Must not know: what the metadata says; clocks and randomness, which are arguments.
+//! Owns: the dispatch of each call of a handshake to its mechanism.
+//! Always true: a mechanism gets whole commands, and may answer each of them by another, until it has the peer's metadata. It
+//! vouches for this metadata as far as it can. At its end it gives the seal of the traffic.
+//! Must not know: the content of the metadata; clocks and randomness, which are arguments.
 
 #[cfg(feature = "curve")]
 mod curve;
@@ -28,39 +28,39 @@ use super::command::{Command, error_reason, split_name};
 use super::error::{ProtocolError, printable};
 use super::sealing::Sealing;
 
-/// The mechanism of one handshake and how far it has come.
+/// The mechanism of one handshake, with its state.
 ///
 /// The calls, in this order: `start`; `greeted`; `receive` until it gives [`Progress::Introduced`]; `admit`; `finish`. After
 /// [`Progress::Asks`] the mechanism waits for `allow`, and takes no command before that. An error ends the handshake, but
 /// what was appended to `out` before it, such as an ERROR command, is still sent.
 #[derive(Debug)]
 pub(super) enum Mechanism {
-    /// Neither secrets nor proofs.
+    /// No secrets and no proof of identity.
     Null(Null),
-    /// A name and a password in clear, told by us.
+    /// We send a name and a password, in clear.
     PlainClient(PlainClient),
-    /// A name and a password in clear, told to us.
+    /// The peer sends a name and a password, in clear.
     PlainServer(PlainServer),
-    /// Keys, and everything sealed; we know the server's key.
+    /// Keys, and sealed traffic; we know the server's key.
     #[cfg(feature = "curve")]
     CurveClient(Box<CurveClient>),
-    /// Keys, and everything sealed; the peer knows our key.
+    /// Keys, and sealed traffic; the peer knows our key.
     #[cfg(feature = "curve")]
     CurveServer(Box<CurveServer>),
 }
 
-/// How far a mechanism has come with a command of the peer.
+/// The state of a mechanism after a command of the peer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// The peer has to say more.
+    /// The peer has to send another command.
     Going,
-    /// The server has to decide whether the client with these [`Credentials`] may come in.
+    /// The server has to decide whether the client with these [`Credentials`] may connect.
     Asks,
-    /// The peer has told its metadata, encoded. It says no more within the mechanism.
+    /// The peer has sent its metadata, here encoded. It sends no more commands of the mechanism.
     Introduced(Bytes),
 }
 
-/// What a client has shown to be let in.
+/// What a client has proved about its identity.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credentials {
     /// A name and a password, in clear.
@@ -70,7 +70,7 @@ pub(crate) enum Credentials {
         /// 0 to 255 bytes of any kind.
         password: Bytes,
     },
-    /// A public key, of which the client has proved to have the secret one.
+    /// A public key. The client has proved that it has the secret key to it.
     #[cfg_attr(not(feature = "curve"), expect(dead_code, reason = "for CURVE"))]
     Curve {
         /// The key.
@@ -117,8 +117,8 @@ impl Mechanism {
         }
     }
 
-    /// Appends to `out` what goes behind our greeting without waiting for the peer's. `metadata` is ours, encoded. If it
-    /// `holds_back`, the command by which the peer would be admitted is kept until [`admit`](Self::admit).
+    /// Appends to `out` what is sent right after our greeting, before the peer's greeting has come. `metadata` is ours,
+    /// encoded. With `holds_back`, the command that admits the peer is kept until [`admit`](Self::admit).
     pub(super) fn start(&mut self, metadata: Vec<u8>, holds_back: bool, out: &mut Vec<u8>) {
         match self {
             Self::Null(null) => null.start(metadata, holds_back, out),
@@ -131,18 +131,18 @@ impl Mechanism {
         }
     }
 
-    /// The peer's greeting is complete and names this mechanism. Appends to `out` what had to wait for that.
+    /// The peer's greeting has come and names this mechanism. Appends to `out` what had to wait for it.
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::TwoServers`]: libzmq never says that it is the server, so only peers of other libraries are told so.
+    /// [`ProtocolError::TwoServers`]. A libzmq server never sets this bit, so the error concerns other libraries.
     pub(super) fn greeted(
         &mut self,
         peer_is_server: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), ProtocolError> {
         match self {
-            // The bit means nothing here, and libzmq does not read it either.
+            // The bit means nothing with NULL, and libzmq ignores it too.
             Self::Null(_) => {}
             Self::PlainClient(client) => client.greeted(out),
             Self::PlainServer(_) if peer_is_server => return Err(ProtocolError::TwoServers),
@@ -157,7 +157,8 @@ impl Mechanism {
         Ok(())
     }
 
-    /// The longest command, in bytes, that may come next: somebody of whom nothing is known has no use for long ones.
+    /// The longest command that may come next, in bytes. It bounds the memory that a peer can take before it has proved
+    /// anything.
     pub(super) fn longest_command(&self) -> usize {
         match self {
             Self::PlainServer(server) if server.awaits_hello() => LONGEST_HELLO,
@@ -171,7 +172,7 @@ impl Mechanism {
         }
     }
 
-    /// Whether the server has said nothing since our first command, by which it can tell whether we have its key.
+    /// Whether the server has not answered our HELLO. It does not answer a client that has another key for it.
     pub(super) fn awaits_welcome(&self) -> bool {
         match self {
             #[cfg(feature = "curve")]
@@ -184,14 +185,14 @@ impl Mechanism {
     ///
     /// # Errors
     ///
-    /// What the peer did wrong, or its own ERROR.
+    /// The fault of the peer, or the ERROR that the peer has sent.
     pub(super) fn receive(
         &mut self,
         command: &Bytes,
         now: Instant,
         out: &mut Vec<u8>,
     ) -> Result<Progress, ProtocolError> {
-        // Only a cookie has an age.
+        // Without CURVE nothing depends on the time.
         let _ = now;
         match self {
             Self::Null(_) => null::receive(command).map(Progress::Introduced),
@@ -204,7 +205,7 @@ impl Mechanism {
         }
     }
 
-    /// Who asks to be let in, while the mechanism waits for [`allow`](Self::allow).
+    /// The client about which it is being decided, while the mechanism waits for [`allow`](Self::allow).
     pub(super) fn credentials(&self) -> Option<&Credentials> {
         match self {
             Self::Null(_) | Self::PlainClient(_) => None,
@@ -216,7 +217,7 @@ impl Mechanism {
         }
     }
 
-    /// The client may come in. Appends to `out` what it is told.
+    /// The client is allowed. Appends the answer to `out`, if the mechanism has one.
     pub(super) fn allow(&mut self, out: &mut Vec<u8>) -> Progress {
         match self {
             Self::Null(_) | Self::PlainClient(_) => Progress::Going,
@@ -228,8 +229,8 @@ impl Mechanism {
         }
     }
 
-    /// The peer's metadata is good, and our socket has a place for it. Appends to `out` the command that says so, if it has
-    /// to be sent and was not.
+    /// The peer's metadata is valid, and our socket has a seat for it. Appends to `out` the command that tells the peer so, if
+    /// there is one and it was not sent before.
     pub(super) fn admit(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Null(null) => null.admit(out),
@@ -242,7 +243,7 @@ impl Mechanism {
         }
     }
 
-    /// How the traffic behind this mechanism is sealed; `None` where it is not.
+    /// The seal of the traffic; `None` if it is not sealed.
     pub(super) fn finish(self) -> Option<Sealing> {
         match self {
             Self::Null(_) | Self::PlainClient(_) | Self::PlainServer(_) => None,
@@ -257,12 +258,12 @@ impl Mechanism {
 /// HELLO has 200 bytes with CURVE and up to 518 with PLAIN.
 const LONGEST_HELLO: usize = 1024;
 
-/// INITIATE of CURVE has some 250 bytes before the metadata, of which a socket of ours tells at most 17 KiB. Whoever has the
-/// server's public key, which is no secret, can send one.
+/// INITIATE of CURVE has some 250 bytes before the metadata, and a socket of this library sends at most 17 KiB of metadata. Anybody
+/// who has the server's public key, which is not secret, can send an INITIATE.
 #[cfg(feature = "curve")]
 const LONGEST_INITIATE: usize = 20 * 1024;
 
-/// What a command that is not the one to come next means: the peer's ERROR, or a fault of the peer.
+/// The error for a command that comes out of order: the peer's ERROR, or a fault of the peer.
 fn unexpected(command: &[u8]) -> ProtocolError {
     match Command::parse(command) {
         Command::Error(data) => refusal(data),

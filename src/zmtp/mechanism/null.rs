@@ -1,9 +1,9 @@
-//! NULL: each end says READY, and that is all.
+//! NULL: each end sends READY, and nothing else.
 //!
 //! Owns: the one command of this mechanism.
 //! Always true: READY depends on nothing that the peer sends. So it goes out in one write with the greeting, which saves a
 //! round trip, unless the socket may refuse the peer: then it is held back until the peer's READY has come.
-//! Must not know: what the metadata says.
+//! Must not know: the content of the metadata.
 //! Source: RFC 37/ZMTP 3.1, "The NULL Security Mechanism". Both ends send READY without waiting, as in 3.0 and libzmq; this
 //! also works with a peer that waits for ours.
 

@@ -1,11 +1,11 @@
-//! PLAIN: the client tells a name and a password in clear, and the server lets it in or does not.
+//! PLAIN: the client sends a name and a password in clear, and the server decides.
 //!
 //! Owns: the four commands of this mechanism, in their order.
-//! Always true: the client tells its password only to a peer whose greeting names PLAIN. The server asks who decides and
-//! answers nothing before. No password is shown by `Debug`.
-//! Must not know: which passwords are right, what the metadata says.
-//! Source: RFC 24/ZMTP PLAIN. libzmq's server, from 4.3.0 on, spells ERROR with a wrong first byte, and its client knows
-//! that spelling alone; we read both and write the right one.
+//! Always true: the client sends its password only to a peer whose greeting names PLAIN. The server answers HELLO only after
+//! the decision. `Debug` shows no password.
+//! Must not know: which passwords are right; the content of the metadata.
+//! Source: RFC 24/ZMTP PLAIN. From 4.3.0 on, libzmq's server writes ERROR with a wrong first byte, and its client
+//! knows this form alone. We read both forms and write the right one.
 //!
 //! ```text
 //! client: HELLO ->            <- WELCOME   INITIATE ->   <- READY
@@ -20,11 +20,11 @@ use super::{Credentials, Progress, refusal, unexpected};
 use crate::zmtp::command::{encode_ready, split_name, write_command, write_command_of};
 use crate::zmtp::error::ProtocolError;
 
-/// The end that tells who it is.
+/// The client's end.
 pub(in super::super) struct PlainClient {
     user: Bytes,
     password: Bytes,
-    /// Ours, encoded.
+    /// Our metadata, encoded.
     metadata: Vec<u8>,
     step: ClientStep,
 }
@@ -37,11 +37,11 @@ enum ClientStep {
 }
 
 impl PlainClient {
-    /// For a name and a password of at most 255 bytes each.
+    /// A client with a name and a password of at most 255 bytes each.
     ///
     /// # Panics
     ///
-    /// If one of them is longer. The caller checks what a user has chosen.
+    /// If one of them is longer; `Security::plain_client` checks that.
     pub(in super::super) fn new(user: Bytes, password: Bytes) -> Self {
         for text in [&user, &password] {
             assert!(
@@ -106,10 +106,10 @@ impl fmt::Debug for PlainClient {
     }
 }
 
-/// The end that is told.
+/// The server's end.
 #[derive(Debug, Default)]
 pub(in super::super) struct PlainServer {
-    /// Ours, encoded.
+    /// Our metadata, encoded.
     metadata: Vec<u8>,
     step: ServerStep,
 }
@@ -119,13 +119,13 @@ enum ServerStep {
     /// HELLO comes next.
     #[default]
     Hello,
-    /// We do, and the client has to wait.
+    /// It is being decided about the client.
     Asking(Credentials),
     /// INITIATE comes next.
     Initiate,
-    /// READY is to be sent.
+    /// INITIATE has come, and READY comes next, from us.
     Introduced,
-    /// Nothing more.
+    /// READY was written.
     Done,
 }
 
@@ -195,7 +195,7 @@ const HELLO: &[u8] = b"HELLO";
 const WELCOME: &[u8] = b"WELCOME";
 const INITIATE: &[u8] = b"INITIATE";
 const READY: &[u8] = b"READY";
-/// How libzmq's ERROR begins here.
+/// The first bytes of ERROR as libzmq writes it.
 const MISSPELT_ERROR: &[u8] = b"^RROR";
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The end that knows the server's key beforehand.
+//! The client's end of CURVE: it knows the server's public key beforehand.
 //!
-//! Owns: HELLO and INITIATE, and what is read of WELCOME and READY.
-//! Always true: the long-term public key of this end is told to the owner of the server key alone, inside a box.
-//! Must not know: how it was let in.
+//! Owns: the writing of HELLO and INITIATE, and the reading of WELCOME and READY.
+//! Always true: the long-term public key of this end is sent inside a box that only the owner of the server's key can open.
+//! Must not know: how the server decides.
 
 use std::fmt;
 
@@ -27,12 +27,12 @@ pub(crate) struct CurveClient {
     transient: Keypair,
     vouch_nonce: [u8; 16],
     limits: CurveLimits,
-    /// Ours, encoded.
+    /// Our metadata, encoded.
     metadata: Vec<u8>,
     step: Step,
 }
 
-/// Random bytes for one connection, never to be used for another.
+/// Random bytes for one connection; they must not be used for another.
 pub(crate) struct ClientSeeds {
     /// The secret transient key.
     pub(crate) transient: [u8; 32],
@@ -41,13 +41,13 @@ pub(crate) struct ClientSeeds {
 }
 
 enum Step {
-    /// The greeting of the server.
+    /// The greeting of the server comes next.
     Greeting,
-    /// WELCOME comes next: with what is shared by our transient key and the server's own.
+    /// WELCOME comes next; with the shared key of our transient key and the server's long-term key.
     Welcome(SharedKey),
-    /// READY comes next: with what is shared by both transient keys.
+    /// READY comes next; with the shared key of both transient keys.
     Ready(SharedKey),
-    /// The counter of READY was this.
+    /// READY has come; with the same shared key, and the counter of READY.
     Done(SharedKey, u64),
 }
 
@@ -173,7 +173,7 @@ impl fmt::Debug for CurveClient {
     }
 }
 
-/// The transient key of the server, and the cookie.
+/// The transient key of the server and the cookie, from WELCOME.
 fn read_welcome(
     key: &SharedKey,
     mut data: &[u8],
@@ -190,7 +190,7 @@ fn read_welcome(
     Ok((public_key(server)?, *cookie))
 }
 
-/// The counter and the server's metadata.
+/// The counter and the server's metadata, from READY.
 fn read_ready(shared: &SharedKey, mut data: &[u8]) -> Result<(u64, Bytes), ProtocolError> {
     const MALFORMED: ProtocolError = ProtocolError::Malformed { command: "READY" };
     let counter = u64::from_be_bytes(*take(&mut data).ok_or(MALFORMED)?);
@@ -201,6 +201,6 @@ fn read_ready(shared: &SharedKey, mut data: &[u8]) -> Result<(u64, Bytes), Proto
     Ok((counter, text.into()))
 }
 
-/// Each command of a client has the next counter, and so has each MESSAGE behind them.
+/// A client counts its commands, and goes on counting with its MESSAGEs.
 const HELLO_COUNTER: u64 = 1;
 const INITIATE_COUNTER: u64 = 2;

@@ -1,12 +1,11 @@
-//! The cookie: what a server gives a client to bring back.
+//! The cookie: sealed bytes that a server sends in WELCOME and gets back in INITIATE.
 //!
-//! Owns: the keys that cookies are sealed with, and for how long they are good.
-//! Always true: a cookie opens only with the key of this server that was in force when it was made, holds the transient keys
-//! of both ends, and so is good for one connection alone. A key is in use for a minute at most, as long as somebody asks for
-//! [`CookieJar::key`].
+//! Owns: the key that seals cookies, and the time for which a key and a cookie are valid.
+//! Always true: a cookie opens only with the key that was valid when it was made. It contains the transient keys of both ends,
+//! so it is valid for one connection alone. [`CookieJar::key`] replaces a key that is a minute old.
 //! Must not know: where time and randomness come from.
-//! Source: RFC 26/CurveZMQ, "The WELCOME Command". The cookie would let a server forget a connection; ours remembers it, as
-//! libzmq's does, and compares.
+//! Source: RFC 26/CurveZMQ, "The WELCOME Command". With a cookie a server need not keep state between WELCOME and INITIATE.
+//! This server keeps the state, as libzmq's does, and compares the cookie with it.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use highwater_curve::{PublicKey, SecretKey, SharedKey};
 use super::{COOKIE, NONCE_COOKIE, TAG, random_nonce, seal};
 use crate::zmtp::error::ProtocolError;
 
-/// The cookie key of a server, replaced from time to time.
+/// The cookie key of a server, replaced once a minute.
 pub(crate) struct CookieJar {
     key: SharedKey,
     since: Instant,
@@ -29,7 +28,7 @@ impl CookieJar {
         }
     }
 
-    /// The key for a connection that begins now; a new one, made of `random`, once a minute.
+    /// The key for a connection that begins now. If the last one is a minute old, a new one is made of `random`.
     pub(crate) fn key(&mut self, now: Instant, random: impl FnOnce() -> [u8; 32]) -> SharedKey {
         if now.saturating_duration_since(self.since) >= LIFETIME {
             *self = Self::new(random(), now);
@@ -46,7 +45,7 @@ impl std::fmt::Debug for CookieJar {
     }
 }
 
-/// A cookie for a client with this transient key.
+/// A cookie for the connection with the transient keys `client` and `ours`.
 pub(super) fn bake(
     key: &SharedKey,
     random: &[u8; 16],
@@ -61,11 +60,11 @@ pub(super) fn bake(
     cookie
 }
 
-/// Whether `cookie`, of one that was made at `since`, is the one of this connection.
+/// Checks that `cookie` is the one that was made for this connection, at `since`.
 ///
 /// # Errors
 ///
-/// That it is not, or is too old.
+/// [`ProtocolError::BoxRefused`] if it is another, [`ProtocolError::CookieExpired`] if it is a minute old.
 pub(super) fn check(
     key: &SharedKey,
     cookie: &[u8; COOKIE],

@@ -1,9 +1,9 @@
-//! The end whose key is known beforehand.
+//! The server's end of CURVE: the client knows its public key beforehand.
 //!
-//! Owns: WELCOME and READY, and what is read of HELLO and INITIATE.
-//! Always true: a client is asked about only once it has proved that it has the secret key it is known by, that it has the
-//! transient key of this connection, and that it meant this server. It hears READY only after that.
-//! Must not know: who may come in.
+//! Owns: the writing of WELCOME and READY, and the reading of HELLO and INITIATE.
+//! Always true: it is decided about a client only after that has proved three things: it has the secret key to its long-term
+//! public one, it has the transient key of this connection, and it meant this server. READY is sent only after the decision.
+//! Must not know: how it is decided.
 
 use std::fmt;
 use std::time::Instant;
@@ -25,17 +25,17 @@ use crate::zmtp::sealing::Sealing;
 /// The server of one connection.
 pub(crate) struct CurveServer {
     pair: Keypair,
-    /// Its public key is computed only for a client that knows ours.
+    /// The public key to it is computed after HELLO has shown that the client knows our public key: a multiplication.
     transient: SecretKey,
     cookie_key: SharedKey,
     seeds: ServerSeeds,
     limits: CurveLimits,
-    /// Ours, encoded.
+    /// Our metadata, encoded.
     metadata: Vec<u8>,
     step: Step,
 }
 
-/// Random bytes for one connection, never to be used for another.
+/// Random bytes for one connection; they must not be used for another.
 pub(crate) struct ServerSeeds {
     /// The secret transient key.
     pub(crate) transient: [u8; 32],
@@ -50,36 +50,36 @@ enum Step {
     Hello,
     /// INITIATE comes next.
     Initiate {
-        /// The client's transient key.
+        /// The client's transient public key.
         client: PublicKey,
         /// The counter of HELLO.
         received: u64,
         /// When HELLO came.
         since: Instant,
     },
-    /// We do, and the client has to wait.
+    /// It is being decided about the client.
     Asking {
         credentials: Credentials,
         metadata: Bytes,
         session: Session,
     },
-    /// READY is to be sent.
+    /// The client is allowed, and READY comes next, from us.
     Introduced(Session),
-    /// Nothing more.
+    /// READY was written.
     Done(Session),
     Failed,
 }
 
-/// What both ends have for the traffic.
+/// What the seal of the traffic is made of.
 struct Session {
-    /// Of both transient keys.
+    /// The shared key of both transient keys.
     shared: SharedKey,
     /// The counter of INITIATE.
     received: u64,
 }
 
 impl CurveServer {
-    /// `cookie_key` is that of the moment: see [`CookieJar::key`](super::CookieJar::key).
+    /// `cookie_key` comes from [`CookieJar::key`](super::CookieJar::key).
     pub(crate) fn new(
         pair: Keypair,
         cookie_key: SharedKey,
@@ -186,7 +186,7 @@ impl CurveServer {
         }
     }
 
-    /// The client's transient key, the counter, and what that key shares with our own.
+    /// The client's transient key, the counter, and the shared key of that transient key and our long-term key, from HELLO.
     fn read_hello(&self, mut data: &[u8]) -> Result<(PublicKey, u64, SharedKey), ProtocolError> {
         const MALFORMED: ProtocolError = ProtocolError::Malformed { command: "HELLO" };
         let version = *take(&mut data).ok_or(MALFORMED)?;
@@ -258,7 +258,7 @@ impl CurveServer {
         })
     }
 
-    /// The owner of `known_by` says that the transient key is its own, and that it means this server.
+    /// Checks the vouch: the owner of the long-term key `known_by` has sealed the transient key `client` and our public key.
     fn check_vouch(
         &self,
         client: &PublicKey,
@@ -270,7 +270,7 @@ impl CurveServer {
         let text = open(&key, &random_nonce(NONCE_VOUCH, random), vouch, "vouch")?;
         let mut text = &text[..];
         let mut next = || PublicKey::from_bytes(*take(&mut text).expect("two keys"));
-        // Both comparisons are made in constant time. libzmq does not look at the second key.
+        // Both comparisons take constant time. libzmq does not check the second key.
         if next() != Ok(*client) || next() != Ok(self.pair.public()) {
             return Err(ProtocolError::BoxRefused { name: "vouch" });
         }
@@ -295,5 +295,5 @@ impl fmt::Debug for CurveServer {
     }
 }
 
-/// The first counter of a server; the first MESSAGE has the next.
+/// The counter of READY, a server's first. Its first MESSAGE has the next.
 const READY_COUNTER: u64 = 1;

@@ -1,11 +1,11 @@
-//! The traffic: each frame in a MESSAGE.
+//! The traffic of CURVE: each frame travels in a MESSAGE.
 //!
 //! Owns: the layout of a MESSAGE, and the counters of both directions.
-//! Always true: no counter is used twice, none is taken twice, and what is in a box is given out only once the box has
-//! opened. A frame that is no MESSAGE is never given out.
-//! Must not know: what the frames say.
-//! Source: RFC 26/CurveZMQ, "The MESSAGE Command". libzmq sends it in a message frame and drops it in a command frame; we
-//! send it as libzmq does and take both.
+//! Always true: no counter is sent twice or accepted twice. The text of a box is passed on only after the box has opened, and
+//! a frame that is not a MESSAGE is never passed on.
+//! Must not know: the content of the frames.
+//! Source: RFC 26/CurveZMQ, "The MESSAGE Command". libzmq sends it in a message frame, and drops one that comes in a
+//! command frame. We send it as libzmq does, and accept both.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ use crate::zmtp::frame::{COMMAND, FrameHeader, MORE, header_len, write_header};
 use crate::zmtp::limits::MAX_COMMAND;
 use crate::zmtp::sealing::{Open, Seal};
 
-/// The frames that we send.
+/// Seals the frames that we send.
 pub(super) struct CurveSeal {
     key: BoxKey,
-    /// The last counter in use. At one each nanosecond, 64 bits last for 580 years.
+    /// The counter of the last MESSAGE. At one in each nanosecond, 64 bits last for 580 years.
     sent: u64,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Debug for CurveSeal {
     }
 }
 
-/// The counters and boxes of whole MESSAGEs that we wrote.
+/// The counters and boxes of MESSAGEs that [`CurveSeal::lay_apart`] has written.
 struct Boxes<'a>(&'a mut [u8]);
 
 impl<'a> Iterator for Boxes<'a> {
@@ -77,14 +77,14 @@ impl<'a> Iterator for Boxes<'a> {
     }
 }
 
-/// The frames that the peer sends.
+/// Opens the frames that the peer sends.
 pub(super) struct CurveOpen {
     key: BoxKey,
     received: Counted,
     limits: CurveLimits,
 }
 
-/// The last counter of a direction.
+/// The counter of the last MESSAGE in one direction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted(u64);
 
@@ -114,8 +114,8 @@ impl CurveOpen {
         }
     }
 
-    /// Puts what is in the whole MESSAGEs at the front of `input` behind `frames`, still sealed; how many bytes they are,
-    /// and what is wrong with the one behind them.
+    /// Appends the sealed texts of the whole MESSAGEs at the front of `input` to `frames`. Gives their length in `input`, in
+    /// bytes, and the error of the MESSAGE after them, if it has one.
     fn unpack(&self, input: &[u8], frames: &mut Vec<u8>) -> (usize, Result<(), ProtocolError>) {
         let (mut taken, mut received) = (0, self.received);
         loop {
@@ -140,18 +140,18 @@ impl CurveOpen {
     }
 }
 
-/// A MESSAGE as it came.
+/// A received MESSAGE, still sealed.
 struct Message<'a> {
     counter: &'a [u8; 8],
     tag: &'a [u8; TAG],
     /// The flags and the body, sealed.
     text: &'a [u8],
-    /// With its header, in bytes.
+    /// Its length with the frame header, in bytes.
     whole_len: usize,
 }
 
 impl<'a> Message<'a> {
-    /// The one at the front of `input`, or `None` while it is not whole.
+    /// The MESSAGE at the front of `input`, or `None` while it is not whole.
     fn at(input: &'a [u8], limits: CurveLimits) -> Result<Option<Self>, ProtocolError> {
         let Some((header, header_len)) = FrameHeader::decode(input)? else {
             return Ok(None);
@@ -194,19 +194,19 @@ impl<'a> Message<'a> {
         self.text.len() - 1
     }
 
-    /// Where the text stands in the frame that is made of it: so that its first byte, the flags, is where the last of the
-    /// header is to be, and what is behind it need not be moved.
+    /// The position of the text in the frame that is made of it. The first byte of the text, the flags, lies where the last
+    /// byte of the frame header goes, so the body lies at its place and is not moved.
     fn flags_at(&self) -> usize {
         header_len(self.body_len()) - 1
     }
 
-    /// The length of that frame.
+    /// The length of the frame that is made of it, in bytes.
     fn frame_len(&self) -> usize {
         self.flags_at() + self.text.len()
     }
 }
 
-/// The counters, tags and texts of MESSAGEs that are known to be whole, which stand unpacked in `frames`.
+/// The counters and tags of whole MESSAGEs in `input`, with their texts, which `unpack` has put into `frames`.
 struct Unpacked<'a> {
     input: &'a [u8],
     frames: &'a mut [u8],
@@ -236,7 +236,7 @@ impl Open for CurveOpen {
             input: &input[..taken],
             frames: &mut frames[begin..],
         });
-        // How many boxes have opened.
+        // The number of boxes that have opened.
         let count = opened.err().unwrap_or(usize::MAX);
         let (mut rest, mut at) = (&input[..taken], begin);
         for _ in 0..count {
@@ -272,17 +272,17 @@ impl fmt::Debug for CurveOpen {
     }
 }
 
-/// For what was checked before.
+/// No limits, for MESSAGEs that were checked before.
 const ANY: CurveLimits = CurveLimits {
     max_frame: None,
     allows_gaps: true,
 };
 
-/// How the body of a MESSAGE begins.
+/// The first bytes of the body of a MESSAGE.
 const NAME: &[u8] = b"\x07MESSAGE";
-/// Name, counter, tag and flags.
+/// The length of name, counter, tag and flags, in bytes.
 const BEFORE_BODY: usize = NAME.len() + 8 + TAG + 1;
 
-/// The flags inside a box: not the bits of those outside.
+/// The flags inside a box. Their bits differ from those of a frame header.
 const INNER_MORE: u8 = 1;
 const INNER_COMMAND: u8 = 2;
