@@ -231,7 +231,7 @@ pub use error::{
 pub use facade::{
     AsSocket, Builder, CloseFuture, Dealer, EventStream, Messages, NextEvent, Pair, Pending, Pub,
     Pull, Push, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request, RequestFuture,
-    Router, SendFuture, SendToFuture, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
+    Router, SendFuture, SendToFuture, Socket, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
 };
 #[cfg(feature = "futures")]
 pub use facade::{RecvStream, SendSink};

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use highwater::{
-    Context, Ended, Frame, Interest, Linger, Message, OptionError, Poll, Pub, Pull, Push,
-    RecvError, SendError, Sub, TryRecvError,
+    AsSocket, BindError, Context, Dealer, Ended, EventKind, Frame, Interest, Linger, Message,
+    OptionError, Pair, Poll, Pub, Pull, Push, RecvError, Rep, Req, Router, SendError, Socket,
+    SocketRef, Sub, TryRecvError, XPub, XSub,
 };
 use support::{PATIENCE, joined};
 
@@ -163,4 +164,58 @@ fn interests_are_joined() {
     poll.add(&push, Interest::READABLE | Interest::WRITABLE);
     let ready = poll.wait(Some(PATIENCE)).expect("polled");
     assert!(ready[0].writable && !ready[0].readable);
+}
+
+/// A wrapper of a user's own.
+struct Service(Rep);
+
+impl AsSocket for Service {
+    fn as_socket(&self) -> SocketRef {
+        self.0.as_socket()
+    }
+}
+
+impl Socket for Service {}
+
+#[test]
+fn sockets_of_all_types_are_asked_and_controlled_alike() {
+    fn bind<S: Socket>(socket: &S) -> String {
+        let events = socket.monitor();
+        let at = socket.bind("tcp://127.0.0.1:0").expect("bound");
+        let told = events.recv_timeout(PATIENCE).expect("an event");
+        assert_eq!(told.kind, EventKind::Listening);
+        assert_eq!(socket.local_endpoints(), [at.clone()]);
+        socket.set_linger(Linger::Discard).expect("set");
+        at.to_string()
+    }
+    let context = Context::new();
+    let req = Req::new(&context);
+    let all: [Box<dyn Socket>; 12] = [
+        Box::new(Push::new(&context)),
+        Box::new(Pull::new(&context)),
+        Box::new(Pub::new(&context)),
+        Box::new(Sub::new(&context)),
+        Box::new(XPub::new(&context)),
+        Box::new(XSub::new(&context)),
+        Box::new(Arc::new(Pair::new(&context))),
+        Box::new(Dealer::new(&context)),
+        Box::new(Router::new(&context)),
+        Box::new(&req),
+        Box::new(Rep::new(&context)),
+        Box::new(Service(Rep::new(&context))),
+    ];
+    for socket in &all {
+        let at = bind(socket);
+        assert_eq!(socket.option("linger").as_deref(), Ok("discard"));
+        assert!(socket.peers().is_empty());
+        assert_eq!(socket.stats().messages_sent, 0);
+        socket.set_option("linger", "5000").expect("set");
+        socket.as_socket().unbind(&*at).expect("unbound");
+        assert_eq!(socket.close(PATIENCE).lost, 0);
+        let late = socket.as_socket().bind(&*at);
+        assert!(
+            matches!(late, Err(BindError::Ended(Ended::Closed))),
+            "{late:?}"
+        );
+    }
 }

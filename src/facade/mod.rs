@@ -5,6 +5,7 @@
 
 mod as_socket;
 mod builder;
+mod common_calls;
 mod dealer;
 mod endpoints;
 mod failures;
@@ -26,7 +27,7 @@ pub mod typed;
 mod xpub;
 mod xsub;
 
-pub use as_socket::{AsSocket, SocketRef};
+pub use as_socket::{AsSocket, Socket, SocketRef};
 pub use builder::Builder;
 pub use dealer::Dealer;
 pub use futures::{

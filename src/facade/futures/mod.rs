@@ -25,4 +25,4 @@ pub use waiting::WaitFuture;
 
 pub(super) use receiving::receives_async;
 pub(super) use sending::{publishes_async, sends_async};
-pub(super) use waiting::{knows_subscribers_async, waits_async};
+pub(super) use waiting::{closes_async, knows_subscribers_async, waits_async};

@@ -48,54 +48,58 @@ impl fmt::Debug for WaitFuture {
 
 /// The calls of every type of socket.
 macro_rules! waits_async {
-    ($name:ident) => {
-        impl $name {
-            /// Ready once at least `count` peers are connected.
-            ///
-            /// Waits without limit; for a limit, use a timer of the executor. It can be dropped at any time.
-            ///
-            /// # Errors
-            ///
-            /// [`WaitError`](crate::WaitError): the socket has ended; never `Timeout`.
-            pub fn wait_for_peers_async(&self, count: usize) -> crate::WaitFuture {
-                crate::WaitFuture::new(&self.core, move |state| state.has_peers(count))
-            }
+    ($vis:vis $this:ident => $core:expr, [$($sized:tt)*]) => {
+        /// Ready once at least `count` peers are connected.
+        ///
+        /// Waits without limit; for a limit, use a timer of the executor. It can be dropped at any time.
+        ///
+        /// # Errors
+        ///
+        /// [`WaitError`](crate::WaitError): the socket has ended; never `Timeout`.
+        $vis fn wait_for_peers_async(&$this, count: usize) -> crate::WaitFuture {
+            crate::WaitFuture::new($core, move |state| state.has_peers(count))
+        }
 
-            /// Every event from now on, for a task; [`monitor`](Self::monitor) is the same for threads.
-            ///
-            /// An event is dropped if 4096 others are unread, and counted in
-            /// [`Stats::events_missed`](crate::Stats::events_missed).
-            pub fn events(&self) -> crate::EventStream {
-                crate::EventStream::new(&self.core)
-            }
+        /// Every event from now on, for a task; [`monitor`](Self::monitor) is the same for threads.
+        ///
+        /// An event is dropped if 4096 others are unread, and counted in
+        /// [`Stats::events_missed`](crate::Stats::events_missed).
+        $vis fn events(&$this) -> crate::EventStream {
+            crate::EventStream::new($core)
+        }
 
-            /// As [`close`](Self::close): closes the socket at once, and is ready once queued messages are sent and each
-            /// peer has read to the end and closed its side, or `drain` is over.
-            ///
-            /// # Cancel safety
-            ///
-            /// Dropped before it is ready, it leaves the messages to go on until `drain` is over.
-            pub fn close_async(self, drain: std::time::Duration) -> crate::CloseFuture {
-                let linger = crate::Linger::AtMost(drain);
-                crate::CloseFuture::new(&self.core, self._context.clone(), linger)
-            }
-
-            /// A descriptor by which an event loop of any kind learns when a call on this socket would not wait.
-            ///
-            /// # Errors
-            ///
-            /// If the system has no more descriptors: it needs two.
-            #[doc(alias("ZMQ_FD", "ZMQ_EVENTS"))]
-            pub fn readiness(
-                &self,
-                interest: crate::Interest,
-            ) -> std::io::Result<crate::Readiness> {
-                crate::Readiness::new(&self.core, interest)
-            }
+        /// A descriptor by which an event loop of any kind learns when a call on this socket would not wait.
+        ///
+        /// # Errors
+        ///
+        /// If the system has no more descriptors: it needs two.
+        #[doc(alias("ZMQ_FD", "ZMQ_EVENTS"))]
+        $vis fn readiness(
+            &$this,
+            interest: crate::Interest,
+        ) -> std::io::Result<crate::Readiness> {
+            crate::Readiness::new($core, interest)
         }
     };
 }
 pub(in crate::facade) use waits_async;
+
+/// The end of a handle, which it does not outlive.
+macro_rules! closes_async {
+    () => {
+        /// As [`close`](Self::close): closes the socket at once, and is ready once queued messages are sent and each
+        /// peer has read to the end and closed its side, or `drain` is over.
+        ///
+        /// # Cancel safety
+        ///
+        /// Dropped before it is ready, it leaves the messages to go on until `drain` is over.
+        pub fn close_async(self, drain: std::time::Duration) -> crate::CloseFuture {
+            let linger = crate::Linger::AtMost(drain);
+            crate::CloseFuture::new(&self.core, self._context.clone(), linger)
+        }
+    };
+}
+pub(in crate::facade) use closes_async;
 
 /// The calls of a socket type that knows its subscribers.
 macro_rules! knows_subscribers_async {

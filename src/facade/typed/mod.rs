@@ -16,7 +16,7 @@ use std::ops::{Deref, DerefMut};
 
 use highwater_patterns::{Frame, Message};
 
-use super::AsSocket;
+use super::{AsSocket, Socket};
 
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;
@@ -103,6 +103,8 @@ impl<S: AsSocket, T, C> AsSocket for Typed<S, T, C> {
         self.socket.as_socket()
     }
 }
+
+impl<S: Socket, T, C> Socket for Typed<S, T, C> {}
 
 impl<S: fmt::Debug, T, C> fmt::Debug for Typed<S, T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
