@@ -235,9 +235,12 @@ pub use facade::{
 };
 #[cfg(feature = "futures")]
 pub use facade::{RecvStream, SendSink};
+// The signatures of hidden calls of `Message`, `Frame` and `IntoMessage` need them.
+#[doc(hidden)]
+pub use highwater_patterns::{Body, INLINE_CAPACITY};
 pub use highwater_patterns::{
-    Body, DuplicateId, Frame, INLINE_CAPACITY, IntoMessage, InvalidRoutingId, LostPeer, MAX_TOPIC,
-    Message, Notices, RoutingId, SeveralFrames, SlowSubscriber, SocketType, Undeliverable,
+    DuplicateId, Frame, IntoMessage, InvalidRoutingId, LostPeer, MAX_TOPIC, Message, Notices,
+    RoutingId, SeveralFrames, SlowSubscriber, SocketType, Undeliverable,
 };
 pub use monitor::{EndpointState, Event, EventKind};
 pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop, SocksProxy};

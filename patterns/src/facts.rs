@@ -168,6 +168,7 @@ impl SocketType {
     /// assert!(SocketType::Push.facts().any_peer_will_do);
     /// assert!(!SocketType::Router.facts().any_peer_will_do);
     /// ```
+    #[doc(hidden)]
     pub const fn facts(self) -> Facts {
         match self {
             Self::Pair => PAIR,

@@ -17,13 +17,14 @@ pub const INLINE_CAPACITY: usize = 64;
 
 /// One frame of a [`Message`](crate::Message): bytes, immutable, cheap to clone.
 ///
-/// A body of up to [`INLINE_CAPACITY`] bytes is stored inline and copied; a longer one is shared by reference count. A
+/// A body of up to 64 bytes is stored inline and copied; a longer one is shared by reference count. A
 /// body of 8 to 256 KiB that is copied into a frame goes, where possible, into the memory of an earlier such body. A
 /// process keeps at most 1 MiB of that memory, and none while it has no context. A frame may hold twice as much memory
 /// as its body is long. Memory taken out of a frame as [`Bytes`] is not reused.
 ///
 /// ```
-/// use highwater_patterns::Frame;
+/// # extern crate highwater_patterns as highwater;
+/// use highwater::Frame;
 ///
 /// let frame = Frame::from("weather.nyc");
 /// assert_eq!(&frame[..7], b"weather");
@@ -56,7 +57,7 @@ impl Frame {
         len: InlineLen::ZERO,
     }));
 
-    /// Copies `body` into a new frame; allocates only above [`INLINE_CAPACITY`] bytes.
+    /// Copies `body` into a new frame; allocates only above 64 bytes.
     #[inline]
     pub fn copy_from_slice(body: &[u8]) -> Self {
         match InlineLen::new(body.len()) {
@@ -94,6 +95,7 @@ impl Frame {
     /// # Panics
     ///
     /// If `len` is more than [`INLINE_CAPACITY`].
+    #[doc(hidden)]
     #[inline]
     pub fn from_window(window: &[u8; INLINE_CAPACITY], len: usize) -> Self {
         let len = InlineLen::new(len).expect("an inline body has at most 64 bytes");
@@ -105,6 +107,7 @@ impl Frame {
     /// # Panics
     ///
     /// If `len` is more than [`INLINE_CAPACITY`].
+    #[doc(hidden)]
     #[inline]
     pub fn set_window(&mut self, window: &[u8; INLINE_CAPACITY], len: usize) {
         match (&mut self.0, InlineLen::new(len)) {
@@ -124,6 +127,7 @@ impl Frame {
 
     /// The inline body, with the unspecified bytes behind it, and its length; `None` if the frame is shared. A writer
     /// with room to spare copies the whole window. The pair is valid input of [`from_window`](Self::from_window).
+    #[doc(hidden)]
     #[inline]
     pub fn window(&self) -> Option<(&[u8; INLINE_CAPACITY], usize)> {
         match &self.0 {
@@ -150,6 +154,7 @@ impl Frame {
     }
 
     /// The body, if it is shared and not inline; a writer can hand it to the kernel without a copy.
+    #[doc(hidden)]
     #[inline]
     pub fn shared(&self) -> Option<&Bytes> {
         match &self.0 {

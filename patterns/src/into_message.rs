@@ -22,7 +22,8 @@ use crate::{Body, Frame, Message};
 /// A type of your own needs only [`into_message`](Self::into_message):
 ///
 /// ```
-/// use highwater_patterns::{IntoMessage, Message};
+/// # extern crate highwater_patterns as highwater;
+/// use highwater::{IntoMessage, Message};
 ///
 /// struct Job {
 ///     number: u32,
@@ -50,6 +51,7 @@ pub trait IntoMessage {
     /// The body, if the message has a single frame whose body is borrowed and shorter than 8 KiB. A socket may then
     /// copy the body to its write buffer without making the message. The default is `None`. Every call must give the
     /// same answer.
+    #[doc(hidden)]
     #[inline]
     fn body(&self) -> Option<Body<'_>> {
         None

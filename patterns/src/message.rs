@@ -23,7 +23,8 @@ use crate::{Frame, INLINE_CAPACITY};
 /// a multi-frame message:
 ///
 /// ```
-/// use highwater_patterns::Message;
+/// # extern crate highwater_patterns as highwater;
+/// use highwater::Message;
 ///
 /// let one = Message::from("job 1");
 /// assert_eq!(one, "job 1");
@@ -60,6 +61,7 @@ impl Message {
     /// # Panics
     ///
     /// If `len` is more than [`INLINE_CAPACITY`](crate::INLINE_CAPACITY).
+    #[doc(hidden)]
     #[inline]
     pub fn set_window(&mut self, window: &[u8; INLINE_CAPACITY], len: usize) {
         match &mut self.0 {

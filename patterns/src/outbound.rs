@@ -53,6 +53,7 @@ pub struct OutboundFrame<'a> {
     pub more: bool,
 }
 
+#[doc(hidden)]
 impl Outbound for Message {
     #[inline]
     fn first(&self) -> &[u8] {

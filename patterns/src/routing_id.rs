@@ -12,12 +12,13 @@ use crate::Frame;
 /// of five bytes, the first of them zero. Source: RFC 28, "The ROUTER Socket Type".
 ///
 /// ```
-/// use highwater_patterns::RoutingId;
+/// # extern crate highwater_patterns as highwater;
+/// use highwater::RoutingId;
 ///
 /// let id = RoutingId::new("worker-7")?;
 /// assert_eq!(id.as_bytes(), b"worker-7");
 /// assert!(RoutingId::new("").is_err());
-/// # Ok::<(), highwater_patterns::InvalidRoutingId>(())
+/// # Ok::<(), highwater::InvalidRoutingId>(())
 /// ```
 ///
 /// Takes 24 bytes. An id of up to 22 bytes is stored inline, a longer one is shared by reference count.
@@ -58,6 +59,7 @@ impl RoutingId {
     }
 
     /// The id a ROUTER gives to a peer without one: a zero byte, then `number`, big-endian.
+    #[doc(hidden)]
     pub fn generated(number: u32) -> Self {
         let [a, b, c, d] = number.to_be_bytes();
         Self::of(&[0, a, b, c, d])

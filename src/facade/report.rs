@@ -12,6 +12,7 @@ pub struct Report {
     pub dropped: usize,
 }
 
+#[doc(hidden)]
 impl From<Sent> for Report {
     fn from(Sent { sent, dropped }: Sent) -> Self {
         Self { sent, dropped }

@@ -72,6 +72,7 @@ impl Upstream {
     }
 }
 
+#[doc(hidden)]
 impl From<Received> for Upstream {
     fn from(received: Received) -> Self {
         match received {
