@@ -15,11 +15,13 @@ mod ended;
 mod endpoint;
 mod link;
 mod option;
+mod reserve;
 
 pub use ended::Ended;
 pub use endpoint::{BindError, ConnectError, EndpointError, ReadyError};
 pub use link::LinkError;
 pub use option::OptionError;
+pub use reserve::ReserveError;
 
 /// Why a blocking send failed. Every variant gives the message back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum SendError {
     /// No peer can come: each endpoint that the socket has connected to was given up for good, and the socket is bound
     /// nowhere.
     GivenUp(Message),
+    /// The peer whose room a [`Permit`](crate::Permit) had has gone for good, and no other has room.
+    PeerGone(Message),
     /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
     /// XSUB: the message subscribes to, or unsubscribes from, a topic of more than [`MAX_TOPIC`](crate::MAX_TOPIC)
@@ -183,6 +187,7 @@ messages_of! {
     SendError {
         Timeout(_) => "no peer had room in time",
         GivenUp(_) => "no peer will come: every endpoint was given up",
+        PeerGone(_) => "the peer for which there was room is gone, and no other has room",
         TooManyFrames(_) => "the message has more than 65,536 frames",
         TopicTooLong(_) => "the topic is longer than 65,526 bytes",
     }
@@ -237,7 +242,7 @@ macro_rules! give_back {
 }
 
 give_back! {
-    SendError { Timeout GivenUp TooManyFrames TopicTooLong }
+    SendError { Timeout GivenUp PeerGone TooManyFrames TopicTooLong }
     TrySendError { Full GivenUp TooManyFrames TopicTooLong }
     RouteError { NoRoute Full TooManyFrames }
     ReplyError { PeerGone Full TooManyFrames }

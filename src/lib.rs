@@ -225,13 +225,14 @@ pub use endpoint::{Endpoint, InvalidEndpoint, Transport};
 pub use engine::{DrainReport, RetireReport};
 pub use error::{
     BindError, ConnectError, Ended, EndpointError, LinkError, OptionError, ReadyError, RecvError,
-    ReplyError, RequestError, RouteError, SendError, SendManyError, SubscribeError, TryRecvError,
-    TrySendError, WaitError,
+    ReplyError, RequestError, ReserveError, RouteError, SendError, SendManyError, SubscribeError,
+    TryRecvError, TrySendError, WaitError,
 };
 pub use facade::{
-    AsSocket, Builder, CloseFuture, Dealer, EventStream, Messages, NextEvent, Pair, Pending, Pub,
-    Pull, Push, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request, RequestFuture,
-    Router, SendFuture, SendToFuture, Socket, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
+    AsSocket, Builder, CloseFuture, Dealer, EventStream, Messages, NextEvent, Pair, Pending,
+    Permit, Pub, Pull, Push, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request,
+    RequestFuture, ReserveFuture, Router, SendFuture, SendToFuture, Socket, SocketRef, Sub,
+    Upstream, WaitFuture, XPub, XSub,
 };
 #[cfg(feature = "futures")]
 pub use facade::{RecvStream, SendSink};

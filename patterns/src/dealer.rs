@@ -79,6 +79,10 @@ impl Rules for Dealer {
             .map_or(Err(Refusal::Full), |_| Ok(Sent::ONE))
     }
 
+    fn reserve(&mut self, pipes: &mut impl Pipes) -> Result<PipeId, Refusal> {
+        self.outgoing.reserve(pipes).ok_or(Refusal::Full)
+    }
+
     #[inline]
     fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         self.incoming.recv_into(pipes, into)

@@ -129,6 +129,11 @@ impl Rules for Pair {
         }
     }
 
+    fn reserve(&mut self, pipes: &mut impl Pipes) -> Result<PipeId, Refusal> {
+        let peer = self.peer.filter(|pipe| pipes.reserve(*pipe));
+        peer.ok_or(Refusal::Full)
+    }
+
     #[inline]
     fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {
         if self.ahead.is_none() && self.former.is_empty() {

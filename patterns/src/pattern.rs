@@ -317,6 +317,17 @@ impl Pattern {
         each!(self, rules => rules.offer(message, pipes))
     }
 
+    /// Reserves room for one message in the pipe whose turn it is, and gives that pipe: the reservation is its turn. For
+    /// PUSH, DEALER and PAIR.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Full`]; [`Refusal::NotSupported`] for the other types.
+    #[inline(never)]
+    pub fn reserve(&mut self, pipes: &mut impl Pipes) -> Result<PipeId, Refusal> {
+        each!(self, rules => Rules::reserve(rules, pipes))
+    }
+
     /// The next message by the rules of the type, or `None` if there is none now. [`Self::may_recv`] tells why if
     /// waiting would not help.
     pub fn recv(&mut self, pipes: &mut impl Pipes) -> Option<Message> {

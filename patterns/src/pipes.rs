@@ -99,6 +99,13 @@ pub trait Pipes {
     /// Whether `try_write` would take a message now. If not, the pipe counts as full: `writable` follows.
     fn has_room(&mut self, pipe: PipeId) -> bool;
 
+    /// Keeps room in `pipe` for one message that is written later, and gives true; false, as of
+    /// [`try_write`](Self::try_write), if there is none. A pipe that keeps no room for later is always full for this.
+    fn reserve(&mut self, pipe: PipeId) -> bool {
+        let _ = pipe;
+        false
+    }
+
     /// The next item that arrived on `pipe`, or `None` if there is none now.
     ///
     /// A pattern may read until `None`, so an item that arrives during this waits for the next `readable`. Once the

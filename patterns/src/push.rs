@@ -53,6 +53,10 @@ impl Rules for Push {
             .map_or(Err(Refusal::Full), |_| Ok(Sent::ONE))
     }
 
+    fn reserve(&mut self, pipes: &mut impl Pipes) -> Result<PipeId, Refusal> {
+        self.outgoing.reserve(pipes).ok_or(Refusal::Full)
+    }
+
     fn can_send(&mut self, pipes: &mut impl Pipes) -> bool {
         self.outgoing.has_room(pipes)
     }

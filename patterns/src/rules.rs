@@ -57,6 +57,11 @@ pub(crate) trait Rules {
         Err(Refusal::NotSupported.give_back(message))
     }
 
+    /// Reserves room for a message that is written later. A sending type implements it if any peer will do.
+    fn reserve(&mut self, _: &mut impl Pipes) -> Result<PipeId, Refusal> {
+        Err(Refusal::NotSupported)
+    }
+
     /// Puts the next message into `into`; false if there is none. A receiving type implements `recv_into` if it passes
     /// messages on unchanged, or `recv` if it changes them.
     fn recv_into(&mut self, pipes: &mut impl Pipes, into: &mut Message) -> bool {

@@ -15,6 +15,8 @@ pub(crate) struct TestPipe {
     /// How many messages `written` takes; `None` for any number.
     pub(crate) capacity: Option<usize>,
     pub(crate) written: VecDeque<Message>,
+    /// How many places are kept for messages to come.
+    pub(crate) reserved: usize,
     pub(crate) arrived: VecDeque<Received>,
     /// Subscriptions and cancels sent to the peer: `+topic`, `-topic`.
     pub(crate) told: Vec<String>,
@@ -100,8 +102,16 @@ impl Pipes for TestPipes {
             !pipe.closed
                 && pipe
                     .capacity
-                    .is_none_or(|capacity| pipe.written.len() < capacity)
+                    .is_none_or(|capacity| pipe.written.len() + pipe.reserved < capacity)
         })
+    }
+
+    fn reserve(&mut self, pipe: PipeId) -> bool {
+        let room = self.has_room(pipe);
+        if room {
+            self.pipe(pipe).reserved += 1;
+        }
+        room
     }
 
     fn try_read(&mut self, pipe: PipeId) -> Option<Received> {

@@ -4,8 +4,8 @@ use std::io;
 
 use super::{
     BindError, ConnectError, Ended, EndpointError, OptionError, ReadyError, RecvError, ReplyError,
-    RequestError, RouteError, SendError, SendManyError, SubscribeError, TryRecvError, TrySendError,
-    WaitError,
+    RequestError, ReserveError, RouteError, SendError, SendManyError, SubscribeError, TryRecvError,
+    TrySendError, WaitError,
 };
 
 /// Full becomes [`Timeout`](SendError::Timeout): a `send` that may not wait says so.
@@ -48,7 +48,7 @@ macro_rules! tells_the_end {
 
 tells_the_end! {
     SendError TrySendError RouteError RequestError ReplyError SubscribeError RecvError TryRecvError WaitError
-    BindError ConnectError EndpointError ReadyError OptionError
+    ReserveError BindError ConnectError EndpointError ReadyError OptionError
 }
 
 impl SendManyError {
@@ -70,7 +70,7 @@ macro_rules! of_ended {
 }
 
 of_ended! {
-    RequestError SubscribeError RecvError TryRecvError WaitError
+    RequestError SubscribeError RecvError TryRecvError WaitError ReserveError
     BindError ConnectError EndpointError ReadyError OptionError
 }
 
@@ -93,6 +93,7 @@ macro_rules! as_io_error {
 as_io_error! {
     SendError {
         SendError::Timeout(_) => TimedOut,
+        SendError::PeerGone(_) => ConnectionReset,
         SendError::TooManyFrames(_) | SendError::TopicTooLong(_) => InvalidInput,
         SendError::Ended(_, Ended::Closed | Ended::Terminated) => NotConnected,
     }
@@ -126,6 +127,10 @@ as_io_error! {
         ReplyError::Full(_) => WouldBlock,
         ReplyError::TooManyFrames(_) => InvalidInput,
         ReplyError::Ended(_, Ended::Closed | Ended::Terminated) => NotConnected,
+    }
+    ReserveError {
+        ReserveError::Full => WouldBlock,
+        ReserveError::Ended(Ended::Closed | Ended::Terminated) => NotConnected,
     }
     WaitError {
         WaitError::Timeout => TimedOut,

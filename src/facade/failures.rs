@@ -12,6 +12,7 @@ impl From<SendFailure> for SendError {
         match failure {
             SendFailure::Refused(message, Refusal::TooManyFrames) => Self::TooManyFrames(message),
             SendFailure::Refused(message, Refusal::TopicTooLong) => Self::TopicTooLong(message),
+            SendFailure::Refused(message, Refusal::PeerGone) => Self::PeerGone(message),
             SendFailure::Refused(message, _) => Self::Timeout(message),
             SendFailure::GivenUp(message) => Self::GivenUp(message),
             SendFailure::Ended(message, ended) => Self::Ended(message, ended),

@@ -5,9 +5,11 @@
 
 mod exchanging;
 mod publishing;
+mod reserving;
 
 pub(super) use exchanging::{receives, sends};
 pub(super) use publishing::{knows_subscribers, publishes, subscribes};
+pub(super) use reserving::reserves;
 
 /// Defines a handle and the calls that every type of socket has.
 macro_rules! socket {

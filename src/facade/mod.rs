@@ -14,6 +14,7 @@ mod live_options;
 mod macros;
 mod messages;
 mod pair;
+mod permit;
 mod publish;
 mod pull;
 mod push;
@@ -32,12 +33,13 @@ pub use builder::Builder;
 pub use dealer::Dealer;
 pub use futures::{
     CloseFuture, EventStream, NextEvent, RecvFuture, RecvManyFuture, ReplyFuture, RequestFuture,
-    SendFuture, SendToFuture, WaitFuture,
+    ReserveFuture, SendFuture, SendToFuture, WaitFuture,
 };
 #[cfg(feature = "futures")]
 pub use futures::{RecvStream, SendSink};
 pub use messages::Messages;
 pub use pair::Pair;
+pub use permit::Permit;
 pub use publish::Pub;
 pub use pull::Pull;
 pub use push::Push;
@@ -49,4 +51,4 @@ pub use sub::Sub;
 pub use xpub::{Upstream, XPub};
 pub use xsub::XSub;
 
-use macros::{knows_subscribers, publishes, receives, sends, socket, subscribes};
+use macros::{knows_subscribers, publishes, receives, reserves, sends, socket, subscribes};

@@ -29,6 +29,17 @@ impl HighWater {
         }
     }
 
+    /// What is left of the mark beside `reserved` messages to come. Their sizes are not known: with a mark in bytes, one of
+    /// them leaves nothing to others.
+    pub(super) fn beside(self, reserved: usize) -> Self {
+        let messages = match (self.bytes, reserved) {
+            (_, 0) => return self,
+            (None, _) => self.messages.map(|most| most.saturating_sub(reserved)),
+            (Some(_), _) => Some(0),
+        };
+        Self { messages, ..self }
+    }
+
     /// Whether less than half of the mark waits, so that a pipe that was full takes messages again.
     pub(super) fn is_far_above(self, messages: usize, bytes: usize) -> bool {
         self.messages.is_none_or(|most| messages <= most / 2)

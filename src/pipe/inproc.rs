@@ -79,6 +79,28 @@ impl InprocEnd {
         room
     }
 
+    /// Keeps a place for a message to come; if there is none, the socket will be told of room.
+    #[cold]
+    pub(crate) fn reserve(&mut self) -> bool {
+        let room = self.looks_for_room();
+        if room {
+            self.outgoing.reserve();
+        }
+        room
+    }
+
+    /// As [`push`](Self::push), at a place that was kept; false only if the other side has gone.
+    #[cold]
+    pub(crate) fn push_at_place(&mut self, message: &mut impl Outbound) -> bool {
+        let is_taken = !self.outgoing.is_closed();
+        if is_taken {
+            self.push_always(message);
+        }
+        // Behind the push, so that it does not look like room.
+        self.outgoing.free_place();
+        is_taken
+    }
+
     /// As [`push`](Self::push), of a copy: `message` stays where it is.
     #[inline(never)]
     pub(crate) fn push_copy(&mut self, message: &impl Outbound) -> bool {

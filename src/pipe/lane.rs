@@ -84,12 +84,17 @@ struct Marks {
     writer: Option<usize>,
     /// 0 until there is a reader.
     reader: Option<usize>,
+    /// How many places are kept for messages to come.
+    reserved: usize,
 }
 
 impl Marks {
+    /// What both allow together, beside the places that are kept.
     fn together(&self) -> usize {
         match (self.writer, self.reader) {
-            (Some(writer), Some(reader)) => writer.saturating_add(reader),
+            (Some(writer), Some(reader)) => {
+                writer.saturating_add(reader).saturating_sub(self.reserved)
+            }
             _ => usize::MAX,
         }
     }
@@ -122,6 +127,7 @@ impl Lane {
             marks: Mutex::new(Marks {
                 writer: limit,
                 reader: Some(0),
+                reserved: 0,
             }),
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
             conflate: AtomicBool::new(conflate),
@@ -186,6 +192,19 @@ impl Lane {
     /// Sets the reader's mark.
     pub(crate) fn set_reader_limit(&self, limit: Option<usize>) {
         self.change_marks(|marks| marks.reader = limit);
+    }
+
+    /// Keeps a place for a message to come.
+    pub(crate) fn reserve(&self) {
+        self.change_marks(|marks| marks.reserved += 1);
+    }
+
+    /// A place that was kept is free again. If there is room by that, the writer is told, if it waits.
+    pub(crate) fn free_place(&self) {
+        self.change_marks(|marks| {
+            debug_assert!(marks.reserved > 0, "nobody has a place here");
+            marks.reserved = marks.reserved.saturating_sub(1);
+        });
     }
 
     fn change_marks(&self, change: impl FnOnce(&mut Marks)) {
@@ -348,11 +367,15 @@ impl Lane {
         }
     }
 
-    /// A new lane of the same writer, with the writer's mark and without a reader yet.
+    /// A new lane of the same writer, with the writer's mark and the places that it keeps, and without a reader yet.
     pub(crate) fn another(&self) -> Self {
-        let limit = self.marks.lock().writer;
+        let Marks {
+            writer, reserved, ..
+        } = *self.marks.lock();
         let conflate = self.conflate.load(Ordering::Relaxed) && !self.conflates_for_reader();
-        Self::new(self.writer.clone(), limit, conflate)
+        let another = Self::new(self.writer.clone(), writer, conflate);
+        another.change_marks(|marks| marks.reserved = reserved);
+        another
     }
 
     /// The writer takes back the request that it has written last; false if that was read. Other waiting messages,

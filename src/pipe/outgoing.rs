@@ -23,6 +23,7 @@ mod full_kernel;
 mod fullness;
 mod kernel;
 mod life;
+mod places;
 mod pump;
 mod push;
 mod recall;

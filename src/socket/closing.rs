@@ -67,6 +67,7 @@ impl Core {
                 self.let_go_all(state, pipes);
             }
             state.table.tell_losses(Some(&endpoint));
+            self.find_homes(state);
             self.closing(state.options.linger, &[])
         });
         Ok(())
@@ -94,6 +95,7 @@ impl Core {
             };
             self.let_go_all(state, pipes);
             state.table.tell_losses(Some(&endpoint));
+            self.find_homes(state);
             self.closing(state.options.linger, &[])
         });
         Ok(())

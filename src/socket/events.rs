@@ -301,6 +301,7 @@ impl Combine for Core {
     fn apply(&self, state: &mut State, event: PipeEvent) {
         self.happen(state, event);
         self.end_closed(state);
+        self.find_homes(state);
     }
 
     fn begins(&self, state: &mut State) {

@@ -27,6 +27,7 @@ mod events;
 mod failure;
 mod joining;
 mod mute;
+mod permits;
 mod report;
 mod requests;
 mod retirement_handle;
@@ -50,10 +51,11 @@ use event_listener::Event;
 use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
 pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
+pub(crate) use permits::put_place;
 pub(crate) use requests::{RequestReceived, put_reply, put_request, take_reply, take_request};
 pub use retirement_handle::Retirement;
 pub(crate) use send_many::take_many;
-pub(crate) use table::Table;
+pub(crate) use table::{PlaceId, Table};
 pub use waiting::{Interest, Readiness};
 pub(crate) use waiting::{Registration, TaskWait, Wait, Watch};
 

@@ -22,6 +22,7 @@ impl Core {
 
     /// A pipe has room again: wakes the senders that wait for it.
     pub(super) fn has_room(&self, state: &mut State) {
+        self.find_homes(state);
         if state.muted_since.is_some() && state.pattern.can_send(&mut state.table) {
             self.unmute(state);
         }

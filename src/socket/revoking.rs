@@ -36,6 +36,7 @@ impl Core {
             state.table.turn_away(pipe, LinkError::Revoked);
         }
         self.end_closed(&mut state);
+        self.find_homes(&mut state);
         Ok(meant.len())
     }
 

@@ -7,6 +7,7 @@
 mod counts;
 mod full;
 mod lane_end;
+mod places;
 mod replacing;
 mod report;
 mod retiring;

@@ -10,6 +10,7 @@ mod flushing;
 mod full;
 mod lending;
 mod losses;
+mod places;
 mod port;
 mod reading;
 mod replacing;
@@ -33,6 +34,8 @@ use crate::policy::{Budget, WritePolicy};
 use crate::stats::{Dropped, Telemetry};
 use ending::Ending;
 use losses::Losses;
+pub(crate) use places::PlaceId;
+use places::Places;
 use retiring::Retiring;
 
 /// The pipes of one socket.
@@ -65,6 +68,7 @@ pub(crate) struct Table {
     /// Messages that were lost with pipes, not counted and told yet.
     losses: Losses,
     drops: drops::Drops,
+    places: Places,
     /// Pipes within the process that this end has closed: the pattern is still to be told of their end.
     closed: Vec<PipeId>,
     /// Pipes within the process that have lost their peer and are to be connected again.
@@ -106,6 +110,7 @@ impl Table {
             unsent_within: 0,
             losses: Losses::default(),
             drops: drops::Drops::default(),
+            places: Places::default(),
             closed: Vec::new(),
             unjoined: Vec::new(),
             foreign: None,
@@ -187,11 +192,12 @@ impl Table {
             .map(Slot::id)
     }
 
-    /// Moves the waiting messages of one pipe to another pipe to the same peer.
+    /// Moves the waiting messages of one pipe to another pipe to the same peer, and the places for those to come.
     pub(super) fn move_unsent(&mut self, from: PipeId, to: PipeId) {
         if let (Some(from), Some(to)) = (self.pipes.get(from), self.pipes.get(to)) {
             from.move_unsent(to);
         }
+        self.move_places(from, to);
     }
 
     /// Whether the pattern has admitted the peer behind `pipe` already; true once for each admission.
@@ -252,6 +258,7 @@ impl Table {
         let Some(mut slot) = self.pipes.remove(pipe) else {
             return false;
         };
+        self.lose_places(pipe);
         let (unsent, unread) = slot.let_go();
         self.unsent_within += unsent;
         self.losses.unsent += unsent;

@@ -40,6 +40,37 @@ fn without_a_peer_the_message_comes_back() {
     assert!(!push.can_send());
 }
 
+#[test]
+fn a_reservation_is_the_turn_of_its_peer() {
+    let mut push = push();
+    let pipes = [1, 2, 3].map(|id| push.accept(id));
+    let mut turns = Vec::new();
+    for _ in 0..3 {
+        push.send("job").expect("there is room");
+        turns.push(push.pattern.reserve(&mut push.pipes));
+    }
+    assert_eq!(turns, [Ok(pipes[1]), Ok(pipes[0]), Ok(pipes[2])]);
+    for pipe in pipes {
+        assert_eq!(push.pipes.pipe(pipe).reserved, 1);
+        assert_eq!(push.pipes.take(pipe), ["job"]);
+    }
+}
+
+#[test]
+fn what_is_reserved_is_room_for_nobody_else() {
+    let mut push = push();
+    let pipe = push.accept(1);
+    push.pipes.limit(pipe, 2);
+    assert_eq!(push.pattern.reserve(&mut push.pipes), Ok(pipe));
+    push.send("job").expect("one place is left");
+    assert_eq!(push.send("another").unwrap_err().reason, Refusal::Full);
+    let refused = push.pattern.reserve(&mut push.pipes);
+    assert_eq!(refused, Err(Refusal::Full));
+    push.pipes.pipe(pipe).reserved = 0;
+    push.pattern.writable(pipe, &mut push.pipes);
+    push.send("another").expect("the place was given back");
+}
+
 /// "SHALL consider a peer as available only when it has a outgoing queue that is not full."
 #[test]
 fn a_full_peer_is_passed_over_until_it_has_room() {

@@ -32,6 +32,18 @@ impl LoadBalance {
         None
     }
 
+    /// Reserves room in the next pipe that has some, and gives that pipe. The reservation is its turn.
+    pub(crate) fn reserve(&mut self, pipes: &mut impl Pipes) -> Option<PipeId> {
+        while let Some(pipe) = self.rotation.current() {
+            if pipes.reserve(pipe) {
+                self.rotation.advance();
+                return Some(pipe);
+            }
+            self.rotation.rest_current();
+        }
+        None
+    }
+
     /// Whether there are no pipes.
     pub(crate) fn is_empty(&self) -> bool {
         self.rotation.is_empty()

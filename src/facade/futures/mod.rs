@@ -9,6 +9,7 @@ mod closing;
 mod events;
 mod receiving;
 mod requesting;
+mod reserving;
 mod sending;
 #[cfg(feature = "futures")]
 mod streams;
@@ -18,6 +19,7 @@ pub use closing::CloseFuture;
 pub use events::{EventStream, NextEvent};
 pub use receiving::{RecvFuture, RecvManyFuture};
 pub use requesting::{ReplyFuture, RequestFuture};
+pub use reserving::ReserveFuture;
 pub use sending::{SendFuture, SendToFuture};
 #[cfg(feature = "futures")]
 pub use streams::{RecvStream, SendSink};

@@ -79,6 +79,7 @@ macro_rules! sends {
         }
 
         crate::facade::futures::sends_async!($name);
+        crate::facade::reserves!($name);
     };
 }
 pub(in crate::facade) use sends;

@@ -33,6 +33,23 @@ fn the_marks_of_both_sides_add_up_once_both_are_there() {
 }
 
 #[test]
+fn a_place_is_room_for_nobody_else_and_stays_with_the_writer() {
+    let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
+    let lane = Lane::new(party(&writer), Some(2), false);
+    lane.reserve();
+    lane.push(message(0));
+    assert!(!lane.has_room() && !lane.wait_for_room());
+    lane.free_place();
+    assert!(matches!(writer.events.lock()[..], [PipeEvent::Writable(_)]));
+    lane.reserve();
+    let another = lane.another();
+    another.push(message(0));
+    assert!(!another.has_room());
+    assert!(another.join(party(&reader), Some(3)));
+    assert_eq!(another.room(), 3);
+}
+
+#[test]
 fn a_waiting_reader_is_told_once() {
     let (writer, reader) = (Arc::new(Told::default()), Arc::new(Told::default()));
     let lane = Lane::new(party(&writer), None, false);

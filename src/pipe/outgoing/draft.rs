@@ -81,6 +81,16 @@ impl Draft {
         std::mem::take(&mut self.lost)
     }
 
+    /// As [`push`](Self::push), at a place that `pipe` has kept.
+    pub(crate) fn push_at_place(
+        &mut self,
+        message: &impl Outbound,
+        pipe: &Outgoing,
+        policy: &mut WritePolicy,
+    ) -> (WriteEffects, bool) {
+        pipe.push_at_place(message, policy, self)
+    }
+
     /// Messages in here.
     pub(crate) fn queued(&self) -> usize {
         self.batch.messages()

@@ -88,7 +88,7 @@ impl Outgoing {
 impl State {
     /// If only the latest message is kept, drops the waiting ones.
     #[inline]
-    fn conflate(&mut self) {
+    pub(super) fn conflate(&mut self) {
         if self.conflate && self.back.messages() > 0 {
             self.counts.replaced += self.back.messages() as u64;
             self.back.clear();

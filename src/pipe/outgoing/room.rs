@@ -36,11 +36,8 @@ impl Outgoing {
     /// Changes the high-water mark, at once; true if a pipe found full has room now.
     pub(crate) fn set_limit(&self, limit: HighWater) -> bool {
         let mut state = self.lock();
-        state.limit = limit;
-        state.note_room();
-        let has_room = state.fullness.room_wanted && state.has_room();
-        state.fullness.room_wanted &= !has_room;
-        has_room
+        state.set_mark(limit);
+        state.found_room()
     }
 
     /// Asks to be told when less than half of the soft mark is queued; false if that is so now.
@@ -90,6 +87,14 @@ impl State {
         if !self.is_closed() {
             self.fullness.since.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// The limit has changed: true if the pipe was found full and has room now.
+    pub(super) fn found_room(&mut self) -> bool {
+        self.note_room();
+        let has_room = self.fullness.room_wanted && self.has_room();
+        self.fullness.room_wanted &= !has_room;
+        has_room
     }
 
     /// There may be room again for a message like one that was refused.

@@ -158,6 +158,10 @@ pub(super) struct State {
     /// The socket has flushed since the I/O thread last looked.
     pub(super) flushed: bool,
 
+    pub(super) mark: HighWater,
+    /// How many places are kept for messages to come.
+    pub(super) reserved: usize,
+    /// What is left of `mark` beside the places that are kept.
     pub(super) limit: HighWater,
     pub(super) conflate: bool,
     pub(super) fullness: Fullness,
@@ -203,6 +207,8 @@ impl State {
             drafted: false,
             unflushed: false,
             flushed: false,
+            mark: limit,
+            reserved: 0,
             limit,
             conflate,
             fullness: Fullness::default(),

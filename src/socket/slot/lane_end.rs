@@ -86,6 +86,32 @@ impl LaneEnd {
         WriteEffects::REFUSED.when(!self.end.push(message))
     }
 
+    /// Keeps a place for a message to come.
+    pub(super) fn reserve(&mut self) -> bool {
+        self.end.reserve()
+    }
+
+    /// Keeps a place that another pipe has kept.
+    pub(super) fn take_place_over(&mut self) {
+        self.end.outgoing().reserve();
+    }
+
+    /// A place is not used. Always false: the lane itself tells the side that waits for room.
+    pub(super) fn give_place_back(&mut self) -> bool {
+        self.end.outgoing().free_place();
+        false
+    }
+
+    /// Queues a message at a place that was kept.
+    pub(super) fn push_at_place(
+        &mut self,
+        message: &mut impl Outbound,
+        _policy: &mut WritePolicy,
+    ) -> (WriteEffects, bool) {
+        let is_taken = self.end.push_at_place(message);
+        (WriteEffects::REFUSED.when(!is_taken), false)
+    }
+
     /// Queues a copy of the message.
     #[inline]
     pub(super) fn push_copy(

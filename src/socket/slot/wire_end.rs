@@ -184,6 +184,33 @@ impl WireEnd {
         self.draft.push(message, &self.pipe.outgoing, policy)
     }
 
+    /// Keeps a place for a message to come.
+    pub(super) fn reserve(&mut self) -> bool {
+        self.hand_draft_back();
+        self.pipe.outgoing.reserve()
+    }
+
+    /// Keeps a place that another pipe has kept.
+    pub(super) fn take_place_over(&mut self) {
+        self.hand_draft_back();
+        self.pipe.outgoing.take_place_over();
+    }
+
+    /// A place is not used: true if the pipe was full and has room now.
+    pub(super) fn give_place_back(&mut self) -> bool {
+        self.pipe.outgoing.give_place_back()
+    }
+
+    /// Queues a message at a place that was kept. Beside the effects, whether the pipe was full and has room now.
+    pub(super) fn push_at_place(
+        &mut self,
+        message: &mut impl Outbound,
+        policy: &mut WritePolicy,
+    ) -> (WriteEffects, bool) {
+        self.draft
+            .push_at_place(message, &self.pipe.outgoing, policy)
+    }
+
     /// Queues a message that was encoded before into `framed`.
     #[inline]
     pub(super) fn push_copy(

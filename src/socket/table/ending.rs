@@ -108,6 +108,7 @@ impl Table {
 
     /// Nothing is written to `pipe` any more.
     pub(super) fn begin_ending(&mut self, pipe: PipeId) {
+        self.lose_places(pipe);
         self.ending.pipes += 1;
         let slot = self.pipes.get(pipe);
         self.ending.lanes += usize::from(slot.is_some_and(|slot| slot.lane().is_some()));

@@ -39,6 +39,10 @@ impl Pipes for Table {
         self.pipes.get_mut(pipe).is_some_and(Slot::has_room)
     }
 
+    fn reserve(&mut self, pipe: PipeId) -> bool {
+        self.pipes.get_mut(pipe).is_some_and(Slot::reserve)
+    }
+
     fn try_read(&mut self, pipe: PipeId) -> Option<Received> {
         self.read_from(pipe)
     }

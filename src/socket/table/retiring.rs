@@ -49,6 +49,7 @@ impl Table {
         if let Some(slot) = self.pipes.get_mut(pipe) {
             slot.retire();
         }
+        self.lose_places(pipe);
     }
 
     /// The socket retires: puts all its pipes on the list.
