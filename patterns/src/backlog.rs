@@ -7,6 +7,8 @@
 //! Must not know: who is subscribed to what.
 //! Source: RFC 29/PUBSUB, "The XPUB Socket Type".
 
+mod blocks;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use bytes::Bytes;
 use crate::pipe_map::PipeMap;
 use crate::strategy::Rotation;
 use crate::{Frame, Message, PipeId, Received};
+use blocks::Blocks;
 
 /// The memory of an item beyond its bytes, about: its place in a queue, which grows by doubling.
 const ITEM_OVERHEAD: usize = 128;
@@ -36,7 +39,7 @@ pub(crate) struct Backlog {
 /// The items of one pipe.
 #[derive(Debug, Default)]
 struct Queue {
-    items: VecDeque<Item>,
+    items: Blocks<Item>,
     bytes: usize,
     /// The number of items, from the first on, that came by a connection that is lost.
     former: usize,
@@ -65,7 +68,12 @@ enum Item {
 /// The notices of a topic that wait, in the order in which the application sees them, with how often each comes.
 ///
 /// A cancel may wait in the queue of one peer, and the subscribe that came before it in the longer queue of another.
-type Order = VecDeque<(Notice, usize)>;
+#[derive(Debug)]
+struct Order {
+    /// Apart from the rest, so that a topic with one notice takes no allocation for it.
+    first: (Notice, usize),
+    rest: VecDeque<(Notice, usize)>,
+}
 
 /// What the application is told about a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,10 +172,18 @@ impl Backlog {
         if times == 0 {
             return;
         }
-        let order = self.notices.entry(topic.clone()).or_default();
-        match order.back_mut() {
-            Some((last, count)) if *last == notice => *count += times,
-            _ => order.push_back((notice, times)),
+        match self.notices.get_mut(&topic) {
+            Some(order) => match order.rest.back_mut().unwrap_or(&mut order.first) {
+                (last, count) if *last == notice => *count += times,
+                _ => order.rest.push_back((notice, times)),
+            },
+            None => {
+                let order = Order {
+                    first: (notice, times),
+                    rest: VecDeque::new(),
+                };
+                self.notices.insert(topic.clone(), order);
+            }
         }
         self.add(pipe, Item::Notices { topic, times });
     }
@@ -300,15 +316,13 @@ impl Backlog {
 fn take_notice(notices: &mut BTreeMap<Bytes, Order>, topic: &Bytes) -> Received {
     let order = notices.get_mut(topic);
     let order = order.expect("as many notices as turns");
-    let (notice, times) = order
-        .front_mut()
-        .expect("a topic without notices is removed");
+    let (notice, times) = &mut order.first;
     let notice = *notice;
     *times -= 1;
     if *times == 0 {
-        order.pop_front();
-        if order.is_empty() {
-            notices.remove(topic);
+        match order.rest.pop_front() {
+            Some(next) => order.first = next,
+            None => drop(notices.remove(topic)),
         }
     }
     match notice {
