@@ -41,6 +41,7 @@ mod socket_type;
 mod strategy;
 mod sub;
 mod subscriptions;
+mod taken_apart;
 #[cfg(test)]
 mod testing;
 mod trie;
@@ -50,7 +51,6 @@ mod xpub;
 mod xsub;
 
 pub use body::Body;
-pub use conversions::SeveralFrames;
 pub use dealer::Dealer;
 pub use facts::{Facts, Fate, MayRefuse};
 pub use frame::{Frame, INLINE_CAPACITY};
@@ -74,5 +74,6 @@ pub use routing_id::{InvalidRoutingId, RoutingId};
 pub use socket_type::SocketType;
 pub use sub::Sub;
 pub use subscriptions::MAX_TOPIC;
+pub use taken_apart::SeveralFrames;
 pub use xpub::XPub;
 pub use xsub::XSub;
