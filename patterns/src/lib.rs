@@ -13,6 +13,7 @@ mod dealer;
 mod envelope;
 mod facts;
 mod frame;
+mod frame_body;
 #[cfg(test)]
 mod hops;
 mod inline_len;
@@ -54,6 +55,7 @@ pub use body::Body;
 pub use dealer::Dealer;
 pub use facts::{Facts, Fate, MayRefuse};
 pub use frame::{Frame, INLINE_CAPACITY};
+pub use frame_body::FrameBody;
 pub use into_message::IntoMessage;
 pub use message::Message;
 pub use options::{DuplicateId, LostPeer, Notices, PatternOptions, SlowSubscriber, Undeliverable};

@@ -15,7 +15,7 @@ use std::str::Utf8Error;
 use highwater_buffers::LEAST_REUSED;
 
 use crate::inline_len::InlineLen;
-use crate::{Frame, INLINE_CAPACITY};
+use crate::{Frame, FrameBody, INLINE_CAPACITY};
 
 /// A message: one or more [`Frame`]s that travel together, whole or not at all.
 ///
@@ -205,9 +205,9 @@ impl Default for Message {
 }
 
 impl std::ops::Index<usize> for Message {
-    type Output = Frame;
+    type Output = dyn FrameBody;
 
-    fn index(&self, index: usize) -> &Frame {
+    fn index(&self, index: usize) -> &(dyn FrameBody + 'static) {
         &self.frames()[index]
     }
 }
