@@ -78,10 +78,13 @@ impl Table {
     /// Nothing is written to `pipe` any more: the places in it are homeless.
     pub(super) fn lose_places(&mut self, pipe: PipeId) {
         let Places { kept, homeless, .. } = &mut self.places;
-        homeless.extend(
-            kept.extract_if(.., |_, of| *of == pipe)
-                .map(|(place, _)| place),
-        );
+        kept.retain(|&place, of| {
+            let stays = *of != pipe;
+            if !stays {
+                homeless.insert(place);
+            }
+            stays
+        });
     }
 
     /// The messages of one pipe go to another to the same peer: so do the places.
