@@ -64,6 +64,7 @@
 //! | each job done by one of several workers | [`Push`] to [`Pull`] |
 //! | a question and its answer | [`Req`] to [`Rep`]; a [`Rep`] can have many requests at work |
 //! | many questions at a time, answered in any order | [`Dealer`] to [`Rep`] or [`Router`] |
+//! | many questions at once, from threads or tasks, each with its own answer | [`ReqPool`] to [`Rep`] |
 //! | to send to a peer by its name | [`Router`], with any of [`Dealer`], [`Req`], [`Router`] |
 //! | news for all who have subscribed to its topic | [`Pub`] to [`Sub`] |
 //! | to see or decide who subscribes, or to pass subscriptions on | [`XPub`], [`XSub`] |
@@ -210,6 +211,7 @@ mod pipe;
 mod policy;
 mod poll;
 mod proxy;
+mod req_pool;
 pub mod security;
 mod socket;
 mod stats;
@@ -248,6 +250,7 @@ pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop
 pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
+pub use req_pool::{PoolRequestFuture, ReqPool};
 pub use socket::{Interest, Readiness, Retirement};
 pub use stats::{Dropped, PeerStats, Stats};
 pub use transport::Ipv6Mode;

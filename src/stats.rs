@@ -6,6 +6,8 @@
 
 mod telemetry;
 
+use std::iter::Sum;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use crate::peer::PeerInfo;
@@ -91,6 +93,99 @@ pub struct Dropped {
     pub undecodable: u64,
     /// Subscriptions of a peer that has as many topics as it may have, and those to topics that are too long.
     pub too_many_topics: u64,
+}
+
+/// Adds up the counts of several sockets.
+impl AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        // Named one by one, so that a new count is not forgotten.
+        let Self {
+            messages_sent,
+            messages_received,
+            bytes_sent,
+            bytes_received,
+            queued_to_send,
+            queued_to_receive,
+            dropped,
+            handshakes,
+            handshakes_failed,
+            denied,
+            disconnects,
+            retries,
+            reconnects,
+            accepts_failed,
+            refused_by_filter,
+            refused_by_limit,
+            refused_handshakes,
+            time_muted,
+            events_missed,
+            peers,
+        } = other;
+        self.messages_sent += messages_sent;
+        self.messages_received += messages_received;
+        self.bytes_sent += bytes_sent;
+        self.bytes_received += bytes_received;
+        self.queued_to_send += queued_to_send;
+        self.queued_to_receive += queued_to_receive;
+        self.dropped += dropped;
+        self.handshakes += handshakes;
+        self.handshakes_failed += handshakes_failed;
+        self.denied += denied;
+        self.disconnects += disconnects;
+        self.retries += retries;
+        self.reconnects += reconnects;
+        self.accepts_failed += accepts_failed;
+        self.refused_by_filter += refused_by_filter;
+        self.refused_by_limit += refused_by_limit;
+        self.refused_handshakes += refused_handshakes;
+        self.time_muted += time_muted;
+        self.events_missed += events_missed;
+        self.peers.extend(peers);
+    }
+}
+
+/// The counts of several sockets, added up: `sockets.iter().map(Push::stats).sum::<Stats>()`.
+impl Sum for Stats {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum += one;
+            sum
+        })
+    }
+}
+
+/// Adds up the losses of several sockets or peers.
+impl AddAssign for Dropped {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            unsent,
+            unread,
+            slow_subscriber,
+            conflated,
+            unroutable,
+            no_room,
+            malformed,
+            late_reply,
+            unexpected,
+            unwanted,
+            unanswered,
+            undecodable,
+            too_many_topics,
+        } = other;
+        self.unsent += unsent;
+        self.unread += unread;
+        self.slow_subscriber += slow_subscriber;
+        self.conflated += conflated;
+        self.unroutable += unroutable;
+        self.no_room += no_room;
+        self.malformed += malformed;
+        self.late_reply += late_reply;
+        self.unexpected += unexpected;
+        self.unwanted += unwanted;
+        self.unanswered += unanswered;
+        self.undecodable += undecodable;
+        self.too_many_topics += too_many_topics;
+    }
 }
 
 impl Dropped {

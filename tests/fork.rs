@@ -113,6 +113,7 @@ fn calls(at: &str) {
     let (rep, mut req) = (Rep::new(&context), Req::new(&context));
     req.connect(rep.bind(at).expect("bind")).expect("connect");
     let mut other_req = Req::new(&context);
+    let pool = highwater::ReqPool::new(&context, 2);
     other_req
         .connect(&rep.local_endpoints()[0])
         .expect("connect");
@@ -181,6 +182,11 @@ fn calls(at: &str) {
             refused!(pending.recv(), RequestError::Ended(Ended::Forked));
             refused!(other_req.send("x"), SendError::Ended(_, Ended::Forked));
             refused!(other_req.request("x"), RequestError::Ended(Ended::Forked));
+            refused!(pool.request("x"), RequestError::Ended(Ended::Forked));
+            refused!(
+                pool.connect("tcp://127.0.0.1:9"),
+                ConnectError::Ended(Ended::Forked)
+            );
             refused!(rep.recv(), RecvError::Ended(Ended::Forked));
             refused!(request.reply("x"), ReplyError::Ended(message, Ended::Forked) if message == "x");
             refused!(publisher.send("x"), SendError::Ended(message, Ended::Forked) if message == "x");

@@ -184,7 +184,7 @@ fn sockets_of_all_types_are_asked_and_controlled_alike() {
         let at = socket.bind("tcp://127.0.0.1:0").expect("bound");
         let told = events.recv_timeout(PATIENCE).expect("an event");
         assert_eq!(told.kind, EventKind::Listening);
-        assert_eq!(socket.local_endpoints(), [at.clone()]);
+        assert_eq!(socket.local_endpoints(), std::slice::from_ref(&at));
         socket.set_linger(Linger::Discard).expect("set");
         at.to_string()
     }

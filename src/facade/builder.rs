@@ -88,10 +88,34 @@ impl<S> Builder<S> {
     /// );
     /// ```
     pub fn try_build(self) -> Result<S, OptionError> {
+        self.check()?;
+        Ok(self.build())
+    }
+
+    /// An error if an option, here or of the context, was given a value that it does not allow.
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
         match self.options.refused().or(self.context.hub().refused()) {
             Some(refused) => Err(refused.clone()),
-            None => Ok(self.build()),
+            None => Ok(()),
         }
+    }
+
+    /// A builder of one more such socket.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            context: self.context.clone(),
+            options: self.options.clone(),
+            pattern: PatternOptions {
+                seed: seed(),
+                ..self.pattern.clone()
+            },
+            kind: self.kind,
+            make: self.make,
+        }
+    }
+
+    pub(crate) fn has_routing_id(&self) -> bool {
+        self.options.routing_id.is_some()
     }
 
     /// Makes the socket. An option that was given a value it does not allow keeps its former value, and every `bind`

@@ -41,6 +41,8 @@ super::socket! {
     /// their turns unless [`immediate`](crate::Builder::immediate) is set. With a REQ, `immediate` makes `send` wait
     /// until a peer is connected.
     ///
+    /// Many requests at once, from many threads or tasks: [`ReqPool`](crate::ReqPool).
+    ///
     /// Source: RFC 28/REQREP, "The REQ Socket Type".
     ///
     /// ```
@@ -78,7 +80,7 @@ impl Req {
     ///
     /// [`RequestError`].
     pub fn request(&mut self, message: impl IntoMessage) -> Result<Message, RequestError> {
-        self.start(Wait::Configured, message.into_message())?.recv()
+        self.request_within(Wait::Configured, message.into_message())
     }
 
     /// As [`request`](Self::request), but gives up after `timeout` in all.
@@ -122,6 +124,20 @@ impl Req {
     /// [`RequestError`]; never `Timeout`.
     pub fn request_async(&mut self, message: impl IntoMessage) -> RequestFuture<'_> {
         RequestFuture::new(&self.core, message.into_message())
+    }
+
+    /// As [`request_async`](Self::request_async), for a caller that keeps the socket from other requests itself.
+    pub(crate) fn ask_unborrowed(&mut self, message: Message) -> RequestFuture<'static> {
+        RequestFuture::new(&self.core, message)
+    }
+
+    /// As [`request`](Self::request), but waits for room as `room` says.
+    pub(crate) fn request_within(
+        &mut self,
+        room: Wait,
+        message: Message,
+    ) -> Result<Message, RequestError> {
+        self.start(room, message)?.recv()
     }
 
     fn start(&mut self, wait: Wait, mut message: Message) -> Result<Pending<'_>, SendFailure> {

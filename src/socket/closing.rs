@@ -139,7 +139,11 @@ impl Core {
 
     /// Closes the socket and waits until every message is sent or given up.
     pub(crate) fn close_and_drain(&self, linger: Linger) -> DrainReport {
-        let drain = self.close(Some(linger));
+        self.drained(&self.close(Some(linger)))
+    }
+
+    /// Waits until `drain`, which closing has given, is over.
+    pub(crate) fn drained(&self, drain: &Drain) -> DrainReport {
         if let Ok(here) = self.here() {
             drain.wait(None, here);
         }

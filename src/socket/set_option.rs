@@ -4,8 +4,10 @@
 //! Always true: a new high-water mark holds for every pipe of the socket, those to come included.
 //! Must not know: names, defaults and bounds.
 
+use std::time::Duration;
+
 use super::{Core, State};
-use crate::error::OptionError;
+use crate::error::{Ended, OptionError};
 use crate::options::{self, OptionValue};
 use crate::pipe::PipeEvent;
 
@@ -34,6 +36,11 @@ impl Core {
     /// As [`set_option`](Self::set_option), with the value as it is.
     pub(crate) fn set_live(&self, name: &str, value: &impl OptionValue) -> Result<(), OptionError> {
         self.set_option(name, &value.print())
+    }
+
+    /// The option `send_timeout`.
+    pub(crate) fn send_timeout(&self) -> Result<Option<Duration>, Ended> {
+        Ok(self.enter()?.options.send_timeout)
     }
 
     pub(crate) fn option(&self, name: &str) -> Result<String, OptionError> {

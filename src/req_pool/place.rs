@@ -1,0 +1,176 @@
+//! Waiting for a free socket of a pool, as a thread or as a task.
+//!
+//! Owns: the ticket of a call that waits; the socket of a call that has one.
+//! Always true: whoever leaves, at any moment, gives back what it has.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use highwater_patterns::Message;
+
+use super::Shared;
+use super::desk::{Asked, GivenBack};
+use crate::error::{Ended, WaitError};
+use crate::facade::{Req, RequestFuture};
+use crate::socket::{TaskWait, unflushed};
+
+/// A call that wants a socket.
+#[derive(Debug)]
+pub(super) struct Place {
+    shared: Arc<Shared>,
+    ticket: Option<u64>,
+    /// Ready once the pool has ended.
+    end: TaskWait,
+}
+
+/// A socket in use, given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Lease {
+    shared: Arc<Shared>,
+    req: Option<Req>,
+}
+
+impl Shared {
+    /// A free socket, or a new one; `None` if all that there may be are in use.
+    pub(super) fn lend(self: &Arc<Self>) -> Result<Option<Lease>, Ended> {
+        let asked = self.desk()?.ask();
+        Ok(match asked {
+            Asked::Free(req) => Some(Lease::of(self, req)),
+            Asked::AllInUse => None,
+            Asked::Make => match self.make() {
+                Some(req) => Some(Lease::of(self, req)),
+                None => {
+                    self.desk()?.not_made();
+                    None
+                }
+            },
+        })
+    }
+
+    fn take_back(&self, req: Req) {
+        // In a forked child the socket is the parent's, and the lock may be held for ever.
+        let Ok(mut desk) = self.desk() else { return };
+        let given_back = desk.give_back(req);
+        drop(desk);
+        match given_back {
+            GivenBack::PutBy(waker) => waker.wake(),
+            // Its drop may wait, so it is not dropped under the lock.
+            GivenBack::Closed(req) => drop(req),
+            GivenBack::Free => {}
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            ticket: None,
+            end: TaskWait::new(&shared.first),
+        }
+    }
+
+    /// A socket as soon as one is free, in the order in which the places were polled first.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Ended>> {
+        if self.ticket.is_none()
+            && let Some(lease) = self.shared.lend()?
+        {
+            return Poll::Ready(Ok(lease));
+        }
+        let mut desk = self.shared.desk()?;
+        let collected = match self.ticket {
+            Some(ticket) => desk.collect(ticket, context.waker()),
+            // Since it was asked for, one may have become free.
+            None => match desk.ask_for_free() {
+                None => {
+                    self.ticket = Some(desk.wait(context.waker().clone()));
+                    None
+                }
+                free => free,
+            },
+        };
+        drop(desk);
+        if let Some(req) = collected {
+            self.ticket = None;
+            return Poll::Ready(Ok(Lease::of(&self.shared, req)));
+        }
+        match ready!(self.end.poll_until(context, |_| false)) {
+            Err(WaitError::Ended(ended)) => Poll::Ready(Err(ended)),
+            Ok(()) | Err(WaitError::Timeout) => Poll::Pending,
+        }
+    }
+
+    /// As [`poll`](Self::poll), on a thread that waits; `None` if `deadline` passed first.
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<Option<Lease>, Ended> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(lease) = self.poll(&mut context) {
+                return lease.map(Some);
+            }
+            unflushed::flush();
+            let Some(deadline) = deadline else {
+                thread::park();
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            thread::park_timeout(left);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        let Ok(mut desk) = self.shared.desk() else {
+            return;
+        };
+        let put_by = desk.leave(ticket);
+        drop(desk);
+        if let Some(req) = put_by {
+            self.shared.take_back(req);
+        }
+    }
+}
+
+impl Lease {
+    fn of(shared: &Arc<Shared>, req: Req) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            req: Some(req),
+        }
+    }
+
+    /// Asks `message` in a task. The future is not to outlive the lease.
+    pub(super) fn ask(&mut self, message: Message) -> RequestFuture<'static> {
+        self.req().ask_unborrowed(message)
+    }
+
+    pub(super) fn req(&mut self) -> &mut Req {
+        self.req
+            .as_mut()
+            .expect("it has its socket until it is dropped")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(req) = self.req.take() {
+            self.shared.take_back(req);
+        }
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

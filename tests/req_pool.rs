@@ -1,0 +1,379 @@
+//! Many requests at once on one `ReqPool`: from threads and tasks, bounded, each with its own answer or an error.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures::future::join_all;
+use highwater::{
+    Context, Ended, Endpoint, OptionError, Rep, Req, ReqPool, RequestError, Router, RoutingId,
+};
+use support::{
+    CountingWaker, MOMENT, PATIENCE, Place, Python, block_on, joined, joined_soon, must_end,
+    over_every_transport, wait_until,
+};
+
+/// A service that answers each request with the same and `!`, until its context is shut down.
+fn echo(context: &Context, at: &str) -> (Endpoint, JoinHandle<usize>) {
+    let rep = Rep::new(context);
+    let at = rep.bind(at).expect("bound");
+    let service = std::thread::spawn(move || {
+        let mut answered = 0;
+        while let Ok(request) = rep.recv() {
+            let answer = format!("{}!", request.to_str().expect("text"));
+            // The requester may have given up, and gone.
+            answered += usize::from(request.reply(answer).is_ok());
+        }
+        answered
+    });
+    (at, service)
+}
+
+fn ask(pool: &ReqPool, question: &str) {
+    let answer = pool.request_timeout(question, PATIENCE).expect("answered");
+    assert_eq!(answer, format!("{question}!"));
+}
+
+over_every_transport!(threads_share_a_pool_and_each_gets_its_own_answer);
+
+fn threads_share_a_pool_and_each_gets_its_own_answer(place: &Place) {
+    let context = Context::new();
+    let (at, service) = echo(&context, &place.any());
+    let pool = ReqPool::new(&context, 3);
+    pool.connect(&at).expect("connecting");
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let pool = &pool;
+            scope.spawn(move || (0..100).for_each(|n| ask(pool, &format!("{thread}/{n}"))));
+        }
+    });
+    assert!(pool.sockets().len() <= 3);
+    let stats = pool.stats();
+    assert_eq!((stats.messages_sent, stats.messages_received), (800, 800));
+    assert_eq!(stats.peers.len(), pool.peers().len());
+    context.shutdown();
+    assert_eq!(joined(service), 800);
+}
+
+#[test]
+fn tasks_share_a_pool_and_each_gets_its_own_answer() {
+    must_end("tasks_share_a_pool", || {
+        let context = Context::new();
+        let (at, service) = echo(&context, "tcp://127.0.0.1:0");
+        let pool = ReqPool::new(&context, 4);
+        pool.connect(&at).expect("connecting");
+        let all = (0..1000).map(|number| {
+            let request = pool.request_async(number.to_string());
+            async move { (number, request.await) }
+        });
+        for (number, answer) in block_on("all are answered", join_all(all)) {
+            assert_eq!(answer.expect("answered"), format!("{number}!"));
+        }
+        assert_eq!(pool.sockets().len(), 4);
+        context.shutdown();
+        assert_eq!(joined(service), 1000);
+    });
+}
+
+#[test]
+fn tokio_tasks_and_threads_share_a_pool() {
+    must_end("tokio_tasks_and_threads", || {
+        let context = Context::new();
+        let (at, service) = echo(&context, "tcp://127.0.0.1:0");
+        let pool = Arc::new(ReqPool::new(&context, 2));
+        pool.connect(&at).expect("connecting");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .expect("a runtime");
+        let tasks: Vec<_> = (0..20)
+            .map(|task| {
+                let pool = Arc::clone(&pool);
+                runtime.spawn(async move {
+                    for number in 0..20 {
+                        let question = format!("{task}/{number}");
+                        let answer = pool.request_async(&*question).await.expect("answered");
+                        assert_eq!(answer, format!("{question}!"));
+                    }
+                })
+            })
+            .collect();
+        (0..100).for_each(|number| ask(&pool, &format!("thread/{number}")));
+        for task in tasks {
+            runtime.block_on(task).expect("no task panics");
+        }
+        context.shutdown();
+        assert_eq!(joined(service), 500);
+    });
+}
+
+/// A pool whose requests reach a service that answers when the test says so.
+fn held(most: usize) -> (Context, Rep, ReqPool) {
+    let context = Context::new();
+    let rep = Rep::new(&context);
+    let at = rep.bind("tcp://127.0.0.1:0").expect("bound");
+    let pool = ReqPool::new(&context, most);
+    pool.connect(&at).expect("connecting");
+    (context, rep, pool)
+}
+
+#[test]
+fn who_finds_no_free_socket_waits_its_turn_or_gets_its_request_back() {
+    must_end("who_finds_no_free_socket", || {
+        let (_context, rep, pool) = held(1);
+        let waker = CountingWaker::new();
+        let mut first = pool.request_async("first");
+        assert!(waker.poll(&mut first).is_pending());
+        let request = rep.recv_timeout(PATIENCE).expect("a request");
+        assert_eq!(*request, "first");
+
+        let unsent = pool.request_timeout("late", MOMENT);
+        assert_eq!(unsent, Err(RequestError::NotSent("late".into())));
+        pool.set_option("send_timeout", "50").expect("set");
+        let unsent = pool.request("later");
+        assert_eq!(unsent, Err(RequestError::NotSent("later".into())));
+
+        let (mut leaves, mut second) = (pool.request_async("leaves"), pool.request_async("second"));
+        assert!(waker.poll(&mut leaves).is_pending());
+        assert!(waker.poll(&mut second).is_pending());
+        request.reply("1").expect("replied");
+        let answer = block_on("the first answer", first);
+        assert_eq!(answer.expect("answered"), "1");
+        // The socket is put by for one that is dropped: it goes to the next.
+        drop(leaves);
+        let asked = std::thread::spawn(move || block_on("the second answer", second));
+        let request = rep.recv_timeout(PATIENCE).expect("a request");
+        assert_eq!(*request, "second");
+        request.reply("2").expect("replied");
+        assert_eq!(joined(asked).expect("answered"), "2");
+    });
+}
+
+#[test]
+fn a_request_given_up_frees_its_socket_and_its_late_answer_is_nobodys() {
+    for correlated in [false, true] {
+        must_end("a_request_given_up", move || {
+            let context = Context::new();
+            let rep = Rep::new(&context);
+            let at = rep.bind("tcp://127.0.0.1:0").expect("bound");
+            let builder = Req::builder(&context).correlated(correlated);
+            let pool = ReqPool::build(builder, 1).expect("good options");
+            pool.connect(&at).expect("connecting");
+            let waker = CountingWaker::new();
+            let mut dropped = pool.request_async("dropped");
+            assert!(waker.poll(&mut dropped).is_pending());
+            let late = rep.recv_timeout(PATIENCE).expect("a request");
+            drop(dropped);
+            let asked = std::thread::spawn(move || pool.request_timeout("wanted", PATIENCE));
+            // With a new connection the requester is gone; with a number the answer is dropped there.
+            let _ = late.reply("late");
+            let request = rep.recv_timeout(PATIENCE).expect("a request");
+            assert_eq!(*request, "wanted");
+            request.reply("right").expect("replied");
+            assert_eq!(joined(asked), Ok("right".into()));
+        });
+    }
+}
+
+#[test]
+fn requests_at_a_service_that_dies_fail_and_the_next_reach_its_successor() {
+    must_end("a_service_that_dies", || {
+        let (context, rep, pool) = held(3);
+        let at = rep.local_endpoints().remove(0);
+        let pool = Arc::new(pool);
+        let asking: Vec<_> = (0..3)
+            .map(|number| {
+                let pool = Arc::clone(&pool);
+                std::thread::spawn(move || pool.request_timeout(number.to_string(), PATIENCE))
+            })
+            .collect();
+        // All three are there: one is being answered, the others wait.
+        let taken = rep.recv_timeout(PATIENCE).expect("a request");
+        wait_until("all have come", || rep.stats().queued_to_receive == 2);
+        rep.close(Duration::ZERO);
+        drop((taken, rep));
+        for asked in asking {
+            assert_eq!(joined_soon("a failure", asked), Err(RequestError::PeerGone));
+        }
+        let (_, service) = echo(&context, &at.to_string());
+        (0..30).for_each(|number| ask(&pool, &number.to_string()));
+        context.shutdown();
+        assert_eq!(joined(service), 30);
+    });
+}
+
+#[test]
+fn the_end_of_the_pool_or_its_context_ends_all_that_wait() {
+    for ended in [Ended::Closed, Ended::Terminated] {
+        must_end("the_end_of_the_pool", move || {
+            let (context, rep, pool) = held(1);
+            let waker = CountingWaker::new();
+            // It keeps the only socket, and is not polled: nobody gives the socket back.
+            let mut idle = pool.request_async("idle");
+            assert!(waker.poll(&mut idle).is_pending());
+            let _request = rep.recv_timeout(PATIENCE).expect("a request");
+            let mut waits = pool.request_async("waits");
+            assert!(waker.poll(&mut waits).is_pending());
+            let pool = Arc::new(pool);
+            let begun = Arc::new(AtomicUsize::new(0));
+            let (asks, begins) = (Arc::clone(&pool), Arc::clone(&begun));
+            let thread = std::thread::spawn(move || {
+                begins.store(1, Ordering::SeqCst);
+                asks.request("waits, too")
+            });
+            wait_until("it asks", || begun.load(Ordering::SeqCst) == 1);
+            if ended == Ended::Closed {
+                assert_eq!(pool.close(PATIENCE).lost, 0);
+            } else {
+                context.shutdown();
+            }
+            let failed = Err(RequestError::Ended(ended));
+            assert_eq!(joined_soon("the thread", thread), failed);
+            assert_eq!(block_on("the task", waits), failed);
+            assert_eq!(waker.poll(&mut idle), Poll::Ready(failed.clone()));
+            assert_eq!(pool.request("late"), failed);
+            let late = pool.connect("tcp://127.0.0.1:9");
+            assert_eq!(late.expect_err("it has ended").ended(), Some(ended));
+        });
+    }
+}
+
+#[test]
+fn a_dropped_pool_leaves_no_request_waiting() {
+    must_end("a_dropped_pool", || {
+        let (context, rep, pool) = held(1);
+        let waker = CountingWaker::new();
+        let (mut out, mut waits) = (pool.request_async("out"), pool.request_async("waits"));
+        assert!(waker.poll(&mut out).is_pending());
+        assert!(waker.poll(&mut waits).is_pending());
+        let request = rep.recv_timeout(PATIENCE).expect("a request");
+        drop((pool, request, context));
+        for future in [out, waits] {
+            let failed = block_on("its end", future);
+            assert_eq!(failed, Err(RequestError::Ended(Ended::Closed)));
+        }
+    });
+}
+
+#[test]
+fn endpoints_and_options_are_those_of_all_sockets() {
+    must_end("endpoints_and_options", || {
+        let context = Context::new();
+        let services: Vec<_> = (0..2)
+            .map(|_| echo(&context, "tcp://127.0.0.1:0"))
+            .collect();
+        let pool = ReqPool::new(&context, 4);
+        pool.connect(&services[0].0).expect("connecting");
+        pool.set_option("receive_timeout", "60000").expect("set");
+        let all = (0..40).map(|number| pool.request_async(number.to_string()));
+        block_on("all are answered", join_all(all));
+        assert_eq!(pool.sockets().len(), 4);
+        // To one more, and then only to that one.
+        pool.connect(&services[1].0).expect("connecting");
+        wait_until("all are connected twice", || pool.peers().len() == 8);
+        pool.disconnect(&services[0].0).expect("disconnected");
+        wait_until("all are connected once", || pool.peers().len() == 4);
+        (0..40).for_each(|number| ask(&pool, &number.to_string()));
+        for socket in pool.sockets() {
+            let value = highwater::Socket::option(&socket, "receive_timeout");
+            assert_eq!(value.as_deref(), Ok("60000"));
+        }
+        let nowhere = pool.disconnect(&services[0].0);
+        assert!(matches!(
+            nowhere,
+            Err(highwater::EndpointError::NotFound(_))
+        ));
+        context.shutdown();
+        let answered = services.into_iter().map(|(_, service)| joined(service));
+        assert_eq!(answered.collect::<Vec<_>>(), [40, 40]);
+    });
+}
+
+#[test]
+fn a_routing_id_is_refused() {
+    let context = Context::new();
+    let id = RoutingId::new("one").expect("valid");
+    let refused = ReqPool::build(Req::builder(&context).routing_id(id), 2).err();
+    assert!(matches!(
+        refused,
+        Some(OptionError::Invalid {
+            name: "routing_id",
+            ..
+        })
+    ));
+    let pool = ReqPool::new(&context, 0);
+    let refused = pool.set_option("routing_id", "one");
+    assert!(matches!(
+        refused,
+        Err(OptionError::Invalid {
+            name: "routing_id",
+            ..
+        })
+    ));
+}
+
+/// A service that answers out of order shows that nobody relies on the order.
+#[test]
+fn a_router_may_answer_in_any_order() {
+    must_end("a_router_in_any_order", || {
+        let context = Context::new();
+        let router = Router::new(&context);
+        let pool = ReqPool::new(&context, 5);
+        pool.connect(router.bind("tcp://127.0.0.1:0").expect("bound"))
+            .expect("connecting");
+        let service = std::thread::spawn(move || {
+            for _ in 0..20 {
+                let mut batch: Vec<_> = (0..5)
+                    .map(|_| router.recv_timeout(PATIENCE).expect("a request"))
+                    .collect();
+                while let Some((id, message)) = batch.pop() {
+                    let answer = ["", &format!("{}!", message[1].to_str().expect("text"))];
+                    router.send_to(&id, answer).expect("sent");
+                }
+            }
+            router.close(PATIENCE);
+        });
+        let all = (0..100).map(|number| {
+            let request = pool.request_async(number.to_string());
+            async move { (number, request.await) }
+        });
+        for (number, answer) in block_on("all are answered", join_all(all)) {
+            assert_eq!(answer.expect("answered"), format!("{number}!"));
+        }
+        drop(pool);
+        joined(service);
+    });
+}
+
+#[test]
+fn a_rep_of_libzmq_answers_a_pool() {
+    must_end("a_rep_of_libzmq", || {
+        let Some(mut theirs) = Python::start() else {
+            return;
+        };
+        theirs.ask("new a REP");
+        let at = theirs.ask("bind a tcp://127.0.0.1:*");
+        let context = Context::new();
+        let pool = ReqPool::new(&context, 3);
+        pool.connect(&*at).expect("connecting");
+        let asked = std::thread::spawn(move || {
+            let all = (0..30).map(|number| {
+                let request = pool.request_async(number.to_string());
+                async move { (number, request.await) }
+            });
+            block_on("all are answered", join_all(all))
+        });
+        for _ in 0..30 {
+            let question = theirs.recv("a");
+            let answer = format!("{}!", question.to_str().expect("text"));
+            theirs.send("a", &answer.into());
+        }
+        for (number, answer) in joined(asked) {
+            assert_eq!(answer.expect("answered"), format!("{number}!"));
+        }
+    });
+}
