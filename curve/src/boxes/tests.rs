@@ -128,7 +128,7 @@ fn boxes_sealed_and_opened_together_are_those_of_one_by_one() {
     let ways = each_way(&SharedKey::from_bytes(key), &prefix);
     for count in 0..=2 * AT_ONCE + 1 {
         for step in [0, 1, 31, 32, 33, 64, 95, 97, 500] {
-            let len = |index: usize| (index * step) % 1500;
+            let len = |index: usize| (index * step) % 4500;
             let texts: Vec<Vec<u8>> = (0..count)
                 .map(|index| vec![index as u8; TAG + len(index)])
                 .collect();
@@ -181,6 +181,37 @@ fn of_boxes_opened_together_those_before_a_forged_one_open() {
             bad[count / 2][3] ^= 1;
             let mut space = bad.clone();
             assert_eq!(boxes.open_all(pairs(&bad, &mut space)), Err(count / 2));
+        }
+    }
+}
+
+#[test]
+fn long_boxes_among_short_ones_are_sealed_and_opened_in_their_place() {
+    let (key, prefix) = (bytes(12), [7; 16]);
+    let lengths = [10, 3000, 20, LONG, LONG - 1, LONG - TAG, 5, 9000, 0, 4000];
+    for way in each_way(&SharedKey::from_bytes(key), &prefix) {
+        let mut given: Vec<Vec<u8>> = lengths.map(|len| vec![6; TAG + len]).into();
+        let expected = given.iter().zip(0..).map(|(boxed, index)| {
+            let nonce = whole_nonce(&prefix, index);
+            sealed(&key, &nonce, &boxed[TAG..])
+        });
+        let expected: Vec<Vec<u8>> = expected.collect();
+        way.seal_all(counters().zip(given.iter_mut().map(Vec::as_mut_slice)));
+        assert_eq!(given, expected);
+        for forged in 0..given.len() {
+            let mut bad = given.clone();
+            *bad[forged].last_mut().expect("there is a tag") ^= 0x10;
+            let mut space = bad.clone();
+            assert_eq!(way.open_all(pairs(&bad, &mut space)), Err(forged));
+            for (text, len) in space[..forged].iter().zip(lengths) {
+                assert_eq!(text[TAG..], vec![6; len]);
+            }
+            assert_eq!(space[forged], bad[forged]);
+        }
+        let mut space = given.clone();
+        assert_eq!(way.open_all(pairs(&given, &mut space)), Ok(()));
+        for (text, len) in space.iter().zip(lengths) {
+            assert_eq!(text[TAG..], vec![6; len]);
         }
     }
 }
