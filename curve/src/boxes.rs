@@ -361,7 +361,7 @@ pub(crate) const FIRST: usize = 32;
 /// vectors, one of 16 KiB 4.4 us and 5.3 us, one of 64 KiB 16 us and 22 us.
 const LONG: usize = 2048;
 
-/// Up to as many blocks are made one after the other: one turn of eight lanes takes 1.2 times as long as one block.
+/// Up to as many blocks are made one after the other: a turn that makes eight takes 1.2 times as long as one block alone.
 const FEW: usize = 1;
 
 #[cfg(test)]

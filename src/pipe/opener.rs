@@ -1,14 +1,16 @@
 //! The reading of sealed traffic.
 //!
 //! Owns: the opener of one connection, and the sealed bytes that were read.
-//! Always true: only opened bytes are decoded. The sealed bytes that wait are less than one frame, whose length is bounded, and
-//! memory for them is reserved as they come. After a piece that does not open, nothing more is opened.
+//! Always true: only opened bytes are decoded. The sealed bytes that wait are less than one frame, whose length is bounded.
+//! Memory for them is reserved as they come, up to that frame and one read beyond. A large buffer is given back once it is empty,
+//! before the frame is decoded, so that a large body is in memory twice, not three times. After a piece that does not open,
+//! nothing more is opened.
 //! Must not know: the mechanism; the content of the frames.
 
 use std::io;
 
 use super::Wire;
-use crate::policy::tuning::READ_BYTES;
+use crate::policy::tuning::{MOST_READ_BYTES, READ_BYTES};
 use crate::zmtp::{Open, ProtocolError};
 
 /// Opens what is read from one connection.
@@ -34,9 +36,11 @@ impl Opener {
     pub(super) fn read(&mut self, wire: &dyn Wire, wanted: usize) -> io::Result<(usize, bool)> {
         let free = self.sealed.capacity() - self.sealed.len();
         if free < wanted.min(READ_BYTES) / 2 {
-            // As much again as waits: a long frame is moved seldom, and its announced length reserves no memory.
-            self.sealed
-                .try_reserve_exact(wanted.max(self.sealed.len()))?;
+            // As much again as waits: a long frame is moved seldom, and its announced length reserves no memory. No more than the
+            // frame lacks.
+            let lacking = self.open.lacking(&self.sealed);
+            let more = self.sealed.len().min(lacking.unwrap_or(usize::MAX));
+            self.sealed.try_reserve_exact(wanted.max(more))?;
         }
         let read = wire.read(&mut self.sealed, usize::MAX)?;
         Ok((read, self.sealed.len() == self.sealed.capacity()))
@@ -55,6 +59,9 @@ impl Opener {
                 self.sealed = Vec::new();
             }
         }
+        if self.sealed.capacity() > 2 * MOST_READ_BYTES.max(self.sealed.len()) {
+            self.sealed.shrink_to_fit();
+        }
     }
 
     /// The error of the piece that did not open, if there was one.
@@ -72,5 +79,51 @@ impl Opener {
         if self.sealed.capacity() > 2 * self.sealed.len() {
             self.sealed.shrink_to_fit();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipe::testing::MemoryWire;
+
+    /// Opens one piece of this length, without a change.
+    #[derive(Debug)]
+    struct Whole(usize);
+
+    impl Open for Whole {
+        fn open(&mut self, input: &[u8], frames: &mut Vec<u8>) -> Result<usize, ProtocolError> {
+            let Some(piece) = input.get(..self.0) else {
+                return Ok(0);
+            };
+            frames.extend_from_slice(piece);
+            Ok(self.0)
+        }
+
+        fn lacking(&self, input: &[u8]) -> Option<usize> {
+            Some(self.0.saturating_sub(input.len()))
+        }
+    }
+
+    #[test]
+    fn a_large_piece_takes_its_own_length_and_none_once_it_is_open() {
+        const LEN: usize = 5 << 20;
+        let wire = MemoryWire::taking(usize::MAX);
+        let mut opener = Opener::new(Box::new(Whole(LEN)), Vec::new());
+        let mut frames = Vec::new();
+        for piece in vec![7; LEN + 100].chunks(READ_BYTES) {
+            wire.feed(piece);
+            while opener
+                .read(&wire, READ_BYTES)
+                .is_ok_and(|(read, _)| read > 0)
+            {
+                // As far as the allocator gives what it is asked for.
+                assert!(opener.sealed.capacity() <= LEN + 2 * READ_BYTES);
+                assert!(opener.sealed.capacity() <= 2 * opener.sealed.len() + 2 * READ_BYTES);
+                opener.open(&mut frames);
+            }
+        }
+        assert_eq!((frames.len(), opener.sealed.len()), (LEN, 100));
+        assert!(opener.sealed.capacity() <= 2 * MOST_READ_BYTES);
     }
 }

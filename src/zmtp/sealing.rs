@@ -60,4 +60,10 @@ pub(crate) trait Open: fmt::Debug + Send {
     ///
     /// The peer did not seal this, or somebody changed, repeated or dropped a part of it. Nothing sensible can follow.
     fn open(&mut self, input: &[u8], frames: &mut Vec<u8>) -> Result<usize, ProtocolError>;
+
+    /// How many bytes the sealed piece at the front of `input` lacks; `None` where that is not known.
+    fn lacking(&self, input: &[u8]) -> Option<usize> {
+        let _ = input;
+        None
+    }
 }

@@ -127,7 +127,13 @@ impl CurveOpen {
             if let Err(error) = received.check(message.nonce(), self.limits.allows_gaps) {
                 return (taken, Err(error));
             }
-            if frames.try_reserve(message.whole_len).is_err() {
+            let reserved = if message.frame_len() > frames.capacity() {
+                // No more than it takes: twice a large body would be much.
+                frames.try_reserve_exact(message.frame_len())
+            } else {
+                frames.try_reserve(message.frame_len())
+            };
+            if reserved.is_err() {
                 let len = message.body_len() as u64;
                 return (taken, Err(FrameError::NoMemory { len }.into()));
             }
@@ -261,6 +267,16 @@ impl Open for CurveOpen {
             return Err(ProtocolError::BoxRefused { name: "MESSAGE" });
         }
         found.map(|()| taken)
+    }
+
+    fn lacking(&self, input: &[u8]) -> Option<usize> {
+        let (header, header_len) = FrameHeader::decode(input).ok()??;
+        let whole_len = usize::try_from(header.body_len).ok()?;
+        Some(
+            header_len
+                .saturating_add(whole_len)
+                .saturating_sub(input.len()),
+        )
     }
 }
 
