@@ -17,8 +17,8 @@ use highwater::{
 };
 use highwater_curve::SharedKey;
 use support::{
-    PATIENCE, Place, RawPeer, command, greeting, joined, must_end, number, over_each_transport,
-    wait_for_event, wait_until,
+    Harm, PATIENCE, Place, RawPeer, command, curve_greeting, hello, joined, must_end, number,
+    over_each_transport, pass, relay, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -39,28 +39,11 @@ fn client(server: &Keypair) -> Security {
     Security::curve_client(&Keypair::generate(), server.public())
 }
 
-/// The greeting of a client of CURVE.
-fn curve_greeting() -> Vec<u8> {
-    let mut bytes = greeting();
-    bytes[12..32].fill(0);
-    bytes[12..17].copy_from_slice(b"CURVE");
-    bytes
-}
-
 /// A HELLO that opens.
-fn hello(server: &Keypair) -> Vec<u8> {
+fn good_hello(server: &Keypair) -> Vec<u8> {
     let transient = Keypair::generate();
     let shared = SharedKey::new(transient.secret(), &server.public()).expect("good keys");
-    let mut nonce = *b"CurveZMQHELLO---\0\0\0\0\0\0\0\0";
-    nonce[23] = 1;
-    let mut boxed = [0; 80];
-    shared.seal(&nonce, &mut boxed);
-    let mut data = vec![1, 0];
-    data.extend([0; 72]);
-    data.extend(transient.public().as_bytes());
-    data.extend(&nonce[16..]);
-    data.extend(boxed);
-    command("HELLO", &data)
+    hello(&transient, &shared)
 }
 
 /// The same HELLO, again and again, from as many connections as come in.
@@ -89,7 +72,7 @@ fn a_flood_of_hellos_keeps_nobody_out(place: &Place) {
     let mut old = asks(&at);
     let ends = Arc::new(AtomicBool::new(false));
     let welcomes = Arc::new(AtomicUsize::new(0));
-    let said = [curve_greeting(), hello(&pair)].concat();
+    let said = [curve_greeting(), good_hello(&pair)].concat();
     let flood: Vec<_> = (0..FLOODERS)
         .map(|_| {
             let (at, said) = (at.clone(), said.clone());
@@ -335,64 +318,6 @@ fn a_context_dropped_first_sends_what_waits(place: &Place) {
         }
     }
     senders.into_iter().for_each(joined);
-}
-
-/// What is done at one byte of the bytes in one direction.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Harm {
-    Cut,
-    Flip,
-    Repeat,
-    LeaveOut,
-}
-
-/// Passes connections on to `target`; harms the first.
-fn relay(target: SocketAddr, to_server: bool, at: usize, harm: Harm) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
-    let address = listener.local_addr().expect("bound");
-    thread::spawn(move || {
-        for (number, client) in listener.incoming().enumerate() {
-            let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else {
-                return;
-            };
-            for is_request in [true, false] {
-                let [client, server] = [&client, &server].map(|it| it.try_clone().expect("free"));
-                let harmed = (number == 0 && is_request == to_server).then_some((at, harm));
-                thread::spawn(move || match is_request {
-                    true => pass(client, server, harmed),
-                    false => pass(server, client, harmed),
-                });
-            }
-        }
-    });
-    address
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, harmed: Option<(usize, Harm)>) {
-    let (mut passed, mut buffer) = (0, [0; 4096]);
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        let mut bytes = buffer[..read].to_vec();
-        if let Some((at, harm)) = harmed
-            && (passed..passed + read).contains(&at)
-        {
-            let here = at - passed;
-            match harm {
-                Harm::Cut => {
-                    let _ = to.write_all(&bytes[..here]);
-                    break;
-                }
-                Harm::Flip => bytes[here] ^= 1,
-                Harm::Repeat => bytes.insert(here, bytes[here]),
-                Harm::LeaveOut => drop(bytes.remove(here)),
-            }
-        }
-        passed += read;
-        if to.write_all(&bytes).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Both);
-    let _ = from.shutdown(Shutdown::Both);
 }
 
 /// Whatever one byte on the way suffers, nothing is received that was not sent, nothing out of order, and all that is not told

@@ -7,7 +7,8 @@ use std::time::Duration;
 use highwater::security::{Passwords, Security};
 use highwater::{Context, EventKind, LinkError, Pull, Push};
 use support::{
-    PATIENCE, Place, RawPeer, command, frame, greeting, over_each_transport, wait_for_event,
+    Harm, PATIENCE, Place, RawPeer, command, frame, greeting, must_end, over_each_transport, ready,
+    relay, wait_for_event,
 };
 
 over_each_transport!(
@@ -180,4 +181,36 @@ fn before_a_client_has_shown_who_it_is_its_commands_are_short(place: &Place) {
         )
     });
     serves(&context, &pull, &at);
+}
+
+/// Whichever end hears no more behind any byte of the handshake, its next connection is good, and all that was sent arrives.
+#[test]
+fn plain_is_cut_at_each_byte() {
+    must_end("PLAIN, cut at each byte", || {
+        let context = Context::new();
+        let pull = Pull::builder(&context)
+            .security(users())
+            .handshake_timeout(Some(Duration::from_secs(5)))
+            .build();
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let to = (at.ip().expect("an address"), at.port().expect("a port")).into();
+        let from_client = 64 + hello().len() + initiate().len();
+        let from_server = 64 + command("WELCOME", b"").len() + ready("PULL").len();
+        for (to_server, bytes) in [(true, from_client), (false, from_server)] {
+            for byte in 0..bytes {
+                let through = relay(to, to_server, byte, Harm::Cut);
+                let anna = Security::plain_client("anna", "secret").expect("short");
+                let push = Push::builder(&context)
+                    .security(anna)
+                    .reconnect_interval(Duration::from_millis(1))
+                    .build();
+                push.connect(format!("tcp://{through}")).expect("connects");
+                push.send(byte.to_string()).expect("sent");
+                let message = pull.recv_timeout(PATIENCE).expect("received");
+                assert_eq!(message, byte.to_string());
+                let stats = push.stats();
+                assert_eq!((stats.retries, stats.dropped.unsent), (1, 0), "{byte}");
+            }
+        }
+    });
 }

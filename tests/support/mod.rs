@@ -16,6 +16,9 @@ mod network;
 mod place;
 mod python;
 mod raw;
+mod relay;
+#[cfg(feature = "curve")]
+mod sealed;
 mod shares;
 mod system;
 mod tasks;
@@ -37,6 +40,9 @@ pub(crate) use network::{as_nobody, in_a_network_of_its_own, ip, put_in_place};
 pub(crate) use place::{Place, over_each_transport, over_every_transport};
 pub(crate) use python::{Python, curve_everywhere, pattern};
 pub(crate) use raw::{RawPeer, SpeaksNull, command, frame, greeting, ready};
+pub(crate) use relay::{Harm, pass, relay};
+#[cfg(feature = "curve")]
+pub(crate) use sealed::{SealedPeer, curve_greeting, hello};
 pub(crate) use shares::{Shares, is_sent};
 pub(crate) use system::{
     allow_open_files, forbid_more_files, open_files, peak_memory, resident_memory, threads_named,
