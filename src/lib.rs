@@ -67,9 +67,26 @@
 //! | many questions at once, from threads or tasks, each with its own answer | [`ReqPool`] to [`Rep`] |
 //! | to send to a peer by its name | [`Router`], with any of [`Dealer`], [`Req`], [`Router`] |
 //! | news for all who have subscribed to its topic | [`Pub`] to [`Sub`] |
-//! | to see or decide who subscribes, or to pass subscriptions on | [`XPub`], [`XSub`] |
+//! | to see or decide who subscribes, to give late subscribers the last value, or to pass subscriptions on | [`XPub`], [`XSub`] |
 //! | a line between two, in both directions | [`Pair`] |
 //! | a broker between any of these | [`Proxy`] |
+//!
+//! All of them have the calls of the trait [`Socket`]: endpoints, peers, counters, events and options, also for code over any socket.
+//!
+//! # When a peer cannot keep up
+//!
+//! Its queue fills up to the [`send_high_water_mark`](Builder::send_high_water_mark), 1000 messages by default. A socket whose
+//! every queue is full, or that has no peer, is *mute*. You choose by the call what happens then:
+//!
+//! | call | a mute socket |
+//! |---|---|
+//! | `send`, `send_async` | waits for room |
+//! | `send_timeout` | waits for a limited time |
+//! | `try_send` | fails at once with `Full` |
+//! | `reserve` and its like | wait for room before there is a message: the [`Permit`] then sends without waiting |
+//!
+//! A [`Pub`] never waits: a subscriber whose queue is full misses the message, and the [`Report`] of the send counts that (the
+//! option [`slow_subscriber`](Builder::slow_subscriber) decides otherwise). A [`Router`] fails for the peer that is named.
 //!
 //! # Threads
 //!
@@ -86,6 +103,43 @@
 //! `tokio::time::timeout(limit, pull.recv_async())`. [`send_timeout`](Builder::send_timeout) and
 //! [`receive_timeout`](Builder::receive_timeout) hold for the blocking calls alone. In a task, end a socket with
 //! `close_async`: to drop the last owner of a context blocks its thread while messages linger.
+//!
+//! ```
+//! use std::time::Duration;
+//! use highwater::{Context, Rep, Req, RequestError};
+//! use tokio::time::timeout;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!     let context = Context::new();
+//!     let rep = Rep::new(&context);
+//!     let at = rep.bind("tcp://127.0.0.1:*")?;
+//!     let service = tokio::spawn(async move {
+//!         while let Ok(request) = rep.recv_async().await {
+//!             tokio::spawn(async move { // each request may take its time
+//!                 let answer = request.to_str().unwrap_or("not text").to_uppercase();
+//!                 let _ = request.reply_async(answer).await; // fails if the requester has gone meanwhile
+//!             });
+//!         }
+//!     });
+//!
+//!     let mut req = Req::new(&context);
+//!     req.connect(&at)?;
+//!     let reply = loop {
+//!         // After a second the future is dropped, and with it the request: a late reply is never taken for the next one.
+//!         match timeout(Duration::from_secs(1), req.request_async("hello")).await {
+//!             Ok(Ok(reply)) => break reply,
+//!             Ok(Err(RequestError::PeerGone)) | Err(_) => continue, // ask again
+//!             Ok(Err(error)) => return Err(error.into()),
+//!         }
+//!     };
+//!     assert_eq!(reply, "HELLO");
+//!
+//!     context.shutdown();
+//!     service.await?;
+//!     Ok(())
+//! }
+//! ```
 //!
 //! # Errors
 //!
@@ -111,6 +165,9 @@
 //! | [`close`](Push::close), `close_async` | until all is sent and read, at most as long as you say | are counted in the [`DrainReport`] |
 //! | [`retire`](Push::retire) | no; see [`Retirement`] | are sent; what peers had sent can still be received, then `recv` returns `Ended` |
 //! | [`Context::shutdown`] | no | linger; each call of each socket returns `Ended` |
+//!
+//! A receiver does not learn that no more will come, since another sender may connect at any time. Let the last message say so, give
+//! [`receive_timeout`](Builder::receive_timeout), or shut the context down.
 //!
 //! # Options
 //!
@@ -143,15 +200,27 @@
 //!
 //! ```
 //! # #[cfg(feature = "json")] {
-//! use highwater::typed::Json;
-//! use highwater::{Context, Pull, Push};
+//! use std::time::Duration;
+//! use highwater::typed::{Json, TypedError};
+//! use highwater::{Context, Pull, Push, RecvError};
 //!
 //! let context = Context::new();
 //! let push = Push::new(&context).typed::<Vec<u32>, Json>();
-//! let pull = Pull::new(&context).typed::<Vec<u32>, Json>();
+//! let pull = Pull::builder(&context).receive_timeout(Duration::from_millis(500)).build().typed::<Vec<u32>, Json>();
 //! push.connect(pull.bind("inproc://numbers")?)?;
 //! push.send(&vec![1, 2, 3])?;
-//! assert_eq!(pull.recv()?, [1, 2, 3]);
+//! (*push).send("no list")?; // the socket itself still sends messages
+//!
+//! let mut sum = 0;
+//! loop {
+//!     match pull.recv() {
+//!         Ok(numbers) => sum += numbers.iter().sum::<u32>(),
+//!         Err(TypedError::Undecodable { received, cause }) => eprintln!("{received:?}: {cause}"), // and go on
+//!         Err(TypedError::Socket(RecvError::Timeout | RecvError::Ended(_))) => break, // what the call of the socket says
+//!         Err(error) => return Err(error.into()),
+//!     }
+//! }
+//! assert_eq!(sum, 6);
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

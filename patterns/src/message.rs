@@ -35,6 +35,7 @@ use crate::{Frame, FrameBody, INLINE_CAPACITY};
 /// ```
 ///
 /// Sockets send at most [`MAX_FRAMES`](Self::MAX_FRAMES) frames in one message.
+#[doc(alias("ZMQ_SNDMORE", "ZMQ_RCVMORE", "multipart"))]
 #[derive(Clone)]
 pub struct Message(Repr);
 

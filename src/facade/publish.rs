@@ -14,7 +14,8 @@ super::socket! {
     ///
     /// A message published before a subscription has arrived is not sent to that subscriber. To miss nothing at the
     /// start, wait with [`wait_for_subscribers`](Self::wait_for_subscribers) or
-    /// [`wait_for_subscription`](Self::wait_for_subscription). A PUB has neither `recv` nor `subscribe`:
+    /// [`wait_for_subscription`](Self::wait_for_subscription); to give a subscriber that comes late the last value, take an
+    /// [`XPub`](crate::XPub#late-subscribers). A PUB has neither `recv` nor `subscribe`:
     ///
     /// ```compile_fail,E0599
     /// # let context = highwater::Context::new();

@@ -42,6 +42,42 @@ super::socket! {
     /// assert_eq!(subscriber.recv()?, "news: a proxy was built");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Late subscribers
+    ///
+    /// A subscriber gets what is sent after its subscription has arrived. Where it needs the last value of a topic as well, send
+    /// that once more for each subscription. The option `notices` has to be [`EverySubscribe`](crate::Notices::EverySubscribe): by
+    /// default a topic's second subscriber is not seen. All subscribers of a topic get its value again, so number the values
+    /// where one that comes twice does harm.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use highwater::{Context, Notices, Sub, Upstream, XPub};
+    ///
+    /// let context = Context::new();
+    /// let station = XPub::builder(&context).notices(Notices::EverySubscribe).build();
+    /// let at = station.bind("tcp://127.0.0.1:0")?;
+    /// let last = BTreeMap::from([("weather.nyc", "21C"), ("weather.sfo", "17C")]);
+    ///
+    /// let mut subscribers = Vec::new();
+    /// for _ in 0..2 {
+    ///     let late = Sub::new(&context);
+    ///     late.subscribe("weather.")?;
+    ///     late.connect(&at)?;
+    ///
+    ///     if let Upstream::Subscribe(wanted) = station.recv()? {
+    ///         for (topic, value) in &last {
+    ///             if topic.as_bytes().starts_with(&wanted) {
+    ///                 station.send([*topic, *value])?;
+    ///             }
+    ///         }
+    ///     }
+    ///     assert_eq!(late.recv()?, ["weather.nyc", "21C"]);
+    ///     assert_eq!(late.recv()?, ["weather.sfo", "17C"]);
+    ///     subscribers.push(late);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     XPub, SocketType::XPub
 }
 

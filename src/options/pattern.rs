@@ -54,7 +54,7 @@ macro_rules! with_pattern_options {
         /// libzmq connect to this socket: those send late replies on their next connection. Every REP returns the
         /// number by itself; a service that reads requests with a ROUTER sees one more frame. Wire-compatible with
         /// libzmq's `ZMQ_REQ_CORRELATE`. Takes effect with the next request.
-        #[doc(alias = "ZMQ_REQ_CORRELATE")]
+        #[doc(alias("ZMQ_REQ_CORRELATE", "ZMQ_REQ_RELAXED"))]
     }
     correlated: bool, of Req;
 

@@ -19,7 +19,7 @@ macro_rules! with_options {
     /// Counts whole messages that the kernel has not taken; a message counts until its whole batch has been written.
     /// Exact: with no reader and no connection, this many sends succeed. A change acts at once on all peers, as with
     /// libzmq's `ZMQ_SNDHWM`; messages above a lower mark stay.
-    #[doc(alias = "ZMQ_SNDHWM")]
+    #[doc(alias("ZMQ_SNDHWM", "SNDHWM", "HWM"))]
     send_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
     /// Messages that may wait to be received, for each peer, at least 1; `None` for no limit. Default: 1000.
@@ -29,7 +29,7 @@ macro_rules! with_options {
     /// At the mark the connection is not read any more, so that the peer's queue fills in turn. A read is never split,
     /// so it can exceed the mark by one read: up to 64 KiB, or up to 512 KiB if the socket was receiving as fast as the
     /// peer sent, and then stopped. A change acts at once on all peers, as with libzmq's `ZMQ_RCVHWM`.
-    #[doc(alias = "ZMQ_RCVHWM")]
+    #[doc(alias("ZMQ_RCVHWM", "RCVHWM", "HWM"))]
     receive_high_water_mark: Option<usize> = Some(1000), live => bounds::MESSAGES;
 
     /// Bytes that may wait to be sent, for each peer, beside the mark in messages, at least 1; `None` for no limit
@@ -206,7 +206,7 @@ macro_rules! with_options {
     /// The name by which a ROUTER peer knows this socket; `None` for a generated one (default). REQ, DEALER, ROUTER.
     ///
     /// Takes effect on later binds and connects.
-    #[doc(alias("ZMQ_ROUTING_ID", "ZMQ_IDENTITY"))]
+    #[doc(alias("ZMQ_ROUTING_ID", "ZMQ_IDENTITY", "identity"))]
     routing_id: Option<RoutingId> = None, live;
 
     /// The kernel's send buffer, in bytes, at least 1; `None` to leave it to the system (default), which is usually

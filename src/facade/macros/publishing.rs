@@ -148,7 +148,7 @@ macro_rules! subscribes {
             /// # Errors
             ///
             /// [`SubscribeError`](crate::SubscribeError): the topic is too long, or the socket has ended.
-            #[doc(alias = "ZMQ_SUBSCRIBE")]
+            #[doc(alias("ZMQ_SUBSCRIBE", "subscribe_all"))]
             pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), crate::SubscribeError> {
                 // The caller's code runs without the socket's lock: it may use the socket.
                 let topic = topic.as_ref();
