@@ -5,6 +5,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::time::Duration;
 
 use highwater::{
     Context, Dealer, Ended, Message, Pair, Pub, Pull, Push, RecvError, RecvFuture, Rep, Req,
@@ -26,13 +27,28 @@ over_every_transport!(
     a_task_that_waits_for_room_is_woken_by_it,
     who_waits_learns_of_the_end,
     a_dropped_task_leaves_no_waker_behind,
+    a_task_busy_polls_for_a_limited_time,
     a_close_waits_for_what_is_queued,
     events_come_to_a_task_until_the_end,
     a_foreign_loop_learns_what_is_ready,
 );
 
+/// A context in which a task that finds nothing waits to be woken at once.
+fn that_sleeps() -> Context {
+    Context::builder().busy_poll(Duration::ZERO).build()
+}
+
+/// A context in which a task looks once more at each turn, for as long as the option allows.
+fn that_busy_polls() -> Context {
+    let limit = Duration::from_millis(10);
+    Context::builder().busy_poll(limit).build()
+}
+
 fn pipeline(place: &Place) -> (Context, Push, Pull) {
-    let context = Context::new();
+    pipeline_in(that_sleeps(), place)
+}
+
+fn pipeline_in(context: Context, place: &Place) -> (Context, Push, Pull) {
     let pull = Pull::new(&context);
     let push = Push::new(&context);
     let at = pull.bind(place.any().as_str()).expect("bound");
@@ -135,8 +151,14 @@ fn each_type_sends_and_receives(place: &Place) {
 
 /// A future is dropped after each number of polls, woken or not; the ledger closes all the same.
 fn a_dropped_receive_loses_nothing(place: &Place) {
+    for context in [that_sleeps(), Context::new(), that_busy_polls()] {
+        loses_nothing(context, place);
+    }
+}
+
+fn loses_nothing(context: Context, place: &Place) {
     const ALL: usize = 500;
-    let (_context, push, pull) = pipeline(place);
+    let (_context, push, pull) = pipeline_in(context, place);
     let sender = std::thread::spawn(move || {
         for number in 0..ALL {
             push.send(number.to_string()).expect("sent");
@@ -247,8 +269,14 @@ fn the_last_waker_is_the_one_that_is_called(place: &Place) {
 
 /// Two threads and four tasks on one PULL: each message comes once, and all of them get some.
 fn tasks_and_threads_share_a_socket(place: &Place) {
+    for context in [that_sleeps(), Context::new(), that_busy_polls()] {
+        share_a_socket(context, place);
+    }
+}
+
+fn share_a_socket(context: Context, place: &Place) {
     const EACH: usize = 300;
-    let (_context, push, pull) = pipeline(place);
+    let (_context, push, pull) = pipeline_in(context, place);
     let got: Vec<AtomicUsize> = (0..6).map(|_| AtomicUsize::new(0)).collect();
     let seen = Mutex::new(Vec::new());
     let all_have = || got.iter().all(|count| count.load(Ordering::SeqCst) >= EACH);
@@ -551,7 +579,7 @@ fn a_future_that_has_waited_gives_turns_to_other_tasks() {
 fn a_task_that_leaves_half_way_wakes_the_next() {
     support::must_end("half way", || {
         const UNWANTED: usize = 100_000;
-        let context = Context::new();
+        let context = that_sleeps();
         let sub = Sub::builder(&context).receive_high_water_mark(None).build();
         sub.subscribe("wanted").expect("subscribed");
         let at = sub.bind("tcp://127.0.0.1:0").expect("bound");
@@ -625,6 +653,59 @@ fn ten_thousand_tasks_at_one_socket() {
         assert!(seen.iter().all(|seen| *seen));
         joined(sender);
     });
+}
+
+/// A task that busy-polls and is never polled again keeps no message from a thread, nor from another task.
+#[test]
+fn who_is_polled_no_more_keeps_nothing() {
+    for transport in [highwater::Transport::Tcp, highwater::Transport::Ipc] {
+        support::must_end("one that is forgotten", move || {
+            keeps_nothing(&Place::new(transport));
+        });
+    }
+}
+
+fn keeps_nothing(place: &Place) {
+    let (_context, push, pull) = pipeline_in(that_busy_polls(), place);
+    let (counting, other) = (CountingWaker::new(), CountingWaker::new());
+    let mut forgotten = pull.recv_async();
+    assert!(counting.poll(&mut forgotten).is_pending());
+    push.send("to a thread").expect("sent");
+    let received = pull.recv_timeout(PATIENCE).expect("received");
+    assert_eq!(received, "to a thread");
+
+    assert!(counting.poll(&mut forgotten).is_pending());
+    let mut receiving = pull.recv_async();
+    assert!(other.poll(&mut receiving).is_pending());
+    push.send("to a task").expect("sent");
+    let received = loop {
+        let before = other.calls();
+        match other.poll(&mut receiving) {
+            Poll::Ready(message) => break message.expect("received"),
+            Poll::Pending => other.wait("a message for the one that is polled", before),
+        }
+    };
+    assert_eq!(received, "to a task");
+    drop(forgotten);
+    push.send("to whom comes next").expect("sent");
+    let received = block_on("the next", pull.recv_async()).expect("received");
+    assert_eq!(received, "to whom comes next");
+}
+
+/// A task looks once more at its next turn for a limited time. Then it sleeps until there is a message.
+fn a_task_busy_polls_for_a_limited_time(place: &Place) {
+    let (_context, push, pull) = pipeline_in(Context::new(), place);
+    let counting = CountingWaker::new();
+    let mut receiving = pull.recv_async();
+    wait_until("the task sleeps", || {
+        let before = counting.calls();
+        assert!(counting.poll(&mut receiving).is_pending());
+        counting.calls() == before
+    });
+    let before = counting.calls();
+    push.send("x").expect("sent");
+    counting.wait("a message", before);
+    assert_eq!(block_on("it", receiving).expect("received"), "x");
 }
 
 fn a_close_waits_for_what_is_queued(place: &Place) {

@@ -86,7 +86,9 @@ impl ContextBuilder {
     /// time. A socket with long waits does not busy-poll. After failed busy-polls only one wait in 65 busy-polls. If
     /// other threads run during its yields, a call sleeps after four of them. If other threads keep its processor, its
     /// socket does not busy-poll for a while. Input from within the process is looked for during some microseconds in
-    /// any case. Choose zero if processor time matters and latency does not. Takes effect for sockets made later.
+    /// any case. A task that receives looks again at each turn of its executor, and yields between two turns: its future is
+    /// woken by itself meanwhile. Choose zero if processor time matters and latency does not. Takes effect for sockets made
+    /// later.
     #[must_use]
     pub fn busy_poll(mut self, limit: Duration) -> Self {
         const NAME: &str = "busy_poll";

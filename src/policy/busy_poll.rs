@@ -102,6 +102,14 @@ impl PolledWait {
         self.stage == Stage::Polling
     }
 
+    /// A poll found nothing; it is `now`.
+    pub(crate) fn has_waited(&mut self, now: Instant) {
+        let is_over = now.saturating_duration_since(self.begun) >= self.limit;
+        if self.stage == Stage::Polling && is_over {
+            self.stage = Stage::InVain;
+        }
+    }
+
     /// A poll found nothing, and the thread yielded from `before` to `after`.
     pub(crate) fn has_yielded(&mut self, before: Instant, after: Instant) {
         let away = after.saturating_duration_since(before);

@@ -118,6 +118,7 @@ impl Future for SendToFuture {
 }
 
 /// Sends `message`, which is there until it is sent or fails.
+#[inline]
 pub(super) fn poll_send<T>(
     wait: &mut TaskWait,
     context: &mut Context<'_>,
@@ -132,10 +133,14 @@ pub(super) fn poll_send<T>(
     } else {
         wait.poll_send(context, unsent, put)
     };
-    outcome.map(|outcome| {
-        let message = message.take().unwrap_or_default();
-        outcome.map_err(|why| why.of(message))
-    })
+    match outcome {
+        Poll::Ready(Ok(sent)) => {
+            *message = None;
+            Poll::Ready(Ok(sent))
+        }
+        Poll::Ready(Err(why)) => Poll::Ready(Err(why.of(message.take().unwrap_or_default()))),
+        Poll::Pending => Poll::Pending,
+    }
 }
 
 /// The calls of a socket type that sends whole messages to any peer with room.

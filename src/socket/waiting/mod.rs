@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | blocking or timed, for a message, in the order of `step.rs`: on links (`leader.rs`), spinning, asleep | `input.rs` | `recv` |
 //! | blocking or timed, for room | `room.rs` | `send` |
-//! | as a task: an attempt at each poll, and the task's waker | `task.rs` | `recv_async`, `send_async` and the like |
+//! | as a task: an attempt at each poll, busy-polling by turns of the executor (`turns.rs`), then the task's waker | `task.rs` | `recv_async`, `send_async` and the like |
 //! | polled: a check, then a waker that is told when the next check is worth while | `watch.rs` | `Poll`, `Proxy` |
 //! | blocking, for peers or subscriptions | here | `wait_for_peers` and the like |
 //!
@@ -24,6 +24,7 @@ mod readiness;
 mod room;
 mod step;
 mod task;
+mod turns;
 mod watch;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use event_listener::{Event, EventListener};
 use highwater_patterns::{Outbound, Pattern, Pipes, Refusal};
 
+use super::turns::{Turn, Turns};
 use crate::error::Ended;
 use crate::error::WaitError;
 use crate::origin::Origin;
@@ -35,8 +36,9 @@ struct Wait {
     registration: Registration,
     /// It is counted in `State::polls`, so that nobody borrows the socket's links.
     counted: bool,
-    /// A wake-up was spent on it, and it has had no outcome since.
+    /// A wake-up was spent on it, or it has read the links, and it has had no outcome since.
     waited: bool,
+    turns: Turns,
 }
 
 /// Where a task waits to be woken, if it does.
@@ -124,6 +126,7 @@ impl Wake for TaskWaker {
 }
 
 impl TaskWait {
+    #[inline]
     pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: Arc::clone(core),
@@ -131,6 +134,7 @@ impl TaskWait {
                 registration: Registration::new(core),
                 counted: false,
                 waited: false,
+                turns: Turns::default(),
             },
         }
     }
@@ -141,6 +145,7 @@ impl TaskWait {
     }
 
     /// Receives by `read`, which is given the socket as well.
+    #[inline]
     pub(crate) fn poll_recv<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -150,52 +155,18 @@ impl TaskWait {
         let mut state = ready!(wait.next_turn(core, context)).map_err(RecvFailure::Ended)?;
         let mut read = |pattern: &mut Pattern, table: &mut Table| read(core, pattern, table);
         state.table.refill_budget();
-        loop {
-            match core.attempt_recv(&mut state, &mut read) {
-                Ok(Some(taken)) => {
-                    wait.count(&mut state, false);
-                    drop(state);
-                    if std::mem::take(&mut wait.waited) {
-                        // There may be more for one more of those who wait.
-                        core.readable.notify(1);
-                    }
-                    return Poll::Ready(Ok(taken));
-                }
-                Ok(None) => {}
-                Err(ended) => {
-                    wait.count(&mut state, false);
-                    return Poll::Ready(Err(RecvFailure::Ended(ended)));
-                }
+        match core.attempt_recv(&mut state, &mut read) {
+            Ok(Some(taken)) if !wait.waited => {
+                state.unlock();
+                Poll::Ready(Ok(taken))
             }
-            if state.table.has_spent_budget() {
-                return again(state, context);
-            }
-            if !core.is_here() {
-                state.ended = Some(Ended::Forked);
-                continue;
-            }
-            if core.read_links(&mut state) {
-                continue;
-            }
-            let is_registered = wait.register(core, &core.readable, context);
-            let news = state.table.listen_within();
-            if !news.is_empty() {
-                wait.registration.end();
-                core.lanes_readable(&mut state, &news);
-                continue;
-            }
-            if is_registered {
-                if !state.leading {
-                    state.table.return_readers();
-                }
-                wait.count(&mut state, true);
-                return Poll::Pending;
-            }
+            outcome => wait.recv_on(core, state.handed_on(), context, &mut read, outcome),
         }
     }
 
     /// Sends by `put`. After a failure, and as long as it waits, `message` is as it was. It waits for no soft mark: its
     /// messages wait in memory up to the high-water mark.
+    #[inline]
     pub(crate) fn poll_send<T, M: Outbound>(
         &mut self,
         context: &mut Context<'_>,
@@ -204,35 +175,15 @@ impl TaskWait {
     ) -> Poll<Result<T, Unsent>> {
         let (core, wait) = (&self.core, &mut self.wait);
         let mut state = ready!(wait.next_turn(core, context)).map_err(Unsent::Ended)?;
-        loop {
-            let outcome = match core.attempt_send(&mut state, message, &mut put) {
-                // Messages that are gathered and not written are a duty of the I/O thread already.
-                Ok(Given::Done(done) | Given::Acted(done, _)) => Ok(done),
-                Err(Unsent::Refused(Refusal::Full)) => {
-                    if !core.is_here() {
-                        return Poll::Ready(Err(core.forked(&mut state)));
-                    }
-                    state.table.set_senders_wait(false);
-                    let is_registered = wait.register(core, &core.writable, context);
-                    state.table.note(WriteEffects::MUTED);
-                    if is_registered {
-                        return Poll::Pending;
-                    }
-                    continue;
-                }
-                Err(unsent) => {
-                    if wait.waited && matches!(unsent, Unsent::Refused(_)) {
-                        core.unmute(&mut state);
-                    }
-                    Err(unsent)
-                }
-            };
-            drop(state);
-            if std::mem::take(&mut wait.waited) {
-                // There may be room for one more of those who wait.
-                core.writable.notify(1);
+        match core.attempt_send(&mut state, message, &mut put) {
+            Ok(Given::Done(done)) if !wait.waited => {
+                state.unlock();
+                Poll::Ready(Ok(done))
             }
-            return Poll::Ready(outcome);
+            outcome => {
+                let state = state.handed_on();
+                wait.send_on(core, state, context, message, &mut put, outcome)
+            }
         }
     }
 
@@ -262,8 +213,120 @@ impl TaskWait {
 }
 
 impl Wait {
+    /// Goes on after a first attempt that has found nothing, or after a wait. Never inlined, as
+    /// [`Core::send_on`](crate::socket::Core), so that the first attempt keeps the lock in registers.
+    #[cold]
+    #[inline(never)]
+    fn recv_on<T>(
+        &mut self,
+        core: &Core,
+        mut state: Locked<'_>,
+        context: &mut Context<'_>,
+        read: &mut impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
+        mut outcome: Result<Option<T>, Ended>,
+    ) -> Poll<Result<T, RecvFailure>> {
+        loop {
+            match outcome {
+                Ok(Some(taken)) => {
+                    self.count(&mut state, false);
+                    self.turns.end(&mut state);
+                    drop(state);
+                    if std::mem::take(&mut self.waited) {
+                        // There may be more for one more of those who wait.
+                        core.readable.notify(1);
+                    }
+                    return Poll::Ready(Ok(taken));
+                }
+                Ok(None) => {}
+                Err(ended) => {
+                    self.count(&mut state, false);
+                    return Poll::Ready(Err(RecvFailure::Ended(ended)));
+                }
+            }
+            if state.table.has_spent_budget() {
+                return again(state, context);
+            }
+            if !core.is_here() {
+                state.ended = Some(Ended::Forked);
+            } else if !core.read_links(&mut state) {
+                self.waited = true;
+                match self.turns.next(&mut state, self.counted) {
+                    Turn::Attempt => {}
+                    Turn::Next => {
+                        self.count(&mut state, false);
+                        drop(state);
+                        self.turns.yields();
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Turn::Sleep => {
+                        let is_registered = self.register(core, &core.readable, context);
+                        let news = state.table.listen_within();
+                        if !news.is_empty() {
+                            self.registration.end();
+                            core.lanes_readable(&mut state, &news);
+                        } else if is_registered {
+                            if !state.leading {
+                                state.table.return_readers();
+                            }
+                            self.count(&mut state, true);
+                            return Poll::Pending;
+                        }
+                    }
+                }
+            }
+            outcome = core.attempt_recv(&mut state, read);
+        }
+    }
+
+    /// Goes on after a first attempt that has failed or has had effects, or after a wait.
+    #[cold]
+    #[inline(never)]
+    fn send_on<T, M: Outbound>(
+        &mut self,
+        core: &Core,
+        mut state: Locked<'_>,
+        context: &mut Context<'_>,
+        message: &mut M,
+        put: &mut impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
+        mut outcome: Result<Given<T>, Unsent>,
+    ) -> Poll<Result<T, Unsent>> {
+        loop {
+            let given = match outcome {
+                // Messages that are gathered and not written are a duty of the I/O thread already.
+                Ok(Given::Done(done) | Given::Acted(done, _)) => Ok(done),
+                Err(Unsent::Refused(Refusal::Full)) => {
+                    if !core.is_here() {
+                        return Poll::Ready(Err(core.forked(&mut state)));
+                    }
+                    state.table.set_senders_wait(false);
+                    let is_registered = self.register(core, &core.writable, context);
+                    state.table.note(WriteEffects::MUTED);
+                    if is_registered {
+                        return Poll::Pending;
+                    }
+                    outcome = core.attempt_send(&mut state, message, put);
+                    continue;
+                }
+                Err(unsent) => {
+                    if self.waited && matches!(unsent, Unsent::Refused(_)) {
+                        core.unmute(&mut state);
+                    }
+                    Err(unsent)
+                }
+            };
+            drop(state);
+            if std::mem::take(&mut self.waited) {
+                // There may be room for one more of those who wait.
+                core.writable.notify(1);
+            }
+            return Poll::Ready(given);
+        }
+    }
+
     /// The lock for the next attempt to receive or send: not before a wake-up if it is registered, and now and then only after
     /// the other tasks had a turn.
+    #[inline]
     fn next_turn<'a>(
         &mut self,
         core: &'a Core,
@@ -280,8 +343,10 @@ impl Wait {
     }
 
     /// Whether it is registered and has not been woken.
+    #[inline]
     fn still_waits(&mut self, context: &mut Context<'_>) -> bool {
-        self.registration.still_waits(context, &mut self.waited)
+        self.registration.place.is_some()
+            && self.registration.still_waits(context, &mut self.waited)
     }
 
     fn register(&mut self, core: &Core, event: &Event, context: &mut Context<'_>) -> bool {
@@ -292,6 +357,7 @@ impl Wait {
     }
 
     /// Whether this turn goes to other tasks: a socket that is always ready would keep its executor from all of them.
+    #[inline]
     fn gives_way(&self, state: &mut State) -> bool {
         state.ready_turns = if self.waited || state.ready_turns >= MOST_READY_TURNS {
             0
@@ -383,6 +449,7 @@ impl Registration {
     }
 
     /// Waits no more: a wake-up that was meant for it goes to the next.
+    #[cold]
     pub(crate) fn end(&mut self) {
         let Some((listener, waker)) = self.place.take() else {
             return;
@@ -397,12 +464,16 @@ impl Registration {
 }
 
 impl Drop for Registration {
+    #[inline]
     fn drop(&mut self) {
-        self.end();
+        if self.place.is_some() {
+            self.end();
+        }
     }
 }
 
 /// The task is to be polled again, after others.
+#[cold]
 fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
     drop(state);
     context.waker().wake_by_ref();
@@ -410,15 +481,27 @@ fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
 }
 
 impl Drop for TaskWait {
+    #[inline]
     fn drop(&mut self) {
+        if self.wait.waited || self.wait.registration.place.is_some() {
+            self.leave();
+        }
+    }
+}
+
+impl TaskWait {
+    /// Ends a wait that has begun and has had no outcome.
+    #[cold]
+    fn leave(&mut self) {
         // Registered, it passes its wake-up on by itself.
         let Self { core, wait } = self;
         let has_taken_one = wait.waited && wait.registration.place.is_none();
         wait.registration.end();
-        if wait.counted
+        if (wait.counted || wait.turns.has_begun())
             && let Ok(mut state) = core.lock_here()
         {
-            state.polls -= 1;
+            wait.count(&mut state, false);
+            wait.turns.end(&mut state);
         }
         if has_taken_one && core.is_here() {
             // What it has not looked at is for another one.
