@@ -28,9 +28,12 @@ impl Core {
         }
     }
 
-    /// A busy receiver checks its idle links, if it is time: the messages of idle peers take their turn from now on.
+    /// A busy receiver wakes another one that sleeps, and checks its idle links, if it is time: the messages of idle peers
+    /// take their turn from now on.
     #[cold]
     pub(super) fn check_idle(&self, state: &mut State) {
+        // A receiver that never has to wait passes no wake-up on: while it goes on, those that sleep would get nothing.
+        self.readable.notify(1);
         if !state.table.has_several() {
             return self.lending.check_after(IDLE_CHECK_MESSAGES);
         }
