@@ -127,7 +127,7 @@ impl Copies {
 
     /// Keeps the memory of `body`, if its size allows that and it has no other user.
     pub(crate) fn give_back(&self, body: Bytes) {
-        if body.len() > MOST || !body.is_unique() {
+        if !(LEAST_REUSED..=MOST).contains(&body.len()) || !body.is_unique() {
             return;
         }
         // The whole allocation, also the parts before and behind the body. Bytes are copied only if the body starts in

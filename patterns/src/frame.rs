@@ -153,6 +153,13 @@ impl Frame {
         }
     }
 
+    /// Whether the body may have an owner (`Bytes::from_owner`), whose drop runs code of the application.
+    #[doc(hidden)]
+    #[inline]
+    pub fn may_have_owner(&self) -> bool {
+        matches!(&self.0, Repr::Shared(body) if body.may_have_owner())
+    }
+
     /// The body, if it is shared and not inline; a writer can hand it to the kernel without a copy.
     #[doc(hidden)]
     #[inline]

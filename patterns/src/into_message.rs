@@ -16,8 +16,9 @@ use crate::{Body, Frame, Message};
 /// with the same result. A borrowed body that is sent directly is copied once; one that
 /// is first made into a message is copied twice.
 ///
-/// [`Bytes`] with an owner of your own (`Bytes::from_owner`) are dropped by the thread that has written them, possibly
-/// while it holds the lock of the socket. So the `drop` of such an owner must not use that socket.
+/// [`Bytes`] with an owner of your own (`Bytes::from_owner`) are dropped by the thread that has written them or given them up:
+/// one of yours, inside a call on a socket, or an I/O thread. No lock of a socket is held then, so the `drop` of such an owner
+/// may use any socket; it should be quick, and not wait.
 ///
 /// A type of your own needs only [`into_message`](Self::into_message):
 ///

@@ -148,6 +148,13 @@ impl Message {
         }
     }
 
+    /// Whether a body of it may have an owner (`Bytes::from_owner`), whose drop runs code of the application.
+    #[doc(hidden)]
+    #[inline]
+    pub fn may_have_owner(&self) -> bool {
+        self.frames().iter().any(Frame::may_have_owner)
+    }
+
     /// The first frame as text.
     ///
     /// # Errors

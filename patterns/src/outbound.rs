@@ -40,6 +40,12 @@ pub trait Outbound {
     fn take(&mut self) -> Message {
         self.as_message(std::mem::take)
     }
+
+    /// Whether it is a message with a body that [may have an owner](Message::may_have_owner).
+    #[inline]
+    fn may_have_owner(&self) -> bool {
+        false
+    }
 }
 
 /// A frame of something that is sent.
@@ -92,6 +98,11 @@ impl Outbound for Message {
     #[inline]
     fn as_message<T>(&mut self, then: impl FnOnce(&mut Self) -> T) -> T {
         then(self)
+    }
+
+    #[inline]
+    fn may_have_owner(&self) -> bool {
+        Self::may_have_owner(self)
     }
 }
 

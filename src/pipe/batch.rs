@@ -5,7 +5,6 @@
 //! Must not know: which thread writes it, and whether messages may still be added.
 
 use std::io::{self, IoSlice};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use highwater_buffers::Reused;
@@ -16,6 +15,7 @@ use super::fill_buffer::FillBuffer;
 use crate::policy::tuning::{
     IDLE_BATCH_BYTES, KEPT_BATCH_BYTES, LARGE_BATCH_BYTES, LEAST_BATCH_BYTES, MOST_SLICES,
 };
+use crate::sync::{drop_body, hold_drops};
 use crate::zmtp::{FrameSink, SHORT_MESSAGE, encode_message, encode_short};
 
 mod laying;
@@ -121,17 +121,18 @@ impl Batch {
         self.shared_len = 0;
         self.shared_weight = 0;
         self.messages = 0;
-        self.release();
+        if !self.shared.is_empty() {
+            // The caller holds a lock.
+            hold_drops();
+            self.release();
+        }
     }
 
-    /// Lets go of the large bodies, once they are with the kernel. Their owners may run code of the application, which is
-    /// best done while no lock is held; a panic of such an owner goes to the log, and no further.
+    /// Lets go of the large bodies, once they are with the kernel. Their owners may run code of the application.
     pub(super) fn release(&mut self) {
         // One by one: a second panic while the first unwinds would end the process.
-        while let Some(body) = self.shared.pop() {
-            if catch_unwind(AssertUnwindSafe(|| drop(body))).is_err() {
-                tracing::error!(target: "highwater", "the owner of a body that was sent panicked when it was dropped");
-            }
+        while let Some((_, body)) = self.shared.pop() {
+            drop_body(body);
         }
     }
 

@@ -8,6 +8,7 @@ use highwater_patterns::{INLINE_CAPACITY, Message, Outbound, PipeId, Recall, Rec
 use super::lane::{Lane, Parcel};
 use super::outgoing::Change;
 use crate::policy::tuning::{MOST_COPIED_BYTES, SPARE_BUFFERS_TOGETHER};
+use crate::sync::hold_drops;
 
 /// A socket's end of a pipe within the process.
 #[derive(Debug)]
@@ -272,8 +273,11 @@ impl InprocEnd {
     pub(crate) fn replace(&mut self, message: &mut Message) {
         if let Some(lane) = self.incoming.clone()
             && lane.conflates_for_reader()
-            && self.pop_message(message)
         {
+            hold_drops();
+            if !self.pop_message(message) {
+                return;
+            }
             self.received -= 1;
             // This look received no additional message.
             self.in_vain += 1;

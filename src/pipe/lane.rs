@@ -15,7 +15,7 @@ use highwater_patterns::{PipeId, Received};
 
 use super::{PipeEvent, SocketSide};
 use crate::origin::Origin;
-use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence};
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence, hold_drops};
 use controls::Controls;
 
 use crate::policy::tuning::{LOOK_FOR_WRITER_EVERY, MOST_SPARE_BUFFERS};
@@ -62,6 +62,12 @@ pub(crate) enum Parcel {
 }
 
 impl Parcel {
+    /// Whether it has a body that may have an owner, for which the socket that drops it must have released its lock.
+    #[inline]
+    fn may_have_owner(&self) -> bool {
+        matches!(self, Self::Whole(Received::Message(message)) if message.may_have_owner())
+    }
+
     fn is_message(&self) -> bool {
         matches!(self, Self::Copied(_) | Self::Whole(Received::Message(_)))
     }
@@ -265,6 +271,7 @@ impl Lane {
     pub(crate) fn push(&self, message: Parcel) -> usize {
         let mut replaced = 0;
         if self.conflate.load(Ordering::Relaxed) {
+            hold_drops();
             while self.queue.pop().is_some() {
                 self.taken.fetch_add(1, Ordering::AcqRel);
                 replaced += 1;
@@ -301,6 +308,9 @@ impl Lane {
     #[inline]
     pub(crate) fn pop(&self) -> Option<Parcel> {
         let parcel = self.queue.pop()?;
+        if parcel.may_have_owner() {
+            hold_drops();
+        }
         if parcel.is_message() {
             let taken = self.taken.fetch_add(1, Ordering::AcqRel) + 1;
             if taken.is_multiple_of(LOOK_FOR_WRITER_EVERY) {
@@ -381,6 +391,7 @@ impl Lane {
     /// The writer takes back the request that it has written last; false if that was read. Other waiting messages,
     /// probes of one frame, stay.
     pub(crate) fn take_back_last(&self) -> bool {
+        hold_drops();
         let mut waiting: Vec<Parcel> = std::iter::from_fn(|| self.queue.pop()).collect();
         let is_request = |parcel: &mut Parcel| match parcel {
             Parcel::Whole(Received::Message(message)) => message.frame_count() > 1,

@@ -13,9 +13,11 @@
 //!                       +--- rewind <-----+  connection lost: what was not delivered stays
 //! ```
 
+use std::ops::{Deref, DerefMut};
+
 use super::HighWater;
 use crate::origin::Origin;
-use crate::sync::{AtomicU32, Mutex, MutexGuard};
+use crate::sync::{AtomicU32, LateDrops, Mutex, MutexGuard};
 
 mod draft;
 mod flush;
@@ -81,18 +83,56 @@ impl Outgoing {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> Held<'_> {
         let state = self.state.lock();
         state.check();
-        state
+        Held::new(state)
     }
 
-    /// The lock; `None` in a forked child whose parent was here at the fork.
+    /// The lock, unless another thread holds it.
+    fn try_lock(&self) -> Option<Held<'_>> {
+        Some(Held::new(self.state.try_lock()?))
+    }
+
+    /// The lock, for a thread that holds the lock of the socket or drops no message; `None` in a forked child whose parent
+    /// was here at the fork.
     #[inline]
     fn lock_here(&self) -> Option<MutexGuard<'_, State>> {
         let state = self.state.lock_here(|| self.origin.is_here())?;
         state.check();
         Some(state)
+    }
+}
+
+/// The lock, under which messages may be dropped: bodies with an owner wait for its release, since the owner may use the
+/// socket.
+#[derive(Debug)]
+struct Held<'a> {
+    // Declared in the order in which they must be dropped.
+    state: MutexGuard<'a, State>,
+    _drops: LateDrops,
+}
+
+impl<'a> Held<'a> {
+    fn new(state: MutexGuard<'a, State>) -> Self {
+        Self {
+            state,
+            _drops: LateDrops::begin(),
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
     }
 }
 

@@ -12,6 +12,7 @@ use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 use super::{Core, Locked, State, Table, Unsent};
 use crate::error::Ended;
 use crate::pipe::WriteEffects;
+use crate::sync::hold_drops;
 
 /// After this many messages a send asks whether it is in a forked child, since a send that only adds to a batch does
 /// not ask. Together with the messages of one [`send_many`](crate::Push::send_many), it is asked once in 1000 messages
@@ -47,6 +48,10 @@ impl Core {
             if !self.is_here() {
                 return Err(self.forked(state));
             }
+        }
+        if message.may_have_owner() {
+            // A pattern that takes its messages apart may drop a part.
+            hold_drops();
         }
         let State { pattern, table, .. } = &mut **state;
         match put(pattern, table, message) {

@@ -234,6 +234,7 @@ impl Core {
     #[inline]
     pub(crate) fn lock(&self, here: Here) -> Locked<'_> {
         let mut state = self.room.lock(self, here);
+        sync::hold_drops();
         state.table.collect_drafts();
         state
     }

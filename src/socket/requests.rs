@@ -14,6 +14,7 @@ use super::calls::by_value;
 use super::{Core, RecvFailure, State, Table, Unsent, Wait};
 use crate::error::Ended;
 use crate::peer::PeerInfo;
+use crate::sync::hold_drops;
 
 /// A request that was received, with the way back for its reply.
 #[derive(Debug)]
@@ -164,5 +165,7 @@ pub(crate) fn take_reply(
     pattern: &mut Pattern,
     table: &mut Table,
 ) -> Option<Result<Message, RequestFailed>> {
+    // The copy of a request that might have been sent again goes.
+    hold_drops();
     pattern.rules_mut::<patterns::Req>().reply(table)
 }

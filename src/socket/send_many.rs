@@ -59,7 +59,11 @@ impl Core {
     /// Sends `run`, which has at least one message. Gives how many more messages are sure to find room, at least one;
     /// after a failure the number of those sent before.
     fn send_run(&self, run: &mut [Next<'_>]) -> Result<usize, (usize, SendFailure)> {
-        let mut run = Run { items: run, at: 0 };
+        let mut run = Run {
+            may_have_owner: run.iter().any(Next::may_have_owner),
+            items: run,
+            at: 0,
+        };
         let mut state = match self.lock_here() {
             Ok(state) => state,
             Err(ended) => return Err((0, SendFailure::Ended(self.give_up(run), ended))),
@@ -193,6 +197,7 @@ struct Run<'a, 'b> {
     items: &'a mut [Next<'b>],
     /// How many of them were sent.
     at: usize,
+    may_have_owner: bool,
 }
 
 impl Run<'_, '_> {
@@ -227,6 +232,10 @@ impl Outbound for Run<'_, '_> {
     fn as_message<U>(&mut self, then: impl FnOnce(&mut Message) -> U) -> U {
         let at = self.current();
         self.items[at].as_message(then)
+    }
+
+    fn may_have_owner(&self) -> bool {
+        self.may_have_owner
     }
 }
 
@@ -294,5 +303,10 @@ impl Outbound for Next<'_> {
             Self::Message(message) => then(message),
             Self::Body(_) => unreachable!("it was made a message just now"),
         }
+    }
+
+    #[inline]
+    fn may_have_owner(&self) -> bool {
+        matches!(self, Self::Message(message) if message.may_have_owner())
     }
 }

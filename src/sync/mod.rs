@@ -5,6 +5,7 @@
 //! Always true: a lock is usable after its holder panicked. Our state machines change in steps that cannot panic
 //! half-way, and a library that stops because one thread panicked would turn one fault into two.
 
+mod late_drops;
 mod machine_fact;
 #[cfg(all(test, not(highwater_model)))]
 mod meetings;
@@ -18,6 +19,7 @@ use std::sync::{PoisonError, TryLockError};
 
 #[cfg(not(highwater_model))]
 pub(crate) use crossbeam_queue::SegQueue as Queue;
+pub(crate) use late_drops::{LateDrops, drop_body, hold_drops};
 pub(crate) use machine_fact::MachineFact;
 #[cfg(highwater_model)]
 pub(crate) use queue::Queue;

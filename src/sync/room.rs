@@ -7,7 +7,8 @@
 //! leave the mail to it. A thread with other work does not apply mail without end: it asks another thread to apply the
 //! rest.
 //! A wake-up that a holder of the lock owes to somebody else's code is made by whoever releases the lock next, after the
-//! release: such code may use what the lock protects.
+//! release: such code may use what the lock protects. For the same reason bodies with an owner, which the holder lets go
+//! of after `hold_drops`, are dropped after the release.
 //! Must not know: the content of the mail; who is woken.
 //!
 //! ```text
@@ -18,6 +19,7 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
+use super::late_drops::{LateDrops, drop_held, hold_drops, holds_drops};
 use super::{AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 use crate::policy::tuning::{
@@ -220,6 +222,8 @@ impl<S, M> Room<S, M> {
         // `pending`.
         fence(Ordering::SeqCst);
         if !self.leaves_mail() {
+            // The caller may hold the lock of another socket.
+            let _late = LateDrops::begin();
             drop(self.try_lock(owner));
         }
     }
@@ -233,6 +237,7 @@ impl<S, M> Room<S, M> {
         self.pending.fetch_or(WAKES, Ordering::Release);
         // As in `post`.
         fence(Ordering::SeqCst);
+        let _late = LateDrops::begin();
         drop(self.try_lock(owner));
     }
 
@@ -247,6 +252,7 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
+        hold_drops();
         owner.begins(state);
         for _ in 0..MAIL_LOOKS {
             let mut all = self.mail.lock();
@@ -271,7 +277,7 @@ pub(crate) struct Locked<'a, C: Combine> {
     late: LateMail<'a, C>,
 }
 
-/// On drop, after the release of the lock, applies mail posted while it was held.
+/// On drop, after the release of the lock, applies mail posted while it was held, and drops bodies that have waited.
 #[derive(Debug)]
 struct LateMail<'a, C: Combine> {
     owner: &'a C,
@@ -373,6 +379,9 @@ impl<C: Combine> Drop for LateMail<'_, C> {
         fence(Ordering::SeqCst);
         if self.owner.room().has(MAIL | WAKES) {
             self.read();
+        }
+        if holds_drops() {
+            drop_held();
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::sync::Ordering;
 impl Outgoing {
     /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
     pub(crate) fn pump(&self) -> io::Result<Pumped> {
-        let Some(mut state) = self.state.try_lock() else {
+        let Some(mut state) = self.try_lock() else {
             return Ok(self.update_streak(TryLockStreak::failed).into());
         };
         let large = state.last_batch >= LARGE_BATCH_BYTES;
@@ -75,7 +75,7 @@ impl Outgoing {
 
     /// Ends the I/O thread's duty, if there is still nothing to write; false if there is something.
     pub(crate) fn end_duty(&self) -> bool {
-        let Some(mut state) = self.state.try_lock() else {
+        let Some(mut state) = self.try_lock() else {
             return false;
         };
         let waits = state.drafted || !state.is_empty();

@@ -12,6 +12,7 @@ use crate::monitor::EventKind;
 use crate::pipe::Change;
 use crate::socket::slot::Slot;
 use crate::stats::Dropped;
+use crate::sync::hold_drops;
 
 impl Pipes for Table {
     #[inline(always)]
@@ -118,6 +119,7 @@ impl Pipes for Table {
     }
 
     fn dropped(&mut self, pipe: Option<PipeId>, cause: DropCause) {
+        hold_drops();
         count(&mut self.dropped, cause);
         self.budget.spend(1);
         if let Some(slot) = pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {

@@ -1,7 +1,7 @@
 //! Writing messages into the pipes of a socket.
 //!
 //! Owns: the buffer in which a message for many pipes is encoded.
-//! Always true: a message for many pipes is encoded once.
+//! Always true: a message for many pipes is encoded once, and the buffer is empty between two messages.
 //! Must not know: which pipe a message should take.
 
 use highwater_patterns::{Outbound, PipeId};
@@ -28,7 +28,6 @@ impl Table {
         message: &impl Outbound,
         full: &mut dyn FnMut(PipeId),
     ) {
-        self.framed.clear();
         self.framed.push(message);
         let mut all = WriteEffects::NONE;
         for pipe in pipes {
@@ -45,6 +44,8 @@ impl Table {
             }
             all |= effects;
         }
+        // Now, and not before the next message: a large body of this one may have an owner that waits for its end.
+        self.framed.clear();
         if all.contains(WriteEffects::FOREIGN)
             && let Some(any) = pipes.first()
         {
