@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Frame, IntoMessage, Message};
+use crate::{Frame, FrameBody, IntoMessage, Message};
 
 impl Message {
     /// Puts `frame` behind the last.
@@ -117,6 +117,20 @@ impl IntoMessage for &Frame {
 impl IntoMessage for &Message {
     fn into_message(self) -> Message {
         self.clone()
+    }
+}
+
+/// Shared, not copied, if it is longer than a frame holds in itself.
+impl From<&dyn FrameBody> for Message {
+    fn from(body: &dyn FrameBody) -> Self {
+        Self::from(body.clone())
+    }
+}
+
+/// Shared, not copied, if it is longer than a frame holds in itself.
+impl IntoMessage for &dyn FrameBody {
+    fn into_message(self) -> Message {
+        Message::from(self)
     }
 }
 
@@ -255,6 +269,33 @@ mod tests {
             &["a", "b", "c", "d"],
         );
         sends(Vec::<&str>::new(), &[""]);
+    }
+
+    #[test]
+    fn an_index_gives_what_bytes_and_text_and_frames_give() {
+        let number = 7_u32.to_le_bytes();
+        let message = Message::from(("topic", number.to_vec(), vec![1; 100]));
+        // As text, and as bytes.
+        assert!(message[0] == "topic" && message[0] == *b"topic" && message[0] != "other");
+        assert!(&message[0] == b"topic" && message[0] == message[0]);
+        assert_eq!(message[0].to_str(), Ok("topic"));
+        assert_eq!(&message[0][1..3], b"op");
+        assert_eq!(message[0].to_vec(), Vec::from(&message[0]));
+        let body: &[u8] = &message[0];
+        assert_eq!(String::from_utf8_lossy(&message[0]), "topic");
+        assert_eq!(std::str::from_utf8(body), std::str::from_utf8(&message[0]));
+        // As a number.
+        let bytes = message[1].try_into().expect("four bytes");
+        assert_eq!(u32::from_le_bytes(bytes), 7);
+        assert!(<[u8; 5]>::try_from(&message[1]).is_err());
+        // As a frame, which is shared.
+        let frame = message[2].clone();
+        assert_eq!(frame.as_ptr(), message[2].as_ptr());
+        assert_eq!(Frame::from(&message[2]), message[2].to_bytes());
+        assert_eq!((&message[2]).into_message(), Message::from(&message[2]));
+        let turned = Message::from([&message[1], &message[0]]);
+        assert_eq!(turned, [&number[..], b"topic"]);
+        assert_eq!(format!("{:?}", &message[0]), "Frame(5 bytes)");
     }
 
     #[test]
