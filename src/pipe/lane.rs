@@ -8,6 +8,7 @@
 
 mod controls;
 mod ends;
+mod marks;
 
 use std::sync::Weak;
 
@@ -17,6 +18,7 @@ use super::{PipeEvent, SocketSide};
 use crate::origin::Origin;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence, hold_drops};
 use controls::Controls;
+use marks::Marks;
 
 use crate::policy::tuning::{LOOK_FOR_WRITER_EVERY, MOST_SPARE_BUFFERS};
 
@@ -84,28 +86,6 @@ enum LaneReader {
     Gone,
 }
 
-/// The high-water marks of both sides; `None` for no limit.
-#[derive(Debug)]
-struct Marks {
-    writer: Option<usize>,
-    /// 0 until there is a reader.
-    reader: Option<usize>,
-    /// How many places are kept for messages to come.
-    reserved: usize,
-}
-
-impl Marks {
-    /// What both allow together, beside the places that are kept.
-    fn together(&self) -> usize {
-        match (self.writer, self.reader) {
-            (Some(writer), Some(reader)) => {
-                writer.saturating_add(reader).saturating_sub(self.reserved)
-            }
-            _ => usize::MAX,
-        }
-    }
-}
-
 /// A socket at one end, and what it calls the pipe.
 #[derive(Debug, Clone)]
 pub(crate) struct Party {
@@ -130,11 +110,7 @@ impl Lane {
             spares: Mutex::new(Vec::new()),
             sent: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
-            marks: Mutex::new(Marks {
-                writer: limit,
-                reader: Some(0),
-                reserved: 0,
-            }),
+            marks: Mutex::new(Marks::of_writer(limit)),
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
             conflate: AtomicBool::new(conflate),
             for_reader: AtomicBool::new(false),
@@ -188,41 +164,6 @@ impl Lane {
             return 0;
         }
         count
-    }
-
-    /// Sets the writer's mark.
-    pub(crate) fn set_writer_limit(&self, limit: Option<usize>) {
-        self.change_marks(|marks| marks.writer = limit);
-    }
-
-    /// Sets the reader's mark.
-    pub(crate) fn set_reader_limit(&self, limit: Option<usize>) {
-        self.change_marks(|marks| marks.reader = limit);
-    }
-
-    /// Keeps a place for a message to come.
-    pub(crate) fn reserve(&self) {
-        self.change_marks(|marks| marks.reserved += 1);
-    }
-
-    /// A place that was kept is free again. If there is room by that, the writer is told, if it waits.
-    pub(crate) fn free_place(&self) {
-        self.change_marks(|marks| {
-            debug_assert!(marks.reserved > 0, "nobody has a place here");
-            marks.reserved = marks.reserved.saturating_sub(1);
-        });
-    }
-
-    fn change_marks(&self, change: impl FnOnce(&mut Marks)) {
-        let mut marks = self.marks.lock();
-        change(&mut marks);
-        self.limit.store(marks.together(), Ordering::Relaxed);
-        drop(marks);
-        // A waiting writer is told at once, if there is room now.
-        fence(Ordering::SeqCst);
-        if self.has_room() {
-            self.tell_writer();
-        }
     }
 
     /// Whether a message would be taken.
@@ -375,17 +316,6 @@ impl Lane {
         {
             self.writer.tell(PipeEvent::Writable);
         }
-    }
-
-    /// A new lane of the same writer, with the writer's mark and the places that it keeps, and without a reader yet.
-    pub(crate) fn another(&self) -> Self {
-        let Marks {
-            writer, reserved, ..
-        } = *self.marks.lock();
-        let conflate = self.conflate.load(Ordering::Relaxed) && !self.conflates_for_reader();
-        let another = Self::new(self.writer.clone(), writer, conflate);
-        another.change_marks(|marks| marks.reserved = reserved);
-        another
     }
 
     /// The writer takes back the request that it has written last; false if that was read. Other waiting messages,
