@@ -13,6 +13,7 @@ use support::{PATIENCE, Place, over_each_transport, over_every_transport, wait_u
 over_every_transport!(
     each_message_is_told_with_its_peer,
     a_request_is_told_with_its_peer,
+    a_reply_is_told_with_its_peer,
     the_peer_is_told_also_when_it_has_gone,
 );
 
@@ -120,6 +121,34 @@ fn a_request_is_told_with_its_peer(place: &Place) {
     assert_eq!(name(request.peer().expect("somebody")), "anna");
     request.reply("you are").expect("sent");
     assert_eq!(pending.recv().expect("an answer"), "you are");
+}
+
+fn a_reply_is_told_with_its_peer(place: &Place) {
+    let context = Context::new();
+    let mut req = Req::new(&context);
+    let services = ["anna", "bert"].map(|name| {
+        let named = Rep::builder(&context).metadata("X-Name", name);
+        let rep = named.expect("a name").build();
+        let at = rep.bind(place.any().as_str()).expect("bound");
+        req.connect(&at).expect("connects");
+        std::thread::spawn(move || {
+            while let Ok(request) = rep.recv() {
+                // That who asked is gone meanwhile is the end of the test.
+                let _ = request.reply(name);
+            }
+        })
+    });
+    req.wait_for_peers(2, PATIENCE).expect("both come");
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        let pending = req.send("who are you?").expect("sent");
+        let (peer, reply) = pending.recv_from_timeout(PATIENCE).expect("an answer");
+        assert_eq!(reply, name(&peer.expect("it is connected")).as_str());
+        told.push(reply);
+    }
+    assert!(told.contains(&"anna".into()) && told.contains(&"bert".into()));
+    context.shutdown();
+    services.into_iter().for_each(support::joined);
 }
 
 fn the_peer_is_told_also_when_it_has_gone(place: &Place) {

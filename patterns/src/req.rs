@@ -46,6 +46,8 @@ pub struct Req {
     incoming: FairQueue,
     probe: Probe,
     state: RequestState,
+    /// The pipe on which the last reply came.
+    replied_on: Option<PipeId>,
     /// The number of the last request, if requests are numbered.
     number: u32,
     relaxed: bool,
@@ -62,6 +64,7 @@ impl Req {
             incoming: FairQueue::default(),
             probe: Probe::new(options.probe),
             state: RequestState::Idle,
+            replied_on: None,
             number: options.seed,
             relaxed: false,
             correlated: false,

@@ -1,11 +1,13 @@
 //! REQ: sends a request and gets its reply.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use highwater_patterns::{IntoMessage, Message, RequestFailed, SocketType};
 
 use super::{AsSocket, RequestFuture};
 use crate::error::{RequestError, SendError};
+use crate::peer::PeerInfo;
 use crate::socket::{SendFailure, Wait};
 
 super::socket! {
@@ -183,6 +185,46 @@ impl<'a> Pending<'a> {
         self.outcome(Wait::AtMost(timeout))
     }
 
+    /// The reply, and the peer on whose connection it came: with CURVE, whose key that has. `None` if that connection had ended
+    /// before the reply was received here, and was not one that this socket makes again.
+    ///
+    /// Waits as [`recv`](Self::recv) does.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    ///
+    /// ```
+    /// use highwater::{Context, Rep, Req};
+    ///
+    /// let context = Context::new();
+    /// let rep = Rep::new(&context);
+    /// let at = rep.bind("tcp://127.0.0.1:0")?;
+    /// let mut req = Req::new(&context);
+    /// req.connect(&at)?;
+    /// let pending = req.send("who are you?")?;
+    /// rep.recv()?.reply("the one at this endpoint")?;
+    /// let (peer, reply) = pending.recv_from()?;
+    /// assert_eq!(reply, "the one at this endpoint");
+    /// assert!(peer.is_some_and(|peer| peer.connected_here));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_from(mut self) -> Result<(Option<Arc<PeerInfo>>, Message), RequestError> {
+        self.outcome_from(Wait::Configured)
+    }
+
+    /// As [`recv_from`](Self::recv_from), but waits at most `timeout`, and then gives the request up.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub fn recv_from_timeout(
+        mut self,
+        timeout: Duration,
+    ) -> Result<(Option<Arc<PeerInfo>>, Message), RequestError> {
+        self.outcome_from(Wait::AtMost(timeout))
+    }
+
     /// Waits at most `timeout`; tells whether [`recv`](Self::recv) would return at once, with the reply or an error.
     /// The request goes on in either case.
     pub fn wait(&self, timeout: Duration) -> bool {
@@ -201,6 +243,17 @@ impl<'a> Pending<'a> {
     pub fn recv_async(mut self) -> RequestFuture<'a> {
         self.is_out = false;
         RequestFuture::of_request(&self.req.core)
+    }
+
+    fn outcome_from(
+        &mut self,
+        wait: Wait,
+    ) -> Result<(Option<Arc<PeerInfo>>, Message), RequestError> {
+        let outcome = self.req.core.reply_from(wait)?;
+        self.is_out = false;
+        outcome.map_err(|failed| match failed {
+            RequestFailed::PeerLost => RequestError::PeerGone,
+        })
     }
 
     fn outcome(&mut self, wait: Wait) -> Result<Message, RequestError> {

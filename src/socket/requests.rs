@@ -25,6 +25,9 @@ pub(crate) struct RequestReceived {
     pub(crate) peer: Option<Arc<PeerInfo>>,
 }
 
+/// A reply, and the peer that sent it.
+type ReplyFrom = (Option<Arc<PeerInfo>>, Message);
+
 /// The calls of a REP.
 impl Core {
     /// The next request.
@@ -92,6 +95,18 @@ impl Core {
     /// The outcome of the request under way.
     pub(crate) fn reply(&self, wait: Wait) -> Result<Result<Message, RequestFailed>, RecvFailure> {
         self.recv_with(wait, take_reply)
+    }
+
+    /// As [`reply`](Self::reply), with the peer on whose connection the reply came; `None` if the pipe of that is gone already.
+    pub(crate) fn reply_from(
+        &self,
+        wait: Wait,
+    ) -> Result<Result<ReplyFrom, RequestFailed>, RecvFailure> {
+        self.recv_with(wait, |pattern, table| {
+            let outcome = take_reply(pattern, table)?;
+            let pipe = pattern.rules_mut::<patterns::Req>().replied_on();
+            Some(outcome.map(|reply| (pipe.and_then(|pipe| table.sender(pipe)), reply)))
+        })
     }
 
     /// Waits until the request under way has an outcome, or the socket has ended; false if `timeout` passed first.

@@ -23,6 +23,11 @@ impl Req {
         }
     }
 
+    /// The pipe on which the reply came that was taken last.
+    pub fn replied_on(&self) -> Option<PipeId> {
+        self.replied_on
+    }
+
     /// Takes the reply if it has arrived; drops and counts other messages.
     pub(super) fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
         self.send_again(pipes);
@@ -37,7 +42,10 @@ impl Req {
                 Err(DropCause::LateReply)
             };
             match reply {
-                Ok(reply) => self.state = RequestState::Answered(reply),
+                Ok(reply) => {
+                    self.state = RequestState::Answered(reply);
+                    self.replied_on = Some(from);
+                }
                 Err(cause) => pipes.dropped(Some(from), cause),
             }
             if pipes.has_spent_budget() {
