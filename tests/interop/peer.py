@@ -5,6 +5,7 @@
     bind NAME ENDPOINT          answers the real endpoint
     connect | unbind | disconnect NAME ENDPOINT
     subscribe | unsubscribe NAME FRAME
+    poll NAME MILLISECONDS      waits for so long, or until something can be received; libzmq does its work meanwhile
     send NAME FRAME...          one message; answers "again" if it would have to wait
     recv NAME                   answers the frames, or "again" after the timeout of the socket
     send_numbers NAME FROM TO   a message for each number, as decimal text
@@ -86,6 +87,9 @@ class Peer:
 
     def unsubscribe(self, name, topic):
         self.sockets[name].setsockopt(zmq.UNSUBSCRIBE, read_frame(topic))
+
+    def poll(self, name, milliseconds):
+        self.sockets[name].poll(int(milliseconds))
 
     def send(self, name, *frames):
         self.sockets[name].send_multipart([read_frame(frame) for frame in frames])
