@@ -427,7 +427,8 @@ fn messages_for_a_peer_that_is_refused(place: &Place) {
     first.connect(&at).expect("connecting");
     taken.wait_for_peers(1, PATIENCE).expect("connected");
     for len in LENGTHS {
-        let refused = Arc::new(Pair::new(&context));
+        let refused = Pair::builder(&context).linger(Linger::Discard);
+        let refused = Arc::new(refused.build());
         let owners = Owners::of(&refused, |pair| {
             pair.stats();
             let _ = pair.try_send("more");
