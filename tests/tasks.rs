@@ -478,6 +478,114 @@ fn a_waker_that_drops_its_task_does_no_harm() {
     });
 }
 
+/// What a task of a hostile executor holds; its wakers use the socket and drop the task, whoever calls or drops them.
+struct HostileTask<F> {
+    future: Mutex<Option<F>>,
+    pull: Arc<Pull>,
+    woken: AtomicUsize,
+}
+
+impl<F> HostileTask<F> {
+    /// Polls `future` once, to be woken through this task, which then holds it.
+    fn spawn(pull: &Arc<Pull>, mut future: F) -> Arc<Self>
+    where
+        F: Future + Unpin + Send + 'static,
+    {
+        let task = Arc::new(Self {
+            future: Mutex::new(None),
+            pull: Arc::clone(pull),
+            woken: AtomicUsize::new(0),
+        });
+        let waker = Waker::from(Arc::clone(&task));
+        let polled = std::pin::Pin::new(&mut future).poll(&mut TaskContext::from_waker(&waker));
+        assert!(polled.is_pending());
+        *task.future.lock().expect("no panic") = Some(future);
+        task
+    }
+}
+
+impl<F: Send + 'static> Wake for HostileTask<F> {
+    fn wake(self: Arc<Self>) {
+        drop(self.future.lock().expect("no panic").take());
+        self.woken
+            .fetch_add(1 + self.pull.peers().len(), Ordering::SeqCst);
+    }
+}
+
+/// A task that is woken drops its future, also if it is another task that wakes it, or an event that no call has caused.
+#[test]
+fn a_task_that_is_dropped_by_its_waker_is_woken_by_another_task_or_an_event() {
+    support::must_end("dropped by its waker", || {
+        let (_context, push, pull) = pipeline(&Place::new(highwater::Transport::Tcp));
+        let pull = Arc::new(pull);
+        let waker = CountingWaker::new();
+        let mut first = pull.recv_async();
+        assert!(waker.poll(&mut first).is_pending());
+        let second = HostileTask::spawn(&pull, pull.recv_async());
+        push.send("x").expect("sent");
+        waker.wait("a message", 0);
+        assert_eq!(block_on("a message", first).expect("received"), "x");
+        // The first has passed its wake-up on.
+        wait_until("woken", || second.woken.load(Ordering::SeqCst) > 0);
+
+        let first = HostileTask::spawn(&pull, pull.recv_async());
+        let second = HostileTask::spawn(&pull, pull.recv_async());
+        let third = HostileTask::spawn(&pull, pull.wait_for_peers_async(2));
+        push.send("x").expect("sent");
+        for task in [first, second] {
+            wait_until("woken", || task.woken.load(Ordering::SeqCst) > 0);
+        }
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "x");
+
+        struct Events(highwater::EventStream);
+        impl Future for Events {
+            type Output = ();
+            fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<()> {
+                self.0.poll_next_event(context).map(drop)
+            }
+        }
+        let events = HostileTask::spawn(&pull, Events(pull.events()));
+        drop(push);
+        wait_until("woken", || events.woken.load(Ordering::SeqCst) > 0);
+        wait_until("woken", || third.woken.load(Ordering::SeqCst) > 0);
+    });
+}
+
+/// The last owner of a waker is dropped wherever a future lets go of it; what it owns may use the socket.
+#[test]
+fn a_waker_whose_drop_uses_the_socket_does_no_harm() {
+    struct Owned(Arc<Pull>, Arc<AtomicUsize>);
+    impl Wake for Owned {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            self.1.fetch_add(1 + self.0.peers().len(), Ordering::SeqCst);
+        }
+    }
+    support::must_end("a drop that uses the socket", || {
+        let (_context, push, pull) = pipeline(&Place::new(highwater::Transport::Tcp));
+        let (pull, dropped) = (Arc::new(pull), Arc::new(AtomicUsize::new(0)));
+        let owned = || Waker::from(Arc::new(Owned(Arc::clone(&pull), Arc::clone(&dropped))));
+        let mut receiving = pull.recv_async();
+        for _ in 0..3 {
+            let waker = owned();
+            let mut context = TaskContext::from_waker(&waker);
+            assert!(
+                std::pin::Pin::new(&mut receiving)
+                    .poll(&mut context)
+                    .is_pending()
+            );
+        }
+        assert_eq!(dropped.load(Ordering::SeqCst), 4, "two were replaced");
+        push.send("x").expect("sent");
+        wait_until("woken, and so given up", || {
+            dropped.load(Ordering::SeqCst) == 6
+        });
+        assert_eq!(block_on("a message", receiving).expect("received"), "x");
+    });
+}
+
 /// A waker that panics ends neither an I/O thread nor the call in which it is called.
 #[test]
 fn a_waker_that_panics_is_its_own_fault() {

@@ -12,7 +12,7 @@ use event_listener::{Event, Listener};
 use super::report::{DrainReport, RetireReport};
 use crate::origin::Here;
 use crate::pipe::{PipeEvent, SocketSide};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, due_wakes};
 
 /// How a listener, session or link ends.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Drain {
         state.pending -= 1;
         if state.pending == 0 {
             drop(state);
-            self.done.notify(usize::MAX);
+            due_wakes::notify(&self.done, usize::MAX);
             if let Some(side) = self.side.as_ref().and_then(Weak::upgrade) {
                 side.happened(PipeEvent::EndpointChanged);
             }

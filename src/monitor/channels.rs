@@ -14,7 +14,7 @@ use super::log::{self, Log};
 use super::{Event, EventKind};
 use crate::endpoint::Endpoint;
 use crate::origin::Origin;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, due_wakes};
 
 /// How many events wait for a reader before further ones are dropped.
 const CHANNEL_CAPACITY: usize = 4096;
@@ -71,7 +71,7 @@ impl Monitor {
                 }
                 Err(TrySendError::Disconnected(_)) => false,
             });
-        self.news.notify(usize::MAX);
+        due_wakes::notify(&self.news, usize::MAX);
     }
 
     /// Notified after each event, and once there will be none any more.
@@ -108,7 +108,7 @@ impl Drop for Monitor {
     /// Ends the channels, so that their readers see the end, and writes the lines that the log has held back.
     fn drop(&mut self) {
         self.channels.lock().clear();
-        self.news.notify(usize::MAX);
+        due_wakes::notify(&self.news, usize::MAX);
         if self.origin.is_here() && self.log.holds_back() {
             self.log.finish();
         }

@@ -1,10 +1,11 @@
 //! Locks, atomics and the queue between threads: those of std and crossbeam, or loom's where a protocol between threads is
 //! model-checked.
 //!
-//! Owns: the choice between the two; the lock with a mailbox; facts that are learnt once.
+//! Owns: the choice between the two; the lock with a mailbox; wake-ups that are put off; facts that are learnt once.
 //! Always true: a lock is usable after its holder panicked. Our state machines change in steps that cannot panic
 //! half-way, and a library that stops because one thread panicked would turn one fault into two.
 
+pub(crate) mod due_wakes;
 mod late_drops;
 mod machine_fact;
 #[cfg(all(test, not(highwater_model)))]

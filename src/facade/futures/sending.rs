@@ -18,6 +18,9 @@ use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
 /// # Cancel safety
 ///
 /// Dropped before it is ready, it has sent nothing, and drops the message. [`take`](Self::take) gives the message back.
+///
+/// Room wakes one of those who wait. A future that was woken and is kept, neither polled nor dropped, keeps that wake-up from
+/// the others, as with tokio's channels: drop what you do not poll any more.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct SendFuture<T = ()> {
     wait: TaskWait,

@@ -1,8 +1,9 @@
 //! A task that waits at a socket: an attempt at each poll, and a waker that is told when the next is worth while.
 //!
 //! Owns: the wait of one future, from its first attempt that came to nothing to its last; the wakers that are owed a call.
-//! Always true: a task registers under the lock under which its attempt failed. A task that was woken and leaves passes
-//! the wake-up on. A foreign waker is called, and dropped, without a lock of ours: it may run, or drop, any code.
+//! Always true: a task registers under the lock under which its attempt failed, and looks again once its waker is there. A
+//! task that was woken and leaves passes the wake-up on. A foreign waker is cloned, called and dropped without a lock of ours,
+//! nor that of a list of waiters: it may run, or drop, any code.
 //! Must not know: which future it is, and how its task is run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +23,7 @@ use crate::policy::tuning::MOST_READY_TURNS;
 use crate::socket::attempt::Given;
 use crate::socket::{Core, Locked, RecvFailure, State, Table, Unsent};
 use crate::sync::Queue;
+use crate::sync::due_wakes::{self, Due};
 
 /// The wait of one future at one socket.
 #[derive(Debug)]
@@ -112,8 +114,14 @@ impl TaskWaker {
 }
 
 impl Wake for TaskWaker {
-    /// Called by whoever notifies, with its locks held.
+    /// Called by whoever notifies, with the list of waiters locked and perhaps the socket.
     fn wake(self: Arc<Self>) {
+        due_wakes::wake(self);
+    }
+}
+
+impl Due for TaskWaker {
+    fn wake_now(self: Arc<Self>) {
         match self.core.upgrade() {
             Some(core) => {
                 core.owed_wakes.0.push(self);
@@ -182,7 +190,7 @@ impl TaskWait {
             }
             outcome => {
                 let state = state.handed_on();
-                wait.send_on(core, state, context, message, &mut put, outcome)
+                wait.send_on(core, state, context, outcome)
             }
         }
     }
@@ -197,18 +205,15 @@ impl TaskWait {
         if wait.still_waits(context) {
             return Poll::Pending;
         }
-        loop {
-            let mut state = core.enter()?;
-            if let Some(ended) = state.ended {
-                return Poll::Ready(Err(ended.into()));
-            }
-            if there(&mut state) {
-                return Poll::Ready(Ok(()));
-            }
-            if wait.register(core, &core.changed, context) {
-                return Poll::Pending;
-            }
+        let mut state = core.enter()?;
+        if let Some(ended) = state.ended {
+            return Poll::Ready(Err(ended.into()));
         }
+        if there(&mut state) {
+            return Poll::Ready(Ok(()));
+        }
+        wait.registration.register(core.this.clone(), &core.changed);
+        wait.sleep(state, context)
     }
 }
 
@@ -230,11 +235,11 @@ impl Wait {
                 Ok(Some(taken)) => {
                     self.count(&mut state, false);
                     self.turns.end(&mut state);
-                    drop(state);
                     if std::mem::take(&mut self.waited) {
                         // There may be more for one more of those who wait.
                         core.readable.notify(1);
                     }
+                    drop(state);
                     return Poll::Ready(Ok(taken));
                 }
                 Ok(None) => {}
@@ -260,18 +265,18 @@ impl Wait {
                         return Poll::Pending;
                     }
                     Turn::Sleep => {
-                        let is_registered = self.register(core, &core.readable, context);
+                        self.registration
+                            .register(core.this.clone(), &core.readable);
                         let news = state.table.listen_within();
-                        if !news.is_empty() {
-                            self.registration.end();
-                            core.lanes_readable(&mut state, &news);
-                        } else if is_registered {
+                        if news.is_empty() {
                             if !state.leading {
                                 state.table.return_readers();
                             }
                             self.count(&mut state, true);
-                            return Poll::Pending;
+                            return self.sleep(state, context);
                         }
+                        self.registration.end();
+                        core.lanes_readable(&mut state, &news);
                     }
                 }
             }
@@ -282,46 +287,39 @@ impl Wait {
     /// Goes on after a first attempt that has failed or has had effects, or after a wait.
     #[cold]
     #[inline(never)]
-    fn send_on<T, M: Outbound>(
+    fn send_on<T>(
         &mut self,
         core: &Core,
         mut state: Locked<'_>,
-        context: &mut Context<'_>,
-        message: &mut M,
-        put: &mut impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
-        mut outcome: Result<Given<T>, Unsent>,
+        context: &Context<'_>,
+        outcome: Result<Given<T>, Unsent>,
     ) -> Poll<Result<T, Unsent>> {
-        loop {
-            let given = match outcome {
-                // Messages that are gathered and not written are a duty of the I/O thread already.
-                Ok(Given::Done(done) | Given::Acted(done, _)) => Ok(done),
-                Err(Unsent::Refused(Refusal::Full)) => {
-                    if !core.is_here() {
-                        return Poll::Ready(Err(core.forked(&mut state)));
-                    }
-                    state.table.set_senders_wait(false);
-                    let is_registered = self.register(core, &core.writable, context);
-                    state.table.note(WriteEffects::MUTED);
-                    if is_registered {
-                        return Poll::Pending;
-                    }
-                    outcome = core.attempt_send(&mut state, message, put);
-                    continue;
+        let given = match outcome {
+            // Messages that are gathered and not written are a duty of the I/O thread already.
+            Ok(Given::Done(done) | Given::Acted(done, _)) => Ok(done),
+            Err(Unsent::Refused(Refusal::Full)) => {
+                if !core.is_here() {
+                    return Poll::Ready(Err(core.forked(&mut state)));
                 }
-                Err(unsent) => {
-                    if self.waited && matches!(unsent, Unsent::Refused(_)) {
-                        core.unmute(&mut state);
-                    }
-                    Err(unsent)
-                }
-            };
-            drop(state);
-            if std::mem::take(&mut self.waited) {
-                // There may be room for one more of those who wait.
-                core.writable.notify(1);
+                state.table.set_senders_wait(false);
+                self.registration
+                    .register(core.this.clone(), &core.writable);
+                state.table.note(WriteEffects::MUTED);
+                return self.sleep(state, context);
             }
-            return Poll::Ready(given);
+            Err(unsent) => {
+                if self.waited && matches!(unsent, Unsent::Refused(_)) {
+                    core.unmute(&mut state);
+                }
+                Err(unsent)
+            }
+        };
+        if std::mem::take(&mut self.waited) {
+            // There may be room for one more of those who wait.
+            core.writable.notify(1);
         }
+        drop(state);
+        Poll::Ready(given)
     }
 
     /// The lock for the next attempt to receive or send: not before a wake-up if it is registered, and now and then only after
@@ -349,11 +347,14 @@ impl Wait {
             && self.registration.still_waits(context, &mut self.waited)
     }
 
-    fn register(&mut self, core: &Core, event: &Event, context: &mut Context<'_>) -> bool {
-        let owner = core.this.clone();
-        let is_registered = self.registration.register(owner, event, context);
-        self.waited |= !is_registered;
-        is_registered
+    /// It is registered under the lock that `state` is: releases that, and has its task woken. If it was notified in between,
+    /// the task is to be polled again at once.
+    fn sleep<T>(&mut self, state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
+        drop(state);
+        if !self.registration.has_task_woken(context, &mut self.waited) {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     /// Whether this turn goes to other tasks: a socket that is always ready would keep its executor from all of them.
@@ -394,13 +395,22 @@ impl Registration {
     /// Whether it is registered and has not been woken; it is woken through `context` from now on. `woken` is set if it was.
     /// In a forked child it waits no more.
     fn still_waits(&mut self, context: &mut Context<'_>, woken: &mut bool) -> bool {
-        let Some((listener, waker)) = &mut self.place else {
+        if self.place.is_none() {
             return false;
-        };
+        }
         if !self.origin.is_here() {
             self.end();
             return false;
         }
+        self.has_task_woken(context, woken)
+    }
+
+    /// Whether it is registered and has not been woken; it is woken through `context` from now on. `woken` is set if it was.
+    /// To be called in the process of the socket, without its lock: the waker of the task is cloned, and another dropped.
+    fn has_task_woken(&mut self, context: &Context<'_>, woken: &mut bool) -> bool {
+        let Some((listener, waker)) = &mut self.place else {
+            return false;
+        };
         // Before the look: a wake-up that comes after it goes to this waker.
         waker.wakes(context.waker());
         if waker.listens(listener) {
@@ -411,17 +421,15 @@ impl Registration {
         false
     }
 
-    /// Registers at `event`, under the lock under which an attempt has failed; false if it has been notified meanwhile,
-    /// by a thread that needs no lock for it. Wakers are called without the lock of `owner`. To be called in its process.
-    fn register(&mut self, owner: Weak<Core>, event: &Event, context: &mut Context<'_>) -> bool {
+    /// Registers at `event`, under the lock under which an attempt has failed. Once that is released, the task's waker is
+    /// added ([`has_task_woken`](Self::has_task_woken)), which is called without the lock of `owner`. To be called in its
+    /// process.
+    fn register(&mut self, owner: Weak<Core>, event: &Event) {
         let waker = Arc::new(TaskWaker {
             core: owner,
-            task: Mutex::new(Some(context.waker().clone())),
+            task: Mutex::new(None),
         });
-        let mut listener = event.listen();
-        let listens = waker.listens(&mut listener);
-        self.place = listens.then_some((listener, waker));
-        listens
+        self.place = Some((event.listen(), waker));
     }
 
     /// Waits until `look` finds something, of which `event` is notified. To be called in the process of `owner`.
@@ -444,7 +452,8 @@ impl Registration {
             if self.place.is_some() {
                 return Poll::Pending;
             }
-            self.register(Weak::clone(owner), event, context);
+            self.register(Weak::clone(owner), event);
+            self.has_task_woken(context, &mut false);
         }
     }
 
@@ -455,7 +464,7 @@ impl Registration {
             return;
         };
         if self.origin.is_here() {
-            drop(listener);
+            due_wakes::put_off(|| drop(listener));
             drop(waker.set(None));
         } else {
             std::mem::forget((listener, waker));
@@ -505,8 +514,8 @@ impl TaskWait {
         }
         if has_taken_one && core.is_here() {
             // What it has not looked at is for another one.
-            core.readable.notify(1);
-            core.writable.notify(1);
+            due_wakes::notify(&core.readable, 1);
+            due_wakes::notify(&core.writable, 1);
         }
     }
 }

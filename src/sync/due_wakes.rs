@@ -1,0 +1,67 @@
+//! Wake-ups that are due because a list of waiters was notified, or left.
+//!
+//! Owns: the wake-ups that the present thread puts off.
+//! Always true: they are made once the list is free again. The list calls its wakers with its own lock held. What is woken is
+//! foreign code, which may leave the same list; and whoever takes the lock of a socket applies its mail, which may notify it.
+//! Must not know: what a wake-up does.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use event_listener::Event;
+
+/// A wake-up that can be put off.
+pub(crate) trait Due: Send + Sync {
+    /// Wakes; no list of waiters is locked by this thread.
+    fn wake_now(self: Arc<Self>);
+}
+
+thread_local! {
+    /// The wake-ups that are put off, while some are.
+    static PUT_OFF: RefCell<Option<Vec<Arc<dyn Due>>>> = const { RefCell::new(None) };
+}
+
+/// Notifies `waiters` of those who wait at `event`. To be used wherever the lock of a socket may be free.
+pub(crate) fn notify(event: &Event, waiters: usize) {
+    put_off(|| {
+        event.notify(waiters);
+    });
+}
+
+/// Runs `something` that notifies or leaves lists of waiters, and then wakes whom that has told to [`wake`].
+pub(crate) fn put_off(something: impl FnOnce()) {
+    let begins = PUT_OFF.try_with(|due| {
+        let begins = due.borrow().is_none();
+        if begins {
+            *due.borrow_mut() = Some(Vec::new());
+        }
+        begins
+    });
+    // Otherwise within another call of this, which wakes them; or the thread is ending, and wakes at once.
+    let ends = (begins == Ok(true)).then_some(Ends);
+    something();
+    drop(ends);
+}
+
+/// Wakes `due`, once no list of waiters is locked by this thread.
+pub(crate) fn wake(due: Arc<dyn Due>) {
+    let mut due = Some(due);
+    let _ = PUT_OFF.try_with(|put_off| {
+        if let Some(put_off) = &mut *put_off.borrow_mut() {
+            put_off.extend(due.take());
+        }
+    });
+    if let Some(due) = due {
+        due.wake_now();
+    }
+}
+
+/// Wakes all that was put off, also after a panic.
+struct Ends;
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let due = PUT_OFF.try_with(RefCell::take).ok().flatten();
+        due.into_iter().flatten().for_each(Due::wake_now);
+    }
+}
