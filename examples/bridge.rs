@@ -30,38 +30,38 @@ fn main() -> Result<(), Failure> {
     let (outgoing, to_peer) = bounded(ROOM);
     let (from_peer, incoming) = bounded(ROOM);
     thread::scope(|scope| {
-        let sending = scope.spawn(|| send_all(&to_peer, &socket));
-        let receiving = scope.spawn(|| receive_all(&socket, &from_peer));
+        // Each thread owns its end of a channel: if it fails, the other end hears of it.
+        let sending = scope.spawn(|| send_all(to_peer, &socket));
+        let receiving = scope.spawn(|| receive_all(&socket, from_peer));
 
-        let talked = talk(outgoing, &incoming);
-
-        // The channel is gone, so its thread has sent all. The shutdown ends the other one.
-        sending.join().expect("it does not panic")?;
+        // On a thread, too, so that its panic comes here as an error. Whatever came of it, the others end then: the first once
+        // it has sent all, the second by the shutdown, which ends both if something went wrong.
+        let talked = scope.spawn(|| talk(outgoing, incoming)).join();
+        if !matches!(talked, Ok(Ok(_))) {
+            context.shutdown();
+        }
+        let sent = sending.join().expect("it does not panic");
         context.shutdown();
-        receiving.join().expect("it does not panic")?;
-        println!("{} lines went out and came back", talked?);
-        Ok::<_, Failure>(())
+        let received = receiving.join().expect("it does not panic");
+        println!("{} lines came back", talked.expect("nothing is changed")?);
+        sent.and(received)
     })?;
     peer.join().expect("the peer does not panic")
 }
 
 /// Channel to socket, until the channel has no sender any more.
-fn send_all(channel: &Receiver<String>, socket: &Pair) -> Result<(), Failure> {
+fn send_all(channel: Receiver<String>, socket: &Pair) -> Result<(), Failure> {
     for line in channel {
         socket.send(line)?;
     }
     Ok(())
 }
 
-/// Socket to channel, until the socket ends or nobody listens to the channel.
-fn receive_all(socket: &Pair, channel: &Sender<String>) -> Result<(), Failure> {
+/// Socket to channel, until the socket ends.
+fn receive_all(socket: &Pair, channel: Sender<String>) -> Result<(), Failure> {
     loop {
         match socket.recv() {
-            Ok(message) => {
-                if channel.send(message.to_str()?.to_owned()).is_err() {
-                    return Ok(());
-                }
-            }
+            Ok(message) => channel.send(message.to_str()?.to_owned())?,
             Err(RecvError::Ended(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
@@ -69,13 +69,14 @@ fn receive_all(socket: &Pair, channel: &Sender<String>) -> Result<(), Failure> {
 }
 
 /// The program behind the bridge: it knows no socket. Says how many lines it has heard.
-fn talk(outgoing: Sender<String>, incoming: &Receiver<String>) -> Result<usize, Failure> {
+fn talk(outgoing: Sender<String>, incoming: Receiver<String>) -> Result<usize, Failure> {
     let line = |number: usize| format!("line {number}");
     let (mut said, mut heard) = (0, 0);
     while said < LINES {
         select! {
             send(outgoing, line(said)) -> sent => { sent?; said += 1; }
             recv(incoming) -> back => { assert_eq!(back?, line(heard)); heard += 1; }
+            default(PATIENCE) => return Err("nothing goes out or comes back".into()),
         }
     }
     while heard < LINES {
@@ -93,6 +94,6 @@ fn echo(at: &Endpoint) -> Result<(), Failure> {
     for _ in 0..LINES {
         socket.send(socket.recv_timeout(PATIENCE)?)?;
     }
-    socket.close(PATIENCE);
+    assert_eq!(socket.close(PATIENCE).lost, 0);
     Ok(())
 }

@@ -154,7 +154,7 @@ pub(crate) fn serve(connection: &Connection) -> Result<(), Failure> {
             }
         }
         // What was sent is still written.
-        control.close(PATIENCE);
+        let _ = control.close(PATIENCE);
         context.shutdown();
     });
     Ok(())

@@ -1,8 +1,7 @@
 //! A pipeline of values: jobs go to a pool of workers, and their results to one collector, as JSON.
 //!
-//! Any program that speaks ZMTP and JSON can take the place of a worker; in Python,
-//! `pull.recv_json()` and `push.send_json(...)`. Run it with `cargo run --features json --example typed_pipeline`;
-//! it ends by itself and fails if a result is wrong or missing.
+//! Any program that speaks ZMTP and JSON can take the place of a worker; in Python, `recv_json()` and `send_json(...)`. Run it
+//! with `cargo run --features json --example typed_pipeline`; it ends by itself and fails if a result is wrong or missing.
 
 use std::error::Error;
 use std::thread;
@@ -42,28 +41,31 @@ fn main() -> Result<(), Failure> {
         let workers: Vec<_> = (0..WORKERS)
             .map(|_| scope.spawn(|| work(&context, &jobs_at, &outcomes_at)))
             .collect();
-        // Without this wait, the first worker to connect would get the first thousand jobs.
-        jobs.wait_for_peers(WORKERS, PATIENCE)?;
-
         // On a thread of its own: `send` waits while the queues of all workers are full.
         let sender = scope.spawn(|| -> Result<(), Failure> {
+            // Without this wait, the first worker to connect would get the first thousand jobs.
+            jobs.wait_for_peers(WORKERS, PATIENCE)?;
             for number in 0..JOBS {
                 let text = "word ".repeat(number % 7);
                 jobs.send(&Job { number, text })?;
             }
             Ok(())
         });
-
-        let mut missing = vec![true; JOBS];
-        for _ in 0..JOBS {
-            let outcome = outcomes.recv_timeout(PATIENCE)?;
-            assert_eq!(outcome.words, outcome.number % 7);
-            assert!(std::mem::take(&mut missing[outcome.number]), "no twice");
-        }
-        sender.join().expect("the sender does not panic")?;
-
-        // Ends whatever still waits: the workers.
+        // On a thread, too: a panic must not leave this scope, which waits for all threads, before the shutdown.
+        let collecting = scope.spawn(|| -> Result<(), Failure> {
+            let mut missing = vec![true; JOBS];
+            for _ in 0..JOBS {
+                let outcome = outcomes.recv_timeout(PATIENCE)?;
+                assert_eq!(outcome.words, outcome.number % 7);
+                assert!(std::mem::take(&mut missing[outcome.number]), "no twice");
+            }
+            Ok(())
+        });
+        let collected = collecting.join();
+        // Ends whatever still waits: the workers; and the sender, if something went wrong.
         context.shutdown();
+        collected.expect("each job is done once, and right")?;
+        sender.join().expect("the sender does not panic")?;
         for (number, worker) in workers.into_iter().enumerate() {
             let done = worker.join().expect("a worker does not panic")?;
             println!("worker {number} has done {done} jobs");
@@ -90,8 +92,7 @@ fn work(context: &Context, jobs: &Endpoint, outcomes: &Endpoint) -> Result<usize
             }
             Err(error) => return Err(error.into()),
         };
-        let words = job.text.split_whitespace().count();
-        let number = job.number;
+        let (number, words) = (job.number, job.text.split_whitespace().count());
         push.send(&Outcome { number, words })?;
         done += 1;
     }

@@ -167,6 +167,12 @@ pub enum WaitError {
     Ended(Ended),
 }
 
+/// Such as `1 message`, `2 messages`: a count with its `thing`, whose plural has an `s`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// The text of each variant but `Ended`, whose text is that of the `Ended` in it.
 macro_rules! messages_of {
     ($($name:ident { $($variant:ident $(($ignored:tt))? => $text:literal),+ $(,)? })+) => {$(
@@ -257,7 +263,12 @@ impl SendManyError {
 
 impl fmt::Display for SendManyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "after {} messages: {}", self.sent, self.error)
+        write!(
+            f,
+            "after {}: {}",
+            counted(self.sent as u64, "message"),
+            self.error
+        )
     }
 }
 

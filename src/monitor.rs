@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
-use crate::error::LinkError;
+use crate::error::{LinkError, counted};
 pub(crate) use channels::Monitor;
 
 /// Something that happened to a socket.
@@ -190,14 +190,20 @@ impl fmt::Display for EventKind {
             Self::Retrying { delay, cause } => write!(f, "retrying in {delay:?}: {cause}"),
             Self::Disconnected { cause, lost: 0 } => write!(f, "disconnected: {cause}"),
             Self::Disconnected { cause, lost } => {
-                write!(f, "disconnected: {cause}; {lost} unsent messages lost")
+                let lost = counted(*lost as u64, "unsent message");
+                write!(f, "disconnected: {cause}; {lost} lost")
             }
             Self::MessageGivenUp { cause, bytes } => {
-                write!(f, "{}, of {bytes} bytes: {cause}", self.name())
+                let bytes = counted(*bytes as u64, "byte");
+                write!(f, "{}, of {bytes}: {cause}", self.name())
             }
-            Self::Unsent { lost } | Self::Unread { lost } => write!(f, "{lost} {}", self.name()),
+            Self::Unsent { lost } => write!(f, "{} lost", counted(*lost, "unsent message")),
+            Self::Unread { lost } => {
+                write!(f, "{} lost unread", counted(*lost, "received message"))
+            }
             Self::DroppingStopped { missed } => {
-                write!(f, "{}: {missed} messages missed", self.name())
+                let missed = counted(*missed, "message");
+                write!(f, "{}: {missed} missed", self.name())
             }
             Self::KeyFile { path, flaw } => write!(f, "the key file {path} has a flaw: {flaw}"),
             _ => f.write_str(self.name()),

@@ -4,6 +4,7 @@
 //! Always true: a counter only grows; every lost message is in exactly one of them.
 //! Must not know: which code counts.
 
+mod display;
 mod telemetry;
 
 use std::iter::Sum;

@@ -283,7 +283,7 @@ fn what_is_wanted_comes_through_junk(place: &Place) {
         }
         flood.goes_on();
         drop(flood);
-        pull.close(Duration::ZERO);
+        let _ = pull.close(Duration::ZERO);
     }
 }
 
@@ -405,7 +405,7 @@ fn messages_of_many_frames_that_nobody_wants_keep_no_call(place: &Place) {
         context.shutdown();
         let end = joined_soon("the end", receiver);
         assert_eq!(end, Err(RecvError::Ended(Ended::Terminated)));
-        push.close(Duration::ZERO);
+        let _ = push.close(Duration::ZERO);
     }
 }
 

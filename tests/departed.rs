@@ -103,7 +103,7 @@ fn a_second_peer_of_a_pair_is_forgotten(place: &Place) {
     );
     let waits = second.stats().queued_to_send;
     assert!(waits <= sent, "{waits} of {sent}");
-    second.close(Duration::ZERO);
+    let _ = second.close(Duration::ZERO);
 }
 
 fn what_the_gone_left_is_bounded_and_all_of_it_arrives(place: &Place) {

@@ -654,5 +654,5 @@ fn a_subscription_acts_beside_a_flood_that_nobody_reads(place: &Place) {
     let heard = (0..2).map(|_| xpub.recv_timeout(PATIENCE).expect("much waits"));
     let quiet = heard.filter(|one| matches!(one, Upstream::Subscribe(topic) if topic == "t"));
     assert_eq!(quiet.count(), 1);
-    flooding.close(Duration::ZERO);
+    let _ = flooding.close(Duration::ZERO);
 }

@@ -113,7 +113,7 @@ fn held(say: &dyn Fn(&str)) {
                     &xsub,
                 ];
                 all.iter().for_each(|handle| handle.look());
-                retirement.report();
+                let _ = retirement.report();
                 control.statistics();
             }
         });

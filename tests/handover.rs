@@ -677,7 +677,7 @@ fn what_was_published_is_received_by_the_old_or_the_new() {
                     sent += publisher.send(count.to_string()).expect("open").sent;
                     std::thread::yield_now();
                 }
-                publisher.close(PATIENCE);
+                let _ = publisher.close(PATIENCE);
                 sent
             }
         });

@@ -52,7 +52,7 @@ fn serve_rep(rep: Rep, questions: usize) -> JoinHandle<Vec<String>> {
             }
             seen.push(question);
         }
-        rep.close(PATIENCE);
+        let _ = rep.close(PATIENCE);
         seen
     })
 }
@@ -78,7 +78,7 @@ fn serve_router(router: Router, questions: usize) -> JoinHandle<Vec<String>> {
             }
             seen.push(question);
         }
-        router.close(PATIENCE);
+        let _ = router.close(PATIENCE);
         seen
     })
 }
@@ -346,7 +346,7 @@ fn replies_end_with_the_connection_of_their_request(place: &Place) {
     wait_until("the last request has come", || {
         rep.stats().bytes_received >= before + 4 * REQUEST
     });
-    first.close(Duration::ZERO);
+    let _ = first.close(Duration::ZERO);
     wait_until("the first has gone", || rep.stats().disconnects == 1);
     let stats = rep.stats();
     assert_eq!(stats.queued_to_send, 0);
@@ -405,7 +405,7 @@ fn a_router_that_connects_tells_its_peers_apart(place: &Place) {
         assert_eq!(dealer.recv_timeout(PATIENCE).expect("welcome"), "welcome");
         assert_eq!(router.stats().dropped.unsent, lost);
         let before = router.stats().disconnects;
-        dealer.close(Duration::ZERO);
+        let _ = dealer.close(Duration::ZERO);
         wait_until("it has gone", || router.stats().disconnects > before);
         router.send_to(&id, "a secret").expect("queued");
         former = Some(id);

@@ -404,7 +404,7 @@ fn a_reader_that_takes_nothing_is_waited_for_no_longer_than_the_caller_says() {
     must_end("closing with a reader that takes nothing", || {
         let context = Context::new();
         let (push, peer) = sent_to_a_peer_without_room(&context, Linger::Forever);
-        push.close(MOMENT);
+        let _ = push.close(MOMENT);
         assert!(context.wait_for_lingering(PATIENCE));
         let (push, other) = sent_to_a_peer_without_room(&context, Linger::AtMost(MOMENT));
         drop(push);

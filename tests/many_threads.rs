@@ -366,5 +366,5 @@ fn two_sockets_play_ping_pong(place: &Place) {
             n
         );
     }
-    joined_soon("the other player ends", other);
+    let _ = joined_soon("the other player ends", other);
 }

@@ -157,7 +157,7 @@ fn a_body_that_another_replaces(place: &Place) {
         }
         push.send("last").expect("sent");
         owners.wait("replaced by its sender");
-        push.close(Duration::ZERO);
+        let _ = push.close(Duration::ZERO);
     }
     let publisher = Pub::new(&context);
     let sub = Arc::new(Sub::builder(&context).conflate(true).build());
@@ -214,14 +214,14 @@ fn bodies_in_the_queue_of_a_socket_that_is_closed(place: &Place) {
             push.send(same.body(len)).expect("queued");
             push.send(another.body(len)).expect("queued");
         }
-        push.close(Duration::ZERO);
+        let _ = push.close(Duration::ZERO);
         same.wait("closed");
         another.wait("closed, of another");
         drop(same);
         // The last owner of a context waits for what lingers.
         other.send(another.body(len)).expect("queued");
         context.shutdown();
-        other.close(Duration::ZERO);
+        let _ = other.close(Duration::ZERO);
         another.wait("shut down");
     }
 }
@@ -239,8 +239,8 @@ fn bodies_that_a_peer_leaves_unread(place: &Place) {
             push.send(owners.body(len)).expect("sent");
             push.send(of_peer.body(len)).expect("sent");
         }
-        pull.close(Duration::ZERO);
-        push.close(Duration::ZERO);
+        let _ = pull.close(Duration::ZERO);
+        let _ = push.close(Duration::ZERO);
         owners.wait("unread");
         of_peer.wait("unread, of the peer");
     }
@@ -415,7 +415,7 @@ fn a_body_whose_send_is_refused(place: &Place) {
         push.set_option("send_timeout", "1").expect("an option");
         assert!(push.send_many(all).is_err());
     }
-    push.close(Duration::ZERO);
+    let _ = push.close(Duration::ZERO);
     owners.wait("refused, or closed");
 }
 

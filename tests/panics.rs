@@ -75,7 +75,7 @@ fn an_owner_that_panics_when_its_body_is_given_up_keeps_nobody_waiting() {
             let owner = Bad(vec![7; LEN], Arc::clone(&dropped));
             push.send(Bytes::from_owner(owner)).expect("sent");
         }
-        push.close(Duration::ZERO);
+        let _ = push.close(Duration::ZERO);
         wait_until("both are dropped", || dropped.load(Ordering::SeqCst) == 2);
         drop(peer);
         context.shutdown();

@@ -93,7 +93,7 @@ fn a_socket_is_iterated_until_it_is_closed() {
     }
     support::wait_until("all are received", || pull.stats().messages_received == 100);
     // Shared, and closed all the same.
-    pull.close(Duration::ZERO);
+    let _ = pull.close(Duration::ZERO);
     assert_eq!(joined(reader), 100);
     assert_eq!(pull.recv(), Err(RecvError::Ended(Ended::Closed)));
     let late = push.close(PATIENCE);
@@ -218,4 +218,32 @@ fn sockets_of_all_types_are_asked_and_controlled_alike() {
             "{late:?}"
         );
     }
+}
+
+#[test]
+fn what_is_told_can_be_printed() {
+    let (_context, push, pull) = pipeline();
+    push.send("x").expect("sent");
+    pull.recv_timeout(PATIENCE).expect("received");
+    assert_eq!(
+        pull.stats().to_string(),
+        "0 sent, 1 received, 0 queued to send, 0 to receive, 1 peer"
+    );
+    let peer = pull.stats().peers.remove(0).to_string();
+    assert!(
+        peer.starts_with(&pull.local_endpoints()[0].to_string()),
+        "{peer}"
+    );
+    assert!(
+        peer.ends_with("0 sent, 1 received, 0 queued to send, 0 to receive"),
+        "{peer}"
+    );
+    let linger = Linger::AtMost(Duration::from_secs(5));
+    push.set_option("linger", &linger.to_string()).expect("set");
+    assert_eq!(push.option("linger").as_deref(), Ok("5000"));
+    let publisher = Pub::new(&Context::new());
+    let report = publisher.send("nobody hears this").expect("sent");
+    assert_eq!(report.to_string(), "sent to 0, missed by 0");
+    let lost = EventKind::Unsent { lost: 1 };
+    assert_eq!(lost.to_string(), "1 unsent message lost");
 }

@@ -121,7 +121,7 @@ fn a_permit_that_is_dropped_is_room_for_the_next(place: &Place) {
             sender.is_finished() || waker.calls() > calls
         });
         let sent = usize::from(matches!(waker.poll(&mut sending), Poll::Ready(Ok(()))));
-        push.close(Duration::ZERO);
+        let _ = push.close(Duration::ZERO);
         let by_thread = sender.join().expect("ended");
         assert_eq!(sent + usize::from(by_thread.is_ok()), 1);
     });
@@ -223,7 +223,7 @@ fn a_closed_socket_gives_the_message_of_a_permit_back(place: &Place) {
     let waker = CountingWaker::new();
     let mut reserving = push.reserve_async();
     assert!(waker.poll(&mut reserving).is_pending());
-    push.close(Duration::ZERO);
+    let _ = push.close(Duration::ZERO);
     let refused = one.send(["a", "b"]).expect_err("closed");
     assert_eq!(refused, SendError::Ended(["a", "b"].into(), Ended::Closed));
     drop(two);

@@ -78,7 +78,7 @@ fn what_was_reported_is_still_there_when_its_sender_has_gone(place: &Place) {
     let token = poll.add(&pull, Interest::READABLE);
     push.send("last words").expect("sent");
     assert_eq!(readable(&mut poll, PATIENCE), [token]);
-    push.close(PATIENCE);
+    let _ = push.close(PATIENCE);
     wait_until("the sender has gone", || pull.peers().is_empty());
     assert_eq!(readable(&mut poll, PATIENCE), [token]);
     assert_eq!(pull.try_recv().expect("it was reported"), "last words");

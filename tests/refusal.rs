@@ -87,7 +87,7 @@ fn a_message_over_the_limit_ends_the_connection_with_a_reason(place: &Place) {
             matches!(kind, EventKind::Disconnected { cause: LinkError::Refused { reason }, .. }
                 if reason.contains("over the limit of 1000"))
         });
-        push.close(std::time::Duration::ZERO);
+        let _ = push.close(std::time::Duration::ZERO);
         if let Some(waiting) = waiting {
             let good = Push::new(&context);
             good.connect(&at).expect("connects");
@@ -187,7 +187,7 @@ fn of_two_places_with_one_id_the_second_has_its_turn_when_the_first_is_gone(plac
         first.send("first").expect("sent");
         let (_, message) = router.recv_timeout(PATIENCE).expect("received");
         assert_eq!(message, "first");
-        first.close(PATIENCE);
+        let _ = first.close(PATIENCE);
         // What waits for the first is not the second's.
         wait_until("the second has the id", || {
             let _ = router.send_to(&id("one"), "welcome");

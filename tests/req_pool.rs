@@ -194,7 +194,7 @@ fn requests_at_a_service_that_dies_fail_and_the_next_reach_its_successor() {
         // All three are there: one is being answered, the others wait.
         let taken = rep.recv_timeout(PATIENCE).expect("a request");
         wait_until("all have come", || rep.stats().queued_to_receive == 2);
-        rep.close(Duration::ZERO);
+        let _ = rep.close(Duration::ZERO);
         drop((taken, rep));
         for asked in asking {
             assert_eq!(joined_soon("a failure", asked), Err(RequestError::PeerGone));
@@ -335,7 +335,7 @@ fn a_router_may_answer_in_any_order() {
                     router.send_to(&id, answer).expect("sent");
                 }
             }
-            router.close(PATIENCE);
+            let _ = router.close(PATIENCE);
         });
         let all = (0..100).map(|number| {
             let request = pool.request_async(number.to_string());

@@ -193,7 +193,7 @@ fn a_message_of_an_earlier_connection_is_of_its_peer(place: &Place) {
         wait_until("all have come", || {
             pull.stats().queued_to_receive == 3 * (turn + 1)
         });
-        push.close(PATIENCE);
+        let _ = push.close(PATIENCE);
         wait_until("it has gone", || pull.peers().is_empty());
     }
     for expected in names {

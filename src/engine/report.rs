@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::error::counted;
+
 /// The outcome of the messages that were queued when a socket was closed. Messages that had gone out before do not count.
 ///
 /// ```
@@ -17,6 +19,7 @@ use std::fmt;
 /// assert_eq!(push.close(Duration::ZERO).to_string(), "0 sent, 1 lost");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "it says how many messages were lost"]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
@@ -35,6 +38,7 @@ impl fmt::Display for DrainReport {
 }
 
 /// The outcome of the connections of a socket that retires.
+#[must_use = "it says how many messages were lost"]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetireReport {
@@ -52,7 +56,8 @@ pub struct RetireReport {
 /// Such as `2 connections parted, 0 cut; 3 sent, 0 lost`.
 impl fmt::Display for RetireReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} connections parted, {} cut; ", self.parted, self.cut)?;
+        let parted = counted(self.parted as u64, "connection");
+        write!(f, "{parted} parted, {} cut; ", self.cut)?;
         write!(f, "{} sent, {} lost", self.sent, self.lost)
     }
 }

@@ -1,5 +1,7 @@
 //! The outcome of one published message.
 
+use std::fmt;
+
 use highwater_patterns::Sent;
 
 /// The outcome of one published message.
@@ -10,6 +12,13 @@ pub struct Report {
     pub sent: usize,
     /// The number of peers that subscribe to it and were at their high-water mark.
     pub dropped: usize,
+}
+
+/// Such as `sent to 3, missed by 0`.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sent to {}, missed by {}", self.sent, self.dropped)
+    }
 }
 
 #[doc(hidden)]

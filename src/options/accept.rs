@@ -5,6 +5,7 @@
 //! Must not know: streams; it is asked about addresses and users.
 //! Source: libzmq's ZMQ_TCP_ACCEPT_FILTER and ZMQ_IPC_FILTER_UID.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::OptionValue;
@@ -86,6 +87,13 @@ fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
             differing.leading_zeros() >= u32::from(prefix)
         }
         _ => false,
+    }
+}
+
+/// As the value of the option by name.
+impl fmt::Display for AcceptFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.print())
     }
 }
 

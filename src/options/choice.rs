@@ -3,6 +3,7 @@
 //! Owns: their types, and their texts in the table by name.
 //! Must not know: the effect of a choice.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::OptionValue;
@@ -116,6 +117,20 @@ impl From<u32> for IpcPermissions {
         Self::Mode(mode)
     }
 }
+
+/// Gives each of these the text that [`set_option`](crate::Push::set_option) takes and [`option`](crate::Push::option) gives.
+macro_rules! displays_its_text {
+    ($($type:ty)+) => {$(
+        /// As the value of an option by name.
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.print())
+            }
+        }
+    )+};
+}
+
+displays_its_text! { Linger Keepalive IpcPermissions Ipv6Mode ReconnectStop }
 
 impl OptionValue for Linger {
     const EXPECTED: &'static str = "discard, forever, or milliseconds";

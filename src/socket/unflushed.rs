@@ -105,8 +105,8 @@ mod tests {
             is_left_elsewhere(&core(&one))
         });
         assert!(is_left_elsewhere(&core(&two)), "nobody has written it here");
-        one.close(Duration::ZERO);
-        two.close(Duration::ZERO);
+        let _ = one.close(Duration::ZERO);
+        let _ = two.close(Duration::ZERO);
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             });
         });
         assert!(is_left_elsewhere(&core(&pull)));
-        push.close(Duration::ZERO);
+        let _ = push.close(Duration::ZERO);
     }
 
     #[test]

@@ -228,7 +228,7 @@ fn drop_somehow(push: Push, random: &mut StdRng) {
             drop(push);
         }
         _ => {
-            push.close(Duration::from_millis(100));
+            let _ = push.close(Duration::from_millis(100));
         }
     }
 }

@@ -188,7 +188,7 @@ fn router(world: &World, places: &[String], mut random: StdRng) {
                         number += 1;
                         while dealer.try_recv().is_ok() {}
                     }
-                    dealer.close(Duration::ZERO);
+                    let _ = dealer.close(Duration::ZERO);
                 })
             })
             .collect();
