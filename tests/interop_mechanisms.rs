@@ -248,7 +248,7 @@ fn each_type(world: &mut World<'_>) {
                 publisher.subscription_count("topic") == 1
             });
             publisher.send("other").expect("sent");
-            we_send(theirs, &["topic"], |message| drop(publisher.send(message).expect("sent")));
+            we_send(theirs, &["topic"], |message| assert_eq!(publisher.send(message).expect("sent").sent, 1));
         };
         Pub with "XSUB": |publisher, theirs| {
             theirs.send("x", &"\u{1}topic".into());
@@ -256,7 +256,7 @@ fn each_type(world: &mut World<'_>) {
                 theirs.ask("poll x 5");
                 publisher.subscription_count("topic") == 1
             });
-            we_send(theirs, &["topic"], |message| drop(publisher.send(message).expect("sent")));
+            we_send(theirs, &["topic"], |message| assert_eq!(publisher.send(message).expect("sent").sent, 1));
         };
         Sub with "PUB": |sub, theirs| {
             sub.subscribe("topic").expect("subscribed");
@@ -284,7 +284,7 @@ fn each_type(world: &mut World<'_>) {
             });
             let subscribed = Upstream::Subscribe("topic".into());
             assert_eq!(xpub.recv_timeout(PATIENCE), Ok(subscribed));
-            we_send(theirs, &["topic"], |message| drop(xpub.send(message).expect("sent")));
+            we_send(theirs, &["topic"], |message| assert_eq!(xpub.send(message).expect("sent").sent, 1));
             theirs.ask("unsubscribe x 746f706963");
             let cancelled = Upstream::Cancel("topic".into());
             assert_eq!(xpub.recv_timeout(PATIENCE), Ok(cancelled));
@@ -297,7 +297,7 @@ fn each_type(world: &mut World<'_>) {
             });
             let subscribed = Upstream::Subscribe("topic".into());
             assert_eq!(xpub.recv_timeout(PATIENCE), Ok(subscribed));
-            we_send(theirs, &["topic"], |message| drop(xpub.send(message).expect("sent")));
+            we_send(theirs, &["topic"], |message| assert_eq!(xpub.send(message).expect("sent").sent, 1));
             theirs.send("x", &["up", "stream"].into());
             let message = Upstream::Message(["up", "stream"].into());
             assert_eq!(xpub.recv_timeout(PATIENCE), Ok(message));
