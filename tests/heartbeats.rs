@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use highwater::{Context, EventKind, LinkError, Pull, Push, RecvError};
 use support::{
-    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined_soon, knows_round_trips, number,
-    over_each_transport, wait_for_event, wait_until,
+    MOMENT, PATIENCE, Place, RawPeer, command, frame, joined_soon, knows_round_trips, must_end,
+    number, over_each_transport, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -315,70 +315,74 @@ fn who_is_not_read_hears_of_us_as_often_as_it_asks(place: &Place) {
 
 #[test]
 fn a_silent_peer_that_used_to_answer_is_given_up() {
-    let pull = Pull::builder(&Context::new())
-        .heartbeat_interval(Duration::from_millis(50))
-        .heartbeat_timeout(Duration::from_millis(500))
-        .build();
-    let events = pull.monitor();
-    let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
-    let mut mute = RawPeer::connect_as("PUSH", &at);
-    let mut once = RawPeer::connect_as("PUSH", &at);
-    let (_, ping) = once.read_frame();
-    assert!(ping.starts_with(b"\x04PING"), "{ping:?}");
-    once.send(&command("PONG", &ping[7..]));
-    let event = wait_for_event(&events, "of the end", |kind| {
-        matches!(kind, EventKind::Disconnected { .. })
+    must_end("a silent peer that used to answer is given up", || {
+        let pull = Pull::builder(&Context::new())
+            .heartbeat_interval(Duration::from_millis(50))
+            .heartbeat_timeout(Duration::from_millis(500))
+            .build();
+        let events = pull.monitor();
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let mut mute = RawPeer::connect_as("PUSH", &at);
+        let mut once = RawPeer::connect_as("PUSH", &at);
+        let (_, ping) = once.read_frame();
+        assert!(ping.starts_with(b"\x04PING"), "{ping:?}");
+        once.send(&command("PONG", &ping[7..]));
+        let event = wait_for_event(&events, "of the end", |kind| {
+            matches!(kind, EventKind::Disconnected { .. })
+        });
+        let EventKind::Disconnected { cause, .. } = event.kind else {
+            unreachable!("it was asked for");
+        };
+        assert_eq!(cause, LinkError::HeartbeatTimeout);
+        mute.send(&frame(b"I never answered any", false));
+        assert_eq!(
+            pull.recv_timeout(PATIENCE).expect("received"),
+            "I never answered any"
+        );
     });
-    let EventKind::Disconnected { cause, .. } = event.kind else {
-        unreachable!("it was asked for");
-    };
-    assert_eq!(cause, LinkError::HeartbeatTimeout);
-    mute.send(&frame(b"I never answered any", false));
-    assert_eq!(
-        pull.recv_timeout(PATIENCE).expect("received"),
-        "I never answered any"
-    );
 }
 
 /// The connection is given up while its messages are being read, slowly, from the link that the receiver has borrowed.
 #[test]
 fn what_a_silent_peer_had_sent_is_received() {
-    const COUNT: usize = 18;
-    let pull = Pull::builder(&Context::new())
-        .heartbeat_interval(Duration::from_millis(50))
-        .heartbeat_timeout(Duration::from_millis(100))
-        .build();
-    let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
-    let mut peer = RawPeer::connect_as("PUSH", &at);
-    let (_, ping) = peer.read_frame();
-    let numbered = |n: usize| {
-        let mut body = format!("{n} ").into_bytes();
-        // Small ones and large ones, two frames and one, all within one read.
-        body.resize([10, 9000, 300][n % 3], b' ');
-        body
-    };
-    let receiver = std::thread::spawn(move || {
-        for expected in 0..COUNT {
-            let message = pull.recv_timeout(PATIENCE).expect("received");
-            assert!(message[0] == numbered(expected), "message {expected}");
-            assert_eq!(message.frames().len(), 1 + expected % 2);
-            // Long enough that the peer is given up before the last; too short would only test less.
-            std::thread::sleep(Duration::from_millis(8));
+    must_end("what a silent peer had sent is received", || {
+        const COUNT: usize = 18;
+        let pull = Pull::builder(&Context::new())
+            .heartbeat_interval(Duration::from_millis(50))
+            .heartbeat_timeout(Duration::from_millis(100))
+            .build();
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let mut peer = RawPeer::connect_as("PUSH", &at);
+        let (_, ping) = peer.read_frame();
+        let numbered = |n: usize| {
+            let mut body = format!("{n} ").into_bytes();
+            // Small ones and large ones, two frames and one, all within one read.
+            body.resize([10, 9000, 300][n % 3], b' ');
+            body
+        };
+        let receiver = std::thread::spawn(move || {
+            for expected in 0..COUNT {
+                let message = pull.recv_timeout(PATIENCE).expect("received");
+                assert!(message[0] == numbered(expected), "message {expected}");
+                assert_eq!(message.frames().len(), 1 + expected % 2);
+                // Long enough that the peer is given up before the last; too short would only test less.
+                std::thread::sleep(Duration::from_millis(8));
+            }
+            wait_until("the peer is given up", || pull.stats().disconnects == 1);
+            assert_eq!(pull.stats().dropped.unread, 0);
+        });
+        // By now the receiver waits on the link itself.
+        std::thread::sleep(MOMENT);
+        let mut sent = command("PONG", &ping[7..]);
+        for n in 0..COUNT {
+            sent.extend(frame(&numbered(n), n % 2 == 1));
+            if n % 2 == 1 {
+                sent.extend(frame(b"", false));
+            }
         }
-        wait_until("the peer is given up", || pull.stats().disconnects == 1);
-        assert_eq!(pull.stats().dropped.unread, 0);
+        assert!(peer.send(&sent));
+        joined_soon("everything is received", receiver);
     });
-    // By now the receiver waits on the link itself.
-    std::thread::sleep(MOMENT);
-    let mut sent = command("PONG", &ping[7..]);
-    for n in 0..COUNT {
-        sent.extend(frame(&numbered(n), n % 2 == 1));
-        if n % 2 == 1 {
-            sent.extend(frame(b"", false));
-        }
-    }
-    assert!(peer.send(&sent));
-    joined_soon("everything is received", receiver);
 }
 
 /// While messages that were read already keep a receiver busy, nobody reads; that is no silence of the peer.

@@ -14,8 +14,8 @@ use highwater::{
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 use support::{
-    PATIENCE, Place, RawPeer, command, frame, greeting, over_each_transport, peak_memory, ready,
-    wait_for_event, wait_until,
+    PATIENCE, Place, RawPeer, command, frame, greeting, must_end, over_each_transport, peak_memory,
+    ready, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -419,31 +419,33 @@ fn a_message_that_breaks_off_is_never_given(place: &Place) {
 
 #[test]
 fn a_message_that_a_reset_cuts_is_never_given() {
-    let scene = Scene::usual(&Place::new(Transport::Tcp));
-    let whole = [frame(&[b'x'; 300], true), frame(b"last", false)].concat();
-    for end in [1, 2, 8, 200, whole.len() - 1] {
-        let mut peer = RawPeer::connect_as("PUSH", &scene.at);
-        peer.send(&whole[..end]);
-        let RawPeer::Tcp(stream) = peer else {
-            unreachable!("the place is one for tcp");
-        };
-        // A connection that is closed without lingering is reset.
-        let lingers = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        lingers.expect("a live descriptor");
-        drop(stream);
-        let cause = scene.end();
-        assert!(
-            matches!(
-                cause,
-                LinkError::Io {
-                    kind: std::io::ErrorKind::ConnectionReset,
-                    ..
-                }
-            ),
-            "{cause:?}"
-        );
-    }
-    scene.finish();
+    must_end("a message that a reset cuts is never given", || {
+        let scene = Scene::usual(&Place::new(Transport::Tcp));
+        let whole = [frame(&[b'x'; 300], true), frame(b"last", false)].concat();
+        for end in [1, 2, 8, 200, whole.len() - 1] {
+            let mut peer = RawPeer::connect_as("PUSH", &scene.at);
+            peer.send(&whole[..end]);
+            let RawPeer::Tcp(stream) = peer else {
+                unreachable!("the place is one for tcp");
+            };
+            // A connection that is closed without lingering is reset.
+            let lingers = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            lingers.expect("a live descriptor");
+            drop(stream);
+            let cause = scene.end();
+            assert!(
+                matches!(
+                    cause,
+                    LinkError::Io {
+                        kind: std::io::ErrorKind::ConnectionReset,
+                        ..
+                    }
+                ),
+                "{cause:?}"
+            );
+        }
+        scene.finish();
+    });
 }
 
 /// The answers to PINGs wait for a peer that does not read them; there must be an end to that.
@@ -520,50 +522,54 @@ fn random_traffic_harms_nobody(place: &Place) {
 /// The other way round: what a PUSH that connects meets at the other end.
 #[test]
 fn a_listener_that_speaks_garbage_is_tried_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let port = listener.local_addr().expect("it is bound").port();
-    let push = Push::builder(&Context::new())
-        .reconnect_interval(Duration::from_millis(10))
-        .build();
-    let events = push.monitor();
-    push.connect(format!("tcp://127.0.0.1:{port}"))
-        .expect("connecting");
-    for garbage in [
-        &b"220 smtp.example.org ESMTP\r\n"[..],
-        b"",
-        &greeting()[..30],
-    ] {
+    must_end("a listener that speaks garbage is tried again", || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        let push = Push::builder(&Context::new())
+            .reconnect_interval(Duration::from_millis(10))
+            .build();
+        let events = push.monitor();
+        push.connect(format!("tcp://127.0.0.1:{port}"))
+            .expect("connecting");
+        for garbage in [
+            &b"220 smtp.example.org ESMTP\r\n"[..],
+            b"",
+            &greeting()[..30],
+        ] {
+            let mut peer = RawPeer::from(listener.accept().expect("it connects").0);
+            peer.send(garbage);
+            peer.finish();
+            peer.wait_for_end();
+            wait_for_event(&events, "of a failed handshake", |kind| {
+                matches!(kind, EventKind::HandshakeFailed(_))
+            });
+            wait_for_event(&events, "of a retry", |kind| {
+                matches!(kind, EventKind::Retrying { .. })
+            });
+        }
         let mut peer = RawPeer::from(listener.accept().expect("it connects").0);
-        peer.send(garbage);
-        peer.finish();
-        peer.wait_for_end();
-        wait_for_event(&events, "of a failed handshake", |kind| {
-            matches!(kind, EventKind::HandshakeFailed(_))
-        });
-        wait_for_event(&events, "of a retry", |kind| {
-            matches!(kind, EventKind::Retrying { .. })
-        });
-    }
-    let mut peer = RawPeer::from(listener.accept().expect("it connects").0);
-    peer.shake_hands("PULL");
-    push.send("to a peer at last").expect("sent");
-    assert_eq!(peer.read_frame(), (0, b"to a peer at last".to_vec()));
+        peer.shake_hands("PULL");
+        push.send("to a peer at last").expect("sent");
+        assert_eq!(peer.read_frame(), (0, b"to a peer at last".to_vec()));
+    });
 }
 
 /// A PULL does not send, so that whatever a peer of a PUSH sends is thrown away, without an end to the connection.
 #[test]
 fn what_a_pull_sends_to_a_push_is_dropped() {
-    let push = Push::new(&Context::new());
-    let at = push.bind("tcp://127.0.0.1:0").expect("bound");
-    let mut peer = RawPeer::connect_as("PULL", &at);
-    push.wait_for_peers(1, PATIENCE).expect("connected");
-    for _ in 0..3000 {
-        assert!(peer.send(&frame(&[b'x'; 1000], false)));
-    }
-    push.send("still").expect("sent");
-    assert_eq!(peer.read_frame(), (0, b"still".to_vec()));
-    assert_eq!(push.stats().disconnects, 0);
-    wait_until("they are counted", || {
-        push.stats().dropped.unexpected == 3000
+    must_end("what a pull sends to a push is dropped", || {
+        let push = Push::new(&Context::new());
+        let at = push.bind("tcp://127.0.0.1:0").expect("bound");
+        let mut peer = RawPeer::connect_as("PULL", &at);
+        push.wait_for_peers(1, PATIENCE).expect("connected");
+        for _ in 0..3000 {
+            assert!(peer.send(&frame(&[b'x'; 1000], false)));
+        }
+        push.send("still").expect("sent");
+        assert_eq!(peer.read_frame(), (0, b"still".to_vec()));
+        assert_eq!(push.stats().disconnects, 0);
+        wait_until("they are counted", || {
+            push.stats().dropped.unexpected == 3000
+        });
     });
 }

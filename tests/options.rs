@@ -56,21 +56,24 @@ fn connected_to_a_stranger(push: &Push) -> TcpStream {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_connection_carries_the_type_of_service() {
-    let push = Push::builder(&Context::new()).type_of_service(0x10).build();
-    let stream = connected_to_a_stranger(&push);
-    let socket = own_socket(stream.peer_addr().expect("connected"));
-    assert_eq!(socket.tos_v4().expect("an option"), 0x10);
+    must_end("a connection carries the type of service", || {
+        let push = Push::builder(&Context::new()).type_of_service(0x10).build();
+        let stream = connected_to_a_stranger(&push);
+        let socket = own_socket(stream.peer_addr().expect("connected"));
+        assert_eq!(socket.tos_v4().expect("an option"), 0x10);
 
-    let pull = Pull::builder(&Context::new()).type_of_service(0x08).build();
-    let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
-    let stream = TcpStream::connect(("127.0.0.1", at.port().expect("a port"))).expect("connected");
-    let events = pull.monitor();
-    RawPeer::from(stream.try_clone().expect("a descriptor")).shake_hands("PUSH");
-    wait_for_event(&events, "of a handshake", |kind| {
-        *kind == EventKind::HandshakeSucceeded
+        let pull = Pull::builder(&Context::new()).type_of_service(0x08).build();
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let stream =
+            TcpStream::connect(("127.0.0.1", at.port().expect("a port"))).expect("connected");
+        let events = pull.monitor();
+        RawPeer::from(stream.try_clone().expect("a descriptor")).shake_hands("PUSH");
+        wait_for_event(&events, "of a handshake", |kind| {
+            *kind == EventKind::HandshakeSucceeded
+        });
+        let accepted = own_socket(stream.peer_addr().expect("connected"));
+        assert_eq!(accepted.tos_v4().expect("an option"), 0x08);
     });
-    let accepted = own_socket(stream.peer_addr().expect("connected"));
-    assert_eq!(accepted.tos_v4().expect("an option"), 0x08);
 }
 
 #[cfg(target_os = "linux")]
@@ -276,26 +279,31 @@ fn the_ipv6_mode_says_whom_a_wildcard_serves() {
 
 #[test]
 fn the_file_of_an_ipc_endpoint_has_the_permissions_asked_for() {
-    let place = Place::new(Transport::Ipc);
-    let mode_of = |permissions: IpcPermissions| {
-        let pull = Pull::builder(&Context::new())
-            .ipc_permissions(permissions)
-            .build();
-        let at = pull.bind(place.any()).expect("bound");
-        let file = std::fs::metadata(at.path().expect("a path")).expect("there is a file");
-        RawPeer::connect_as("PUSH", &at);
-        file.permissions().mode() & 0o777
-    };
-    assert_eq!(mode_of(IpcPermissions::Mode(0o600)), 0o600);
-    assert_eq!(mode_of(IpcPermissions::Mode(0o666)), 0o666);
+    must_end(
+        "the file of an ipc endpoint has the permissions asked for",
+        || {
+            let place = Place::new(Transport::Ipc);
+            let mode_of = |permissions: IpcPermissions| {
+                let pull = Pull::builder(&Context::new())
+                    .ipc_permissions(permissions)
+                    .build();
+                let at = pull.bind(place.any()).expect("bound");
+                let file = std::fs::metadata(at.path().expect("a path")).expect("there is a file");
+                RawPeer::connect_as("PUSH", &at);
+                file.permissions().mode() & 0o777
+            };
+            assert_eq!(mode_of(IpcPermissions::Mode(0o600)), 0o600);
+            assert_eq!(mode_of(IpcPermissions::Mode(0o666)), 0o666);
 
-    let pull = Pull::builder(&Context::new())
-        .option("ipc_permissions", "640")
-        .expect("octal")
-        .build();
-    let at = pull.bind(place.any()).expect("bound");
-    let file = std::fs::metadata(at.path().expect("a path")).expect("there is a file");
-    assert_eq!(file.permissions().mode() & 0o777, 0o640);
+            let pull = Pull::builder(&Context::new())
+                .option("ipc_permissions", "640")
+                .expect("octal")
+                .build();
+            let at = pull.bind(place.any()).expect("bound");
+            let file = std::fs::metadata(at.path().expect("a path")).expect("there is a file");
+            assert_eq!(file.permissions().mode() & 0o777, 0o640);
+        },
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use highwater::{
     Builder, Context, Dealer, Event, EventKind, Frame, LinkError, Message, Pair, Pull, Push, Router,
 };
-use support::{PATIENCE, Place, RawPeer, number, over_each_transport, wait_for_event, wait_until};
+use support::{
+    PATIENCE, Place, RawPeer, must_end, number, over_each_transport, wait_for_event, wait_until,
+};
 
 over_each_transport!(
     a_message_that_is_too_large_is_given_up_and_those_behind_it_arrive,
@@ -139,33 +141,35 @@ fn cut(listener: &TcpListener, kind: &str) {
 /// How long each message is tried is for its sender to say.
 #[test]
 fn a_message_is_tried_as_often_as_the_option_says() {
-    for attempts in [Some(1), Some(5), None] {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let at = listener.local_addr().expect("bound");
-        let push = quick(Push::builder(&Context::new()))
-            .send_attempts(attempts)
-            .build();
-        let events = push.monitor();
-        push.connect(format!("tcp://{at}")).expect("connects");
-        push.send([vec![0], vec![1; TOO_LARGE]]).expect("sent");
-        push.send("next").expect("sent");
-        // The first frame is read, not the second.
-        for _ in 0..attempts.unwrap_or(7) {
-            cut(&listener, "PULL");
+    must_end("a message is tried as often as the option says", || {
+        for attempts in [Some(1), Some(5), None] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+            let at = listener.local_addr().expect("bound");
+            let push = quick(Push::builder(&Context::new()))
+                .send_attempts(attempts)
+                .build();
+            let events = push.monitor();
+            push.connect(format!("tcp://{at}")).expect("connects");
+            push.send([vec![0], vec![1; TOO_LARGE]]).expect("sent");
+            push.send("next").expect("sent");
+            // The first frame is read, not the second.
+            for _ in 0..attempts.unwrap_or(7) {
+                cut(&listener, "PULL");
+            }
+            let mut peer = RawPeer::from(listener.accept().expect("it comes").0);
+            peer.shake_hands("PULL");
+            if attempts.is_none() {
+                assert_eq!(peer.read_frame(), (1, vec![0]));
+                assert_eq!(peer.read_frame().1.len(), TOO_LARGE);
+            } else {
+                let (cause, _) = gave_up(&events);
+                assert!(!matches!(cause, LinkError::Refused { .. }), "{cause}");
+            }
+            assert_eq!(peer.read_frame(), (0, b"next".to_vec()));
+            let given_up = u64::from(attempts.is_some());
+            assert_eq!(push.stats().dropped.unsent, given_up);
         }
-        let mut peer = RawPeer::from(listener.accept().expect("it comes").0);
-        peer.shake_hands("PULL");
-        if attempts.is_none() {
-            assert_eq!(peer.read_frame(), (1, vec![0]));
-            assert_eq!(peer.read_frame().1.len(), TOO_LARGE);
-        } else {
-            let (cause, _) = gave_up(&events);
-            assert!(!matches!(cause, LinkError::Refused { .. }), "{cause}");
-        }
-        assert_eq!(peer.read_frame(), (0, b"next".to_vec()));
-        let given_up = u64::from(attempts.is_some());
-        assert_eq!(push.stats().dropped.unsent, given_up);
-    }
-    let refused = Push::builder(&Context::new()).send_attempts(0).try_build();
-    assert!(refused.is_err());
+        let refused = Push::builder(&Context::new()).send_attempts(0).try_build();
+        assert!(refused.is_err());
+    });
 }
