@@ -73,6 +73,25 @@ fn each_type_sends_and_receives(place: &Place) {
         block_on("PULL", pull.recv_many_async(&mut many, 10)).expect("received");
     }
     assert_eq!(many, ["a", "b", "c"]);
+    let mut receiving = pull.recv_from_async();
+    for text in ["d", "e"] {
+        push.send(text).expect("sent");
+        let next = std::future::poll_fn(|context| receiving.poll_recv(context));
+        let (peer, message) = block_on("PULL", next).expect("received");
+        assert_eq!(
+            (peer.socket_type, message),
+            (Some(highwater::SocketType::Push), text.into())
+        );
+    }
+    drop(receiving);
+    let mut reserving = push.reserve_async();
+    for text in ["f", "g"] {
+        let next = std::future::poll_fn(|context| reserving.poll_reserve(context));
+        let permit = block_on("PUSH", next).expect("room");
+        permit.send(text).expect("there is a place");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), text);
+    }
+    drop(reserving);
 
     let (one, two) = (Pair::new(&context), Pair::new(&context));
     two.connect(one.bind(place.any().as_str()).expect("bound"))

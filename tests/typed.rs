@@ -185,6 +185,62 @@ fn a_topic_is_a_raw_frame() {
 }
 
 #[test]
+fn tasks_use_values_on_every_socket() {
+    let context = Context::new();
+    let mut req = Req::new(&context).typed::<u32, String, Json>();
+    let rep = Rep::new(&context).typed::<u32, String, Json>();
+    req.connect(rep.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    let service = std::thread::spawn(move || {
+        let question = block_on("a question", rep.recv_async()).expect("received");
+        let answer = format!("{} is a number", *question);
+        block_on("an answer", question.reply_async(&answer).expect("encoded")).expect("sent");
+        // What is no question is given back, as a request that can be answered, and counted.
+        let Err(TypedError::Undecodable { received, .. }) =
+            block_on("no question", rep.recv_async())
+        else {
+            panic!("it is no number");
+        };
+        assert_eq!(*received.message(), "no number");
+        assert_eq!(rep.stats().dropped.undecodable, 1);
+        received.reply("no text").expect("sent");
+    });
+    let answer = block_on("an answer", req.request_async(&7).expect("encoded")).expect("text");
+    assert_eq!(answer, "7 is a number");
+    let answer = Req::request(&mut req, "no number").expect("answered");
+    assert_eq!(answer, "no text");
+    joined(service);
+
+    let publisher = Pub::new(&context).typed::<u32, Json>();
+    let sub = Sub::new(&context).typed::<u32, Json>();
+    sub.subscribe("a").expect("subscribed");
+    sub.connect(publisher.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    publisher
+        .wait_for_subscription("a", 1, PATIENCE)
+        .expect("subscribed");
+    let sent = block_on("room", publisher.send_async("a", &1).expect("encoded"));
+    assert_eq!(sent.expect("sent").sent, 1);
+    let (topic, value) = block_on("a value", sub.recv_async()).expect("received");
+    assert_eq!((&topic[..], value), (&b"a"[..], 1));
+    Pub::send(&publisher, "a and no value").expect("sent");
+    publisher.send("ab", &2).expect("sent");
+    let wrong = block_on("no value", sub.recv_async()).expect_err("one frame");
+    assert!(matches!(
+        wrong,
+        TypedError::Undecodable {
+            cause: Undecodable::FrameCount { .. },
+            ..
+        }
+    ));
+    let (topic, value) = sub.iter().next().expect("open").expect("a value");
+    assert_eq!((&topic[..], value), (&b"ab"[..], 2));
+    assert_eq!(sub.stats().dropped.undecodable, 1);
+    sub.close(std::time::Duration::ZERO);
+    assert!(sub.iter().next().is_none());
+}
+
+#[test]
 fn pairs_and_dealers_exchange_values() {
     let context = Context::new();
     let (one, two) = (

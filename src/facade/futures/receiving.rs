@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use highwater_patterns::{Message, Pattern};
 
 use crate::error::RecvError;
+use crate::peer::PeerInfo;
+use crate::socket::calls::sender;
 use crate::socket::{Core, Table, TaskWait, take_many};
 
 /// The next message, or whatever its socket receives: made by `recv_async`.
@@ -45,6 +47,24 @@ impl RecvFuture {
             let mut message = Message::EMPTY;
             pattern.recv_into(table, &mut message).then_some(message)
         })
+    }
+}
+
+impl RecvFuture<(Arc<PeerInfo>, Message)> {
+    pub(in crate::facade) fn with_senders(core: &Arc<Core>) -> Self {
+        Self::new(core, |_, pattern, table| {
+            let mut message = Message::EMPTY;
+            let pipe = pattern.recv_with_source(table, &mut message)?;
+            Some((sender(table, pipe), message))
+        })
+    }
+}
+
+impl<T> RecvFuture<T> {
+    /// Polls it, for futures that are written by hand and keep one of these: it needs no pin, and can be polled again for the
+    /// next after each outcome. The waker of the last poll is woken; a waker that was given before is given up.
+    pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+        Pin::new(self).poll(context)
     }
 }
 
@@ -129,6 +149,21 @@ macro_rules! receives_async {
             /// [`RecvError`](crate::RecvError); never `Timeout`.
             pub fn recv_async(&self) -> crate::RecvFuture {
                 crate::RecvFuture::of_messages(&self.core)
+            }
+
+            /// The next message, and the peer on whose connection it came, as a future; see [`recv_from`](Self::recv_from).
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has taken no message.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvError`](crate::RecvError); never `Timeout`.
+            pub fn recv_from_async(
+                &self,
+            ) -> crate::RecvFuture<(std::sync::Arc<crate::PeerInfo>, crate::Message)> {
+                crate::RecvFuture::with_senders(&self.core)
             }
 
             /// Waits for a message, then takes it and others that have arrived, at most `most`, as

@@ -31,6 +31,18 @@ impl ReserveFuture {
     }
 }
 
+impl ReserveFuture {
+    /// Polls it, for futures and sinks that are written by hand and keep one of these: it needs no pin, and can be polled again
+    /// for the next permit after each outcome. The waker of the last poll is woken; a waker that was given before is given up.
+    /// [`Permit::send`] then sends at once, so that no message waits in the future.
+    pub fn poll_reserve(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Permit, ReserveError>> {
+        Pin::new(self).poll(context)
+    }
+}
+
 impl Future for ReserveFuture {
     type Output = Result<Permit, ReserveError>;
 

@@ -109,6 +109,14 @@ macro_rules! receives_values {
                 value::<T, C, _>(self.socket.recv_timeout(timeout)?, self)
             }
 
+            /// The values from now on, each of which is waited for as [`recv`](Self::recv) does, until the socket ends or
+            /// `receive_timeout` is over. What came and is no value is an error, and the iterator goes on.
+            pub fn iter(
+                &self,
+            ) -> impl Iterator<Item = Result<T, TypedError<RecvError, C::Error>>> + '_ {
+                std::iter::from_fn(|| super::unless_over(self.recv()))
+            }
+
             /// The next value, as a future.
             ///
             /// # Cancel safety

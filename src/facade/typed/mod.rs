@@ -9,6 +9,7 @@ mod error;
 mod exchanging;
 mod publishing;
 mod requesting;
+mod value_future;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,6 +18,7 @@ use std::ops::{Deref, DerefMut};
 use highwater_patterns::{Frame, Message};
 
 use super::{AsSocket, Socket};
+use crate::error::RecvError;
 
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;
@@ -29,7 +31,9 @@ pub use codec::Postcard;
 pub use codec::{Codec, CodecError};
 pub use error::{TypedError, Undecodable};
 pub use exchanging::RecvValueFuture;
-pub use requesting::{TypedRequest, TypedRequestError};
+pub use publishing::RecvTopicFuture;
+pub use requesting::{AnswerFuture, QuestionFuture, TypedRequest, TypedRequestError};
+pub use value_future::ValueFuture;
 
 /// A socket whose payload is a `T`, encoded by `C`: made by `typed` of its handle.
 ///
@@ -109,6 +113,16 @@ impl<S: Socket, T, C> Socket for Typed<S, T, C> {}
 impl<S: fmt::Debug, T, C> fmt::Debug for Typed<S, T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Typed").field(&self.socket).finish()
+    }
+}
+
+/// `None` if there will be nothing to receive, or was nothing in time.
+fn unless_over<V, E, M>(
+    received: Result<V, TypedError<RecvError, E, M>>,
+) -> Option<Result<V, TypedError<RecvError, E, M>>> {
+    match received {
+        Err(TypedError::Socket(_)) => None,
+        received => Some(received),
     }
 }
 

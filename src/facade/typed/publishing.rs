@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use highwater_patterns::{Frame, Message};
 
-use super::super::{AsSocket, Pub, Report, Sub, XPub, XSub};
-use super::{Codec, Typed, TypedError, decode, encode};
+use super::super::{AsSocket, Pub, RecvFuture, Report, SendFuture, Sub, XPub, XSub};
+use super::{Codec, Typed, TypedError, ValueFuture, decode, encode, unless_over};
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 
 macro_rules! publishes_values {
@@ -46,6 +46,20 @@ macro_rules! publishes_values {
             ) -> Result<Report, TypedError<TrySendError, C::Error>> {
                 let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
                 Ok(self.socket.try_send((topic, frame))?)
+            }
+
+            /// Encodes `value` now, and sends it as `send_async` of the socket does:
+            /// `socket.send_async("topic", &value)?.await?`.
+            ///
+            /// # Errors
+            ///
+            /// The value cannot be encoded.
+            pub fn send_async(
+                &self,
+                topic: impl Into<Frame>,
+                value: &T,
+            ) -> Result<SendFuture<Report>, C::Error> {
+                encode::<T, C>(value).map(|frame| self.socket.send_async((topic, frame)))
             }
         }
     )+};
@@ -92,11 +106,34 @@ macro_rules! subscribes_to_values {
             ) -> Result<(Frame, T), TypedError<RecvError, C::Error>> {
                 value::<T, C, _>(self.socket.recv_timeout(timeout)?, self)
             }
+
+            /// The values from now on, each of which is waited for as [`recv`](Self::recv) does, until the socket ends or
+            /// `receive_timeout` is over. What came and is no value is an error, and the iterator goes on.
+            pub fn iter(
+                &self,
+            ) -> impl Iterator<Item = Result<(Frame, T), TypedError<RecvError, C::Error>>> + '_ {
+                std::iter::from_fn(|| unless_over(self.recv()))
+            }
+
+            /// The next value and its topic, as a future.
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has taken nothing.
+            pub fn recv_async(&self) -> RecvTopicFuture<T, C::Error> {
+                ValueFuture::new(self.socket.recv_async(), self.as_socket(), |received, socket| {
+                    value::<T, C, _>(received?, socket)
+                })
+            }
         }
     )+};
 }
 
 subscribes_to_values!(Sub, XSub);
+
+/// The next value and its topic: made by `recv_async`.
+pub type RecvTopicFuture<T, E> =
+    ValueFuture<RecvFuture, Result<(Frame, T), TypedError<RecvError, E>>>;
 
 fn value<T, C: Codec<T>, S>(
     received: Message,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use highwater_patterns::Message;
 
-use super::super::{Rep, Req, Request};
-use super::{Codec, Typed, TypedError, decode, encode};
+use super::super::{AsSocket, RecvFuture, Rep, ReplyFuture, Req, Request, RequestFuture};
+use super::{Codec, Typed, TypedError, ValueFuture, decode, encode, unless_over};
 use crate::error::{RecvError, ReplyError, RequestError, TryRecvError};
 
 /// Why no question was received; one that is none of the type comes back as the request, which can be answered.
@@ -40,7 +40,26 @@ where
     pub fn request(&mut self, question: &Q) -> Result<A, TypedError<RequestError, E>> {
         let frame = encode::<Q, C>(question).map_err(TypedError::Encode)?;
         let received = self.socket.request(frame)?;
-        self.answer(received)
+        answer::<A, C, E>(received, self)
+    }
+
+    /// Encodes `question` now, and sends it and waits for its answer as [`Req::request_async`] does:
+    /// `req.request_async(&question)?.await?`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, it gives the request up, as [`RequestFuture`] does.
+    ///
+    /// # Errors
+    ///
+    /// The question cannot be encoded.
+    pub fn request_async(&mut self, question: &Q) -> Result<AnswerFuture<'_, A, E>, E> {
+        let frame = encode::<Q, C>(question)?;
+        let socket = self.as_socket();
+        let requesting = self.socket.request_async(frame);
+        Ok(ValueFuture::new(requesting, socket, |received, socket| {
+            answer::<A, C, E>(received?, socket)
+        }))
     }
 
     /// As [`request`](Self::request), within `timeout`.
@@ -55,13 +74,20 @@ where
     ) -> Result<A, TypedError<RequestError, E>> {
         let frame = encode::<Q, C>(question).map_err(TypedError::Encode)?;
         let received = self.socket.request_timeout(frame, timeout)?;
-        self.answer(received)
+        answer::<A, C, E>(received, self)
     }
+}
 
-    fn answer(&self, received: Message) -> Result<A, TypedError<RequestError, E>> {
-        decode::<A, C>(&received, 0, self)
-            .map_err(|cause| TypedError::Undecodable { received, cause })
-    }
+/// The answer to a typed request: made by `request_async`.
+pub type AnswerFuture<'a, A, E> =
+    ValueFuture<RequestFuture<'a>, Result<A, TypedError<RequestError, E>>>;
+
+fn answer<A, C: Codec<A, Error = E>, E>(
+    received: Message,
+    socket: &impl AsSocket,
+) -> Result<A, TypedError<RequestError, E>> {
+    decode::<A, C>(&received, 0, socket)
+        .map_err(|cause| TypedError::Undecodable { received, cause })
 }
 
 impl<Q, A, C, E> Typed<Rep, (Q, A), C>
@@ -74,7 +100,7 @@ where
     ///
     /// [`TypedError`]: the receive failed, or what came is no question; the error has the request, which can be answered.
     pub fn recv(&self) -> Result<TypedRequest<Q, A, C>, TypedRequestError<RecvError, E>> {
-        self.question(self.socket.recv()?)
+        question::<Q, A, C, E, _>(self.socket.recv()?, self)
     }
 
     /// The next question, if one is there now.
@@ -83,7 +109,7 @@ where
     ///
     /// As [`recv`](Self::recv).
     pub fn try_recv(&self) -> Result<TypedRequest<Q, A, C>, TypedRequestError<TryRecvError, E>> {
-        self.question(self.socket.try_recv()?)
+        question::<Q, A, C, E, _>(self.socket.try_recv()?, self)
     }
 
     /// The next question; waits at most `timeout`.
@@ -95,24 +121,52 @@ where
         &self,
         timeout: Duration,
     ) -> Result<TypedRequest<Q, A, C>, TypedRequestError<RecvError, E>> {
-        self.question(self.socket.recv_timeout(timeout)?)
+        question::<Q, A, C, E, _>(self.socket.recv_timeout(timeout)?, self)
     }
 
-    fn question<S>(
+    /// The questions from now on, each of which is waited for as [`recv`](Self::recv) does, until the socket ends or
+    /// `receive_timeout` is over. What came and is no question is an error, and the iterator goes on.
+    pub fn iter(
         &self,
-        received: Request,
-    ) -> Result<TypedRequest<Q, A, C>, TypedRequestError<S, E>> {
-        match decode::<Q, C>(received.message(), 0, self) {
-            Ok(question) => Ok(TypedRequest {
-                question,
-                request: received,
-                answer: PhantomData,
-            }),
-            Err(cause) => Err(TypedError::Undecodable {
-                received: Box::new(received),
-                cause,
-            }),
-        }
+    ) -> impl Iterator<Item = Result<TypedRequest<Q, A, C>, TypedRequestError<RecvError, E>>> + '_
+    {
+        std::iter::from_fn(|| unless_over(self.recv()))
+    }
+
+    /// The next question, as a future.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has taken nothing.
+    pub fn recv_async(&self) -> QuestionFuture<Q, A, C, E> {
+        ValueFuture::new(
+            self.socket.recv_async(),
+            self.as_socket(),
+            |received, socket| question::<Q, A, C, E, _>(received?, socket),
+        )
+    }
+}
+
+/// The next question: made by `recv_async`.
+pub type QuestionFuture<Q, A, C, E> = ValueFuture<
+    RecvFuture<Request>,
+    Result<TypedRequest<Q, A, C>, TypedRequestError<RecvError, E>>,
+>;
+
+fn question<Q, A, C: Codec<Q, Error = E>, E, S>(
+    received: Request,
+    socket: &impl AsSocket,
+) -> Result<TypedRequest<Q, A, C>, TypedRequestError<S, E>> {
+    match decode::<Q, C>(received.message(), 0, socket) {
+        Ok(question) => Ok(TypedRequest {
+            question,
+            request: received,
+            answer: PhantomData,
+        }),
+        Err(cause) => Err(TypedError::Undecodable {
+            received: Box::new(received),
+            cause,
+        }),
     }
 }
 
@@ -133,6 +187,15 @@ impl<Q, A, C: Codec<A>> TypedRequest<Q, A, C> {
     pub fn reply(self, answer: &A) -> Result<(), TypedError<ReplyError, C::Error>> {
         let frame = encode::<A, C>(answer).map_err(TypedError::Encode)?;
         Ok(self.request.reply(frame)?)
+    }
+
+    /// Encodes `answer` now, and sends it as [`Request::reply_async`] does: `request.reply_async(&answer)?.await?`.
+    ///
+    /// # Errors
+    ///
+    /// The answer cannot be encoded, and the request counts as unanswered.
+    pub fn reply_async(self, answer: &A) -> Result<ReplyFuture, C::Error> {
+        encode::<A, C>(answer).map(|frame| self.request.reply_async(frame))
     }
 }
 
