@@ -440,7 +440,7 @@ fn messages_for_a_peer_that_is_refused(place: &Place) {
             }
             refused.disconnect(&at).expect("known");
         }
-        refused.close(Duration::ZERO);
+        let _ = refused.close(Duration::ZERO);
         owners.wait("of a peer that is refused");
     }
 }
