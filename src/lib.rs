@@ -320,7 +320,7 @@ pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
 pub use req_pool::{PoolRequestFuture, ReqPool};
-pub use socket::{Interest, Readiness, Retirement};
+pub use socket::{Interest, Readiness, RetireFuture, Retirement};
 pub use stats::{Dropped, PeerStats, Stats};
 pub use transport::Ipv6Mode;
 pub use zap::Zap;

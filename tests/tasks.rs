@@ -30,6 +30,7 @@ over_every_transport!(
     a_task_busy_polls_for_a_limited_time,
     a_close_waits_for_what_is_queued,
     events_come_to_a_task_until_the_end,
+    a_task_waits_until_a_socket_has_retired,
     a_foreign_loop_learns_what_is_ready,
 );
 
@@ -855,6 +856,24 @@ fn a_close_waits_for_what_is_queued(place: &Place) {
     let report = block_on("the close", push.close_async(PATIENCE));
     assert_eq!(report.lost, 0);
     joined(reader);
+}
+
+/// A task waits until the last connection of a socket that retires has ended.
+fn a_task_waits_until_a_socket_has_retired(place: &Place) {
+    let (_context, push, pull) = pipeline(place);
+    push.send("x").expect("sent");
+    let retirement = pull.retire(PATIENCE);
+    let dropped = CountingWaker::new();
+    let mut leaving = retirement.wait_async();
+    let _ = dropped.poll(&mut leaving);
+    drop(leaving);
+    assert_eq!(Arc::strong_count(&dropped), 1, "a waker is left behind");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "x");
+    let report = block_on("the end", retirement.wait_async());
+    assert!(retirement.is_over());
+    assert_eq!(report, retirement.report());
+    let late = block_on("the end", async { retirement.clone().wait_async().await });
+    assert_eq!(late, report);
 }
 
 fn events_come_to_a_task_until_the_end(place: &Place) {

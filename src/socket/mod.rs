@@ -53,7 +53,7 @@ use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
 pub(crate) use permits::put_place;
 pub(crate) use requests::{RequestReceived, put_reply, put_request, take_reply, take_request};
-pub use retirement_handle::Retirement;
+pub use retirement_handle::{RetireFuture, Retirement};
 pub(crate) use send_many::take_many;
 pub(crate) use table::{PlaceId, Table};
 pub use waiting::{Interest, Readiness};

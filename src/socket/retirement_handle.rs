@@ -4,11 +4,14 @@
 //! Must not know: how a socket retires.
 
 use std::fmt;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::engine::{Drain, RetireReport};
 use crate::origin::Origin;
+use crate::socket::{Core, Registration};
 
 /// The progress of a socket that retires: how many of its connections have ended, and how.
 ///
@@ -17,6 +20,7 @@ use crate::origin::Origin;
 pub struct Retirement {
     pub(super) drain: Arc<Drain>,
     pub(super) origin: Origin,
+    pub(super) socket: Weak<Core>,
 }
 
 /// One line: whether it is over.
@@ -45,6 +49,18 @@ impl Retirement {
             .is_none_or(|here| self.drain.wait(until, here))
     }
 
+    /// As [`wait`](Self::wait), as a future that waits without limit and gives the report.
+    ///
+    /// # Cancel safety
+    ///
+    /// It changes nothing, and can be dropped at any time.
+    pub fn wait_async(&self) -> RetireFuture {
+        RetireFuture {
+            retirement: self.clone(),
+            registration: Registration::of(self.origin),
+        }
+    }
+
     /// The outcome of connections and messages so far. All zero in a forked child.
     pub fn report(&self) -> RetireReport {
         if self.origin.is_here() {
@@ -52,5 +68,36 @@ impl Retirement {
         } else {
             RetireReport::default()
         }
+    }
+}
+
+/// Ready once every connection of a socket that retires has ended: made by [`Retirement::wait_async`].
+#[must_use = "a future does nothing unless it is polled"]
+pub struct RetireFuture {
+    retirement: Retirement,
+    registration: Registration,
+}
+
+impl Future for RetireFuture {
+    type Output = RetireReport;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RetireReport> {
+        let Self {
+            retirement,
+            registration,
+        } = Pin::into_inner(self);
+        if !registration.is_here() {
+            return Poll::Ready(RetireReport::default());
+        }
+        let drain = &retirement.drain;
+        registration.poll_until(&retirement.socket, drain.done(), context, || {
+            drain.is_done().then(|| drain.retire_report())
+        })
+    }
+}
+
+impl fmt::Debug for RetireFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetireFuture").finish_non_exhaustive()
     }
 }

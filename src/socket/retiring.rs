@@ -38,19 +38,32 @@ impl Core {
     /// child.
     pub(crate) fn retire(&self, within: Duration) -> Retirement {
         let origin = self.origin();
+        let socket = Weak::clone(&self.this);
         let side: Weak<dyn SocketSide> = self.this.clone();
         let drain = Arc::new(Drain::telling(side));
         let Ok(here) = self.here() else {
-            return Retirement { drain, origin };
+            return Retirement {
+                drain,
+                origin,
+                socket,
+            };
         };
         self.retires.store(true, Ordering::Relaxed);
         let mut state = self.lock(here);
         if let Some(retiring) = &state.retiring {
             let drain = Arc::clone(&retiring.drain);
-            return Retirement { drain, origin };
+            return Retirement {
+                drain,
+                origin,
+                socket,
+            };
         }
         if state.ended.is_some() {
-            return Retirement { drain, origin };
+            return Retirement {
+                drain,
+                origin,
+                socket,
+            };
         }
         let drains = self.with_lingering(&[Arc::clone(&drain)]);
         let hold = Drain::hold(&drains);
@@ -82,7 +95,11 @@ impl Core {
             }
         }
         drop(hold);
-        Retirement { drain, origin }
+        Retirement {
+            drain,
+            origin,
+            socket,
+        }
     }
 
     /// A request was answered or abandoned: if the socket retires, it may go on now.

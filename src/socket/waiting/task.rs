@@ -381,8 +381,13 @@ impl Wait {
 impl Registration {
     /// Of a task that does not wait yet, at `core`.
     pub(crate) fn new(core: &Core) -> Self {
+        Self::of(core.origin())
+    }
+
+    /// Of a task that does not wait yet, at a socket of this process.
+    pub(crate) fn of(origin: Origin) -> Self {
         Self {
-            origin: core.origin(),
+            origin,
             place: None,
         }
     }
