@@ -236,7 +236,7 @@ fn tasks_use_values_on_every_socket() {
     let (topic, value) = sub.iter().next().expect("open").expect("a value");
     assert_eq!((&topic[..], value), (&b"ab"[..], 2));
     assert_eq!(sub.stats().dropped.undecodable, 1);
-    sub.close(std::time::Duration::ZERO);
+    let _ = sub.close(std::time::Duration::ZERO);
     assert!(sub.iter().next().is_none());
 }
 
