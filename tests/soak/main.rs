@@ -22,6 +22,7 @@ mod req_rep;
 mod shares;
 #[path = "../support/mod.rs"]
 mod support;
+mod tasks;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// A kind of traffic: runs until the world is calm, and gives what is to be checked once nothing lingers.
 type Traffic = fn(&World, StdRng) -> Checks;
 
-const TRAFFIC: [Traffic; 10] = [
+const TRAFFIC: [Traffic; 11] = [
     pipeline::run,
     dealer_router::run,
     pub_sub::run,
@@ -62,6 +63,7 @@ const TRAFFIC: [Traffic; 10] = [
     hostile::run,
     shares::run,
     refused::run,
+    tasks::run,
 ];
 
 #[test]
