@@ -10,7 +10,9 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::pin::pin;
 
+use futures::future::{Either, select};
 use highwater::typed::{Cbor, Codec, CodecError, Json, Msgpack, Postcard, TypedError, Undecodable};
 use highwater::{Context, Dealer, Message, Pair, Pub, Pull, Push, Rep, Req, Sub};
 use serde::{Deserialize, Serialize};
@@ -43,7 +45,7 @@ fn travels<C: Codec<Job>>() {
         push.send(&job(number)).expect("sent");
         assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), job(number));
     }
-    block_on("room", push.send_async(&job(7)).expect("encoded")).expect("sent");
+    block_on("room", push.send_async(&job(7))).expect("sent");
     assert_eq!(
         block_on("a job", pull.recv_async()).expect("received"),
         job(7)
@@ -194,7 +196,7 @@ fn tasks_use_values_on_every_socket() {
     let service = std::thread::spawn(move || {
         let question = block_on("a question", rep.recv_async()).expect("received");
         let answer = format!("{} is a number", *question);
-        block_on("an answer", question.reply_async(&answer).expect("encoded")).expect("sent");
+        block_on("an answer", question.reply_async(&answer)).expect("sent");
         // What is no question is given back, as a request that can be answered, and counted.
         let Err(TypedError::Undecodable { received, .. }) =
             block_on("no question", rep.recv_async())
@@ -205,7 +207,7 @@ fn tasks_use_values_on_every_socket() {
         assert_eq!(rep.stats().dropped.undecodable, 1);
         received.reply("no text").expect("sent");
     });
-    let answer = block_on("an answer", req.request_async(&7).expect("encoded")).expect("text");
+    let answer = block_on("an answer", req.request_async(&7)).expect("text");
     assert_eq!(answer, "7 is a number");
     let answer = Req::request(&mut req, "no number").expect("answered");
     assert_eq!(answer, "no text");
@@ -219,7 +221,7 @@ fn tasks_use_values_on_every_socket() {
     publisher
         .wait_for_subscription("a", 1, PATIENCE)
         .expect("subscribed");
-    let sent = block_on("room", publisher.send_async("a", &1).expect("encoded"));
+    let sent = block_on("room", publisher.send_async("a", &1));
     assert_eq!(sent.expect("sent").sent, 1);
     let (topic, value) = block_on("a value", sub.recv_async()).expect("received");
     assert_eq!((&topic[..], value), (&b"a"[..], 1));
@@ -238,6 +240,95 @@ fn tasks_use_values_on_every_socket() {
     assert_eq!(sub.stats().dropped.undecodable, 1);
     let _ = sub.close(std::time::Duration::ZERO);
     assert!(sub.iter().next().is_none());
+}
+
+/// A call with a value is awaited as it stands: what cannot be encoded comes out of the future, like every other failure.
+#[test]
+fn tasks_send_ask_and_publish_values() {
+    /// Has no word for zero.
+    #[derive(Debug)]
+    enum NoZero {}
+
+    impl Codec<u32> for NoZero {
+        type Error = CodecError;
+
+        fn encode(value: &u32, into: &mut Vec<u8>) -> Result<(), CodecError> {
+            if *value == 0 {
+                return Err(CodecError::new("there is no zero"));
+            }
+            into.extend(value.to_be_bytes());
+            Ok(())
+        }
+
+        fn decode(body: &[u8]) -> Result<u32, CodecError> {
+            body.try_into()
+                .map(u32::from_be_bytes)
+                .map_err(CodecError::new)
+        }
+    }
+
+    support::must_end("tasks", || {
+        let context = Context::new();
+        let rep = Rep::new(&context).typed::<u32, u32, NoZero>();
+        let mut req = Req::new(&context).typed::<u32, u32, NoZero>();
+        req.connect(rep.bind("tcp://127.0.0.1:0").expect("bound"))
+            .expect("connecting");
+        block_on("the answers", async {
+            let (served, answer) = futures::join!(
+                async {
+                    let question = rep.recv_async().await.expect("received");
+                    let square = *question * *question;
+                    question.reply_async(&square).await
+                },
+                req.request_async(&12)
+            );
+            served.expect("sent");
+            assert_eq!(answer.expect("answered"), 144);
+
+            let unasked = req.request_async(&0).await;
+            assert!(matches!(unasked, Err(TypedError::Encode(_))), "{unasked:?}");
+
+            let (served, raw) = futures::join!(
+                async {
+                    match rep.recv_async().await {
+                        Err(TypedError::Undecodable { received, .. }) => {
+                            received.reply_async("no").await
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                },
+                Req::request_async(&mut req, "what?")
+            );
+            served.expect("sent");
+            assert_eq!(raw.expect("answered"), "no");
+
+            let serving = pin!(async {
+                let question = rep.recv_async().await.expect("received");
+                question.reply_async(&0).await
+            });
+            match select(serving, req.request_async(&7)).await {
+                Either::Left((Err(TypedError::Encode(_)), _)) => {}
+                Either::Left((other, _)) => panic!("{other:?}"),
+                Either::Right((answer, _)) => panic!("{answer:?}"),
+            }
+        });
+
+        let publisher = Pub::new(&context).typed::<u32, NoZero>();
+        let sub = Sub::new(&context).typed::<u32, NoZero>();
+        sub.subscribe("n").expect("subscribed");
+        sub.connect(publisher.bind("inproc://numbers").expect("bound"))
+            .expect("connecting");
+        block_on("a value", async {
+            let subscribed = publisher.wait_for_subscription_async("n", 1);
+            subscribed.await.expect("subscribed");
+            let refused = publisher.send_async("n", &0).await;
+            assert!(matches!(refused, Err(TypedError::Encode(_))), "{refused:?}");
+            let report = publisher.send_async("n", &5).await.expect("sent");
+            assert_eq!(report.sent, 1);
+            let (topic, value) = sub.recv_async().await.expect("received");
+            assert_eq!((topic.to_str(), value), (Ok("n"), 5));
+        });
+    });
 }
 
 #[test]

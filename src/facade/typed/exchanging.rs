@@ -9,7 +9,7 @@ use std::time::Duration;
 use highwater_patterns::Message;
 
 use super::super::{AsSocket, Dealer, Pair, Pull, Push, RecvFuture, SendFuture, SocketRef};
-use super::{Codec, Typed, TypedError, decode, encode};
+use super::{Codec, SendValueFuture, Typed, TypedError, decode, encode};
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 
 macro_rules! typed {
@@ -62,13 +62,13 @@ macro_rules! sends_values {
                 Ok(self.socket.send_timeout(frame, timeout)?)
             }
 
-            /// Encodes `value` now, and sends it as `send_async` of the socket does: `socket.send_async(&value)?.await?`.
+            /// Encodes `value` now, and sends it as `send_async` of the socket does. The future does not borrow the value.
             ///
-            /// # Errors
+            /// # Cancel safety
             ///
-            /// The value cannot be encoded.
-            pub fn send_async(&self, value: &T) -> Result<SendFuture, C::Error> {
-                encode::<T, C>(value).map(|frame| self.socket.send_async(frame))
+            /// A future that is dropped before it is ready has sent nothing.
+            pub fn send_async(&self, value: &T) -> SendValueFuture<SendFuture, C::Error> {
+                SendValueFuture::new(encode::<T, C>(value), |frame| self.socket.send_async(frame))
             }
         }
     )+};

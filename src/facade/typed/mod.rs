@@ -9,6 +9,7 @@ mod error;
 mod exchanging;
 mod publishing;
 mod requesting;
+mod send_value;
 mod value_future;
 
 use std::fmt;
@@ -33,6 +34,7 @@ pub use error::{TypedError, Undecodable};
 pub use exchanging::RecvValueFuture;
 pub use publishing::RecvTopicFuture;
 pub use requesting::{AnswerFuture, QuestionFuture, TypedRequest, TypedRequestError};
+pub use send_value::SendValueFuture;
 pub use value_future::ValueFuture;
 
 /// A socket whose payload is a `T`, encoded by `C`: made by `typed` of its handle.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use highwater_patterns::{Frame, Message};
 
 use super::super::{AsSocket, Pub, RecvFuture, Report, SendFuture, Sub, XPub, XSub};
-use super::{Codec, Typed, TypedError, ValueFuture, decode, encode, unless_over};
+use super::{Codec, SendValueFuture, Typed, TypedError, ValueFuture, decode, encode, unless_over};
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 
 macro_rules! publishes_values {
@@ -48,18 +48,19 @@ macro_rules! publishes_values {
                 Ok(self.socket.try_send((topic, frame))?)
             }
 
-            /// Encodes `value` now, and sends it as `send_async` of the socket does:
-            /// `socket.send_async("topic", &value)?.await?`.
+            /// Encodes `value` now, and sends it as `send_async` of the socket does. The future does not borrow the value.
             ///
-            /// # Errors
+            /// # Cancel safety
             ///
-            /// The value cannot be encoded.
+            /// A future that is dropped before it is ready has sent nothing.
             pub fn send_async(
                 &self,
                 topic: impl Into<Frame>,
                 value: &T,
-            ) -> Result<SendFuture<Report>, C::Error> {
-                encode::<T, C>(value).map(|frame| self.socket.send_async((topic, frame)))
+            ) -> SendValueFuture<SendFuture<Report>, C::Error> {
+                SendValueFuture::new(encode::<T, C>(value), |frame| {
+                    self.socket.send_async((topic, frame))
+                })
             }
         }
     )+};

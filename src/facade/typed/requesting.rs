@@ -8,7 +8,7 @@ use std::time::Duration;
 use highwater_patterns::Message;
 
 use super::super::{AsSocket, RecvFuture, Rep, ReplyFuture, Req, Request, RequestFuture};
-use super::{Codec, Typed, TypedError, ValueFuture, decode, encode, unless_over};
+use super::{Codec, SendValueFuture, Typed, TypedError, ValueFuture, decode, encode, unless_over};
 use crate::error::{RecvError, ReplyError, RequestError, TryRecvError};
 
 /// Why no question was received; one that is none of the type comes back as the request, which can be answered.
@@ -43,23 +43,20 @@ where
         answer::<A, C, E>(received, self)
     }
 
-    /// Encodes `question` now, and sends it and waits for its answer as [`Req::request_async`] does:
-    /// `req.request_async(&question)?.await?`.
+    /// Encodes `question` now, and sends it and waits for its answer as [`Req::request_async`] does. The future does not borrow
+    /// the question.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, it gives the request up, as [`RequestFuture`] does.
-    ///
-    /// # Errors
-    ///
-    /// The question cannot be encoded.
-    pub fn request_async(&mut self, question: &Q) -> Result<AnswerFuture<'_, A, E>, E> {
-        let frame = encode::<Q, C>(question)?;
+    pub fn request_async(&mut self, question: &Q) -> AnswerFuture<'_, A, E> {
         let socket = self.as_socket();
-        let requesting = self.socket.request_async(frame);
-        Ok(ValueFuture::new(requesting, socket, |received, socket| {
+        let asking = SendValueFuture::new(encode::<Q, C>(question), |frame| {
+            self.socket.request_async(frame)
+        });
+        ValueFuture::new(asking, socket, |received, socket| {
             answer::<A, C, E>(received?, socket)
-        }))
+        })
     }
 
     /// As [`request`](Self::request), within `timeout`.
@@ -80,7 +77,7 @@ where
 
 /// The answer to a typed request: made by `request_async`.
 pub type AnswerFuture<'a, A, E> =
-    ValueFuture<RequestFuture<'a>, Result<A, TypedError<RequestError, E>>>;
+    ValueFuture<SendValueFuture<RequestFuture<'a>, E>, Result<A, TypedError<RequestError, E>>>;
 
 fn answer<A, C: Codec<A, Error = E>, E>(
     received: Message,
@@ -189,13 +186,15 @@ impl<Q, A, C: Codec<A>> TypedRequest<Q, A, C> {
         Ok(self.request.reply(frame)?)
     }
 
-    /// Encodes `answer` now, and sends it as [`Request::reply_async`] does: `request.reply_async(&answer)?.await?`.
+    /// Encodes `answer` now, and sends it as [`Request::reply_async`] does. The future does not borrow the answer.
     ///
-    /// # Errors
+    /// # Cancel safety
     ///
-    /// The answer cannot be encoded, and the request counts as unanswered.
-    pub fn reply_async(self, answer: &A) -> Result<ReplyFuture, C::Error> {
-        encode::<A, C>(answer).map(|frame| self.request.reply_async(frame))
+    /// If the future is dropped before it is ready, or the answer cannot be encoded, the request counts as unanswered.
+    pub fn reply_async(self, answer: &A) -> SendValueFuture<ReplyFuture, C::Error> {
+        SendValueFuture::new(encode::<A, C>(answer), |frame| {
+            self.request.reply_async(frame)
+        })
     }
 }
 
