@@ -167,7 +167,7 @@
 //! | [`Context::shutdown`] | no | linger; each call of each socket returns `Ended` |
 //!
 //! A receiver does not learn that no more will come, since another sender may connect at any time. Let the last message say so, give
-//! [`receive_timeout`](Builder::receive_timeout), or shut the context down.
+//! [`receive_timeout`](Builder::receive_timeout), or shut the context down: no call returns what had not been received until then.
 //!
 //! # Options
 //!
