@@ -786,41 +786,80 @@ fn ten_thousand_tasks_at_one_socket() {
     });
 }
 
-/// A task that busy-polls and is never polled again keeps no message from a thread, nor from another task.
+/// A task that busy-polls and is never polled again keeps no message from the I/O thread, a thread or another task.
 #[test]
 fn who_is_polled_no_more_keeps_nothing() {
     for transport in [highwater::Transport::Tcp, highwater::Transport::Ipc] {
-        support::must_end("one that is forgotten", move || {
-            keeps_nothing(&Place::new(transport));
-        });
+        for receiver in [takes_what_is_there, takes_as_a_thread, takes_as_a_task] {
+            support::must_end("one that is forgotten", move || {
+                keeps_nothing(&Place::new(transport), receiver);
+            });
+        }
     }
 }
 
-fn keeps_nothing(place: &Place) {
-    let (_context, push, pull) = pipeline_in(that_busy_polls(), place);
-    let (counting, other) = (CountingWaker::new(), CountingWaker::new());
-    let mut forgotten = pull.recv_async();
-    assert!(counting.poll(&mut forgotten).is_pending());
-    push.send("to a thread").expect("sent");
-    let received = pull.recv_timeout(PATIENCE).expect("received");
-    assert_eq!(received, "to a thread");
-
-    assert!(counting.poll(&mut forgotten).is_pending());
-    let mut receiving = pull.recv_async();
-    assert!(other.poll(&mut receiving).is_pending());
-    push.send("to a task").expect("sent");
-    let received = loop {
-        let before = other.calls();
-        match other.poll(&mut receiving) {
-            Poll::Ready(message) => break message.expect("received"),
-            Poll::Pending => other.wait("a message for the one that is polled", before),
-        }
-    };
-    assert_eq!(received, "to a task");
+fn keeps_nothing(place: &Place, receiver: fn(&Push, &Pull)) {
+    let (_context, push, pull, forgotten) = one_that_busy_polls(place);
+    receiver(&push, &pull);
     drop(forgotten);
     push.send("to whom comes next").expect("sent");
     let received = block_on("the next", pull.recv_async()).expect("received");
     assert_eq!(received, "to whom comes next");
+}
+
+/// Sockets, and a future that has read the link of the PULL itself and is to look again at its next turn. A thread that was
+/// kept from its processor for longer than the limit makes a future that sleeps, and so keeps a wake-up: that one is given up.
+fn one_that_busy_polls(place: &Place) -> (Context, Push, Pull, RecvFuture) {
+    let begun = std::time::Instant::now();
+    loop {
+        let (context, push, pull) = pipeline_in(that_busy_polls(), place);
+        block_on("peers", pull.wait_for_peers_async(1)).expect("connected");
+        let counting = CountingWaker::new();
+        let mut receiving = pull.recv_async();
+        assert!(counting.poll(&mut receiving).is_pending());
+        if counting.calls() > 0 {
+            return (context, push, pull, receiving);
+        }
+        assert!(begun.elapsed() < PATIENCE, "it never busy-polls");
+    }
+}
+
+/// Nobody waits: the I/O thread reads.
+fn takes_what_is_there(push: &Push, pull: &Pull) {
+    push.send("to the I/O thread").expect("sent");
+    wait_until("it is read", || pull.stats().bytes_received > 0);
+    let received = pull.recv_timeout(PATIENCE).expect("received");
+    assert_eq!(received, "to the I/O thread");
+}
+
+fn takes_as_a_thread(push: &Push, pull: &Pull) {
+    push.send("to a thread").expect("sent");
+    let received = pull.recv_timeout(PATIENCE).expect("received");
+    assert_eq!(received, "to a thread");
+}
+
+/// A task that busy-polls, and then one that sleeps.
+fn takes_as_a_task(push: &Push, pull: &Pull) {
+    push.send("to a task").expect("sent");
+    let received = block_on("a message", pull.recv_async()).expect("received");
+    assert_eq!(received, "to a task");
+    let (counting, mut receiving) = (CountingWaker::new(), pull.recv_async());
+    let before = falls_asleep(&counting, &mut receiving);
+    push.send("to one that sleeps").expect("sent");
+    counting.wait("a message", before);
+    let received = block_on("a message", receiving).expect("received");
+    assert_eq!(received, "to one that sleeps");
+}
+
+/// Polls `receiving` until it waits to be woken; gives how often its waker was called by then.
+fn falls_asleep(counting: &Arc<CountingWaker>, receiving: &mut RecvFuture) -> usize {
+    let mut calls = 0;
+    wait_until("the task sleeps", || {
+        calls = counting.calls();
+        assert!(counting.poll(receiving).is_pending());
+        counting.calls() == calls
+    });
+    calls
 }
 
 /// A task looks once more at its next turn for a limited time. Then it sleeps until there is a message.
@@ -828,12 +867,7 @@ fn a_task_busy_polls_for_a_limited_time(place: &Place) {
     let (_context, push, pull) = pipeline_in(Context::new(), place);
     let counting = CountingWaker::new();
     let mut receiving = pull.recv_async();
-    wait_until("the task sleeps", || {
-        let before = counting.calls();
-        assert!(counting.poll(&mut receiving).is_pending());
-        counting.calls() == before
-    });
-    let before = counting.calls();
+    let before = falls_asleep(&counting, &mut receiving);
     push.send("x").expect("sent");
     counting.wait("a message", before);
     assert_eq!(block_on("it", receiving).expect("received"), "x");
