@@ -301,9 +301,9 @@ pub use error::{
 };
 pub use facade::{
     AsSocket, Builder, CloseFuture, Dealer, EventStream, Messages, NextEvent, Pair, Pending,
-    Permit, Pub, Pull, Push, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req, Request,
-    RequestFuture, ReserveFuture, Router, SendFuture, SendToFuture, Socket, SocketRef, Sub,
-    Upstream, WaitFuture, XPub, XSub,
+    Permit, PollSender, Pub, Pull, Push, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req,
+    Request, RequestFuture, ReserveFuture, Router, SendFuture, SendToFuture, Socket, SocketRef,
+    Sub, Upstream, WaitFuture, XPub, XSub,
 };
 #[cfg(feature = "futures")]
 pub use facade::{RecvStream, SendSink};

@@ -32,8 +32,8 @@ pub use as_socket::{AsSocket, Socket, SocketRef};
 pub use builder::Builder;
 pub use dealer::Dealer;
 pub use futures::{
-    CloseFuture, EventStream, NextEvent, RecvFuture, RecvManyFuture, ReplyFuture, RequestFuture,
-    ReserveFuture, SendFuture, SendToFuture, WaitFuture,
+    CloseFuture, EventStream, NextEvent, PollSender, RecvFuture, RecvManyFuture, ReplyFuture,
+    RequestFuture, ReserveFuture, SendFuture, SendToFuture, WaitFuture,
 };
 #[cfg(feature = "futures")]
 pub use futures::{RecvStream, SendSink};

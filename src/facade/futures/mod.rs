@@ -7,6 +7,7 @@
 
 mod closing;
 mod events;
+mod poll_sender;
 mod receiving;
 mod requesting;
 mod reserving;
@@ -17,6 +18,7 @@ mod waiting;
 
 pub use closing::CloseFuture;
 pub use events::{EventStream, NextEvent};
+pub use poll_sender::PollSender;
 pub use receiving::{RecvFuture, RecvManyFuture};
 pub use requesting::{ReplyFuture, RequestFuture};
 pub use reserving::ReserveFuture;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use highwater_patterns::{self as patterns, Message, Pattern, Refusal, RoutingId, Sent};
 
+use super::PollSender;
 use crate::error::{RouteError, SendError};
 use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
 
@@ -23,10 +24,9 @@ use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
 /// the others, as with tokio's channels: drop what you do not poll any more.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct SendFuture<T = ()> {
-    wait: TaskWait,
+    sender: PollSender<T>,
     /// `None` once it is sent, or taken back.
     message: Option<Message>,
-    put: fn(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
 }
 
 impl<T> SendFuture<T> {
@@ -39,9 +39,8 @@ impl<T> SendFuture<T> {
 impl SendFuture {
     pub(in crate::facade) fn new(core: &Arc<Core>, message: Message) -> Self {
         Self {
-            wait: TaskWait::new(core),
+            sender: PollSender::new(core),
             message: Some(message),
-            put: |pattern, table, message| pattern.offer(message, table).map(drop),
         }
     }
 }
@@ -49,9 +48,8 @@ impl SendFuture {
 impl<T: From<Sent>> SendFuture<T> {
     pub(in crate::facade) fn of_publisher(core: &Arc<Core>, message: Message) -> Self {
         Self {
-            wait: TaskWait::new(core),
+            sender: PollSender::of_publisher(core),
             message: Some(message),
-            put: |pattern, table, message| pattern.offer(message, table).map(T::from),
         }
     }
 }
@@ -63,8 +61,8 @@ impl<T> Future for SendFuture<T> {
     ///
     /// If the message was sent before, or taken back.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { wait, message, put } = Pin::into_inner(self);
-        poll_send(wait, context, message, put).map_err(SendError::from)
+        let Self { sender, message } = Pin::into_inner(self);
+        sender.poll_send(context, message)
     }
 }
 
@@ -129,7 +127,7 @@ pub(super) fn poll_send<T>(
     put: &mut impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
 ) -> Poll<Result<T, SendFailure>> {
     let Some(unsent) = message else {
-        panic!("polled after the message was sent or taken back");
+        panic!("polled without a message: it was sent or taken before");
     };
     let outcome = if unsent.frame_count() > Message::MAX_FRAMES {
         Poll::Ready(Err(Unsent::Refused(Refusal::TooManyFrames)))
@@ -176,10 +174,15 @@ macro_rules! sends_async {
                 crate::SendFuture::new(&self.core, message.into_message())
             }
 
+            /// Sends in futures that are written by hand: [`PollSender::poll_send`](crate::PollSender::poll_send).
+            pub fn poll_sender(&self) -> crate::PollSender {
+                crate::PollSender::new(&self.core)
+            }
+
             /// Takes messages as a `Sink` (feature `futures`).
             #[cfg(feature = "futures")]
             pub fn sink(&self) -> crate::SendSink {
-                crate::SendSink::new(&self.core, crate::SendFuture::new)
+                self.poll_sender().into()
             }
         }
     };
@@ -208,10 +211,15 @@ macro_rules! publishes_async {
                 crate::SendFuture::of_publisher(&self.core, message.into_message())
             }
 
+            /// Sends in futures that are written by hand: [`PollSender::poll_send`](crate::PollSender::poll_send).
+            pub fn poll_sender(&self) -> crate::PollSender<crate::Report> {
+                crate::PollSender::of_publisher(&self.core)
+            }
+
             /// Takes messages as a `Sink` (feature `futures`).
             #[cfg(feature = "futures")]
             pub fn sink(&self) -> crate::SendSink<crate::Report> {
-                crate::SendSink::new(&self.core, crate::SendFuture::of_publisher)
+                self.poll_sender().into()
             }
         }
     };

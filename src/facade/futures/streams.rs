@@ -1,16 +1,14 @@
 //! Messages as a `Stream`, and a `Sink` for messages (feature `futures`).
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
 use highwater_patterns::{IntoMessage, Message};
 
-use super::{RecvFuture, SendFuture};
+use super::{PollSender, RecvFuture};
 use crate::error::{Ended, RecvError, SendError};
-use crate::socket::Core;
 
 /// The messages of a socket, or whatever it receives, until it is closed: made by `stream`.
 ///
@@ -55,26 +53,23 @@ impl<T> Stream for RecvStream<T> {
 #[must_use = "a sink does nothing unless it is polled"]
 #[derive(Debug)]
 pub struct SendSink<T = ()> {
-    core: Arc<Core>,
-    make: fn(&Arc<Core>, Message) -> SendFuture<T>,
-    sending: Option<SendFuture<T>>,
+    sender: PollSender<T>,
+    /// The message that waits for room.
+    held: Option<Message>,
+}
+
+impl<T> From<PollSender<T>> for SendSink<T> {
+    fn from(sender: PollSender<T>) -> Self {
+        Self { sender, held: None }
+    }
 }
 
 impl<T> SendSink<T> {
-    pub(in crate::facade) fn new(
-        core: &Arc<Core>,
-        make: fn(&Arc<Core>, Message) -> SendFuture<T>,
-    ) -> Self {
-        Self {
-            core: Arc::clone(core),
-            make,
-            sending: None,
-        }
-    }
-
     /// Takes back the message that waits for room.
     pub fn take(&mut self) -> Option<Message> {
-        self.sending.take().and_then(|mut sending| sending.take())
+        let message = self.held.take()?;
+        self.sender.stop_waiting();
+        Some(message)
     }
 }
 
@@ -82,11 +77,9 @@ impl<T, M: IntoMessage> Sink<M> for SendSink<T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { sending, .. } = Pin::into_inner(self);
-        if let Some(under_way) = sending {
-            let outcome = ready!(Pin::new(under_way).poll(context));
-            *sending = None;
-            outcome?;
+        let Self { sender, held } = Pin::into_inner(self);
+        if held.is_some() {
+            ready!(sender.poll_send(context, held))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -96,8 +89,8 @@ impl<T, M: IntoMessage> Sink<M> for SendSink<T> {
     /// If it was not ready.
     fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), SendError> {
         let this = Pin::into_inner(self);
-        assert!(this.sending.is_none(), "sent before the sink was ready");
-        this.sending = Some((this.make)(&this.core, message.into_message()));
+        assert!(this.held.is_none(), "sent before the sink was ready");
+        this.held = Some(message.into_message());
         Ok(())
     }
 
