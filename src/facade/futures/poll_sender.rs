@@ -6,9 +6,8 @@ use std::task::{Context, Poll};
 
 use highwater_patterns::{Message, Pattern, Refusal, Sent};
 
-use super::sending::poll_send;
 use crate::error::SendError;
-use crate::socket::{Core, Table, TaskWait};
+use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
 
 /// Sends one message after the other, for futures and sinks that are written by hand and keep one of these: made by
 /// `poll_sender`.
@@ -129,5 +128,31 @@ impl<T> PollSender<T> {
 impl<T> fmt::Debug for PollSender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PollSender").finish_non_exhaustive()
+    }
+}
+
+/// Sends `message`, which is there until it is sent or fails.
+#[inline]
+pub(super) fn poll_send<T>(
+    wait: &mut TaskWait,
+    context: &mut Context<'_>,
+    message: &mut Option<Message>,
+    put: &mut impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
+) -> Poll<Result<T, SendFailure>> {
+    let Some(unsent) = message else {
+        panic!("polled without a message: it was sent or taken before");
+    };
+    let outcome = if unsent.frame_count() > Message::MAX_FRAMES {
+        Poll::Ready(Err(Unsent::Refused(Refusal::TooManyFrames)))
+    } else {
+        wait.poll_send(context, unsent, put)
+    };
+    match outcome {
+        Poll::Ready(Ok(sent)) => {
+            *message = None;
+            Poll::Ready(Ok(sent))
+        }
+        Poll::Ready(Err(why)) => Poll::Ready(Err(why.of(message.take().unwrap_or_default()))),
+        Poll::Pending => Poll::Pending,
     }
 }

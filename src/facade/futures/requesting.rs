@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use highwater_patterns::{Message, Refusal, RequestFailed, ReturnPath};
 
-use super::sending::poll_send;
+use super::poll_sender::poll_send;
 use crate::error::{ReplyError, RequestError};
 use crate::socket::{Core, SendFailure, TaskWait, Unsent, put_reply, put_request, take_reply};
 

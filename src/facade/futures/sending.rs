@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use highwater_patterns::{self as patterns, Message, Pattern, Refusal, RoutingId, Sent};
+use highwater_patterns::{self as patterns, Message, Pattern, RoutingId, Sent};
 
-use super::PollSender;
+use super::poll_sender::{PollSender, poll_send};
 use crate::error::{RouteError, SendError};
-use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
+use crate::socket::{Core, Table, TaskWait};
 
 /// A message on its way to a peer with room: made by `send_async`.
 ///
@@ -115,32 +115,6 @@ impl Future for SendToFuture {
             rules.send_to(to, message, table).map(drop)
         };
         poll_send(wait, context, message, &mut put).map_err(RouteError::from)
-    }
-}
-
-/// Sends `message`, which is there until it is sent or fails.
-#[inline]
-pub(super) fn poll_send<T>(
-    wait: &mut TaskWait,
-    context: &mut Context<'_>,
-    message: &mut Option<Message>,
-    put: &mut impl FnMut(&mut Pattern, &mut Table, &mut Message) -> Result<T, Refusal>,
-) -> Poll<Result<T, SendFailure>> {
-    let Some(unsent) = message else {
-        panic!("polled without a message: it was sent or taken before");
-    };
-    let outcome = if unsent.frame_count() > Message::MAX_FRAMES {
-        Poll::Ready(Err(Unsent::Refused(Refusal::TooManyFrames)))
-    } else {
-        wait.poll_send(context, unsent, put)
-    };
-    match outcome {
-        Poll::Ready(Ok(sent)) => {
-            *message = None;
-            Poll::Ready(Ok(sent))
-        }
-        Poll::Ready(Err(why)) => Poll::Ready(Err(why.of(message.take().unwrap_or_default()))),
-        Poll::Pending => Poll::Pending,
     }
 }
 
