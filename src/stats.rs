@@ -90,7 +90,8 @@ pub struct Dropped {
     pub unwanted: u64,
     /// Requests that were dropped without an answer.
     pub unanswered: u64,
-    /// Received by a typed socket (feature `serde`) whose codec could not decode them; each came back in an error.
+    /// Received by a typed socket (feature `serde`) whose codec could not decode them; each came back in an error. If the codec
+    /// panicked, also that message and those that were taken with it by one call.
     pub undecodable: u64,
     /// Subscriptions of a peer that has as many topics as it may have, and those to topics that are too long.
     pub too_many_topics: u64,

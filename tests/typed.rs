@@ -10,11 +10,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::future::{Either, select};
 use highwater::typed::{Cbor, Codec, CodecError, Json, Msgpack, Postcard, TypedError, Undecodable};
-use highwater::{Context, Dealer, Message, Pair, Pub, Pull, Push, Rep, Req, Sub};
+use highwater::{
+    Context, Dealer, Message, Pair, Pub, Pull, Push, RecvError, Rep, Req, Sub, TryRecvError,
+};
 use serde::{Deserialize, Serialize};
 use support::{PATIENCE, block_on, joined};
 
@@ -238,7 +242,7 @@ fn tasks_use_values_on_every_socket() {
     let (topic, value) = sub.iter().next().expect("open").expect("a value");
     assert_eq!((&topic[..], value), (&b"ab"[..], 2));
     assert_eq!(sub.stats().dropped.undecodable, 1);
-    let _ = sub.close(std::time::Duration::ZERO);
+    let _ = sub.close(Duration::ZERO);
     assert!(sub.iter().next().is_none());
 }
 
@@ -329,6 +333,130 @@ fn tasks_send_ask_and_publish_values() {
             assert_eq!((topic.to_str(), value), (Ok("n"), 5));
         });
     });
+}
+
+/// Of what is taken at once, each message has its own outcome, in order: no value is lost behind or before one that is none.
+#[test]
+fn many_values_are_taken_at_once() {
+    support::must_end("many values", || {
+        let context = Context::new();
+        let push = Push::new(&context).typed::<u32, Json>();
+        let pull = Pull::new(&context).typed::<u32, Json>();
+        let mut items = Vec::new();
+        assert!(matches!(
+            pull.try_recv_many(&mut items, 9),
+            Err(TryRecvError::Empty)
+        ));
+        assert!(matches!(
+            pull.recv_many_timeout(&mut items, 9, Duration::ZERO),
+            Err(RecvError::Timeout)
+        ));
+        push.connect(pull.bind("tcp://127.0.0.1:0").expect("bound"))
+            .expect("connecting");
+        let bodies = ["0", "1", "none", "3", "four", "5", "6", "7"];
+        Push::send_many(&push, bodies).expect("sent");
+        let mut calls = 0;
+        while items.len() < bodies.len() {
+            let before = items.len();
+            let taken = match calls % 3 {
+                0 => pull.recv_many(&mut items, 3).expect("received"),
+                1 => pull
+                    .recv_many_timeout(&mut items, 3, PATIENCE)
+                    .expect("received"),
+                _ => pull.try_recv_many(&mut items, 3).unwrap_or(0),
+            };
+            assert!(taken <= 3 && items.len() == before + taken);
+            calls += 1;
+        }
+        assert_eq!(pull.recv_many(&mut items, 0), Ok(0));
+        for (body, item) in bodies.into_iter().zip(items) {
+            match (body.parse::<u32>(), item) {
+                (Ok(number), Ok(value)) => assert_eq!(value, number),
+                (Err(_), Err(TypedError::Undecodable { received, .. })) => {
+                    assert_eq!(received, body);
+                }
+                (_, other) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(pull.stats().dropped.undecodable, 2);
+        let mut items = Vec::new();
+        let _ = pull.close(Duration::ZERO);
+        assert!(matches!(
+            pull.recv_many(&mut items, 9),
+            Err(RecvError::Ended(_))
+        ));
+
+        let publisher = Pub::new(&context).typed::<u32, Json>();
+        let sub = Sub::new(&context).typed::<u32, Json>();
+        sub.subscribe("n").expect("subscribed");
+        sub.connect(publisher.bind("inproc://many").expect("bound"))
+            .expect("connecting");
+        publisher
+            .wait_for_subscription("n", 1, PATIENCE)
+            .expect("subscribed");
+        publisher.send("n1", &1).expect("sent");
+        publisher.send("n2", &2).expect("sent");
+        let mut items = Vec::new();
+        while items.len() < 2 {
+            sub.recv_many(&mut items, 9).expect("received");
+        }
+        let topics: Vec<_> = items
+            .into_iter()
+            .map(|item| item.expect("a value"))
+            .map(|(topic, value)| (topic.to_str().expect("text").to_owned(), value))
+            .collect();
+        assert_eq!(topics, [("n1".to_owned(), 1), ("n2".to_owned(), 2)]);
+    });
+}
+
+/// A codec that panics loses what it holds; all that was taken with it is counted.
+#[test]
+fn what_a_codec_loses_is_counted() {
+    #[derive(Debug)]
+    enum Superstitious {}
+
+    impl Codec<u8> for Superstitious {
+        type Error = CodecError;
+
+        fn encode(value: &u8, into: &mut Vec<u8>) -> Result<(), CodecError> {
+            into.push(*value);
+            Ok(())
+        }
+
+        fn decode(body: &[u8]) -> Result<u8, CodecError> {
+            assert_ne!(body, [13], "not this one");
+            Ok(body[0])
+        }
+    }
+
+    let context = Context::new();
+    let push = Push::new(&context).typed::<u8, Superstitious>();
+    let pull = Pull::new(&context).typed::<u8, Superstitious>();
+    push.connect(pull.bind("inproc://thirteen").expect("bound"))
+        .expect("connecting");
+    const ALL: usize = 11;
+    for value in 10..21 {
+        push.send(&value).expect("sent");
+    }
+    let (mut items, mut panics) = (Vec::new(), 0);
+    let lost = || usize::try_from(pull.stats().dropped.undecodable).expect("few");
+    while items.len() + lost() < ALL {
+        let received = AssertUnwindSafe(|| pull.recv_many_timeout(&mut items, 100, PATIENCE));
+        match std::panic::catch_unwind(received) {
+            Ok(taken) => assert!(taken.expect("not counted") > 0),
+            Err(_) => panics += 1,
+        }
+    }
+    assert_eq!(panics, 1);
+    assert!(lost() > 0);
+    let values: Vec<_> = items.drain(..).map(|item| item.expect("a value")).collect();
+    assert_eq!(values[..3], [10, 11, 12]);
+    assert!(!values.contains(&13));
+    let before = lost();
+    push.send(&13).expect("sent");
+    let received = std::panic::catch_unwind(AssertUnwindSafe(|| pull.recv_timeout(PATIENCE)));
+    assert!(received.is_err());
+    assert_eq!(lost(), before + 1);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 
 use highwater_patterns::Message;
 
+use crate::error::RecvError;
+
 /// Why a call with a value failed: because of the socket, whose error is an `S`, or of the value, of which the codec says an
 /// `E`. `M` is what was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub enum TypedError<S, E, M = Message> {
         cause: Undecodable<E>,
     },
 }
+
+/// What a message was to a typed socket: a value, or why it is none, with the message in it.
+pub type Received<V, E> = Result<V, TypedError<RecvError, E>>;
 
 /// Why a message is no value.
 #[derive(Debug, Clone, PartialEq, Eq)]

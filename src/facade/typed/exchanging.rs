@@ -9,7 +9,8 @@ use std::time::Duration;
 use highwater_patterns::Message;
 
 use super::super::{AsSocket, Dealer, Pair, Pull, Push, RecvFuture, SendFuture, SocketRef};
-use super::{Codec, SendValueFuture, Typed, TypedError, decode, encode};
+use super::many::{decode_all, receives_many_values};
+use super::{Codec, Received, SendValueFuture, Typed, TypedError, decode, encode};
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 
 macro_rules! typed {
@@ -134,6 +135,7 @@ macro_rules! receives_values {
 }
 
 receives_values!(Pull, Pair, Dealer);
+receives_many_values!(Pull, Pair, Dealer => T, value::<T, C, _>);
 
 fn value<T, C: Codec<T>, S>(
     received: Message,

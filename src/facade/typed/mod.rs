@@ -7,6 +7,7 @@
 mod codec;
 mod error;
 mod exchanging;
+mod many;
 mod publishing;
 mod requesting;
 mod send_value;
@@ -30,7 +31,7 @@ pub use codec::Msgpack;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 pub use codec::{Codec, CodecError};
-pub use error::{TypedError, Undecodable};
+pub use error::{Received, TypedError, Undecodable};
 pub use exchanging::RecvValueFuture;
 pub use publishing::RecvTopicFuture;
 pub use requesting::{AnswerFuture, QuestionFuture, TypedRequest, TypedRequestError};
@@ -141,7 +142,8 @@ fn decode<T, C: Codec<T>>(
     index: usize,
     socket: &impl AsSocket,
 ) -> Result<T, Undecodable<C::Error>> {
-    let decoded = match message.frame(index) {
+    let undecoded = Undecoded(socket);
+    let value = match message.frame(index) {
         Some(body) if message.frame_count() == index + 1 => {
             C::decode(body).map_err(Undecodable::Codec)
         }
@@ -149,10 +151,22 @@ fn decode<T, C: Codec<T>>(
             found: message.frame_count(),
             expected: index + 1,
         }),
-    };
-    if decoded.is_err() {
-        let socket = socket.as_socket();
-        socket.core().telemetry().undecodable.add(1);
+    }?;
+    std::mem::forget(undecoded);
+    Ok(value)
+}
+
+/// A message that counts as undecodable at this socket, unless this is forgotten: also if the codec panics.
+struct Undecoded<'a, S: AsSocket>(&'a S);
+
+impl<S: AsSocket> Drop for Undecoded<'_, S> {
+    fn drop(&mut self) {
+        self.0.as_socket().count_undecodable(1);
     }
-    decoded
+}
+
+impl super::SocketRef {
+    fn count_undecodable(&self, messages: usize) {
+        self.core().telemetry().undecodable.add(messages);
+    }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use highwater_patterns::{Frame, Message};
 
 use super::super::{AsSocket, Pub, RecvFuture, Report, SendFuture, Sub, XPub, XSub};
-use super::{Codec, SendValueFuture, Typed, TypedError, ValueFuture, decode, encode, unless_over};
+use super::many::{decode_all, receives_many_values};
+use super::{
+    Codec, Received, SendValueFuture, Typed, TypedError, ValueFuture, decode, encode, unless_over,
+};
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 
 macro_rules! publishes_values {
@@ -131,6 +134,7 @@ macro_rules! subscribes_to_values {
 }
 
 subscribes_to_values!(Sub, XSub);
+receives_many_values!(Sub, XSub => (Frame, T), value::<T, C, _>);
 
 /// The next value and its topic: made by `recv_async`.
 pub type RecvTopicFuture<T, E> =
