@@ -2,15 +2,16 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures::future::join_all;
 use highwater::{
-    Context, Ended, Endpoint, OptionError, Rep, Req, ReqPool, RequestError, Router, RoutingId,
+    Context, Ended, Endpoint, OptionError, PoolRequestFuture, Rep, Req, ReqPool, RequestError,
+    Router, RoutingId,
 };
 use support::{
     CountingWaker, MOMENT, PATIENCE, Place, Python, block_on, joined, joined_soon, must_end,
@@ -375,5 +376,123 @@ fn a_rep_of_libzmq_answers_a_pool() {
         for (number, answer) in joined(asked) {
             assert_eq!(answer.expect("answered"), format!("{number}!"));
         }
+    });
+}
+
+/// An answer is for one of those who wait; the others sleep on.
+#[test]
+fn an_answer_wakes_none_but_whose_turn_it_is() {
+    must_end("an_answer_wakes_one", || {
+        let context = Context::new();
+        let (at, service) = echo(&context, "tcp://127.0.0.1:0");
+        let pool = ReqPool::new(&context, 1);
+        pool.connect(&at).expect("connecting");
+        let mut first = pool.request_async("first");
+        let waker = CountingWaker::new();
+        assert!(waker.poll(&mut first).is_pending());
+        let mut waiting: Vec<_> = (0..20)
+            .map(|number| (CountingWaker::new(), pool.request_async(number.to_string())))
+            .collect();
+        for (waker, request) in &mut waiting {
+            assert!(waker.poll(request).is_pending());
+        }
+        assert_eq!(block_on("answered", first).expect("answered"), "first!");
+        for _ in 0..15 {
+            let (waker, request) = waiting.remove(0);
+            waker.wait("its turn", 0);
+            block_on("answered", request).expect("answered");
+        }
+        let calls: usize = waiting[1..].iter().map(|(waker, _)| waker.calls()).sum();
+        assert_eq!(calls, 0);
+        context.shutdown();
+        for (waker, mut request) in waiting {
+            waker.wait("the end", 0);
+            assert!(matches!(
+                waker.poll(&mut request),
+                Poll::Ready(Err(RequestError::Ended(_)))
+            ));
+        }
+        joined(service);
+    });
+}
+
+/// A waker may be the last owner of whatever an executor has, also of another request of the pool.
+#[test]
+fn a_waker_whose_drop_gives_a_request_up_does_no_harm() {
+    struct Owned(Mutex<Option<PoolRequestFuture>>, Arc<AtomicUsize>);
+    impl Wake for Owned {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            drop(self.0.lock().expect("no panic").take());
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    must_end("a_waker_whose_drop_gives_up", || {
+        let context = Context::new();
+        let pool = ReqPool::new(&context, 1);
+        pool.connect("tcp://127.0.0.1:9").expect("connecting");
+        let mut first = pool.request_async("first");
+        let counting = CountingWaker::new();
+        assert!(counting.poll(&mut first).is_pending());
+        let dropped = Arc::new(AtomicUsize::new(0));
+        // Polls it, to be woken through a waker that has another request.
+        let poll = |request: &mut PoolRequestFuture| {
+            let owned = Arc::new(Owned(Mutex::new(None), Arc::clone(&dropped)));
+            let waker = Waker::from(Arc::clone(&owned));
+            let polled = std::pin::Pin::new(request).poll(&mut TaskContext::from_waker(&waker));
+            assert!(polled.is_pending());
+            let mut other = pool.request_async("other");
+            assert!(counting.poll(&mut other).is_pending());
+            *owned.0.lock().expect("no panic") = Some(other);
+        };
+        let mut replaced = pool.request_async("replaced");
+        poll(&mut replaced);
+        poll(&mut replaced);
+        assert_eq!(dropped.load(Ordering::SeqCst), 1, "it was replaced");
+        drop(replaced);
+        assert_eq!(dropped.load(Ordering::SeqCst), 2, "it was given up");
+
+        // One that gets its turn, and one that waits at the end.
+        let (mut second, mut third) = (pool.request_async("second"), pool.request_async("third"));
+        poll(&mut second);
+        poll(&mut third);
+        drop(first);
+        drop(second);
+        assert_eq!(dropped.load(Ordering::SeqCst), 3, "it had its turn");
+        assert_eq!(pool.close(Duration::ZERO).lost, 0);
+        drop(third);
+        assert_eq!(dropped.load(Ordering::SeqCst), 4, "the pool has ended");
+    });
+}
+
+/// A waker that panics harms neither who gives a socket back nor who waits next.
+#[test]
+fn a_waker_that_panics_harms_no_other_request() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker of this test");
+        }
+    }
+    must_end("a_waker_that_panics", || {
+        let context = Context::new();
+        let pool = ReqPool::new(&context, 1);
+        pool.connect("tcp://127.0.0.1:9").expect("connecting");
+        let mut first = pool.request_async("first");
+        let counting = CountingWaker::new();
+        assert!(counting.poll(&mut first).is_pending());
+        let mut second = pool.request_async("second");
+        let waker = Waker::from(Arc::new(Panics));
+        let polled = std::pin::Pin::new(&mut second).poll(&mut TaskContext::from_waker(&waker));
+        assert!(polled.is_pending());
+        let mut third = pool.request_async("third");
+        assert!(counting.poll(&mut third).is_pending());
+        drop(first);
+        let calls = counting.calls();
+        drop(second);
+        counting.wait("the turn of the third", calls);
+        let _ = pool.close(Duration::ZERO);
     });
 }

@@ -2,7 +2,8 @@
 //!
 //! Owns: the free sockets; the tickets of those who wait, in the order in which they came; the sockets put by for them.
 //! Always true: a socket lies free only while nobody waits. A socket that is given back goes to whoever has waited longest,
-//! and a newcomer cannot take it away. One put by for somebody who leaves goes to the next.
+//! and a newcomer cannot take it away. One put by for somebody who leaves goes to the next. Wakers come and go as they are:
+//! none is cloned, called or dropped here, under the lock of whoever asks.
 //! Must not know: what a socket is, locks, clocks, threads.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -86,12 +87,13 @@ impl<T> Desk<T> {
         ticket
     }
 
-    /// The socket put by for `ticket`, which is then of no more use. While there is none, `waker` is woken for it.
-    pub(super) fn collect(&mut self, ticket: u64, waker: &Waker) -> Option<T> {
+    /// The socket put by for `ticket`, which is then of no more use. While there is none, `waker` is woken for it. The
+    /// waker that is of no more use is in its place afterwards.
+    pub(super) fn collect(&mut self, ticket: u64, waker: &mut Waker) -> Option<T> {
         let socket = self.put_by.remove(&ticket);
         if socket.is_none() {
             match self.waiting.get_mut(&ticket) {
-                Some(known) => known.clone_from(waker),
+                Some(known) => std::mem::swap(known, waker),
                 None => debug_assert!(self.is_closed, "a ticket waits or has a socket put by"),
             }
         }
@@ -115,10 +117,9 @@ impl<T> Desk<T> {
         }
     }
 
-    /// The holder of `ticket` leaves: gives the socket that was put by, to be given back.
-    pub(super) fn leave(&mut self, ticket: u64) -> Option<T> {
-        self.waiting.remove(&ticket);
-        self.put_by.remove(&ticket)
+    /// The holder of `ticket` leaves: gives its waker, and the socket that was put by, to be given back.
+    pub(super) fn leave(&mut self, ticket: u64) -> (Option<Waker>, Option<T>) {
+        (self.waiting.remove(&ticket), self.put_by.remove(&ticket))
     }
 
     /// Gives no more sockets; the free ones come out.
@@ -137,7 +138,7 @@ mod tests {
     }
 
     fn collect(desk: &mut Desk<char>, ticket: u64) -> Option<char> {
-        desk.collect(ticket, Waker::noop())
+        desk.collect(ticket, &mut Waker::noop().clone())
     }
 
     #[test]
@@ -182,9 +183,9 @@ mod tests {
         let mut desk = Desk::new('a', 0);
         assert_eq!(desk.ask(), Asked::Free('a'));
         let (first, second, third) = (ticket(&mut desk), ticket(&mut desk), ticket(&mut desk));
-        assert_eq!(desk.leave(first), None);
+        assert_eq!(desk.leave(first).1, None);
         assert!(matches!(desk.give_back('a'), GivenBack::PutBy(_)));
-        let put_by = desk.leave(second).expect("it was put by for the second");
+        let put_by = desk.leave(second).1.expect("it was put by for the second");
         assert!(matches!(desk.give_back(put_by), GivenBack::PutBy(_)));
         assert_eq!(collect(&mut desk, third), Some('a'));
     }

@@ -4,7 +4,7 @@
 //! Always true: whoever leaves, at any moment, gives back what it has.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
@@ -12,9 +12,9 @@ use highwater_patterns::Message;
 
 use super::Shared;
 use super::desk::{Asked, GivenBack};
-use crate::error::{Ended, WaitError};
+use crate::error::Ended;
 use crate::facade::{Req, RequestFuture};
-use crate::socket::{TaskWait, unflushed};
+use crate::socket::{TaskWait, call_waker, unflushed};
 
 /// A call that wants a socket.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Shared {
         let given_back = desk.give_back(req);
         drop(desk);
         match given_back {
-            GivenBack::PutBy(waker) => waker.wake(),
+            GivenBack::PutBy(waker) => call_waker(waker),
             // Its drop may wait, so it is not dropped under the lock.
             GivenBack::Closed(req) => drop(req),
             GivenBack::Free => {}
@@ -79,27 +79,28 @@ impl Place {
         {
             return Poll::Ready(Ok(lease));
         }
+        // Cloned before the lock is taken, and dropped after its release: a foreign waker may use the pool in both.
+        let mut waker = context.waker().clone();
         let mut desk = self.shared.desk()?;
         let collected = match self.ticket {
-            Some(ticket) => desk.collect(ticket, context.waker()),
+            Some(ticket) => desk.collect(ticket, &mut waker),
             // Since it was asked for, one may have become free.
             None => match desk.ask_for_free() {
                 None => {
-                    self.ticket = Some(desk.wait(context.waker().clone()));
+                    let waker = std::mem::replace(&mut waker, Waker::noop().clone());
+                    self.ticket = Some(desk.wait(waker));
                     None
                 }
                 free => free,
             },
         };
         drop(desk);
+        drop(waker);
         if let Some(req) = collected {
             self.ticket = None;
             return Poll::Ready(Ok(Lease::of(&self.shared, req)));
         }
-        match ready!(self.end.poll_until(context, |_| false)) {
-            Err(WaitError::Ended(ended)) => Poll::Ready(Err(ended)),
-            Ok(()) | Err(WaitError::Timeout) => Poll::Pending,
-        }
+        self.end.poll_end(context).map(Err)
     }
 
     /// As [`poll`](Self::poll), on a thread that waits; `None` if `deadline` passed first.
@@ -130,8 +131,9 @@ impl Drop for Place {
         let Ok(mut desk) = self.shared.desk() else {
             return;
         };
-        let put_by = desk.leave(ticket);
+        let (waker, put_by) = desk.leave(ticket);
         drop(desk);
+        drop(waker);
         if let Some(req) = put_by {
             self.shared.take_back(req);
         }

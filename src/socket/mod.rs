@@ -57,7 +57,7 @@ pub use retirement_handle::{RetireFuture, Retirement};
 pub(crate) use send_many::take_many;
 pub(crate) use table::{PlaceId, Table};
 pub use waiting::{Interest, Readiness};
-pub(crate) use waiting::{Registration, TaskWait, Wait, Watch};
+pub(crate) use waiting::{Registration, TaskWait, Wait, Watch, call_waker};
 
 use crate::context::{Hub, Terminate};
 use crate::engine::{AcceptedCount, HandshakeCount};
@@ -86,6 +86,8 @@ pub(crate) struct Core {
     writable: Event,
     /// Wakes those who wait for peers, or for subscriptions.
     changed: Event,
+    /// Wakes those who wait for the end of the socket, and for nothing else.
+    ends: Event,
     leader: LeaderWake,
     lending: Lending,
     telemetry: Arc<Telemetry>,
@@ -208,6 +210,7 @@ impl Core {
             readable: Event::new(),
             writable: Event::new(),
             changed: Event::new(),
+            ends: Event::new(),
             leader: LeaderWake::default(),
             lending: Lending::default(),
             telemetry,
@@ -272,6 +275,7 @@ impl Core {
         self.readable.notify(usize::MAX);
         self.writable.notify(usize::MAX);
         self.changed.notify(usize::MAX);
+        self.ends.notify(usize::MAX);
         if state.leading {
             self.leader.wake();
         }

@@ -32,7 +32,7 @@ use std::time::Duration;
 pub(crate) use deadline::Wait;
 pub use readiness::Readiness;
 pub(in crate::socket) use task::OwedWakes;
-pub(crate) use task::{Registration, TaskWait};
+pub(crate) use task::{Registration, TaskWait, call_waker};
 pub use watch::Interest;
 pub(crate) use watch::Watch;
 

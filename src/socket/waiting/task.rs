@@ -78,15 +78,17 @@ impl OwedWakes {
     }
 }
 
+/// Calls a foreign waker, without any lock. If it panics, that ends neither an I/O thread nor the call that wakes another; the
+/// panic hook has told it.
+pub(crate) fn call_waker(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
 impl TaskWaker {
-    /// What a foreign waker does wrong must not end an I/O thread; the panic hook has told it.
     fn wake_task(&self) {
-        let task = self.set(None);
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(task) = task {
-                task.wake();
-            }
-        }));
+        if let Some(task) = self.set(None) {
+            call_waker(task);
+        }
     }
 
     /// Gives the waker that was there before, to be dropped without the lock.
@@ -199,6 +201,26 @@ impl TaskWait {
     pub(crate) fn poll_until(
         &mut self,
         context: &mut Context<'_>,
+        there: impl FnMut(&mut State) -> bool,
+    ) -> Poll<Result<(), WaitError>> {
+        self.poll_state(context, |core| &core.changed, there)
+    }
+
+    /// Waits until the socket has ended: nothing else wakes the task.
+    pub(crate) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        loop {
+            match ready!(self.poll_state(context, |core| &core.ends, |_| false)) {
+                Err(WaitError::Ended(ended)) => return Poll::Ready(ended),
+                Ok(()) | Err(WaitError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Waits until `there` says so; `event` is notified when that is worth asking again.
+    fn poll_state(
+        &mut self,
+        context: &mut Context<'_>,
+        event: fn(&Core) -> &Event,
         mut there: impl FnMut(&mut State) -> bool,
     ) -> Poll<Result<(), WaitError>> {
         let (core, wait) = (&self.core, &mut self.wait);
@@ -212,7 +234,7 @@ impl TaskWait {
         if there(&mut state) {
             return Poll::Ready(Ok(()));
         }
-        wait.registration.register(core.this.clone(), &core.changed);
+        wait.registration.register(core.this.clone(), event(core));
         wait.sleep(state, context)
     }
 }
