@@ -3,13 +3,14 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use highwater::{Context, Dealer, Linger, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Transport};
-use support::{PATIENCE, Place, over_every_transport, wait_until};
+use support::{PATIENCE, Place, joined, must_end, over_every_transport, wait_until};
 
 over_every_transport!(
     a_body_that_was_sent,
@@ -491,5 +492,48 @@ fn a_chain_of_owners_ends_and_does_not_nest() {
         push.send(Bytes::from_owner(first)).expect("sent");
         push.send("that it makes way for").expect("sent");
         wait_until("the chain has ended", || ended.get().is_some());
+    });
+}
+
+/// Runs what it has when it is dropped.
+struct AtEnd(Option<Box<dyn FnOnce()>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(run) = self.0.take() {
+            run();
+        }
+    }
+}
+
+thread_local! {
+    static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
+}
+
+/// The first value in the memory of a thread is dropped last, when what came later is no more.
+#[test]
+fn bodies_that_a_thread_lets_go_of_when_it_ends() {
+    must_end("bodies at the end of a thread", || {
+        let context = Context::new();
+        let push = Arc::new(Push::builder(&context).linger(Linger::Discard).build());
+        let owners = Arc::new(Owners::of(&push, push_uses));
+        let thread = std::thread::spawn({
+            let (push, owners) = (Arc::clone(&push), Arc::clone(&owners));
+            move || {
+                let lets_go = move || {
+                    for len in LENGTHS {
+                        push.connect("inproc://nobody").expect("connecting");
+                        push.send(owners.body(len)).expect("there is room");
+                        push.disconnect("inproc://nobody").expect("connected");
+                    }
+                };
+                let at_end: Box<dyn FnOnce()> = Box::new(lets_go.clone());
+                AT_END.with_borrow_mut(|it| it.0 = Some(at_end));
+                lets_go();
+            }
+        });
+        joined(thread);
+        owners.wait("the end of a thread");
+        assert_eq!(owners.made.load(Ordering::SeqCst), 2 * LENGTHS.len());
     });
 }

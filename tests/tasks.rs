@@ -994,3 +994,51 @@ fn a_foreign_loop_learns_what_is_ready(place: &Place) {
     assert!(readiness.check().expect("here").readable);
     assert!(pull.try_recv().is_err());
 }
+
+/// Runs what it has when it is dropped.
+struct AtEnd(Option<Box<dyn FnOnce()>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(run) = self.0.take() {
+            run();
+        }
+    }
+}
+
+thread_local! {
+    static AT_END: std::cell::RefCell<AtEnd> = const { std::cell::RefCell::new(AtEnd(None)) };
+}
+
+/// The executor of a thread is dropped when the thread ends: what its tasks leave goes to others, as at any other time.
+#[test]
+fn a_task_that_leaves_when_its_thread_ends_wakes_the_next() {
+    support::must_end("a task that leaves at the end of a thread", || {
+        let (_context, push, pull) = pipeline(&Place::new(highwater::Transport::Tcp));
+        let pull = Arc::new(pull);
+        let thread = std::thread::spawn({
+            let pull = Arc::clone(&pull);
+            move || {
+                let waker = CountingWaker::new();
+                let mut first = pull.recv_async();
+                let mut other = pull.recv_async();
+                let second = AT_END.with_borrow_mut(|at_end| {
+                    assert!(waker.poll(&mut first).is_pending());
+                    assert!(waker.poll(&mut other).is_pending());
+                    let second = HostileTask::spawn(&pull, pull.recv_async());
+                    at_end.0 = Some(Box::new(move || drop(first)));
+                    second
+                });
+                // What is put off is used in this thread for the first time.
+                drop(other);
+                let calls = waker.calls();
+                push.send("x").expect("sent");
+                waker.wait("a message", calls);
+                second
+            }
+        });
+        let second = joined(thread);
+        wait_until("woken", || second.woken.load(Ordering::SeqCst) > 0);
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "x");
+    });
+}

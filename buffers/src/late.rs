@@ -10,13 +10,20 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 
 use bytes::Bytes;
 
 thread_local! {
     /// [`SCOPE`] for each open [`LateScope`], [`HELD`] and [`BODIES`].
     static STATE: Cell<u32> = const { Cell::new(0) };
-    static WAITING: RefCell<VecDeque<Bytes>> = const { RefCell::new(VecDeque::new()) };
+    /// It has no drop of its own: so it is there to the very end of the thread, when values of the application in the thread's
+    /// memory are dropped, which may let go of bodies. [`Ending`] gives its memory back.
+    static WAITING: RefCell<ManuallyDrop<VecDeque<Bytes>>> =
+        const { RefCell::new(ManuallyDrop::new(VecDeque::new())) };
+    /// The room that is kept for bodies to wait in, in bodies.
+    static KEPT: Cell<usize> = const { Cell::new(64) };
+    static ENDING: Ending = const { Ending };
 }
 
 /// Bodies wait.
@@ -26,8 +33,15 @@ const HELD: u32 = 2;
 /// Bodies wait for the end of a scope.
 const SCOPE: u32 = 4;
 
-/// The room that a thread keeps for bodies to wait in, in bodies.
-const KEPT: usize = 64;
+/// Is dropped when the thread ends: from then on no room is kept.
+struct Ending;
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        KEPT.set(0);
+        WAITING.with_borrow_mut(|waiting| waiting.shrink_to_fit());
+    }
+}
 
 /// The calling thread, which holds a lock, may let go of bodies before it has released it. From now on those that may have an
 /// owner wait for [`drop_late`]. In a [`LateScope`] this does nothing, since they wait already.
@@ -107,15 +121,13 @@ pub fn drop_late(mut drops: impl FnMut(Bytes)) {
 
 /// The next body. After the last one the memory of the list is given back.
 fn next() -> Option<Bytes> {
-    let next = WAITING.try_with(|waiting| {
-        let mut waiting = waiting.borrow_mut();
+    WAITING.with_borrow_mut(|waiting| {
         let body = waiting.pop_front();
         if body.is_none() {
-            waiting.shrink_to(KEPT);
+            waiting.shrink_to(KEPT.get());
         }
         body
-    });
-    next.ok().flatten()
+    })
 }
 
 /// Drops `body`, now or once the thread has released its locks.
@@ -123,11 +135,10 @@ pub(crate) fn let_go(body: Bytes) {
     if !are_held() {
         return drop(body);
     }
-    // A thread that is ending has no list any more: the closure, and with it the body, is dropped.
-    let _ = WAITING.try_with(move |waiting| {
-        waiting.borrow_mut().push_back(body);
-        STATE.set(STATE.get() | BODIES);
-    });
+    // From the first body on, the end of the thread is told. It fails once the thread is ending.
+    let _ = ENDING.try_with(|_| ());
+    WAITING.with_borrow_mut(|waiting| waiting.push_back(body));
+    STATE.set(STATE.get() | BODIES);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! Must not know: what a wake-up does.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use event_listener::Event;
@@ -17,8 +18,10 @@ pub(crate) trait Due: Send + Sync {
 }
 
 thread_local! {
-    /// The wake-ups that are put off, while some are.
-    static PUT_OFF: RefCell<Option<Vec<Arc<dyn Due>>>> = const { RefCell::new(None) };
+    /// The wake-ups that are put off, while some are. Nothing is left here between two calls, and it has no drop of its own: so
+    /// it is there to the very end of the thread, when values of the application in the thread's memory are dropped.
+    static PUT_OFF: RefCell<ManuallyDrop<Option<Vec<Arc<dyn Due>>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Notifies `waiters` of those who wait at `event`. To be used wherever the lock of a socket may be free.
@@ -30,15 +33,15 @@ pub(crate) fn notify(event: &Event, waiters: usize) {
 
 /// Runs `something` that notifies or leaves lists of waiters, and then wakes whom that has told to [`wake`].
 pub(crate) fn put_off(something: impl FnOnce()) {
-    let begins = PUT_OFF.try_with(|due| {
-        let begins = due.borrow().is_none();
+    let begins = PUT_OFF.with_borrow_mut(|due| {
+        let begins = due.is_none();
         if begins {
-            *due.borrow_mut() = Some(Vec::new());
+            **due = Some(Vec::new());
         }
         begins
     });
-    // Otherwise within another call of this, which wakes them; or the thread is ending, and wakes at once.
-    let ends = (begins == Ok(true)).then_some(Ends);
+    // Otherwise within another call of this, which wakes them.
+    let ends = begins.then_some(Ends);
     something();
     drop(ends);
 }
@@ -46,8 +49,8 @@ pub(crate) fn put_off(something: impl FnOnce()) {
 /// Wakes `due`, once no list of waiters is locked by this thread.
 pub(crate) fn wake(due: Arc<dyn Due>) {
     let mut due = Some(due);
-    let _ = PUT_OFF.try_with(|put_off| {
-        if let Some(put_off) = &mut *put_off.borrow_mut() {
+    PUT_OFF.with_borrow_mut(|put_off| {
+        if let Some(put_off) = &mut **put_off {
             put_off.extend(due.take());
         }
     });
@@ -61,7 +64,7 @@ struct Ends;
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        let due = PUT_OFF.try_with(RefCell::take).ok().flatten();
+        let due = PUT_OFF.with_borrow_mut(|due| due.take());
         due.into_iter().flatten().for_each(Due::wake_now);
     }
 }
