@@ -21,8 +21,30 @@ pub(super) struct Places {
     last: u64,
     /// The pipe of each place.
     kept: BTreeMap<PlaceId, PipeId>,
+    /// The same by pipes: what one pipe loses does not depend on how many places the others keep.
+    by_pipe: BTreeSet<(PipeId, PlaceId)>,
     /// The places whose pipes have gone.
     homeless: BTreeSet<PlaceId>,
+}
+
+impl Places {
+    fn keep(&mut self, place: PlaceId, pipe: PipeId) {
+        self.kept.insert(place, pipe);
+        self.by_pipe.insert((pipe, place));
+    }
+
+    /// `place` is kept in its pipe no more: gives that.
+    fn take(&mut self, place: PlaceId) -> Option<PipeId> {
+        let pipe = self.kept.remove(&place)?;
+        self.by_pipe.remove(&(pipe, place));
+        Some(pipe)
+    }
+
+    /// The places in `pipe`, oldest first.
+    fn of(&self, pipe: PipeId) -> Vec<PlaceId> {
+        let all = (pipe, PlaceId(0))..=(pipe, PlaceId(u64::MAX));
+        self.by_pipe.range(all).map(|&(_, place)| place).collect()
+    }
 }
 
 impl Table {
@@ -31,7 +53,7 @@ impl Table {
         let pipe = pattern.reserve(self)?;
         self.places.last += 1;
         let place = PlaceId(self.places.last);
-        self.places.kept.insert(place, pipe);
+        self.places.keep(place, pipe);
         Ok(place)
     }
 
@@ -54,7 +76,7 @@ impl Table {
             if let Some(slot) = slot {
                 let (effects, has_room) = slot.push_at_place(message, &mut self.write_policy);
                 if effects.is_empty() || self.note_write(pipe, effects, message) {
-                    self.places.kept.remove(&place);
+                    self.places.take(place);
                     if has_room {
                         pattern.writable(pipe, self);
                     }
@@ -62,7 +84,7 @@ impl Table {
                 }
             }
             // The pipe takes no message any more.
-            self.places.kept.remove(&place);
+            self.places.take(place);
             self.places.homeless.insert(place);
         }
     }
@@ -70,33 +92,30 @@ impl Table {
     /// Gives `place` back; the pipe that was full and has room by that, if it is to be told.
     pub(in crate::socket) fn give_back(&mut self, place: PlaceId) -> Option<PipeId> {
         self.places.homeless.remove(&place);
-        let pipe = self.places.kept.remove(&place)?;
+        let pipe = self.places.take(place)?;
         let slot = self.pipes.get_mut(pipe)?;
         slot.give_place_back().then_some(pipe)
     }
 
     /// Nothing is written to `pipe` any more: the places in it are homeless.
     pub(super) fn lose_places(&mut self, pipe: PipeId) {
-        let Places { kept, homeless, .. } = &mut self.places;
-        kept.retain(|&place, of| {
-            let stays = *of != pipe;
-            if !stays {
-                homeless.insert(place);
-            }
-            stays
-        });
+        for place in self.places.of(pipe) {
+            self.places.take(place);
+            self.places.homeless.insert(place);
+        }
     }
 
     /// The messages of one pipe go to another to the same peer: so do the places.
     pub(super) fn move_places(&mut self, from: PipeId, to: PipeId) {
-        for pipe in self.places.kept.values_mut().filter(|pipe| **pipe == from) {
+        for place in self.places.of(from) {
             if let Some(old) = self.pipes.get_mut(from) {
                 // Nobody waits for room there.
                 old.give_place_back();
             }
             if let Some(new) = self.pipes.get_mut(to) {
                 new.take_place_over();
-                *pipe = to;
+                self.places.take(place);
+                self.places.keep(place, to);
             }
         }
     }
@@ -117,7 +136,7 @@ impl Table {
     fn find_home(&mut self, place: PlaceId, pattern: &mut Pattern) -> Result<(), Refusal> {
         let pipe = pattern.reserve(self).map_err(|_| Refusal::PeerGone)?;
         self.places.homeless.remove(&place);
-        self.places.kept.insert(place, pipe);
+        self.places.keep(place, pipe);
         Ok(())
     }
 }
