@@ -571,6 +571,35 @@ fn a_task_that_is_dropped_by_its_waker_is_woken_by_another_task_or_an_event() {
     });
 }
 
+/// Others who leave pass their wake-ups on as well: a poll, an event loop of the application.
+#[test]
+fn a_task_that_is_dropped_by_its_waker_is_woken_by_a_watcher_that_leaves() {
+    use rustix::event::{PollFd, PollFlags, poll};
+    support::must_end("woken by a watcher that leaves", || {
+        let (_context, push, pull) = pipeline(&Place::new(highwater::Transport::Tcp));
+        let pull = Arc::new(pull);
+        let interest = highwater::Interest::READABLE;
+        let mut readiness = pull.readiness(interest).expect("descriptors");
+        let is_told = |readiness: &highwater::Readiness, most: Duration| {
+            let most = most.try_into().expect("short");
+            poll(&mut [PollFd::new(readiness, PollFlags::IN)], Some(&most)).expect("poll(2)") == 1
+        };
+        pull.wait_for_peers(1, PATIENCE).expect("connected");
+        while is_told(&readiness, MOMENT) {
+            assert!(!readiness.check().expect("here").readable);
+        }
+        let task = HostileTask::spawn(&pull, pull.recv_async());
+        push.send("x").expect("sent");
+        assert!(is_told(&readiness, PATIENCE));
+        // Whoever has told it has released the lock.
+        assert_eq!(pull.peers().len(), 1);
+        assert_eq!(task.woken.load(Ordering::SeqCst), 0);
+        drop(readiness);
+        wait_until("woken", || task.woken.load(Ordering::SeqCst) > 0);
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "x");
+    });
+}
+
 /// The last owner of a waker is dropped wherever a future lets go of it; what it owns may use the socket.
 #[test]
 fn a_waker_whose_drop_uses_the_socket_does_no_harm() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use event_listener::{EventListener, Listener};
 
 use crate::origin::Here;
+use crate::sync::due_wakes;
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +74,8 @@ impl Deadline {
         match self {
             Self::At(at) => drop(listener.wait_deadline(at)),
             Self::Never => listener.wait(),
-            Self::Passed => {}
+            // A wake-up that came meanwhile goes to the next.
+            Self::Passed => due_wakes::put_off(|| drop(listener)),
         }
     }
 }

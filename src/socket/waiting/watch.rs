@@ -15,6 +15,7 @@ use highwater_patterns::{Pipes, Refusal};
 
 use crate::origin::Here;
 use crate::socket::{Core, State};
+use crate::sync::due_wakes;
 
 /// The events to wait for at a socket or another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -179,7 +180,10 @@ impl Watch {
 
     /// Stops waiting.
     pub(crate) fn disarm(&mut self) {
-        self.listeners.clear();
+        // A wake-up that came and was not looked at goes to the next.
+        if !self.listeners.is_empty() {
+            due_wakes::put_off(|| self.listeners.clear());
+        }
         if std::mem::take(&mut self.waiting)
             && let Some(here) = self.here
         {
