@@ -196,7 +196,8 @@
 //!
 //! # Typed values
 //!
-//! With the feature of a codec, a socket sends and receives values of a type. `typed` turns a socket into one:
+//! With the feature of a codec, a socket sends and receives values of a type. `typed` turns a socket into one. The calls of tasks,
+//! `recv_many`, `stream` and `sink` are there for values, too:
 //!
 //! ```
 //! # #[cfg(feature = "json")] {

@@ -22,6 +22,28 @@ use highwater::{
 use serde::{Deserialize, Serialize};
 use support::{PATIENCE, block_on, joined};
 
+/// A codec of one's own, whose values do not all have an encoding.
+#[derive(Debug)]
+struct Even;
+
+impl Codec<u32> for Even {
+    type Error = CodecError;
+
+    fn encode(value: &u32, into: &mut Vec<u8>) -> Result<(), CodecError> {
+        if value % 2 == 1 {
+            return Err(CodecError::new("it is odd"));
+        }
+        into.extend(value.to_be_bytes());
+        Ok(())
+    }
+
+    fn decode(body: &[u8]) -> Result<u32, CodecError> {
+        body.try_into()
+            .map(u32::from_be_bytes)
+            .map_err(CodecError::new)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Job {
     number: u32,
@@ -480,27 +502,8 @@ fn pairs_and_dealers_exchange_values() {
     assert_eq!(one.recv_timeout(PATIENCE).expect("received"), job(4));
 }
 
-/// A codec of one's own, whose values do not all have an encoding.
 #[test]
 fn a_value_that_cannot_be_encoded_is_not_sent() {
-    struct Even;
-    impl Codec<u32> for Even {
-        type Error = CodecError;
-
-        fn encode(value: &u32, into: &mut Vec<u8>) -> Result<(), CodecError> {
-            if value % 2 == 1 {
-                return Err(CodecError::new("it is odd"));
-            }
-            into.extend(value.to_be_bytes());
-            Ok(())
-        }
-
-        fn decode(body: &[u8]) -> Result<u32, CodecError> {
-            body.try_into()
-                .map(u32::from_be_bytes)
-                .map_err(CodecError::new)
-        }
-    }
     let context = Context::new();
     let push = Push::new(&context).typed::<u32, Even>();
     let pull = Pull::new(&context).typed::<u32, Even>();
@@ -514,4 +517,123 @@ fn a_value_that_cannot_be_encoded_is_not_sent() {
     assert!(refused.source().is_none(), "the cause is told once");
     push.send(&4).expect("sent");
     assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), 4);
+}
+
+/// With the feature `futures`.
+#[cfg(feature = "futures")]
+mod streams {
+    use std::sync::Arc;
+    use std::task::Poll;
+
+    use futures::{SinkExt, StreamExt};
+    use highwater::Ended;
+
+    use super::support::CountingWaker;
+    use super::*;
+
+    /// The adapters of the crate `futures` work on values, and pass on what is none.
+    #[test]
+    fn values_come_as_a_stream_and_go_into_a_sink() {
+        support::must_end("values as a stream", || {
+            let context = Context::new();
+            let push = Push::new(&context).typed::<u32, Even>();
+            let pull = Pull::new(&context).typed::<u32, Even>();
+            push.connect(pull.bind("tcp://127.0.0.1:0").expect("bound"))
+                .expect("connecting");
+            let mut stream = pull.stream();
+            block_on("values", async {
+                let mut sink = push.sink();
+                sink.send(2).await.expect("sent");
+                let refused = sink.send(3).await;
+                assert!(matches!(refused, Err(TypedError::Encode(_))), "{refused:?}");
+                Push::send_async(&push, "no number").await.expect("sent");
+                let mut more = futures::stream::iter([4, 6].map(Ok));
+                sink.send_all(&mut more).await.expect("sent");
+                assert_eq!(sink.take(), None);
+
+                assert_eq!(stream.next().await.expect("open").expect("a value"), 2);
+                match stream.next().await {
+                    Some(Err(TypedError::Undecodable { received, .. })) => {
+                        assert_eq!(received, "no number");
+                    }
+                    other => panic!("{other:?}"),
+                }
+                let rest: Vec<_> = stream.by_ref().take(2).map(Result::ok).collect().await;
+                assert_eq!(rest, [Some(4), Some(6)]);
+            });
+            assert_eq!(pull.stats().dropped.undecodable, 1);
+            drop(pull);
+            assert!(block_on("the end", stream.next()).is_none());
+            assert!(block_on("the end", stream.next()).is_none());
+
+            let publisher = Pub::new(&context).typed::<u32, Even>();
+            let sub = Sub::new(&context).typed::<u32, Even>();
+            sub.subscribe("e").expect("subscribed");
+            sub.connect(publisher.bind("inproc://even numbers").expect("bound"))
+                .expect("connecting");
+            let rep = Rep::new(&context).typed::<u32, u32, Even>();
+            let mut req = Req::new(&context).typed::<u32, u32, Even>();
+            req.connect(rep.bind("tcp://127.0.0.1:0").expect("bound"))
+                .expect("connecting");
+            let (mut topics, mut questions) = (sub.stream(), rep.stream());
+            block_on("values", async {
+                publisher
+                    .wait_for_subscription_async("e", 1)
+                    .await
+                    .expect("subscribed");
+                let mut sink = publisher.sink();
+                sink.send(("even", 8)).await.expect("sent");
+                let (topic, value) = topics.next().await.expect("open").expect("a value");
+                assert_eq!((topic.to_str(), value), (Ok("even"), 8));
+
+                let (served, answer) = futures::join!(
+                    async {
+                        let question = questions.next().await.expect("open").expect("a number");
+                        let twice = *question * 2;
+                        question.reply_async(&twice).await
+                    },
+                    req.request_async(&10)
+                );
+                served.expect("sent");
+                assert_eq!(answer.expect("answered"), 20);
+            });
+            // The end of the context is told once.
+            context.shutdown();
+            let end = block_on("the end", topics.next());
+            assert!(
+                matches!(
+                    end,
+                    Some(Err(TypedError::Socket(RecvError::Ended(Ended::Terminated))))
+                ),
+                "{end:?}"
+            );
+            assert!(block_on("the end", topics.next()).is_none());
+        });
+    }
+
+    /// While there is no room, the value is in the sink; it can be taken back, and the sink goes on.
+    #[test]
+    fn a_sink_gives_its_value_back() {
+        let context = Context::new();
+        let push = Push::new(&context).typed::<u32, Even>();
+        let mut sink = push.sink();
+        let counting = CountingWaker::new();
+        let mut sending = sink.send(2);
+        assert!(counting.poll(&mut sending).is_pending());
+        drop(sending);
+        assert_eq!(sink.take(), Some((&2_u32.to_be_bytes()).into()));
+        assert_eq!(Arc::strong_count(&counting), 1, "a waker was left behind");
+        assert_eq!(
+            counting
+                .poll(&mut SinkExt::<u32>::flush(&mut sink))
+                .map(|flushed| flushed.is_ok()),
+            Poll::Ready(true)
+        );
+
+        let pull = Pull::new(&context).typed::<u32, Even>();
+        pull.bind("inproc://room").expect("bound");
+        push.connect("inproc://room").expect("connecting");
+        block_on("room", sink.send(4)).expect("sent");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), 4);
+    }
 }

@@ -71,6 +71,12 @@ macro_rules! sends_values {
             pub fn send_async(&self, value: &T) -> SendValueFuture<SendFuture, C::Error> {
                 SendValueFuture::new(encode::<T, C>(value), |frame| self.socket.send_async(frame))
             }
+
+            /// Takes values as a `Sink` (feature `futures`).
+            #[cfg(feature = "futures")]
+            pub fn sink(&self) -> super::ValueSink<(), T, C> {
+                super::ValueSink::new(self.socket.sink())
+            }
         }
     )+};
 }
@@ -129,6 +135,13 @@ macro_rules! receives_values {
                     socket: self.as_socket(),
                     payload: PhantomData,
                 }
+            }
+
+            /// The values from now on, until the socket is closed (feature `futures`). What came and is no value is an error, and
+            /// the stream goes on.
+            #[cfg(feature = "futures")]
+            pub fn stream(&self) -> super::ValueStream<RecvValueFuture<T, C>> {
+                super::ValueStream::new(self.recv_async())
             }
         }
     )+};

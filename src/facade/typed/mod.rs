@@ -11,6 +11,8 @@ mod many;
 mod publishing;
 mod requesting;
 mod send_value;
+#[cfg(feature = "futures")]
+mod streams;
 mod value_future;
 
 use std::fmt;
@@ -36,6 +38,8 @@ pub use exchanging::RecvValueFuture;
 pub use publishing::RecvTopicFuture;
 pub use requesting::{AnswerFuture, QuestionFuture, TypedRequest, TypedRequestError};
 pub use send_value::SendValueFuture;
+#[cfg(feature = "futures")]
+pub use streams::{ValueSink, ValueStream};
 pub use value_future::ValueFuture;
 
 /// A socket whose payload is a `T`, encoded by `C`: made by `typed` of its handle.

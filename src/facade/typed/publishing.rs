@@ -65,6 +65,12 @@ macro_rules! publishes_values {
                     self.socket.send_async((topic, frame))
                 })
             }
+
+            /// Takes values as a `Sink` (feature `futures`), each with its topic: `("topic", value)`.
+            #[cfg(feature = "futures")]
+            pub fn sink(&self) -> super::ValueSink<Report, T, C> {
+                super::ValueSink::new(self.socket.sink())
+            }
         }
     )+};
 }
@@ -128,6 +134,13 @@ macro_rules! subscribes_to_values {
                 ValueFuture::new(self.socket.recv_async(), self.as_socket(), |received, socket| {
                     value::<T, C, _>(received?, socket)
                 })
+            }
+
+            /// The values from now on, until the socket is closed (feature `futures`). What came and is no value is an error, and
+            /// the stream goes on.
+            #[cfg(feature = "futures")]
+            pub fn stream(&self) -> super::ValueStream<RecvTopicFuture<T, C::Error>> {
+                super::ValueStream::new(self.recv_async())
             }
         }
     )+};

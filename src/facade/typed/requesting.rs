@@ -142,6 +142,13 @@ where
             |received, socket| question::<Q, A, C, E, _>(received?, socket),
         )
     }
+
+    /// The questions from now on, until the socket is closed (feature `futures`). What came and is no question is an error, and
+    /// the stream goes on.
+    #[cfg(feature = "futures")]
+    pub fn stream(&self) -> super::ValueStream<QuestionFuture<Q, A, C, E>> {
+        super::ValueStream::new(self.recv_async())
+    }
 }
 
 /// The next question: made by `recv_async`.
