@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::error::{LinkError, counted};
-pub(crate) use channels::Monitor;
+pub(crate) use channels::{Monitor, Notifier};
 
 /// Something that happened to a socket.
 ///

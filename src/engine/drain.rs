@@ -7,12 +7,10 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use event_listener::{Event, Listener};
-
 use super::report::{DrainReport, RetireReport};
 use crate::origin::Here;
 use crate::pipe::{PipeEvent, SocketSide};
-use crate::sync::{Mutex, due_wakes};
+use crate::sync::{Event, Listener, Mutex, due_wakes};
 
 /// How a listener, session or link ends.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use event_listener::{Event, Listener as _};
+use crate::sync::{Event, Listener as _};
 
 /// The count of connects that the I/O threads of a context have not begun yet. A thread that asks for more than they
 /// can begin waits a little, so that other requests do not wait behind an unbounded number of them.

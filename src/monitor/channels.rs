@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use event_listener::Event as Notifier;
 
 use super::log::{self, Log};
 use super::{Event, EventKind};
 use crate::endpoint::Endpoint;
 use crate::origin::Origin;
+pub(crate) use crate::sync::Event as Notifier;
 use crate::sync::{Mutex, due_wakes};
 
 /// How many events wait for a reader before further ones are dropped.

@@ -47,7 +47,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use event_listener::Event;
 use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
 pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
@@ -67,7 +66,7 @@ use crate::origin::{Here, Origin};
 use crate::pipe::{Lending, PipeEvent};
 use crate::policy::{BusyPoll, IdleCheck, Spin};
 use crate::stats::Telemetry;
-use crate::sync::{self, Room};
+use crate::sync::{self, Event, Room};
 use deferred::{DeferredMail, DeferredWork};
 use endpoints::Endpoints;
 use retiring::Retiring;

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use event_listener::Event;
+use super::Event;
 
 /// A wake-up that can be put off.
 pub(crate) trait Due: Send + Sync {
@@ -17,11 +17,18 @@ pub(crate) trait Due: Send + Sync {
     fn wake_now(self: Arc<Self>);
 }
 
+#[cfg(not(highwater_model))]
 thread_local! {
     /// The wake-ups that are put off, while some are. Nothing is left here between two calls, and it has no drop of its own: so
     /// it is there to the very end of the thread, when values of the application in the thread's memory are dropped.
     static PUT_OFF: RefCell<ManuallyDrop<Option<Vec<Arc<dyn Due>>>>> =
         const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+// The threads of a model are one thread of the system.
+#[cfg(highwater_model)]
+loom::thread_local! {
+    static PUT_OFF: RefCell<ManuallyDrop<Option<Vec<Arc<dyn Due>>>>> = RefCell::new(ManuallyDrop::new(None));
 }
 
 /// Notifies `waiters` of those who wait at `event`. To be used wherever the lock of a socket may be free.
@@ -33,7 +40,8 @@ pub(crate) fn notify(event: &Event, waiters: usize) {
 
 /// Runs `something` that notifies or leaves lists of waiters, and then wakes whom that has told to [`wake`].
 pub(crate) fn put_off(something: impl FnOnce()) {
-    let begins = PUT_OFF.with_borrow_mut(|due| {
+    let begins = PUT_OFF.with(|due| {
+        let mut due = due.borrow_mut();
         let begins = due.is_none();
         if begins {
             **due = Some(Vec::new());
@@ -49,8 +57,8 @@ pub(crate) fn put_off(something: impl FnOnce()) {
 /// Wakes `due`, once no list of waiters is locked by this thread.
 pub(crate) fn wake(due: Arc<dyn Due>) {
     let mut due = Some(due);
-    PUT_OFF.with_borrow_mut(|put_off| {
-        if let Some(put_off) = &mut **put_off {
+    PUT_OFF.with(|put_off| {
+        if let Some(put_off) = &mut **put_off.borrow_mut() {
             put_off.extend(due.take());
         }
     });
@@ -64,7 +72,7 @@ struct Ends;
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        let due = PUT_OFF.with_borrow_mut(|due| due.take());
+        let due = PUT_OFF.with(|due| due.borrow_mut().take());
         due.into_iter().flatten().for_each(Due::wake_now);
     }
 }

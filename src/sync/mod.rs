@@ -1,11 +1,13 @@
-//! Locks, atomics and the queue between threads: those of std and crossbeam, or loom's where a protocol between threads is
-//! model-checked.
+//! Locks, atomics, the queue between threads and lists of waiters: those of std, crossbeam and event-listener, or such as are
+//! made of loom's where a protocol between threads is model-checked.
 //!
 //! Owns: the choice between the two; the lock with a mailbox; wake-ups that are put off; facts that are learnt once.
 //! Always true: a lock is usable after its holder panicked. Our state machines change in steps that cannot panic
 //! half-way, and a library that stops because one thread panicked would turn one fault into two.
 
 pub(crate) mod due_wakes;
+#[cfg(highwater_model)]
+mod event;
 mod late_drops;
 mod machine_fact;
 #[cfg(all(test, not(highwater_model)))]
@@ -20,6 +22,10 @@ use std::sync::{PoisonError, TryLockError};
 
 #[cfg(not(highwater_model))]
 pub(crate) use crossbeam_queue::SegQueue as Queue;
+#[cfg(highwater_model)]
+pub(crate) use event::{Event, EventListener, Listener};
+#[cfg(not(highwater_model))]
+pub(crate) use event_listener::{Event, EventListener, Listener};
 pub(crate) use late_drops::{LateDrops, drop_body, hold_drops};
 pub(crate) use machine_fact::MachineFact;
 #[cfg(highwater_model)]

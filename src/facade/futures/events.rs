@@ -6,9 +6,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use crossbeam_channel::{Receiver, TryRecvError};
-use event_listener::Event as Notifier;
 
-use crate::monitor::Event;
+use crate::monitor::{Event, Notifier};
 use crate::socket::{Core, Registration};
 
 /// The events of a socket, for a task: made by `events`.

@@ -211,3 +211,28 @@ fn what_is_left_when_both_go_counts_once() {
         assert_eq!((ends.read(), ends.lane.queued()), (0, 0));
     });
 }
+
+/// More waits than the mark allows beside a place that is kept: a message that is read makes no room alone, nor does the place.
+#[test]
+fn a_writer_that_was_refused_is_told_of_a_place_that_is_given_back() {
+    loom::model(|| {
+        let ends = Ends::new(3, Some(0));
+        ends.lane.reserve();
+        ends.push();
+        ends.push();
+        ends.lane.set_writer_limit(Some(2));
+        assert!(!ends.lane.wait_for_room());
+        // A reader that is about to wait looks for a writer that does.
+        let read = |ends: &Ends| {
+            assert!(ends.lane.pop().is_some());
+            ends.lane.wait_for_news()
+        };
+        let give_back = |ends: &Ends| {
+            ends.lane.free_place();
+            true
+        };
+        both(&ends, read, give_back);
+        assert!(ends.lane.has_room());
+        assert!(was_told(&ends.writer), "it would sleep for ever");
+    });
+}

@@ -6,10 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use event_listener::{EventListener, Listener};
-
 use crate::origin::Here;
-use crate::sync::due_wakes;
+use crate::sync::{EventListener, Listener, due_wakes};
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]

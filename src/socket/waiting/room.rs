@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_listener::Listener;
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -17,6 +16,7 @@ use crate::pipe::{PipeEvent, Wire, WriteEffects};
 use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
 use crate::socket::attempt::Given;
 use crate::socket::{Core, Locked, State, Table, Unsent, unflushed};
+use crate::sync::Listener;
 use crate::wake::timespec;
 
 impl Core {

@@ -8,10 +8,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-use event_listener::{Event, EventListener};
 use highwater_patterns::{Outbound, Pattern, Pipes, Refusal};
 
 use super::turns::{Turn, Turns};
@@ -22,8 +21,8 @@ use crate::pipe::WriteEffects;
 use crate::policy::tuning::MOST_READY_TURNS;
 use crate::socket::attempt::Given;
 use crate::socket::{Core, Locked, RecvFailure, State, Table, Unsent};
-use crate::sync::Queue;
 use crate::sync::due_wakes::{self, Due};
+use crate::sync::{Event, EventListener, Mutex, Queue};
 
 /// The wait of one future at one socket.
 #[derive(Debug)]
@@ -93,13 +92,13 @@ impl TaskWaker {
 
     /// Gives the waker that was there before, to be dropped without the lock.
     fn set(&self, task: Option<Waker>) -> Option<Waker> {
-        let mut place = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.task.lock();
         std::mem::replace(&mut *place, task)
     }
 
     /// Has `task` woken from now on.
     fn wakes(&self, task: &Waker) {
-        let place = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = self.task.lock();
         if place.as_ref().is_some_and(|known| known.will_wake(task)) {
             return;
         }
@@ -546,3 +545,6 @@ impl TaskWait {
         }
     }
 }
+
+#[cfg(all(test, highwater_model))]
+mod models;

@@ -10,12 +10,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use event_listener::EventListener;
 use highwater_patterns::{Pipes, Refusal};
 
 use crate::origin::Here;
 use crate::socket::{Core, State};
-use crate::sync::due_wakes;
+use crate::sync::{EventListener, due_wakes};
 
 /// The events to wait for at a socket or another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
