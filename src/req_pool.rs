@@ -237,7 +237,7 @@ impl ReqPool {
     ///
     /// # Errors
     ///
-    /// [`EndpointError`]: the pool is not connected there.
+    /// [`EndpointError`]: the pool is not connected there; or one of its sockets is not, and the others were until now.
     pub fn disconnect<E>(&self, endpoint: E) -> Result<(), EndpointError>
     where
         E: TryInto<Endpoint>,
@@ -249,10 +249,12 @@ impl ReqPool {
             return Err(EndpointError::NotFound(endpoint));
         };
         plan.endpoints.remove(index);
-        for socket in &plan.sockets {
-            socket.core().disconnect(&endpoint)?;
-        }
-        Ok(())
+        // One that was disconnected or closed alone keeps none of the others connected.
+        let outcomes = plan
+            .sockets
+            .iter()
+            .map(|socket| socket.core().disconnect(&endpoint));
+        outcomes.fold(Ok(()), Result::and)
     }
 
     /// The sockets made so far, to be watched and asked as any [`Socket`].

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use highwater::{
     Context, Ended, Endpoint, OptionError, PoolRequestFuture, Rep, Req, ReqPool, RequestError,
-    Router, RoutingId,
+    Router, RoutingId, Socket,
 };
 use support::{
     CountingWaker, MOMENT, PATIENCE, Place, Python, block_on, joined, joined_soon, must_end,
@@ -494,5 +494,27 @@ fn a_waker_that_panics_harms_no_other_request() {
         drop(second);
         counting.wait("the turn of the third", calls);
         let _ = pool.close(Duration::ZERO);
+    });
+}
+
+/// One socket that is no more connected there keeps none of the others connected.
+#[test]
+fn a_socket_that_was_disconnected_alone_keeps_no_other_connected() {
+    must_end("a_socket_disconnected_alone", || {
+        let context = Context::new();
+        let router = Router::new(&context);
+        let at = router.bind("tcp://127.0.0.1:0").expect("bound");
+        let pool = ReqPool::new(&context, 3);
+        pool.connect(&at).expect("connecting");
+        let waker = CountingWaker::new();
+        let mut requests = ["a", "b", "c"].map(|question| pool.request_async(question));
+        for request in &mut requests {
+            assert!(waker.poll(request).is_pending());
+        }
+        wait_until("all are connected", || router.peers().len() == 3);
+        pool.sockets()[0].disconnect(&at).expect("connected");
+        assert!(pool.disconnect(&at).is_err(), "one was not connected");
+        wait_until("none is connected", || router.peers().is_empty());
+        drop(requests);
     });
 }
