@@ -17,18 +17,20 @@ pub(crate) trait Due: Send + Sync {
     fn wake_now(self: Arc<Self>);
 }
 
+/// The wake-ups that a thread puts off, while it does.
+type PutOff = RefCell<ManuallyDrop<Option<Vec<Arc<dyn Due>>>>>;
+
 #[cfg(not(highwater_model))]
 thread_local! {
     /// The wake-ups that are put off, while some are. Nothing is left here between two calls, and it has no drop of its own: so
     /// it is there to the very end of the thread, when values of the application in the thread's memory are dropped.
-    static PUT_OFF: RefCell<ManuallyDrop<Option<Vec<Arc<dyn Due>>>>> =
-        const { RefCell::new(ManuallyDrop::new(None)) };
+    static PUT_OFF: PutOff = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 // The threads of a model are one thread of the system.
 #[cfg(highwater_model)]
 loom::thread_local! {
-    static PUT_OFF: RefCell<ManuallyDrop<Option<Vec<Arc<dyn Due>>>>> = RefCell::new(ManuallyDrop::new(None));
+    static PUT_OFF: PutOff = RefCell::new(ManuallyDrop::new(None));
 }
 
 /// Notifies `waiters` of those who wait at `event`. To be used wherever the lock of a socket may be free.
