@@ -298,7 +298,7 @@ fn tasks_and_threads_share_a_socket(place: &Place) {
 }
 
 fn share_a_socket(context: Context, place: &Place) {
-    const EACH: usize = 300;
+    const EACH: usize = 100;
     let (_context, push, pull) = pipeline_in(context, place);
     let got: Vec<AtomicUsize> = (0..6).map(|_| AtomicUsize::new(0)).collect();
     let seen = Mutex::new(Vec::new());
