@@ -40,6 +40,12 @@ impl Places {
         Some(pipe)
     }
 
+    /// The pipe of `place` takes no message any more.
+    fn lose(&mut self, place: PlaceId) {
+        self.take(place);
+        self.homeless.insert(place);
+    }
+
     /// The places in `pipe`, oldest first.
     fn of(&self, pipe: PipeId) -> Vec<PlaceId> {
         let all = (pipe, PlaceId(0))..=(pipe, PlaceId(u64::MAX));
@@ -83,9 +89,7 @@ impl Table {
                     return Ok(has_room);
                 }
             }
-            // The pipe takes no message any more.
-            self.places.take(place);
-            self.places.homeless.insert(place);
+            self.places.lose(place);
         }
     }
 
@@ -100,8 +104,7 @@ impl Table {
     /// Nothing is written to `pipe` any more: the places in it are homeless.
     pub(super) fn lose_places(&mut self, pipe: PipeId) {
         for place in self.places.of(pipe) {
-            self.places.take(place);
-            self.places.homeless.insert(place);
+            self.places.lose(place);
         }
     }
 

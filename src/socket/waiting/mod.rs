@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | blocking or timed, for a message, in the order of `step.rs`: on links (`leader.rs`), spinning, asleep | `input.rs` | `recv` |
 //! | blocking or timed, for room | `room.rs` | `send` |
-//! | as a task: an attempt at each poll, busy-polling by turns of the executor (`turns.rs`), then the task's waker | `task.rs` | `recv_async`, `send_async` and the like |
+//! | as a task: an attempt at each poll, busy-polling by turns of the executor (`turns.rs`), then the task's waker (`registration.rs`) | `task.rs` | `recv_async`, `send_async` and the like |
 //! | polled: a check, then a waker that is told when the next check is worth while | `watch.rs` | `Poll`, `Proxy` |
 //! | blocking, for peers or subscriptions | here | `wait_for_peers` and the like |
 //!
@@ -21,6 +21,7 @@ mod deadline;
 mod input;
 mod leader;
 mod readiness;
+mod registration;
 mod room;
 mod step;
 mod task;
@@ -31,8 +32,9 @@ use std::time::Duration;
 
 pub(crate) use deadline::Wait;
 pub use readiness::Readiness;
-pub(in crate::socket) use task::OwedWakes;
-pub(crate) use task::{Registration, TaskWait, call_waker};
+pub(in crate::socket) use registration::OwedWakes;
+pub(crate) use registration::{Registration, call_waker};
+pub(crate) use task::TaskWait;
 pub use watch::Interest;
 pub(crate) use watch::Watch;
 

@@ -53,7 +53,7 @@ impl<S> Socket<S> {
         })
     }
 
-    /// One poll by `task`, in the steps of [`Wait`]: whether `attempt` has come to something.
+    /// One poll by `task`, in the steps of a `TaskWait`: whether `attempt` has come to something.
     fn poll(
         &self,
         registration: &mut Registration,
