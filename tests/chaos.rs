@@ -3,11 +3,10 @@
 
 mod support;
 
-use std::time::Duration;
-
-use highwater::{Context, Linger, Pull, Push, RecvError, Transport};
+use highwater::{Context, Pull, Push, RecvError, Transport};
 use support::{
-    Chaos, ChaosProxy, MOMENT, PATIENCE, Place, joined, must_end, number, pattern, seed, wait_until,
+    Chaos, ChaosProxy, MOMENT, PATIENCE, Place, arrives_over_a_path_that_is_cut, joined, must_end,
+    number, pattern, seed, wait_until,
 };
 
 const PUSHES: usize = 4;
@@ -48,64 +47,11 @@ fn what_arrives_over_a_path_that_is_cut_arrives_once_and_in_order() {
         let context = Context::new();
         let pull = Pull::new(&context);
         let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
-        let chaos = Chaos {
-            lives: Some(1 << 14),
-            ..Chaos::WILD
+        let numbered = |number: usize| {
+            let message = [number.to_string().into_bytes(), pattern(4000, number)];
+            message.into_iter().collect()
         };
-        let proxy = ChaosProxy::new(&at, chaos, seed());
-        let push = Push::builder(&context)
-            .reconnect_interval(Duration::from_millis(1))
-            .reconnect_interval_max(Duration::from_millis(4))
-            .linger(Linger::Discard)
-            .build();
-        push.connect(proxy.endpoint()).expect("connecting");
-
-        let (mut sent, mut received) = (0, Vec::new());
-        while proxy.broken() < 40 {
-            let message = [sent.to_string().into_bytes(), pattern(4000, sent)];
-            if push
-                .send_timeout(message.into_iter().collect::<highwater::Message>(), MOMENT)
-                .is_ok()
-            {
-                sent += 1;
-            }
-            if sent % 500 == 499 {
-                proxy.reset_all(); // some connections would live for ever
-            }
-            while let Ok(message) = pull.try_recv() {
-                received.push(read(&message));
-            }
-        }
-        proxy.calm();
-        let first_of_the_rest = sent;
-        wait_until("what is sent after the last cut arrives", || {
-            let message = [sent.to_string().into_bytes(), pattern(10, sent)];
-            push.send(message.into_iter().collect::<highwater::Message>())
-                .expect("sent");
-            sent += 1;
-            while let Ok(message) = pull.try_recv() {
-                received.push(read(&message));
-            }
-            received
-                .last()
-                .is_some_and(|last| *last >= first_of_the_rest)
-        });
-        let handshakes = push.stats().handshakes as usize;
-        assert!(handshakes > 1, "several connections");
-        let count = received.len() as u64;
-        let mut order: Vec<_> = received.into_iter().zip(0..).collect();
-        order.sort_unstable();
-        assert!(
-            order.windows(2).all(|pair| pair[0].0 < pair[1].0),
-            "each once"
-        );
-        // Two connections may be read in turn, but what the earlier one carried was sent earlier.
-        let steps_back = order.windows(2).filter(|pair| pair[1].1 < pair[0].1);
-        let steps_back = steps_back.count();
-        assert!(steps_back < handshakes, "{steps_back} of {handshakes}");
-        assert_eq!(push.stats().messages_sent, sent as u64);
-        assert_eq!(push.stats().dropped.unsent, 0, "kept for the next one");
-        assert_eq!(pull.stats().messages_received, count);
+        arrives_over_a_path_that_is_cut(&pull, &at, Push::builder(&context), numbered, read);
     });
 }
 

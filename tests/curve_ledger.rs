@@ -8,8 +8,8 @@ use std::time::Duration;
 use highwater::security::{AllowKeys, Keypair, SecretKey, Security};
 use highwater::{Context, Dropped, Event, EventKind, Linger, LinkError, Message, Pull, Push};
 use support::{
-    Chaos, ChaosProxy, Child, MOMENT, PATIENCE, Place, SealedPeer, joined, joined_soon, must_end,
-    over_each_transport, pattern, play_child, seed, wait_for_event, wait_until,
+    Child, MOMENT, PATIENCE, Place, SealedPeer, arrives_over_a_path_that_is_cut, joined,
+    joined_soon, must_end, over_each_transport, pattern, play_child, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -290,58 +290,8 @@ fn over_a_path_that_is_cut_each_message_arrives_once_or_is_counted() {
         let pair = Keypair::generate();
         let pull = Pull::builder(&context).security(server(&pair)).build();
         let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
-        let chaos = Chaos {
-            lives: Some(1 << 14),
-            ..Chaos::WILD
-        };
-        let proxy = ChaosProxy::new(&at, chaos, seed());
-        let push = Push::builder(&context)
-            .security(client(&pair))
-            .reconnect_interval(Duration::from_millis(1))
-            .reconnect_interval_max(Duration::from_millis(4))
-            .linger(Linger::Discard)
-            .build();
-        push.connect(proxy.endpoint()).expect("connects");
-        let (mut sent, mut received) = (0, Vec::new());
-        let receive = |received: &mut Vec<usize>| {
-            while let Ok(message) = pull.try_recv() {
-                received.push(number_of(&message));
-            }
-        };
-        while proxy.broken() < 40 {
-            if push.send_timeout(numbered(sent), MOMENT).is_ok() {
-                sent += 1;
-            }
-            if sent % 500 == 499 {
-                // Some connections would live for ever.
-                proxy.reset_all();
-            }
-            receive(&mut received);
-        }
-        proxy.calm();
-        let first_of_the_rest = sent;
-        wait_until("what is sent after the last cut arrives", || {
-            push.send(numbered(sent)).expect("sent");
-            sent += 1;
-            receive(&mut received);
-            received
-                .last()
-                .is_some_and(|last| *last >= first_of_the_rest)
-        });
-        let handshakes = push.stats().handshakes as usize;
-        assert!(handshakes > 1, "several connections");
-        let count = received.len() as u64;
-        let mut order: Vec<_> = received.into_iter().zip(0..).collect();
-        order.sort_unstable();
-        let is_before = |pair: &[(usize, usize)]| pair[0].0 < pair[1].0;
-        assert!(order.windows(2).all(is_before), "each once");
-        // Two connections may be read in turn, but what the earlier one carried was sent earlier.
-        let steps_back = order.windows(2).filter(|pair| pair[1].1 < pair[0].1);
-        let steps_back = steps_back.count();
-        assert!(steps_back < handshakes, "{steps_back} of {handshakes}");
-        assert_eq!(push.stats().messages_sent, sent as u64);
-        assert_eq!(push.stats().dropped.unsent, 0, "kept for the next one");
-        assert_eq!(pull.stats().messages_received, count);
+        let push = Push::builder(&context).security(client(&pair));
+        arrives_over_a_path_that_is_cut(&pull, &at, push, numbered, number_of);
     });
 }
 

@@ -161,6 +161,15 @@ fn we_send(theirs: &mut Python, head: &[&str], send: impl Fn(Message)) {
     }
 }
 
+/// Waits until `count` subscriptions are one.
+fn until_subscribed(theirs: &mut Python, count: impl Fn() -> usize) {
+    wait_until("the subscription", || {
+        // libzmq sends what it owes inside a call on the socket.
+        theirs.ask("poll x 5");
+        count() == 1
+    });
+}
+
 fn they_send(theirs: &mut Python, head: &[&str], recv: impl Fn() -> Message) {
     for body in bodies() {
         let heads = head.iter().map(|part| part.as_bytes().to_vec());
@@ -242,20 +251,13 @@ fn each_type(world: &mut World<'_>) {
         };
         Pub with "SUB": |publisher, theirs| {
             theirs.ask("subscribe x 746f706963");
-            wait_until("the subscription", || {
-                // libzmq sends what it owes inside a call on the socket.
-                theirs.ask("poll x 5");
-                publisher.subscription_count("topic") == 1
-            });
+            until_subscribed(theirs, || publisher.subscription_count("topic"));
             publisher.send("other").expect("sent");
             we_send(theirs, &["topic"], |message| assert_eq!(publisher.send(message).expect("sent").sent, 1));
         };
         Pub with "XSUB": |publisher, theirs| {
             theirs.send("x", &"\u{1}topic".into());
-            wait_until("the subscription", || {
-                theirs.ask("poll x 5");
-                publisher.subscription_count("topic") == 1
-            });
+            until_subscribed(theirs, || publisher.subscription_count("topic"));
             we_send(theirs, &["topic"], |message| assert_eq!(publisher.send(message).expect("sent").sent, 1));
         };
         Sub with "PUB": |sub, theirs| {
@@ -278,10 +280,7 @@ fn each_type(world: &mut World<'_>) {
         };
         XPub with "SUB": |xpub, theirs| {
             theirs.ask("subscribe x 746f706963");
-            wait_until("the subscription", || {
-                theirs.ask("poll x 5");
-                xpub.subscription_count("topic") == 1
-            });
+            until_subscribed(theirs, || xpub.subscription_count("topic"));
             let subscribed = Upstream::Subscribe("topic".into());
             assert_eq!(xpub.recv_timeout(PATIENCE), Ok(subscribed));
             we_send(theirs, &["topic"], |message| assert_eq!(xpub.send(message).expect("sent").sent, 1));
@@ -291,10 +290,7 @@ fn each_type(world: &mut World<'_>) {
         };
         XPub with "XSUB": |xpub, theirs| {
             theirs.send("x", &"\u{1}topic".into());
-            wait_until("the subscription", || {
-                theirs.ask("poll x 5");
-                xpub.subscription_count("topic") == 1
-            });
+            until_subscribed(theirs, || xpub.subscription_count("topic"));
             let subscribed = Upstream::Subscribe("topic".into());
             assert_eq!(xpub.recv_timeout(PATIENCE), Ok(subscribed));
             we_send(theirs, &["topic"], |message| assert_eq!(xpub.send(message).expect("sent").sent, 1));

@@ -3,14 +3,13 @@
 
 mod support;
 
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use highwater::{Context, Dealer, Linger, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Transport};
-use support::{PATIENCE, Place, joined, must_end, over_every_transport, wait_until};
+use support::{AT_END, PATIENCE, Place, joined, must_end, over_every_transport, wait_until};
 
 over_every_transport!(
     a_body_that_was_sent,
@@ -495,21 +494,6 @@ fn a_chain_of_owners_ends_and_does_not_nest() {
         push.send("that it makes way for").expect("sent");
         wait_until("the chain has ended", || ended.get().is_some());
     });
-}
-
-/// Runs what it has when it is dropped.
-struct AtEnd(Option<Box<dyn FnOnce()>>);
-
-impl Drop for AtEnd {
-    fn drop(&mut self) {
-        if let Some(run) = self.0.take() {
-            run();
-        }
-    }
-}
-
-thread_local! {
-    static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
 }
 
 /// The first value in the memory of a thread is dropped last, when what came later is no more.

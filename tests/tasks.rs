@@ -12,7 +12,7 @@ use highwater::{
     Router, RoutingId, SendError, Sub, XPub, XSub,
 };
 use support::{
-    CountingWaker, MOMENT, PATIENCE, Place, RawPeer, block_on, frame, joined, number,
+    AT_END, CountingWaker, MOMENT, PATIENCE, Place, RawPeer, block_on, frame, joined, number,
     over_every_transport, wait_until,
 };
 
@@ -1022,21 +1022,6 @@ fn a_foreign_loop_learns_what_is_ready(place: &Place) {
     assert!(is_readable(&readiness, 60), "the end is news");
     assert!(readiness.check().expect("here").readable);
     assert!(pull.try_recv().is_err());
-}
-
-/// Runs what it has when it is dropped.
-struct AtEnd(Option<Box<dyn FnOnce()>>);
-
-impl Drop for AtEnd {
-    fn drop(&mut self) {
-        if let Some(run) = self.0.take() {
-            run();
-        }
-    }
-}
-
-thread_local! {
-    static AT_END: std::cell::RefCell<AtEnd> = const { std::cell::RefCell::new(AtEnd(None)) };
 }
 
 /// The executor of a thread is dropped when the thread ends: what its tasks leave goes to others, as at any other time.

@@ -271,32 +271,10 @@ fn tasks_use_values_on_every_socket() {
 /// A call with a value is awaited as it stands: what cannot be encoded comes out of the future, like every other failure.
 #[test]
 fn tasks_send_ask_and_publish_values() {
-    /// Has no word for zero.
-    #[derive(Debug)]
-    enum NoZero {}
-
-    impl Codec<u32> for NoZero {
-        type Error = CodecError;
-
-        fn encode(value: &u32, into: &mut Vec<u8>) -> Result<(), CodecError> {
-            if *value == 0 {
-                return Err(CodecError::new("there is no zero"));
-            }
-            into.extend(value.to_be_bytes());
-            Ok(())
-        }
-
-        fn decode(body: &[u8]) -> Result<u32, CodecError> {
-            body.try_into()
-                .map(u32::from_be_bytes)
-                .map_err(CodecError::new)
-        }
-    }
-
     support::must_end("tasks", || {
         let context = Context::new();
-        let rep = Rep::new(&context).typed::<u32, u32, NoZero>();
-        let mut req = Req::new(&context).typed::<u32, u32, NoZero>();
+        let rep = Rep::new(&context).typed::<u32, u32, Even>();
+        let mut req = Req::new(&context).typed::<u32, u32, Even>();
         req.connect(rep.bind("tcp://127.0.0.1:0").expect("bound"))
             .expect("connecting");
         block_on("the answers", async {
@@ -311,7 +289,7 @@ fn tasks_send_ask_and_publish_values() {
             served.expect("sent");
             assert_eq!(answer.expect("answered"), 144);
 
-            let unasked = req.request_async(&0).await;
+            let unasked = req.request_async(&1).await;
             assert!(matches!(unasked, Err(TypedError::Encode(_))), "{unasked:?}");
 
             let (served, raw) = futures::join!(
@@ -330,29 +308,29 @@ fn tasks_send_ask_and_publish_values() {
 
             let serving = pin!(async {
                 let question = rep.recv_async().await.expect("received");
-                question.reply_async(&0).await
+                question.reply_async(&1).await
             });
-            match select(serving, req.request_async(&7)).await {
+            match select(serving, req.request_async(&8)).await {
                 Either::Left((Err(TypedError::Encode(_)), _)) => {}
                 Either::Left((other, _)) => panic!("{other:?}"),
                 Either::Right((answer, _)) => panic!("{answer:?}"),
             }
         });
 
-        let publisher = Pub::new(&context).typed::<u32, NoZero>();
-        let sub = Sub::new(&context).typed::<u32, NoZero>();
+        let publisher = Pub::new(&context).typed::<u32, Even>();
+        let sub = Sub::new(&context).typed::<u32, Even>();
         sub.subscribe("n").expect("subscribed");
         sub.connect(publisher.bind("inproc://numbers").expect("bound"))
             .expect("connecting");
         block_on("a value", async {
             let subscribed = publisher.wait_for_subscription_async("n", 1);
             subscribed.await.expect("subscribed");
-            let refused = publisher.send_async("n", &0).await;
+            let refused = publisher.send_async("n", &1).await;
             assert!(matches!(refused, Err(TypedError::Encode(_))), "{refused:?}");
-            let report = publisher.send_async("n", &5).await.expect("sent");
+            let report = publisher.send_async("n", &6).await.expect("sent");
             assert_eq!(report.sent, 1);
             let (topic, value) = sub.recv_async().await.expect("received");
-            assert_eq!((topic.to_str(), value), (Ok("n"), 5));
+            assert_eq!((topic.to_str(), value), (Ok("n"), 6));
         });
     });
 }

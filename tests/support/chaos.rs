@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use highwater::Endpoint;
+use highwater::{Builder, Endpoint, Linger, Message, Pull, Push};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{joined, wait_until};
+use super::{MOMENT, joined, wait_until};
 
 const VARIABLE: &str = "HIGHWATER_TEST_SEED";
 
@@ -425,4 +425,68 @@ fn unless_not_ready(error: io::Error) -> io::Result<()> {
         ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(()),
         _ => Err(error),
     }
+}
+
+/// Sends to `pull`, bound at `at`, from the socket of `push`, over connections that are cut: forty times, and until a message
+/// arrives that was sent after the last cut. Each message that arrives does so once, those of one connection in order, and
+/// each is counted. `numbered` makes the message of a number, and `number_of` says which it is, if it has come whole.
+pub(crate) fn arrives_over_a_path_that_is_cut(
+    pull: &Pull,
+    at: &Endpoint,
+    push: Builder<Push>,
+    numbered: impl Fn(usize) -> Message,
+    number_of: impl Fn(&Message) -> usize,
+) {
+    let chaos = Chaos {
+        lives: Some(1 << 14),
+        ..Chaos::WILD
+    };
+    let proxy = ChaosProxy::new(at, chaos, seed());
+    let push = push
+        .reconnect_interval(Duration::from_millis(1))
+        .reconnect_interval_max(Duration::from_millis(4))
+        .linger(Linger::Discard)
+        .build();
+    push.connect(proxy.endpoint()).expect("connects");
+
+    let (mut sent, mut received) = (0, Vec::new());
+    let receive = |received: &mut Vec<usize>| {
+        while let Ok(message) = pull.try_recv() {
+            received.push(number_of(&message));
+        }
+    };
+    while proxy.broken() < 40 {
+        if push.send_timeout(numbered(sent), MOMENT).is_ok() {
+            sent += 1;
+        }
+        if sent % 500 == 499 {
+            // Some connections would live for ever.
+            proxy.reset_all();
+        }
+        receive(&mut received);
+    }
+    proxy.calm();
+    let first_of_the_rest = sent;
+    wait_until("what is sent after the last cut arrives", || {
+        push.send(numbered(sent)).expect("sent");
+        sent += 1;
+        receive(&mut received);
+        received
+            .last()
+            .is_some_and(|last| *last >= first_of_the_rest)
+    });
+    let handshakes = push.stats().handshakes as usize;
+    assert!(handshakes > 1, "several connections");
+    let count = received.len() as u64;
+    let mut order: Vec<_> = received.into_iter().zip(0..).collect();
+    order.sort_unstable();
+    let is_before = |pair: &[(usize, usize)]| pair[0].0 < pair[1].0;
+    assert!(order.windows(2).all(is_before), "each once");
+    // Two connections may be read in turn, but what the earlier one carried was sent earlier.
+    let steps_back = order.windows(2).filter(|pair| pair[1].1 < pair[0].1);
+    let steps_back = steps_back.count();
+    assert!(steps_back < handshakes, "{steps_back} of {handshakes}");
+    assert_eq!(push.stats().messages_sent, sent as u64);
+    assert_eq!(push.stats().dropped.unsent, 0, "kept for the next one");
+    assert_eq!(pull.stats().messages_received, count);
 }

@@ -22,6 +22,7 @@ mod sealed;
 mod shares;
 mod system;
 mod tasks;
+mod thread_end;
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -32,7 +33,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use highwater::{Event, EventKind};
 
-pub(crate) use chaos::{Chaos, ChaosProxy, seed};
+pub(crate) use chaos::{Chaos, ChaosProxy, arrives_over_a_path_that_is_cut, seed};
 pub(crate) use children::{Child, play_child};
 pub(crate) use forks::{Forked, fork, leave, refused};
 pub(crate) use guarded::guarded_pull;
@@ -48,6 +49,7 @@ pub(crate) use system::{
     allow_open_files, forbid_more_files, open_files, peak_memory, resident_memory, threads_named,
 };
 pub(crate) use tasks::{CountingWaker, block_on};
+pub(crate) use thread_end::AT_END;
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
