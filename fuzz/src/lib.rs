@@ -1,6 +1,6 @@
 //! What the fuzzer runs, for each of `fuzz_targets/`.
 //!
-//! The plain test `tests/fuzz.rs` of the library compiles the same two files, so that the targets are run without a
+//! The plain test `tests/fuzz.rs` of the library compiles the same files, so that the targets are run without a
 //! fuzzer, too.
 
 mod parts;

@@ -20,7 +20,7 @@ pub fn curve(data: &[u8]) {
     };
     let is_client = choice & 1 != 0;
     let whole = converse(end(choice), "CURVE", rest, usize::MAX);
-    whole.count();
+    ENDS.count_conversation(&whole);
     // The multiplications of a handshake take 100 us: only one input in four, by its length, is also handed over in pieces.
     if rest.len().is_multiple_of(4) {
         let in_pieces = converse(end(choice), "CURVE", rest, usize::from(cut).max(1));
@@ -112,7 +112,7 @@ pub fn insider(data: &[u8]) {
     }
     let cut = if cut == 0 { usize::MAX } else { cut.into() };
     let outcome = converse(end(choice), "CURVE", &[said, traffic].concat(), cut);
-    outcome.count();
+    ENDS.count_conversation(&outcome);
     let is_good = choice & 24 == 0 && rest.starts_with(b"\x16\x0bSocket-Type\0\0\0\x06DEALER");
     assert!(outcome.sealed.is_some() || !is_good, "{:?}", outcome.error);
     if let Some((frames, left, error)) = outcome.sealed {

@@ -1,0 +1,103 @@
+//! Tuning of fairness: what one peer, one socket or one request may take before others have their turn.
+//!
+//! Owns: the numbers of `policy::budget` and `policy::backoff`; those of the I/O thread's turns, of the threads that look up names
+//! and decide about peers, and of the proxy.
+
+use std::time::Duration;
+
+/// What one hold of the lock of a socket may look at that no call returns; a unit takes some 50 to 500 ns.
+/// Unit: units. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
+pub(crate) const HOLD_BUDGET: u32 = 4096;
+
+/// What one more read of a connection costs: eight of them, of up to 512 KiB each, are all.
+/// Unit: units. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
+pub(crate) const READ_COST: u32 = HOLD_BUDGET / 8;
+
+/// So many bytes of a topic cost as much as a subscription by itself.
+/// Unit: bytes. Test: `policy/budget.rs`. Not measured apart: ea61d44.
+pub(crate) const TOPIC_BYTES_A_UNIT: usize = 32;
+
+/// So many frames of a message cost as much as a message by itself, and as much as none if there are fewer.
+/// Unit: frames. Test: `policy/budget.rs`. Measured by 1d3d4be.
+pub(crate) const FRAMES_A_UNIT: usize = 8;
+
+/// So many heartbeats of one read are passed on to the I/O thread: it learns from them that the peer lives, and is
+/// not kept from everything else.
+/// Unit: heartbeats. Test: `tests/heartbeats.rs`. Not measured apart: ea61d44.
+pub(crate) const MOST_HEARTBEATS_PASSED_ON: u8 = 8;
+
+/// Reads of one link by the I/O thread before the others get their turn.
+/// Unit: reads. Test: `tests/fairness.rs`. Not measured apart: e91034b.
+pub(crate) const READS_AT_ONCE: usize = 4;
+
+/// With so many heartbeats in a turn, what else the link has waits for its next: each costs as much as a message.
+/// Unit: heartbeats. Test: `tests/heartbeats.rs`. Measured by f6c9f3e.
+pub(crate) const MOST_HEARTBEATS: u32 = 256;
+
+/// How often requests are taken before the poller is asked again: many senders together could keep the thread from
+/// hearing of input.
+/// Unit: rounds. Test: `tests/fairness.rs`. Not measured apart: da06b71.
+pub(crate) const REQUEST_ROUNDS: usize = 4;
+
+/// Requests of live connections in a round; one takes a microsecond or less.
+/// Unit: requests. Test: `tests/fairness.rs`. Not measured apart: d75bf1a.
+pub(crate) const URGENT_IN_A_ROUND: usize = 512;
+
+/// Requests of connections that begin or end in a round; one takes some 20 µs.
+/// Unit: requests. Cell: `tcp/connect-storm/5000`. Measured by 34c0b17.
+pub(crate) const OTHERS_IN_A_ROUND: usize = 256;
+
+/// Connections that are accepted before the rest of the loop gets its turn.
+/// Unit: connections. Cell: `tcp/connect-storm/5000`. Not measured apart: e91034b.
+pub(crate) const ACCEPTED_AT_ONCE: usize = 64;
+
+/// How often so many are taken before the end of a listener: more than most queues hold, and not without end.
+/// Unit: rounds. Test: `tests/handover.rs`. Not measured apart: 3f77374.
+pub(crate) const MOST_ROUNDS_AT_END: usize = 64;
+
+/// How long accepting rests when the system is out of file descriptors or memory.
+/// Unit: time. Test: none. Not measured apart: e91034b.
+pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// How long accepting rests when the socket has not applied what happened to the connections before.
+/// Unit: time. Test: `tests/departed.rs`. Not measured apart: 8f7539f.
+pub(crate) const ACCEPT_BREATH: Duration = Duration::from_millis(5);
+
+/// Names looked up at the same time; a slow name server holds up no more than its own names, mostly.
+/// Unit: threads. Test: none. Not measured apart: e91034b.
+pub(crate) const RESOLVER_THREADS: usize = 4;
+
+/// After this many calls in a row that had no need to wait, a task gives a turn to the other tasks of its executor; as many as
+/// tokio allows a task. Unit: calls. Test: `tests/tasks.rs`. Not measured apart: b73f8c9.
+pub(crate) const MOST_READY_TURNS: u32 = 128;
+
+/// Steps of CURVE handshakes that an I/O thread takes before the rest of the loop gets its turn: each is one to two
+/// multiplications on the curve, 53 µs each (`handshake` in `benches/curve.rs`).
+/// Unit: steps. Test: `tests/handshake_limits.rs`. Not measured apart: 38aa67c.
+pub(crate) const CURVE_STEPS_IN_A_TURN: u32 = 4;
+
+/// Decisions about peers made at the same time, for all sockets of a context. One that waits, as for a ZAP handler, holds up no
+/// more than a quarter of them.
+/// Unit: threads. Test: `tests/authentication.rs`. Not measured apart: 38aa67c.
+pub(crate) const DECIDER_THREADS: usize = 4;
+
+/// After so many turns without a message, a receive leaves the lock to others for a moment.
+/// Unit: turns. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
+pub(crate) const TURNS_IN_VAIN: u32 = 8;
+
+/// How many pipes each sweep looks at that nobody has found empty.
+/// Unit: pipes. Test: `tests/departed.rs`. Measured by 8f7539f.
+pub(crate) const SWEPT_IN_TURN: usize = 8;
+
+/// A connection that has lived for less is one of those that end as soon as they begin, however short the pause
+/// before it was.
+/// Unit: time. Test: `policy/backoff.rs`. Not measured apart: f726691.
+pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
+
+/// A connection that has lived for this long is none of those, however long the pause before it was.
+/// Unit: time. Test: `policy/backoff.rs`. Not measured apart: f726691.
+pub(crate) const MOST_LIFE: Duration = Duration::from_secs(5);
+
+/// Messages in one direction before the other gets its turn.
+/// Unit: messages. Test: `tests/proxy.rs`. Not measured apart: dc87877.
+pub(crate) const PROXY_TURN: usize = 256;
