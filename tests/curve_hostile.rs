@@ -3,8 +3,8 @@
 
 mod support;
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::Read;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,8 +17,8 @@ use highwater::{
 };
 use highwater_curve::SharedKey;
 use support::{
-    Harm, PATIENCE, Place, RawPeer, command, curve_greeting, hello, joined, must_end, number,
-    over_each_transport, pass, relay, wait_for_event, wait_until,
+    Harm, PATIENCE, Place, RawPeer, command, curve_greeting, forge, frame, hello, joined, must_end,
+    number, over_each_transport, relay, wait_for_event, wait_until,
 };
 
 over_each_transport!(
@@ -356,7 +356,6 @@ fn one_byte_is_harmed() {
                     let through = relay(to, to_server, byte, harm);
                     let mut req = Req::builder(&context)
                         .security(client(&pair))
-                        .retry_refused(true)
                         .heartbeat_interval(Some(Duration::from_millis(50)))
                         .handshake_timeout(Some(Duration::from_millis(300)))
                         .reconnect_interval(Duration::from_millis(1))
@@ -379,30 +378,27 @@ fn one_byte_is_harmed() {
     });
 }
 
-/// Passes connections on to `target`, but answers the first like a server that refuses before it has shown its key.
-fn refuse_first(target: SocketAddr) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
-    let address = listener.local_addr().expect("bound");
-    thread::spawn(move || {
-        let (mut first, _) = listener.accept().expect("it comes");
-        let said = [curve_greeting(), command("ERROR", b"\x03400")].concat();
-        let _ = first.write_all(&said);
-        let _ = first.shutdown(Shutdown::Write);
-        // Until the client has heard it.
-        let _ = std::io::copy(&mut first, &mut std::io::sink());
-        for client in listener.incoming() {
-            let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else {
-                return;
-            };
-            let [to, from] = [&client, &server].map(|it| it.try_clone().expect("free"));
-            thread::spawn(move || pass(client, server, None));
-            thread::spawn(move || pass(from, to, None));
-        }
+/// Where the greeting names the mechanism.
+const MECHANISM: std::ops::Range<usize> = 12..32;
+
+/// A client of CURVE behind `through`, after its first connection has failed; gives why.
+fn fails_once(context: &Context, server: &Keypair, through: SocketAddr) -> (Push, LinkError) {
+    let push = Push::builder(context)
+        .security(client(server))
+        .reconnect_interval(Duration::from_millis(5))
+        .build();
+    let events = push.monitor();
+    push.connect(format!("tcp://{through}")).expect("connects");
+    let event = wait_for_event(&events, "of the next attempt", |kind| {
+        matches!(kind, EventKind::Retrying { .. })
     });
-    address
+    match event.kind {
+        EventKind::Retrying { cause, .. } => (push, cause),
+        other => panic!("{other:?}"),
+    }
 }
 
-/// What is in clear before the server has shown its key, anybody on the path can have written: the client tries again, and
+/// What is in clear anybody on the path can have written, at each step and in the place of each end: the client tries again, and
 /// counts that.
 #[test]
 fn nobody_on_the_path_stops_a_client_for_ever() {
@@ -412,27 +408,70 @@ fn nobody_on_the_path_stops_a_client_for_ever() {
         let pull = Pull::builder(&context).security(server(&pair)).build();
         let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
         let to = SocketAddr::new(at.ip().expect("an address"), at.port().expect("a port"));
-        let changed = (12..32).map(|byte| relay(to, false, byte, Harm::Flip));
-        for through in changed.chain([refuse_first(to)]) {
-            let push = Push::builder(&context)
-                .security(client(&pair))
-                .reconnect_interval(Duration::from_millis(5))
-                .build();
-            let events = push.monitor();
-            push.connect(format!("tcp://{through}")).expect("connects");
-            wait_for_event(&events, "of the change", |kind| {
-                matches!(
-                    kind,
-                    EventKind::HandshakeFailed(
-                        LinkError::Protocol(ProtocolError::MechanismMismatch { .. })
-                            | LinkError::Refused { .. }
-                    )
-                )
-            });
+        let goes_on = |push: &Push, what: &str| {
             push.send("after all").expect("sent");
             assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "after all");
-            let stats = push.stats();
-            assert_eq!((stats.handshakes_failed, stats.retries), (1, 1));
+            assert_eq!(push.stats().retries, 1, "{what}");
+        };
+        for byte in MECHANISM {
+            let (push, cause) = fails_once(&context, &pair, relay(to, false, byte, Harm::Flip));
+            assert!(matches!(
+                cause,
+                LinkError::Protocol(ProtocolError::MechanismMismatch { .. })
+            ));
+            goes_on(&push, "a changed mechanism");
+        }
+        let seal = [&b"\x03400"[..], &[7; 19]].concat();
+        let words = [
+            command("ERROR", b"\x03400"),
+            command("ERROR", b"\x03300"),
+            command("ERROR", b"\x18incompatible socket type"),
+            command("ERROR", b"\x26another peer has the same routing id [1]"),
+            command("ERROR", &seal),
+            command("ERROR", b""),
+            command("READY", b""),
+            frame(b"a message", false),
+        ];
+        // Behind the greeting, behind the first command and behind the second, which ends the handshake of the client.
+        for units in 1..=3 {
+            for to_server in [false, true] {
+                for said in &words {
+                    let what = format!("{said:?} behind {units}, to the server: {to_server}");
+                    let through = forge(to, to_server, units, said.clone());
+                    let (push, cause) = fails_once(&context, &pair, through);
+                    if units < 3 && !to_server && said.starts_with(b"\x04\x0a\x05ERROR\x03") {
+                        assert!(
+                            matches!(cause, LinkError::Refused { .. }),
+                            "{what}: {cause}"
+                        );
+                    }
+                    goes_on(&push, &what);
+                }
+            }
+        }
+        assert!(pull.try_recv().is_err());
+    });
+}
+
+/// Likewise a server of CURVE that connects.
+#[test]
+fn nobody_on_the_path_stops_a_server_that_connects() {
+    must_end("a server that connects", || {
+        let context = Context::new();
+        let pair = Keypair::generate();
+        let pull = Pull::builder(&context).security(client(&pair)).build();
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let to = SocketAddr::new(at.ip().expect("an address"), at.port().expect("a port"));
+        for units in 1..=2 {
+            let push = Push::builder(&context)
+                .security(server(&pair))
+                .reconnect_interval(Duration::from_millis(5))
+                .build();
+            let through = forge(to, false, units, command("ERROR", b"\x03400"));
+            push.connect(format!("tcp://{through}")).expect("connects");
+            push.send("after all").expect("sent");
+            assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "after all");
+            assert_eq!(push.stats().retries, 1);
         }
     });
 }

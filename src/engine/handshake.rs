@@ -19,7 +19,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{PipeEvent, Reader, Wire};
 use crate::transport::{ConnectProgress, Stream};
-use crate::zmtp::{self, HandshakeConfig, Heartbeat, ProtocolError};
+use crate::zmtp::{self, HandshakeConfig, Heartbeat};
 
 impl Loop {
     /// Adds a link for a stream that connects. If `progress` says that it is connected already, the caller calls
@@ -145,10 +145,12 @@ impl Loop {
         };
         let options = &entry.config.options;
         let facts = entry.config.socket_type.facts();
+        // A server of CURVE seals its ERROR for a socket of which the token shows that it knows such seals.
+        let tells_token = facts.may_be_refused || options.security.seals();
         let config = HandshakeConfig {
             routing_id: options.routing_id.clone(),
             metadata: options.metadata.properties().to_vec(),
-            token: facts.may_be_refused.then_some(entry.config.token),
+            token: tells_token.then_some(entry.config.token),
             holds_back: facts.asks_before_ready(entry.accepted) || options.security.judges_null(),
             ..HandshakeConfig::new(entry.config.socket_type)
         };
@@ -225,7 +227,9 @@ impl Loop {
         config.telemetry.bytes_received.add(rest.len());
         if let Err(cause) = outcome {
             let cause = match &preparing.step {
-                Step::Handshake(it) if it.handshake.awaits_welcome() => without_welcome(cause),
+                Step::Handshake(it) if it.handshake.awaits_welcome() && cause.is_hang_up() => {
+                    LinkError::NoWelcome
+                }
                 _ => cause,
             };
             entry.tell_who_refused();
@@ -358,16 +362,6 @@ impl LinkEntry {
             let leads_to = PipeEvent::LeadsTo { pipe, token };
             self.config.side.happened(leads_to);
         }
-    }
-}
-
-/// The error for an end that comes before the server of CURVE has proved its key. An ERROR before that proof is in clear, so anybody on
-/// the path may have written it: it is not final, and the endpoint is kept.
-fn without_welcome(cause: LinkError) -> LinkError {
-    match cause {
-        LinkError::Protocol(ProtocolError::PeerError { reason }) => LinkError::Refused { reason },
-        cause if cause.is_hang_up() => LinkError::NoWelcome,
-        cause => cause,
     }
 }
 

@@ -232,12 +232,18 @@ impl Preparation for Handshaking {
     }
 
     fn receive(&mut self, input: &[u8], now: Instant) -> Result<usize, LinkError> {
-        self.handshake.receive(input, now).map_err(|error| {
-            if let ProtocolError::PeerError { reason } = &error {
-                self.refused_by = LinkError::speaker(reason).1;
-            }
-            error.into()
-        })
+        self.handshake
+            .receive(input, now)
+            .map_err(|error| match error {
+                ProtocolError::PeerError { reason } if !self.handshake.believes_error() => {
+                    LinkError::told(&reason)
+                }
+                ProtocolError::PeerError { reason } => {
+                    self.refused_by = LinkError::speaker(&reason).1;
+                    ProtocolError::PeerError { reason }.into()
+                }
+                error => error.into(),
+            })
     }
 
     fn is_done(&self) -> bool {

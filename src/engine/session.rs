@@ -311,7 +311,8 @@ impl SessionEntry {
     /// Whether no further attempt can lead to more, or is to be made.
     ///
     /// A greeting is in clear, so whoever sits on the path can change the mechanism in it. With CURVE nobody but the owner of
-    /// the server's key is to be believed, so that one changed byte does not stop a client for ever.
+    /// the server's key is believed, so one changed byte does not stop a client for ever. An ERROR that the server has not sealed
+    /// is no `PeerError` here (`preparing`).
     fn is_final(&self, cause: &LinkError) -> bool {
         let options = &self.config.options;
         let is_tried_again = match cause {

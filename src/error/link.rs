@@ -54,7 +54,8 @@ pub enum LinkError {
     TooManyHandshakes,
     /// The accept filter does not allow the peer's address or user.
     NotAccepted,
-    /// The peer ended or refused the connection for a reason that may pass. Connecting goes on.
+    /// The peer ended or refused the connection for a reason that may pass; or, with CURVE, an ERROR says so that the peer has
+    /// not sealed, so that anybody on the path may have written it. Connecting goes on.
     Refused {
         /// The peer's reason, at most 255 characters.
         reason: String,
@@ -169,8 +170,8 @@ impl LinkError {
         }
     }
 
-    /// Whether the peer would refuse every further connection for the same reason, if it was the peer that said so: a client
-    /// of CURVE goes on after another mechanism in a greeting, which anybody on the path can write.
+    /// Whether the peer would refuse every further connection for the same reason, if it was the peer that said so. After
+    /// another mechanism in a greeting a socket with CURVE connects again, as anybody on the path can write that.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Protocol(error) if error.is_final())
     }

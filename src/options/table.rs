@@ -91,8 +91,8 @@ macro_rules! with_options {
     /// (default).
     ///
     /// Takes effect on later connects. A peer that answers with an ERROR or another security mechanism ends the
-    /// attempts at once in any case, as it does in libzmq; but not those of a client of CURVE before the server has shown that
-    /// it has its key, since anybody on the path could have written that.
+    /// attempts at once in any case, as it does in libzmq. With CURVE they go on unless the server has sealed the ERROR, since
+    /// anybody on the path could have written it; see [`retry_refused`](Self::retry_refused).
     reconnect_attempts: Option<usize> = None, live;
 
     /// Whether a peer that has refused this socket by an ERROR command in the handshake is tried again, after growing pauses.
@@ -102,6 +102,11 @@ macro_rules! with_options {
     /// PLAIN and CURVE the ERROR says that the server does not let this client in. With this option a client whose key is
     /// added to the server's list later comes in by itself. Takes effect on later connects. Without effect within the
     /// process.
+    ///
+    /// With CURVE a client gives up only if the ERROR has the server's seal, which a server of this library adds. An ERROR
+    /// without it, such as that of a libzmq server, may have been written by anybody on the path: the client tries again after
+    /// growing pauses, and the cause is [`LinkError::Refused`](crate::LinkError::Refused). To stop after it as well, set
+    /// [`reconnect_stop`](Self::reconnect_stop) or [`reconnect_attempts`](Self::reconnect_attempts).
     retry_refused: bool = false, live;
 
     /// How often a peer may cut off the same message before the message is given up, at least 1; `None` for no limit.

@@ -15,7 +15,8 @@
 //! A client that is refused receives a status, such as `400`, and gives its endpoint up:
 //! [`wait_until_ready`](crate::Push::wait_until_ready) returns the status, and the event [`GaveUp`](crate::EventKind::GaveUp)
 //! contains it. If the server has another CURVE key than the client expects, it cannot answer: the connection ends without a
-//! reason, and the client connects again.
+//! reason, and the client connects again. A client of CURVE also connects again after a status that the server has not sealed:
+//! anybody on the path could have written it. A server of this library seals it, a libzmq server does not.
 //!
 //! ```
 //! use std::time::Duration;

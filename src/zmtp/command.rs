@@ -199,8 +199,13 @@ pub(super) fn encode_ready(metadata: &[u8], out: &mut Vec<u8>) {
 
 /// Writes ERROR with a reason of at most 255 bytes; a longer one is cut.
 pub(crate) fn encode_error(reason: &str, out: &mut Vec<u8>) {
-    let reason = &reason.as_bytes()[..reason.len().min(usize::from(u8::MAX))];
+    let reason = error_text(reason);
     write_command_of(ERROR, &[&[reason.len() as u8], reason], out);
+}
+
+/// As much of a reason as an ERROR has room for.
+pub(super) fn error_text(reason: &str) -> &[u8] {
+    &reason.as_bytes()[..reason.len().min(usize::from(u8::MAX))]
 }
 
 /// The name in front of a command's body and the data behind it.

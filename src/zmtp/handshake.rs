@@ -20,7 +20,6 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Version;
-use super::command::encode_error;
 use super::error::ProtocolError;
 use super::frame::FrameHeader;
 use super::greeting::Greeting;
@@ -173,7 +172,12 @@ impl Handshake {
     /// Sends an ERROR with this `reason` instead. The connection is to be closed once `poll_transmit` has been asked a
     /// last time.
     pub(crate) fn refuse(&mut self, reason: &str) {
-        encode_error(reason, &mut self.outbound);
+        self.mechanism.refuse(reason, &mut self.outbound);
+    }
+
+    /// Whether an ERROR that has ended this handshake is to be believed: with CURVE, only if the server has sealed it.
+    pub(crate) fn believes_error(&self) -> bool {
+        self.mechanism.believes_error()
     }
 
     /// The peer, if it is ready and our READY is held back.
@@ -297,7 +301,7 @@ impl Handshake {
         if let Progress::Introduced(data) = progress {
             let peer = read_peer(version, data, self.config.socket_type);
             if let Err(ProtocolError::IncompatibleSocketType { .. }) = peer {
-                encode_error(INCOMPATIBLE, &mut self.outbound);
+                self.mechanism.refuse(INCOMPATIBLE, &mut self.outbound);
             }
             self.stage = if self.config.holds_back {
                 Stage::Held(peer?)

@@ -31,6 +31,13 @@ pub(crate) fn parse(mut data: Bytes) -> Result<Vec<(String, Bytes)>, ProtocolErr
     Ok(properties)
 }
 
+/// Whether `data` are properties, and one of them has this `name`.
+#[cfg(feature = "curve")]
+pub(super) fn has(data: &Bytes, name: &str) -> bool {
+    let is_it = |(known, _): &(String, Bytes)| known.eq_ignore_ascii_case(name);
+    parse(data.clone()).is_ok_and(|properties| properties.iter().any(is_it))
+}
+
 /// Appends one property.
 ///
 /// # Panics

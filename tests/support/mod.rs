@@ -41,7 +41,7 @@ pub(crate) use network::{as_nobody, in_a_network_of_its_own, ip, put_in_place};
 pub(crate) use place::{Place, over_each_transport, over_every_transport};
 pub(crate) use python::{Python, curve_everywhere, pattern};
 pub(crate) use raw::{RawPeer, SpeaksNull, command, frame, greeting, ready};
-pub(crate) use relay::{Harm, pass, relay};
+pub(crate) use relay::{Harm, forge, pass, relay};
 #[cfg(feature = "curve")]
 pub(crate) use sealed::{SealedPeer, curve_greeting, hello};
 pub(crate) use shares::{Shares, is_sent};

@@ -1,4 +1,4 @@
-//! Somebody on the path of tcp who does one thing to one byte.
+//! Somebody on the path of tcp who does one thing to one byte, or says something in the place of one end.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -61,4 +61,69 @@ pub(crate) fn pass(mut from: TcpStream, mut to: TcpStream, harmed: Option<(usize
     }
     let _ = to.shutdown(Shutdown::Both);
     let _ = from.shutdown(Shutdown::Both);
+}
+
+/// Passes connections on to `target`. Of the first, it passes the greeting and the frames of one end up to `units` in all; then it
+/// says `forged` in that end's place and passes on nothing more of it.
+pub(crate) fn forge(
+    target: SocketAddr,
+    to_server: bool,
+    units: usize,
+    forged: Vec<u8>,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else {
+                return;
+            };
+            for is_request in [true, false] {
+                let [client, server] = [&client, &server].map(|it| it.try_clone().expect("free"));
+                let forged = (number == 0 && is_request == to_server).then(|| forged.clone());
+                thread::spawn(move || {
+                    let (mut from, mut to) = if is_request {
+                        (client, server)
+                    } else {
+                        (server, client)
+                    };
+                    match forged {
+                        None => pass(from, to, None),
+                        Some(forged) => {
+                            if (0..units).all(|unit| pass_unit(&mut from, &mut to, unit)) {
+                                // Whoever hears it ends the connection, which the other direction passes on.
+                                let _ = to.write_all(&forged);
+                            }
+                        }
+                    }
+                });
+            }
+        }
+    });
+    address
+}
+
+/// Passes on the greeting, which is the first unit, or a frame; gives whether it came whole.
+fn pass_unit(from: &mut TcpStream, to: &mut TcpStream, unit: usize) -> bool {
+    let mut bytes = vec![0; if unit == 0 { 64 } else { 2 }];
+    if from.read_exact(&mut bytes).is_err() {
+        return false;
+    }
+    if unit > 0 {
+        let mut len = usize::from(bytes[1]);
+        if bytes[0] & 2 != 0 {
+            bytes.resize(9, 0);
+            if from.read_exact(&mut bytes[2..]).is_err() {
+                return false;
+            }
+            let long = bytes[1..9].try_into().expect("eight bytes");
+            len = usize::try_from(u64::from_be_bytes(long)).expect("short enough");
+        }
+        let head = bytes.len();
+        bytes.resize(head + len, 0);
+        if from.read_exact(&mut bytes[head..]).is_err() {
+            return false;
+        }
+    }
+    to.write_all(&bytes).is_ok()
 }

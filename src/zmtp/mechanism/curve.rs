@@ -12,6 +12,9 @@
 //! client: HELLO ->             INITIATE ->                 <- READY   MESSAGE <->
 //! server:         <- WELCOME               Asks, allow, admit
 //! ```
+//!
+//! An ERROR in the place of WELCOME or READY is in clear, so anybody on the path can have written it. A client believes one that
+//! has the seal of the server behind its reason (`write_sealed_error`), and takes any other for a failed attempt.
 
 mod client;
 mod cookie;
@@ -25,6 +28,7 @@ pub(crate) use self::server::{CurveServer, ServerSeeds};
 use highwater_curve::{PublicKey, SharedKey};
 
 use self::traffic::{Counted, CurveOpen, CurveSeal};
+use crate::zmtp::command::{error_text, write_command_of};
 use crate::zmtp::error::ProtocolError;
 use crate::zmtp::sealing::Sealing;
 
@@ -110,6 +114,28 @@ fn open(
     }
 }
 
+/// Appends an ERROR to `out`: the `reason` in clear, as in any ERROR, and behind it a box around the same text, which shows that
+/// the server has written it. A key seals one ERROR at most.
+///
+/// The box is of this library. It is sent only to a client of this library; libzmq takes no notice of bytes behind the reason.
+fn write_sealed_error(key: &SharedKey, reason: &str, out: &mut Vec<u8>) {
+    let reason = error_text(reason);
+    let boxed = seal(key, &counted_nonce(NONCE_ERROR, ERROR_COUNTER), &[reason]);
+    write_command_of(COMMAND_ERROR, &[&[reason.len() as u8], reason, &boxed], out);
+}
+
+/// Whether the `data` of an ERROR have the box of [`write_sealed_error`], and in it the reason that they give.
+fn is_sealed_error(key: &SharedKey, data: &[u8]) -> bool {
+    let Some((&len, rest)) = data.split_first() else {
+        return false;
+    };
+    let Some((reason, boxed)) = rest.split_at_checked(usize::from(len)) else {
+        return false;
+    };
+    let nonce = counted_nonce(NONCE_ERROR, ERROR_COUNTER);
+    boxed.len() >= TAG && open(key, &nonce, boxed, "ERROR").is_ok_and(|text| text == reason)
+}
+
 /// The key that the owners of both keys share.
 fn agree(
     ours: &highwater_curve::SecretKey,
@@ -132,11 +158,14 @@ fn take<'a, const N: usize>(data: &mut &'a [u8]) -> Option<&'a [u8; N]> {
 /// A box is longer than its text by the authentication tag, in bytes.
 const TAG: usize = highwater_curve::TAG;
 
+const COMMAND_ERROR: &[u8] = b"ERROR";
 const COMMAND_HELLO: &[u8] = b"HELLO";
 const COMMAND_WELCOME: &[u8] = b"WELCOME";
 const COMMAND_INITIATE: &[u8] = b"INITIATE";
 const COMMAND_READY: &[u8] = b"READY";
 
+/// The counter of the only ERROR that a server seals.
+const ERROR_COUNTER: u64 = 1;
 /// The version in HELLO.
 const VERSION: [u8; 2] = [1, 0];
 /// Padding that makes HELLO longer than WELCOME, so that a server cannot be used to amplify an attack on others.
@@ -154,6 +183,7 @@ const NONCE_COOKIE: &[u8; 8] = b"COOKIE--";
 const NONCE_INITIATE: &[u8; 16] = b"CurveZMQINITIATE";
 const NONCE_VOUCH: &[u8; 8] = b"VOUCH---";
 const NONCE_READY: &[u8; 16] = b"CurveZMQREADY---";
+const NONCE_ERROR: &[u8; 16] = b"CurveZMQERROR---";
 const NONCE_CLIENT: &[u8; 16] = b"CurveZMQMESSAGEC";
 const NONCE_SERVER: &[u8; 16] = b"CurveZMQMESSAGES";
 

@@ -24,7 +24,7 @@ pub(crate) use self::curve::{
 };
 use self::null::Null;
 pub(super) use self::plain::{PlainClient, PlainServer};
-use super::command::{Command, error_reason, split_name};
+use super::command::{Command, encode_error, error_reason, split_name};
 use super::error::{ProtocolError, printable};
 use super::sealing::Sealing;
 
@@ -240,6 +240,27 @@ impl Mechanism {
             Self::CurveClient(_) => {}
             #[cfg(feature = "curve")]
             Self::CurveServer(server) => server.admit(out),
+        }
+    }
+
+    /// Appends an ERROR with this `reason`, and expects nothing more.
+    pub(super) fn refuse(&mut self, reason: &str, out: &mut Vec<u8>) {
+        match self {
+            #[cfg(feature = "curve")]
+            Self::CurveServer(server) => server.refuse(reason, out),
+            _ => encode_error(reason, out),
+        }
+    }
+
+    /// Whether an ERROR of the peer is to be believed. Without CURVE there is nothing that could show who has written it; with
+    /// CURVE there is, once the server has let us know its transient key.
+    pub(super) fn believes_error(&self) -> bool {
+        match self {
+            Self::Null(_) | Self::PlainClient(_) | Self::PlainServer(_) => true,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(client) => client.is_refused(),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => false,
         }
     }
 

@@ -11,10 +11,10 @@ use highwater_curve::{Keypair, PublicKey, SecretKey, SharedKey};
 
 use super::super::{Progress, unexpected};
 use super::{
-    COMMAND_HELLO, COMMAND_INITIATE, COMMAND_READY, COMMAND_WELCOME, COOKIE, CurveLimits,
-    HELLO_PADDING, HELLO_TEXT, NONCE_CLIENT, NONCE_HELLO, NONCE_INITIATE, NONCE_READY,
-    NONCE_SERVER, NONCE_VOUCH, NONCE_WELCOME, TAG, VERSION, agree, counted_nonce, open, public_key,
-    random_nonce, seal, sealing, take,
+    COMMAND_ERROR, COMMAND_HELLO, COMMAND_INITIATE, COMMAND_READY, COMMAND_WELCOME, COOKIE,
+    CurveLimits, HELLO_PADDING, HELLO_TEXT, NONCE_CLIENT, NONCE_HELLO, NONCE_INITIATE, NONCE_READY,
+    NONCE_SERVER, NONCE_VOUCH, NONCE_WELCOME, TAG, VERSION, agree, counted_nonce, is_sealed_error,
+    open, public_key, random_nonce, seal, sealing, take,
 };
 use crate::zmtp::command::{split_name, write_command_of};
 use crate::zmtp::error::ProtocolError;
@@ -49,6 +49,8 @@ enum Step {
     Ready(SharedKey),
     /// READY has come; with the same shared key, and the counter of READY.
     Done(SharedKey, u64),
+    /// The server has refused us, by an ERROR with its seal.
+    Refused,
 }
 
 impl CurveClient {
@@ -108,6 +110,12 @@ impl CurveClient {
                 self.step = Step::Done(shared.clone(), counter);
                 Ok(Progress::Introduced(metadata))
             }
+            (Step::Ready(shared), Some((COMMAND_ERROR, data))) => {
+                if is_sealed_error(shared, data) {
+                    self.step = Step::Refused;
+                }
+                Err(unexpected(command))
+            }
             _ => Err(unexpected(command)),
         }
     }
@@ -142,6 +150,10 @@ impl CurveClient {
         matches!(self.step, Step::Welcome(_))
     }
 
+    pub(in super::super) fn is_refused(&self) -> bool {
+        matches!(self.step, Step::Refused)
+    }
+
     pub(in super::super) fn finish(self) -> Option<Sealing> {
         match self.step {
             Step::Done(shared, received) => Some(sealing(
@@ -164,6 +176,7 @@ impl fmt::Debug for CurveClient {
             Step::Welcome(_) => "Welcome",
             Step::Ready(_) => "Ready",
             Step::Done(..) => "Done",
+            Step::Refused => "Refused",
         };
         f.debug_struct("CurveClient")
             .field("public", &self.pair.public())

@@ -16,10 +16,12 @@ use super::{
     COMMAND_HELLO, COMMAND_INITIATE, COMMAND_READY, COMMAND_WELCOME, COOKIE, CurveLimits,
     HELLO_PADDING, HELLO_TEXT, NONCE_CLIENT, NONCE_HELLO, NONCE_INITIATE, NONCE_READY,
     NONCE_SERVER, NONCE_VOUCH, NONCE_WELCOME, TAG, VERSION, VOUCH, agree, cookie, counted_nonce,
-    open, public_key, random_nonce, seal, sealing, take,
+    open, public_key, random_nonce, seal, sealing, take, write_sealed_error,
 };
-use crate::zmtp::command::{split_name, write_command_of};
+use crate::zmtp::TOKEN;
+use crate::zmtp::command::{encode_error, split_name, write_command_of};
 use crate::zmtp::error::ProtocolError;
+use crate::zmtp::metadata;
 use crate::zmtp::sealing::Sealing;
 
 /// The server of one connection.
@@ -76,6 +78,8 @@ struct Session {
     shared: SharedKey,
     /// The counter of INITIATE.
     received: u64,
+    /// Whether the client is a socket of this library, which knows the seal of an ERROR.
+    knows_seals: bool,
 }
 
 impl CurveServer {
@@ -172,6 +176,17 @@ impl CurveServer {
         };
     }
 
+    /// Appends an ERROR with this `reason`: with our seal, if the client has got as far as to share a key with us and knows what
+    /// a seal is. No further command follows.
+    pub(in super::super) fn refuse(&mut self, reason: &str, out: &mut Vec<u8>) {
+        match std::mem::replace(&mut self.step, Step::Failed) {
+            Step::Asking { session, .. } | Step::Introduced(session) if session.knows_seals => {
+                write_sealed_error(&session.shared, reason, out);
+            }
+            _ => encode_error(reason, out),
+        }
+    }
+
     pub(in super::super) fn finish(self) -> Option<Sealing> {
         match self.step {
             Step::Done(session) => Some(sealing(
@@ -249,12 +264,18 @@ impl CurveServer {
         let vouch_nonce = take(&mut rest).expect("the length was checked");
         let vouch: &[u8; VOUCH] = take(&mut rest).expect("the length was checked");
         self.check_vouch(client, &known_by, vouch_nonce, vouch)?;
+        let metadata = text.slice_ref(rest);
+        let knows_seals = metadata::has(&metadata, TOKEN);
         Ok(Step::Asking {
             credentials: Credentials::Curve {
                 key: *known_by.as_bytes(),
             },
-            metadata: text.slice_ref(rest),
-            session: Session { shared, received },
+            metadata,
+            session: Session {
+                shared,
+                received,
+                knows_seals,
+            },
         })
     }
 
