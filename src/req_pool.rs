@@ -80,7 +80,7 @@ pub struct ReqPool {
     shared: Arc<Shared>,
 }
 
-/// What the handle and its futures share.
+/// The state that the handle and its futures share.
 struct Shared {
     desk: Mutex<Desk<Req>>,
     plan: Mutex<Plan>,
@@ -90,7 +90,7 @@ struct Shared {
     most: usize,
 }
 
-/// What all sockets of a pool have in common. Its lock is held while one is made, connected or set.
+/// The settings that all sockets of a pool have in common. Its lock is held while one is made, connected or set.
 struct Plan {
     /// `None` once the pool is closed.
     builder: Option<Builder<Req>>,

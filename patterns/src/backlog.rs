@@ -1,9 +1,9 @@
-//! What has come upstream and the application has not read: a queue for each pipe, read in turn.
+//! The messages and subscriptions from upstream that the application has not read: a queue for each pipe, read in turn.
 //!
 //! Owns: the queues, what they hold together, and which pipes are held back for want of room.
 //! Always true: each pipe with a queue is either in rotation or known to have nothing waiting. A pipe may add to the backlog
 //! while it holds less than is free: one alone fills half of the bound, and each of `n` its `n + 1`th part, so there is
-//! room for one more. What a peer sent comes in its order, and so do the notices of a topic, whichever peers caused them.
+//! room for one more. Items of one peer come in its order, and so do the notices of a topic, whichever peers caused them.
 //! Must not know: who is subscribed to what.
 //! Source: RFC 29/PUBSUB, "The XPUB Socket Type".
 
@@ -103,7 +103,7 @@ impl Backlog {
         }
     }
 
-    /// Changes how many bytes may wait. What waits already stays.
+    /// Changes how many bytes may wait. Items that wait already stay.
     pub(crate) fn limit(&mut self, bound: usize) {
         self.bound = bound.max(1);
     }
@@ -331,7 +331,7 @@ fn take_notice(notices: &mut BTreeMap<Bytes, Order>, topic: &Bytes) -> Received 
     }
 }
 
-/// What `item` counts against the bound.
+/// The memory of `item`, as it counts against the bound.
 fn cost(item: &Item) -> usize {
     ITEM_OVERHEAD
         + match item {

@@ -1,4 +1,4 @@
-//! What a message is made of, beside text and bytes.
+//! The types that become a message or a frame, beside text and bytes.
 //!
 //! Owns: nothing.
 //! Always true: frames keep their order and their bodies; a body that is shared is shared on, not copied.
@@ -47,7 +47,7 @@ impl Hash for Message {
     }
 }
 
-/// What becomes a frame, and so a message of one.
+/// Types that become a frame, and so a message of one frame.
 macro_rules! one_frame {
     ($($(#[$doc:meta])* ($source:ty) $body:ident => $frame:expr),+ $(,)?) => {$(
         $(#[$doc])*
@@ -134,7 +134,7 @@ impl IntoMessage for &dyn FrameBody {
     }
 }
 
-/// What becomes a message of several frames; none gives a message of one empty frame.
+/// Lists that become a message of several frames; an empty list becomes a message of one empty frame.
 macro_rules! several_frames {
     ($($body:ty),+ $(,)?) => {$(
         impl From<Vec<$body>> for Message {

@@ -21,7 +21,7 @@ pub(crate) struct Publisher {
     invert_matching: bool,
 }
 
-/// What a lost connection leaves.
+/// The remains of a lost connection.
 #[derive(Debug)]
 pub(crate) struct Left {
     /// Its index, to be [released](Publisher::release).

@@ -1,4 +1,4 @@
-//! What a message and a frame are taken apart into.
+//! The types into which a message and a frame are taken apart.
 //!
 //! Owns: nothing.
 //! Always true: frames keep their order and their bodies; a body that is shared is shared on, not copied, except into a `Vec`.

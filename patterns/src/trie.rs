@@ -95,7 +95,7 @@ impl<V: Value> Trie<V> {
         &self.nodes[ROOT].value
     }
 
-    /// What is kept for the topic of `node`.
+    /// The value that is kept for the topic of `node`.
     pub(crate) fn value(&self, node: NodeId) -> &V {
         &self.nodes[node.0].value
     }

@@ -24,8 +24,8 @@ pub trait AsSocket {
 /// The calls that sockets of every type have, for code that takes any of them: endpoints, peers, counts, events, options, and
 /// the end.
 ///
-/// Each handle has them as its own methods, too: the trait need not be imported to call them there. What differs from type to
-/// type, above all to send and to receive, is not in it.
+/// Each handle has them as its own methods, too: the trait need not be imported to call them there. Calls that differ from type
+/// to type, above all to send and to receive, are not in it.
 ///
 /// ```
 /// use highwater::{Context, Pub, Pull, Socket};

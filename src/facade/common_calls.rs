@@ -94,7 +94,7 @@ macro_rules! common_calls {
         /// Ends the connections of those peers of whom `is_meant` is true, and gives their number.
         ///
         /// They connect again, if they are to; see to it first that they are not let in once more. A peer whose
-        /// handshake is under way is asked again whether it may come in. What a peer had sent before can still be
+        /// handshake is under way is asked again whether it may come in. Messages that it had sent before can still be
         /// received. The lists of [`security`](crate::security) do this by themselves when a key or a user is
         /// taken out of them.
         ///

@@ -10,7 +10,7 @@ use crate::socket::{Core, PlaceId, Unsent, Wait};
 
 /// Room for one message in the queue of a peer: made by `reserve` and the like.
 ///
-/// What waits for a peer and the permits for it stay within its high-water mark together: a permit is room that nobody else
+/// The messages that wait for a peer and the permits for it stay within its high-water mark together: a permit is room that nobody else
 /// gets. So [`send`](Self::send) waits for nothing and does not fail for want of room. Reserving is the turn of the peer; the
 /// messages of other permits may overtake this one, in their own order.
 ///

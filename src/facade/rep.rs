@@ -100,7 +100,7 @@ impl Rep {
         })
     }
 
-    /// What it receives from now on, until the socket is closed (feature `futures`).
+    /// The requests from now on, until the socket is closed (feature `futures`).
     #[cfg(feature = "futures")]
     pub fn stream(&self) -> crate::RecvStream<Request> {
         self.recv_async().into()

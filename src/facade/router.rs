@@ -218,7 +218,7 @@ impl Router {
         })
     }
 
-    /// What it receives from now on, until the socket is closed (feature `futures`).
+    /// The messages from now on, each with the routing id of its peer, until the socket is closed (feature `futures`).
     #[cfg(feature = "futures")]
     pub fn stream(&self) -> crate::RecvStream<(RoutingId, Message)> {
         self.recv_async().into()

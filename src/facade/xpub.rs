@@ -173,7 +173,7 @@ impl XPub {
         })
     }
 
-    /// What it receives from now on, until the socket is closed (feature `futures`).
+    /// The subscriptions and messages from now on, until the socket is closed (feature `futures`).
     #[cfg(feature = "futures")]
     pub fn stream(&self) -> crate::RecvStream<Upstream> {
         self.recv_async().into()

@@ -143,7 +143,7 @@ macro_rules! with_options {
     ///
     /// While there are so many, further connections wait in the system's queue (see [`backlog`](Self::backlog)). While there
     /// are more than half as many, a handshake may take 3 s at most, whatever
-    /// [`handshake_timeout`](Self::handshake_timeout) says: who connects and stays silent does not keep others out for long.
+    /// [`handshake_timeout`](Self::handshake_timeout) says: a peer that connects and stays silent does not keep others out for long.
     /// A handshake takes at most some 70 KiB of memory. Takes effect on later binds. Without effect within the process.
     /// libzmq has no such option.
     handshake_limit: Option<usize> = Some(4096), live => bounds::HANDSHAKES;

@@ -29,7 +29,7 @@ impl HighWater {
         }
     }
 
-    /// What is left of the mark beside `reserved` messages to come. Their sizes are not known: with a mark in bytes, one of
+    /// The room that is left below the mark beside `reserved` messages to come. Their sizes are not known: with a mark in bytes, one of
     /// them leaves nothing to others.
     pub(super) fn beside(self, reserved: usize) -> Self {
         let messages = match (self.bytes, reserved) {

@@ -21,7 +21,7 @@ pub(crate) enum Duty {
     Room,
     /// The socket reads again: listen for input.
     Resume,
-    /// A sender's write has failed. What the peer has sent may still be read.
+    /// A sender's write has failed. Messages that the peer has sent may still be read.
     OutputLost(LinkError),
     /// The connection failed while a leader read it.
     Failed(LinkError),

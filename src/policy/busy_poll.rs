@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::crowd::Crowd;
 use super::tuning::{GIVEN_YIELD, LATE_YIELD, MOST_GIVEN, MOST_SKIPPED, SHORT_WAIT_LIMITS};
 
-/// What earlier waits of one socket have shown.
+/// The experience of earlier waits of one socket.
 #[derive(Debug)]
 pub(crate) struct BusyPoll {
     limit: Duration,

@@ -13,7 +13,7 @@ use super::tuning::{
     FEWEST_SPIN_TURNS, LONG_SPIN_EVERY, LONG_SPIN_TURNS, MOST_SPIN_TURNS, WAIT_YIELDS,
 };
 
-/// What earlier spins have shown.
+/// The experience of earlier spins.
 #[derive(Debug)]
 pub(crate) struct Spin {
     turns: u32,

@@ -28,7 +28,7 @@ pub struct ProxyHandle {
     pub(super) thread: Option<JoinHandle<ProxyStats>>,
 }
 
-/// What the proxy and those who steer it share.
+/// The state that the proxy and those that steer it share.
 #[derive(Default)]
 pub(super) struct Switch {
     pub(super) paused: AtomicBool,

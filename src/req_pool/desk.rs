@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
-/// What somebody who asks for a socket is told.
+/// The answer to a call that asks for a socket.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked<T> {
     /// Here is one.
@@ -20,7 +20,7 @@ pub(super) enum Asked<T> {
     AllInUse,
 }
 
-/// What becomes of a socket that is given back.
+/// The fate of a socket that is given back.
 #[derive(Debug)]
 pub(super) enum GivenBack<T> {
     /// It lies free.

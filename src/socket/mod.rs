@@ -108,7 +108,7 @@ pub(crate) struct Core {
     this: Weak<Self>,
 }
 
-/// What the lock protects.
+/// The state of a socket, which its lock protects.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) pattern: Pattern,
@@ -118,15 +118,15 @@ pub(crate) struct State {
     endpoints: Endpoints,
     /// Somebody waits on the borrowed links.
     leading: bool,
-    /// So many polls wait for this socket together with others: nobody borrows its links meanwhile.
+    /// The number of polls that wait for this socket together with others. While there are any, nobody borrows its links.
     polls: usize,
-    /// What waiting for a message on borrowed links was like.
+    /// Whether a wait on borrowed links busy-polls, judged by earlier ones.
     busy_poll: BusyPoll,
-    /// What looking out for a message from within the process was like.
+    /// For how long a wait for a message from within the process spins, judged by earlier ones.
     spin: Spin,
     /// When a receiver that is busy with some peers checks the others.
     idle_check: IdleCheck,
-    /// So many messages were sent since a send has asked in which process it is.
+    /// The number of messages sent since a send has asked in which process it is.
     sends_unasked: u32,
     /// How many calls of tasks in a row had no need to wait.
     ready_turns: u32,
@@ -148,7 +148,7 @@ impl State {
         self.ended
     }
 
-    /// So many messages were sent in one visit beside the one that counts itself.
+    /// One visit has sent this many messages beside the one that counts itself.
     pub(crate) fn sent_more(&mut self, messages: u32) {
         self.sends_unasked += messages;
     }

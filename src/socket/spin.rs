@@ -10,7 +10,7 @@ use crate::policy::SpinPlan;
 use crate::policy::tuning::LATE_YIELD;
 use crate::sync::MachineFact;
 
-/// What a look-out has come to.
+/// The outcome of a look-out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Looked {
     /// Something is ready.
@@ -99,7 +99,7 @@ mod tests {
         let looked = look_out_by(PLAN, away, || now.get(), || false);
         assert_eq!((yields.get(), looked.late), (1, Some(now.get())));
         assert!(!looked.found);
-        // What has come meanwhile is found all the same, and the crowd noted.
+        // A message that has come meanwhile is found all the same, and the crowd is noted.
         let looked = look_out_by(PLAN, away, || now.get(), || yields.get() == 2);
         assert!(looked.found && looked.late.is_some());
     }

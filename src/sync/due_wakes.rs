@@ -1,7 +1,7 @@
 //! Wake-ups that are due because a list of waiters was notified, or left.
 //!
 //! Owns: the wake-ups that the present thread puts off.
-//! Always true: they are made once the list is free again. The list calls its wakers with its own lock held. What is woken is
+//! Always true: they are made once the list is free again. The list calls its wakers with its own lock held. A wake-up runs
 //! foreign code, which may leave the same list; and whoever takes the lock of a socket applies its mail, which may notify it.
 //! Must not know: what a wake-up does.
 

@@ -108,7 +108,7 @@ impl Future for EventListener {
 }
 
 impl Drop for EventListener {
-    /// Whoever was notified and has not seen it passes that on.
+    /// A waiter that was notified and has not seen it passes the notification on.
     fn drop(&mut self) {
         let mut list = self.list.lock();
         if list.take(self.number).is_some_and(|left| left.notified) {

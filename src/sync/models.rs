@@ -130,7 +130,7 @@ fn a_wake_up_that_is_owed_without_the_lock_is_made() {
     });
 }
 
-/// Whoever has mail passes a thread that waits for the lock once here, and then leaves the mail to it.
+/// A thread with mail passes one that waits for the lock once here, and then leaves the mail to it.
 #[test]
 fn mail_that_is_left_to_a_thread_that_waits_is_applied() {
     let mut model = loom::model::Builder::new();

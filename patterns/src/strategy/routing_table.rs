@@ -22,7 +22,7 @@ pub(crate) struct RoutingTable {
     next: u32,
 }
 
-/// What a peer is known as.
+/// The name by which a peer is known.
 #[derive(Debug)]
 struct Name {
     id: RoutingId,

@@ -13,8 +13,8 @@ use crate::socket::{Core, Registration};
 ///
 /// # Cancel safety
 ///
-/// The socket is closed already. Dropped before it is ready, it leaves the messages to go on within their time; if this was
-/// the last owner of the context, the drop waits for that, as that of a [`Context`](crate::Context) does.
+/// The socket is closed already. If the future is dropped before it is ready, queued messages are still sent until the drain
+/// is over. If it was the last owner of the context, the drop waits for that, as the drop of a [`Context`](crate::Context) does.
 #[must_use = "it tells what was sent and what was lost"]
 pub struct CloseFuture {
     registration: Registration,

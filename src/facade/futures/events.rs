@@ -12,8 +12,8 @@ use crate::socket::{Core, Registration};
 
 /// The events of a socket, for a task: made by `events`.
 ///
-/// It has every event from its making on, as a channel of `monitor` has, and drops those for which there is no room. It does
-/// not keep the socket open; it ends once the socket is closed and the last of its messages has lingered.
+/// It gets every event from the moment at which it is made, as a channel of `monitor` does. Events for which it has no room
+/// are dropped and counted. It does not keep the socket open, and ends once the socket is closed and has lingered.
 ///
 /// # Cancel safety
 ///

@@ -59,8 +59,8 @@ use crate::socket::{Core, SendFailure, Table, TaskWait, Unsent};
 /// While [`poll_send`](Self::poll_send) is pending, nothing is sent, and the message is in the caller's option: it can be
 /// taken out, or changed for another.
 ///
-/// Room wakes one of those who wait. One of these that was woken and is neither polled again nor dropped keeps that wake-up from
-/// the others. Call [`stop_waiting`](Self::stop_waiting) if the message is not to be sent any more.
+/// Room for a message wakes one waiting sender. If that sender is neither polled again nor dropped, the others are not woken in
+/// its place: call [`stop_waiting`](Self::stop_waiting) if the message is not to be sent any more.
 #[must_use = "nothing is sent unless it is polled with a message"]
 pub struct PollSender<T = ()> {
     wait: TaskWait,

@@ -21,8 +21,8 @@ use crate::socket::{Core, Table, TaskWait, take_many};
 ///
 /// Dropped before it is ready, it has taken no message. After it has given one, it can be polled again for the next.
 ///
-/// Each message wakes one of those who wait. A future that was woken and is kept, neither polled nor dropped, keeps that wake-up
-/// from the others, as with tokio's channels: drop what you do not poll any more.
+/// Each message wakes one waiting future. If that future is neither polled again nor dropped, the others are not woken in its
+/// place, as with tokio's channels: drop a future that you do not poll any more.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct RecvFuture<T = Message> {
     wait: TaskWait,

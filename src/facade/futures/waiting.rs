@@ -92,7 +92,7 @@ macro_rules! closes_async {
         ///
         /// # Cancel safety
         ///
-        /// Dropped before it is ready, it leaves the messages to go on until `drain` is over.
+        /// If the future is dropped before it is ready, queued messages are still sent until `drain` is over.
         pub fn close_async(self, drain: std::time::Duration) -> crate::CloseFuture {
             let linger = crate::Linger::AtMost(drain);
             crate::CloseFuture::new(&self.core, self._context.clone(), linger)

@@ -16,16 +16,16 @@ pub enum TypedError<S, E, M = Message> {
     Socket(S),
     /// The value cannot be encoded; nothing was sent.
     Encode(E),
-    /// What was received is no value. It is counted in [`Dropped::undecodable`](crate::Dropped::undecodable).
+    /// The received message is no value. It is counted in [`Dropped::undecodable`](crate::Dropped::undecodable).
     Undecodable {
-        /// What was received.
+        /// The message.
         received: M,
         /// Why it is no value.
         cause: Undecodable<E>,
     },
 }
 
-/// What a message was to a typed socket: a value, or why it is none, with the message in it.
+/// A received message, decoded: its value, or the reason why it has none, with the message.
 pub type Received<V, E> = Result<V, TypedError<RecvError, E>>;
 
 /// Why a message is no value.

@@ -117,7 +117,7 @@ macro_rules! receives_values {
             }
 
             /// The values from now on, each of which is waited for as [`recv`](Self::recv) does, until the socket ends or
-            /// `receive_timeout` is over. What came and is no value is an error, and the iterator goes on.
+            /// `receive_timeout` is over. A message that is no value is an error, and the iterator goes on.
             pub fn iter(
                 &self,
             ) -> impl Iterator<Item = Result<T, TypedError<RecvError, C::Error>>> + '_ {
@@ -137,7 +137,7 @@ macro_rules! receives_values {
                 }
             }
 
-            /// The values from now on, until the socket is closed (feature `futures`). What came and is no value is an error, and
+            /// The values from now on, until the socket is closed (feature `futures`). A message that is no value is an error, and
             /// the stream goes on.
             #[cfg(feature = "futures")]
             pub fn stream(&self) -> super::ValueStream<RecvValueFuture<T, C>> {

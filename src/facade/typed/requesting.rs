@@ -122,7 +122,7 @@ where
     }
 
     /// The questions from now on, each of which is waited for as [`recv`](Self::recv) does, until the socket ends or
-    /// `receive_timeout` is over. What came and is no question is an error, and the iterator goes on.
+    /// `receive_timeout` is over. A message that is no question is an error, and the iterator goes on.
     pub fn iter(
         &self,
     ) -> impl Iterator<Item = Result<TypedRequest<Q, A, C>, TypedRequestError<RecvError, E>>> + '_
@@ -143,7 +143,7 @@ where
         )
     }
 
-    /// The questions from now on, until the socket is closed (feature `futures`). What came and is no question is an error, and
+    /// The questions from now on, until the socket is closed (feature `futures`). A message that is no question is an error, and
     /// the stream goes on.
     #[cfg(feature = "futures")]
     pub fn stream(&self) -> super::ValueStream<QuestionFuture<Q, A, C, E>> {

@@ -15,7 +15,7 @@ use crate::error::{Ended, RecvError, SendError};
 
 /// The values of a socket, until it is closed: made by `stream` of a typed socket. `F` is the future of each.
 ///
-/// What came and is no value is an item, [`TypedError::Undecodable`], and the stream goes on. An end of another kind than
+/// A message that is no value is an item, [`TypedError::Undecodable`], and the stream goes on. An end of another kind than
 /// [`Ended::Closed`], such as the shutdown of the context, is the last item, as an error.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct ValueStream<F> {

@@ -1,4 +1,4 @@
-//! What a socket reports of a pipe within the process.
+//! The counts that a socket reports of a pipe within the process.
 //!
 //! Owns: the time for which the pipe was full.
 //! Always true: a count never goes down, but those of what waits.

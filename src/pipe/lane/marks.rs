@@ -27,7 +27,7 @@ impl Marks {
         }
     }
 
-    /// What both allow together, beside the places that are kept.
+    /// The room that both allow together, beside the places that are kept.
     fn together(&self) -> usize {
         match (self.writer, self.reader) {
             (Some(writer), Some(reader)) => {

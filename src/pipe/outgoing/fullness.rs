@@ -1,4 +1,4 @@
-//! What an `Outgoing` notes while it is full.
+//! The notes of an `Outgoing` while it is full.
 //!
 //! Owns: the requests to be told of room, and the time in which there was none.
 //! Must not know: how much waits, and the marks.

@@ -12,7 +12,7 @@ use crate::pipe::{Batch, Wire};
 use crate::policy::tuning::{IDLE_BATCH_BYTES, KEPT_BATCH_BYTES, SEALED_AT_ONCE_BYTES};
 use crate::zmtp::Seal;
 
-/// What the kernel has taken by one write.
+/// The bytes that the kernel has taken by one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
     /// Bytes on the wire.

@@ -161,7 +161,7 @@ pub(super) struct State {
     pub(super) mark: HighWater,
     /// How many places are kept for messages to come.
     pub(super) reserved: usize,
-    /// What is left of `mark` beside the places that are kept.
+    /// The room that is left below `mark` beside the places that are kept.
     pub(super) limit: HighWater,
     pub(super) conflate: bool,
     pub(super) fullness: Fullness,

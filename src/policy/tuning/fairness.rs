@@ -5,23 +5,23 @@
 
 use std::time::Duration;
 
-/// What one hold of the lock of a socket may look at that no call returns; a unit takes some 50 to 500 ns.
+/// The budget of one hold of the lock of a socket for things that no call returns; a unit takes some 50 to 500 ns.
 /// Unit: units. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
 pub(crate) const HOLD_BUDGET: u32 = 4096;
 
-/// What one more read of a connection costs: eight of them, of up to 512 KiB each, are all.
+/// The cost of one more read of a connection: eight of them, of up to 512 KiB each, spend the budget.
 /// Unit: units. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
 pub(crate) const READ_COST: u32 = HOLD_BUDGET / 8;
 
-/// So many bytes of a topic cost as much as a subscription by itself.
+/// This many bytes of a topic cost as much as a subscription by itself.
 /// Unit: bytes. Test: `policy/budget.rs`. Not measured apart: ea61d44.
 pub(crate) const TOPIC_BYTES_A_UNIT: usize = 32;
 
-/// So many frames of a message cost as much as a message by itself, and as much as none if there are fewer.
+/// This many frames of a message cost as much as a message by itself, and as much as none if there are fewer.
 /// Unit: frames. Test: `policy/budget.rs`. Measured by 1d3d4be.
 pub(crate) const FRAMES_A_UNIT: usize = 8;
 
-/// So many heartbeats of one read are passed on to the I/O thread: it learns from them that the peer lives, and is
+/// The heartbeats of one read that are passed on to the I/O thread: it learns from them that the peer lives, and is
 /// not kept from everything else.
 /// Unit: heartbeats. Test: `tests/heartbeats.rs`. Not measured apart: ea61d44.
 pub(crate) const MOST_HEARTBEATS_PASSED_ON: u8 = 8;
@@ -30,7 +30,7 @@ pub(crate) const MOST_HEARTBEATS_PASSED_ON: u8 = 8;
 /// Unit: reads. Test: `tests/fairness.rs`. Not measured apart: e91034b.
 pub(crate) const READS_AT_ONCE: usize = 4;
 
-/// With so many heartbeats in a turn, what else the link has waits for its next: each costs as much as a message.
+/// After this many heartbeats in a turn, the rest of the link's input waits for its next turn: each costs as much as a message.
 /// Unit: heartbeats. Test: `tests/heartbeats.rs`. Measured by f6c9f3e.
 pub(crate) const MOST_HEARTBEATS: u32 = 256;
 
@@ -51,7 +51,8 @@ pub(crate) const OTHERS_IN_A_ROUND: usize = 256;
 /// Unit: connections. Cell: `tcp/connect-storm/5000`. Not measured apart: e91034b.
 pub(crate) const ACCEPTED_AT_ONCE: usize = 64;
 
-/// How often so many are taken before the end of a listener: more than most queues hold, and not without end.
+/// How often [`ACCEPTED_AT_ONCE`] connections are taken before the end of a listener: more than most queues hold, and not
+/// without end.
 /// Unit: rounds. Test: `tests/handover.rs`. Not measured apart: 3f77374.
 pub(crate) const MOST_ROUNDS_AT_END: usize = 64;
 

@@ -15,6 +15,6 @@ pub(crate) const MOST_SPARE_BUFFERS: usize = 256;
 /// Unit: bytes. Cell: `inproc/push-pull/1024`. Measured by fe3dab3.
 pub(crate) const MOST_COPIED_BYTES: usize = 4096;
 
-/// So many buffers go back to the other side together.
+/// This many buffers go back to the other side together.
 /// Unit: buffers. Cell: `inproc/push-pull/1024`. Measured by fe3dab3.
 pub(crate) const SPARE_BUFFERS_TOGETHER: usize = 32;

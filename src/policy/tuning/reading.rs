@@ -15,7 +15,7 @@ pub(crate) const READ_BYTES: usize = 64 * 1024;
 /// Unit: bytes. Cell: `tcp/push-pull/1024`. Measured by 256708e.
 pub(crate) const MOST_READ_BYTES: usize = 512 * 1024;
 
-/// What all busy readers of an I/O thread ask for together, so that it is still in the cache when it is decoded. With
+/// The bytes that all busy readers of an I/O thread ask for together: few enough that a read is still in the cache when it is decoded. With
 /// 2 MiB nothing was gained.
 /// Unit: bytes. Cell: `tcp/pub-sub/64x1024`. Measured by 645bbbb.
 pub(crate) const ALL_READ_BYTES: usize = 1024 * 1024;

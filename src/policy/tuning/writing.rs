@@ -24,7 +24,7 @@ pub(crate) const LEAST_BATCH_BYTES: usize = 64 * 1024;
 /// Unit: bytes. Cell: `tcp/push-pull/1024`. Measured by 256708e.
 pub(crate) const MOST_BATCH_BYTES: usize = 512 * 1024;
 
-/// What the batches of all peers hold together, so that they are still in the cache of the processor when they are
+/// The bytes that the batches of all peers hold together: few enough that they are still in the cache of the processor when they are
 /// written.
 /// Unit: bytes. Cell: `tcp/pub-sub/8x1024`. Measured by 256708e.
 pub(crate) const ALL_BATCHES_BYTES: usize = 2 * 1024 * 1024;
@@ -86,7 +86,7 @@ pub(crate) const MOST_UNFLUSHED_SOCKETS: usize = 64;
 /// Unit: looks. Cell: `tcp/push-pull/16`. Measured by 59281f8.
 pub(crate) const FEW_LOOKS: u32 = 16;
 
-/// What the sender of a stream has written by itself: a single message may go out by itself at the beginning of a
+/// The sender of a stream has written this much by itself: a single message may go out by itself at the beginning of a
 /// burst.
 /// Unit: bytes. Cell: `tcp/topics/8x64`. Measured by a6308e8.
 pub(crate) const OWN_BYTES: u64 = 8 * 1024;

@@ -1,4 +1,5 @@
-//! What a socket has sent and not handed to the kernel or the I/O thread: written, or given back to its pipes.
+//! Messages that a socket has sent and not handed to the kernel or the I/O thread: they are written, or given back to their
+//! pipes.
 //!
 //! Owns: in which pipes messages wait, and which of them have a draft.
 //! Always true: after a flush, whatever waits in a pipe waits for its peer or for the I/O thread, not for its socket.

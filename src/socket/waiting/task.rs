@@ -333,7 +333,7 @@ impl TaskWait {
             wait.turns.end(&mut state);
         }
         if has_taken_one && core.is_here() {
-            // What it has not looked at is for another one.
+            // A wake-up that it has not looked at goes to another task.
             due_wakes::notify(&core.readable, 1);
             due_wakes::notify(&core.writable, 1);
         }
