@@ -447,53 +447,108 @@ fn messages_for_a_peer_that_is_refused(place: &Place) {
     }
 }
 
-/// Owners that send the next body when they are dropped.
+/// An owner that passes the next body on when it is dropped, until none is left.
+struct Link {
+    bytes: Vec<u8>,
+    left: usize,
+    passes: Arc<Passes>,
+}
+
+/// How the bodies of a chain are passed on.
+struct Passes {
+    on: Box<dyn Fn(Bytes) + Send + Sync>,
+    ended: OnceLock<()>,
+}
+
+impl AsRef<[u8]> for Link {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.left == 0 {
+            self.passes.ended.set(()).expect("once");
+        } else {
+            let next = Self {
+                bytes: std::mem::take(&mut self.bytes),
+                left: self.left - 1,
+                passes: Arc::clone(&self.passes),
+            };
+            (self.passes.on)(Bytes::from_owner(next));
+        }
+    }
+}
+
+/// Passes on a chain of `links` bodies of `len` bytes, and waits for its end.
+fn chain(links: usize, len: usize, on: impl Fn(Bytes) + Send + Sync + 'static) {
+    let passes = Arc::new(Passes {
+        on: Box::new(on),
+        ended: OnceLock::new(),
+    });
+    drop(Link {
+        bytes: vec![b'x'; len],
+        left: links,
+        passes: Arc::clone(&passes),
+    });
+    wait_until("the chain has ended", || passes.ended.get().is_some());
+}
+
 #[test]
 fn a_chain_of_owners_ends_and_does_not_nest() {
-    support::must_end("a chain of owners", || {
-        const LINKS: usize = 20_000;
-        struct Link {
-            bytes: Vec<u8>,
-            push: Weak<Push>,
-            left: usize,
-            ended: Arc<OnceLock<()>>,
-        }
-        impl AsRef<[u8]> for Link {
-            fn as_ref(&self) -> &[u8] {
-                &self.bytes
-            }
-        }
-        impl Drop for Link {
-            fn drop(&mut self) {
-                if self.left == 0 {
-                    self.ended.set(()).expect("once");
-                } else if let Some(push) = self.push.upgrade() {
-                    let next = Self {
-                        bytes: vec![b'x'; 5000],
-                        push: self.push.clone(),
-                        left: self.left - 1,
-                        ended: Arc::clone(&self.ended),
-                    };
-                    push.send(Bytes::from_owner(next)).expect("sent");
-                    push.send("that it makes way for").expect("sent");
-                }
-            }
-        }
+    must_end("a chain of owners", || {
         let context = Context::new();
         let place = Place::new(Transport::Inproc);
         let push = Arc::new(Push::builder(&context).conflate(true).build());
         push.connect(place.vacant()).expect("connecting");
-        let ended = Arc::default();
-        let first = Link {
-            bytes: vec![b'x'; 5000],
-            push: Arc::downgrade(&push),
-            left: LINKS,
-            ended: Arc::clone(&ended),
-        };
-        push.send(Bytes::from_owner(first)).expect("sent");
-        push.send("that it makes way for").expect("sent");
-        wait_until("the chain has ended", || ended.get().is_some());
+        let push = Arc::downgrade(&push);
+        chain(20_000, 5000, move |body| {
+            if let Some(push) = Weak::upgrade(&push) {
+                push.send(body).expect("sent");
+                push.send("that it makes way for").expect("sent");
+            }
+        });
     });
+}
+
+/// The body is copied, or nobody takes it, so it is dropped in the call that sends it, or by the caller, with no lock held.
+#[test]
+fn a_chain_of_owners_that_are_sent_by_value_does_not_nest() {
+    const LINKS: usize = 100_000;
+    // A frame has the first in itself, a batch copies the second, and shares the third.
+    for len in [10, 100, 10_000] {
+        must_end("a chain of bodies that are sent", move || {
+            let context = Context::new();
+            let place = Place::new(Transport::Tcp);
+            let push = |mark: usize| {
+                let push = Push::builder(&context).linger(Linger::Discard);
+                let push = push.send_high_water_mark(mark).build();
+                push.connect(place.vacant()).expect("connecting");
+                push
+            };
+            let full = push(1);
+            full.send("the only one").expect("there is room");
+            chain(LINKS, len, move |body| {
+                let refused = full.try_send(body).expect_err("there is no room");
+                drop(refused);
+            });
+            let publisher = Pub::new(&context);
+            chain(LINKS, len, move |body| {
+                publisher.send(body).expect("to nobody");
+            });
+            if len < 8192 {
+                let (one, many) = (push(LINKS), push(2 * LINKS));
+                chain(LINKS, len, move |body| {
+                    one.send(body).expect("there is room");
+                });
+                chain(LINKS, len, move |body| {
+                    let bodies = [body, Bytes::from_static(b"another")];
+                    many.send_many(bodies).expect("there is room");
+                });
+            }
+        });
+    }
 }
 
 /// The first value in the memory of a thread is dropped last, when what came later is no more.

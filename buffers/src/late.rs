@@ -1,21 +1,22 @@
-//! Bodies that a thread lets go of while it holds a lock.
+//! Bodies that a thread lets go of while it holds a lock, or inside the drop of another body.
 //!
 //! Owns: whether the thread drops bodies at present, and the bodies that wait until it does again.
 //! Always true: a body that waits is dropped by its thread.
 //! Must not know: which locks these are.
 //!
 //! An application may give a body an owner of its own (`Bytes::from_owner`), and the drop of that owner may run any code,
-//! also code that takes the lock.
+//! also code that takes the lock, or that lets go of a further body, whose owner does the same, and so on.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use bytes::Bytes;
 
 thread_local! {
-    /// [`SCOPE`] for each open [`LateScope`], [`HELD`] and [`BODIES`].
+    /// [`SCOPE`] for each open [`LateScope`] and each drop under way, [`HELD`] and [`BODIES`].
     static STATE: Cell<u32> = const { Cell::new(0) };
     /// It has no drop of its own: so it is there to the very end of the thread, when values of the application in the thread's
     /// memory are dropped, which may let go of bodies. [`Ending`] gives its memory back.
@@ -30,7 +31,7 @@ thread_local! {
 const BODIES: u32 = 1;
 /// Bodies wait for [`drop_late`].
 const HELD: u32 = 2;
-/// Bodies wait for the end of a scope.
+/// Bodies wait for the end of a scope, or of a drop.
 const SCOPE: u32 = 4;
 
 /// Is dropped when the thread ends: from then on no room is kept.
@@ -44,7 +45,7 @@ impl Drop for Ending {
 }
 
 /// The calling thread, which holds a lock, may let go of bodies before it has released it. From now on those that may have an
-/// owner wait for [`drop_late`]. In a [`LateScope`] this does nothing, since they wait already.
+/// owner wait for [`drop_late`]. In a [`LateScope`], and in the drop of a body, this does nothing, since they wait already.
 #[inline]
 pub fn hold_drops() {
     let state = STATE.get();
@@ -86,14 +87,45 @@ impl LateScope {
     }
 }
 
-/// Whether the calling thread drops no body that may have an owner.
+/// A body is about to be dropped. Those that are let go of meanwhile wait for [`end_drop`]: so owners whose drops let go of
+/// bodies with owners do not nest, however many they are. True if this one has to wait as well.
 #[inline]
-pub(crate) fn are_held() -> bool {
-    STATE.get() > BODIES
+pub(crate) fn begin_drop() -> bool {
+    let state = STATE.get();
+    STATE.set(state + SCOPE);
+    state > BODIES
+}
+
+/// The body is dropped.
+#[inline]
+pub(crate) fn end_drop() {
+    let state = STATE.get() - SCOPE;
+    STATE.set(state);
+    if state == BODIES {
+        drop_rest();
+    }
+}
+
+/// Drops the bodies that have waited for the end of a drop. The first panic of an owner goes on once all are dropped, as that
+/// of an owner whose body did not wait, unless the thread panics already.
+#[cold]
+#[inline(never)]
+fn drop_rest() {
+    let mut panic = None;
+    drop_late(|body| {
+        if let Err(why) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
+            panic.get_or_insert(why);
+        }
+    });
+    if let Some(why) = panic
+        && !std::thread::panicking()
+    {
+        resume_unwind(why);
+    }
 }
 
 /// The calling thread has released its lock: passes each waiting body to `drops`, oldest first, unless it is in a
-/// [`LateScope`]. `drops` must not panic. The bodies that are let go of meanwhile follow; so owners whose drops send bodies with
+/// [`LateScope`] or in the drop of a body. `drops` must not panic. The bodies that are let go of meanwhile follow; so owners whose drops send bodies with
 /// owners do not nest.
 ///
 /// ```
@@ -130,11 +162,8 @@ fn next() -> Option<Bytes> {
     })
 }
 
-/// Drops `body`, now or once the thread has released its locks.
-pub(crate) fn let_go(body: Bytes) {
-    if !are_held() {
-        return drop(body);
-    }
+/// Keeps `body` until the calling thread has released its locks, and is in no drop.
+pub(crate) fn wait(body: Bytes) {
     // From the first body on, the end of the thread is told. It fails once the thread is ending.
     let _ = ENDING.try_with(|_| ());
     WAITING.with_borrow_mut(|waiting| waiting.push_back(body));
@@ -252,6 +281,52 @@ mod tests {
         drop(chain);
         drop_late(drop);
         assert_eq!(dropped.load(Ordering::Relaxed), 100_000);
+    }
+
+    #[test]
+    fn nor_do_they_without_a_lock() {
+        for len in [65, 10_000, 1 << 20] {
+            let dropped = Arc::default();
+            let mut chain = body(len, &dropped, Vec::new());
+            for _ in 1..1000 {
+                chain = body(len, &dropped, vec![chain]);
+            }
+            for _ in 0..100_000 {
+                chain = body(65, &dropped, vec![chain]);
+            }
+            drop(chain);
+            assert_eq!(dropped.load(Ordering::Relaxed), 101_000);
+            assert!(!holds_drops(), "none is left");
+        }
+    }
+
+    #[test]
+    fn an_owner_that_panics_harms_no_other() {
+        struct Panics(#[expect(dead_code, reason = "it is dropped")] Vec<Reused>);
+        impl AsRef<[u8]> for Panics {
+            fn as_ref(&self) -> &[u8] {
+                &[7; 100]
+            }
+        }
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                panic!("as the owner wants");
+            }
+        }
+        let panics = |more| Reused::from(Bytes::from_owner(Panics(more)));
+        let dropped = Arc::default();
+        let others = || (0..3).map(|_| body(100, &dropped, vec![body(100, &dropped, Vec::new())]));
+        let two = || (0..2).map(|_| panics(Vec::new()));
+        // One whose own drop panics, and two that have waited for it.
+        let outer = panics(others().chain(two()).chain(others()).collect());
+        // One that does not panic, and two that have waited for it.
+        let calm = body(100, &dropped, two().chain(others()).collect());
+        for (body, sound) in [(outer, 12), (calm, 7)] {
+            let outcome = catch_unwind(AssertUnwindSafe(|| drop(body)));
+            assert!(outcome.is_err(), "it is the caller's");
+            assert_eq!(dropped.swap(0, Ordering::Relaxed), sound);
+            assert!(!holds_drops(), "none is left");
+        }
     }
 
     #[test]

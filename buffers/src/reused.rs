@@ -2,7 +2,7 @@
 //!
 //! Owns: the moment at which a body has lost its last user.
 //! Always true: the memory of a body in use is never given away. A body that may have an owner is not dropped while the
-//! thread holds a lock that the owner may want.
+//! thread holds a lock that the owner may want, nor inside the drop of another.
 //! Must not know: where the memory is kept, and for how long.
 //!
 //! A body comes back through the type that holds it. An owner inside the body would need an allocation for each body,
@@ -27,31 +27,43 @@ use crate::late;
 /// assert_eq!(in_the_same_memory[..], [2; 10_000]);
 /// ```
 #[derive(Debug, Clone)]
-pub struct Reused(Bytes);
+pub struct Reused {
+    // Dropped in this order.
+    body: Bytes,
+    _end: DropEnd,
+}
 
 impl Reused {
+    #[inline]
+    fn new(body: Bytes) -> Self {
+        Self {
+            body,
+            _end: DropEnd,
+        }
+    }
+
     /// A copy of `bytes`, where possible in reused memory. It may hold twice as much memory as it is long.
     pub fn copied(bytes: &[u8]) -> Self {
-        Self(COPIES.copy(bytes))
+        Self::new(COPIES.copy(bytes))
     }
 
     /// Whether it may have an owner, whose drop runs code of the application.
     #[inline]
     pub fn may_have_owner(&self) -> bool {
-        !self.0.is_unique()
+        !self.body.is_unique()
     }
 
     /// The body; its memory is not reused.
     #[inline]
     pub fn into_bytes(mut self) -> Bytes {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.body)
     }
 }
 
 impl<B: Into<Bytes>> From<B> for Reused {
     #[inline]
     fn from(body: B) -> Self {
-        Self(body.into())
+        Self::new(body.into())
     }
 }
 
@@ -60,28 +72,41 @@ impl Deref for Reused {
 
     #[inline]
     fn deref(&self) -> &Bytes {
-        &self.0
+        &self.body
     }
 }
 
 impl Drop for Reused {
     #[inline]
     fn drop(&mut self) {
-        if self.0.len() >= LEAST_REUSED || late::are_held() {
-            give_back(&mut self.0);
+        // `DropEnd` ends it, once the body is dropped.
+        let are_held = late::begin_drop();
+        if self.body.len() >= LEAST_REUSED || are_held {
+            give_back(&mut self.body, are_held);
         }
+    }
+}
+
+/// The end of a drop: lets go of the bodies that have waited for it.
+#[derive(Debug, Clone)]
+struct DropEnd;
+
+impl Drop for DropEnd {
+    #[inline]
+    fn drop(&mut self) {
+        late::end_drop();
     }
 }
 
 /// Out of line, so that short bodies need fewer instructions.
 #[cold]
 #[inline(never)]
-fn give_back(body: &mut Bytes) {
+fn give_back(body: &mut Bytes, are_held: bool) {
     let body = std::mem::take(body);
     if body.is_unique() {
         COPIES.give_back(body);
-    } else if !body.is_empty() {
+    } else if are_held && !body.is_empty() {
         // It may have an owner.
-        late::let_go(body);
+        late::wait(body);
     }
 }

@@ -233,9 +233,11 @@ impl AsRef<[u8]> for Frame {
 impl From<Bytes> for Frame {
     #[inline]
     fn from(body: Bytes) -> Self {
+        // Also one that is copied may have an owner.
+        let body = Reused::from(body);
         match InlineLen::new(body.len()) {
             Some(len) => Self::copy_inline(&body, len),
-            None => Self(Repr::Shared(body.into())),
+            None => Self(Repr::Shared(body)),
         }
     }
 }
