@@ -105,6 +105,30 @@ proptest! {
 }
 
 #[test]
+fn children_are_found_whether_or_not_there_are_gaps_between_them() {
+    for step in [1, 2, 3, 7, 30, 100] {
+        for bytes in [0..=255_u8, 48..=57, 200..=255] {
+            let there: Vec<u8> = bytes.step_by(step).collect();
+            let mut trie = Trie::<Count>::default();
+            for &byte in &there {
+                add(&mut trie, &[byte]);
+                add(&mut trie, &[byte, 1, 2]);
+            }
+            for byte in 0..=255 {
+                let is_there = there.contains(&byte);
+                assert_eq!(trie.find(&[byte]).is_some(), is_there, "{byte} by {step}");
+                let mut found = 0;
+                trie.prefixes(&[byte, 1, 2, 3], |_| {
+                    found += 1;
+                    true
+                });
+                assert_eq!(found, if is_there { 2 } else { 0 }, "{byte} by {step}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_search_for_prefixes_stops_when_told() {
     let mut trie = Trie::<Count>::default();
     for topic in [&b""[..], b"a", b"ab"] {
