@@ -66,7 +66,7 @@ impl Security {
     pub fn zap(context: &Context, domain: impl Into<Bytes>) -> Zap {
         Zap {
             hub: Arc::downgrade(context.hub()),
-            domain: domain.into(),
+            domain: Bytes::copy_from_slice(&domain.into()),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use highwater::security::Security;
 use highwater::{Context, Dealer, Linger, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Transport};
 use support::{AT_END, PATIENCE, Place, joined, must_end, over_every_transport, wait_until};
 
@@ -549,6 +550,21 @@ fn a_chain_of_owners_that_are_sent_by_value_does_not_nest() {
             }
         });
     }
+}
+
+/// Options are kept by sockets, connections and peers, each of which may be the last to let go of them.
+#[test]
+fn no_option_keeps_an_owner_of_the_application() {
+    let context = Context::new();
+    let watched = Arc::new(Push::new(&context));
+    let owners = Owners::of(&watched, push_uses);
+    let builder = Push::builder(&context)
+        .metadata("X-Role", owners.body(100))
+        .expect("a property")
+        .security(Security::plain_client(owners.body(100), owners.body(100)).expect("short"));
+    let zap = Security::zap(&context, owners.body(100));
+    owners.wait("options");
+    drop((builder, zap));
 }
 
 /// The first value in the memory of a thread is dropped last, when what came later is no more.

@@ -183,7 +183,12 @@ impl Security {
         user: impl Into<Bytes>,
         password: impl Into<Bytes>,
     ) -> Result<Self, OptionError> {
+        // Copied: an owner of the application would be dropped wherever the last connection lets go of it.
         let (user, password) = (user.into(), password.into());
+        let (user, password) = (
+            Bytes::copy_from_slice(&user),
+            Bytes::copy_from_slice(&password),
+        );
         if user.len() > 255 || password.len() > 255 {
             return Err(OptionError::Invalid {
                 name: "security",

@@ -111,7 +111,9 @@ impl<S> Builder<S> {
     /// [`OptionError::Invalid`]: the name is invalid, or there would be more than 64 properties or 16 KiB of them.
     #[doc(alias = "ZMQ_METADATA")]
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionError> {
-        self.options.set_property(name, value.into())?;
+        // Copied: an owner of the application would be dropped wherever the last socket or peer lets go of it.
+        let value = Bytes::copy_from_slice(&value.into());
+        self.options.set_property(name, value)?;
         Ok(self)
     }
 
