@@ -1,25 +1,40 @@
 //! Each socket type with libzmq at the other end, over PLAIN and with the feature `curve` over CURVE: whichever end is the
 //! server, and whichever binds. Their server decides by a `ThreadAuthenticator` of pyzmq, ours by its own lists.
+//!
+//! A REQ of libzmq 4.3.5 that is the server of PLAIN or CURVE receives no reply, from any peer, if its ZAP handler has given the
+//! peer a user id, as that of pyzmq does: `stream_engine_base_t::write_credential` pushes the id, with the flag `credential`,
+//! before the first message, and `req_session_t::push_msg` refuses any first frame whose flags are not `more` alone (`EFAULT`),
+//! which ends the connection. So such a REQ has a handler here that gives no user id, and
+//! `a_req_of_libzmq_that_serves_refuses_the_first_reply_of_a_peer_with_a_user_id` shows the fault with a REP of libzmq.
 #![cfg(not(highwater_curve_everywhere))]
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+
+use crossbeam_channel::{Receiver, unbounded};
 #[cfg(feature = "curve")]
 use highwater::security::{AllowKeys, Certificate, FileNames, Keypair};
 use highwater::security::{Passwords, Security};
 use highwater::{
-    Context, Dealer, Message, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Transport, Upstream,
-    XPub, XSub,
+    Context, Dealer, Endpoint, Message, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Transport,
+    Upstream, XPub, XSub,
 };
-use support::{PATIENCE, Place, Python, over_each_transport, pattern, wait_until};
+use support::{PATIENCE, Place, Python, over_each_transport, pass, pattern, wait_until};
 
-over_each_transport!(each_type_over_plain);
+over_each_transport!(
+    each_type_over_plain,
+    a_req_of_libzmq_that_serves_refuses_the_first_reply_of_a_peer_with_a_user_id,
+);
 #[cfg(feature = "curve")]
 over_each_transport!(each_type_over_curve);
 
 /// A process of theirs and the roles in it.
 struct World<'a> {
     python: Python,
+    /// One whose ZAP handler gives no user id, for a REQ that is the server.
+    without_ids: Python,
     place: &'a Place,
     we_serve: bool,
     we_bind: bool,
@@ -100,11 +115,6 @@ impl World<'_> {
 macro_rules! talk {
     ($world:expr, $($ours:ident with $theirs:literal: $talk:expr;)+) => {$(
         for (we_serve, we_bind) in [(true, true), (true, false), (false, true), (false, false)] {
-            // A REQ of libzmq 4.3.5 that is the server ends each connection for which its handler has given a user id: its
-            // session takes the id, which comes before the first reply, for a malformed reply (`req_session_t::push_msg`).
-            if !we_serve && $theirs == "REQ" {
-                continue;
-            }
             println!(
                 "{} with their {}, we serve: {we_serve}, we bind: {we_bind}",
                 stringify!($ours),
@@ -112,6 +122,10 @@ macro_rules! talk {
             );
             let world: &mut World<'_> = $world;
             (world.we_serve, world.we_bind) = (we_serve, we_bind);
+            let req_serves = !we_serve && $theirs == "REQ";
+            if req_serves {
+                std::mem::swap(&mut world.python, &mut world.without_ids);
+            }
             let context = Context::new();
             let mut ours = $ours::builder(&context).security(world.ours()).build();
             world.make_theirs($theirs);
@@ -128,6 +142,9 @@ macro_rules! talk {
             let mechanism = world.credentials.mechanism();
             assert_eq!(peers.iter().map(|peer| peer.mechanism).collect::<Vec<_>>(), [mechanism]);
             world.python.ask("close x");
+            if req_serves {
+                std::mem::swap(&mut world.python, &mut world.without_ids);
+            }
         }
     )+};
 }
@@ -320,20 +337,22 @@ fn each_type(world: &mut World<'_>) {
     );
 }
 
-/// A process of theirs with an authenticator.
-fn authenticated() -> Option<Python> {
-    let mut python = Python::start()?;
+/// A process of theirs with an authenticator, and one with a handler that gives no user id.
+fn authenticated() -> Option<[Python; 2]> {
+    let [mut python, mut without_ids] = [Python::start()?, Python::start()?];
     python.ask("authenticate");
-    Some(python)
+    without_ids.ask("let_in");
+    Some([python, without_ids])
 }
 
 fn each_type_over_plain(place: &Place) {
-    let Some(mut python) = authenticated() else {
+    let Some([mut python, without_ids]) = authenticated() else {
         return;
     };
     python.ask("users test anna secret");
     each_type(&mut World {
         python,
+        without_ids,
         place,
         we_serve: true,
         we_bind: true,
@@ -343,7 +362,7 @@ fn each_type_over_plain(place: &Place) {
 
 #[cfg(feature = "curve")]
 fn each_type_over_curve(place: &Place) {
-    let Some(mut python) = authenticated() else {
+    let Some([mut python, without_ids]) = authenticated() else {
         return;
     };
     let ours = Keypair::generate();
@@ -357,6 +376,7 @@ fn each_type_over_curve(place: &Place) {
     let theirs = (public.to_owned(), secret.to_owned());
     each_type(&mut World {
         python,
+        without_ids,
         place,
         we_serve: true,
         we_bind: true,
@@ -366,4 +386,90 @@ fn each_type_over_curve(place: &Place) {
             _folder: folder,
         },
     });
+}
+
+/// The same bytes of a REP of theirs and of ours have their REQ end the connection, and come through where no user id is given.
+fn a_req_of_libzmq_that_serves_refuses_the_first_reply_of_a_peer_with_a_user_id(place: &Place) {
+    if place.transport() != Transport::Tcp {
+        // The relay is one of tcp.
+        return;
+    }
+    let Some([mut python, mut without_ids]) = authenticated() else {
+        return;
+    };
+    python.ask("users test anna secret");
+    for (theirs, comes_through) in [(&mut python, false), (&mut without_ids, true)] {
+        for is_ours in [false, true] {
+            theirs.ask("new req REQ");
+            theirs.ask("set req PLAIN_SERVER 1");
+            theirs.ask("set req ZAP_DOMAIN :test");
+            let at: Endpoint = theirs
+                .ask("bind req tcp://127.0.0.1:*")
+                .parse()
+                .expect("one");
+            let (through, replies) = recorded(&at);
+            let context = Context::new();
+            let security = Security::plain_client("anna", "secret").expect("short");
+            let rep = Rep::builder(&context).security(security).build();
+            if is_ours {
+                rep.connect(&*through).expect("connects");
+                theirs.send("req", &"what?".into());
+                let request = rep.recv_timeout(PATIENCE).expect("received");
+                request.reply("that").expect("sent");
+            } else {
+                theirs.ask("new rep REP");
+                theirs.ask("set rep PLAIN_USERNAME :anna");
+                theirs.ask("set rep PLAIN_PASSWORD :secret");
+                theirs.ask(&format!("connect rep {through}"));
+                theirs.send("req", &"what?".into());
+                assert_eq!(theirs.recv("rep"), "what?");
+                theirs.send("rep", &"that".into());
+            }
+            if comes_through {
+                assert_eq!(theirs.recv("req"), "that");
+                theirs.ask("close req");
+            }
+            let said = replies.recv_timeout(PATIENCE).expect("the connection ends");
+            assert!(
+                said.ends_with(b"\x01\0\0\x04that"),
+                "ours: {is_ours}, {said:?}"
+            );
+            if !comes_through {
+                theirs.ask("close req");
+            }
+            if !is_ours {
+                theirs.ask("close rep");
+            }
+        }
+    }
+}
+
+/// Passes connections on to `at`. Gives all that who connected has said on each that has ended.
+fn recorded(at: &Endpoint) -> (String, Receiver<Vec<u8>>) {
+    let target = (at.ip().expect("tcp"), at.port().expect("tcp"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let through = format!("tcp://{}", listener.local_addr().expect("bound"));
+    let (ended, replies) = unbounded();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let Ok(mut server) = TcpStream::connect(target) else {
+                return;
+            };
+            let [to, from] = [&client, &server].map(|it| it.try_clone().expect("free"));
+            std::thread::spawn(move || pass(from, to, None));
+            let ended = ended.clone();
+            std::thread::spawn(move || {
+                let (mut said, mut buffer) = (Vec::new(), [0; 1024]);
+                while let Ok(read @ 1..) = client.read(&mut buffer) {
+                    said.extend_from_slice(&buffer[..read]);
+                    if server.write_all(&buffer[..read]).is_err() {
+                        break;
+                    }
+                }
+                let _ = server.shutdown(Shutdown::Both);
+                let _ = ended.send(said);
+            });
+        }
+    });
+    (through, replies)
 }
