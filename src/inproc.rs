@@ -77,13 +77,15 @@ impl Names {
         {
             return false;
         }
-        let waiting = state.waiting.remove(name).unwrap_or_default();
+        let mut waiting = state.waiting.remove(name).unwrap_or_default();
         let bound = Bound {
             binder: binder.clone(),
             paused: false,
         };
         state.bound.insert(name.clone(), bound);
         drop(state);
+        // Another socket may refuse them, too.
+        waiting.iter_mut().for_each(|waiting| waiting.told = false);
         binder
             .telemetry
             .monitor
@@ -184,6 +186,29 @@ impl Names {
         }
     }
 
+    /// Lets a connection that `binder` has refused wait at its name, unless another socket has bound the name.
+    fn wait(&self, name: &Endpoint, binder: &Applicant, connection: Waiting) {
+        // A closed applicant is removed from all lists.
+        if connection.outgoing.is_closed() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let other = state
+            .bound
+            .get(name)
+            .is_some_and(|bound| !bound.binder.side.ptr_eq(&binder.side));
+        if other {
+            drop(state);
+            self.join_or_wait(name, connection);
+        } else {
+            state
+                .waiting
+                .entry(name.clone())
+                .or_default()
+                .push(connection);
+        }
+    }
+
     /// Gives up a connection that may still wait for its name.
     pub(crate) fn disconnect(
         &self,
@@ -207,6 +232,13 @@ impl Names {
         let Some(connecting_side) = connection.applicant.side.upgrade() else {
             return;
         };
+        if joint::payloads_differ(binder, &connection.applicant) {
+            let mut connection = connection;
+            if !std::mem::replace(&mut connection.told, true) {
+                joint::tell_of_payloads(name, binder, &connection.applicant);
+            }
+            return self.wait(name, binder, connection);
+        }
         if may_refuse(&connection.applicant, binder) {
             let applies = PipeEvent::AppliesWithin {
                 pipe: Some(connection.pipe),

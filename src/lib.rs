@@ -226,6 +226,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A peer with another encoding, or another version of the type, is refused before a message is lost, if both ends
+//! announce what their payload is: `push.announce("numbers/1")?`.
+//!
 //! # Coming from libzmq
 //!
 //! Search these pages for the name that you know, such as `ZMQ_SNDHWM`: the setters are found by it.

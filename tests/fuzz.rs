@@ -302,6 +302,22 @@ fn seeds(target: &str) -> BTreeSet<Vec<u8>> {
             .iter()
             .for_each(|text| add(&[], text.as_bytes())),
         _ => {
+            for payload in [&b"json"[..], b"cbor"] {
+                let says = [b"\x09X-Payload\0\0\0\x04", payload].concat();
+                let ready = [b"\x04\x18\x05READY", &says[..]].concat();
+                match target {
+                    "handshake" => add(&[0xF5, 7], &ready),
+                    "plain" => {
+                        let initiate = [b"\x04\x1b\x08INITIATE", &says[..]].concat();
+                        add(
+                            &[12, 7],
+                            &[b"\x04\x0a\x05HELLO\x01u\x01p", &initiate[..]].concat(),
+                        );
+                        add(&[13, 7], &[b"\x04\x08\x07WELCOME", &ready[..]].concat());
+                    }
+                    _ => {}
+                }
+            }
             for stream in recorded() {
                 let greeted = stream.get(64..);
                 let is_plain = stream.get(12..18) == Some(b"PLAIN\0");

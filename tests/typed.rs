@@ -17,7 +17,8 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use highwater::typed::{Cbor, Codec, CodecError, Json, Msgpack, Postcard, TypedError, Undecodable};
 use highwater::{
-    Context, Dealer, Message, Pair, Pub, Pull, Push, RecvError, Rep, Req, Sub, TryRecvError,
+    Context, Dealer, EventKind, LinkError, Message, Pair, ProtocolError, Pub, Pull, Push,
+    RecvError, Rep, Req, Sub, TryRecvError,
 };
 use serde::{Deserialize, Serialize};
 use support::{PATIENCE, block_on, joined};
@@ -495,6 +496,73 @@ fn a_value_that_cannot_be_encoded_is_not_sent() {
     assert!(refused.source().is_none(), "the cause is told once");
     push.send(&4).expect("sent");
     assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), 4);
+}
+
+/// What is announced is the type and the codec; the rest is in `payloads`.
+#[test]
+fn a_payload_is_announced_and_one_that_differs_is_refused() {
+    let context = Context::new();
+    let rep = Rep::new(&context)
+        .typed::<u32, String, Json>()
+        .announce("square/2")
+        .expect("a name");
+    let at = rep.bind("tcp://127.0.0.1:0").expect("bound");
+    let told = rep.monitor();
+    let refuses = |theirs: &str| {
+        support::wait_for_event(&told, "of the refusal", |kind| {
+            matches!(
+                kind,
+                EventKind::HandshakeFailed(LinkError::Protocol(ProtocolError::PayloadMismatch {
+                    theirs: said,
+                    ours,
+                })) if said == theirs && ours == "square/2+json"
+            )
+        });
+    };
+    let former = Req::new(&context)
+        .typed::<u32, String, Json>()
+        .announce("square/1")
+        .expect("a name");
+    former.connect(&at).expect("connecting");
+    refuses("square/1+json");
+    let other = Req::new(&context)
+        .typed::<u32, String, Postcard>()
+        .announce("square/2")
+        .expect("a name");
+    other.connect(&at).expect("connecting");
+    refuses("square/2+postcard");
+    let codec_alone = Req::new(&context)
+        .typed::<u32, String, Msgpack>()
+        .announce_codec()
+        .expect("a name");
+    codec_alone.connect(&at).expect("connecting");
+    refuses("msgpack");
+
+    let mut silent = Req::new(&context).typed::<u32, String, Json>();
+    let mut agrees = Req::new(&context)
+        .typed::<u32, String, Json>()
+        .announce("square/2")
+        .expect("a name");
+    let service = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let question = rep.recv_timeout(PATIENCE).expect("received");
+            let answer = (*question * *question).to_string();
+            question.reply(&answer).expect("sent");
+        }
+    });
+    for req in [&mut silent, &mut agrees] {
+        req.connect(&at).expect("connecting");
+        assert_eq!(req.request_timeout(&12, PATIENCE).expect("answered"), "144");
+    }
+    joined(service);
+
+    let long = "x".repeat(65);
+    for bad in ["", "two words", "größe", "a\0", &*long] {
+        let push = Push::new(&context).typed::<u32, Json>();
+        assert!(push.announce(bad).is_err(), "{bad}");
+    }
+    let push = Push::new(&context).typed::<u32, Json>();
+    push.announce(&long[1..]).expect("64 characters");
 }
 
 /// With the feature `futures`.

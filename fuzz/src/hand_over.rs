@@ -266,3 +266,21 @@ pub(super) const GREETING: [u8; 64] = {
     }
     greeting
 };
+
+/// Has an end say what its payload is.
+pub(super) fn announce(config: &mut HandshakeConfig, says: bool) {
+    if says {
+        config.metadata = vec![("X-Payload".to_owned(), "json".into())];
+    }
+}
+
+/// Nobody comes in whose payload is another.
+pub(super) fn agrees(ours: &HandshakeConfig, peer: &Peer) {
+    let says = |(name, _): &&(String, bytes::Bytes)| name.eq_ignore_ascii_case("X-Payload");
+    if let (Some((_, ours)), Some((_, theirs))) = (
+        ours.metadata.iter().find(says),
+        peer.metadata.iter().find(says),
+    ) {
+        assert_eq!(ours, theirs, "a payload that differs");
+    }
+}

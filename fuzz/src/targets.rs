@@ -23,7 +23,9 @@ use crate::zmtp::{
 };
 #[cfg(feature = "curve")]
 use hand_over::opened;
-use hand_over::{Conversed, Decoded, GREETING, ask_proxy, converse, decode, shake};
+use hand_over::{
+    Conversed, Decoded, GREETING, agrees, announce, ask_proxy, converse, decode, shake,
+};
 
 /// A target by its name.
 pub type Target = (&'static str, fn(&[u8]));
@@ -108,6 +110,8 @@ pub fn handshake(data: &[u8]) {
         config.holds_back = choice & 0x80 != 0;
         config.token = (choice & 0x40 != 0).then_some(7);
         config.routing_id = RoutingId::new(&rest[..rest.len().min(9)]).ok();
+        announce(&mut config, choice & 0x20 != 0);
+        config.listens_first = choice & 0x10 != 0;
         config
     };
     let mut input = GREETING.to_vec();
@@ -128,6 +132,7 @@ pub fn handshake(data: &[u8]) {
                 .is_none_or(|theirs| ours.is_compatible(theirs)),
             "{ours} talks to {peer:?}"
         );
+        agrees(&config(), peer);
         // What we have said is a handshake, too.
         let partner = TYPES.into_iter().find(|theirs| ours.is_compatible(*theirs));
         let partner = partner.expect("each type can talk to one");
@@ -276,6 +281,8 @@ pub fn plain(data: &[u8]) {
     let end = || {
         let mut config = HandshakeConfig::new(SocketType::Dealer);
         config.holds_back = choice & 2 != 0;
+        config.token = (choice & 8 != 0).then_some(7);
+        announce(&mut config, choice & 4 != 0);
         if is_client {
             Handshake::plain_client(config, "admin".into(), "secret".into())
         } else {
@@ -287,6 +294,11 @@ pub fn plain(data: &[u8]) {
     let in_pieces = converse(end(), "PLAIN", rest, usize::from(cut).max(1));
     assert_eq!(whole, in_pieces, "a cut changed the outcome");
     assert!(whole.sealed.is_none(), "PLAIN seals nothing");
+    if let (Some(peer), true) = (&whole.peer, choice & 4 != 0) {
+        let mut config = HandshakeConfig::new(SocketType::Dealer);
+        announce(&mut config, true);
+        agrees(&config, peer);
+    }
     if whole.peer.is_some() && !is_client {
         let credentials = whole.credentials.expect("nobody comes in unasked");
         assert!(matches!(credentials, Credentials::Plain { .. }));

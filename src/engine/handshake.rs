@@ -145,12 +145,14 @@ impl Loop {
         };
         let options = &entry.config.options;
         let facts = entry.config.socket_type.facts();
+        let compares = zmtp::payload_of(options.metadata.properties()).is_some();
         // A server of CURVE seals its ERROR for a socket of which the token shows that it knows such seals.
-        let tells_token = facts.may_be_refused || options.security.seals();
+        let tells_token = facts.may_be_refused || compares || options.security.seals();
         let config = HandshakeConfig {
             routing_id: options.routing_id.clone(),
             metadata: options.metadata.properties().to_vec(),
             token: tells_token.then_some(entry.config.token),
+            listens_first: entry.accepted && compares,
             holds_back: facts.asks_before_ready(entry.accepted) || options.security.judges_null(),
             ..HandshakeConfig::new(entry.config.socket_type)
         };

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::zmtp::ProtocolError;
+use crate::zmtp::{NOT_FINAL, ProtocolError, mismatch_told};
 
 /// Why a connection ended, or was never made. Reported by events and by the state of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +87,6 @@ pub enum LinkError {
     ClosedHere,
 }
 
-/// The prefix of our ERRORs after which the peer may try again. Any other ERROR in a handshake is final to a connecting
-/// socket, as RFC 37 requires ("SHALL treat this as a fatal error").
-const NOT_FINAL: &str = "retry: ";
-
 impl From<io::Error> for LinkError {
     fn from(error: io::Error) -> Self {
         Self::Io {
@@ -164,6 +160,9 @@ impl LinkError {
             if reason == known.to_string() {
                 return known;
             }
+        }
+        if let Some(differ) = mismatch_told(reason) {
+            return Self::Protocol(differ);
         }
         Self::Refused {
             reason: reason.to_owned(),

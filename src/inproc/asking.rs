@@ -40,21 +40,7 @@ impl Asking {
             connection,
             ..
         } = self;
-        // A closed applicant is removed from all lists.
-        if connection.outgoing.is_closed() {
-            return;
-        }
-        let mut state = names.state.lock();
-        let other = state
-            .bound
-            .get(&name)
-            .is_some_and(|bound| !bound.binder.side.ptr_eq(&binder.side));
-        if other {
-            drop(state);
-            names.join_or_wait(&name, connection);
-        } else {
-            state.waiting.entry(name).or_default().push(connection);
-        }
+        names.wait(&name, &binder, connection);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
 use crate::pipe::{InprocEnd, Lane, Party, PipeEvent, SocketSide};
-use crate::zmtp::ProtocolError;
+use crate::zmtp::{self, ProtocolError};
 
 /// Two ends that are joined.
 #[derive(Debug)]
@@ -96,14 +96,38 @@ pub(super) fn link(
 
 fn refuse(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {
     for (us, them) in [(binder, applicant), (applicant, binder)] {
-        let cause = LinkError::Protocol(ProtocolError::IncompatibleSocketType {
+        let cause = ProtocolError::IncompatibleSocketType {
             theirs: them.socket_type.name().to_owned(),
             ours: us.socket_type,
-        });
-        us.telemetry.handshakes_failed.add(1);
-        let kind = EventKind::HandshakeFailed(cause);
-        us.telemetry.monitor.emit(kind, Some(name), Some(ADDRESS));
+        };
+        tell(name, us, cause);
     }
+}
+
+/// Whether the two ends say that their payloads are different.
+pub(super) fn payloads_differ(binder: &Applicant, applicant: &Applicant) -> bool {
+    compare(binder, applicant).is_err()
+}
+
+/// Tells both ends that they differ.
+pub(super) fn tell_of_payloads(name: &Endpoint, binder: &Applicant, applicant: &Applicant) {
+    for (us, them) in [(binder, applicant), (applicant, binder)] {
+        if let Err(differ) = compare(us, them) {
+            tell(name, us, differ);
+        }
+    }
+}
+
+fn compare(us: &Applicant, them: &Applicant) -> Result<(), ProtocolError> {
+    let [us, them] = [us, them].map(|end| end.options.metadata.properties());
+    zmtp::compare_payloads(us, them)
+}
+
+fn tell(name: &Endpoint, party: &Applicant, cause: ProtocolError) {
+    party.telemetry.handshakes_failed.add(1);
+    let kind = EventKind::HandshakeFailed(LinkError::Protocol(cause));
+    let monitor = &party.telemetry.monitor;
+    monitor.emit(kind, Some(name), Some(ADDRESS));
 }
 
 /// The facts about one side for the other.

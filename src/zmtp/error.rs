@@ -43,6 +43,14 @@ pub enum ProtocolError {
         /// Ours.
         ours: SocketType,
     },
+    /// Both ends say in the property `X-Payload` what their payload is, and differ. The peer is told before we close, if it
+    /// is a socket of this library. Connecting goes on, as one of the two may be replaced.
+    PayloadMismatch {
+        /// What the peer says, at most 96 bytes of it.
+        theirs: String,
+        /// What this end says, at most 96 bytes of it.
+        ours: String,
+    },
     /// A message came before the handshake had ended.
     EarlyMessage,
     /// A command that has no place in the handshake.
@@ -107,6 +115,10 @@ pub enum ProtocolError {
     Frame(FrameError),
 }
 
+/// The words of [`ProtocolError::PayloadMismatch`], which the peer reads.
+pub(super) const OF_THE_PEER: &str = "the peer's payload is ";
+pub(super) const OF_OURS: &str = ", ours is ";
+
 impl ProtocolError {
     /// Whether another attempt must fail in the same way, so that a connecting socket gives up.
     ///
@@ -144,6 +156,9 @@ impl fmt::Display for ProtocolError {
                     f,
                     "the peer's socket is {theirs}, which cannot talk to {ours}"
                 )
+            }
+            Self::PayloadMismatch { theirs, ours } => {
+                write!(f, "{OF_THE_PEER}{theirs}{OF_OURS}{ours}")
             }
             Self::EarlyMessage => f.write_str("the peer sent a message before the handshake ended"),
             Self::UnexpectedCommand { name } => {
@@ -306,6 +321,10 @@ mod tests {
             ProtocolError::UnsupportedVersion { major: 2, minor: 0 },
             ProtocolError::EarlyMessage,
             ProtocolError::MalformedMetadata,
+            ProtocolError::PayloadMismatch {
+                theirs: "cbor".into(),
+                ours: "json".into(),
+            },
             ProtocolError::Frame(FrameError::TooManyFrames),
         ] {
             assert!(!error.is_final(), "{error}");

@@ -13,6 +13,7 @@
 //! Must not know: sockets, clocks (the handshake timer is the caller's), reconnecting.
 //! Source: RFC 37/ZMTP 3.1, "Connection Handshake".
 
+mod payload;
 mod peer;
 
 use std::time::Instant;
@@ -27,6 +28,9 @@ use super::mechanism::{Credentials, Mechanism, PlainClient, PlainServer, Progres
 #[cfg(feature = "curve")]
 use super::mechanism::{CurveClient, CurveServer};
 use super::sealing::Sealing;
+#[cfg(feature = "serde")]
+pub(crate) use payload::PAYLOAD;
+pub(crate) use payload::{compare_payloads, mismatch_told, payload_of};
 use peer::read_peer;
 pub(crate) use peer::{HandshakeConfig, Peer, TOKEN};
 
@@ -92,7 +96,8 @@ impl Handshake {
     pub(super) fn with_mechanism(config: HandshakeConfig, mut mechanism: Mechanism) -> Self {
         let greeting = Greeting::new(mechanism.name(), mechanism.is_server());
         let mut outbound = greeting.ours().to_vec();
-        mechanism.start(config.encode_metadata(), config.holds_back, &mut outbound);
+        let waits = config.holds_back || config.listens_first;
+        mechanism.start(config.encode_metadata(), waits, &mut outbound);
         Self {
             config,
             mechanism,
@@ -136,10 +141,12 @@ impl Handshake {
         self.steps
     }
 
-    /// Sends the READY that was held back.
+    /// Sends the READY that was held back; if the peer's comes first, as soon as that is there.
     pub(crate) fn go_on(&mut self) {
         if std::mem::take(&mut self.config.holds_back) {
-            self.mechanism.admit(&mut self.outbound);
+            if self.has_peer() || !self.config.listens_first {
+                self.mechanism.admit(&mut self.outbound);
+            }
             self.stage = match std::mem::replace(&mut self.stage, Stage::Failed(NEVER)) {
                 Stage::Held(peer) => Stage::Done(peer),
                 other => other,
@@ -299,14 +306,22 @@ impl Handshake {
 
     fn advanced(&mut self, version: Version, progress: Progress) -> Result<(), ProtocolError> {
         if let Progress::Introduced(data) = progress {
-            let peer = read_peer(version, data, self.config.socket_type);
-            if let Err(ProtocolError::IncompatibleSocketType { .. }) = peer {
-                self.mechanism.refuse(INCOMPATIBLE, &mut self.outbound);
+            let peer = read_peer(version, data, self.config.socket_type).inspect_err(|error| {
+                if let ProtocolError::IncompatibleSocketType { .. } = error {
+                    self.mechanism.refuse(INCOMPATIBLE, &mut self.outbound);
+                }
+            })?;
+            if let Err(differ) = compare_payloads(&self.config.metadata, &peer.metadata) {
+                // Any other kind of peer would take an ERROR for final.
+                if peer.token.is_some() {
+                    self.mechanism
+                        .refuse(&format!("{NOT_FINAL}{differ}"), &mut self.outbound);
+                }
+                return Err(differ);
             }
             self.stage = if self.config.holds_back {
-                Stage::Held(peer?)
+                Stage::Held(peer)
             } else {
-                let peer = peer?;
                 self.mechanism.admit(&mut self.outbound);
                 Stage::Done(peer)
             };
@@ -319,6 +334,9 @@ impl Handshake {
 const NEVER: ProtocolError = ProtocolError::MalformedCommand;
 /// The reason in the ERROR to a peer whose socket type cannot talk to ours.
 const INCOMPATIBLE: &str = "incompatible socket type";
+/// The prefix of our ERRORs after which the peer may try again. Any other ERROR in a handshake is final to a connecting
+/// socket, as RFC 37 requires ("SHALL treat this as a fatal error").
+pub(crate) const NOT_FINAL: &str = "retry: ";
 
 #[cfg(test)]
 mod tests;

@@ -42,7 +42,11 @@ pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{
     FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_message, encode_short,
 };
-pub(crate) use handshake::{Handshake, HandshakeConfig, Peer, TOKEN};
+#[cfg(feature = "serde")]
+pub(crate) use handshake::PAYLOAD;
+pub(crate) use handshake::{
+    Handshake, HandshakeConfig, NOT_FINAL, Peer, TOKEN, compare_payloads, mismatch_told, payload_of,
+};
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
 #[allow(unused_imports, reason = "no decision is told of them yet")]
 pub(crate) use mechanism::Credentials;

@@ -99,6 +99,9 @@ class Peer:
     def recv(self, name):
         return " ".join(write_frame(frame) for frame in self.sockets[name].recv_multipart())
 
+    def recv_property(self, name, key):
+        return self.sockets[name].recv(copy=False).get(key)
+
     def send_numbers(self, name, begin, end):
         for number in range(int(begin), int(end)):
             self.sockets[name].send(b"%d" % number)

@@ -106,6 +106,9 @@ impl<S> Builder<S> {
     /// libzmq's `ZMQ_METADATA`. By name, the option `metadata` is all properties at once, such as
     /// `X-Role=feed;X-Zone=7`.
     ///
+    /// One property has a meaning here: two ends that both have `X-Payload`, which says what the payload is, and differ in it
+    /// do not connect ([`PayloadMismatch`](crate::ProtocolError::PayloadMismatch)). Typed sockets set it with `announce`.
+    ///
     /// # Errors
     ///
     /// [`OptionError::Invalid`]: the name is invalid, or there would be more than 64 properties or 16 KiB of them.

@@ -3,6 +3,14 @@
 use std::error::Error;
 use std::fmt;
 
+#[cfg(any(
+    feature = "json",
+    feature = "postcard",
+    feature = "msgpack",
+    feature = "cbor"
+))]
+use super::NamedCodec;
+
 /// A way to write a `T` as bytes and to read it back.
 ///
 /// ```
@@ -88,6 +96,11 @@ impl Error for CodecError {
 pub enum Json {}
 
 #[cfg(feature = "json")]
+impl NamedCodec for Json {
+    const NAME: &'static str = "json";
+}
+
+#[cfg(feature = "json")]
 impl<T: serde::Serialize + serde::de::DeserializeOwned> Codec<T> for Json {
     type Error = CodecError;
 
@@ -104,6 +117,11 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned> Codec<T> for Json {
 #[cfg(feature = "postcard")]
 #[derive(Debug, Clone, Copy)]
 pub enum Postcard {}
+
+#[cfg(feature = "postcard")]
+impl NamedCodec for Postcard {
+    const NAME: &'static str = "postcard";
+}
 
 #[cfg(feature = "postcard")]
 impl<T: serde::Serialize + serde::de::DeserializeOwned> Codec<T> for Postcard {
@@ -128,6 +146,11 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned> Codec<T> for Postcard {
 pub enum Msgpack {}
 
 #[cfg(feature = "msgpack")]
+impl NamedCodec for Msgpack {
+    const NAME: &'static str = "msgpack";
+}
+
+#[cfg(feature = "msgpack")]
 impl<T: serde::Serialize + serde::de::DeserializeOwned> Codec<T> for Msgpack {
     type Error = CodecError;
 
@@ -147,6 +170,11 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned> Codec<T> for Msgpack {
 #[cfg(feature = "cbor")]
 #[derive(Debug, Clone, Copy)]
 pub enum Cbor {}
+
+#[cfg(feature = "cbor")]
+impl NamedCodec for Cbor {
+    const NAME: &'static str = "cbor";
+}
 
 #[cfg(feature = "cbor")]
 impl<T: serde::Serialize + serde::de::DeserializeOwned> Codec<T> for Cbor {

@@ -4,6 +4,7 @@
 //! Always true: a value is one frame; what does not decode comes back with its message, and is counted.
 //! Must not know: how a socket sends or receives.
 
+mod announcing;
 mod codec;
 mod error;
 mod exchanging;
@@ -24,6 +25,7 @@ use highwater_patterns::{Frame, Message};
 use super::{AsSocket, Socket};
 use crate::error::RecvError;
 
+pub use announcing::NamedCodec;
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;
 #[cfg(feature = "json")]

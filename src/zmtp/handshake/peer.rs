@@ -26,6 +26,9 @@ pub(crate) struct HandshakeConfig {
     pub(crate) token: Option<u64>,
     /// READY is held back until [`Handshake::go_on`](super::Handshake::go_on), since the socket may refuse the peer.
     pub(crate) holds_back: bool,
+    /// READY is held back until the peer's has come, since what that says of the payload may end the handshake. Only for
+    /// the end that accepts: two ends that do so wait for each other.
+    pub(crate) listens_first: bool,
     /// The longest command, in bytes, that the peer may send during the handshake.
     pub(crate) max_command_size: usize,
 }
@@ -39,6 +42,7 @@ impl HandshakeConfig {
             metadata: Vec::new(),
             token: None,
             holds_back: false,
+            listens_first: false,
             max_command_size: 64 * 1024,
         }
     }

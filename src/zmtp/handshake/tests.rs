@@ -151,6 +151,80 @@ fn a_ready_that_is_held_back_goes_out_once_the_peer_is_admitted() {
     }
 }
 
+/// An end that says what its payload is, beside its type.
+fn says(payload: &'static str) -> HandshakeConfig {
+    HandshakeConfig {
+        metadata: vec![("X-Payload".to_owned(), payload.into())],
+        listens_first: true,
+        ..HandshakeConfig::new(SocketType::Pull)
+    }
+}
+
+#[test]
+fn who_has_another_payload_gets_no_ready_and_words_if_it_understands_them() {
+    let theirs = [("Socket-Type", &b"PUSH"[..]), ("x-payload", b"cbor")];
+    let token: [(&str, &[u8]); 1] = [("X-Highwater", &[0, 0, 0, 0, 0, 0, 0, 9])];
+    for (token, words) in [
+        (&token[..0], None),
+        (
+            &token[..],
+            Some(&b"\x05ERROR\x2Fretry: the peer's payload is cbor, ours is json"[..]),
+        ),
+    ] {
+        // The decision about the address may come before READY does.
+        for goes_on in [None, Some(false), Some(true)] {
+            let config = HandshakeConfig {
+                holds_back: goes_on.is_some(),
+                ..says("json")
+            };
+            let mut handshake = Handshake::new(config);
+            let mut input = greeting();
+            input.extend(ready(&[&theirs[..], token].concat()));
+            assert_eq!(handshake.poll_transmit().map(|sent| sent.len()), Some(64));
+            if goes_on == Some(true) {
+                handshake.go_on();
+                assert_eq!(handshake.poll_transmit(), None, "theirs comes first");
+            }
+            let error = ProtocolError::PayloadMismatch {
+                theirs: "cbor".into(),
+                ours: "json".into(),
+            };
+            assert_eq!(handshake.receive(&input, Instant::now()), Err(error));
+            assert_eq!(handshake.poll_transmit(), words.map(command));
+            handshake.go_on();
+            assert!(!handshake.is_done() && handshake.poll_transmit().is_none());
+        }
+    }
+}
+
+#[test]
+fn who_has_the_same_payload_or_tells_none_gets_our_ready_after_its_own() {
+    for theirs in [
+        &[("Socket-Type", &b"PUSH"[..]), ("X-Payload", b"json")][..],
+        &[("Socket-Type", b"PUSH")],
+    ] {
+        for early in [None, Some(false), Some(true)] {
+            let mut handshake = Handshake::new(HandshakeConfig {
+                holds_back: early.is_some(),
+                ..says("json")
+            });
+            let mut input = greeting();
+            input.extend(ready(theirs));
+            assert_eq!(handshake.poll_transmit().map(|sent| sent.len()), Some(64));
+            if early == Some(true) {
+                handshake.go_on();
+            }
+            assert_eq!(handshake.receive(&input, Instant::now()), Ok(input.len()));
+            handshake.go_on();
+            assert!(handshake.is_done());
+            assert_eq!(
+                handshake.poll_transmit(),
+                Some(ready(&[("Socket-Type", b"PULL"), ("X-Payload", b"json")]))
+            );
+        }
+    }
+}
+
 #[test]
 fn who_is_refused_gets_no_ready() {
     let config = HandshakeConfig {
