@@ -1,6 +1,6 @@
 //! Many requests at once: a pool of REQ sockets with the same options and endpoints.
 //!
-//! Owns: the sockets that it has made, and what new ones are made of.
+//! Owns: the sockets that it has made, and the settings of new ones.
 //! Always true: a socket has one request at a time, and only one call has the socket. So each answer is to its own question.
 //! No more sockets exist than the pool may have.
 //! Must not know: how a request is sent, failed, or given up: that is a REQ's.
@@ -34,7 +34,7 @@ use place::Place;
 ///
 /// A [`Req`] has one request at a time. A pool has several, up to a number that is given when it is made, and makes them as
 /// they are needed. Each request takes a free one, and gives it back when the reply has come or the request is given up: by
-/// its timeout, or since its future was dropped. If all are in use, a call waits for its turn; whoever came first goes first.
+/// its timeout, or because its future was dropped. If all are in use, a call waits for its turn; whoever came first goes first.
 ///
 /// To the services this is as many REQ sockets as there are requests at once, so any REP, ROUTER or broker can answer them, of
 /// any library, and needs no envelope beyond the usual. The price is a connection for each, to each endpoint. The rules of a

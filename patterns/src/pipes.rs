@@ -180,7 +180,8 @@ pub trait Pipes {
     /// Tells the peer that messages with this prefix are no longer wanted.
     fn cancel(&mut self, pipe: PipeId, topic: &[u8]);
 
-    /// Tells the peer that messages with a prefix are not wanted which never was; it changes nothing for the peer.
+    /// Tells the peer that messages with this prefix are not wanted, although it was never told that they are. This changes
+    /// nothing for the peer.
     fn cancel_unknown(&mut self, pipe: PipeId, topic: &[u8]) {
         self.cancel(pipe, topic);
     }

@@ -25,7 +25,7 @@ pub(super) enum Asked<T> {
 pub(super) enum GivenBack<T> {
     /// It lies free.
     Free,
-    /// It is put by for whom this wakes.
+    /// It is put by for the call that this wakes.
     PutBy(Waker),
     /// The pool is closed.
     Closed(T),
@@ -74,12 +74,12 @@ impl<T> Desk<T> {
         self.free.pop_front()
     }
 
-    /// The socket that was to be made was not.
+    /// The socket that was to be made could not be made.
     pub(super) fn not_made(&mut self) {
         self.unmade += 1;
     }
 
-    /// A ticket, for whom `waker` wakes.
+    /// A ticket for a call that `waker` wakes.
     pub(super) fn wait(&mut self, waker: Waker) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;

@@ -39,7 +39,7 @@ pub enum Undecodable<E> {
         /// How many a value has: one, and one more for a topic.
         expected: usize,
     },
-    /// The codec says no.
+    /// The codec refuses its body.
     Codec(E),
 }
 

@@ -90,7 +90,7 @@ macro_rules! receives_values {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: the receive failed, or what came is no value.
+            /// [`TypedError`]: the receive failed, or the message is no value.
             pub fn recv(&self) -> Result<T, TypedError<RecvError, C::Error>> {
                 value::<T, C, _>(self.socket.recv()?, self)
             }
@@ -99,7 +99,7 @@ macro_rules! receives_values {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: there is none, or what came is no value.
+            /// [`TypedError`]: there is none, or the message is no value.
             pub fn try_recv(&self) -> Result<T, TypedError<TryRecvError, C::Error>> {
                 value::<T, C, _>(self.socket.try_recv()?, self)
             }
@@ -108,7 +108,7 @@ macro_rules! receives_values {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: the receive failed, or what came is no value.
+            /// [`TypedError`]: the receive failed, or the message is no value.
             pub fn recv_timeout(
                 &self,
                 timeout: Duration,

@@ -1,6 +1,6 @@
 //! Several values at once.
 //!
-//! Owns: the calls that take what has arrived under one lock, and what becomes of each message.
+//! Owns: the calls that take the messages that have arrived under one lock, and the outcome of each message.
 //! Always true: each message has an outcome of its own, in the order of arrival; the codec runs without a lock.
 //! Must not know: how many messages a socket gives at once.
 
@@ -48,7 +48,7 @@ macro_rules! receives_many_values {
     ($($socket:ident),+ => $value:ty, $decode:expr) => {$(
         impl<T, C: Codec<T>> Typed<$socket, T, C> {
             /// Waits for a message as [`recv`](Self::recv) does, then takes it and others that have arrived, at most `most` and about
-            /// 128 KiB, taking the socket's lock once. Appends what each is to `into`, in their order, and gives their number.
+            /// 128 KiB, taking the socket's lock once. Appends the outcome of each to `into`, in their order, and gives their number.
             ///
             /// A message that is no value is an item of its own, [`TypedError::Undecodable`], with the message; it is counted, and
             /// the values before and behind it are there as well:

@@ -1,7 +1,7 @@
 //! Values as messages: handles whose payload has a type (feature `serde`).
 //!
 //! Owns: the handle, the codecs, and the errors of values.
-//! Always true: a value is one frame; what does not decode comes back with its message, and is counted.
+//! Always true: a value is one frame; a message that does not decode comes back in the error, and is counted.
 //! Must not know: how a socket sends or receives.
 
 mod announcing;

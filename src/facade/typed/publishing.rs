@@ -91,7 +91,7 @@ macro_rules! subscribes_to_values {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: the receive failed, or what came is no value.
+            /// [`TypedError`]: the receive failed, or the message is no value.
             pub fn recv(&self) -> Result<(Frame, T), TypedError<RecvError, C::Error>> {
                 value::<T, C, _>(self.socket.recv()?, self)
             }
@@ -100,7 +100,7 @@ macro_rules! subscribes_to_values {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: there is none, or what came is no value.
+            /// [`TypedError`]: there is none, or the message is no value.
             pub fn try_recv(&self) -> Result<(Frame, T), TypedError<TryRecvError, C::Error>> {
                 value::<T, C, _>(self.socket.try_recv()?, self)
             }
@@ -109,7 +109,7 @@ macro_rules! subscribes_to_values {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: the receive failed, or what came is no value.
+            /// [`TypedError`]: the receive failed, or the message is no value.
             pub fn recv_timeout(
                 &self,
                 timeout: Duration,

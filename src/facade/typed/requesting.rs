@@ -11,7 +11,7 @@ use super::super::{AsSocket, RecvFuture, Rep, ReplyFuture, Req, Request, Request
 use super::{Codec, SendValueFuture, Typed, TypedError, ValueFuture, decode, encode, unless_over};
 use crate::error::{RecvError, ReplyError, RequestError, TryRecvError};
 
-/// Why no question was received; one that is none of the type comes back as the request, which can be answered.
+/// Why no question was received. A request that is no question of the type comes back in the error, and can be answered.
 pub type TypedRequestError<S, E> = TypedError<S, E, Box<Request>>;
 
 impl Req {
@@ -36,7 +36,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`TypedError`]: the question cannot be encoded, there is no answer, or it is none of the type.
+    /// [`TypedError`]: the question cannot be encoded, there is no answer, or the reply is no answer of the type.
     pub fn request(&mut self, question: &Q) -> Result<A, TypedError<RequestError, E>> {
         let frame = encode::<Q, C>(question).map_err(TypedError::Encode)?;
         let received = self.socket.request(frame)?;
@@ -63,7 +63,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`TypedError`]: the question cannot be encoded, there is no answer, or it is none of the type.
+    /// [`TypedError`]: the question cannot be encoded, there is no answer, or the reply is no answer of the type.
     pub fn request_timeout(
         &mut self,
         question: &Q,
@@ -95,7 +95,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`TypedError`]: the receive failed, or what came is no question; the error has the request, which can be answered.
+    /// [`TypedError`]: the receive failed, or the request is no question of the type; then the error has the request, which can be
+    /// answered.
     pub fn recv(&self) -> Result<TypedRequest<Q, A, C>, TypedRequestError<RecvError, E>> {
         question::<Q, A, C, E, _>(self.socket.recv()?, self)
     }

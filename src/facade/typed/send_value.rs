@@ -1,7 +1,7 @@
 //! A value on its way, as a future.
 //!
-//! Owns: what a future of the socket becomes when its message is a value that may not be encoded.
-//! Always true: dropped before it is ready, such a future has done what that of the socket has: nothing.
+//! Owns: the future of the socket, where its message is a value that perhaps cannot be encoded.
+//! Always true: dropped before it is ready, such a future has sent nothing, as that of the socket.
 //! Must not know: how a socket waits.
 
 use std::fmt;

@@ -10,7 +10,7 @@ use super::super::SocketRef;
 ///
 /// # Cancel safety
 ///
-/// That of `F`: dropped before it is ready, it has taken nothing. A message that does not decode is given back and counted.
+/// As that of `F`: dropped before it is ready, it has taken nothing. A message that does not decode is given back and counted.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct ValueFuture<F: Future, V> {
     future: F,
