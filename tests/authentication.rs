@@ -9,7 +9,8 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 use highwater::security::{Addresses, Candidate, Passwords, Proof, Security, Verdict};
 use highwater::{
-    Context, Dealer, Event, EventKind, LinkError, Pair, ProtocolError, Pull, Push, Rep, Req, Router,
+    Context, Dealer, EndpointState, Event, EventKind, Interest, LinkError, Pair, Poll,
+    ProtocolError, Pub, Pull, Push, Rep, Req, Router, RoutingId, Sub,
 };
 use support::{
     MOMENT, PATIENCE, Place, RawPeer, command, greeting, guarded_pull, over_each_transport,
@@ -26,6 +27,8 @@ over_each_transport!(
     a_decision_that_does_not_return_is_a_refusal_at_its_deadline_and_others_go_on,
     a_peer_that_has_gone_while_it_was_decided_about_changes_nothing,
     a_user_that_is_taken_out_is_out_at_once,
+    of_a_revoked_peer_nothing_is_received_once_that_returns,
+    to_a_revoked_peer_nothing_is_sent_once_that_returns,
     what_is_revoked_while_a_handshake_is_under_way_counts,
     peers_are_revoked_by_what_is_known_of_them,
     a_socket_that_asks_for_a_place_asks_for_leave_first,
@@ -324,6 +327,96 @@ fn a_user_that_is_taken_out_is_out_at_once(place: &Place) {
     dealers[1].send("still here").expect("sent");
     let (peer, _, message) = router.recv_from_timeout(PATIENCE).expect("received");
     assert_eq!((&*peer.user, message), ("bert", "still here".into()));
+}
+
+fn of_a_revoked_peer_nothing_is_received_once_that_returns(place: &Place) {
+    const ALL: usize = 100;
+    let context = Context::new();
+    for (is_looked_at, is_lent) in [(false, false), (true, false), (false, true)] {
+        let users = Passwords::from([("anna", ""), ("bert", "")]);
+        let (pull, _, at) = guarded_pull(&context, Security::plain_server(users.clone()), place);
+        let [anna, bert] = ["anna", "bert"].map(|user| {
+            let push = Push::builder(&context).security(plain(user, "")).build();
+            push.connect(&at).expect("connects");
+            push.wait_for_peers(1, PATIENCE).expect("let in");
+            push
+        });
+        for number in 0..ALL {
+            anna.send(number.to_string()).expect("sent");
+        }
+        let received = if is_lent {
+            // The readers of both links are borrowed by this call.
+            let (peer, _) = pull.recv_from_timeout(PATIENCE).expect("received");
+            assert_eq!(peer.user, "anna");
+            1
+        } else {
+            wait_until("all have come", || pull.stats().queued_to_receive == ALL);
+            0
+        };
+        let mut poll = Poll::new().expect("descriptors");
+        if is_looked_at {
+            poll.add(&pull, Interest::READABLE);
+            assert_eq!(poll.wait(Some(PATIENCE)).expect("polled").len(), 1);
+        }
+        assert!(users.remove("anna"));
+        assert!(pull.peers().iter().all(|peer| peer.user == "bert"));
+        assert!(pull.try_recv().is_err());
+        let stats = pull.stats();
+        assert_eq!(stats.messages_received, received);
+        if !is_lent {
+            // Of what lies in the borrowed reader or the kernel, it is not known how many messages it is.
+            assert_eq!(stats.dropped.unread, ALL as u64);
+        }
+        bert.send("still here").expect("sent");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "still here");
+        drop(anna);
+    }
+}
+
+fn to_a_revoked_peer_nothing_is_sent_once_that_returns(place: &Place) {
+    let context = Context::new();
+    let users = Passwords::from([("anna", ""), ("bert", "")]);
+    let publisher = Pub::builder(&context)
+        .security(Security::plain_server(users.clone()))
+        .build();
+    let router = Router::builder(&context)
+        .security(Security::plain_server(users.clone()))
+        .build();
+    let [published, routed] = [publisher.bind(place.any()), router.bind(place.any())];
+    let (published, routed) = (published.expect("bound"), routed.expect("bound"));
+    let peers = ["anna", "bert"].map(|user| {
+        let sub = Sub::builder(&context).security(plain(user, "")).build();
+        sub.subscribe("").expect("subscribed");
+        sub.connect(&published).expect("connects");
+        let dealer = Dealer::builder(&context)
+            .security(plain(user, ""))
+            .routing_id(RoutingId::new(user).expect("a good id"))
+            .build();
+        dealer.connect(&routed).expect("connects");
+        (sub, dealer)
+    });
+    router.wait_for_peers(2, PATIENCE).expect("both come");
+    wait_until("both subscribe", || publisher.subscription_count("") == 2);
+    assert!(users.remove("anna"));
+    assert_eq!(publisher.send("news").expect("sent").sent, 1);
+    let anna = RoutingId::new("anna").expect("a good id");
+    assert!(router.send_to(&anna, "to anna").is_err());
+    let bert = RoutingId::new("bert").expect("a good id");
+    router.send_to(&bert, "to bert").expect("sent");
+    let [(annas_sub, annas_dealer), (berts_sub, berts_dealer)] = peers;
+    assert_eq!(berts_sub.recv_timeout(PATIENCE).expect("received"), "news");
+    assert_eq!(
+        berts_dealer.recv_timeout(PATIENCE).expect("received"),
+        "to bert"
+    );
+    // She hears that she is out, and before that nothing else.
+    let is_refused =
+        |state: Result<EndpointState, _>| matches!(state, Ok(EndpointState::GivenUp(_)));
+    wait_until("the refusal", || {
+        is_refused(annas_sub.endpoint_state(&published))
+            && is_refused(annas_dealer.endpoint_state(&routed))
+    });
+    assert!(annas_sub.try_recv().is_err() && annas_dealer.try_recv().is_err());
 }
 
 fn what_is_revoked_while_a_handshake_is_under_way_counts(place: &Place) {

@@ -175,6 +175,7 @@ fn of_what_a_revoked_peer_sends_a_part_without_gaps_comes(place: &Place) {
         let which = usize::from(peer.key == Some(bert.public()));
         assert_eq!(number(&message), next[which]);
         next[which] += 1;
+        assert!(next[0] <= 500, "nothing once she is revoked");
         if next[0] == 500 && which == 0 {
             assert!(allowed.revoke(&anna.public()));
         }

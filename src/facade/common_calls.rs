@@ -94,13 +94,14 @@ macro_rules! common_calls {
         /// Ends the connections of those peers of whom `is_meant` is true, and gives their number.
         ///
         /// They connect again, if they are to; see to it first that they are not let in once more. A peer whose
-        /// handshake is under way is asked again whether it may come in. Messages that it had sent before can still be
-        /// received. The lists of [`security`](crate::security) do this by themselves when a key or a user is
-        /// taken out of them.
+        /// handshake is under way is asked again whether it may come in. The lists of [`security`](crate::security) do
+        /// this by themselves when a key or a user is taken out of them.
         ///
-        /// Does not wait for the I/O threads, which end the connections: what such a peer sends until then can be
-        /// received as well, and answered. Its connection has ended once [`peers`](Self::peers) no longer has it; of
-        /// what it sends after that, nothing arrives.
+        /// Once this returns, no call receives a message of such a peer, whenever that was sent, and none sends to it.
+        /// Messages that had come and were not received are dropped, and counted as far as their number is known
+        /// (`stats().dropped.unread`). Messages sent to the peer before may still arrive there: the I/O threads end the
+        /// connections, and the call does not wait for them. A peer to which this socket has connected is received from
+        /// and sent to until they have, which is when [`peers`](Self::peers) no longer has it.
         ///
         /// `is_meant` is called with the socket's lock held: it must not use this socket. Zero in a forked child.
         $vis fn revoke_peers(&$this, is_meant: impl Fn(&crate::PeerInfo) -> bool) -> usize

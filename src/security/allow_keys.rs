@@ -50,9 +50,9 @@ impl AllowKeys {
 
     /// Removes a key, and ends the connections of peers that have it; false if it was not on the list.
     ///
-    /// The I/O threads end the connections, and the call does not wait for them: a message of such a peer may still be received
-    /// and answered, until [`peers`](crate::Pull::peers) shows the peer no longer. The peer connects again, and is refused with a reason. About a peer whose handshake is under
-    /// way it is decided again.
+    /// Once this returns, no socket receives a message of such a peer or sends one to it; see
+    /// [`revoke_peers`](crate::Pull::revoke_peers). The peer connects again, and is refused with a reason. About a peer whose
+    /// handshake is under way it is decided again.
     pub fn revoke(&self, key: &PublicKey) -> bool {
         let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         let was_there = keys.remove(key);

@@ -39,8 +39,8 @@ impl Passwords {
 
     /// Removes a user, and ends its connections; false if it was not on the list.
     ///
-    /// The I/O threads end the connections, and the call does not wait for them: a message of such a peer may still be received
-    /// and answered for a moment.
+    /// Once this returns, no socket receives a message of such a peer or sends one to it; see
+    /// [`revoke_peers`](crate::Pull::revoke_peers).
     pub fn remove(&self, user: impl AsRef<[u8]>) -> bool {
         let user = user.as_ref();
         let mut users = self.0.users.write().unwrap_or_else(PoisonError::into_inner);

@@ -242,7 +242,7 @@ impl Core {
         }
     }
 
-    fn forget(&self, state: &mut State, pipe: PipeId) {
+    pub(super) fn forget(&self, state: &mut State, pipe: PipeId) {
         if self.remove(state, pipe) {
             state.table.tell_losses(None);
             self.readable.notify(1);

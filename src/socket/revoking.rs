@@ -2,7 +2,9 @@
 //!
 //! Owns: nothing; it ends connections, and counts how often something was revoked.
 //! Always true: a peer for which the question was put before something was revoked is not connected after it: it comes again
-//! and is asked about again. Both are done under the socket's lock, so that no peer passes between them.
+//! and is asked about again. Both are done under the socket's lock, so that no peer passes between them. The pipe of an accepted
+//! peer that was revoked is gone from the table when the call returns: nothing is received from it or sent to it. A pipe that
+//! this end has connected belongs to the endpoint and stays; it is used until the I/O thread has ended the connection.
 //! Must not know: who decides, and by what.
 
 use std::sync::Weak;
@@ -14,6 +16,7 @@ use super::{Core, State};
 use crate::error::{Ended, LinkError};
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
+use crate::pipe::PipeEvent;
 use crate::security::Watcher;
 
 impl Core {
@@ -33,7 +36,13 @@ impl Core {
         self.revoked.fetch_add(1, Ordering::Release);
         let meant = state.table.peers_of_whom(is_meant);
         for &pipe in &meant {
-            state.table.turn_away(pipe, LinkError::Revoked);
+            state.table.refuse(pipe, LinkError::Revoked);
+            if state.table.ends_with_its_connection(pipe) {
+                // The I/O thread ends the connection; here it has ended now. The pattern may have looked at a message of the
+                // peer, which `sweep` would keep.
+                self.happen(&mut state, PipeEvent::Disconnected { pipe, ends: true });
+                self.forget(&mut state, pipe);
+            }
         }
         self.end_closed(&mut state);
         self.find_homes(&mut state);

@@ -248,6 +248,12 @@ impl Table {
         meant.map(Slot::id).collect()
     }
 
+    /// Whether `pipe` ends with its connection: that of an accepted peer, over a wire.
+    pub(super) fn ends_with_its_connection(&self, pipe: PipeId) -> bool {
+        let slot = self.pipes.get(pipe);
+        slot.is_some_and(|slot| slot.through().is_some())
+    }
+
     /// The peer whose message was read last from `pipe`.
     pub(crate) fn sender(&mut self, pipe: PipeId) -> Option<Arc<PeerInfo>> {
         self.pipes.get_mut(pipe)?.sender().cloned()

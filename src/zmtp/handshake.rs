@@ -32,7 +32,7 @@ use super::sealing::Sealing;
 pub(crate) use payload::PAYLOAD;
 pub(crate) use payload::{compare_payloads, mismatch_told, payload_of};
 use peer::read_peer;
-pub(crate) use peer::{HandshakeConfig, Peer, TOKEN};
+pub(crate) use peer::{HandshakeConfig, Peer};
 
 /// One end of a handshake under way.
 #[derive(Debug)]

@@ -65,6 +65,9 @@ fn take(data: &mut Bytes, len: usize) -> Option<Bytes> {
     (len <= data.len()).then(|| data.split_to(len))
 }
 
+/// The property with our token. RFC 37 leaves names that begin with `X-` to applications.
+pub(crate) const TOKEN: &str = "X-Highwater";
+
 /// Each property costs some 80 bytes of memory whatever its length.
 const MAX_PROPERTIES: usize = 256;
 

@@ -45,7 +45,7 @@ pub(crate) use frame::{
 #[cfg(feature = "serde")]
 pub(crate) use handshake::PAYLOAD;
 pub(crate) use handshake::{
-    Handshake, HandshakeConfig, NOT_FINAL, Peer, TOKEN, compare_payloads, mismatch_told, payload_of,
+    Handshake, HandshakeConfig, NOT_FINAL, Peer, compare_payloads, mismatch_told, payload_of,
 };
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
 #[allow(unused_imports, reason = "no decision is told of them yet")]
@@ -57,7 +57,7 @@ pub(crate) use mechanism::server_sealing;
 pub(crate) use mechanism::{
     ClientSeeds, CookieJar, CurveClient, CurveLimits, CurveServer, ServerSeeds,
 };
-pub(crate) use metadata::{is_property_name, parse as parse_metadata};
+pub(crate) use metadata::{TOKEN, is_property_name, parse as parse_metadata};
 pub(crate) use sealing::{Open, Seal};
 pub(crate) use text::escaped;
 

@@ -23,8 +23,10 @@ impl Table {
         self.telemetry.lose_unread(unread, endpoint);
     }
 
-    /// A message that the pattern had looked at, and that was not received, is lost with its pipe.
+    /// A message that the pattern had looked at, and that was not received, is lost with its pipe, which has just been removed. The
+    /// pipe has counted it as received.
     pub(in crate::socket) fn lost_unread(&mut self) {
         self.losses.unread += 1;
+        self.past.received = self.past.received.saturating_sub(1);
     }
 }

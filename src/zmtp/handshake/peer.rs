@@ -10,7 +10,7 @@ use highwater_patterns::{InvalidRoutingId, RoutingId, SocketType};
 
 use crate::zmtp::Version;
 use crate::zmtp::error::{ProtocolError, printable};
-use crate::zmtp::metadata::{self, write_property};
+use crate::zmtp::metadata::{self, TOKEN, write_property};
 
 /// What one end brings to a handshake.
 #[derive(Debug, Clone)]
@@ -134,5 +134,3 @@ fn chosen_id(id: &[u8]) -> Result<Option<RoutingId>, ProtocolError> {
 
 const SOCKET_TYPE: &str = "Socket-Type";
 const IDENTITY: &str = "Identity";
-/// The property with our token. RFC 37 leaves names that begin with `X-` to applications.
-pub(crate) const TOKEN: &str = "X-Highwater";

@@ -18,10 +18,9 @@ use super::{
     NONCE_SERVER, NONCE_VOUCH, NONCE_WELCOME, TAG, VERSION, VOUCH, agree, cookie, counted_nonce,
     open, public_key, random_nonce, seal, sealing, take, write_sealed_error,
 };
-use crate::zmtp::TOKEN;
 use crate::zmtp::command::{encode_error, split_name, write_command_of};
 use crate::zmtp::error::ProtocolError;
-use crate::zmtp::metadata;
+use crate::zmtp::metadata::{self, TOKEN};
 use crate::zmtp::sealing::Sealing;
 
 /// The server of one connection.
