@@ -2,14 +2,16 @@
 //! between two processes, in time and in processor time. So a thread polls first if the wait is likely to be short.
 //!
 //! Owns: whether a wait busy-polls and for how long, judged by earlier waits.
-//! Always true: one wait busy-polls at most for the limit. After repeated failures only one wait in 65 busy-polls. The
-//! thread yields between two polls. If other threads run in the yields, it soon sleeps. If they keep its processor, the
-//! socket does not busy-poll for a while.
+//! Always true: one wait busy-polls at most for the limit. After repeated failures only one wait in 65 busy-polls, and
+//! hardly more where busy-polling costs more processor time than sleeping (`poll_cost.rs`). The thread yields between two
+//! polls. If other threads run in the yields, it soon sleeps. If they keep its processor, the socket does not busy-poll for
+//! a while.
 //! Must not know: what is polled; how to yield.
 
 use std::time::{Duration, Instant};
 
 use super::crowd::Crowd;
+use super::poll_cost::PollCost;
 use super::tuning::{GIVEN_YIELD, LATE_YIELD, MOST_GIVEN, MOST_SKIPPED, SHORT_WAIT_LIMITS};
 
 /// The experience of earlier waits of one socket.
@@ -22,6 +24,7 @@ pub(crate) struct BusyPoll {
     penalty: u32,
     /// The number of waits that are still to sleep at once.
     skip: u32,
+    cost: PollCost,
     crowd: Crowd,
 }
 
@@ -29,6 +32,10 @@ pub(crate) struct BusyPoll {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PolledWait {
     begun: Instant,
+    /// The time since the wait before.
+    away: Duration,
+    /// Whether it only finds out whether busy-polling has become cheap.
+    is_probe: bool,
     limit: Duration,
     /// How many yields have let other threads run.
     given: u32,
@@ -57,39 +64,62 @@ impl BusyPoll {
             short: true,
             penalty: 0,
             skip: 0,
+            cost: PollCost::default(),
             crowd: Crowd::default(),
         }
+    }
+
+    /// The wait that begins is worth any cost: the socket has sent since its last wait, so its peer waits as well; or a task
+    /// waits, and to wake it takes two threads.
+    pub(crate) fn forget_cost(&mut self) {
+        self.cost.forget();
     }
 
     /// A wait begins; it ends at `deadline` at the latest.
     pub(crate) fn begin(&mut self, now: Instant, deadline: Option<Instant>) -> PolledWait {
         let left = deadline.map_or(self.limit, |at| at.saturating_duration_since(now));
-        let limit = self.limit.min(left);
+        let probe = self.cost.probe();
+        let limit = self.limit.min(left).min(probe.unwrap_or(left));
         let likely = self.short && !limit.is_zero() && !self.crowd.is_there(now);
-        let stage = if likely && self.skip == 0 {
+        let stage = if likely && !self.sleeps_at_once() {
             Stage::Polling
         } else {
-            self.skip -= u32::from(likely);
             Stage::Skipped
         };
         PolledWait {
             begun: now,
+            away: self.cost.away(now),
+            is_probe: probe.is_some(),
             limit,
             given: 0,
             stage,
         }
     }
 
+    /// Whether a wait that is likely to be short is to sleep at once all the same. Either reason counts its own waits.
+    fn sleeps_at_once(&mut self) -> bool {
+        let skips = self.skip > 0;
+        self.skip -= u32::from(skips);
+        self.cost.sleeps() | skips
+    }
+
     /// The wait has ended, for whatever reason.
     pub(crate) fn learn(&mut self, wait: PolledWait, now: Instant) {
-        self.short = now.saturating_duration_since(wait.begun)
-            < self.limit.saturating_mul(SHORT_WAIT_LIMITS);
+        let took = now.saturating_duration_since(wait.begun);
+        self.short = took < self.limit.saturating_mul(SHORT_WAIT_LIMITS);
+        self.cost.wait_ends(now);
         match wait.stage {
             Stage::Skipped | Stage::Given => {}
-            Stage::Polling => self.penalty = 0,
+            Stage::Polling => {
+                self.penalty = 0;
+                self.cost.learn(took, wait.away);
+            }
             Stage::InVain => {
-                self.penalty = (self.penalty * 2).clamp(1, MOST_SKIPPED);
-                self.skip = self.penalty;
+                self.cost.learn(took, wait.away);
+                if !wait.is_probe {
+                    self.penalty = (self.penalty * 2).clamp(1, MOST_SKIPPED);
+                    self.skip = self.penalty;
+                }
             }
             Stage::Crowded => self.crowd.was_met(now),
         }

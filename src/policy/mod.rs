@@ -4,6 +4,13 @@
 //! Always true: pure. Time, counts and randomness come in as arguments; nothing here locks, reads a clock, sleeps or
 //! does I/O. The caller does what a policy says.
 //! Must not know: sockets, pipes, threads, messages.
+//!
+//! Two policies say for how long a thread looks for a message before it sleeps, since a look costs them so differently:
+//!
+//! | policy | where a message may be | a look | a round trip |
+//! |---|---|---|---|
+//! | `BusyPoll` | on links | a system call, and a yield after each | `tcp/req-rep/16`: 13 µs; 75 asleep |
+//! | `Spin` | in a lane, within the process | a load; hundreds of them, then four yields | `inproc/req-rep/16`: 1.5 µs; 2.6 with `BusyPoll` in its place, 35 with the yields alone |
 
 mod backoff;
 mod batch_size;
@@ -12,6 +19,7 @@ mod busy_poll;
 mod crowd;
 mod eagerness;
 mod idle_check;
+mod poll_cost;
 mod read_size;
 mod spin;
 mod stream_detector;

@@ -16,6 +16,8 @@ use super::tuning::{IDLE_AFTER, MOST_ANSWERS};
 pub(crate) struct WritePolicy {
     /// Whether the socket has waited for input since its last write.
     waited: bool,
+    /// Whether the socket had written when it waited last, and nobody has [asked](Self::take_has_sent) since.
+    has_sent: bool,
     last_write: Option<Instant>,
     /// Messages sent since the last wait or pause.
     sent: u32,
@@ -75,6 +77,7 @@ impl WritePolicy {
 
     /// The socket has waited for input: its next message is an answer.
     pub(crate) fn waited(&mut self) {
+        self.has_sent |= !self.waited;
         self.waited = true;
         self.batch_size.begin_anew();
     }
@@ -83,6 +86,12 @@ impl WritePolicy {
     #[inline]
     pub(crate) fn have_been_sent(&mut self, messages: u32) {
         self.sent = self.sent.saturating_add(messages);
+    }
+
+    /// Whether the socket has written before the wait for input that begins now, and after the one for which this was asked
+    /// before.
+    pub(crate) fn take_has_sent(&mut self) -> bool {
+        std::mem::take(&mut self.has_sent)
     }
 
     /// Whether the socket has waited for input since its last write.
@@ -142,6 +151,23 @@ mod tests {
         assert!(!cycle(&mut policy, now, MOST_ANSWERS + 1));
         assert!(!cycle(&mut policy, now, 1), "it was taken for a burst");
         assert!(cycle(&mut policy, now, 1));
+    }
+
+    #[test]
+    fn whether_the_socket_has_sent_between_two_waits_is_told_once() {
+        let (mut policy, now) = (WritePolicy::default(), Instant::now());
+        policy.waited();
+        policy.take_has_sent();
+        policy.waited();
+        assert!(
+            !policy.take_has_sent(),
+            "two waits, and nothing between them"
+        );
+        cycle(&mut policy, now, 1);
+        policy.waited();
+        policy.waited();
+        assert!(policy.take_has_sent());
+        assert!(!policy.take_has_sent());
     }
 
     #[test]

@@ -304,6 +304,11 @@ impl Table {
     pub(super) fn waited(&mut self) {
         self.write_policy.waited();
     }
+
+    /// Whether the socket has sent between the wait that begins now and the one for which this was asked before.
+    pub(super) fn take_has_sent(&mut self) -> bool {
+        self.write_policy.take_has_sent()
+    }
 }
 
 /// Emits the event that a pipe within the process has lost its peer; over a wire, the I/O thread does that.

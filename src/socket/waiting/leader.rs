@@ -40,6 +40,9 @@ impl Core {
             .borrowed_links()
             .map(|(pipe, wire)| (pipe, Arc::clone(wire)))
             .collect();
+        if state.table.take_has_sent() {
+            state.busy_poll.forget_cost();
+        }
         let mut polled = state.busy_poll.begin(Instant::now(), deadline.instant());
         state.leading = true;
         self.lending.wait_begins();

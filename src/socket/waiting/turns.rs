@@ -44,7 +44,10 @@ impl Turns {
                 polled.has_waited(now);
                 polled
             }
-            None => self.0.insert(state.busy_poll.begin(now, None)),
+            None => {
+                state.busy_poll.forget_cost();
+                self.0.insert(state.busy_poll.begin(now, None))
+            }
         };
         let is_alone = state.polls == usize::from(counted) && !state.leading;
         if !polled.goes_on() || !is_alone || !state.table.is_lendable() {
