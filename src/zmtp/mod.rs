@@ -48,7 +48,10 @@ pub(crate) use handshake::{
     Handshake, HandshakeConfig, NOT_FINAL, Peer, compare_payloads, mismatch_told, payload_of,
 };
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatConfig, Output};
-#[allow(unused_imports, reason = "no decision is told of them yet")]
+#[allow(
+    unused_imports,
+    reason = "the fuzzer, too, compiles this, and asks nobody"
+)]
 pub(crate) use mechanism::Credentials;
 #[cfg(feature = "curve")]
 #[allow(unused_imports, reason = "for tests and the fuzzer")]
