@@ -323,7 +323,7 @@ pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop
 pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
-pub use req_pool::{PoolRequestFuture, ReqPool};
+pub use req_pool::{PoolCloseFuture, PoolPending, PoolRequestFuture, ReqPool};
 pub use socket::{Interest, Readiness, RetireFuture, Retirement};
 pub use stats::{Dropped, PeerStats, Stats};
 pub use transport::Ipv6Mode;

@@ -5,9 +5,12 @@
 //! No more sockets exist than the pool may have.
 //! Must not know: how a request is sent, failed, or given up: that is a REQ's.
 
+mod closing;
 mod desk;
 mod future;
+mod pending;
 mod place;
+mod plan;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,17 +20,19 @@ use highwater_patterns::{IntoMessage, Message};
 
 use crate::context::Context;
 use crate::endpoint::{Endpoint, InvalidEndpoint};
-use crate::engine::{Drain, DrainReport};
-use crate::error::{ConnectError, Ended, EndpointError, OptionError, RequestError};
+use crate::engine::DrainReport;
+use crate::error::{ConnectError, Ended, EndpointError, OptionError, RequestError, SendError};
 use crate::facade::{AsSocket, Builder, Req, Socket, SocketRef};
 use crate::options::Linger;
 use crate::peer::PeerInfo;
 use crate::socket::{Core, Wait};
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
+pub use closing::PoolCloseFuture;
 use desk::Desk;
 pub use future::PoolRequestFuture;
-use place::Place;
+pub use pending::PoolPending;
+use plan::Plan;
 
 /// Sends requests from many threads and tasks at once, each to one of its peers in turn, and gives each caller the reply to
 /// its own request.
@@ -90,14 +95,6 @@ struct Shared {
     most: usize,
 }
 
-/// The settings that all sockets of a pool have in common. Its lock is held while one is made, connected or set.
-struct Plan {
-    /// `None` once the pool is closed.
-    builder: Option<Builder<Req>>,
-    endpoints: Vec<Endpoint>,
-    sockets: Vec<SocketRef>,
-}
-
 impl ReqPool {
     /// A pool of at most `most` sockets with the default options; of one, if `most` is 0.
     pub fn new(context: &Context, most: usize) -> Self {
@@ -137,11 +134,7 @@ impl ReqPool {
             shared: Arc::new(Shared {
                 first: Arc::clone(socket.core()),
                 desk: Mutex::new(Desk::new(req, most - 1)),
-                plan: Mutex::new(Plan {
-                    builder: Some(builder),
-                    endpoints: Vec::new(),
-                    sockets: vec![socket],
-                }),
+                plan: Mutex::new(Plan::new(builder, socket)),
                 most,
             }),
         }
@@ -157,22 +150,14 @@ impl ReqPool {
     /// [`RequestError`]; [`NotSent`](RequestError::NotSent) also if no socket became free in time.
     pub fn request(&self, message: impl IntoMessage) -> Result<Message, RequestError> {
         let message = message.into_message();
-        if let Some(mut lease) = self.shared.lend()? {
-            return lease.req().request_within(Wait::Configured, message);
+        match self.shared.turn()? {
+            Some((mut lease, room)) => lease.req().request_within(room, message),
+            None => Err(RequestError::NotSent(message)),
         }
-        let begun = Instant::now();
-        let limit = self.shared.first.send_timeout()?;
-        let deadline = limit.and_then(|limit| begun.checked_add(limit));
-        let Some(mut lease) = Place::new(&self.shared).wait(deadline)? else {
-            return Err(RequestError::NotSent(message));
-        };
-        let room = limit.map_or(Wait::Configured, |limit| {
-            Wait::AtMost(limit.saturating_sub(begun.elapsed()))
-        });
-        lease.req().request_within(room, message)
     }
 
-    /// As [`request`](Self::request), but gives up after `timeout` in all.
+    /// As [`request`](Self::request), but gives up after `timeout` in all. If that is over before a socket is free, or is zero,
+    /// nothing is sent.
     ///
     /// # Errors
     ///
@@ -182,17 +167,73 @@ impl ReqPool {
         message: impl IntoMessage,
         timeout: Duration,
     ) -> Result<Message, RequestError> {
-        let begun = Instant::now();
         let message = message.into_message();
-        let found = match self.shared.lend()? {
-            Some(lease) => Some(lease),
-            None => Place::new(&self.shared).wait(begun.checked_add(timeout))?,
+        match self.shared.turn_within(Instant::now(), timeout)? {
+            Some((mut lease, left)) => lease.req().request_timeout(message, left),
+            None => Err(RequestError::NotSent(message)),
+        }
+    }
+
+    /// Sends `message` to the next peer with room; the returned value receives the reply. It borrows nothing, so it may be kept
+    /// anywhere, and moved to another thread or task. It has one of the sockets until then.
+    ///
+    /// Waits for a free socket and for room together at most `send_timeout`; by default for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message; [`Timeout`](SendError::Timeout) also if no socket became free in time.
+    ///
+    /// ```
+    /// use highwater::{Context, Rep, ReqPool};
+    ///
+    /// let context = Context::new();
+    /// let rep = Rep::new(&context);
+    /// let pool = ReqPool::new(&context, 2);
+    /// pool.connect(rep.bind("tcp://127.0.0.1:0")?)?;
+    ///
+    /// let pending = [pool.send("one")?, pool.send("two")?];
+    /// for _ in 0..2 {
+    ///     let request = rep.recv()?;
+    ///     let answer = request.message().clone();
+    ///     request.reply(answer)?;
+    /// }
+    /// let waiting = pending.map(|pending| std::thread::spawn(|| pending.recv()));
+    /// let [one, two] = waiting.map(|thread| thread.join().expect("it does not panic"));
+    /// assert_eq!((one?, two?), ("one".into(), "two".into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send(&self, message: impl IntoMessage) -> Result<PoolPending, SendError> {
+        let message = message.into_message();
+        match self.shared.turn() {
+            Ok(turn) => PoolPending::start(turn, message),
+            Err(ended) => Err(SendError::Ended(message, ended)),
+        }
+    }
+
+    /// As [`send`](Self::send), but waits for a free socket and for room together at most `timeout`; with zero not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message; [`Timeout`](SendError::Timeout) also if no socket became free in time.
+    pub fn send_timeout(
+        &self,
+        message: impl IntoMessage,
+        timeout: Duration,
+    ) -> Result<PoolPending, SendError> {
+        let message = message.into_message();
+        let begun = Instant::now();
+        let turn = match self.shared.lend() {
+            Ok(Some(lease)) => Ok(Some((lease, Wait::AtMost(timeout)))),
+            Ok(None) => self
+                .shared
+                .turn_within(begun, timeout)
+                .map(|turn| turn.map(|(lease, left)| (lease, Wait::AtMost(left)))),
+            Err(ended) => Err(ended),
         };
-        let Some(mut lease) = found else {
-            return Err(RequestError::NotSent(message));
-        };
-        let left = timeout.saturating_sub(begun.elapsed());
-        lease.req().request_timeout(message, left)
+        match turn {
+            Ok(turn) => PoolPending::start(turn, message),
+            Err(ended) => Err(SendError::Ended(message, ended)),
+        }
     }
 
     /// Sends a request and waits for its reply, as a future that can be sent to any task.
@@ -218,19 +259,15 @@ impl ReqPool {
     ///
     /// # Errors
     ///
-    /// As [`Req::connect`].
+    /// As [`Req::connect`], if one of the sockets fails: then none is connected there that was not before. A request that has
+    /// gone there meanwhile fails, as after [`disconnect`](Self::disconnect).
     pub fn connect<E>(&self, endpoint: E) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
         InvalidEndpoint: From<E::Error>,
     {
         let endpoint = endpoint.try_into().map_err(InvalidEndpoint::from)?;
-        let mut plan = self.shared.plan()?;
-        for socket in &plan.sockets {
-            socket.core().connect(&endpoint, None)?;
-        }
-        plan.endpoints.push(endpoint);
-        Ok(())
+        self.shared.plan()?.connect(endpoint)
     }
 
     /// Gives up the connections to `endpoint`. A request that is on its way there fails, as that of a [`Req`] does.
@@ -244,17 +281,7 @@ impl ReqPool {
         InvalidEndpoint: From<E::Error>,
     {
         let endpoint = endpoint.try_into().map_err(InvalidEndpoint::from)?;
-        let mut plan = self.shared.plan()?;
-        let Some(index) = plan.endpoints.iter().position(|one| *one == endpoint) else {
-            return Err(EndpointError::NotFound(endpoint));
-        };
-        plan.endpoints.remove(index);
-        // One that was disconnected or closed alone keeps none of the others connected.
-        let outcomes = plan
-            .sockets
-            .iter()
-            .map(|socket| socket.core().disconnect(&endpoint));
-        outcomes.fold(Ok(()), Result::and)
+        self.shared.plan()?.disconnect(endpoint)
     }
 
     /// The sockets made so far, to be watched and asked as any [`Socket`].
@@ -263,7 +290,7 @@ impl ReqPool {
     pub fn sockets(&self) -> Vec<SocketRef> {
         self.shared
             .plan()
-            .map_or_else(|_| Vec::new(), |plan| plan.sockets.clone())
+            .map_or_else(|_| Vec::new(), |plan| plan.sockets())
     }
 
     /// The peers connected now, of all sockets: a service as often as there are sockets connected to it.
@@ -280,19 +307,12 @@ impl ReqPool {
     ///
     /// # Errors
     ///
-    /// [`OptionError`], as [`Req::set_option`]; also for `routing_id`.
+    /// [`OptionError`], as [`Req::set_option`]; also for `routing_id`. No socket has another value then than before.
     pub fn set_option(&self, name: &str, value: &str) -> Result<(), OptionError> {
         if name == "routing_id" {
             return Err(NO_ROUTING_ID);
         }
-        let mut plan = self.shared.plan()?;
-        for socket in &plan.sockets {
-            socket.core().set_option(name, value)?;
-        }
-        if let Some(builder) = &plan.builder {
-            plan.builder = Some(builder.again().option(name, value)?);
-        }
-        Ok(())
+        self.shared.plan()?.set_option(name, value)
     }
 
     /// The value of the option `name`, as text.
@@ -308,13 +328,17 @@ impl ReqPool {
     ///
     /// Each request that waits, for a socket or a reply, fails with [`Ended::Closed`], and so does each later one.
     pub fn close(&self, drain: Duration) -> DrainReport {
-        let (mut sent, mut lost) = (0, 0);
-        for (core, drain) in self.shared.close(Some(Linger::AtMost(drain))) {
-            let report = core.drained(&drain);
-            sent += report.sent;
-            lost += report.lost;
-        }
-        DrainReport { sent, lost }
+        let linger = Some(Linger::AtMost(drain));
+        self.shared.close(|core| core.close(linger)).wait()
+    }
+
+    /// As [`close`](Self::close): closes all sockets at once, and is ready once each is done, or `drain` is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, queued messages are still sent until `drain` is over.
+    pub fn close_async(self, drain: Duration) -> PoolCloseFuture {
+        PoolCloseFuture::new(&self.shared, drain)
     }
 }
 
@@ -331,40 +355,14 @@ impl Shared {
 
     /// One more socket, connected as all others; none if the pool has ended.
     fn make(&self) -> Option<Req> {
-        let mut plan = self.plan().ok()?;
-        let req = plan.builder.as_ref()?.again().build();
-        let begins_with = plan.sockets.len() % plan.endpoints.len().max(1);
-        let (late, early) = plan.endpoints.split_at(begins_with);
-        for endpoint in early.iter().chain(late) {
-            req.connect(endpoint).ok()?;
-        }
-        plan.sockets.push(req.as_socket());
-        Some(req)
-    }
-
-    /// Closes all sockets; gives each with its drain.
-    fn close(&self, linger: Option<Linger>) -> Vec<(Arc<Core>, Arc<Drain>)> {
-        let Ok(mut plan) = self.plan() else {
-            return Vec::new();
-        };
-        let builder = plan.builder.take();
-        let sockets = plan.sockets.clone();
-        drop(plan);
-        let free = self.desk().map(|mut desk| desk.close());
-        let closed = sockets.into_iter().map(SocketRef::into_core);
-        let closed = closed
-            .map(|core| (Arc::clone(&core), core.close(linger)))
-            .collect();
-        // They may be the last owners of the context, whose drop waits.
-        drop((free, builder));
-        closed
+        self.plan().ok()?.make()
     }
 }
 
 impl Drop for ReqPool {
     /// Closes all sockets, as the drop of a [`Req`] does: requests that are still waited for fail.
     fn drop(&mut self) {
-        self.shared.close(None);
+        drop(self.shared.close(|core| core.close(None)));
     }
 }
 

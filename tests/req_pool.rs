@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use highwater::{
-    Context, Ended, Endpoint, OptionError, PoolRequestFuture, Rep, Req, ReqPool, RequestError,
-    Router, RoutingId, Socket,
+    ConnectError, Context, Ended, Endpoint, OptionError, PoolRequestFuture, Rep, Req, ReqPool,
+    RequestError, Router, RoutingId, SendError, Socket,
 };
 use support::{
     CountingWaker, MOMENT, PATIENCE, Place, Python, block_on, joined, joined_soon, must_end,
@@ -515,6 +515,214 @@ fn a_socket_that_was_disconnected_alone_keeps_no_other_connected() {
         pool.sockets()[0].disconnect(&at).expect("connected");
         assert!(pool.disconnect(&at).is_err(), "one was not connected");
         wait_until("none is connected", || router.peers().is_empty());
+        drop(requests);
+    });
+}
+
+/// A request that comes back as not sent has not been carried out, however close its turn and its deadline were.
+#[test]
+fn a_request_whose_time_is_over_before_its_turn_is_not_sent() {
+    must_end("a_request_whose_time_is_over", || {
+        let (_context, rep, pool) = held(1);
+        let refused = pool.request_timeout("no time at all", Duration::ZERO);
+        assert_eq!(refused, Err(RequestError::NotSent("no time at all".into())));
+        let service = std::thread::spawn(move || {
+            let mut carried_out = Vec::new();
+            loop {
+                let request = rep.recv_timeout(PATIENCE).expect("a request");
+                let body = request.to_str().expect("text").to_owned();
+                let _ = request.reply("done");
+                if body == "the last" {
+                    return carried_out;
+                }
+                carried_out.push(body);
+            }
+        });
+        let threads = (0_u64..4).map(|thread| {
+            let pool = &pool;
+            move || {
+                let mut unsent = Vec::new();
+                for number in 0..100 {
+                    let body = format!("{thread}/{number}");
+                    let limit = Duration::from_micros(50 * (number * 7 + thread) % 1500);
+                    if let Err(RequestError::NotSent(message)) = pool.request_timeout(&*body, limit)
+                    {
+                        assert_eq!(message, *body);
+                        unsent.push(body);
+                    }
+                }
+                unsent
+            }
+        });
+        let unsent: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = threads.map(|asks| scope.spawn(asks)).collect();
+            let unsent = threads.into_iter().map(|thread| thread.join());
+            unsent
+                .flat_map(|unsent| unsent.expect("it does not panic"))
+                .collect()
+        });
+        pool.request_timeout("the last", PATIENCE)
+            .expect("answered");
+        let carried_out = joined(service);
+        let both = unsent.iter().find(|body| carried_out.contains(body));
+        assert_eq!(both, None, "of {} and {}", unsent.len(), carried_out.len());
+        assert!(!unsent.is_empty(), "no time was short enough");
+    });
+}
+
+/// A request that is out borrows nothing: it goes to other threads and tasks, and outlives the handle of the pool.
+#[test]
+fn a_pending_request_goes_where_it_is_wanted() {
+    must_end("a_pending_request", || {
+        let (_context, rep, pool) = held(3);
+        let next = |body: &str| {
+            let request = rep.recv_timeout(PATIENCE).expect("a request");
+            assert_eq!(*request, body);
+            request
+        };
+        let (by_thread, by_task) = (pool.send("one"), pool.send_timeout("two", PATIENCE));
+        let (by_thread, by_task) = (by_thread.expect("sent"), by_task.expect("sent"));
+        let mut requests = Vec::new();
+        for _ in 0..2 {
+            requests.push(rep.recv_timeout(PATIENCE).expect("a request"));
+        }
+        assert!(!by_thread.wait(Duration::ZERO));
+        for request in requests {
+            let answer = format!("{}!", request.to_str().expect("text"));
+            request.reply(answer).expect("sent");
+        }
+        let thread = std::thread::spawn(move || by_thread.recv_from_timeout(PATIENCE));
+        let (peer, answer) = joined(thread).expect("answered");
+        assert!(peer.is_some_and(|peer| peer.connected_here));
+        assert_eq!(answer, "one!");
+        let task = Box::pin(by_task.recv_async());
+        assert_eq!(block_on("the answer", task).expect("answered"), "two!");
+
+        // A dropped one gives its request up, and its socket to whom waits.
+        let [first, second, third] = ["a", "b", "c"].map(|body| pool.send(body).expect("sent"));
+        for _ in 0..3 {
+            drop(rep.recv_timeout(PATIENCE).expect("a request"));
+        }
+        let full = pool
+            .send_timeout("d", Duration::ZERO)
+            .expect_err("all are in use");
+        assert_eq!(full, SendError::Timeout("d".into()));
+        pool.set_option("send_timeout", "50").expect("set");
+        let full = pool.send("d").expect_err("all are in use");
+        assert_eq!(full, SendError::Timeout("d".into()));
+        pool.set_option("send_timeout", "none").expect("set");
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| pool.send("d"));
+            drop(first);
+            let pending = joined_scoped(waits).expect("sent");
+            next("d").reply("d!").expect("sent");
+            wait_until("the answer is there", || pending.wait(Duration::ZERO));
+            assert_eq!(pending.recv().expect("answered"), "d!");
+        });
+        let late = second.recv_timeout(Duration::ZERO);
+        assert_eq!(late, Err(RequestError::Timeout));
+        assert!(pool.sockets().len() <= 3);
+        drop(pool);
+        assert_eq!(third.recv(), Err(RequestError::Ended(Ended::Closed)));
+    });
+}
+
+fn joined_scoped<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().expect("it does not panic")
+}
+
+#[test]
+fn a_task_closes_a_pool() {
+    must_end("a_task_closes_a_pool", || {
+        let (_context, rep, pool) = held(2);
+        let waker = CountingWaker::new();
+        let (mut first, mut second) = (pool.request_async("one"), pool.request_async("two"));
+        assert!(waker.poll(&mut first).is_pending());
+        assert!(waker.poll(&mut second).is_pending());
+        let requests = [(); 2].map(|()| rep.recv_timeout(PATIENCE).expect("a request"));
+        let mut third = pool.request_async("three");
+        assert!(waker.poll(&mut third).is_pending());
+        let mut closing = pool.close_async(PATIENCE);
+        // Its peers have not closed yet, so it may wait; whoever waited for an answer does no more.
+        let _ = waker.poll(&mut closing);
+        for request in [first, second, third] {
+            let ended = block_on("the end", request);
+            assert_eq!(ended, Err(RequestError::Ended(Ended::Closed)));
+        }
+        drop(requests);
+        let report = block_on("the close", closing);
+        assert_eq!(report.lost, 0);
+        wait_until("the connections have ended", || rep.peers().is_empty());
+
+        // What cannot leave is given up at the end of the time, and told.
+        let context = Context::new();
+        let pool = ReqPool::new(&context, 2);
+        pool.connect("tcp://127.0.0.1:9").expect("connecting");
+        let mut pending = [pool.request_async("one"), pool.request_async("two")];
+        for request in &mut pending {
+            assert!(waker.poll(request).is_pending());
+        }
+        let report = block_on("the close", pool.close_async(MOMENT));
+        assert_eq!(report.sent, 0);
+        for request in pending {
+            let ended = block_on("the end", request);
+            assert_eq!(ended, Err(RequestError::Ended(Ended::Closed)));
+        }
+        drop(context);
+    });
+}
+
+/// A call for all sockets that fails for one leaves each of them as it was.
+#[test]
+fn connect_and_set_option_reach_all_sockets_or_none() {
+    must_end("all_or_nothing", || {
+        let context = Context::new();
+        let router = Router::new(&context);
+        let at = router.bind("tcp://127.0.0.1:0").expect("bound");
+        let elsewhere = Router::new(&context);
+        let there = elsewhere.bind("tcp://127.0.0.1:0").expect("bound");
+        let pool = ReqPool::new(&context, 3);
+        pool.connect(&at).expect("connecting");
+        let waker = CountingWaker::new();
+        let mut requests = ["a", "b", "c"].map(|question| pool.request_async(question));
+        for request in &mut requests {
+            assert!(waker.poll(request).is_pending());
+        }
+        wait_until("all are connected", || router.peers().len() == 3);
+        let sockets = pool.sockets();
+        let values = |name: &str| {
+            let values = sockets.iter().map(|socket| socket.option(name));
+            values
+                .map(|value| value.expect("it exists"))
+                .collect::<Vec<_>>()
+        };
+        for (name, value) in [
+            ("linger", "soon"),
+            ("conflate", "true"),
+            ("receive_high_water_mark", "0"),
+        ] {
+            let before = values(name);
+            assert!(pool.set_option(name, value).is_err(), "{name}");
+            assert_eq!(values(name), before, "{name}");
+        }
+        pool.set_option("linger", "5").expect("set");
+        assert_eq!(values("linger"), ["5"; 3]);
+
+        sockets[1].close(Duration::ZERO);
+        let failed = pool.connect(&there).expect_err("one is closed");
+        assert!(matches!(failed, ConnectError::Ended(Ended::Closed)));
+        for socket in [&sockets[0], &sockets[2]] {
+            assert!(
+                socket.endpoint_state(&there).is_err(),
+                "not connected there"
+            );
+            assert!(socket.endpoint_state(&at).is_ok(), "still connected here");
+        }
+        assert!(
+            pool.disconnect(&there).is_err(),
+            "it is not connected there"
+        );
+        wait_until("nobody is there", || elsewhere.peers().is_empty());
         drop(requests);
     });
 }

@@ -142,6 +142,30 @@ impl Req {
         self.start(room, message)?.recv()
     }
 
+    /// As [`send`](Self::send), for a caller that keeps the socket from other requests itself, and comes back for the
+    /// [`pending`](Self::pending) reply.
+    pub(crate) fn send_unborrowed(
+        &mut self,
+        wait: Wait,
+        message: Message,
+    ) -> Result<(), SendError> {
+        self.start(wait, message)?.is_out = false;
+        Ok(())
+    }
+
+    /// The request that was sent unborrowed.
+    pub(crate) fn pending(&mut self) -> Pending<'_> {
+        Pending {
+            req: self,
+            is_out: true,
+        }
+    }
+
+    /// The reply to the request that was sent unborrowed, in a task.
+    pub(crate) fn hear_unborrowed(&mut self) -> RequestFuture<'static> {
+        RequestFuture::of_request(&self.core)
+    }
+
     fn start(&mut self, wait: Wait, mut message: Message) -> Result<Pending<'_>, SendFailure> {
         match self.core.ask(wait, &mut message) {
             Ok(()) => Ok(Pending {

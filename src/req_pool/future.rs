@@ -12,7 +12,8 @@ use super::place::{Lease, Place};
 use crate::error::RequestError;
 use crate::facade::RequestFuture;
 
-/// The reply to a request: made by [`ReqPool::request_async`](crate::ReqPool::request_async).
+/// The reply to a request: made by [`ReqPool::request_async`](crate::ReqPool::request_async) and
+/// [`PoolPending::recv_async`](crate::PoolPending::recv_async).
 ///
 /// # Cancel safety
 ///
@@ -39,6 +40,18 @@ impl PoolRequestFuture {
     pub(super) fn new(shared: &Arc<Shared>, message: Message) -> Self {
         Self {
             stage: Stage::Waiting(Place::new(shared), message),
+        }
+    }
+}
+
+impl PoolRequestFuture {
+    /// For a request that the socket of `lease` has sent.
+    pub(super) fn of_request(mut lease: Lease) -> Self {
+        Self {
+            stage: Stage::Asking {
+                request: lease.hear(),
+                _lease: lease,
+            },
         }
     }
 }

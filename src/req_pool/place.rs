@@ -6,15 +6,15 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use highwater_patterns::Message;
 
 use super::Shared;
 use super::desk::{Asked, GivenBack};
 use crate::error::Ended;
-use crate::facade::{Req, RequestFuture};
-use crate::socket::{TaskWait, call_waker, unflushed};
+use crate::facade::{AsSocket, Req, RequestFuture, SocketRef};
+use crate::socket::{TaskWait, Wait, call_waker, unflushed};
 
 /// A call that wants a socket.
 #[derive(Debug)]
@@ -47,6 +47,35 @@ impl Shared {
                 }
             },
         })
+    }
+
+    /// A free socket within `send_timeout`, and how long that may wait for room.
+    pub(super) fn turn(self: &Arc<Self>) -> Result<Option<(Lease, Wait)>, Ended> {
+        if let Some(lease) = self.lend()? {
+            return Ok(Some((lease, Wait::Configured)));
+        }
+        let begun = Instant::now();
+        if let Some(limit) = self.first.send_timeout()? {
+            let turn = self.turn_within(begun, limit)?;
+            return Ok(turn.map(|(lease, left)| (lease, Wait::AtMost(left))));
+        }
+        let lease = Place::new(self).wait(None)?;
+        Ok(lease.map(|lease| (lease, Wait::Configured)))
+    }
+
+    /// A free socket before `limit` from `begun` on is over, and the rest of that time.
+    pub(super) fn turn_within(
+        self: &Arc<Self>,
+        begun: Instant,
+        limit: Duration,
+    ) -> Result<Option<(Lease, Duration)>, Ended> {
+        let found = match self.lend()? {
+            Some(lease) => Some(lease),
+            None => Place::new(self).wait(begun.checked_add(limit))?,
+        };
+        let left = limit.saturating_sub(begun.elapsed());
+        // Nobody waits any more for the answer to a request whose time is over: it is not to be carried out.
+        Ok(found.filter(|_| !left.is_zero()).map(|lease| (lease, left)))
     }
 
     fn take_back(&self, req: Req) {
@@ -117,10 +146,11 @@ impl Place {
                 continue;
             };
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            thread::park_timeout(left);
+            // A socket that was put by meanwhile is for the next.
+            if Instant::now() >= deadline {
                 return Ok(None);
             }
-            thread::park_timeout(left);
         }
     }
 }
@@ -153,10 +183,17 @@ impl Lease {
         self.req().ask_unborrowed(message)
     }
 
+    /// The reply to the request that this socket has sent, in a task. The future is not to outlive the lease.
+    pub(super) fn hear(&mut self) -> RequestFuture<'static> {
+        self.req().hear_unborrowed()
+    }
+
+    pub(super) fn as_socket(&self) -> SocketRef {
+        self.req.as_ref().expect(HAS_IT).as_socket()
+    }
+
     pub(super) fn req(&mut self) -> &mut Req {
-        self.req
-            .as_mut()
-            .expect("it has its socket until it is dropped")
+        self.req.as_mut().expect(HAS_IT)
     }
 }
 
@@ -167,6 +204,8 @@ impl Drop for Lease {
         }
     }
 }
+
+const HAS_IT: &str = "it has its socket until it is dropped";
 
 /// Wakes a thread.
 struct Unpark(Thread);

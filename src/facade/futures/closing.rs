@@ -21,7 +21,7 @@ pub struct CloseFuture {
     drain: Arc<Drain>,
     core: Arc<Core>,
     /// Dropped once nothing waits any more, so that its drop does not wait.
-    _context: crate::Context,
+    _context: Option<crate::Context>,
 }
 
 impl CloseFuture {
@@ -31,10 +31,18 @@ impl CloseFuture {
         linger: Linger,
     ) -> Self {
         Self {
+            _context: Some(context),
+            ..Self::of(core, linger)
+        }
+    }
+
+    /// For a caller that keeps the context itself.
+    pub(crate) fn of(core: &Arc<Core>, linger: Linger) -> Self {
+        Self {
             registration: Registration::new(core),
             drain: core.close(Some(linger)),
             core: Arc::clone(core),
-            _context: context,
+            _context: None,
         }
     }
 }
