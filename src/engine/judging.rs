@@ -37,9 +37,6 @@ impl Loop {
         };
         let config = Arc::clone(&entry.config);
         let security = &config.options.security;
-        let peer = entry.link.stream().peer_address();
-        let address = peer.and_then(|peer| peer.ip());
-        let credentials = entry.credentials();
         let Some(handshaking) = entry.phase.handshaking() else {
             return;
         };
@@ -77,6 +74,9 @@ impl Loop {
             None => return self.judged(key, Answer::Verdict(Verdict::deny())),
         };
         entry.link.want_input(false);
+        let peer = entry.link.stream().peer_address();
+        let address = peer.and_then(|peer| peer.ip());
+        let credentials = entry.credentials();
         let who = Candidate {
             address,
             credentials,

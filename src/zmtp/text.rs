@@ -8,7 +8,7 @@
 /// Whether `c` can be shown as it is: it is visible, and changes nothing around it.
 pub(crate) fn is_plain(c: char) -> bool {
     match c {
-        '"' | '\'' | '\\' => true,
+        ' '..='~' => true,
         _ => {
             // `escape_debug` escapes a combining mark at the beginning of a text, and not behind another character.
             let mut behind = [0; 5];
@@ -22,6 +22,10 @@ pub(crate) fn is_plain(c: char) -> bool {
 
 /// `text` with everything that is not [plain](is_plain) as `\u{..}`.
 pub(crate) fn escaped(text: &str) -> String {
+    // Nearly all of what is shown: each connection has an address.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_plain(c) {
@@ -73,6 +77,11 @@ mod tests {
                 escaped(&format!("a{c}b")),
                 format!("a{}b", c.escape_unicode())
             );
+        }
+        for c in '\0'..='\u{ff}' {
+            let is_quoted = matches!(c, '"' | '\'' | '\\');
+            let is_shown = c.escape_debug().count() == 1;
+            assert_eq!(is_plain(c), is_quoted || is_shown, "{c:?}");
         }
         for text in [
             "/run/app.sock",
