@@ -3,10 +3,15 @@
 //! The sources are read as tokens, module by module, from each `lib.rs` on. The rules about arrows are those of the
 //! blocks in ARCHITECTURE.md, so that the page cannot say one thing and the code do another.
 
+#[path = "support/repository.rs"]
+mod repository;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use repository::home;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -725,7 +730,7 @@ fn nobody_reads_the_time_of_day() {
 #[test]
 fn every_file_says_what_it_is_and_stays_readable() {
     let mut broken = String::new();
-    for root in ROOTS.into_iter().chain(["fuzz/src"]) {
+    for root in ROOTS.into_iter().chain(["fuzz/src", "tests/fuzz"]) {
         for file in rust_files(&home().join(root)) {
             let name = file.strip_prefix(home()).unwrap_or(&file).display();
             let text = read(&file);
@@ -1222,8 +1227,4 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-fn home() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

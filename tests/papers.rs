@@ -1,7 +1,12 @@
 //! The papers name tests, figures, files and pages that exist.
 
+#[path = "support/repository.rs"]
+mod repository;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use repository::home;
 
 /// The table of failures names the test of each: a file in `tests/`, or one test in it.
 #[test]
@@ -250,8 +255,4 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn read(page: &str) -> String {
     fs::read_to_string(home().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
-}
-
-fn home() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
