@@ -305,24 +305,26 @@ pub use error::{
 };
 pub use facade::{
     AsSocket, Builder, CloseFuture, Dealer, EventStream, Messages, NextEvent, Pair, Pending,
-    Permit, PollSender, Pub, Pull, Push, RecvFuture, RecvManyFuture, Rep, ReplyFuture, Report, Req,
-    Request, RequestFuture, ReserveFuture, Router, SendFuture, SendToFuture, Socket, SocketRef,
-    Sub, Upstream, WaitFuture, XPub, XSub,
+    Permit, PollSender, PollSenderTo, Pub, Pull, Push, RecvFuture, RecvManyFuture, Rep,
+    ReplyFuture, Report, Req, Request, RequestFuture, ReserveFuture, Router, SendFuture,
+    SendToFuture, Socket, SocketRef, Sub, Upstream, WaitFuture, XPub, XSub,
 };
 #[cfg(feature = "futures")]
-pub use facade::{RecvStream, SendSink};
+pub use facade::{FlushFuture, RecvStream, SendSink};
 // The signatures of hidden calls of `Message`, `Frame` and `IntoMessage` need them.
 #[doc(hidden)]
 pub use highwater_patterns::{Body, INLINE_CAPACITY};
 pub use highwater_patterns::{
-    DuplicateId, Frame, IntoMessage, InvalidRoutingId, LostPeer, MAX_TOPIC, Message, Notices,
-    RoutingId, SeveralFrames, SlowSubscriber, SocketType, Undeliverable,
+    DuplicateId, Frame, IntoMessage, InvalidChoice, InvalidRoutingId, LostPeer, MAX_TOPIC, Message,
+    Notices, RoutingId, SeveralFrames, SlowSubscriber, SocketType, Undeliverable,
 };
 pub use monitor::{EndpointState, Event, EventKind};
 pub use options::{AcceptFilter, IpcPermissions, Keepalive, Linger, ReconnectStop, SocksProxy};
 pub use peer::{Credentials, PeerInfo};
 pub use poll::{Poll, Ready, Token};
 pub use proxy::{Proxy, ProxyControl, ProxyHandle, ProxySide, ProxyStats};
+#[cfg(feature = "serde")]
+pub use req_pool::PoolAnswerFuture;
 pub use req_pool::{PoolCloseFuture, PoolPending, PoolRequestFuture, ReqPool};
 pub use socket::{Interest, Readiness, RetireFuture, Retirement};
 pub use stats::{Dropped, PeerStats, Stats};

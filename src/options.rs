@@ -172,6 +172,12 @@ impl Options {
         }
     }
 
+    /// Sets what peers are told of the payload.
+    #[cfg(feature = "serde")]
+    pub(crate) fn set_payload(&mut self, payload: String) -> Result<(), OptionError> {
+        self.set_property(crate::zmtp::PAYLOAD, payload.into())
+    }
+
     /// Of which messages a socket of this type keeps only the latest.
     pub(crate) fn conflation(&self, kind: SocketType) -> Conflation {
         let facts = kind.facts();

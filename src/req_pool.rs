@@ -11,6 +11,8 @@ mod future;
 mod pending;
 mod place;
 mod plan;
+#[cfg(feature = "serde")]
+mod typed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +35,8 @@ use desk::Desk;
 pub use future::PoolRequestFuture;
 pub use pending::PoolPending;
 use plan::Plan;
+#[cfg(feature = "serde")]
+pub use typed::PoolAnswerFuture;
 
 /// Sends requests from many threads and tasks at once, each to one of its peers in turn, and gives each caller the reply to
 /// its own request.

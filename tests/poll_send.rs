@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll, Waker, ready};
 
 use highwater::{
     Context, Dealer, Ended, Message, Pair, PollSender, Pub, Pull, Push, RecvError, RecvFuture,
-    SendError, Sub, Upstream, XPub, XSub,
+    RouteError, Router, RoutingId, SendError, Sub, Upstream, XPub, XSub,
 };
 use support::{
     CountingWaker, PATIENCE, Place, block_on, joined, number, over_every_transport, wait_until,
@@ -20,6 +20,7 @@ over_every_transport!(
     a_wake_up_that_is_not_used_goes_to_the_next,
     an_error_has_the_message,
     a_bridge_passes_everything_on,
+    a_router_sends_to_whom_the_caller_names,
 );
 
 /// Sends `text` by hand and leaves nothing in the option.
@@ -284,4 +285,69 @@ fn a_bridge_passes_everything_on(place: &Place) {
     joined(sender);
     context.shutdown();
     joined(bridge).expect("nothing was held any more");
+}
+
+/// While a peer is at its mark, the message stays in the option; another peer can be served by the same sender meanwhile.
+fn a_router_sends_to_whom_the_caller_names(place: &Place) {
+    let context = Context::new();
+    let router = Router::builder(&context).send_high_water_mark(1).build();
+    let at = router.bind(place.any().as_str()).expect("bound");
+    let dealers = ["slow", "quick"].map(|name| {
+        let dealer = Dealer::builder(&context)
+            .routing_id(RoutingId::new(name).expect("an id"))
+            .receive_high_water_mark(1)
+            .build();
+        dealer.connect(&at).expect("connecting");
+        dealer
+    });
+    router.wait_for_peers(2, PATIENCE).expect("both are there");
+    let [slow, quick] = ["slow", "quick"].map(|name| RoutingId::new(name).expect("an id"));
+    let mut sender = router.poll_sender_to();
+    let counting = CountingWaker::new();
+    let mut poll = |id: &RoutingId, message: &mut Option<Message>| {
+        let waker = Waker::from(Arc::clone(&counting));
+        sender.poll_send_to(&mut TaskContext::from_waker(&waker), id, message)
+    };
+    // Large enough that the kernel does not take many of them.
+    let body = vec![7; 1 << 20];
+    let mut queued = 0;
+    let mut message = loop {
+        let mut message = Some(Message::from(&body[..]));
+        if poll(&slow, &mut message).is_pending() {
+            break message;
+        }
+        assert_eq!(message, None, "it is taken out once it is sent");
+        queued += 1;
+        assert!(queued < 1000, "there is no end to the room");
+    };
+    assert!(message.is_some(), "it stays where it is");
+    let mut other = Some(Message::from("for you"));
+    assert_eq!(poll(&quick, &mut other), Poll::Ready(Ok(())));
+    assert_eq!(
+        dealers[1].recv_timeout(PATIENCE).expect("received"),
+        "for you"
+    );
+    let nobody = RoutingId::new("nobody").expect("an id");
+    let mut other = Some(Message::from("for nobody"));
+    assert_eq!(
+        poll(&nobody, &mut other),
+        Poll::Ready(Err(RouteError::NoRoute("for nobody".into())))
+    );
+    assert_eq!(other, None);
+
+    let slow_dealer = &dealers[0];
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..=queued {
+                let received = slow_dealer.recv_timeout(PATIENCE).expect("received");
+                assert_eq!(received, body[..]);
+            }
+        });
+        let sending =
+            std::future::poll_fn(|context| sender.poll_send_to(context, &slow, &mut message));
+        block_on("room", sending).expect("sent");
+        assert_eq!(message, None);
+    });
+    drop(sender);
+    given_back(&counting);
 }

@@ -708,7 +708,7 @@ fn connect_and_set_option_reach_all_sockets_or_none() {
         pool.set_option("linger", "5").expect("set");
         assert_eq!(values("linger"), ["5"; 3]);
 
-        sockets[1].close(Duration::ZERO);
+        let _ = sockets[1].close(Duration::ZERO);
         let failed = pool.connect(&there).expect_err("one is closed");
         assert!(matches!(failed, ConnectError::Ended(Ended::Closed)));
         for socket in [&sockets[0], &sockets[2]] {

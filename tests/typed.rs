@@ -629,6 +629,8 @@ mod streams {
                     .expect("subscribed");
                 let mut sink = publisher.sink();
                 sink.send(("even", 8)).await.expect("sent");
+                sink.flush().await.expect("sent");
+                sink.close().await.expect("sent");
                 let (topic, value) = topics.next().await.expect("open").expect("a value");
                 assert_eq!((topic.to_str(), value), (Ok("even"), 8));
 
@@ -671,7 +673,7 @@ mod streams {
         assert_eq!(Arc::strong_count(&counting), 1, "a waker was left behind");
         assert_eq!(
             counting
-                .poll(&mut SinkExt::<u32>::flush(&mut sink))
+                .poll(&mut sink.flush())
                 .map(|flushed| flushed.is_ok()),
             Poll::Ready(true)
         );

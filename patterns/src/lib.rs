@@ -60,7 +60,9 @@ pub use frame_body::FrameBody;
 pub use into_message::IntoMessage;
 pub use message::Message;
 pub use one_type::OneType;
-pub use options::{DuplicateId, LostPeer, Notices, PatternOptions, SlowSubscriber, Undeliverable};
+pub use options::{
+    DuplicateId, InvalidChoice, LostPeer, Notices, PatternOptions, SlowSubscriber, Undeliverable,
+};
 pub use outbound::{Outbound, OutboundFrame};
 pub use outcome::{Admission, AdmissionRefusal, Refusal, Refused, Sent};
 pub use pair::Pair;

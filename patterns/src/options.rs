@@ -4,6 +4,10 @@
 //! Always true: the default is the behaviour of `highwater` without options; every pattern reads only its own part.
 //! Must not know: how an option is named or set by a user.
 
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
 use crate::Message;
 
 /// Everything about a pattern that can be chosen. One value serves all socket types; each reads its own part.
@@ -139,3 +143,86 @@ pub enum Notices {
     /// (libzmq's SUB and ours). That one is shown as often as the peer's subscribes were. libzmq shows it once.
     Every,
 }
+
+/// Names each variant of a choice by a word.
+macro_rules! words {
+    ($($type:ident: $words:literal, $($variant:ident = $word:literal),+;)+) => {$(
+        impl $type {
+            /// The words, for the text of an error.
+            #[doc(hidden)]
+            pub const WORDS: &'static str = $words;
+        }
+
+        /// As the value of the option by name.
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self {
+                    $(Self::$variant => $word,)+
+                })
+            }
+        }
+
+        /// From the value of the option by name.
+        impl FromStr for $type {
+            type Err = InvalidChoice;
+
+            fn from_str(text: &str) -> Result<Self, InvalidChoice> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(InvalidChoice { words: $words }),
+                }
+            }
+        }
+    )+
+
+        #[cfg(test)]
+        mod tests {
+            use super::*;
+
+            #[test]
+            fn each_choice_reads_back_from_its_text() {
+                $(
+                    let mut words = Vec::new();
+                    $(
+                        let choice = $type::$variant;
+                        assert_eq!(choice.to_string(), $word);
+                        assert_eq!($word.parse(), Ok(choice));
+                        assert!($type::WORDS.contains($word));
+                        words.push($word);
+                    )+
+                    for bad in ["", "none", &words[0].to_uppercase()] {
+                        let error = bad.parse::<$type>().expect_err("no choice");
+                        assert_eq!(error.to_string(), format!("not one of these: {}", $words));
+                    }
+                    assert_eq!(format!("{:>20}", $type::default()).len(), 20);
+                )+
+            }
+        }
+    };
+}
+
+words! {
+    Undeliverable: "give_back or drop", GiveBack = "give_back", Drop = "drop";
+    DuplicateId: "refuse or hand_over", Refuse = "refuse", HandOver = "hand_over";
+    LostPeer: "fail or send_again", Fail = "fail", SendAgain = "send_again";
+    SlowSubscriber: "drop_newest, refuse or evict",
+        DropNewest = "drop_newest", Refuse = "refuse", Evict = "evict";
+    Notices: "first_and_last, every_subscribe or every",
+        FirstAndLast = "first_and_last", EverySubscribe = "every_subscribe", Every = "every";
+}
+
+/// A text that names no choice of an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidChoice {
+    /// The words that name one.
+    pub words: &'static str,
+}
+
+impl fmt::Display for InvalidChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not one of these: {}", self.words)
+    }
+}
+
+impl Error for InvalidChoice {}

@@ -81,7 +81,7 @@ macro_rules! points_to_socket {
 points_to_socket! { &S Box<S> Arc<S> std::rc::Rc<S> }
 
 impl SocketRef {
-    pub(super) fn new(core: &Arc<Core>) -> Self {
+    pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: Arc::clone(core),
         }

@@ -114,6 +114,13 @@ impl<S> Builder<S> {
         }
     }
 
+    /// Tells peers what the payload is.
+    #[cfg(feature = "serde")]
+    pub(crate) fn payload(mut self, payload: &str) -> Result<Self, OptionError> {
+        self.options.set_payload(payload.to_owned())?;
+        Ok(self)
+    }
+
     pub(crate) fn has_routing_id(&self) -> bool {
         self.options.routing_id.is_some()
     }

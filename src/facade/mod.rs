@@ -32,11 +32,11 @@ pub use as_socket::{AsSocket, Socket, SocketRef};
 pub use builder::Builder;
 pub use dealer::Dealer;
 pub use futures::{
-    CloseFuture, EventStream, NextEvent, PollSender, RecvFuture, RecvManyFuture, ReplyFuture,
-    RequestFuture, ReserveFuture, SendFuture, SendToFuture, WaitFuture,
+    CloseFuture, EventStream, NextEvent, PollSender, PollSenderTo, RecvFuture, RecvManyFuture,
+    ReplyFuture, RequestFuture, ReserveFuture, SendFuture, SendToFuture, WaitFuture,
 };
 #[cfg(feature = "futures")]
-pub use futures::{RecvStream, SendSink};
+pub use futures::{FlushFuture, RecvStream, SendSink};
 pub use messages::Messages;
 pub use pair::Pair;
 pub use permit::Permit;

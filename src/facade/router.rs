@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use highwater_patterns::{self as patterns, IntoMessage, Message, Outbound, RoutingId, SocketType};
 
-use super::{RecvFuture, SendToFuture};
+use super::{PollSenderTo, RecvFuture, SendToFuture};
 use crate::endpoint::{Endpoint, InvalidEndpoint};
 use crate::error::{ConnectError, RecvError, RouteError, TryRecvError};
 use crate::peer::PeerInfo;
@@ -236,6 +236,11 @@ impl Router {
     /// [`RouteError`], with the message: no peer has this id, or the socket has ended.
     pub fn send_to_async(&self, id: &RoutingId, message: impl IntoMessage) -> SendToFuture {
         SendToFuture::new(&self.core, id.clone(), message.into_message())
+    }
+
+    /// Sends in futures that are written by hand: [`PollSenderTo::poll_send_to`].
+    pub fn poll_sender_to(&self) -> PollSenderTo {
+        PollSenderTo::new(&self.core)
     }
 
     #[inline]

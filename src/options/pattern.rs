@@ -193,37 +193,24 @@ macro_rules! define {
 
 with_pattern_options!(define);
 
-/// Names each variant of a choice by a word.
-macro_rules! words {
-    ($($type:ident: $expected:literal, $($variant:ident = $word:literal),+;)+) => {$(
+/// The choices have their words in the crate of patterns.
+macro_rules! choices {
+    ($($type:ident)+) => {$(
         impl OptionValue for $type {
-            const EXPECTED: &'static str = $expected;
+            const EXPECTED: &'static str = Self::WORDS;
 
             fn parse(text: &str) -> Option<Self> {
-                match text {
-                    $($word => Some(Self::$variant),)+
-                    _ => None,
-                }
+                text.parse().ok()
             }
 
             fn print(&self) -> String {
-                match self {
-                    $(Self::$variant => $word.to_owned(),)+
-                }
+                self.to_string()
             }
         }
     )+};
 }
 
-words! {
-    Undeliverable: "give_back or drop", GiveBack = "give_back", Drop = "drop";
-    DuplicateId: "refuse or hand_over", Refuse = "refuse", HandOver = "hand_over";
-    LostPeer: "fail or send_again", Fail = "fail", SendAgain = "send_again";
-    SlowSubscriber: "drop_newest, refuse or evict",
-        DropNewest = "drop_newest", Refuse = "refuse", Evict = "evict";
-    Notices: "first_and_last, every_subscribe or every",
-        FirstAndLast = "first_and_last", EverySubscribe = "every_subscribe", Every = "every";
-}
+choices! { Undeliverable DuplicateId LostPeer SlowSubscriber Notices }
 
 /// By name, a message is one frame of text.
 impl OptionValue for Message {

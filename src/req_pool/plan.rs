@@ -81,6 +81,14 @@ impl Plan {
         self.set_builder(name, |builder| builder.option(name, value))
     }
 
+    /// Tells peers of the payload, by all sockets from now on.
+    #[cfg(feature = "serde")]
+    pub(super) fn set_payload(&mut self, payload: &str) -> Result<(), OptionError> {
+        const NAME: &str = "metadata";
+        self.set_each(NAME, |socket| socket.core().set_payload(payload.to_owned()))?;
+        self.set_builder(NAME, |builder| builder.payload(payload))
+    }
+
     /// Sets the option `name` of each socket by `set`. If one fails, those before it get their values back.
     fn set_each(
         &self,

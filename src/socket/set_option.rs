@@ -36,9 +36,7 @@ impl Core {
     /// Sets what peers are told of the payload from now on.
     #[cfg(feature = "serde")]
     pub(crate) fn set_payload(&self, payload: String) -> Result<(), OptionError> {
-        let mut state = self.enter()?;
-        let payload = payload.into();
-        state.options.set_property(crate::zmtp::PAYLOAD, payload)
+        self.enter()?.options.set_payload(payload)
     }
 
     /// As [`set_option`](Self::set_option), with the value as it is.

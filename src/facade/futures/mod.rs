@@ -8,6 +8,7 @@
 mod closing;
 mod events;
 mod poll_sender;
+mod poll_sender_to;
 mod receiving;
 mod requesting;
 mod reserving;
@@ -19,14 +20,17 @@ mod waiting;
 pub use closing::CloseFuture;
 pub use events::{EventStream, NextEvent};
 pub use poll_sender::PollSender;
+pub use poll_sender_to::PollSenderTo;
 pub use receiving::{RecvFuture, RecvManyFuture};
 pub use requesting::{ReplyFuture, RequestFuture};
 pub use reserving::ReserveFuture;
 pub use sending::{SendFuture, SendToFuture};
 #[cfg(feature = "futures")]
-pub use streams::{RecvStream, SendSink};
+pub use streams::{FlushFuture, RecvStream, SendSink};
 pub use waiting::WaitFuture;
 
+#[cfg(feature = "serde")]
+pub(super) use receiving::PollMany;
 pub(super) use receiving::receives_async;
 pub(super) use sending::{publishes_async, sends_async};
 pub(super) use waiting::{closes_async, knows_subscribers_async, waits_async};

@@ -89,10 +89,10 @@ impl<T> fmt::Debug for RecvFuture<T> {
 ///
 /// Messages are appended only by the poll that is ready: dropped before, it has taken none.
 #[must_use = "a future does nothing unless it is polled"]
+#[derive(Debug)]
 pub struct RecvManyFuture<'a> {
-    wait: TaskWait,
+    many: PollMany,
     into: &'a mut Vec<Message>,
-    most: usize,
 }
 
 impl<'a> RecvManyFuture<'a> {
@@ -102,9 +102,8 @@ impl<'a> RecvManyFuture<'a> {
         most: usize,
     ) -> Self {
         Self {
-            wait: TaskWait::new(core),
+            many: PollMany::new(core, most),
             into,
-            most,
         }
     }
 }
@@ -113,7 +112,32 @@ impl Future for RecvManyFuture<'_> {
     type Output = Result<usize, RecvError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { wait, into, most } = Pin::into_inner(self);
+        let Self { many, into } = Pin::into_inner(self);
+        many.poll(context, into)
+    }
+}
+
+/// Receives at most `most` messages at each outcome.
+pub(in crate::facade) struct PollMany {
+    wait: TaskWait,
+    most: usize,
+}
+
+impl PollMany {
+    pub(in crate::facade) fn new(core: &Arc<Core>, most: usize) -> Self {
+        Self {
+            wait: TaskWait::new(core),
+            most,
+        }
+    }
+
+    /// Appends to `into` only if it is ready.
+    pub(in crate::facade) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut Vec<Message>,
+    ) -> Poll<Result<usize, RecvError>> {
+        let Self { wait, most } = self;
         if *most == 0 {
             return Poll::Ready(Ok(0));
         }
@@ -124,9 +148,9 @@ impl Future for RecvManyFuture<'_> {
     }
 }
 
-impl fmt::Debug for RecvManyFuture<'_> {
+impl fmt::Debug for PollMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvManyFuture")
+        f.debug_struct("PollMany")
             .field("most", &self.most)
             .finish_non_exhaustive()
     }

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use highwater_patterns::{self as patterns, Message, Pattern, RoutingId, Sent};
+use highwater_patterns::{Message, RoutingId, Sent};
 
-use super::poll_sender::{PollSender, poll_send};
+use super::poll_sender::PollSender;
+use super::poll_sender_to::PollSenderTo;
 use crate::error::{RouteError, SendError};
-use crate::socket::{Core, Table, TaskWait};
+use crate::socket::Core;
 
 /// A message on its way to a peer with room: made by `send_async`.
 ///
@@ -82,7 +83,7 @@ impl<T> fmt::Debug for SendFuture<T> {
 #[must_use = "a future does nothing unless it is polled"]
 #[derive(Debug)]
 pub struct SendToFuture {
-    wait: TaskWait,
+    sender: PollSenderTo,
     message: Option<Message>,
     to: RoutingId,
 }
@@ -90,7 +91,7 @@ pub struct SendToFuture {
 impl SendToFuture {
     pub(in crate::facade) fn new(core: &Arc<Core>, to: RoutingId, message: Message) -> Self {
         Self {
-            wait: TaskWait::new(core),
+            sender: PollSenderTo::new(core),
             message: Some(message),
             to,
         }
@@ -109,12 +110,12 @@ impl Future for SendToFuture {
     ///
     /// If the message was sent before, or taken back.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { wait, message, to } = Pin::into_inner(self);
-        let mut put = |pattern: &mut Pattern, table: &mut Table, message: &mut Message| {
-            let rules = pattern.rules_mut::<patterns::Router>();
-            rules.send_to(to, message, table).map(drop)
-        };
-        poll_send(wait, context, message, &mut put).map_err(RouteError::from)
+        let Self {
+            sender,
+            message,
+            to,
+        } = Pin::into_inner(self);
+        sender.poll_send_to(context, to, message)
     }
 }
 

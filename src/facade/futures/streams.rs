@@ -73,15 +73,74 @@ impl<T> SendSink<T> {
     }
 }
 
-impl<T, M: IntoMessage> Sink<M> for SendSink<T> {
-    type Error = SendError;
+impl<T> SendSink<T> {
+    /// Ready once the message that is held is queued. The sink takes messages of many types, so that of `SinkExt` would have to
+    /// be told which: `SinkExt::<Message>::flush(&mut sink)`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message, which is held no more.
+    pub fn flush(&mut self) -> FlushFuture<'_, T> {
+        FlushFuture { sink: self }
+    }
 
-    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { sender, held } = Pin::into_inner(self);
+    /// As [`flush`](Self::flush), and as `close` of `SinkExt`. Does not close the socket.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message, which is held no more.
+    ///
+    /// ```
+    /// use futures::SinkExt;
+    /// use highwater::{Context, Push};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let push = Push::new(&Context::new());
+    /// let mut sink = push.sink();
+    /// sink.feed("job 1").await?;
+    /// sink.close().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn close(&mut self) -> FlushFuture<'_, T> {
+        self.flush()
+    }
+
+    pub(in crate::facade) fn poll_held(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let Self { sender, held } = self;
         if held.is_some() {
             ready!(sender.poll_send(context, held))?;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Ready once a sink has queued the message that it holds: made by `flush` and `close` of a [`SendSink`].
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, it leaves the message in the sink.
+#[must_use = "a future does nothing unless it is polled"]
+#[derive(Debug)]
+pub struct FlushFuture<'a, T = ()> {
+    sink: &'a mut SendSink<T>,
+}
+
+impl<T> Future for FlushFuture<'_, T> {
+    type Output = Result<(), SendError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::into_inner(self).sink.poll_held(context)
+    }
+}
+
+impl<T, M: IntoMessage> Sink<M> for SendSink<T> {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Pin::into_inner(self).poll_held(context)
     }
 
     /// # Panics
@@ -95,11 +154,11 @@ impl<T, M: IntoMessage> Sink<M> for SendSink<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Sink::<M>::poll_ready(self, context)
+        Pin::into_inner(self).poll_held(context)
     }
 
     /// Does not close the socket.
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Sink::<M>::poll_ready(self, context)
+        Pin::into_inner(self).poll_held(context)
     }
 }

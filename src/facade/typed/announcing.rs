@@ -67,13 +67,9 @@ impl<S: AsSocket, T, C: NamedCodec> Typed<S, T, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn announce(self, type_name: &str) -> Result<Self, OptionError> {
-        if !is_visible(type_name, MOST_OF_TYPE) {
-            return Err(OptionError::Invalid {
-                name: "metadata",
-                expected: "for X-Payload a name of 1 to 64 visible ASCII characters, such as job/2",
-            });
-        }
-        self.tell(format!("{type_name}+{}", C::NAME))
+        let payload = payload_of::<C>(Some(type_name))?;
+        self.as_socket().core().set_payload(payload)?;
+        Ok(self)
     }
 
     /// As [`announce`](Self::announce), without a type: `X-Payload` is the name of the codec alone, such as `json`.
@@ -82,19 +78,27 @@ impl<S: AsSocket, T, C: NamedCodec> Typed<S, T, C> {
     ///
     /// [`OptionError`]: there is no room for one more property; or in a forked child.
     pub fn announce_codec(self) -> Result<Self, OptionError> {
-        self.tell(C::NAME.to_owned())
-    }
-
-    fn tell(self, payload: String) -> Result<Self, OptionError> {
-        const {
-            assert!(
-                is_visible(C::NAME, MOST_OF_CODEC),
-                "a codec has a name of 1 to 16 visible ASCII characters"
-            );
-        }
-        let core = self.as_socket().into_core();
-        core.set_payload(payload)?;
+        let payload = payload_of::<C>(None)?;
+        self.as_socket().core().set_payload(payload)?;
         Ok(self)
+    }
+}
+
+/// The text of the property: the codec `C`, behind the name of a type.
+pub(crate) fn payload_of<C: NamedCodec>(type_name: Option<&str>) -> Result<String, OptionError> {
+    const {
+        assert!(
+            is_visible(C::NAME, MOST_OF_CODEC),
+            "a codec has a name of 1 to 16 visible ASCII characters"
+        );
+    }
+    match type_name {
+        None => Ok(C::NAME.to_owned()),
+        Some(name) if is_visible(name, MOST_OF_TYPE) => Ok(format!("{name}+{}", C::NAME)),
+        Some(_) => Err(OptionError::Invalid {
+            name: "metadata",
+            expected: "for X-Payload a name of 1 to 64 visible ASCII characters, such as job/2",
+        }),
     }
 }
 

@@ -3,15 +3,20 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use highwater_patterns::Message;
 
 use super::super::{AsSocket, Dealer, Pair, Pull, Push, RecvFuture, SendFuture, SocketRef};
-use super::many::{decode_all, receives_many_values};
-use super::{Codec, Received, SendValueFuture, Typed, TypedError, decode, encode};
-use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
+use super::many::{RecvManyValuesFuture, decode_all, receives_many_values};
+use super::{
+    Codec, Received, ReceivedFromError, RecvValueFromFuture, SendValueFuture, Typed, TypedError,
+    ValueFuture, decode, encode, from,
+};
+use crate::error::{RecvError, SendError, SendManyError, TryRecvError, TrySendError};
+use crate::peer::PeerInfo;
 
 macro_rules! typed {
     ($($socket:ident),+ $(,)?) => {$(
@@ -61,6 +66,24 @@ macro_rules! sends_values {
             ) -> Result<(), TypedError<SendError, C::Error>> {
                 let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
                 Ok(self.socket.send_timeout(frame, timeout)?)
+            }
+
+            /// Sends all of `values` in their order, as `send_many` of the socket does. All are encoded first: if one cannot be,
+            /// none is sent. Gives their number.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: a value cannot be encoded, or a send failed; then the error has the number that was sent.
+            pub fn send_many<'v>(
+                &self,
+                values: impl IntoIterator<Item = &'v T>,
+            ) -> Result<usize, TypedError<SendManyError, C::Error>>
+            where
+                T: 'v,
+            {
+                let frames: Result<Vec<_>, _> =
+                    values.into_iter().map(encode::<T, C>).collect();
+                Ok(self.socket.send_many(frames.map_err(TypedError::Encode)?)?)
             }
 
             /// Encodes `value` now, and sends it as `send_async` of the socket does. The future does not borrow the value.
@@ -135,6 +158,61 @@ macro_rules! receives_values {
                     socket: self.as_socket(),
                     payload: PhantomData,
                 }
+            }
+
+            /// The next value, and the peer on whose connection it came; waits as `recv_from` of the socket does.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the receive failed, or what came is no value; the error has the peer, too.
+            pub fn recv_from(
+                &self,
+            ) -> Result<(Arc<PeerInfo>, T), ReceivedFromError<RecvError, C::Error>> {
+                from(self.socket.recv_from()?, self, value::<T, C, _>)
+            }
+
+            /// As [`recv_from`](Self::recv_from), if a message is there now.
+            ///
+            /// # Errors
+            ///
+            /// As [`recv_from`](Self::recv_from).
+            pub fn try_recv_from(
+                &self,
+            ) -> Result<(Arc<PeerInfo>, T), ReceivedFromError<TryRecvError, C::Error>> {
+                from(self.socket.try_recv_from()?, self, value::<T, C, _>)
+            }
+
+            /// As [`recv_from`](Self::recv_from), but waits at most `timeout`.
+            ///
+            /// # Errors
+            ///
+            /// As [`recv_from`](Self::recv_from).
+            pub fn recv_from_timeout(
+                &self,
+                timeout: Duration,
+            ) -> Result<(Arc<PeerInfo>, T), ReceivedFromError<RecvError, C::Error>> {
+                from(self.socket.recv_from_timeout(timeout)?, self, value::<T, C, _>)
+            }
+
+            /// As [`recv_from`](Self::recv_from), as a future.
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has taken nothing.
+            pub fn recv_from_async(&self) -> RecvValueFromFuture<T, C::Error> {
+                ValueFuture::new(self.socket.recv_from_async(), self.as_socket(), |received, socket| {
+                    from(received?, socket, value::<T, C, _>)
+                })
+            }
+
+            /// The value that `received` is, for calls that give messages, such as [`RecvFuture::poll_recv`]. A message that is
+            /// none is counted.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError::Undecodable`], with the message.
+            pub fn decode(&self, received: Message) -> Received<T, C::Error> {
+                value::<T, C, _>(received, self)
             }
 
             /// The values from now on, until the socket is closed (feature `futures`). A message that is no value is an error, and

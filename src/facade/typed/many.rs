@@ -4,11 +4,16 @@
 //! Always true: each message has an outcome of its own, in the order of arrival; the codec runs without a lock.
 //! Must not know: how many messages a socket gives at once.
 
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::vec::IntoIter;
 
 use highwater_patterns::Message;
 
-use super::super::AsSocket;
+use super::super::futures::PollMany;
+use super::super::{AsSocket, SocketRef};
+use crate::error::RecvError;
 
 /// Messages that were taken and are not decoded yet.
 struct Taken<'a, S: AsSocket> {
@@ -40,6 +45,55 @@ pub(super) fn decode_all<V, S: AsSocket>(
     };
     for message in taken.rest.by_ref() {
         into.push(decode(message, socket));
+    }
+}
+
+/// At least one value, and others that have arrived: made by `recv_many_async` of a typed socket.
+///
+/// # Cancel safety
+///
+/// Items are appended only by the poll that is ready: dropped before, it has taken no message.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct RecvManyValuesFuture<'a, V> {
+    many: PollMany,
+    into: &'a mut Vec<V>,
+    socket: SocketRef,
+    decode: fn(Message, &SocketRef) -> V,
+}
+
+impl<'a, V> RecvManyValuesFuture<'a, V> {
+    pub(super) fn new(
+        socket: SocketRef,
+        into: &'a mut Vec<V>,
+        most: usize,
+        decode: fn(Message, &SocketRef) -> V,
+    ) -> Self {
+        Self {
+            many: PollMany::new(socket.core(), most),
+            into,
+            socket,
+            decode,
+        }
+    }
+}
+
+impl<V> Future for RecvManyValuesFuture<'_, V> {
+    type Output = Result<usize, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = Pin::into_inner(self);
+        let mut messages = Vec::new();
+        let taken = ready!(this.many.poll(context, &mut messages))?;
+        decode_all(messages, this.into, &this.socket, this.decode);
+        Poll::Ready(Ok(taken))
+    }
+}
+
+impl<V> fmt::Debug for RecvManyValuesFuture<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvManyValuesFuture")
+            .field("many", &self.many)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,6 +184,19 @@ macro_rules! receives_many_values {
                 let taken = self.socket.recv_many_timeout(&mut messages, most, timeout)?;
                 decode_all(messages, into, self, $decode);
                 Ok(taken)
+            }
+
+            /// As [`recv_many`](Self::recv_many), as a future.
+            ///
+            /// # Cancel safety
+            ///
+            /// Items are appended only by the poll that is ready: dropped before, it has taken no message.
+            pub fn recv_many_async<'a>(
+                &self,
+                into: &'a mut Vec<Received<$value, C::Error>>,
+                most: usize,
+            ) -> RecvManyValuesFuture<'a, Received<$value, C::Error>> {
+                RecvManyValuesFuture::new(self.as_socket(), into, most, $decode)
             }
         }
     )+};

@@ -5,13 +5,17 @@
 //! Must not know: how a socket sends or receives.
 
 mod announcing;
+mod closing;
 mod codec;
 mod error;
 mod exchanging;
 mod many;
+mod pending;
 mod publishing;
 mod requesting;
+mod routing;
 mod send_value;
+mod senders;
 #[cfg(feature = "futures")]
 mod streams;
 mod value_future;
@@ -26,6 +30,7 @@ use super::{AsSocket, Socket};
 use crate::error::RecvError;
 
 pub use announcing::NamedCodec;
+pub(crate) use announcing::payload_of;
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;
 #[cfg(feature = "json")]
@@ -37,9 +42,15 @@ pub use codec::Postcard;
 pub use codec::{Codec, CodecError};
 pub use error::{Received, TypedError, Undecodable};
 pub use exchanging::RecvValueFuture;
+pub use many::RecvManyValuesFuture;
+pub use pending::TypedPending;
+pub(crate) use pending::{answer, receives_answer};
 pub use publishing::RecvTopicFuture;
 pub use requesting::{AnswerFuture, QuestionFuture, TypedRequest, TypedRequestError};
+pub use routing::{RecvRoutedFuture, RoutedError};
 pub use send_value::SendValueFuture;
+use senders::from;
+pub use senders::{ReceivedFromError, RecvValueFromFuture};
 #[cfg(feature = "futures")]
 pub use streams::{ValueSink, ValueStream};
 pub use value_future::ValueFuture;
@@ -48,6 +59,20 @@ pub use value_future::ValueFuture;
 ///
 /// It is used as the socket itself for everything but sending and receiving: [`Deref`] gives the socket, on which raw messages
 /// can still be sent and received.
+///
+/// | call of the socket | with values |
+/// |---|---|
+/// | `send`, `try_send`, `send_timeout`, `send_async`, `send_many`, `sink` | the same name; a publisher takes a topic before the value |
+/// | `recv`, `try_recv`, `recv_timeout`, `recv_async`, `iter`, `stream` | the same name; SUB and XSUB give the topic, too, and ROUTER the routing id |
+/// | `recv_from` and its forms, `recv_many` and its forms | the same name |
+/// | `request` and its forms, `send` of REQ; `reply` and its forms | the same name: [`TypedPending`], [`TypedRequest`] |
+/// | `send_to` and its forms | the same name |
+/// | `close_async` | the same name |
+/// | `reserve` and its forms | a [`Permit`](crate::Permit), whose `send` takes `socket.encode(&value)?` |
+/// | `poll_sender`, `poll_sender_to` | the message is `socket.encode(&value)?.into()` |
+/// | `RecvFuture::poll_recv` of `(*socket).recv_async()` | `socket.decode(message)` |
+/// | `pass_on` of XSUB, `recv` of XPUB | subscriptions are no values: as they are |
+/// | all others | as they are |
 ///
 /// ```
 /// # #[cfg(feature = "json")] {
@@ -84,7 +109,7 @@ pub struct Typed<S, T, C> {
 }
 
 impl<S, T, C> Typed<S, T, C> {
-    pub(super) fn new(socket: S) -> Self {
+    pub(crate) fn new(socket: S) -> Self {
         Self {
             socket,
             payload: PhantomData,
@@ -94,6 +119,34 @@ impl<S, T, C> Typed<S, T, C> {
     /// The socket without the type.
     pub fn into_inner(self) -> S {
         self.socket
+    }
+}
+
+impl<S, T, C: Codec<T>> Typed<S, T, C> {
+    /// The frame of `value`, for calls that take messages, such as that of a [`Permit`](crate::Permit) or a
+    /// [`PollSender`](crate::PollSender).
+    ///
+    /// # Errors
+    ///
+    /// The value cannot be encoded.
+    ///
+    /// ```
+    /// # #[cfg(feature = "json")] {
+    /// use highwater::typed::Json;
+    /// use highwater::{Context, Pull, Push};
+    ///
+    /// let context = Context::new();
+    /// let push = Push::new(&context).typed::<u32, Json>();
+    /// let pull = Pull::new(&context).typed::<u32, Json>();
+    /// push.connect(pull.bind("inproc://permits")?)?;
+    /// let permit = push.reserve()?;
+    /// permit.send(push.encode(&7)?)?;
+    /// assert_eq!(pull.recv()?, 7);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encode(&self, value: &T) -> Result<Frame, C::Error> {
+        encode::<T, C>(value)
     }
 }
 
@@ -136,7 +189,7 @@ fn unless_over<V, E, M>(
 }
 
 /// The frame of `value`.
-fn encode<T, C: Codec<T>>(value: &T) -> Result<Frame, C::Error> {
+pub(crate) fn encode<T, C: Codec<T>>(value: &T) -> Result<Frame, C::Error> {
     let mut body = Vec::new();
     C::encode(value, &mut body)?;
     Ok(Frame::from(body))

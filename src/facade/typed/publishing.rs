@@ -2,16 +2,19 @@
 //!
 //! A topic is a raw frame, so that subscriptions filter it; the value is the frame behind it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use highwater_patterns::{Frame, Message};
 
 use super::super::{AsSocket, Pub, RecvFuture, Report, SendFuture, Sub, XPub, XSub};
-use super::many::{decode_all, receives_many_values};
+use super::many::{RecvManyValuesFuture, decode_all, receives_many_values};
 use super::{
-    Codec, Received, SendValueFuture, Typed, TypedError, ValueFuture, decode, encode, unless_over,
+    Codec, Received, ReceivedFromError, RecvValueFromFuture, SendValueFuture, Typed, TypedError,
+    ValueFuture, decode, encode, from, unless_over,
 };
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
+use crate::peer::PeerInfo;
 
 macro_rules! publishes_values {
     ($($socket:ident),+ $(,)?) => {$(
@@ -49,6 +52,21 @@ macro_rules! publishes_values {
             ) -> Result<Report, TypedError<TrySendError, C::Error>> {
                 let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
                 Ok(self.socket.try_send((topic, frame))?)
+            }
+
+            /// As `send`, but waits at most `timeout`, where it would wait.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the value cannot be encoded, or the send failed.
+            pub fn send_timeout(
+                &self,
+                topic: impl Into<Frame>,
+                value: &T,
+                timeout: Duration,
+            ) -> Result<Report, TypedError<SendError, C::Error>> {
+                let frame = encode::<T, C>(value).map_err(TypedError::Encode)?;
+                Ok(self.socket.send_timeout((topic, frame), timeout)?)
             }
 
             /// Encodes `value` now, and sends it as `send_async` of the socket does. The future does not borrow the value.
@@ -134,6 +152,61 @@ macro_rules! subscribes_to_values {
                 ValueFuture::new(self.socket.recv_async(), self.as_socket(), |received, socket| {
                     value::<T, C, _>(received?, socket)
                 })
+            }
+
+            /// The next value and its topic, and the peer on whose connection it came; waits as `recv_from` of the socket does.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError`]: the receive failed, or what came is no value; the error has the peer, too.
+            pub fn recv_from(
+                &self,
+            ) -> Result<(Arc<PeerInfo>, (Frame, T)), ReceivedFromError<RecvError, C::Error>> {
+                from(self.socket.recv_from()?, self, value::<T, C, _>)
+            }
+
+            /// As [`recv_from`](Self::recv_from), if a message is there now.
+            ///
+            /// # Errors
+            ///
+            /// As [`recv_from`](Self::recv_from).
+            pub fn try_recv_from(
+                &self,
+            ) -> Result<(Arc<PeerInfo>, (Frame, T)), ReceivedFromError<TryRecvError, C::Error>> {
+                from(self.socket.try_recv_from()?, self, value::<T, C, _>)
+            }
+
+            /// As [`recv_from`](Self::recv_from), but waits at most `timeout`.
+            ///
+            /// # Errors
+            ///
+            /// As [`recv_from`](Self::recv_from).
+            pub fn recv_from_timeout(
+                &self,
+                timeout: Duration,
+            ) -> Result<(Arc<PeerInfo>, (Frame, T)), ReceivedFromError<RecvError, C::Error>> {
+                from(self.socket.recv_from_timeout(timeout)?, self, value::<T, C, _>)
+            }
+
+            /// As [`recv_from`](Self::recv_from), as a future.
+            ///
+            /// # Cancel safety
+            ///
+            /// A future that is dropped before it is ready has taken nothing.
+            pub fn recv_from_async(&self) -> RecvValueFromFuture<(Frame, T), C::Error> {
+                ValueFuture::new(self.socket.recv_from_async(), self.as_socket(), |received, socket| {
+                    from(received?, socket, value::<T, C, _>)
+                })
+            }
+
+            /// The value and its topic that `received` is, for calls that give messages, such as [`RecvFuture::poll_recv`]. A message that is
+            /// none is counted.
+            ///
+            /// # Errors
+            ///
+            /// [`TypedError::Undecodable`], with the message.
+            pub fn decode(&self, received: Message) -> Received<(Frame, T), C::Error> {
+                value::<T, C, _>(received, self)
             }
 
             /// The values from now on, until the socket is closed (feature `futures`). A message that is no value is an error, and

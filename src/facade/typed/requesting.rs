@@ -5,11 +5,13 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
-use highwater_patterns::Message;
-
-use super::super::{AsSocket, RecvFuture, Rep, ReplyFuture, Req, Request, RequestFuture};
-use super::{Codec, SendValueFuture, Typed, TypedError, ValueFuture, decode, encode, unless_over};
-use crate::error::{RecvError, ReplyError, RequestError, TryRecvError};
+use super::super::{AsSocket, Pending, RecvFuture, Rep, ReplyFuture, Req, Request, RequestFuture};
+use super::pending::answer;
+use super::{
+    Codec, SendValueFuture, Typed, TypedError, TypedPending, ValueFuture, decode, encode,
+    unless_over,
+};
+use crate::error::{RecvError, ReplyError, RequestError, SendError, TryRecvError};
 
 /// Why no question was received. A request that is no question of the type comes back in the error, and can be answered.
 pub type TypedRequestError<S, E> = TypedError<S, E, Box<Request>>;
@@ -40,7 +42,20 @@ where
     pub fn request(&mut self, question: &Q) -> Result<A, TypedError<RequestError, E>> {
         let frame = encode::<Q, C>(question).map_err(TypedError::Encode)?;
         let received = self.socket.request(frame)?;
-        answer::<A, C, E>(received, self)
+        answer::<A, C, _>(received, self)
+    }
+
+    /// Sends `question`, as [`Req::send`] does; the returned value receives the answer, and borrows the socket until then.
+    ///
+    /// # Errors
+    ///
+    /// [`TypedError`]: the question cannot be encoded, or the send failed.
+    pub fn send(
+        &mut self,
+        question: &Q,
+    ) -> Result<TypedPending<Pending<'_>, A, C>, TypedError<SendError, E>> {
+        let frame = encode::<Q, C>(question).map_err(TypedError::Encode)?;
+        Ok(TypedPending::new(self.socket.send(frame)?))
     }
 
     /// Encodes `question` now, and sends it and waits for its answer as [`Req::request_async`] does. The future does not borrow
@@ -55,7 +70,7 @@ where
             self.socket.request_async(frame)
         });
         ValueFuture::new(asking, socket, |received, socket| {
-            answer::<A, C, E>(received?, socket)
+            answer::<A, C, _>(received?, socket)
         })
     }
 
@@ -71,21 +86,13 @@ where
     ) -> Result<A, TypedError<RequestError, E>> {
         let frame = encode::<Q, C>(question).map_err(TypedError::Encode)?;
         let received = self.socket.request_timeout(frame, timeout)?;
-        answer::<A, C, E>(received, self)
+        answer::<A, C, _>(received, self)
     }
 }
 
 /// The answer to a typed request: made by `request_async`.
 pub type AnswerFuture<'a, A, E> =
     ValueFuture<SendValueFuture<RequestFuture<'a>, E>, Result<A, TypedError<RequestError, E>>>;
-
-fn answer<A, C: Codec<A, Error = E>, E>(
-    received: Message,
-    socket: &impl AsSocket,
-) -> Result<A, TypedError<RequestError, E>> {
-    decode::<A, C>(&received, 0, socket)
-        .map_err(|cause| TypedError::Undecodable { received, cause })
-}
 
 impl<Q, A, C, E> Typed<Rep, (Q, A), C>
 where
@@ -192,6 +199,20 @@ impl<Q, A, C: Codec<A>> TypedRequest<Q, A, C> {
     pub fn reply(self, answer: &A) -> Result<(), TypedError<ReplyError, C::Error>> {
         let frame = encode::<A, C>(answer).map_err(TypedError::Encode)?;
         Ok(self.request.reply(frame)?)
+    }
+
+    /// As [`reply`](Self::reply), but waits at most `timeout` for a peer that is at its high-water mark.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply).
+    pub fn reply_timeout(
+        self,
+        answer: &A,
+        timeout: Duration,
+    ) -> Result<(), TypedError<ReplyError, C::Error>> {
+        let frame = encode::<A, C>(answer).map_err(TypedError::Encode)?;
+        Ok(self.request.reply_timeout(frame, timeout)?)
     }
 
     /// Encodes `answer` now, and sends it as [`Request::reply_async`] does. The future does not borrow the answer.

@@ -23,7 +23,7 @@ pub struct SendValueFuture<F, E> {
 }
 
 impl<F, E> SendValueFuture<F, E> {
-    pub(super) fn new(frame: Result<Frame, E>, send: impl FnOnce(Frame) -> F) -> Self {
+    pub(crate) fn new(frame: Result<Frame, E>, send: impl FnOnce(Frame) -> F) -> Self {
         Self {
             sending: frame.map(send).map_err(Some),
         }

@@ -9,7 +9,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use highwater_patterns::{Frame, Message};
 
-use super::super::{Report, SendSink};
+use super::super::{FlushFuture, Report, SendSink};
 use super::{Codec, TypedError, encode};
 use crate::error::{Ended, RecvError, SendError};
 
@@ -86,13 +86,31 @@ impl<R, T, C> ValueSink<R, T, C> {
 }
 
 impl<R, T, C: Codec<T>> ValueSink<R, T, C> {
+    /// Ready once the value that is held is queued. Dropped before, the future leaves it in the sink.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message of the value, which is held no more.
+    pub fn flush(&mut self) -> FlushFuture<'_, R> {
+        self.sink.flush()
+    }
+
+    /// As [`flush`](Self::flush). Does not close the socket.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message of the value, which is held no more.
+    pub fn close(&mut self) -> FlushFuture<'_, R> {
+        self.flush()
+    }
+
     /// Sends what is held.
     fn poll_sent(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), TypedError<SendError, C::Error>>> {
-        let sink = Pin::new(&mut Pin::into_inner(self).sink);
-        Sink::<Message>::poll_ready(sink, context).map_err(TypedError::Socket)
+        let sink = &mut Pin::into_inner(self).sink;
+        sink.poll_held(context).map_err(TypedError::Socket)
     }
 }
 

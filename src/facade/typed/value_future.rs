@@ -19,7 +19,7 @@ pub struct ValueFuture<F: Future, V> {
 }
 
 impl<F: Future, V> ValueFuture<F, V> {
-    pub(super) fn new(
+    pub(crate) fn new(
         future: F,
         socket: SocketRef,
         decode: fn(F::Output, &SocketRef) -> V,
