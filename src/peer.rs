@@ -70,6 +70,16 @@ impl PeerInfo {
         value_of(&self.granted, name)
     }
 
+    /// Whether it has proved to be the same as `other`: the same mechanism, key and user. Where the mechanism proves nothing
+    /// (NULL), any two may be the same.
+    pub(crate) fn is_known_as(&self, other: &Self) -> bool {
+        #[cfg(feature = "curve")]
+        if self.key != other.key {
+            return false;
+        }
+        self.mechanism == other.mechanism && (self.mechanism == "NULL" || self.user == other.user)
+    }
+
     /// A peer that has told and shown nothing of itself.
     pub(crate) fn unknown(endpoint: Endpoint, address: &str, connected_here: bool) -> Self {
         Self {
@@ -106,4 +116,36 @@ fn value_of<'a>(properties: &'a [(String, Bytes)], name: &str) -> Option<&'a Byt
         .iter()
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_proved_nothing_may_be_anybody_and_who_has_is_one() {
+        let known = |mechanism, user: &str| {
+            let mut peer = PeerInfo::for_tests("");
+            peer.mechanism = mechanism;
+            peer.user = user.to_owned();
+            peer
+        };
+        assert!(known("NULL", "a").is_known_as(&known("NULL", "b")));
+        assert!(known("PLAIN", "a").is_known_as(&known("PLAIN", "a")));
+        assert!(!known("PLAIN", "a").is_known_as(&known("PLAIN", "b")));
+        assert!(!known("PLAIN", "a").is_known_as(&known("NULL", "a")));
+    }
+
+    #[cfg(feature = "curve")]
+    #[test]
+    fn another_key_is_another_peer() {
+        let keyed = |seed| {
+            let mut peer = PeerInfo::for_tests("");
+            peer.mechanism = "CURVE";
+            peer.key = Some(highwater_curve::SecretKey::from_bytes([seed; 32]).public());
+            peer
+        };
+        assert!(keyed(1).is_known_as(&keyed(1)));
+        assert!(!keyed(1).is_known_as(&keyed(2)));
+    }
 }

@@ -4,6 +4,9 @@
 mod support;
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -22,6 +25,8 @@ over_each_transport!(
     a_key_that_is_not_on_the_list_is_told_so,
     anyone_may_be_said,
     a_folder_lets_in_by_its_files_and_tells_of_bad_ones,
+    a_certificate_that_is_replaced_under_load_lets_in_the_new_key_alone,
+    a_list_that_changes_during_handshakes_has_the_last_word,
     a_wrong_server_key_is_told_as_far_as_it_can_be_known,
     a_zap_handler_is_asked_about_the_key,
     nonsense_at_each_step_ends_the_connection_and_touches_nothing_else,
@@ -185,6 +190,96 @@ fn a_folder_lets_in_by_its_files_and_tells_of_bad_ones(place: &Place) {
     fs::remove_file(folder.path().join("anna.key")).expect("it is there");
     wait_for_event(&events, "of the end", is_revoked);
     wait_for_event(&events, "of the refusal", |kind| denied(kind).is_some());
+}
+
+/// A client that tries again, and sends its name without end until it is told to stop.
+fn sends_without_end(
+    context: &Context,
+    keys: &Keypair,
+    server: PublicKey,
+    at: &Endpoint,
+    stops: &Arc<AtomicBool>,
+) -> JoinHandle<()> {
+    let push = Push::builder(context)
+        .security(Security::curve_client(keys, server))
+        .reconnect_interval(Duration::from_millis(1))
+        .reconnect_interval_max(Duration::from_millis(20))
+        .retry_refused(true)
+        .send_high_water_mark(10)
+        .build();
+    push.connect(at).expect("connects");
+    let stops = Arc::clone(stops);
+    std::thread::spawn(move || {
+        while !stops.load(Ordering::Relaxed) {
+            let _ = push.send_timeout("x", Duration::from_millis(10));
+        }
+    })
+}
+
+fn a_certificate_that_is_replaced_under_load_lets_in_the_new_key_alone(place: &Place) {
+    let context = Context::new();
+    let server = Keypair::generate();
+    let clients = [(); 2].map(|()| Keypair::generate());
+    let folder = tempfile::tempdir().expect("a folder");
+    let allowed = KeyFolder::open(folder.path()).expect("it is there");
+    let pull = Pull::builder(&context)
+        .security(Security::curve_server(&server).only(allowed.clone()))
+        .build();
+    let at = pull.bind(place.any()).expect("bound");
+    let stops = Arc::new(AtomicBool::new(false));
+    let senders = clients
+        .each_ref()
+        .map(|keys| sends_without_end(&context, keys, server.public(), &at, &stops));
+    let half_written = folder.path().join("half.key");
+    for round in 0..20 {
+        let now = clients[round % 2].public();
+        Certificate::public_only(now)
+            .save(folder.path().join("one"), FileNames::Pyzmq)
+            .expect("saved");
+        fs::write(&half_written, "metadata\ncurve\n    public-k").expect("written");
+        allowed.look().expect("it is there");
+        for _ in 0..50 {
+            let (peer, _) = pull.recv_from_timeout(PATIENCE).expect("received");
+            assert_eq!(peer.key, Some(now), "round {round}");
+        }
+    }
+    stops.store(true, Ordering::Relaxed);
+    for sender in senders {
+        joined_soon("a sender", sender);
+    }
+}
+
+fn a_list_that_changes_during_handshakes_has_the_last_word(place: &Place) {
+    let context = Context::new();
+    let (server, client) = (Keypair::generate(), Keypair::generate());
+    let allowed = AllowKeys::default();
+    let pull = Pull::builder(&context)
+        .security(Security::curve_server(&server).only(allowed.clone()))
+        .build();
+    let at = pull.bind(place.any()).expect("bound");
+    let stops = Arc::new(AtomicBool::new(false));
+    let sender = sends_without_end(&context, &client, server.public(), &at, &stops);
+    for round in 0..300 {
+        // Handshakes are at each of their steps when it changes.
+        match round % 3 {
+            0 => assert!(allowed.add(client.public())),
+            1 => assert!(allowed.revoke(&client.public())),
+            _ => {
+                allowed.add(client.public());
+                allowed.revoke(&client.public());
+            }
+        }
+        if !allowed.has(&client.public()) {
+            assert!(pull.try_recv().is_err(), "round {round}");
+            assert!(pull.peers().is_empty(), "round {round}");
+        } else if round % 4 == 0 {
+            pull.recv_timeout(PATIENCE).expect("received");
+        }
+    }
+    allowed.add(client.public());
+    pull.recv_timeout(PATIENCE).expect("received");
+    stops.store(true, Ordering::Relaxed);
+    joined_soon("the sender", sender);
 }
 
 fn a_wrong_server_key_is_told_as_far_as_it_can_be_known(place: &Place) {

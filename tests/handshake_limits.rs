@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -95,6 +96,42 @@ fn a_flood_from_one_address_keeps_no_other_out() {
             });
         }
         assert_eq!(pull.stats().refused_handshakes, 190);
+    });
+}
+
+/// As many as the defaults take, from as many addresses as that needs, each behind its greeting: an honest client comes in.
+#[cfg(target_os = "linux")]
+#[test]
+fn thousands_that_stop_in_their_handshake_keep_no_honest_client_out() {
+    must_end("thousands of halves", || {
+        // Both ends of each are here.
+        support::allow_open_files(10_000);
+        let context = Context::new();
+        let users = Passwords::from([("anna", "")]);
+        let pull = Pull::builder(&context)
+            .security(Security::plain_server(users))
+            .handshake_timeout(Some(Duration::from_secs(600)))
+            .build();
+        let at = pull.bind("tcp://127.0.0.1:0").expect("bound");
+        let to = SocketAddr::new(at.ip().expect("an address"), at.port().expect("a port"));
+        let mut hello = support::greeting();
+        hello[12..32].copy_from_slice(b"PLAIN\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        let halves: Vec<TcpStream> = (0..4096_u32)
+            .map(|number| {
+                let mut half = connect_from(u8::try_from(number / 1024).expect("4") + 1, to);
+                half.write_all(&hello).expect("it is taken");
+                half
+            })
+            .collect();
+        let anna = Security::plain_client("anna", "").expect("short");
+        let push = Push::builder(&context).security(anna).build();
+        push.connect(&at).expect("connects");
+        push.send("hello").expect("sent");
+        assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "hello");
+        let stats = pull.stats();
+        assert_eq!((stats.handshakes, stats.refused_handshakes), (1, 0));
+        assert!(stats.handshakes_failed > 0, "silence has made room");
+        drop(halves);
     });
 }
 

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use highwater::security::Security;
-use highwater::{Context, EventKind, LinkError, Message, Pull, Push, Rep, Router};
+use highwater::{Context, EventKind, LinkError, Message, Pull, Push, Rep, Router, RoutingId};
 use support::{PATIENCE, Place, guarded_pull, joined_soon, over_each_transport, wait_for_event};
 
 over_each_transport!(
@@ -16,6 +16,9 @@ over_each_transport!(
     what_is_no_good_answer_lets_nobody_in_and_is_told,
     without_a_handler_nobody_comes_in_until_there_is_one,
     a_handler_that_does_not_answer_refuses_at_the_deadline,
+    a_handler_that_goes_before_it_answers_refuses_and_its_successor_decides,
+    of_two_answers_the_first_counts,
+    a_router_decides_for_two_domains_in_any_order,
 );
 
 const HANDLER: &str = "inproc://zeromq.zap.01";
@@ -237,4 +240,119 @@ fn a_handler_that_does_not_answer_refuses_at_the_deadline(place: &Place) {
         wait_for_event(&events, "of the refusal", |kind| reason(kind).is_some());
     }
     assert_eq!(pull.stats().handshakes, 0);
+}
+
+/// The next question to a ROUTER: from whom, and its frames without the delimiter.
+fn question(router: &Router) -> (RoutingId, Message) {
+    let (from, message) = router.recv_timeout(PATIENCE).expect("a question");
+    let (delimiter, question) = message.split_first();
+    assert!(delimiter.is_empty());
+    (from, question.expect("a question"))
+}
+
+/// An answer of a ROUTER with this `status`, to the request `id`.
+fn answer(id: &str, status: &str) -> Message {
+    ["", "1.0", id, status, "so it is", "anna", ""].into()
+}
+
+fn a_handler_that_goes_before_it_answers_refuses_and_its_successor_decides(place: &Place) {
+    let context = Context::new();
+    let router = Router::new(&context);
+    router.bind(HANDLER).expect("nobody else has it");
+    let (pull, events, at) = guarded_pull(&context, zap(&context).deadline(PATIENCE), place);
+    let push = Push::builder(&context)
+        .security(plain("anna", "secret"))
+        .reconnect_interval(Duration::from_millis(5))
+        .build();
+    push.connect(&at).expect("connects");
+    question(&router);
+    drop(router);
+    let event = wait_for_event(&events, "of the refusal", |kind| reason(kind).is_some());
+    let told = reason(&event.kind).expect("it is told");
+    assert_eq!(told, "ZAP: the handler has gone without an answer");
+    let thread = handler(&context, decide);
+    push.send("at last").expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "at last");
+    context.shutdown();
+    joined_soon("the handler", thread);
+}
+
+fn of_two_answers_the_first_counts(place: &Place) {
+    let cases = [
+        ([("1", "400"), ("1", "200")], false),
+        ([("1", "200"), ("1", "400")], true),
+        ([("7", "200"), ("1", "200")], false),
+        ([("1", "300"), ("1", "200")], false),
+        ([("1", "and"), ("1", "200")], false),
+    ];
+    for (answers, comes_in) in cases {
+        let context = Context::new();
+        let router = Router::new(&context);
+        router.bind(HANDLER).expect("nobody else has it");
+        let (pull, events, at) = guarded_pull(&context, zap(&context).deadline(PATIENCE), place);
+        let push = Push::builder(&context)
+            .security(plain("anna", "secret"))
+            .reconnect_interval(PATIENCE)
+            .build();
+        push.connect(&at).expect("connects");
+        let (from, _) = question(&router);
+        for (id, status) in answers {
+            // The second may come when who asked has gone.
+            let _ = router.send_to(&from, answer(id, status));
+        }
+        let event = wait_for_event(&events, "of the decision", |kind| {
+            matches!(
+                kind,
+                EventKind::HandshakeFailed(_) | EventKind::HandshakeSucceeded
+            )
+        });
+        assert_eq!(
+            event.kind == EventKind::HandshakeSucceeded,
+            comes_in,
+            "{answers:?}"
+        );
+        if comes_in {
+            push.send("hello").expect("sent");
+            assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "hello");
+        }
+        assert_eq!(pull.stats().handshakes, u64::from(comes_in));
+    }
+}
+
+fn a_router_decides_for_two_domains_in_any_order(place: &Place) {
+    let context = Context::new();
+    let router = Router::new(&context);
+    router.bind(HANDLER).expect("nobody else has it");
+    let guarded = |domain: &'static str| {
+        let security = Security::plain_server(Security::zap(&context, domain)).deadline(PATIENCE);
+        guarded_pull(&context, security, place)
+    };
+    let (north, _north_events, north_at) = guarded("north");
+    let (south, south_events, south_at) = guarded("south");
+    for round in 0..10 {
+        let pushes = [&north_at, &south_at].map(|at| {
+            let push = Push::builder(&context)
+                .security(plain("anna", "secret"))
+                .build();
+            push.connect(at).expect("connects");
+            push
+        });
+        let mut questions = [question(&router), question(&router)];
+        if round % 2 == 0 {
+            questions.reverse();
+        }
+        for (from, question) in questions {
+            let status = if question[2] == "north" { "200" } else { "400" };
+            router
+                .send_to(&from, answer("1", status))
+                .expect("it waits");
+        }
+        pushes[0].send(round.to_string()).expect("sent");
+        let (peer, message) = north.recv_from_timeout(PATIENCE).expect("received");
+        assert_eq!((&*peer.user, message), ("anna", round.to_string().into()));
+        wait_for_event(&south_events, "of the refusal", |kind| {
+            reason(kind).is_some()
+        });
+    }
+    assert_eq!(south.stats().handshakes, 0);
 }

@@ -3,7 +3,7 @@
 //! Owns: the threads, each started when all others are busy, and the work that waits for one.
 //! Always true: there are at most so many threads as was said, and only as long as somebody holds the [`Helpers`] or work is
 //! left. Work that never ends keeps its thread; if all have such work, what comes later waits for ever, so that whoever asks
-//! keeps a deadline of its own.
+//! keeps a deadline of its own, and [bounds](Helpers::bounded) what waits if others bring it about.
 //! Must not know: what the work is.
 
 use std::fmt;
@@ -20,6 +20,7 @@ use crate::sync::Mutex;
 pub(super) struct Helpers {
     name: &'static str,
     most: usize,
+    most_undone: usize,
     /// How many threads have been started; locked while one is.
     threads: Mutex<usize>,
     /// Work that is not done yet, that under way included.
@@ -37,6 +38,7 @@ impl Helpers {
         Self {
             name,
             most,
+            most_undone: usize::MAX,
             threads: Mutex::default(),
             undone: Arc::default(),
             queue,
@@ -44,15 +46,27 @@ impl Helpers {
         }
     }
 
+    /// The same, which take no work while so much is undone.
+    pub(super) fn bounded(self, most_undone: usize) -> Self {
+        Self {
+            most_undone,
+            ..self
+        }
+    }
+
     /// Has `work` done, once a thread is free.
     ///
     /// # Errors
     ///
-    /// The system starts no thread, and there is none yet. The work is dropped.
+    /// The system starts no thread, and there is none yet; or too much is undone. The work is dropped.
     pub(super) fn give(&self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut threads = self.threads.lock();
         // Only the number counts; nothing else is published by it.
         let undone = self.undone.fetch_add(1, Ordering::Relaxed) + 1;
+        if undone > self.most_undone {
+            self.undone.fetch_sub(1, Ordering::Relaxed);
+            return Err(io::Error::other("too much waits for one"));
+        }
         if *threads < self.most.min(undone) {
             match self.start_thread() {
                 Ok(()) => *threads += 1,
@@ -132,6 +146,34 @@ mod tests {
             .expect("a thread");
         assert_eq!(is_done.recv(), Ok("again"));
         assert!(*alone.threads.lock() <= 2);
+    }
+
+    #[test]
+    fn what_waits_for_threads_that_are_held_up_is_bounded() {
+        let helpers = Helpers::new("test-helper", 1).bounded(3);
+        let (done, is_done) = unbounded();
+        let (release, held) = crossbeam_channel::bounded::<()>(0);
+        let give = |helpers: &Helpers| {
+            let (done, held) = (done.clone(), held.clone());
+            helpers.give(move || {
+                let _ = held.recv();
+                done.send(()).expect("it is awaited");
+            })
+        };
+        for _ in 0..3 {
+            give(&helpers).expect("there is room");
+        }
+        for _ in 0..100 {
+            give(&helpers).expect_err("there is none");
+        }
+        drop(release);
+        for _ in 0..3 {
+            is_done.recv().expect("it is done");
+        }
+        while helpers.undone.load(Ordering::Relaxed) > 0 {
+            std::thread::yield_now();
+        }
+        give(&helpers).expect("there is room again");
     }
 
     #[test]

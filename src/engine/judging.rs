@@ -93,7 +93,7 @@ impl Loop {
         match asked {
             Ok(()) => self.set_link_timer(key),
             Err(error) => {
-                let why = format!("the system starts no thread: {error}");
+                let why = format!("there is no thread to decide: {error}");
                 self.judged(key, Answer::Verdict(Verdict::Failed { why }));
             }
         }

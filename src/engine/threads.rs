@@ -22,7 +22,7 @@ use super::request::Request;
 use super::status::Status;
 use crate::origin::{Here, Origin};
 use crate::pipe::{Key, Pipe, PipeEvent, SocketSide};
-use crate::policy::tuning::DECIDER_THREADS;
+use crate::policy::tuning::{DECIDER_THREADS, UNDECIDED};
 use crate::sync::Mutex;
 use crate::transport::{Listener, Stream};
 
@@ -58,7 +58,8 @@ impl Engine {
             }));
         }
         let engine = Self { threads, next_key };
-        let deciders = Arc::new(Helpers::new("highwater-decider", DECIDER_THREADS));
+        let deciders =
+            Arc::new(Helpers::new("highwater-decider", DECIDER_THREADS).bounded(UNDECIDED));
         for index in 0..engine.threads.len() {
             let (before, from) = engine.threads.split_at(index);
             let turned = from.iter().chain(before).cloned().collect();

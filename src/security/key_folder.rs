@@ -44,14 +44,36 @@ struct Folder {
 /// A file, as it was last read.
 #[derive(Debug, Clone)]
 struct Known {
-    mark: Mark,
+    /// `None` if the system does not tell its metadata.
+    mark: Option<Mark>,
+    /// How often the thread has read the file with this mark.
+    reads: u8,
     /// `None` if it is not a certificate.
     certificate: Option<Certificate>,
     /// The flaw that is reported, if it has one.
     flaw: Option<String>,
 }
 
-/// Metadata of which some field changes whenever the file changes.
+impl Known {
+    /// Whether the file is what it was when it was `seen`, and is not read again.
+    ///
+    /// Two writes in one tick of the file system's clock, of some milliseconds, leave the same mark. So the thread reads a file
+    /// once more a second after it has first met a mark.
+    fn is_settled(&self, mark: &Mark) -> bool {
+        self.reads > 1 && self.mark.as_ref() == Some(mark)
+    }
+
+    fn unreadable(error: &io::Error) -> Self {
+        Self {
+            mark: None,
+            reads: 0,
+            certificate: None,
+            flaw: Some(error.to_string()),
+        }
+    }
+}
+
+/// Metadata of which some field changes whenever the file changes, but not within one tick of the file system's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Mark {
     inode: u64,
@@ -87,17 +109,21 @@ impl KeyFolder {
             watchers: Watchers::default(),
             _ends: ends,
         });
-        folder.look()?;
+        folder.look(false)?;
         let watched = Arc::downgrade(&folder);
         std::thread::Builder::new()
             .name("highwater-keys".to_owned())
             .spawn(move || {
+                let mut told = None;
                 while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                    if let Some(folder) = watched.upgrade()
-                        && let Err(error) = folder.look()
-                    {
-                        folder.complain(&folder.path, &error.to_string());
+                    let Some(folder) = watched.upgrade() else {
+                        return;
+                    };
+                    let flaw = folder.look(true).err().map(|error| error.to_string());
+                    if let Some(flaw) = flaw.as_ref().filter(|_| flaw != told) {
+                        folder.complain(&folder.path, flaw);
                     }
+                    told = flaw;
                 }
             })?;
         Ok(Self(folder))
@@ -109,7 +135,7 @@ impl KeyFolder {
     ///
     /// The folder cannot be read. The keys of the last time stay allowed.
     pub fn look(&self) -> io::Result<()> {
-        self.0.look()
+        self.0.look(false)
     }
 
     /// The keys whose owners may connect, as last read.
@@ -120,7 +146,8 @@ impl KeyFolder {
 }
 
 impl Folder {
-    fn look(&self) -> io::Result<()> {
+    /// `in_time`: it is the thread that looks, a second after the last time.
+    fn look(&self, in_time: bool) -> io::Result<()> {
         let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self
             .files
@@ -131,21 +158,31 @@ impl Folder {
         let mut flawed = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            // `fs::metadata` follows a symbolic link; that of the entry would be the link's own. It fails if the file was
-            // removed meanwhile.
-            let Ok(metadata) = fs::metadata(&path) else {
-                continue;
-            };
-            if !metadata.is_file() || path.extension().is_some_and(|ending| ending == "new") {
+            if path.extension().is_some_and(|ending| ending == "new") {
                 continue;
             }
-            let mark = Mark::of(&metadata);
-            let known = before.get(&path).filter(|known| known.mark == mark);
-            let known = known.cloned().unwrap_or_else(|| {
-                let known = read(&path, mark);
-                flawed.extend(known.flaw.clone().map(|flaw| (path.clone(), flaw)));
-                known
-            });
+            let seen = before.get(&path);
+            // `fs::metadata` follows a symbolic link; that of the entry would be the link's own.
+            let known = match fs::metadata(&path)
+                .map(|metadata| (metadata.is_file(), Mark::of(&metadata)))
+            {
+                Ok((true, mark)) => match seen.filter(|known| known.is_settled(&mark)) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let again = seen.filter(|known| known.mark.as_ref() == Some(&mark));
+                        let reads = again.map_or(0, |known| known.reads) + u8::from(in_time);
+                        read(&path, mark, reads)
+                    }
+                },
+                Ok((false, _)) => continue,
+                // It was removed meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => Known::unreadable(&error),
+            };
+            let is_new = seen.is_none_or(|seen| seen.mark != known.mark || seen.flaw != known.flaw);
+            if let Some(flaw) = known.flaw.clone().filter(|_| is_new) {
+                flawed.push((path.clone(), flaw));
+            }
             now.insert(path, known);
         }
         let revoked: Vec<PublicKey> = keys(&before)
@@ -169,10 +206,12 @@ impl Folder {
     }
 }
 
-fn read(path: &Path, mark: Mark) -> Known {
+fn read(path: &Path, mark: Mark, reads: u8) -> Known {
+    let mark = Some(mark);
     match Certificate::load(path) {
         Ok(certificate) => Known {
             mark,
+            reads,
             flaw: certificate
                 .readable_by_others()
                 .then(|| "others may read the secret key in it".to_owned()),
@@ -180,6 +219,7 @@ fn read(path: &Path, mark: Mark) -> Known {
         },
         Err(error) => Known {
             mark,
+            reads,
             certificate: None,
             flaw: Some({
                 let told = error.to_string();
@@ -310,6 +350,89 @@ mod tests {
         }
         assert_eq!(heard.flawed.lock().expect("whole").len(), 1, "told once");
         assert!(KeyFolder::open(at("nowhere")).is_err());
+    }
+
+    fn watched(folder: &KeyFolder) -> (Arc<Heard>, Arc<dyn Watcher>) {
+        let heard = Arc::new(Heard::default());
+        let watcher: Arc<dyn Watcher> = Arc::clone(&heard) as _;
+        folder.watched_by(Arc::downgrade(&watcher));
+        (heard, watcher)
+    }
+
+    fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+        let begun = std::time::Instant::now();
+        while !condition() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Linux gives two such writes the same time up to 6.12; later ones tell them apart once they were asked between.
+    #[test]
+    fn a_file_that_is_written_twice_within_a_tick_of_the_clock_is_read_at_last() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = KeyFolder::open(place.path()).expect("it is there");
+        // In place, as by an editor: same inode, same length.
+        let write = |seed, number| {
+            let text = Certificate::public_only(pair(seed).public()).to_public_text();
+            let name = format!("{number}.key");
+            fs::write(place.path().join(name), text.as_bytes()).expect("ours");
+        };
+        for number in 0..50 {
+            write(1, number);
+            folder.look().expect("it is there");
+            write(2, number);
+        }
+        let now = || folder.keys().into_iter().all(|key| key == pair(2).public());
+        wait_until("the last content of each", now);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_once_and_lets_nobody_in() {
+        let place = tempfile::tempdir().expect("a folder");
+        let at = place.path().join("loop.key");
+        Certificate::public_only(pair(1).public())
+            .save(place.path().join("loop"), FileNames::Pyzmq)
+            .expect("ours");
+        let folder = KeyFolder::open(place.path()).expect("it is there");
+        let (heard, _watcher) = watched(&folder);
+        fs::remove_file(&at).expect("it is there");
+        std::os::unix::fs::symlink(&at, &at).expect("ours");
+        for _ in 0..3 {
+            folder.look().expect("it is there");
+        }
+        assert_eq!(heard.revoked(), [1]);
+        let told = heard.flawed.lock().expect("whole").clone();
+        assert_eq!(told, [at.display().to_string()]);
+        assert!(folder.keys().is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_goes_keeps_its_keys_and_is_read_again_when_it_is_back() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("keys");
+        let make = |seed| {
+            fs::create_dir(&path).expect("ours");
+            Certificate::public_only(pair(seed).public())
+                .save(path.join("one"), FileNames::Pyzmq)
+                .expect("ours");
+        };
+        make(1);
+        let folder = KeyFolder::open(&path).expect("it is there");
+        let (heard, _watcher) = watched(&folder);
+        fs::remove_dir_all(&path).expect("ours");
+        assert!(folder.look().is_err());
+        wait_until("it is told", || {
+            !heard.flawed.lock().expect("whole").is_empty()
+        });
+        assert_eq!(folder.keys(), [pair(1).public()]);
+        assert!(heard.revoked().is_empty());
+        make(2);
+        folder.look().expect("it is back");
+        assert_eq!(folder.keys(), [pair(2).public()]);
+        assert_eq!(heard.revoked(), [1]);
+        let told = heard.flawed.lock().expect("whole").clone();
+        assert_eq!(told, [path.display().to_string()], "told once");
     }
 
     /// What a watcher has heard.

@@ -165,7 +165,7 @@ impl Core {
             let known = state.endpoints.leading_to(theirs)?;
             (!peer.connected_here && state.table.peer(known).is_none()).then_some(known)
         } else {
-            state.table.twin(theirs, !peer.connected_here)
+            state.table.twin(peer, !peer.connected_here)
         }?;
         let this_stays = if peer.connected_here {
             self.token < theirs

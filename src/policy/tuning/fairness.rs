@@ -82,6 +82,12 @@ pub(crate) const CURVE_STEPS_IN_A_TURN: u32 = 4;
 /// Unit: threads. Test: `tests/authentication.rs`. Not measured apart: 38aa67c.
 pub(crate) const DECIDER_THREADS: usize = 4;
 
+/// Decisions about peers that may be under way or wait for a thread, in a context. Beyond, a peer is refused at once, and comes
+/// again. A bound of memory (some 16 MiB): if decisions do not return, each attempt of each peer would leave one here. Four times
+/// the default of `handshake_limit`, so that no socket alone reaches it by peers that wait.
+/// Unit: decisions. Test: `engine/helpers.rs`. Not measured apart: 38aa67c.
+pub(crate) const UNDECIDED: usize = 16 * 1024;
+
 /// After so many turns without a message, a receive leaves the lock to others for a moment.
 /// Unit: turns. Test: `tests/fairness.rs`. Not measured apart: ea61d44.
 pub(crate) const TURNS_IN_VAIN: u32 = 8;
