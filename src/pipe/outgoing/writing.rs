@@ -94,7 +94,6 @@ impl State {
             commands: commands_len,
             written: 0,
         };
-        self.last_batch = self.front.gathered();
         if let Some(sealer) = &mut self.sealer {
             sealer.batch_begins();
         }
