@@ -61,7 +61,7 @@ pub(crate) const STALL: Duration = Duration::from_millis(10);
 
 /// How long a sender waits for the kernel to take more before it leaves that to the I/O thread. If it never waits, the cell
 /// runs at 0.69 and 0.81 (two runs). Streams of 1 KiB run alike, over ipc and tcp; so do six senders to one receiver on two cores.
-/// Unit: time. Cell: `ipc/push-pull/16384`. Measured by a6fc89f.
+/// Unit: time. Cell: `ipc/push-pull/16384`. Measured by ddab2b4.
 pub(crate) const OUTPUT_WAIT: Duration = Duration::from_millis(1);
 
 /// The most messages that `send_many` takes before it sends them under one hold of the lock.
