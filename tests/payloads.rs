@@ -294,6 +294,7 @@ fn what_libzmq_says_is_compared(place: &Place) {
     wait_for_event(&told, "of the refusal", failed_for(&differ("json", "cbor")));
     comes_back_ever_more_slowly(&told, &differ("json", "cbor"));
     assert_eq!(push.stats().queued_to_send, 1);
+    assert_eq!(push.close(Duration::ZERO).lost, 1);
     let push = made(Push::builder(&context), &none, Some("json"));
     push.connect(there.as_str()).expect("connecting");
     push.send("good").expect("queued");

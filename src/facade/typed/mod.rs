@@ -57,6 +57,8 @@ pub use value_future::ValueFuture;
 
 /// A socket whose payload is a `T`, encoded by `C`: made by `typed` of its handle.
 ///
+/// For REQ, REP and a [`ReqPool`](crate::ReqPool), `T` is the pair of both types: `Typed<ReqPool, (Question, Answer), Json>`.
+///
 /// It is used as the socket itself for everything but sending and receiving: [`Deref`] gives the socket, on which raw messages
 /// can still be sent and received.
 ///
