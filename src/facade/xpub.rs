@@ -84,7 +84,7 @@ super::socket! {
 super::publishes!(XPub);
 super::knows_subscribers!(XPub);
 
-/// An item from the subscribers of an [`XPub`].
+/// An item from the subscribers of an [`XPub`]. A topic is bytes: `std::str::from_utf8(&topic)` makes text of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Upstream {
