@@ -95,8 +95,10 @@ impl Rep {
     ///
     /// [`RecvError`]; never `Timeout`.
     pub fn recv_async(&self) -> RecvFuture<Request> {
-        RecvFuture::new(&self.core, |core, pattern, table| {
-            take_request(pattern, table).map(|received| Request::new(core, received))
+        RecvFuture::new(&self.core, |core, pattern, table, into| {
+            let received = take_request(pattern, table);
+            *into = received.map(|received| Request::new(core, received));
+            into.is_some()
         })
     }
 

@@ -209,12 +209,10 @@ impl Router {
     ///
     /// [`RecvError`]; never `Timeout`.
     pub fn recv_async(&self) -> RecvFuture<(RoutingId, Message)> {
-        RecvFuture::new(&self.core, |_, pattern, table| {
-            let (mut from, mut message) = (RoutingId::UNKNOWN, Message::EMPTY);
-            pattern
-                .rules_mut::<patterns::Router>()
-                .recv_from_into(table, &mut from, &mut message)
-                .then_some((from, message))
+        RecvFuture::new(&self.core, |_, pattern, table, into| {
+            let (from, message) = into.insert((RoutingId::UNKNOWN, Message::EMPTY));
+            let rules = pattern.rules_mut::<patterns::Router>();
+            rules.recv_from_into(table, from, message)
         })
     }
 

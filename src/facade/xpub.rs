@@ -167,9 +167,10 @@ impl XPub {
     ///
     /// [`RecvError`]; never `Timeout`.
     pub fn recv_async(&self) -> RecvFuture<Upstream> {
-        RecvFuture::new(&self.core, |_, pattern, table| {
+        RecvFuture::new(&self.core, |_, pattern, table, into| {
             let rules = pattern.rules_mut::<patterns::XPub>();
-            rules.next_event(table).map(Upstream::from)
+            *into = rules.next_event(table).map(Upstream::from);
+            into.is_some()
         })
     }
 

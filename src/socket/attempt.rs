@@ -5,7 +5,7 @@
 //! Always true: an attempt keeps the lock that it was given. A caller that registers to be woken after a failed
 //! attempt, before it releases that lock, misses no event; a thread, a poll and a task wait in this same way
 //! ([`waiting`](super::waiting)).
-//! Must not know: deadlines, threads, wakers.
+//! Must not know: deadlines, wakers.
 
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 
@@ -18,6 +18,15 @@ use crate::sync::hold_drops;
 /// not ask. Together with the messages of one [`send_many`](crate::Push::send_many), it is asked once in 1000 messages
 /// at least.
 const ASK_EVERY: u32 = 512;
+
+/// Who makes an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Caller {
+    /// A thread, in a call that may wait.
+    Thread { waits: bool },
+    /// A task: it keeps no thread of its executor waiting.
+    Task,
+}
 
 /// The outcome of an attempt to send.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +45,7 @@ impl Core {
     pub(super) fn attempt_send<T, M: Outbound>(
         &self,
         state: &mut Locked<'_>,
+        caller: Caller,
         message: &mut M,
         put: &mut impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Result<Given<T>, Unsent> {
@@ -44,10 +54,10 @@ impl Core {
         }
         state.sends_unasked += 1;
         if state.sends_unasked >= ASK_EVERY {
-            state.sends_unasked = 0;
             if !self.is_here() {
                 return Err(self.forked(state));
             }
+            self.gives_senders_a_turn(state, caller);
         }
         if message.may_have_owner() {
             // A pattern that takes its messages apart may drop a part.
@@ -71,6 +81,7 @@ impl Core {
     pub(super) fn attempt_recv<T>(
         &self,
         state: &mut Locked<'_>,
+        caller: Caller,
         read: &mut impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<Option<T>, Ended> {
         if let Some(ended) = state.ended {
@@ -79,7 +90,7 @@ impl Core {
         let State { pattern, table, .. } = &mut **state;
         if let Some(taken) = read(pattern, table) {
             if self.lending.used() {
-                self.check_idle(state);
+                self.check_idle(state, caller);
             }
             return Ok(Some(taken));
         }

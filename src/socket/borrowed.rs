@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use highwater_patterns::PipeId;
 
+use super::attempt::Caller;
 use super::{Core, State, waiting};
 use crate::policy::tuning::IDLE_CHECK_MESSAGES;
 
@@ -31,12 +32,18 @@ impl Core {
     /// A busy receiver wakes another one that sleeps, and checks its idle links, if it is time: the messages of idle peers
     /// take their turn from now on.
     #[cold]
-    pub(super) fn check_idle(&self, state: &mut State) {
+    pub(super) fn check_idle(&self, state: &mut State, caller: Caller) {
         // A receiver that never has to wait passes no wake-up on: while it goes on, those that sleep would get nothing.
         self.readable.notify(1);
-        if !state.table.has_several() {
-            return self.lending.check_after(IDLE_CHECK_MESSAGES);
+        if state.table.has_several() {
+            self.check_idle_links(state);
+        } else {
+            self.lending.check_after(IDLE_CHECK_MESSAGES);
         }
+        self.gives_receivers_a_turn(state, caller);
+    }
+
+    fn check_idle_links(&self, state: &mut State) {
         let now = Instant::now();
         let due = state.idle_check.is_due(now);
         self.lending.check_after(state.idle_check.messages());

@@ -7,6 +7,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use highwater_patterns::{Admission, AdmissionRefusal, Afterlife, Pattern, PipeId, Pipes};
 
@@ -328,6 +329,10 @@ impl Combine for Core {
 
     fn wake_owed(&self) {
         self.owed_wakes.wake();
+    }
+
+    fn gives_turn(&self, to_receivers: bool, limit: Duration) {
+        self.lets_others_go_first(to_receivers, limit);
     }
 
     fn is_here(&self) -> bool {

@@ -70,7 +70,7 @@ use crate::sync::{self, Event, Room};
 use deferred::{DeferredMail, DeferredWork};
 use endpoints::Endpoints;
 use retiring::Retiring;
-use waiting::{LeaderWake, OwedWakes};
+use waiting::{LeaderWake, OwedWakes, Precedence};
 
 /// A socket of any type.
 pub(crate) struct Core {
@@ -87,6 +87,10 @@ pub(crate) struct Core {
     changed: Event,
     /// Wakes those who wait for the end of the socket, and for nothing else.
     ends: Event,
+    /// The turns of those who wait for a message.
+    receivers: Precedence,
+    /// The turns of those who wait for room.
+    senders: Precedence,
     leader: LeaderWake,
     lending: Lending,
     telemetry: Arc<Telemetry>,
@@ -128,6 +132,8 @@ pub(crate) struct State {
     idle_check: IdleCheck,
     /// The number of messages sent since a send has asked in which process it is.
     sends_unasked: u32,
+    /// How many messages were sent by then, over all; wraps.
+    sends_counted: u32,
     /// How many calls of tasks in a row had no need to wait.
     ready_turns: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
@@ -198,6 +204,7 @@ impl Core {
                 spin: Spin::new(!hub.busy_poll().is_zero()),
                 idle_check: IdleCheck::new(),
                 sends_unasked: 0,
+                sends_counted: 0,
                 ready_turns: 0,
                 ended: None,
                 retiring: None,
@@ -210,6 +217,8 @@ impl Core {
             writable: Event::new(),
             changed: Event::new(),
             ends: Event::new(),
+            receivers: Precedence::default(),
+            senders: Precedence::default(),
             leader: LeaderWake::default(),
             lending: Lending::default(),
             telemetry,

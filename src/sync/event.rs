@@ -66,6 +66,15 @@ impl Event {
         }
     }
 
+    /// Whether one who waits is notified and has not seen it.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.0.lock().waiters.iter().any(|waiter| waiter.notified)
+    }
+
+    pub(crate) fn total_listeners(&self) -> usize {
+        self.0.lock().waiters.len()
+    }
+
     /// At least `count` are notified afterwards, those included that were before, as far as there are so many.
     pub(crate) fn notify(&self, count: usize) {
         let mut list = self.0.lock();

@@ -8,6 +8,7 @@
 pub(crate) mod due_wakes;
 #[cfg(highwater_model)]
 mod event;
+mod given_turn;
 mod late_drops;
 mod machine_fact;
 #[cfg(all(test, not(highwater_model)))]
@@ -26,6 +27,7 @@ pub(crate) use crossbeam_queue::SegQueue as Queue;
 pub(crate) use event::{Event, EventListener, Listener};
 #[cfg(not(highwater_model))]
 pub(crate) use event_listener::{Event, EventListener, Listener};
+pub(crate) use given_turn::give_turn_after;
 pub(crate) use late_drops::{LateDrops, drop_body, hold_drops};
 pub(crate) use machine_fact::MachineFact;
 #[cfg(highwater_model)]

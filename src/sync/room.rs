@@ -18,7 +18,9 @@
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
+use super::given_turn::take_promised;
 use super::late_drops::{LateDrops, drop_held, hold_drops, holds_drops};
 use super::{AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
@@ -67,6 +69,10 @@ pub(crate) trait Combine {
 
     /// Called without the lock, after [`Room::owe_wakes`]: wakes those who are owed it.
     fn wake_owed(&self) {}
+
+    /// Called without the lock, by a thread that has promised it ([`give_turn_after`](super::give_turn_after)): gives those a
+    /// turn who wait to receive, or to send, for `limit` at most.
+    fn gives_turn(&self, _to_receivers: bool, _limit: Duration) {}
 
     /// Whether this is the process of the threads that hold its locks. In a forked child mail stays unapplied.
     fn is_here(&self) -> bool {
@@ -343,6 +349,15 @@ fn give_turn(_: u32) {
 }
 
 impl<C: Combine> LateMail<'_, C> {
+    /// What this thread has put off until it has released the lock.
+    #[cold]
+    fn ends(&self) {
+        drop_held();
+        if let Some((to_receivers, limit)) = take_promised(self.owner) {
+            self.owner.gives_turn(to_receivers, limit);
+        }
+    }
+
     #[cold]
     fn read(&self) {
         let room = self.owner.room();
@@ -381,7 +396,7 @@ impl<C: Combine> Drop for LateMail<'_, C> {
             self.read();
         }
         if holds_drops() {
-            drop_held();
+            self.ends();
         }
     }
 }

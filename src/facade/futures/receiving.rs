@@ -29,8 +29,9 @@ pub struct RecvFuture<T = Message> {
     take: Take<T>,
 }
 
-/// Takes one of what a socket receives.
-type Take<T> = fn(&Arc<Core>, &mut Pattern, &mut Table) -> Option<T>;
+/// Takes one of what a socket receives; true if there was one. It is written where it stays until the lock is released
+/// (docs/DECISIONS.md, "Store-to-load forwarding").
+type Take<T> = fn(&Arc<Core>, &mut Pattern, &mut Table, into: &mut Option<T>) -> bool;
 
 impl<T> RecvFuture<T> {
     pub(in crate::facade) fn new(core: &Arc<Core>, take: Take<T>) -> Self {
@@ -43,19 +44,19 @@ impl<T> RecvFuture<T> {
 
 impl RecvFuture {
     pub(in crate::facade) fn of_messages(core: &Arc<Core>) -> Self {
-        Self::new(core, |_, pattern, table| {
-            let mut message = Message::EMPTY;
-            pattern.recv_into(table, &mut message).then_some(message)
+        Self::new(core, |_, pattern, table, into| {
+            pattern.recv_into(table, into.insert(Message::EMPTY))
         })
     }
 }
 
 impl RecvFuture<(Arc<PeerInfo>, Message)> {
     pub(in crate::facade) fn with_senders(core: &Arc<Core>) -> Self {
-        Self::new(core, |_, pattern, table| {
+        Self::new(core, |_, pattern, table, into| {
             let mut message = Message::EMPTY;
-            let pipe = pattern.recv_with_source(table, &mut message)?;
-            Some((sender(table, pipe), message))
+            let source = pattern.recv_with_source(table, &mut message);
+            *into = source.map(|pipe| (sender(table, pipe), message));
+            source.is_some()
         })
     }
 }
@@ -73,7 +74,16 @@ impl<T> Future for RecvFuture<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { wait, take } = Pin::into_inner(self);
-        wait.poll_recv(context, take).map_err(RecvError::from)
+        let mut into = None;
+        let taken = wait.poll_recv(context, |core, pattern, table| {
+            take(core, pattern, table, &mut into).then_some(())
+        });
+        match (taken, into) {
+            (Poll::Ready(Ok(())), Some(taken)) => Poll::Ready(Ok(taken)),
+            (Poll::Ready(Err(failure)), _) => Poll::Ready(Err(failure.into())),
+            (Poll::Pending, _) => Poll::Pending,
+            (Poll::Ready(Ok(())), None) => unreachable!("it was taken"),
+        }
     }
 }
 

@@ -72,6 +72,26 @@ pub(crate) const RESOLVER_THREADS: usize = 4;
 /// tokio allows a task. Unit: calls. Test: `tests/tasks.rs`. Not measured apart: b73f8c9.
 pub(crate) const MOST_READY_TURNS: u32 = 128;
 
+/// A receiver that never has to wait takes so many messages before it gives a turn to those that do. A sender counts 512 at a
+/// time. Unit: messages. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+pub(crate) const MOST_PASSED_MESSAGES: u32 = 64;
+
+/// How long a thread gives a turn at most, if nobody comes: an executor may be at work on another task.
+/// Unit: time. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+pub(crate) const TURN_GIVEN: Duration = Duration::from_millis(1);
+
+/// So long it yields, before it sleeps; a call that does not wait gives no more.
+/// Unit: time. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+pub(crate) const TURN_YIELDS: Duration = Duration::from_micros(50);
+
+/// How often a task lets the others of its executor go first, if nobody comes.
+/// Unit: polls. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+pub(crate) const TURNS_OF_TASK: u32 = 32;
+
+/// The most turns that are not given after one that was given in vain: one at first, then twice as many each time.
+/// Unit: turns. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+pub(crate) const MOST_TURNS_SKIPPED: u32 = 16;
+
 /// Steps of CURVE handshakes that an I/O thread takes before the rest of the loop gets its turn: each is one to two
 /// multiplications on the curve, 53 µs each (`handshake` in `benches/curve.rs`).
 /// Unit: steps. Test: `tests/handshake_limits.rs`. Not measured apart: 38aa67c.

@@ -15,6 +15,7 @@ use crate::error::Ended;
 use crate::origin::Here;
 use crate::pipe::Lane;
 use crate::policy::tuning::TURNS_IN_VAIN;
+use crate::socket::attempt::Caller;
 use crate::socket::{Core, Locked, RecvFailure, State, Table, spin, unflushed};
 
 /// How a receive waits for a message.
@@ -49,10 +50,11 @@ impl Core {
         mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
         let mut state = self.lock_here().map_err(RecvFailure::Ended)?;
+        let caller = Caller::of(wait);
         let mut waiting = None;
         state.table.refill_budget();
         loop {
-            match self.attempt_recv(&mut state, &mut read) {
+            match self.attempt_recv(&mut state, caller, &mut read) {
                 Ok(Some(taken)) => {
                     if let Some(waiting) = waiting {
                         self.has_waited_for_input(waiting);
@@ -168,6 +170,7 @@ impl Core {
     #[cold]
     fn has_waited_for_input(&self, waiting: WaitForInput) {
         if waiting.done.are_waits() {
+            self.receivers.had_turn(self.lending.uses());
             // There may be another message for the next waiting thread, or the links for it to lead.
             self.readable.notify(1);
         }

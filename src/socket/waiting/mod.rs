@@ -20,6 +20,7 @@
 mod deadline;
 mod input;
 mod leader;
+mod precedence;
 mod readiness;
 mod registration;
 mod room;
@@ -31,6 +32,7 @@ mod watch;
 use std::time::Duration;
 
 pub(crate) use deadline::Wait;
+pub(in crate::socket) use precedence::Precedence;
 pub use readiness::Readiness;
 pub(in crate::socket) use registration::OwedWakes;
 pub(crate) use registration::{Registration, call_waker};

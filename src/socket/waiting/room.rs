@@ -14,7 +14,7 @@ use super::deadline::{Deadline, Wait};
 use crate::origin::Here;
 use crate::pipe::{PipeEvent, Wire, WriteEffects};
 use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
-use crate::socket::attempt::Given;
+use crate::socket::attempt::{Caller, Given};
 use crate::socket::{Core, Locked, State, Table, Unsent, unflushed};
 use crate::sync::Listener;
 use crate::wake::timespec;
@@ -32,18 +32,20 @@ impl Core {
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Result<T, Unsent> {
         match self.lock_here() {
-            Ok(mut state) => match self.attempt_send(&mut state, message, &mut put) {
-                Ok(Given::Done(done)) => {
-                    state.unlock();
-                    Ok(done)
+            Ok(mut state) => {
+                match self.attempt_send(&mut state, Caller::of(wait), message, &mut put) {
+                    Ok(Given::Done(done)) => {
+                        state.unlock();
+                        Ok(done)
+                    }
+                    given => {
+                        let (state, outcome) =
+                            self.send_on(state.handed_on(), wait, message, &mut put, given);
+                        drop(state);
+                        outcome
+                    }
                 }
-                given => {
-                    let (state, outcome) =
-                        self.send_on(state.handed_on(), wait, message, &mut put, given);
-                    drop(state);
-                    outcome
-                }
-            },
+            }
             Err(ended) => Err(Unsent::Ended(ended)),
         }
     }
@@ -57,7 +59,7 @@ impl Core {
         message: &mut M,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> (Locked<'a>, Result<T, Unsent>) {
-        match self.attempt_send(&mut state, message, &mut put) {
+        match self.attempt_send(&mut state, Caller::of(wait), message, &mut put) {
             Ok(Given::Done(done)) => (state, Ok(done)),
             given => self.send_on(state.handed_on(), wait, message, &mut put, given),
         }
@@ -96,7 +98,7 @@ impl Core {
                     return (state, Err(unsent));
                 }
             }
-            given = self.attempt_send(&mut state, message, put);
+            given = self.attempt_send(&mut state, Caller::of(wait), message, put);
         }
     }
 
@@ -110,7 +112,7 @@ impl Core {
         effects: WriteEffects,
     ) -> Locked<'a> {
         if waited.is_some() {
-            self.has_waited();
+            self.has_waited(&state);
         }
         if effects.contains(WriteEffects::UNFLUSHED) {
             unflushed::remember(self);
@@ -127,7 +129,7 @@ impl Core {
     fn has_failed(&self, state: &mut State, waited: Option<WaitForRoom>, unsent: Unsent) {
         if waited.is_some() && matches!(unsent, Unsent::Refused(_)) {
             self.unmute(state);
-            self.has_waited();
+            self.has_waited(state);
         }
     }
 
@@ -217,7 +219,8 @@ impl Core {
     }
 
     /// A send has waited and goes on: there may be room for the next waiting thread.
-    fn has_waited(&self) {
+    fn has_waited(&self, state: &State) {
+        self.senders.had_turn(state.sends_counted);
         self.writable.notify(1);
     }
 }

@@ -15,7 +15,7 @@ use super::turns::{Turn, Turns};
 use crate::error::{Ended, WaitError};
 use crate::pipe::WriteEffects;
 use crate::policy::tuning::MOST_READY_TURNS;
-use crate::socket::attempt::Given;
+use crate::socket::attempt::{Caller, Given};
 use crate::socket::{Core, Locked, RecvFailure, State, Table, Unsent};
 use crate::sync::{Event, due_wakes};
 
@@ -64,10 +64,17 @@ impl TaskWait {
         mut read: impl FnMut(&Arc<Core>, &mut Pattern, &mut Table) -> Option<T>,
     ) -> Poll<Result<T, RecvFailure>> {
         let (core, wait) = (&self.core, &mut self.wait);
-        let mut state = ready!(wait.next_turn(core, context)).map_err(RecvFailure::Ended)?;
+        // Written out, and the lock never handed on before its first use, so that it stays in registers.
+        if wait.still_waits(context) {
+            return Poll::Pending;
+        }
+        let mut state = core.lock_here().map_err(RecvFailure::Ended)?;
+        if wait.gives_way(&mut state) && core.task_gives_turn(&mut state) {
+            return gives_turn(state.handed_on(), context);
+        }
         let mut read = |pattern: &mut Pattern, table: &mut Table| read(core, pattern, table);
         state.table.refill_budget();
-        match core.attempt_recv(&mut state, &mut read) {
+        match core.attempt_recv(&mut state, Caller::Task, &mut read) {
             Ok(Some(taken)) if !wait.waited => {
                 state.unlock();
                 Poll::Ready(Ok(taken))
@@ -86,8 +93,14 @@ impl TaskWait {
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> Poll<Result<T, Unsent>> {
         let (core, wait) = (&self.core, &mut self.wait);
-        let mut state = ready!(wait.next_turn(core, context)).map_err(Unsent::Ended)?;
-        match core.attempt_send(&mut state, message, &mut put) {
+        if wait.still_waits(context) {
+            return Poll::Pending;
+        }
+        let mut state = core.lock_here().map_err(Unsent::Ended)?;
+        if wait.gives_way(&mut state) && core.task_gives_turn(&mut state) {
+            return gives_turn(state.handed_on(), context);
+        }
+        match core.attempt_send(&mut state, Caller::Task, message, &mut put) {
             Ok(Given::Done(done)) if !wait.waited => {
                 state.unlock();
                 Poll::Ready(Ok(done))
@@ -160,6 +173,7 @@ impl Wait {
                     self.count(&mut state, false);
                     self.turns.end(&mut state);
                     if std::mem::take(&mut self.waited) {
+                        core.receivers.had_turn(core.lending.uses());
                         // There may be more for one more of those who wait.
                         core.readable.notify(1);
                     }
@@ -204,7 +218,7 @@ impl Wait {
                     }
                 }
             }
-            outcome = core.attempt_recv(&mut state, read);
+            outcome = core.attempt_recv(&mut state, Caller::Task, read);
         }
     }
 
@@ -239,29 +253,12 @@ impl Wait {
             }
         };
         if std::mem::take(&mut self.waited) {
+            core.senders.had_turn(state.sends_counted);
             // There may be room for one more of those who wait.
             core.writable.notify(1);
         }
         drop(state);
         Poll::Ready(given)
-    }
-
-    /// The lock for the next attempt to receive or send: not before a wake-up if it is registered, and now and then only after
-    /// the other tasks had a turn.
-    #[inline]
-    fn next_turn<'a>(
-        &mut self,
-        core: &'a Core,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Locked<'a>, Ended>> {
-        if self.still_waits(context) {
-            return Poll::Pending;
-        }
-        let mut state = core.lock_here()?;
-        if self.gives_way(&mut state) {
-            return again(state, context);
-        }
-        Poll::Ready(Ok(state))
     }
 
     /// Whether it is registered and has not been woken.
@@ -283,12 +280,12 @@ impl Wait {
     /// Whether this turn goes to other tasks: a socket that is always ready would keep its executor from all of them.
     #[inline]
     fn gives_way(&self, state: &mut State) -> bool {
-        state.ready_turns = if self.waited || state.ready_turns >= MOST_READY_TURNS {
+        state.ready_turns = if self.waited {
             0
         } else {
             state.ready_turns + 1
         };
-        !self.waited && state.ready_turns == 0
+        state.ready_turns > MOST_READY_TURNS
     }
 
     /// Counts it among the waits for which nobody borrows the socket's links, or no more.
@@ -307,6 +304,18 @@ fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
     drop(state);
     context.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// The turn goes to other tasks, and if it was owed, to those who wait elsewhere.
+#[cold]
+fn gives_turn<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
+    let is_owed = state.ready_turns > 0;
+    let turn = again(state, context);
+    if is_owed {
+        // They may need this processor.
+        std::thread::yield_now();
+    }
+    turn
 }
 
 impl Drop for TaskWait {

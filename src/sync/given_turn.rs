@@ -1,0 +1,45 @@
+//! A turn that a thread gives to those who wait, once it has released the lock.
+//!
+//! Owns: that this thread is to give one, to whom, and for how long at most.
+//! Always true: it is given by the thread that has promised it, after the release of that very lock, and once.
+//! Must not know: who waits, and for what.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::hold_drops;
+
+/// A turn that is to be given.
+#[derive(Debug, Clone, Copy)]
+struct Promised {
+    /// The address of the owner of the lock.
+    owner: usize,
+    /// To those who receive, not to those who send.
+    to_receivers: bool,
+    limit: Duration,
+}
+
+thread_local! {
+    static PROMISED: Cell<Option<Promised>> = const { Cell::new(None) };
+}
+
+/// The calling thread holds the lock of `owner`. Once it has released that, it calls
+/// [`Combine::gives_turn`](super::Combine::gives_turn).
+pub(crate) fn give_turn_after<T>(owner: &T, to_receivers: bool, limit: Duration) {
+    PROMISED.set(Some(Promised {
+        owner: std::ptr::from_ref(owner).addr(),
+        to_receivers,
+        limit,
+    }));
+    // The release of a lock looks at nothing else of its thread.
+    hold_drops();
+}
+
+/// What this thread has promised for when it has released the lock of `owner`: to whom a turn is given, and for how long.
+pub(super) fn take_promised<T>(owner: &T) -> Option<(bool, Duration)> {
+    let promised = PROMISED.get()?;
+    (promised.owner == std::ptr::from_ref(owner).addr()).then(|| {
+        PROMISED.set(None);
+        (promised.to_receivers, promised.limit)
+    })
+}
