@@ -84,11 +84,33 @@ impl SealedPeer {
         self.raw.send(&sealed)
     }
 
+    /// Sends one frame of a message, with the flag 1 if more follow, if the peer still listens.
+    pub(crate) fn send_frame(&mut self, flags: u8, body: &[u8]) -> bool {
+        let sealed = self.sealed(flags, body);
+        self.raw.send(&sealed)
+    }
+
+    /// Sends only the first `bytes` of a message of one frame.
+    pub(crate) fn send_part(&mut self, body: &[u8], bytes: usize) {
+        let sealed = self.sealed(0, body);
+        self.raw.send(&sealed[..bytes]);
+    }
+
     /// Sends a command.
     pub(crate) fn command(&mut self, name: &str, data: &[u8]) {
+        self.try_command(name, data);
+    }
+
+    /// As [`command`](Self::command); false if the peer does not listen.
+    pub(crate) fn try_command(&mut self, name: &str, data: &[u8]) -> bool {
         let body = [&[name.len() as u8], name.as_bytes(), data].concat();
         let sealed = self.sealed(2, &body);
-        self.raw.send(&sealed);
+        self.raw.send(&sealed)
+    }
+
+    /// Gives up sending after this time.
+    pub(crate) fn write_within(&self, timeout: std::time::Duration) {
+        self.raw.write_within(timeout);
     }
 
     /// The next frame in its MESSAGE, on the wire.
