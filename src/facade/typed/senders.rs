@@ -22,7 +22,7 @@ pub type RecvValueFromFuture<V, E> = ValueFuture<
 pub(super) fn from<V, S, E, R: AsSocket>(
     (peer, message): (Arc<PeerInfo>, Message),
     socket: &R,
-    decode: fn(Message, &R) -> Result<V, TypedError<S, E>>,
+    decode: impl FnOnce(Message, &R) -> Result<V, TypedError<S, E>>,
 ) -> Result<(Arc<PeerInfo>, V), ReceivedFromError<S, E>> {
     match decode(message, socket) {
         Ok(value) => Ok((peer, value)),
