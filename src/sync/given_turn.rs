@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::hold_drops;
+use super::late_drops::drop_held;
 
 /// A turn that is to be given.
 #[derive(Debug, Clone, Copy)]
@@ -35,11 +36,14 @@ pub(crate) fn give_turn_after<T>(owner: &T, to_receivers: bool, limit: Duration)
     hold_drops();
 }
 
-/// What this thread has promised for when it has released the lock of `owner`: to whom a turn is given, and for how long.
-pub(super) fn take_promised<T>(owner: &T) -> Option<(bool, Duration)> {
-    let promised = PROMISED.get()?;
-    (promised.owner == std::ptr::from_ref(owner).addr()).then(|| {
+/// This thread has released the lock of `owner`: drops the bodies that have waited for that, and `gives` the turn that it has
+/// promised.
+#[cold]
+pub(super) fn has_released<T>(owner: &T, gives: impl FnOnce(&T, bool, Duration)) {
+    drop_held();
+    let address = std::ptr::from_ref(owner).addr();
+    if let Some(promised) = PROMISED.get().filter(|promised| promised.owner == address) {
         PROMISED.set(None);
-        (promised.to_receivers, promised.limit)
-    })
+        gives(owner, promised.to_receivers, promised.limit);
+    }
 }

@@ -20,8 +20,8 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::given_turn::take_promised;
-use super::late_drops::{LateDrops, drop_held, hold_drops, holds_drops};
+use super::given_turn::has_released;
+use super::late_drops::{LateDrops, hold_drops, holds_drops};
 use super::{AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 use crate::policy::tuning::{
@@ -338,15 +338,6 @@ fn give_turn(_: u32) {
 }
 
 impl<C: Combine> LateMail<'_, C> {
-    /// What this thread has put off until it has released the lock.
-    #[cold]
-    fn ends(&self) {
-        drop_held();
-        if let Some((to_receivers, limit)) = take_promised(self.owner) {
-            self.owner.gives_turn(to_receivers, limit);
-        }
-    }
-
     #[cold]
     fn read(&self) {
         let room = self.owner.room();
@@ -385,7 +376,7 @@ impl<C: Combine> Drop for LateMail<'_, C> {
             self.read();
         }
         if holds_drops() {
-            self.ends();
+            has_released(self.owner, C::gives_turn);
         }
     }
 }

@@ -73,23 +73,23 @@ pub(crate) const RESOLVER_THREADS: usize = 4;
 pub(crate) const MOST_READY_TURNS: u32 = 128;
 
 /// A receiver that never has to wait takes so many messages before it gives a turn to those that do. A sender counts 512 at a
-/// time. Unit: messages. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+/// time. Unit: messages. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const MOST_PASSED_MESSAGES: u32 = 64;
 
 /// How long a thread gives a turn at most, if nobody comes: an executor may be at work on another task.
-/// Unit: time. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+/// Unit: time. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const TURN_GIVEN: Duration = Duration::from_millis(1);
 
 /// So long it yields, before it sleeps; a call that does not wait gives no more.
-/// Unit: time. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+/// Unit: time. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const TURN_YIELDS: Duration = Duration::from_micros(50);
 
 /// How often a task lets the others of its executor go first, if nobody comes.
-/// Unit: polls. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+/// Unit: polls. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const TURNS_OF_TASK: u32 = 32;
 
 /// The most turns that are not given after one that was given in vain: one at first, then twice as many each time.
-/// Unit: turns. Test: `tests/turns.rs`. Not measured apart: b09aa02.
+/// Unit: turns. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const MOST_TURNS_SKIPPED: u32 = 16;
 
 /// Steps of CURVE handshakes that an I/O thread takes before the rest of the loop gets its turn: each is one to two
