@@ -28,7 +28,7 @@ use super::mechanism::{Credentials, Mechanism, PlainClient, PlainServer, Progres
 #[cfg(feature = "curve")]
 use super::mechanism::{CurveClient, CurveServer};
 use super::sealing::Sealing;
-#[cfg(feature = "serde")]
+#[allow(unused_imports, reason = "for typed sockets, which are a feature")]
 pub(crate) use payload::PAYLOAD;
 pub(crate) use payload::{compare_payloads, mismatch_told, payload_of};
 use peer::read_peer;

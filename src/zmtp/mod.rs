@@ -42,7 +42,7 @@ pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{
     FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_message, encode_short,
 };
-#[cfg(feature = "serde")]
+#[allow(unused_imports, reason = "for typed sockets, which are a feature")]
 pub(crate) use handshake::PAYLOAD;
 pub(crate) use handshake::{
     Handshake, HandshakeConfig, NOT_FINAL, Peer, compare_payloads, mismatch_told, payload_of,
