@@ -635,6 +635,64 @@ fn a_waker_whose_drop_uses_the_socket_does_no_harm() {
     });
 }
 
+/// Within the process it is called by the thread that has sent, or made room, and holds no lock of its socket any more.
+#[test]
+fn a_waker_may_use_the_socket_at_the_other_end() {
+    struct Uses(Arc<Push>, Arc<Pull>, AtomicUsize);
+    impl Wake for Uses {
+        fn wake(self: Arc<Self>) {
+            let Self(push, pull, used) = &*self;
+            push.stats();
+            pull.stats();
+            let _ = push.try_send("from the waker");
+            let _ = pull.try_recv();
+            used.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    for transport in [
+        highwater::Transport::Tcp,
+        highwater::Transport::Ipc,
+        highwater::Transport::Inproc,
+    ] {
+        support::must_end("a waker that uses both ends", move || {
+            let (_context, push, pull) = pipeline_in(that_sleeps(), &Place::new(transport));
+            let (push, pull) = (Arc::new(push), Arc::new(pull));
+            let uses = Arc::new(Uses(
+                Arc::clone(&push),
+                Arc::clone(&pull),
+                AtomicUsize::new(0),
+            ));
+            let waker = Waker::from(Arc::clone(&uses));
+            let mut context = TaskContext::from_waker(&waker);
+            let used = || uses.2.load(Ordering::SeqCst);
+            let mut receiving = pull.recv_async();
+            assert!(
+                std::pin::Pin::new(&mut receiving)
+                    .poll(&mut context)
+                    .is_pending()
+            );
+            push.send("x").expect("sent");
+            wait_until("the receiver is woken", || used() == 1);
+            drop(receiving);
+            let sending = loop {
+                let mut sending = push.send_async("x");
+                if std::pin::Pin::new(&mut sending)
+                    .poll(&mut context)
+                    .is_pending()
+                {
+                    break sending;
+                }
+            };
+            wait_until("the sender is woken", || {
+                while pull.try_recv().is_ok() {}
+                used() >= 2
+            });
+            drop(sending);
+            let _ = push.close(Duration::ZERO);
+        });
+    }
+}
+
 /// A waker that panics ends neither an I/O thread nor the call in which it is called.
 #[test]
 fn a_waker_that_panics_is_its_own_fault() {

@@ -16,6 +16,7 @@ use highwater_patterns::{PipeId, Received};
 
 use super::{PipeEvent, SocketSide};
 use crate::origin::Origin;
+use crate::sync::late_wakes::hold_wakes;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence, hold_drops};
 use controls::Controls;
 use marks::Marks;
@@ -241,6 +242,8 @@ impl Lane {
         }
         let reader = self.reader.lock().clone();
         if let LaneReader::Here(reader) = reader {
+            // The caller holds the lock of the writer.
+            hold_wakes();
             reader.tell(event);
         }
     }
@@ -314,6 +317,8 @@ impl Lane {
             && self.wanted.swap(false, Ordering::Relaxed)
             && self.origin.is_here()
         {
+            // The caller holds the lock of the reader.
+            hold_wakes();
             self.writer.tell(PipeEvent::Writable);
         }
     }

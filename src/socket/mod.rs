@@ -245,7 +245,7 @@ impl Core {
     #[inline]
     pub(crate) fn lock(&self, here: Here) -> Locked<'_> {
         let mut state = self.room.lock(self, here);
-        sync::hold_drops();
+        sync::late_wakes::hold_wakes();
         state.table.collect_drafts();
         state
     }

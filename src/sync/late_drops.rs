@@ -27,10 +27,11 @@ impl Drop for LateDrops {
     }
 }
 
-/// The thread has released its lock: drops what waits for that.
+/// The thread has released its lock: drops what waits for that, and calls the wakers that do.
 #[cold]
 pub(crate) fn drop_held() {
     drop_late(drop_body);
+    super::late_wakes::release();
 }
 
 /// Drops the body of a message, which may run code of the application: a panic of it goes to the log, and no further.

@@ -10,6 +10,7 @@ pub(crate) mod due_wakes;
 mod event;
 mod given_turn;
 mod late_drops;
+pub(crate) mod late_wakes;
 mod machine_fact;
 #[cfg(all(test, not(highwater_model)))]
 mod meetings;

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use super::given_turn::has_released;
 use super::late_drops::{LateDrops, hold_drops, holds_drops};
+use super::late_wakes::LateWakes;
 use super::{AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 use crate::policy::tuning::{
@@ -218,7 +219,7 @@ impl<S, M> Room<S, M> {
         fence(Ordering::SeqCst);
         if !self.leaves_mail() {
             // The caller may hold the lock of another socket.
-            let _late = LateDrops::begin();
+            let _late = (LateDrops::begin(), LateWakes::begin());
             drop(self.try_lock(owner));
         }
     }
@@ -232,7 +233,7 @@ impl<S, M> Room<S, M> {
         self.pending.fetch_or(WAKES, Ordering::Release);
         // As in `post`.
         fence(Ordering::SeqCst);
-        let _late = LateDrops::begin();
+        let _late = (LateDrops::begin(), LateWakes::begin());
         drop(self.try_lock(owner));
     }
 

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::origin::Origin;
 use crate::socket::Core;
 use crate::sync::due_wakes::{self, Due};
-use crate::sync::{Event, EventListener, Mutex, Queue};
+use crate::sync::{Event, EventListener, Mutex, Queue, late_wakes};
 
 /// Where a task waits to be woken, if it does.
 #[derive(Debug)]
@@ -41,11 +41,11 @@ impl Default for OwedWakes {
 }
 
 impl OwedWakes {
-    /// Calls the wakers of all. Without any lock.
+    /// Calls the wakers of all, now or once this thread has released the lock of another socket.
     #[cold]
     pub(in crate::socket) fn wake(&self) {
         while let Some(waker) = self.0.pop() {
-            waker.wake_task();
+            late_wakes::call(move || waker.wake_task());
         }
     }
 }
