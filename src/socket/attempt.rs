@@ -9,7 +9,7 @@
 
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 
-use super::{Core, Locked, State, Table, Unsent};
+use super::{Core, Locked, State, Table, Unsent, Wait};
 use crate::error::Ended;
 use crate::pipe::WriteEffects;
 use crate::sync::hold_drops;
@@ -22,8 +22,8 @@ const ASK_EVERY: u32 = 512;
 /// Who makes an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Caller {
-    /// A thread, in a call that may wait.
-    Thread { waits: bool },
+    /// A thread, in a call that may wait so long.
+    Thread(Wait),
     /// A task: it keeps no thread of its executor waiting.
     Task,
 }

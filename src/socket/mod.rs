@@ -87,6 +87,8 @@ pub(crate) struct Core {
     changed: Event,
     /// Wakes those who wait for the end of the socket, and for nothing else.
     ends: Event,
+    /// The moment from which the times of turns count.
+    made: Instant,
     /// The turns of those who wait for a message.
     receivers: Precedence,
     /// The turns of those who wait for room.
@@ -217,6 +219,7 @@ impl Core {
             writable: Event::new(),
             changed: Event::new(),
             ends: Event::new(),
+            made: Instant::now(),
             receivers: Precedence::default(),
             senders: Precedence::default(),
             leader: LeaderWake::default(),

@@ -76,7 +76,8 @@ pub(crate) const MOST_READY_TURNS: u32 = 128;
 /// time. Unit: messages. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const MOST_PASSED_MESSAGES: u32 = 64;
 
-/// How long a thread gives a turn at most, if nobody comes: an executor may be at work on another task.
+/// How long a thread gives a turn at most, if nobody comes: an executor may be at work on another task. A call with a shorter
+/// timeout gives no longer one.
 /// Unit: time. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const TURN_GIVEN: Duration = Duration::from_millis(1);
 
@@ -88,9 +89,14 @@ pub(crate) const TURN_YIELDS: Duration = Duration::from_micros(50);
 /// Unit: polls. Test: `tests/turns.rs`. Not measured apart: e450d92.
 pub(crate) const TURNS_OF_TASK: u32 = 32;
 
-/// The most turns that are not given after one that was given in vain: one at first, then twice as many each time.
-/// Unit: turns. Test: `tests/turns.rs`. Not measured apart: e450d92.
-pub(crate) const MOST_TURNS_SKIPPED: u32 = 16;
+/// After a turn in vain none is given for this many times as long as it took: a future that is woken, kept and never polled
+/// takes a ninth of the others' time. With a rest of 16 turns instead, a receiver within the process ran at a fourteenth.
+/// Unit: ratio. Test: `socket/waiting/precedence.rs`. Not measured apart: e450d92.
+pub(crate) const TURN_REST: u32 = 8;
+
+/// That rest is no longer than this: the time of a turn holds whatever kept its thread or task from running.
+/// Unit: time. Test: `socket/waiting/precedence.rs`. Not measured apart: e450d92.
+pub(crate) const MOST_TURN_REST: Duration = Duration::from_millis(100);
 
 /// Steps of CURVE handshakes that an I/O thread takes before the rest of the loop gets its turn: each is one to two
 /// multiplications on the curve, 53 µs each (`handshake` in `benches/curve.rs`).

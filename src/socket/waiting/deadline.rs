@@ -7,7 +7,6 @@
 use std::time::{Duration, Instant};
 
 use crate::origin::Here;
-use crate::socket::attempt::Caller;
 use crate::sync::{EventListener, Listener, due_wakes};
 
 /// How long a call may wait.
@@ -19,16 +18,6 @@ pub(crate) enum Wait {
     AtMost(Duration),
     /// For the timeout that is an option of the socket.
     Configured,
-}
-
-impl Caller {
-    /// The thread whose call waits so.
-    #[inline(always)]
-    pub(super) fn of(wait: Wait) -> Self {
-        Self::Thread {
-            waits: !matches!(wait, Wait::No),
-        }
-    }
 }
 
 /// A moment to give up, computed when first needed.

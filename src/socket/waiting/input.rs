@@ -50,7 +50,7 @@ impl Core {
         mut read: impl FnMut(&mut Pattern, &mut Table) -> Option<T>,
     ) -> Result<T, RecvFailure> {
         let mut state = self.lock_here().map_err(RecvFailure::Ended)?;
-        let caller = Caller::of(wait);
+        let caller = Caller::Thread(wait);
         let mut waiting = None;
         state.table.refill_budget();
         loop {

@@ -8,11 +8,14 @@
 //! A wake-up takes some 20 us until its thread or task attempts again. A caller that goes on meanwhile takes a thousand messages,
 //! or all the room there is.
 
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::deadline::Wait;
 use crate::policy::tuning::{
-    LOCK_NAP, MOST_PASSED_MESSAGES, MOST_TURNS_SKIPPED, TURN_GIVEN, TURN_YIELDS, TURNS_OF_TASK,
+    LOCK_NAP, MOST_PASSED_MESSAGES, MOST_TURN_REST, TURN_GIVEN, TURN_REST, TURN_YIELDS,
+    TURNS_OF_TASK,
 };
 use crate::socket::attempt::Caller;
 use crate::socket::{Core, State};
@@ -21,43 +24,61 @@ use crate::sync::{AtomicU32, Event, Ordering, give_turn_after};
 /// From this count of `State::ready_turns` on, a turn is owed to those who wait. It was given so often as the count is above.
 const TURN_OWED: u32 = 1 << 16;
 
-/// How those who wait for a message, or for room, have come to their turns.
+/// How those who wait for a message, or for room, have come to their turns. Times are those since the socket was made.
 #[derive(Debug, Default)]
 pub(in crate::socket) struct Precedence {
     /// The count of messages when one of them last had its turn, or was given one.
     since: AtomicU32,
-    /// How many turns are not given after the last that was given in vain: who was woken does not come.
-    penalty: AtomicU32,
-    /// How many of these are left.
-    skip: AtomicU32,
+    /// When the turn began that is being given, in ns; zero if none is.
+    begun: AtomicU64,
+    /// No turn is given before this time, in ns: one was given in vain.
+    rests_until: AtomicU64,
 }
 
 impl Precedence {
     /// One who has waited has its outcome, when the socket has counted so many messages.
     pub(super) fn had_turn(&self, count: u32) {
         self.since.store(count, Ordering::Relaxed);
-        self.penalty.store(0, Ordering::Relaxed);
-        self.skip.store(0, Ordering::Relaxed);
     }
 
-    /// Whether those who wait, while others have taken all up to `count`, are owed a turn now.
-    fn is_owed(&self, count: u32) -> bool {
+    /// Whether those who wait, while others have taken all up to `count`, are owed a turn. If so, it begins now.
+    fn is_owed(&self, count: u32, now: impl FnOnce() -> Duration) -> bool {
         let passed = count.wrapping_sub(self.since.load(Ordering::Relaxed));
         if passed < MOST_PASSED_MESSAGES {
             return false;
         }
         self.since.store(count, Ordering::Relaxed);
-        let skip = self.skip.load(Ordering::Relaxed);
-        self.skip.store(skip.saturating_sub(1), Ordering::Relaxed);
-        skip == 0
+        let now = nanos(now());
+        let is_owed = now >= self.rests_until.load(Ordering::Relaxed);
+        if is_owed {
+            self.begun.store(now, Ordering::Relaxed);
+        }
+        is_owed
     }
 
-    /// A turn was given, and nobody came.
-    fn was_in_vain(&self) {
-        let penalty = self.penalty.load(Ordering::Relaxed);
-        let penalty = (penalty * 2).clamp(1, MOST_TURNS_SKIPPED);
-        self.penalty.store(penalty, Ordering::Relaxed);
-        self.skip.store(penalty, Ordering::Relaxed);
+    /// The turn that was given has ended; `in_vain`: nobody came.
+    fn turn_ends(&self, in_vain: bool, now: Duration) {
+        let begun = self.begun.swap(0, Ordering::Relaxed);
+        if in_vain && begun != 0 {
+            let now = nanos(now);
+            let lasted = now.saturating_sub(begun);
+            let rest = nanos(MOST_TURN_REST).min(lasted * u64::from(TURN_REST));
+            self.rests_until.store(now + rest, Ordering::Relaxed);
+        }
+    }
+}
+
+/// At least one, so that it differs from none.
+fn nanos(time: Duration) -> u64 {
+    time.as_nanos().clamp(1, u128::from(u64::MAX / 256)) as u64
+}
+
+/// For how long a thread gives a turn at most, in a call that waits so: no longer than the call may take.
+fn longest_turn(wait: Wait, configured: Option<Duration>) -> Duration {
+    match wait {
+        Wait::No => TURN_YIELDS,
+        Wait::AtMost(timeout) => timeout.min(TURN_GIVEN),
+        Wait::Configured => configured.unwrap_or(TURN_GIVEN).min(TURN_GIVEN),
     }
 }
 
@@ -70,7 +91,7 @@ impl Core {
     /// Messages were received, one of them by `caller`, who did not have to wait.
     pub(in crate::socket) fn gives_receivers_a_turn(&self, state: &mut State, caller: Caller) {
         let count = self.lending.uses();
-        if is_awaited(&self.readable) && self.receivers.is_owed(count) {
+        if is_awaited(&self.readable) && self.receivers.is_owed(count, || self.age()) {
             self.gives_turn(state, caller, true);
         }
     }
@@ -80,16 +101,21 @@ impl Core {
     pub(in crate::socket) fn gives_senders_a_turn(&self, state: &mut State, caller: Caller) {
         let sent = std::mem::take(&mut state.sends_unasked);
         state.sends_counted = state.sends_counted.wrapping_add(sent);
-        if is_awaited(&self.writable) && self.senders.is_owed(state.sends_counted) {
+        if is_awaited(&self.writable) && self.senders.is_owed(state.sends_counted, || self.age()) {
             self.gives_turn(state, caller, false);
         }
     }
 
     fn gives_turn(&self, state: &mut State, caller: Caller, receivers: bool) {
         match caller {
-            Caller::Thread { waits } => {
-                let limit = if waits { TURN_GIVEN } else { TURN_YIELDS };
-                give_turn_after(self, receivers, limit);
+            Caller::Thread(wait) => {
+                let options = &state.options;
+                let configured = if receivers {
+                    options.receive_timeout
+                } else {
+                    options.send_timeout
+                };
+                give_turn_after(self, receivers, longest_turn(wait, configured));
             }
             // Its next poll goes to the other tasks of its executor first.
             Caller::Task => state.ready_turns = TURN_OWED,
@@ -100,13 +126,24 @@ impl Core {
     /// turn.
     #[cold]
     pub(super) fn task_gives_turn(&self, state: &mut State) -> bool {
-        let given = state.ready_turns.checked_sub(TURN_OWED);
-        let waits = || is_awaited(&self.readable) || is_awaited(&self.writable);
-        let goes_on = given.is_some_and(|given| given <= 1 || given <= TURNS_OF_TASK && waits());
+        let Some(given) = state.ready_turns.checked_sub(TURN_OWED) else {
+            state.ready_turns = 0;
+            return true;
+        };
+        let sides = [
+            (&self.receivers, &self.readable),
+            (&self.senders, &self.writable),
+        ];
+        let waits = sides.iter().any(|(_, event)| is_awaited(event));
+        let goes_on = given <= 1 || given <= TURNS_OF_TASK && waits;
         if !goes_on {
             state.ready_turns = 0;
+            let now = self.age();
+            for (precedence, event) in sides {
+                precedence.turn_ends(is_awaited(event), now);
+            }
         }
-        goes_on || given.is_none()
+        goes_on
     }
 
     /// The thread has released the lock and gives a turn to those who wait: it goes on once one of them has come.
@@ -118,12 +155,81 @@ impl Core {
             (&self.writable, &self.senders)
         };
         let begun = Instant::now();
-        while is_awaited(event) {
+        let mut in_vain = false;
+        while !in_vain && is_awaited(event) {
             match begun.elapsed() {
-                past if past >= limit => return precedence.was_in_vain(),
+                past if past >= limit => in_vain = true,
                 past if past < TURN_YIELDS => thread::yield_now(),
                 _ => thread::sleep(LOCK_NAP),
             }
         }
+        precedence.turn_ends(in_vain, self.age());
+    }
+
+    /// The time since the socket was made.
+    fn age(&self) -> Duration {
+        self.made.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MICRO: Duration = Duration::from_micros(1);
+    const WATCHED: Duration = Duration::from_millis(100);
+
+    /// Has somebody take a message each `pace`, while it is watched, beside one that never comes; gives the time of the turns that it
+    /// gives, each of which takes `turn`. One that waits has a turn of its own after each `others` messages.
+    fn given_in_vain(pace: Duration, turn: Duration, others: u32) -> Duration {
+        let (precedence, mut now) = (Precedence::default(), Duration::ZERO);
+        let (mut given, mut count) = (Duration::ZERO, 0);
+        while now < WATCHED {
+            (now, count) = (now + pace, count + 1);
+            if count % others == 0 {
+                precedence.had_turn(count);
+            }
+            if precedence.is_owed(count, || now) {
+                now += turn;
+                given += turn;
+                precedence.turn_ends(true, now);
+            }
+        }
+        given
+    }
+
+    #[test]
+    fn turns_in_vain_take_a_small_part_of_the_time_at_any_pace() {
+        for pace in [MICRO / 20, MICRO, MICRO * 10] {
+            for turn in [MICRO, MICRO * 50, MICRO * 1_000, MICRO * 4_000] {
+                for others in [1_000, u32::MAX] {
+                    let given = given_in_vain(pace, turn, others);
+                    let most = WATCHED / TURN_REST + turn;
+                    assert!(given <= most, "{pace:?} {turn:?} {others}: {given:?}");
+                    assert!(!given.is_zero(), "{pace:?} {turn:?} {others}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_turn_that_somebody_comes_to_is_given_again_soon() {
+        let precedence = Precedence::default();
+        for turn in 1..100 {
+            assert!(precedence.is_owed(turn * MOST_PASSED_MESSAGES, || MICRO * turn));
+            precedence.turn_ends(false, MICRO * turn);
+        }
+    }
+
+    #[test]
+    fn a_call_gives_no_longer_turn_than_it_may_take() {
+        let short = MICRO * 70;
+        assert_eq!(longest_turn(Wait::AtMost(short), None), short);
+        assert_eq!(longest_turn(Wait::Configured, Some(short)), short);
+        assert_eq!(longest_turn(Wait::No, None), TURN_YIELDS);
+        for long in [None, Some(MICRO * 10_000)] {
+            assert_eq!(longest_turn(Wait::Configured, long), TURN_GIVEN);
+        }
+        assert_eq!(longest_turn(Wait::AtMost(MICRO * 10_000), None), TURN_GIVEN);
     }
 }

@@ -33,7 +33,7 @@ impl Core {
     ) -> Result<T, Unsent> {
         match self.lock_here() {
             Ok(mut state) => {
-                match self.attempt_send(&mut state, Caller::of(wait), message, &mut put) {
+                match self.attempt_send(&mut state, Caller::Thread(wait), message, &mut put) {
                     Ok(Given::Done(done)) => {
                         state.unlock();
                         Ok(done)
@@ -59,7 +59,7 @@ impl Core {
         message: &mut M,
         mut put: impl FnMut(&mut Pattern, &mut Table, &mut M) -> Result<T, Refusal>,
     ) -> (Locked<'a>, Result<T, Unsent>) {
-        match self.attempt_send(&mut state, Caller::of(wait), message, &mut put) {
+        match self.attempt_send(&mut state, Caller::Thread(wait), message, &mut put) {
             Ok(Given::Done(done)) => (state, Ok(done)),
             given => self.send_on(state.handed_on(), wait, message, &mut put, given),
         }
@@ -98,7 +98,7 @@ impl Core {
                     return (state, Err(unsent));
                 }
             }
-            given = self.attempt_send(&mut state, Caller::of(wait), message, put);
+            given = self.attempt_send(&mut state, Caller::Thread(wait), message, put);
         }
     }
 
