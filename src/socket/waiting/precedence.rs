@@ -82,6 +82,17 @@ fn longest_turn(wait: Wait, configured: Option<Duration>) -> Duration {
     }
 }
 
+/// To whom a task that need not wait gives a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TaskTurn {
+    /// To nobody: it goes on.
+    Own,
+    /// To the other tasks of its executor: those who wait are among them, or are not owed a turn.
+    ToTasks,
+    /// To other threads as well: the turn before has gone by, and those who were woken have not come.
+    ToThreads,
+}
+
 /// Whether one who was woken by `event` has not come yet.
 fn is_awaited(event: &Event) -> bool {
     event.total_listeners() > 0 && event.is_notified()
@@ -122,28 +133,29 @@ impl Core {
         }
     }
 
-    /// Whether a task has its executor poll others first, once more: it was ready often enough, or those who wait are owed a
-    /// turn.
+    /// To whom a task gives a turn before it goes on: it was ready often enough, or those who wait are owed a turn.
     #[cold]
-    pub(super) fn task_gives_turn(&self, state: &mut State) -> bool {
+    pub(super) fn task_gives_turn(&self, state: &mut State) -> TaskTurn {
         let Some(given) = state.ready_turns.checked_sub(TURN_OWED) else {
             state.ready_turns = 0;
-            return true;
+            return TaskTurn::ToTasks;
         };
+        if given <= 1 {
+            return TaskTurn::ToTasks;
+        }
         let sides = [
             (&self.receivers, &self.readable),
             (&self.senders, &self.writable),
         ];
-        let waits = sides.iter().any(|(_, event)| is_awaited(event));
-        let goes_on = given <= 1 || given <= TURNS_OF_TASK && waits;
-        if !goes_on {
-            state.ready_turns = 0;
-            let now = self.age();
-            for (precedence, event) in sides {
-                precedence.turn_ends(is_awaited(event), now);
-            }
+        if given <= TURNS_OF_TASK && sides.iter().any(|(_, event)| is_awaited(event)) {
+            return TaskTurn::ToThreads;
         }
-        goes_on
+        state.ready_turns = 0;
+        let now = self.age();
+        for (precedence, event) in sides {
+            precedence.turn_ends(is_awaited(event), now);
+        }
+        TaskTurn::Own
     }
 
     /// The thread has released the lock and gives a turn to those who wait: it goes on once one of them has come.

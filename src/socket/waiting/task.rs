@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use highwater_patterns::{Outbound, Pattern, Pipes, Refusal};
 
+use super::precedence::TaskTurn;
 use super::registration::Registration;
 use super::turns::{Turn, Turns};
 use crate::error::{Ended, WaitError};
@@ -69,8 +70,11 @@ impl TaskWait {
             return Poll::Pending;
         }
         let mut state = core.lock_here().map_err(RecvFailure::Ended)?;
-        if wait.gives_way(&mut state) && core.task_gives_turn(&mut state) {
-            return gives_turn(state.handed_on(), context);
+        if wait.gives_way(&mut state) {
+            match core.task_gives_turn(&mut state) {
+                TaskTurn::Own => {}
+                turn => return gives_turn(state.handed_on(), context, turn),
+            }
         }
         let mut read = |pattern: &mut Pattern, table: &mut Table| read(core, pattern, table);
         state.table.refill_budget();
@@ -97,8 +101,11 @@ impl TaskWait {
             return Poll::Pending;
         }
         let mut state = core.lock_here().map_err(Unsent::Ended)?;
-        if wait.gives_way(&mut state) && core.task_gives_turn(&mut state) {
-            return gives_turn(state.handed_on(), context);
+        if wait.gives_way(&mut state) {
+            match core.task_gives_turn(&mut state) {
+                TaskTurn::Own => {}
+                turn => return gives_turn(state.handed_on(), context, turn),
+            }
         }
         match core.attempt_send(&mut state, Caller::Task, message, &mut put) {
             Ok(Given::Done(done)) if !wait.waited => {
@@ -306,16 +313,15 @@ fn again<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
     Poll::Pending
 }
 
-/// The turn goes to other tasks, and if it was owed, to those who wait elsewhere.
+/// The turn goes to others.
 #[cold]
-fn gives_turn<T>(state: Locked<'_>, context: &Context<'_>) -> Poll<T> {
-    let is_owed = state.ready_turns > 0;
-    let turn = again(state, context);
-    if is_owed {
+fn gives_turn<T>(state: Locked<'_>, context: &Context<'_>, turn: TaskTurn) -> Poll<T> {
+    let pending = again(state, context);
+    if turn == TaskTurn::ToThreads {
         // They may need this processor.
         std::thread::yield_now();
     }
-    turn
+    pending
 }
 
 impl Drop for TaskWait {
