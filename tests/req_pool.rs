@@ -723,6 +723,35 @@ fn connect_and_set_option_reach_all_sockets_or_none() {
             "it is not connected there"
         );
         wait_until("nobody is there", || elsewhere.peers().is_empty());
+        assert!(pool.connect(&at).is_err(), "one is closed");
+        for socket in [&sockets[0], &sockets[2]] {
+            assert!(socket.endpoint_state(&at).is_ok(), "connected as before");
+        }
         drop(requests);
     });
+}
+
+/// Over a wire a REQ connects to an endpoint once, and so does a pool: neither its sockets nor those to be made are connected
+/// after one `disconnect`.
+#[test]
+fn a_pool_that_connects_twice_disconnects_once() {
+    let context = Context::new();
+    let at = Router::new(&context)
+        .bind("tcp://127.0.0.1:0")
+        .expect("bound");
+    let pool = ReqPool::new(&context, 2);
+    pool.connect(&at).expect("connecting");
+    pool.connect(&at).expect("connecting again");
+    pool.disconnect(&at).expect("connected");
+    let waker = CountingWaker::new();
+    let mut requests = ["a", "b"].map(|question| pool.request_async(question));
+    for request in &mut requests {
+        assert!(waker.poll(request).is_pending());
+    }
+    let sockets = pool.sockets();
+    assert_eq!(sockets.len(), 2);
+    for socket in &sockets {
+        assert!(socket.endpoint_state(&at).is_err(), "not connected");
+    }
+    assert!(pool.disconnect(&at).is_err(), "not connected");
 }

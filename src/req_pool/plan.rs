@@ -4,9 +4,10 @@
 //! Always true: a call reaches all sockets, or leaves each as it was.
 //! Must not know: which socket is free.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Transport};
 use crate::error::{ConnectError, EndpointError, OptionError};
 use crate::facade::{AsSocket, Builder, Req, SocketRef};
+use crate::socket::Core;
 
 /// The settings. The lock around them is held while a socket is made, connected or set.
 pub(super) struct Plan {
@@ -48,14 +49,25 @@ impl Plan {
     }
 
     pub(super) fn connect(&mut self, endpoint: Endpoint) -> Result<(), ConnectError> {
-        for (index, socket) in self.sockets.iter().enumerate() {
-            if let Err(error) = socket.core().connect(&endpoint, None) {
-                for connected in &self.sockets[..index] {
+        // Over a wire a REQ connects to an endpoint once. Within the process it connects each time.
+        let once = endpoint.transport() != Transport::Inproc;
+        let mut connected: Vec<&Core> = Vec::with_capacity(self.sockets.len());
+        for socket in &self.sockets {
+            let core = socket.core();
+            let was = once && core.endpoint_state(&endpoint).is_ok();
+            if let Err(error) = core.connect(&endpoint, None) {
+                for core in connected {
                     // One that was closed meanwhile is connected nowhere.
-                    let _ = connected.core().disconnect(&endpoint);
+                    let _ = core.disconnect(&endpoint);
                 }
                 return Err(error);
             }
+            if !was {
+                connected.push(core);
+            }
+        }
+        if once && self.endpoints.contains(&endpoint) {
+            return Ok(());
         }
         self.endpoints.push(endpoint);
         Ok(())
