@@ -9,7 +9,8 @@
 
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 
-use super::{Core, Locked, State, Table, Unsent, Wait};
+use super::caller::Caller;
+use super::{Core, Locked, State, Table, Unsent};
 use crate::error::Ended;
 use crate::pipe::WriteEffects;
 use crate::sync::hold_drops;
@@ -18,15 +19,6 @@ use crate::sync::hold_drops;
 /// not ask. Together with the messages of one [`send_many`](crate::Push::send_many), it is asked once in 1000 messages
 /// at least.
 const ASK_EVERY: u32 = 512;
-
-/// Who makes an attempt.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Caller {
-    /// A thread, in a call that may wait so long.
-    Thread(Wait),
-    /// A task: it keeps no thread of its executor waiting.
-    Task,
-}
 
 /// The outcome of an attempt to send.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use highwater_patterns::PipeId;
 
-use super::attempt::Caller;
+use super::caller::Caller;
 use super::{Core, State, waiting};
 use crate::policy::tuning::IDLE_CHECK_MESSAGES;
 

@@ -16,6 +16,7 @@ mod applicants;
 mod attempt;
 mod binding;
 mod borrowed;
+mod caller;
 pub(crate) mod calls;
 mod closing;
 mod connecting;
@@ -49,6 +50,7 @@ use std::time::{Duration, Instant};
 
 use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
 
+pub(crate) use caller::Wait;
 pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
 pub(crate) use permits::put_place;
 pub(crate) use requests::{RequestReceived, put_reply, put_request, take_reply, take_request};
@@ -56,7 +58,7 @@ pub use retirement_handle::{RetireFuture, Retirement};
 pub(crate) use send_many::take_many;
 pub(crate) use table::{PlaceId, Table};
 pub use waiting::{Interest, Readiness};
-pub(crate) use waiting::{Registration, TaskWait, Wait, Watch, call_waker};
+pub(crate) use waiting::{Registration, TaskWait, Watch, call_waker};
 
 use crate::context::{Hub, Terminate};
 use crate::engine::{AcceptedCount, HandshakeCount};

@@ -7,18 +7,8 @@
 use std::time::{Duration, Instant};
 
 use crate::origin::Here;
+use crate::socket::caller::Wait;
 use crate::sync::{EventListener, Listener, due_wakes};
-
-/// How long a call may wait.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Wait {
-    /// Not at all.
-    No,
-    /// At most for this time.
-    AtMost(Duration),
-    /// For the timeout that is an option of the socket.
-    Configured,
-}
 
 /// A moment to give up, computed when first needed.
 #[derive(Debug, Clone, Copy)]

@@ -9,13 +9,13 @@ use std::time::Instant;
 
 use highwater_patterns::{Pattern, Pipes};
 
-use super::deadline::{Deadline, Wait};
+use super::deadline::Deadline;
 use super::step::{Known, Step, Steps};
 use crate::error::Ended;
 use crate::origin::Here;
 use crate::pipe::Lane;
 use crate::policy::tuning::TURNS_IN_VAIN;
-use crate::socket::attempt::Caller;
+use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, Locked, RecvFailure, State, Table, spin, unflushed};
 
 /// How a receive waits for a message.

@@ -31,7 +31,6 @@ mod watch;
 
 use std::time::Duration;
 
-pub(crate) use deadline::Wait;
 pub(in crate::socket) use precedence::Precedence;
 pub use readiness::Readiness;
 pub(in crate::socket) use registration::OwedWakes;

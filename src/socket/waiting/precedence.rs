@@ -12,12 +12,11 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::deadline::Wait;
 use crate::policy::tuning::{
     LOCK_NAP, MOST_PASSED_MESSAGES, MOST_TURN_REST, TURN_GIVEN, TURN_REST, TURN_YIELDS,
     TURNS_OF_TASK,
 };
-use crate::socket::attempt::Caller;
+use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, State};
 use crate::sync::{AtomicU32, Event, Ordering, give_turn_after};
 

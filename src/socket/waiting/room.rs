@@ -10,11 +10,12 @@ use std::time::Duration;
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::deadline::{Deadline, Wait};
+use super::deadline::Deadline;
 use crate::origin::Here;
 use crate::pipe::{PipeEvent, Wire, WriteEffects};
 use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
-use crate::socket::attempt::{Caller, Given};
+use crate::socket::attempt::Given;
+use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, Locked, State, Table, Unsent, unflushed};
 use crate::sync::Listener;
 use crate::wake::timespec;

@@ -16,7 +16,8 @@ use super::turns::{Turn, Turns};
 use crate::error::{Ended, WaitError};
 use crate::pipe::WriteEffects;
 use crate::policy::tuning::MOST_READY_TURNS;
-use crate::socket::attempt::{Caller, Given};
+use crate::socket::attempt::Given;
+use crate::socket::caller::Caller;
 use crate::socket::{Core, Locked, RecvFailure, State, Table, Unsent};
 use crate::sync::{Event, due_wakes};
 
