@@ -15,7 +15,7 @@ use std::sync::Weak;
 use highwater_patterns::{PipeId, Received};
 
 use super::{PipeEvent, SocketSide};
-use crate::origin::Origin;
+use crate::origin::{Here, Origin};
 use crate::sync::late_wakes::hold_wakes;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence, hold_drops};
 use controls::Controls;
@@ -96,9 +96,9 @@ pub(crate) struct Party {
 
 impl Party {
     /// Tells the socket, if it still exists.
-    pub(crate) fn tell(&self, event: impl FnOnce(PipeId) -> PipeEvent) {
+    fn tell(&self, here: Here, event: impl FnOnce(PipeId) -> PipeEvent) {
         if let Some(side) = self.side.upgrade() {
-            side.happened(event(self.pipe));
+            side.happened_here(event(self.pipe), here);
         }
     }
 }
@@ -237,14 +237,14 @@ impl Lane {
 
     #[cold]
     fn tell_reader(&self, event: impl FnOnce(PipeId) -> PipeEvent) {
-        if !self.origin.is_here() {
+        let Some(here) = self.origin.ask() else {
             return;
-        }
+        };
         let reader = self.reader.lock().clone();
         if let LaneReader::Here(reader) = reader {
             // The caller holds the lock of the writer.
             hold_wakes();
-            reader.tell(event);
+            reader.tell(here, event);
         }
     }
 
@@ -315,11 +315,11 @@ impl Lane {
     fn tell_writer(&self) {
         if self.wanted.load(Ordering::Relaxed)
             && self.wanted.swap(false, Ordering::Relaxed)
-            && self.origin.is_here()
+            && let Some(here) = self.origin.ask()
         {
             // The caller holds the lock of the reader.
             hold_wakes();
-            self.writer.tell(PipeEvent::Writable);
+            self.writer.tell(here, PipeEvent::Writable);
         }
     }
 

@@ -12,6 +12,7 @@ use highwater_patterns::PipeId;
 
 use super::{Duty, Lending, PipeEvent, Reader};
 use crate::error::LinkError;
+use crate::origin::Here;
 
 /// One live connection, as a pipe sees it.
 pub(crate) trait Wire: fmt::Debug + Send + Sync {
@@ -49,6 +50,11 @@ pub(crate) trait SocketSide: fmt::Debug + Send + Sync {
 
     /// Tells the socket of an event.
     fn happened(&self, event: PipeEvent);
+
+    /// As [`happened`](Self::happened), in a call that knows that this is the process of the socket.
+    fn happened_here(&self, event: PipeEvent, _: Here) {
+        self.happened(event);
+    }
 
     /// Applies the mail of the socket, unless another thread is about to.
     fn read_mail(&self);

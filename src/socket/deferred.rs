@@ -135,7 +135,7 @@ mod models {
                 let socket = Arc::clone(&socket);
                 move || {
                     for number in [1, 2] {
-                        socket.room.post(&*socket, number);
+                        socket.room.post(&*socket, number, None);
                     }
                 }
             });

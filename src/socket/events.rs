@@ -13,6 +13,7 @@ use highwater_patterns::{Admission, AdmissionRefusal, Afterlife, Pattern, PipeId
 
 use super::{Core, State, Table};
 use crate::error::LinkError;
+use crate::origin::Here;
 use crate::peer::PeerInfo;
 use crate::pipe::{Duty, Lending, PipeEvent, SocketSide};
 use crate::sync::{Combine, Room};
@@ -346,7 +347,11 @@ impl SocketSide for Core {
     }
 
     fn happened(&self, event: PipeEvent) {
-        self.room.post(self, event);
+        self.room.post(self, event, None);
+    }
+
+    fn happened_here(&self, event: PipeEvent, here: Here) {
+        self.room.post(self, event, Some(here));
     }
 
     fn read_mail(&self) {

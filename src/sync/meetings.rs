@@ -46,7 +46,7 @@ fn what_is_posted_while_the_lock_is_let_go_is_applied_by_one_of_the_two() {
             let mut meetings = 0;
             for _ in 0..ROUNDS {
                 meet(&arrived, &mut meetings);
-                counter.0.post(&*counter, ());
+                counter.0.post(&*counter, (), None);
                 meet(&arrived, &mut meetings);
             }
         }

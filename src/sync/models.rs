@@ -34,7 +34,7 @@ fn mail_is_applied_though_nobody_locks_again() {
         let list = Arc::new(List(Room::new(Vec::new())));
         let poster = thread::spawn({
             let list = Arc::clone(&list);
-            move || list.0.post(&*list, 1)
+            move || list.0.post(&*list, 1, None)
         });
         drop(list.0.lock(&*list, Here::in_test()));
         poster.join().expect("posted");
@@ -50,7 +50,7 @@ fn mail_of_two_posters_is_applied_once_each() {
             .into_iter()
             .map(|number| {
                 let list = Arc::clone(&list);
-                thread::spawn(move || list.0.post(&*list, number))
+                thread::spawn(move || list.0.post(&*list, number, None))
             })
             .collect();
         for poster in posters {
@@ -107,7 +107,7 @@ fn a_wake_up_that_is_owed_is_made_though_nobody_locks_again() {
         // One owes it under the lock, as whoever applies mail; the other holds the lock, or does not, meanwhile.
         let poster = thread::spawn({
             let owing = Arc::clone(&owing);
-            move || owing.room.post(&*owing, ())
+            move || owing.room.post(&*owing, (), None)
         });
         drop(owing.room.lock(&*owing, Here::in_test()));
         poster.join().expect("posted");
@@ -141,7 +141,7 @@ fn mail_that_is_left_to_a_thread_that_waits_is_applied() {
             let list = Arc::clone(&list);
             move || {
                 for number in [1, 2, 3] {
-                    list.0.post(&*list, number);
+                    list.0.post(&*list, number, None);
                 }
             }
         });
@@ -302,7 +302,7 @@ fn what_a_sender_has_in_its_hands_is_written_or_a_duty() {
         loop {
             match pipe.pump().expect("memory does not fail") {
                 Pumped::Drained if pipe.end_duty() => break,
-                Pumped::Drafted => socket.room.post(&*socket, ()),
+                Pumped::Drafted => socket.room.post(&*socket, (), None),
                 Pumped::Drained | Pumped::Contended | Pumped::Streaming => {}
                 other => panic!("memory is always there: {other:?}"),
             }

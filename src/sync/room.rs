@@ -205,8 +205,9 @@ impl<S, M> Room<S, M> {
         })
     }
 
-    /// Posts `mail` to the holder of the lock, or applies it if the lock is free. Never waits for the state.
-    pub(crate) fn post<C>(&self, owner: &C, mail: M)
+    /// Posts `mail` to the holder of the lock, or applies it if the lock is free. Never waits for the state. A call that knows its
+    /// process says so, and is not asked again for what follows the release.
+    pub(crate) fn post<C>(&self, owner: &C, mail: M, here: Option<Here>)
     where
         C: Combine<State = S, Mail = M>,
     {
@@ -214,13 +215,23 @@ impl<S, M> Room<S, M> {
         all.push_back(mail);
         self.pending.fetch_or(MAIL, Ordering::Relaxed);
         drop(all);
-        // Pairs with the fence in `LateMail::drop`: either this thread finds the lock free, or its holder sees
-        // `pending`.
+        // Pairs with the fence after a release: either this thread finds the lock free, or its holder sees `pending`.
         fence(Ordering::SeqCst);
         if !self.leaves_mail() {
             // The caller may hold the lock of another socket.
             let _late = (LateDrops::begin(), LateWakes::begin());
-            drop(self.try_lock(owner));
+            if let Some(mut state) = self.state.try_lock() {
+                self.read_mail(owner, &mut state);
+                drop(state);
+                // As `LateMail` does after any other release.
+                fence(Ordering::SeqCst);
+                if self.has(MAIL | WAKES) {
+                    LateMail::read(owner, here);
+                }
+                if holds_drops() {
+                    has_released(owner, C::gives_turn);
+                }
+            }
         }
     }
 
@@ -339,21 +350,21 @@ fn give_turn(_: u32) {
 }
 
 impl<C: Combine> LateMail<'_, C> {
+    /// After a release with mail or wake-ups pending. Without `here` it asks for the process first.
     #[cold]
-    fn read(&self) {
-        let room = self.owner.room();
+    fn read(owner: &C, here: Option<Here>) {
+        let room = owner.room();
         let mut returns = 0;
-        while self.owner.is_here() {
+        while here.is_some() || owner.is_here() {
             if room.has(WAKES) {
                 // Acquired: whoever is owed a wake-up was noted before the bit was set.
                 room.pending.fetch_and(!WAKES, Ordering::Acquire);
-                self.owner.wake_owed();
+                owner.wake_owed();
             }
             if !room.has(MAIL) {
                 return;
             }
-            if room.leaves_mail() || returns >= MAIL_RETURNS && self.owner.leave_to_another_thread()
-            {
+            if room.leaves_mail() || returns >= MAIL_RETURNS && owner.leave_to_another_thread() {
                 return;
             }
             returns += 1;
@@ -361,7 +372,7 @@ impl<C: Combine> LateMail<'_, C> {
             let Some(mut state) = room.state.try_lock() else {
                 return;
             };
-            room.read_mail(self.owner, &mut state);
+            room.read_mail(owner, &mut state);
             drop(state);
             fence(Ordering::SeqCst);
         }
@@ -374,7 +385,7 @@ impl<C: Combine> Drop for LateMail<'_, C> {
         // Pairs with the fence in `Room::post`.
         fence(Ordering::SeqCst);
         if self.owner.room().has(MAIL | WAKES) {
-            self.read();
+            Self::read(self.owner, None);
         }
         if holds_drops() {
             has_released(self.owner, C::gives_turn);
