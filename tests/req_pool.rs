@@ -497,6 +497,17 @@ fn a_waker_that_panics_harms_no_other_request() {
     });
 }
 
+/// Three requests at once, for each of which the pool has made a socket that is connected to `router`.
+fn three_requests(pool: &ReqPool, router: &Router) -> [PoolRequestFuture; 3] {
+    let waker = CountingWaker::new();
+    let mut requests = ["a", "b", "c"].map(|question| pool.request_async(question));
+    for request in &mut requests {
+        assert!(waker.poll(request).is_pending());
+    }
+    wait_until("all are connected", || router.peers().len() == 3);
+    requests
+}
+
 /// One socket that is no more connected there keeps none of the others connected.
 #[test]
 fn a_socket_that_was_disconnected_alone_keeps_no_other_connected() {
@@ -506,12 +517,7 @@ fn a_socket_that_was_disconnected_alone_keeps_no_other_connected() {
         let at = router.bind("tcp://127.0.0.1:0").expect("bound");
         let pool = ReqPool::new(&context, 3);
         pool.connect(&at).expect("connecting");
-        let waker = CountingWaker::new();
-        let mut requests = ["a", "b", "c"].map(|question| pool.request_async(question));
-        for request in &mut requests {
-            assert!(waker.poll(request).is_pending());
-        }
-        wait_until("all are connected", || router.peers().len() == 3);
+        let requests = three_requests(&pool, &router);
         pool.sockets()[0].disconnect(&at).expect("connected");
         assert!(pool.disconnect(&at).is_err(), "one was not connected");
         wait_until("none is connected", || router.peers().is_empty());
@@ -683,12 +689,7 @@ fn connect_and_set_option_reach_all_sockets_or_none() {
         let there = elsewhere.bind("tcp://127.0.0.1:0").expect("bound");
         let pool = ReqPool::new(&context, 3);
         pool.connect(&at).expect("connecting");
-        let waker = CountingWaker::new();
-        let mut requests = ["a", "b", "c"].map(|question| pool.request_async(question));
-        for request in &mut requests {
-            assert!(waker.poll(request).is_pending());
-        }
-        wait_until("all are connected", || router.peers().len() == 3);
+        let requests = three_requests(&pool, &router);
         let sockets = pool.sockets();
         let values = |name: &str| {
             let values = sockets.iter().map(|socket| socket.option(name));

@@ -158,7 +158,8 @@ fn share<F>(
     );
 }
 
-fn threads_and_tasks_share_what_comes(place: &Place) {
+/// A PUSH and its PULL, whose calls wait for 50 ms at most.
+fn impatient(place: &Place) -> (Context, Push, Pull) {
     let context = Context::new();
     let pull = Pull::builder(&context)
         .receive_timeout(Duration::from_millis(50))
@@ -168,6 +169,11 @@ fn threads_and_tasks_share_what_comes(place: &Place) {
         .build();
     push.connect(pull.bind(place.any().as_str()).expect("bound"))
         .expect("connecting");
+    (context, push, pull)
+}
+
+fn threads_and_tasks_share_what_comes(place: &Place) {
+    let (_context, push, pull) = impatient(place);
     let pull = Arc::new(pull);
     let of_tasks = Arc::clone(&pull);
     share(
@@ -183,15 +189,7 @@ fn threads_and_tasks_share_what_comes(place: &Place) {
 }
 
 fn threads_and_tasks_share_the_room(place: &Place) {
-    let context = Context::new();
-    let pull = Pull::builder(&context)
-        .receive_timeout(Duration::from_millis(50))
-        .build();
-    let push = Push::builder(&context)
-        .send_timeout(Duration::from_millis(50))
-        .build();
-    push.connect(pull.bind(place.any().as_str()).expect("bound"))
-        .expect("connecting");
+    let (_context, push, pull) = impatient(place);
     let push = Arc::new(push);
     let of_tasks = Arc::clone(&push);
     share(

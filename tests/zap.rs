@@ -206,6 +206,15 @@ fn what_is_no_good_answer_lets_nobody_in_and_is_told(place: &Place) {
     }
 }
 
+/// Once a handler answers, the peer that was refused comes in.
+fn comes_in_with_a_handler(context: &Context, push: &Push, pull: &Pull) {
+    let thread = handler(context, decide);
+    push.send("at last").expect("sent");
+    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "at last");
+    context.shutdown();
+    joined_soon("the handler", thread);
+}
+
 fn without_a_handler_nobody_comes_in_until_there_is_one(place: &Place) {
     let context = Context::new();
     let (pull, events, at) = guarded_pull(&context, zap(&context), place);
@@ -217,11 +226,7 @@ fn without_a_handler_nobody_comes_in_until_there_is_one(place: &Place) {
     let event = wait_for_event(&events, "of the refusal", |kind| reason(kind).is_some());
     let told = reason(&event.kind).expect("it is told");
     assert_eq!(told, "ZAP: nobody answers at inproc://zeromq.zap.01");
-    let thread = handler(&context, decide);
-    push.send("at last").expect("sent");
-    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "at last");
-    context.shutdown();
-    joined_soon("the handler", thread);
+    comes_in_with_a_handler(&context, &push, &pull);
 }
 
 fn a_handler_that_does_not_answer_refuses_at_the_deadline(place: &Place) {
@@ -270,11 +275,7 @@ fn a_handler_that_goes_before_it_answers_refuses_and_its_successor_decides(place
     let event = wait_for_event(&events, "of the refusal", |kind| reason(kind).is_some());
     let told = reason(&event.kind).expect("it is told");
     assert_eq!(told, "ZAP: the handler has gone without an answer");
-    let thread = handler(&context, decide);
-    push.send("at last").expect("sent");
-    assert_eq!(pull.recv_timeout(PATIENCE).expect("received"), "at last");
-    context.shutdown();
-    joined_soon("the handler", thread);
+    comes_in_with_a_handler(&context, &push, &pull);
 }
 
 fn of_two_answers_the_first_counts(place: &Place) {

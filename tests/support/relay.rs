@@ -15,6 +15,18 @@ pub(crate) enum Harm {
 
 /// Passes connections on to `target`; harms the first.
 pub(crate) fn relay(target: SocketAddr, to_server: bool, at: usize, harm: Harm) -> SocketAddr {
+    path_to(target, move |number, is_request, from, to| {
+        let is_harmed = number == 0 && is_request == to_server;
+        pass(from, to, is_harmed.then_some((at, harm)));
+    })
+}
+
+/// A path to `target`: `carry` has a thread for each direction of each connection, and is given the number of the connection,
+/// whether it is the direction to `target`, and the two ends.
+fn path_to(
+    target: SocketAddr,
+    carry: impl Fn(usize, bool, TcpStream, TcpStream) + Clone + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
@@ -24,10 +36,10 @@ pub(crate) fn relay(target: SocketAddr, to_server: bool, at: usize, harm: Harm) 
             };
             for is_request in [true, false] {
                 let [client, server] = [&client, &server].map(|it| it.try_clone().expect("free"));
-                let harmed = (number == 0 && is_request == to_server).then_some((at, harm));
+                let carry = carry.clone();
                 thread::spawn(move || match is_request {
-                    true => pass(client, server, harmed),
-                    false => pass(server, client, harmed),
+                    true => carry(number, true, client, server),
+                    false => carry(number, false, server, client),
                 });
             }
         }
@@ -71,36 +83,14 @@ pub(crate) fn forge(
     units: usize,
     forged: Vec<u8>,
 ) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
-    let address = listener.local_addr().expect("bound");
-    thread::spawn(move || {
-        for (number, client) in listener.incoming().enumerate() {
-            let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else {
-                return;
-            };
-            for is_request in [true, false] {
-                let [client, server] = [&client, &server].map(|it| it.try_clone().expect("free"));
-                let forged = (number == 0 && is_request == to_server).then(|| forged.clone());
-                thread::spawn(move || {
-                    let (mut from, mut to) = if is_request {
-                        (client, server)
-                    } else {
-                        (server, client)
-                    };
-                    match forged {
-                        None => pass(from, to, None),
-                        Some(forged) => {
-                            if (0..units).all(|unit| pass_unit(&mut from, &mut to, unit)) {
-                                // Whoever hears it ends the connection, which the other direction passes on.
-                                let _ = to.write_all(&forged);
-                            }
-                        }
-                    }
-                });
-            }
+    path_to(target, move |number, is_request, mut from, mut to| {
+        if number != 0 || is_request != to_server {
+            pass(from, to, None);
+        } else if (0..units).all(|unit| pass_unit(&mut from, &mut to, unit)) {
+            // Whoever hears it ends the connection, which the other direction passes on.
+            let _ = to.write_all(&forged);
         }
-    });
-    address
+    })
 }
 
 /// Passes on the greeting, which is the first unit, or a frame; gives whether it came whole.
