@@ -1,7 +1,7 @@
-//! Who makes a call, and how long it may wait.
+//! The caller of an attempt, and how long its call may wait.
 //!
-//! Owns: what an attempt and a wait must know of the call that makes them.
-//! Always true: a task keeps no thread of its executor waiting.
+//! Owns: the facts about a call that an attempt and a wait decide by.
+//! Always true: pure. A task keeps no thread of its executor waiting, so only a thread has a time to wait.
 //! Must not know: what is sent or received.
 
 use std::time::Duration;
@@ -17,10 +17,10 @@ pub(crate) enum Wait {
     Configured,
 }
 
-/// Who makes an attempt.
+/// The caller of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Caller {
-    /// A thread, in a call that may wait so long.
+    /// A thread, in a call that may wait this long.
     Thread(Wait),
     /// A task: it keeps no thread of its executor waiting.
     Task,

@@ -1,8 +1,11 @@
-//! Those who wait go first: a caller that never has to wait lets them have a turn now and then.
+//! Waiters go first: a caller that never has to wait gives them a turn now and then.
 //!
-//! Owns: when a turn is owed to those who wait, and how a thread and a task give it.
-//! Always true: a call that has its outcome gives the turn, after it has released the lock, for a limited time. Where nobody
-//! waits, nothing of this runs.
+//! A waiter is a thread or task that has found no message, or no room, and is to be woken. Its turn is the time in which a
+//! caller that goes on leaves the socket to it.
+//!
+//! Owns: when a turn is owed to the waiters, and how a thread and a task give it.
+//! Always true: a call that has its outcome gives the turn, after it has released the lock, for a limited time. Without a
+//! waiter nothing of this runs.
 //! Must not know: what a turn is used for.
 //!
 //! A wake-up takes some 20 us until its thread or task attempts again. A caller that goes on meanwhile takes a thousand messages,
@@ -20,10 +23,10 @@ use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, State};
 use crate::sync::{AtomicU32, Event, Ordering, give_turn_after};
 
-/// From this count of `State::ready_turns` on, a turn is owed to those who wait. It was given so often as the count is above.
+/// From this count of `State::ready_turns` on, a turn is owed to the waiters. The count above it says how often it was given.
 const TURN_OWED: u32 = 1 << 16;
 
-/// How those who wait for a message, or for room, have come to their turns. Times are those since the socket was made.
+/// The turns of those that wait for a message, or of those that wait for room. Times are those since the socket was made.
 #[derive(Debug, Default)]
 pub(in crate::socket) struct Precedence {
     /// The count of messages when one of them last had its turn, or was given one.
@@ -35,12 +38,12 @@ pub(in crate::socket) struct Precedence {
 }
 
 impl Precedence {
-    /// One who has waited has its outcome, when the socket has counted so many messages.
+    /// A waiter has its outcome, when the socket has counted `count` messages.
     pub(super) fn had_turn(&self, count: u32) {
         self.since.store(count, Ordering::Relaxed);
     }
 
-    /// Whether those who wait, while others have taken all up to `count`, are owed a turn. If so, it begins now.
+    /// Whether the waiters are owed a turn, as other callers have taken all messages up to `count`. If so, it begins now.
     fn is_owed(&self, count: u32, now: impl FnOnce() -> Duration) -> bool {
         let passed = count.wrapping_sub(self.since.load(Ordering::Relaxed));
         if passed < MOST_PASSED_MESSAGES {
@@ -81,24 +84,24 @@ fn longest_turn(wait: Wait, configured: Option<Duration>) -> Duration {
     }
 }
 
-/// To whom a task that need not wait gives a turn.
+/// The receivers of the turn that a task gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TaskTurn {
-    /// To nobody: it goes on.
+    /// None: the task goes on.
     Own,
-    /// To the other tasks of its executor: those who wait are among them, or are not owed a turn.
+    /// The other tasks of its executor: the waiters are among them, or no turn is owed to waiters.
     ToTasks,
-    /// To other threads as well: the turn before has gone by, and those who were woken have not come.
+    /// Other threads as well: the turn before has gone by, and the waiters that were woken have not come.
     ToThreads,
 }
 
-/// Whether one who was woken by `event` has not come yet.
+/// Whether a waiter that was woken by `event` has not made its attempt yet.
 fn is_awaited(event: &Event) -> bool {
     event.total_listeners() > 0 && event.is_notified()
 }
 
 impl Core {
-    /// Messages were received, one of them by `caller`, who did not have to wait.
+    /// Messages were received, one of them by `caller`, which did not have to wait.
     pub(in crate::socket) fn gives_receivers_a_turn(&self, state: &mut State, caller: Caller) {
         let count = self.lending.uses();
         if is_awaited(&self.readable) && self.receivers.is_owed(count, || self.age()) {
@@ -132,7 +135,7 @@ impl Core {
         }
     }
 
-    /// To whom a task gives a turn before it goes on: it was ready often enough, or those who wait are owed a turn.
+    /// The turn that a task gives before it goes on: it was ready often enough, or the waiters are owed one.
     #[cold]
     pub(super) fn task_gives_turn(&self, state: &mut State) -> TaskTurn {
         let Some(given) = state.ready_turns.checked_sub(TURN_OWED) else {
@@ -157,7 +160,7 @@ impl Core {
         TaskTurn::Own
     }
 
-    /// The thread has released the lock and gives a turn to those who wait: it goes on once one of them has come.
+    /// The thread has released the lock and gives a turn to the waiters: it goes on once one of them has made its attempt.
     #[cold]
     pub(in crate::socket) fn lets_others_go_first(&self, receivers: bool, limit: Duration) {
         let (event, precedence) = if receivers {
