@@ -17,7 +17,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::HighWater;
 use crate::origin::Origin;
-use crate::sync::{LateDrops, Mutex, MutexGuard};
+use crate::sync::{AtomicU32, LateDrops, Mutex, MutexGuard};
 
 mod draft;
 mod flush;
@@ -52,6 +52,8 @@ const MOST_COMMAND_BYTES: usize = 16 * 1024;
 pub(crate) struct Outgoing {
     state: Mutex<State>,
     origin: Origin,
+    /// A [`TryLockStreak`](crate::policy::TryLockStreak) in bits, used by the I/O thread alone.
+    streak: AtomicU32,
 }
 
 impl Outgoing {
@@ -59,6 +61,7 @@ impl Outgoing {
         let origin = Origin::here();
         Self {
             origin,
+            streak: AtomicU32::new(0),
             state: Mutex::new(State::new(limit, conflate, origin)),
         }
     }

@@ -23,6 +23,7 @@ mod poll_cost;
 mod read_size;
 mod spin;
 mod stream_detector;
+mod try_lock_streak;
 pub(crate) mod tuning;
 mod write_policy;
 
@@ -35,4 +36,5 @@ pub(crate) use idle_check::IdleCheck;
 pub(crate) use read_size::{ReadSize, is_busy};
 pub(crate) use spin::{Spin, SpinPlan};
 pub(crate) use stream_detector::{NextLook, StreamDetector};
+pub(crate) use try_lock_streak::TryLockStreak;
 pub(crate) use write_policy::WritePolicy;

@@ -11,15 +11,18 @@ use super::sealed::Taken;
 use super::state::Writer;
 use super::writing::write;
 use super::{Outgoing, OutgoingCounts, Pumped, State};
-use crate::policy::NextLook;
+use crate::policy::tuning::LARGE_BATCH_BYTES;
+use crate::policy::{NextLook, TryLockStreak};
+use crate::sync::Ordering;
 
 impl Outgoing {
     /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
     pub(crate) fn pump(&self) -> io::Result<Pumped> {
         let Some(mut state) = self.try_lock() else {
-            // A sender is at work. What it adds until the next look is written with the rest.
-            return Ok(Pumped::Streaming);
+            return Ok(self.update_streak(TryLockStreak::failed).into());
         };
+        let large = state.last_batch >= LARGE_BATCH_BYTES;
+        self.update_streak(|streak| streak.succeeded(large));
         loop {
             let Some(wire) = state.line.live().cloned() else {
                 state.scheduled = false;
@@ -60,6 +63,14 @@ impl Outgoing {
             let bytes = state.counts.bytes;
             state.detector.has_written(bytes);
         }
+    }
+
+    /// Changes the streak. Only the I/O thread calls this, so a load and a store are enough.
+    fn update_streak<T>(&self, change: impl FnOnce(&mut TryLockStreak) -> T) -> T {
+        let mut streak = TryLockStreak::from_bits(self.streak.load(Ordering::Relaxed));
+        let outcome = change(&mut streak);
+        self.streak.store(streak.to_bits(), Ordering::Relaxed);
+        outcome
     }
 
     /// Ends the I/O thread's duty, if there is still nothing to write; false if there is something.

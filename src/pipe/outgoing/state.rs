@@ -180,6 +180,8 @@ pub(super) struct State {
     pub(super) gone_before: u64,
     /// How often the kernel has taken bytes again after it was full.
     pub(super) resumed: u32,
+    /// How many bytes the last batch had when its writing began.
+    pub(super) last_batch: usize,
     /// How many bytes the kernel had taken when the I/O thread last found it full.
     pub(super) taken_at_look: u64,
     pub(super) detector: StreamDetector,
@@ -217,6 +219,7 @@ impl State {
             gone: 0,
             gone_before: 0,
             resumed: 0,
+            last_batch: 0,
             taken_at_look: 0,
             detector: StreamDetector::default(),
             counts: OutgoingCounts::default(),

@@ -94,6 +94,7 @@ impl State {
             commands: commands_len,
             written: 0,
         };
+        self.last_batch = self.front.gathered();
         if let Some(sealer) = &mut self.sealer {
             sealer.batch_begins();
         }

@@ -14,25 +14,25 @@ pub(crate) const SHORT_WAIT_LIMITS: u32 = 2;
 pub(crate) const MOST_SKIPPED: u32 = 64;
 
 /// A busy-poll that took longer is costly: to sleep and be woken takes about as much processor time.
-/// Unit: time. Cell: `tcp/pub-sub/1x16`. Measured by a6fc89f.
+/// Unit: time. Cell: `tcp/pub-sub/1x16`. Measured by 785f1a7.
 pub(crate) const COSTLY_POLL: Duration = Duration::from_micros(20);
 
 /// It is not costly if it took at most this many times as long as the thread did something else since its last wait. In the
 /// cell publisher and subscriber wait some 30 µs for each other, and mostly work for longer than half of that in between; a
 /// receiver that does nothing else works for 3 µs.
-/// Unit: ratio. Cell: `tcp/pub-sub/1x16`. Measured by a6fc89f.
+/// Unit: ratio. Cell: `tcp/pub-sub/1x16`. Measured by 785f1a7.
 pub(crate) const COSTLY_POLL_RATIO: u32 = 4;
 
 /// After this many costly busy-polls, nearly in a row, the socket sleeps at once for a while.
-/// Unit: busy-polls. Test: `policy/poll_cost.rs`. Not measured apart: a6fc89f.
+/// Unit: busy-polls. Test: `policy/poll_cost.rs`. Not measured apart: 785f1a7.
 pub(crate) const COSTLY_POLLS: u32 = 8;
 
 /// A cheap busy-poll makes up for this many costly ones.
-/// Unit: busy-polls. Test: `policy/poll_cost.rs`. Not measured apart: a6fc89f.
+/// Unit: busy-polls. Test: `policy/poll_cost.rs`. Not measured apart: 785f1a7.
 pub(crate) const CHEAP_POLL_COUNTS: u32 = 2;
 
 /// This many waits then sleep at once, before a few busy-poll to see whether messages have become faster.
-/// Unit: waits. Test: `policy/poll_cost.rs`. Not measured apart: a6fc89f.
+/// Unit: waits. Test: `policy/poll_cost.rs`. Not measured apart: 785f1a7.
 pub(crate) const COSTLY_POLL_SLEEPS: u32 = 64;
 
 /// A yield that took longer shows that others need the processor for longer: they keep it for milliseconds each time.
