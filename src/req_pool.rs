@@ -154,7 +154,7 @@ impl ReqPool {
     /// [`RequestError`]; [`NotSent`](RequestError::NotSent) also if no socket became free in time.
     pub fn request(&self, message: impl IntoMessage) -> Result<Message, RequestError> {
         let message = message.into_message();
-        match self.shared.turn()? {
+        match self.shared.turn(Wait::Configured)? {
             Some((mut lease, room)) => lease.req().request_within(room, message),
             None => Err(RequestError::NotSent(message)),
         }
@@ -207,11 +207,7 @@ impl ReqPool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send(&self, message: impl IntoMessage) -> Result<PoolPending, SendError> {
-        let message = message.into_message();
-        match self.shared.turn() {
-            Ok(turn) => PoolPending::start(turn, message),
-            Err(ended) => Err(SendError::Ended(message, ended)),
-        }
+        PoolPending::send(&self.shared, Wait::Configured, message.into_message())
     }
 
     /// As [`send`](Self::send), but waits for a free socket and for room together at most `timeout`; with zero not at all.
@@ -224,20 +220,7 @@ impl ReqPool {
         message: impl IntoMessage,
         timeout: Duration,
     ) -> Result<PoolPending, SendError> {
-        let message = message.into_message();
-        let begun = Instant::now();
-        let turn = match self.shared.lend() {
-            Ok(Some(lease)) => Ok(Some((lease, Wait::AtMost(timeout)))),
-            Ok(None) => self
-                .shared
-                .turn_within(begun, timeout)
-                .map(|turn| turn.map(|(lease, left)| (lease, Wait::AtMost(left)))),
-            Err(ended) => Err(ended),
-        };
-        match turn {
-            Ok(turn) => PoolPending::start(turn, message),
-            Err(ended) => Err(SendError::Ended(message, ended)),
-        }
+        PoolPending::send(&self.shared, Wait::AtMost(timeout), message.into_message())
     }
 
     /// Sends a request and waits for its reply, as a future that can be sent to any task.

@@ -18,6 +18,13 @@ use support::{
     over_every_transport, wait_until,
 };
 
+/// A request that waits for its socket or its answer.
+fn waiting(pool: &ReqPool, waker: &Arc<CountingWaker>, question: &str) -> PoolRequestFuture {
+    let mut request = pool.request_async(question);
+    assert!(waker.poll(&mut request).is_pending());
+    request
+}
+
 /// A service that answers each request with the same and `!`, until its context is shut down.
 fn echo(context: &Context, at: &str) -> (Endpoint, JoinHandle<usize>) {
     let rep = Rep::new(context);
@@ -127,8 +134,7 @@ fn who_finds_no_free_socket_waits_its_turn_or_gets_its_request_back() {
     must_end("who_finds_no_free_socket", || {
         let (_context, rep, pool) = held(1);
         let waker = CountingWaker::new();
-        let mut first = pool.request_async("first");
-        assert!(waker.poll(&mut first).is_pending());
+        let first = waiting(&pool, &waker, "first");
         let request = rep.recv_timeout(PATIENCE).expect("a request");
         assert_eq!(*request, "first");
 
@@ -138,9 +144,8 @@ fn who_finds_no_free_socket_waits_its_turn_or_gets_its_request_back() {
         let unsent = pool.request("later");
         assert_eq!(unsent, Err(RequestError::NotSent("later".into())));
 
-        let (mut leaves, mut second) = (pool.request_async("leaves"), pool.request_async("second"));
-        assert!(waker.poll(&mut leaves).is_pending());
-        assert!(waker.poll(&mut second).is_pending());
+        let leaves = waiting(&pool, &waker, "leaves");
+        let second = waiting(&pool, &waker, "second");
         request.reply("1").expect("replied");
         let answer = block_on("the first answer", first);
         assert_eq!(answer.expect("answered"), "1");
@@ -165,8 +170,7 @@ fn a_request_given_up_frees_its_socket_and_its_late_answer_is_nobodys() {
             let pool = ReqPool::build(builder, 1).expect("good options");
             pool.connect(&at).expect("connecting");
             let waker = CountingWaker::new();
-            let mut dropped = pool.request_async("dropped");
-            assert!(waker.poll(&mut dropped).is_pending());
+            let dropped = waiting(&pool, &waker, "dropped");
             let late = rep.recv_timeout(PATIENCE).expect("a request");
             drop(dropped);
             let asked = std::thread::spawn(move || pool.request_timeout("wanted", PATIENCE));
@@ -214,11 +218,9 @@ fn the_end_of_the_pool_or_its_context_ends_all_that_wait() {
             let (context, rep, pool) = held(1);
             let waker = CountingWaker::new();
             // It keeps the only socket, and is not polled: nobody gives the socket back.
-            let mut idle = pool.request_async("idle");
-            assert!(waker.poll(&mut idle).is_pending());
+            let mut idle = waiting(&pool, &waker, "idle");
             let _request = rep.recv_timeout(PATIENCE).expect("a request");
-            let mut waits = pool.request_async("waits");
-            assert!(waker.poll(&mut waits).is_pending());
+            let waits = waiting(&pool, &waker, "waits");
             let pool = Arc::new(pool);
             let begun = Arc::new(AtomicUsize::new(0));
             let (asks, begins) = (Arc::clone(&pool), Arc::clone(&begun));
@@ -248,9 +250,8 @@ fn a_dropped_pool_leaves_no_request_waiting() {
     must_end("a_dropped_pool", || {
         let (context, rep, pool) = held(1);
         let waker = CountingWaker::new();
-        let (mut out, mut waits) = (pool.request_async("out"), pool.request_async("waits"));
-        assert!(waker.poll(&mut out).is_pending());
-        assert!(waker.poll(&mut waits).is_pending());
+        let out = waiting(&pool, &waker, "out");
+        let waits = waiting(&pool, &waker, "waits");
         let request = rep.recv_timeout(PATIENCE).expect("a request");
         drop((pool, request, context));
         for future in [out, waits] {
@@ -443,8 +444,7 @@ fn a_waker_whose_drop_gives_a_request_up_does_no_harm() {
             let waker = Waker::from(Arc::clone(&owned));
             let polled = std::pin::Pin::new(request).poll(&mut TaskContext::from_waker(&waker));
             assert!(polled.is_pending());
-            let mut other = pool.request_async("other");
-            assert!(counting.poll(&mut other).is_pending());
+            let other = waiting(&pool, &counting, "other");
             *owned.0.lock().expect("no panic") = Some(other);
         };
         let mut replaced = pool.request_async("replaced");
@@ -487,8 +487,7 @@ fn a_waker_that_panics_harms_no_other_request() {
         let waker = Waker::from(Arc::new(Panics));
         let polled = std::pin::Pin::new(&mut second).poll(&mut TaskContext::from_waker(&waker));
         assert!(polled.is_pending());
-        let mut third = pool.request_async("third");
-        assert!(counting.poll(&mut third).is_pending());
+        let _third = waiting(&pool, &counting, "third");
         drop(first);
         let calls = counting.calls();
         drop(second);
@@ -500,10 +499,7 @@ fn a_waker_that_panics_harms_no_other_request() {
 /// Three requests at once, for each of which the pool has made a socket that is connected to `router`.
 fn three_requests(pool: &ReqPool, router: &Router) -> [PoolRequestFuture; 3] {
     let waker = CountingWaker::new();
-    let mut requests = ["a", "b", "c"].map(|question| pool.request_async(question));
-    for request in &mut requests {
-        assert!(waker.poll(request).is_pending());
-    }
+    let requests = ["a", "b", "c"].map(|question| waiting(pool, &waker, question));
     wait_until("all are connected", || router.peers().len() == 3);
     requests
 }
@@ -642,12 +638,10 @@ fn a_task_closes_a_pool() {
     must_end("a_task_closes_a_pool", || {
         let (_context, rep, pool) = held(2);
         let waker = CountingWaker::new();
-        let (mut first, mut second) = (pool.request_async("one"), pool.request_async("two"));
-        assert!(waker.poll(&mut first).is_pending());
-        assert!(waker.poll(&mut second).is_pending());
+        let first = waiting(&pool, &waker, "one");
+        let second = waiting(&pool, &waker, "two");
         let requests = [(); 2].map(|()| rep.recv_timeout(PATIENCE).expect("a request"));
-        let mut third = pool.request_async("three");
-        assert!(waker.poll(&mut third).is_pending());
+        let third = waiting(&pool, &waker, "three");
         let mut closing = pool.close_async(PATIENCE);
         // Its peers have not closed yet, so it may wait; whoever waited for an answer does no more.
         let _ = waker.poll(&mut closing);
@@ -745,10 +739,7 @@ fn a_pool_that_connects_twice_disconnects_once() {
     pool.connect(&at).expect("connecting again");
     pool.disconnect(&at).expect("connected");
     let waker = CountingWaker::new();
-    let mut requests = ["a", "b"].map(|question| pool.request_async(question));
-    for request in &mut requests {
-        assert!(waker.poll(request).is_pending());
-    }
+    let _requests = ["a", "b"].map(|question| waiting(&pool, &waker, question));
     let sockets = pool.sockets();
     assert_eq!(sockets.len(), 2);
     for socket in &sockets {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use highwater_patterns::Message;
 
-use super::PoolRequestFuture;
 use super::place::Lease;
+use super::{PoolRequestFuture, Shared};
 use crate::error::{RequestError, SendError};
 use crate::facade::{AsSocket, Pending, SocketRef};
 use crate::peer::PeerInfo;
@@ -26,13 +26,20 @@ pub struct PoolPending {
 }
 
 impl PoolPending {
-    /// Sends `message`, if it has its turn.
-    pub(super) fn start(turn: Option<(Lease, Wait)>, message: Message) -> Result<Self, SendError> {
-        let Some((mut lease, room)) = turn else {
-            return Err(SendError::Timeout(message));
-        };
-        lease.req().send_unborrowed(room, message)?;
-        Ok(Self { lease: Some(lease) })
+    /// Sends `message`, if it has its turn within the time of `wait`.
+    pub(super) fn send(
+        shared: &Arc<Shared>,
+        wait: Wait,
+        message: Message,
+    ) -> Result<Self, SendError> {
+        match shared.turn(wait) {
+            Ok(Some((mut lease, room))) => {
+                lease.req().send_unborrowed(room, message)?;
+                Ok(Self { lease: Some(lease) })
+            }
+            Ok(None) => Err(SendError::Timeout(message)),
+            Err(ended) => Err(SendError::Ended(message, ended)),
+        }
     }
 
     /// The reply; waits until it has arrived.

@@ -49,18 +49,23 @@ impl Shared {
         })
     }
 
-    /// A free socket within `send_timeout`, and how long that may wait for room.
-    pub(super) fn turn(self: &Arc<Self>) -> Result<Option<(Lease, Wait)>, Ended> {
+    /// A free socket within the time of `wait`, and how much of that is left for room. One that is free now is given in any case.
+    pub(super) fn turn(self: &Arc<Self>, wait: Wait) -> Result<Option<(Lease, Wait)>, Ended> {
         if let Some(lease) = self.lend()? {
-            return Ok(Some((lease, Wait::Configured)));
+            return Ok(Some((lease, wait)));
         }
         let begun = Instant::now();
-        if let Some(limit) = self.first.send_timeout()? {
+        let limit = match wait {
+            Wait::No => return Ok(None),
+            Wait::AtMost(timeout) => Some(timeout),
+            Wait::Configured => self.first.send_timeout()?,
+        };
+        if let Some(limit) = limit {
             let turn = self.turn_within(begun, limit)?;
             return Ok(turn.map(|(lease, left)| (lease, Wait::AtMost(left))));
         }
         let lease = Place::new(self).wait(None)?;
-        Ok(lease.map(|lease| (lease, Wait::Configured)))
+        Ok(lease.map(|lease| (lease, wait)))
     }
 
     /// A free socket before `limit` from `begun` on is over, and the rest of that time.
