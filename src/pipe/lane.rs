@@ -16,7 +16,7 @@ use highwater_patterns::{PipeId, Received};
 
 use super::{PipeEvent, SocketSide};
 use crate::origin::{Here, Origin};
-use crate::sync::late_wakes::hold_wakes;
+use crate::sync::late_calls::hold_calls;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Queue, fence, hold_drops};
 use controls::Controls;
 use marks::Marks;
@@ -243,7 +243,7 @@ impl Lane {
         let reader = self.reader.lock().clone();
         if let LaneReader::Here(reader) = reader {
             // The caller holds the lock of the writer.
-            hold_wakes();
+            hold_calls();
             reader.tell(here, event);
         }
     }
@@ -318,7 +318,7 @@ impl Lane {
             && let Some(here) = self.origin.ask()
         {
             // The caller holds the lock of the reader.
-            hold_wakes();
+            hold_calls();
             self.writer.tell(here, PipeEvent::Writable);
         }
     }

@@ -250,7 +250,7 @@ impl Core {
     #[inline]
     pub(crate) fn lock(&self, here: Here) -> Locked<'_> {
         let mut state = self.room.lock(self, here);
-        sync::late_wakes::hold_wakes();
+        sync::late_calls::hold_calls();
         state.table.collect_drafts();
         state
     }

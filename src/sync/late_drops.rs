@@ -31,7 +31,7 @@ impl Drop for LateDrops {
 #[cold]
 pub(crate) fn drop_held() {
     drop_late(drop_body);
-    super::late_wakes::release();
+    super::late_calls::release();
 }
 
 /// Drops the body of a message, which may run code of the application: a panic of it goes to the log, and no further.

@@ -9,8 +9,8 @@ pub(crate) mod due_wakes;
 #[cfg(highwater_model)]
 mod event;
 mod given_turn;
+pub(crate) mod late_calls;
 mod late_drops;
-pub(crate) mod late_wakes;
 mod machine_fact;
 #[cfg(all(test, not(highwater_model)))]
 mod meetings;

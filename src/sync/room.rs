@@ -21,8 +21,8 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use super::given_turn::has_released;
+use super::late_calls::LateCalls;
 use super::late_drops::{LateDrops, hold_drops, holds_drops};
-use super::late_wakes::LateWakes;
 use super::{AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 use crate::policy::tuning::{
@@ -219,7 +219,7 @@ impl<S, M> Room<S, M> {
         fence(Ordering::SeqCst);
         if !self.leaves_mail() {
             // The caller may hold the lock of another socket.
-            let _late = (LateDrops::begin(), LateWakes::begin());
+            let _late = (LateDrops::begin(), LateCalls::begin());
             if let Some(mut state) = self.state.try_lock() {
                 self.read_mail(owner, &mut state);
                 drop(state);
@@ -244,7 +244,7 @@ impl<S, M> Room<S, M> {
         self.pending.fetch_or(WAKES, Ordering::Release);
         // As in `post`.
         fence(Ordering::SeqCst);
-        let _late = (LateDrops::begin(), LateWakes::begin());
+        let _late = (LateDrops::begin(), LateCalls::begin());
         drop(self.try_lock(owner));
     }
 

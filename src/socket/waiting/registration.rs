@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::origin::Origin;
 use crate::socket::Core;
 use crate::sync::due_wakes::{self, Due};
-use crate::sync::{Event, EventListener, Mutex, Queue, late_wakes};
+use crate::sync::{Event, EventListener, Mutex, Queue, late_calls};
 
 /// Where a task waits to be woken, if it does.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl OwedWakes {
     #[cold]
     pub(in crate::socket) fn wake(&self) {
         while let Some(waker) = self.0.pop() {
-            late_wakes::call(move || waker.wake_task());
+            late_calls::call(move || waker.wake_task());
         }
     }
 }

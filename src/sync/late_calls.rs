@@ -20,7 +20,7 @@ type PutOff = RefCell<ManuallyDrop<Vec<Box<dyn FnOnce()>>>>;
 thread_local! {
     /// Wakers wait for [`release`].
     static HELD: Cell<bool> = const { Cell::new(false) };
-    /// There is a [`LateWakes`]: wakers wait for its end.
+    /// There is a [`LateCalls`]: wakers wait for its end.
     static SCOPED: Cell<bool> = const { Cell::new(false) };
     /// Nothing is left here between two calls, and it has no drop of its own: so it is there to the very end of the thread.
     static PUT_OFF: PutOff = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
@@ -37,7 +37,7 @@ loom::thread_local! {
 /// The calling thread holds the lock of a socket, and is about to tell another socket something: the wakers of that wait until
 /// the lock is released.
 #[cold]
-pub(crate) fn hold_wakes() {
+pub(crate) fn hold_calls() {
     // In a scope they wait already.
     if !SCOPED.with(Cell::get) {
         HELD.with(|held| held.set(true));
@@ -48,12 +48,12 @@ pub(crate) fn hold_wakes() {
 
 /// A time in which the calling thread may hold the lock of a socket and the wakers of another.
 #[derive(Debug)]
-pub(super) struct LateWakes {
+pub(super) struct LateCalls {
     /// It is within another.
     is_inner: bool,
 }
 
-impl LateWakes {
+impl LateCalls {
     pub(super) fn begin() -> Self {
         Self {
             is_inner: SCOPED.with(|scoped| scoped.replace(true)),
@@ -61,7 +61,7 @@ impl LateWakes {
     }
 }
 
-impl Drop for LateWakes {
+impl Drop for LateCalls {
     fn drop(&mut self) {
         SCOPED.with(|scoped| scoped.set(self.is_inner));
         if !waits() {
