@@ -3,15 +3,17 @@
 //! Owns: for each class of line, how many more may be written in this second, and how many were held back.
 //! Always true: lines that were held back are counted in the next line of their class, at the latest in the last one,
 //! when the socket has gone. Each class has its own bound, so a peer that connects again and again hides no loss.
-//! Must not know: the subscribers of the log. A subscriber runs on the thread that logs, which may hold the lock of the
-//! socket.
+//! A subscriber runs on the thread that logs, once that thread has released the lock of the socket: it is code of the
+//! application, which may use the socket.
+//! Must not know: the subscribers of the log.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::EventKind;
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, late_calls};
 
 /// The classes of lines; each has a bound of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +71,7 @@ struct Budget {
 /// One line, without what was held back before it.
 #[derive(Clone, Copy)]
 struct Line<'a> {
-    text: &'a str,
+    text: &'static str,
     endpoint: Option<&'a Endpoint>,
     peer: Option<&'a str>,
     cause: Option<&'a dyn std::fmt::Display>,
@@ -285,25 +287,55 @@ impl Line<'_> {
         }
     }
 
-    /// Writes the line; fields without a value are left out.
+    /// Writes the line, at once or as soon as this thread has released the lock of a socket.
     fn write(self, class: Class, messages: u64, held_back: u64) {
+        let text = WholeLine {
+            class,
+            text: self.text,
+            endpoint: self.endpoint.cloned(),
+            peer: self.peer.map(str::to_owned),
+            cause: self.cause.map(ToString::to_string),
+            delay: self.delay,
+            messages,
+            held_back,
+        };
+        // A subscriber that panics harms nobody else; there is no log to tell of it.
+        late_calls::call(move || drop(catch_unwind(AssertUnwindSafe(|| text.write()))));
+    }
+}
+
+/// A line that is ready to be written.
+struct WholeLine {
+    class: Class,
+    text: &'static str,
+    endpoint: Option<Endpoint>,
+    peer: Option<String>,
+    cause: Option<String>,
+    delay: Option<Duration>,
+    messages: u64,
+    held_back: u64,
+}
+
+impl WholeLine {
+    /// Writes the line; fields without a value are left out.
+    fn write(&self) {
         macro_rules! line {
             ($level:ident) => {
                 tracing::event!(
                     target: "highwater",
                     tracing::Level::$level,
-                    endpoint = self.endpoint.map(tracing::field::display),
-                    peer = self.peer.map(tracing::field::display),
-                    cause = self.cause.map(tracing::field::display),
+                    endpoint = self.endpoint.as_ref().map(tracing::field::display),
+                    peer = self.peer.as_ref().map(tracing::field::display),
+                    cause = self.cause.as_ref().map(tracing::field::display),
                     delay = self.delay.map(tracing::field::debug),
-                    count = (messages > 0).then_some(messages),
-                    held_back = (held_back > 0).then_some(held_back),
+                    count = (self.messages > 0).then_some(self.messages),
+                    held_back = (self.held_back > 0).then_some(self.held_back),
                     "{}",
                     self.text
                 )
             };
         }
-        match class {
+        match self.class {
             Class::Progress => line!(DEBUG),
             _ => line!(WARN),
         }

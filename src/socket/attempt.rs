@@ -14,6 +14,7 @@ use super::{Core, Locked, State, Table, Unsent};
 use crate::error::Ended;
 use crate::pipe::WriteEffects;
 use crate::sync::hold_drops;
+use crate::sync::late_calls::hold_calls;
 
 /// After this many messages a send asks whether it is in a forked child, since a send that only adds to a batch does
 /// not ask. Together with the messages of one [`send_many`](crate::Push::send_many), it is asked once in 1000 messages
@@ -118,6 +119,8 @@ impl Core {
             if !self.is_here() {
                 return Err(self.forked(state));
             }
+            // It may connect within the process, of which it tells.
+            hold_calls();
             self.end_closed(state);
         }
         Ok(effects)

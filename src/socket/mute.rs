@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::{Core, State};
 use crate::monitor::EventKind;
 use crate::pipe::WriteEffects;
+use crate::sync::late_calls::hold_calls;
 
 impl Core {
     /// A send found no room: the socket is mute until it has some again.
@@ -16,6 +17,7 @@ impl Core {
         if state.muted_since.is_none() {
             state.muted_since = Some(Instant::now());
             state.table.note(WriteEffects::MUTED);
+            hold_calls();
             self.telemetry.monitor.emit(EventKind::Muted, None, None);
         }
     }
@@ -43,6 +45,7 @@ impl Core {
         {
             state.muted_since = None;
             state.time_muted += since.elapsed();
+            hold_calls();
             self.telemetry.monitor.emit(EventKind::Unmuted, None, None);
         }
     }

@@ -32,6 +32,7 @@ use crate::peer::PeerInfo;
 use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Pipe, Wire, WriteEffects};
 use crate::policy::{Budget, WritePolicy};
 use crate::stats::{Dropped, Telemetry};
+use crate::sync::late_calls::hold_calls;
 use ending::Ending;
 use losses::Losses;
 pub(crate) use places::PlaceId;
@@ -288,6 +289,7 @@ impl Table {
             && let Some(missed) = slot.caught_up()
             && let Some(peer) = slot.peer()
         {
+            hold_calls();
             let kind = EventKind::DroppingStopped { missed };
             self.telemetry
                 .monitor
@@ -320,5 +322,6 @@ fn tell_of_end(slot: &Slot, telemetry: &Telemetry, cause: LinkError) {
     let address = peer.map(|peer| &*peer.address);
     let kind = EventKind::Disconnected { cause, lost: 0 };
     telemetry.disconnects.add(1);
+    hold_calls();
     telemetry.monitor.emit(kind, endpoint, address);
 }

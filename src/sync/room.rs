@@ -21,8 +21,8 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use super::given_turn::has_released;
-use super::late_calls::LateCalls;
-use super::late_drops::{LateDrops, hold_drops, holds_drops};
+use super::late_calls::{LateCalls, hold_calls};
+use super::late_drops::{LateDrops, holds_drops};
 use super::{AtomicU32, Mutex, MutexGuard, Ordering, fence};
 use crate::origin::Here;
 use crate::policy::tuning::{
@@ -259,7 +259,7 @@ impl<S, M> Room<S, M> {
     where
         C: Combine<State = S, Mail = M>,
     {
-        hold_drops();
+        hold_calls();
         owner.begins(state);
         for _ in 0..MAIL_LOOKS {
             let mut all = self.mail.lock();

@@ -12,6 +12,7 @@ use highwater_patterns::PipeId;
 use super::Table;
 use crate::monitor::Monitor;
 use crate::stats::Dropped;
+use crate::sync::late_calls::hold_calls;
 
 /// Of the drops since the last line, the first 64 each read the clock, and of the others one in 64.
 const FEW: u64 = 64;
@@ -73,6 +74,7 @@ impl Table {
             return;
         }
         self.drops.untold = 0;
+        hold_calls();
         let source = match std::mem::take(&mut self.drops.source) {
             Source::One(pipe) => self.peer(pipe).cloned(),
             Source::Nobody | Source::Several => None,

@@ -9,6 +9,7 @@ use highwater_patterns::PipeId;
 
 use super::Table;
 use crate::pipe::WriteEffects;
+use crate::sync::late_calls::hold_calls;
 
 impl Table {
     /// Messages wait in `pipe`: a socket that receives writes them before it waits for input, and so does a thread that
@@ -46,7 +47,11 @@ impl Table {
     fn collect_all_drafts(&mut self) {
         for pipe in self.drafts.drain(..) {
             if let Some(slot) = self.pipes.get_mut(pipe) {
-                self.telemetry.lose_unsent(slot.collect_draft(), None);
+                let lost = slot.collect_draft();
+                if lost > 0 {
+                    hold_calls();
+                    self.telemetry.lose_unsent(lost, None);
+                }
             }
         }
     }

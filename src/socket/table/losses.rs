@@ -6,6 +6,7 @@
 
 use super::Table;
 use crate::endpoint::Endpoint;
+use crate::sync::late_calls::hold_calls;
 
 /// Messages that were lost with pipes.
 #[derive(Debug, Default)]
@@ -19,6 +20,9 @@ impl Table {
     /// one in common.
     pub(in crate::socket) fn tell_losses(&mut self, endpoint: Option<&Endpoint>) {
         let Losses { unsent, unread } = std::mem::take(&mut self.losses);
+        if unsent + unread > 0 {
+            hold_calls();
+        }
         self.telemetry.lose_unsent(unsent, endpoint);
         self.telemetry.lose_unread(unread, endpoint);
     }

@@ -13,6 +13,7 @@ use crate::pipe::Change;
 use crate::socket::slot::Slot;
 use crate::stats::Dropped;
 use crate::sync::hold_drops;
+use crate::sync::late_calls::hold_calls;
 
 impl Pipes for Table {
     #[inline(always)]
@@ -130,6 +131,7 @@ impl Pipes for Table {
             && slot.missed()
             && let Some(peer) = slot.peer()
         {
+            hold_calls();
             let (endpoint, address) = (Some(&peer.endpoint), Some(peer.address.as_str()));
             self.telemetry
                 .monitor

@@ -13,6 +13,7 @@ use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::{Lane, Wire, WriteEffects};
 use crate::socket::slot::Slot;
+use crate::sync::late_calls::hold_calls;
 
 impl Table {
     /// The pattern has seen to which peer `wire` leads: the waiting messages of `pipe` are written to it.
@@ -81,6 +82,7 @@ impl Table {
         };
         let (endpoint, address) = (peer.endpoint.clone(), peer.address.clone());
         self.telemetry.handshakes_failed.add(1);
+        hold_calls();
         let kind = EventKind::HandshakeFailed(cause);
         let monitor = &self.telemetry.monitor;
         monitor.emit(kind, Some(&endpoint), Some(&address));
