@@ -3,13 +3,16 @@
 mod support;
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use highwater::{
-    Builder, Context, Dealer, Event, EventKind, Frame, LinkError, Message, Pair, Pull, Push, Router,
+    Builder, Context, Dealer, Event, EventKind, Frame, LinkError, Message, Pair, Pull, Push,
+    Router, TrySendError,
 };
 use support::{
-    PATIENCE, Place, RawPeer, must_end, number, over_each_transport, wait_for_event, wait_until,
+    PATIENCE, Place, RawPeer, joined_soon, must_end, number, over_each_transport, wait_for_event,
+    wait_until,
 };
 
 over_each_transport!(
@@ -17,6 +20,8 @@ over_each_transport!(
     it_is_the_same_with_frames_that_are_too_large_together,
     each_message_that_is_too_large_is_given_up_by_itself,
     whoever_connects_gives_it_up,
+    who_closes_is_told_what_was_given_up,
+    who_closes_is_told_what_went_with_its_connection,
 );
 
 const LIMIT: usize = 100_000;
@@ -129,6 +134,61 @@ fn whoever_connects_gives_it_up(place: &Place) {
     assert_eq!(there.recv_timeout(PATIENCE).expect("received"), "next");
     gave_up(&events);
     assert_eq!(here.stats().dropped.unsent, 1);
+}
+
+fn who_closes_is_told_what_was_given_up(place: &Place) {
+    let context = Context::new();
+    let at = place.vacant();
+    let push = quick(Push::builder(&context)).build();
+    push.connect(&*at).expect("connects");
+    for message in [Message::from("0"), vec![1; TOO_LARGE].into(), "1".into()] {
+        push.send(message).expect("there is room");
+    }
+    let events = push.monitor();
+    let closing = std::thread::spawn(move || push.close(PATIENCE));
+    let pull = Pull::builder(&context).max_message_size(LIMIT).build();
+    pull.bind(&*at).expect("bound");
+    for n in 0..2 {
+        let message = pull.recv_timeout(PATIENCE).expect("received");
+        assert_eq!(number(&message), n);
+    }
+    let report = joined_soon("close returns", closing);
+    assert_eq!((report.sent, report.lost), (2, 1));
+    gave_up(&events);
+}
+
+fn who_closes_is_told_what_went_with_its_connection(place: &Place) {
+    const COUNT: usize = 30;
+    let context = Context::new();
+    let pull = Pull::builder(&context).receive_high_water_mark(1).build();
+    let push = quick(Push::builder(&context)).immediate(true).build();
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connects");
+    push.wait_for_peers(1, PATIENCE).expect("there");
+    let events = push.monitor();
+    for _ in 0..COUNT {
+        // More in all than any kernel takes.
+        push.try_send(vec![1; 2 << 20]).expect("the mark is far");
+    }
+    let push = Arc::new(push);
+    let closing = {
+        let push = Arc::clone(&push);
+        std::thread::spawn(move || push.close(PATIENCE))
+    };
+    wait_until("it closes", || {
+        matches!(push.try_send("late"), Err(TrySendError::Ended(..)))
+    });
+    drop(pull);
+    let report = joined_soon("close returns", closing);
+    let event = wait_for_event(&events, "of the end", |kind| {
+        matches!(kind, EventKind::Disconnected { .. })
+    });
+    let EventKind::Disconnected { lost, .. } = event.kind else {
+        unreachable!("{event:?} was not asked for");
+    };
+    assert!(lost > 0, "nobody has read them");
+    assert_eq!(report.lost, lost, "{report:?}");
+    assert!(report.sent + report.lost <= COUNT, "{report:?}");
 }
 
 /// A peer without words that reads so much and closes: as libzmq with a limit of its own.

@@ -61,7 +61,10 @@ pub(super) struct SessionEntry {
     pub(super) targets: VecDeque<Target>,
     /// The final refusal at one of the addresses of this attempt.
     pub(super) said_no: Option<LinkError>,
+    /// How the session ends, and how many messages were queued when that began.
     pub(super) closing: Option<(Closing, usize)>,
+    /// How many of those messages went with a connection, or were given up.
+    pub(super) lost_meanwhile: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -49,6 +49,7 @@ impl Loop {
             targets: VecDeque::new(),
             said_no: None,
             closing: None,
+            lost_meanwhile: 0,
         };
         self.entries.insert(key, Entry::Session(Box::new(session)));
         match stream {

@@ -28,6 +28,7 @@ impl Loop {
             return;
         };
         closing.drains.iter().for_each(|drain| drain.begin());
+        session.lost_meanwhile = 0;
         if let Some((retiring, _)) = session.closing.replace((closing.clone(), queued)) {
             retiring.drains.iter().for_each(|drain| drain.finish(0, 0));
         }
@@ -61,7 +62,7 @@ impl Loop {
             return;
         };
         self.timers.set(key, None);
-        let mut lost = 0;
+        let mut lost = session.lost_meanwhile;
         if let SessionPhase::Linked(link) = session.phase {
             let live = self
                 .link_entry(link)
@@ -70,7 +71,7 @@ impl Loop {
                 let drains = closing.drains.iter();
                 drains.for_each(|drain| drain.connection_ended(false));
             }
-            lost = self.drop_link(link, LinkError::ClosedHere);
+            lost += self.drop_link(link, LinkError::ClosedHere);
         }
         if let Some(pipe) = &session.pipe {
             let unsent = pipe.outgoing.discard();
