@@ -7,12 +7,16 @@ use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use highwater::{
-    BindError, Builder, ConnectError, Context, Dealer, IpcPermissions, Keepalive, OptionError,
-    Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub,
+    BindError, Builder, ConnectError, Context, Dealer, EventKind, Frame, IpcPermissions, Keepalive,
+    Message, OptionError, Pair, Pub, Pull, Push, Rep, Req, Router, RoutingId, Sub, Transport, XPub,
+    XSub,
 };
-use support::{Place, over_every_transport};
+use support::{Place, over_every_transport, wait_for_event};
 
-over_every_transport!(a_refused_value_is_told_by_bind_and_connect_and_can_be_mended);
+over_every_transport!(
+    a_refused_value_is_told_by_bind_and_connect_and_can_be_mended,
+    the_longest_times_there_are_are_no_end_of_an_io_thread,
+);
 
 fn is_refusal_of(name: &str, error: &OptionError) -> bool {
     matches!(error, OptionError::Invalid { name: refused, .. } if *refused == name)
@@ -101,7 +105,7 @@ fn each_setter_refuses_what_means_never_or_a_busy_processor() {
         }),
         ("heartbeat_timeout", |b| b.heartbeat_timeout(Duration::ZERO)),
         ("heartbeat_ttl", |b| {
-            b.heartbeat_ttl(Duration::from_secs(6554))
+            b.heartbeat_ttl(Duration::from_secs(66))
         }),
         ("send_buffer", |b| b.send_buffer(0)),
         ("receive_buffer", |b| b.receive_buffer(0)),
@@ -140,6 +144,110 @@ fn each_setter_refuses_what_means_never_or_a_busy_processor() {
         "topic_bytes_per_peer",
         &refused.expect_err("no topic")
     ));
+}
+
+/// A welcome that no peer could receive would end each connection, for ever.
+#[test]
+fn a_welcome_has_as_many_frames_as_a_message_may_have() {
+    let context = Context::new();
+    let frames = |count| std::iter::repeat_n(Frame::from(""), count).collect::<Vec<_>>();
+    for (count, is_taken) in [
+        (Message::MAX_FRAMES, true),
+        (Message::MAX_FRAMES + 1, false),
+    ] {
+        let welcome = Message::from_frames(frames(count)).expect("some frames");
+        let built = XPub::builder(&context).welcome(welcome).try_build();
+        assert_eq!(built.is_ok(), is_taken, "{count}");
+        if let Err(error) = built {
+            assert!(is_refusal_of("welcome", &error), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_an_option_prints_can_be_set_again_and_is_the_same() {
+    let context = Context::new();
+    let push = Push::new(&context);
+    for time in [
+        Duration::MAX,
+        Duration::from_nanos(1),
+        Duration::new(1 << 53, 7),
+    ] {
+        push.set_send_timeout(time).expect("any time");
+        push.set_linger(time).expect("any time");
+        let built = Push::builder(&context)
+            .send_timeout(time)
+            .linger(time)
+            .build();
+        for name in ["send_timeout", "linger"] {
+            let text = built.option(name).expect("it has it");
+            assert_eq!(push.option(name).as_ref(), Ok(&text), "{time:?}");
+            push.set_option(name, &text).expect("its own text");
+            assert_eq!(push.option(name), Ok(text), "{time:?}");
+        }
+    }
+    push.set_linger(Duration::ZERO).expect("any time");
+
+    let id = RoutingId::new(vec![0xff, 0, 7]).expect("a good id");
+    let dealer = Dealer::builder(&context).routing_id(id).build();
+    let text = dealer.option("routing_id").expect("it has it");
+    dealer
+        .set_option("routing_id", &text)
+        .expect("its own text");
+    let router = Router::new(&context);
+    dealer
+        .connect(router.bind("inproc://ids").expect("bound"))
+        .expect("connecting");
+    dealer.send("who am I?").expect("a peer");
+    let (from, _) = router.recv().expect("a message");
+    assert_eq!(from.as_bytes(), [0xff, 0, 7]);
+
+    let welcome = Message::from(["0x", "", "none"]);
+    let xpub = XPub::builder(&context).welcome(welcome.clone()).build();
+    let text = xpub.option("welcome").expect("it has it");
+    let other = XPub::new(&context);
+    other.set_option("welcome", &text).expect("its own text");
+    let xsub = XSub::new(&context);
+    xsub.subscribe("").expect("a short topic");
+    xsub.connect(other.bind("inproc://welcome").expect("bound"))
+        .expect("connecting");
+    assert_eq!(xsub.recv().expect("it is welcome"), welcome);
+}
+
+fn the_longest_times_there_are_are_no_end_of_an_io_thread(place: &Place) {
+    let context = Context::new();
+    let long = Duration::MAX;
+    let push = Push::builder(&context)
+        .reconnect_interval(long)
+        .reconnect_interval_max(long)
+        .connect_timeout(long)
+        .handshake_timeout(long)
+        .heartbeat_interval(long)
+        .heartbeat_timeout(long)
+        .send_timeout(long)
+        .linger(long)
+        .build();
+    let events = push.monitor();
+    let nowhere = place.vacant();
+    push.connect(&*nowhere).expect("connecting");
+    if place.transport() != Transport::Inproc {
+        let event = wait_for_event(&events, "of the pause", |kind| {
+            matches!(kind, EventKind::Retrying { .. })
+        });
+        assert!(matches!(event.kind, EventKind::Retrying { delay, .. } if delay >= long / 2));
+    }
+    push.disconnect(&*nowhere).expect("it is connected there");
+    // The same I/O thread goes on.
+    let pull = Pull::builder(&context).receive_timeout(long).build();
+    push.connect(pull.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    push.wait_for_peers(1, long).expect("it comes");
+    push.send("through").expect("a peer");
+    assert_eq!(pull.recv().expect("a message"), "through");
+    let retirement = pull.retire(long);
+    assert_eq!(push.close(long).lost, 0);
+    assert!(retirement.wait(long));
+    assert!(context.wait_for_lingering(long));
 }
 
 #[test]

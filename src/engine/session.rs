@@ -236,15 +236,11 @@ impl Loop {
         telemetry
             .monitor
             .emit(kind, Some(&session.config.endpoint), None);
-        let mut at = Instant::now() + delay;
-        if let Some(deadline) = session
-            .closing
-            .as_ref()
-            .and_then(|(closing, _)| closing.deadline)
-        {
-            at = at.min(deadline);
-        }
-        self.timers.set(key, Some(at));
+        // A pause that no clock reaches is one without an end.
+        let at = Instant::now().checked_add(delay);
+        let closing = session.closing.as_ref();
+        let deadline = closing.and_then(|(closing, _)| closing.deadline);
+        self.timers.set(key, at.into_iter().chain(deadline).min());
     }
 
     /// There will be no further attempt: the messages for this peer are lost.

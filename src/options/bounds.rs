@@ -7,6 +7,9 @@
 
 use std::time::Duration;
 
+use highwater_patterns::Message;
+
+use super::value::OptionalValue;
 use super::{IpcPermissions, Keepalive, OptionError, OptionValue};
 
 /// The values of its type that an option takes.
@@ -104,10 +107,11 @@ pub(crate) const HEARTBEAT: Bounds<Option<Duration>> = Bounds {
     expected: "milliseconds, 1 or more, or none (None) for no heartbeats",
 };
 
-/// Times that a PING can carry: 16 bits of tenths of a second.
+/// Times that every peer understands. A PING can carry more, 16 bits of tenths of a second, but libzmq multiplies them by 100
+/// in 16 bits.
 pub(crate) const TTL: Bounds<Option<Duration>> = Bounds {
-    holds: |ttl| ttl.is_none_or(|ttl| (LEAST..=Duration::from_millis(6_553_500)).contains(&ttl)),
-    expected: "milliseconds from 1 to 6553500, or none (None) not to ask",
+    holds: |ttl| ttl.is_none_or(|ttl| (LEAST..=Duration::from_millis(65_500)).contains(&ttl)),
+    expected: "milliseconds from 1 to 65500, or none (None) not to ask",
 };
 
 pub(crate) const USER_TIMEOUT: Bounds<Option<Duration>> = Bounds {
@@ -151,6 +155,16 @@ pub(crate) const MODE: Bounds<IpcPermissions> = Bounds {
         IpcPermissions::Mode(mode) => *mode <= 0o777,
     },
     expected: IpcPermissions::EXPECTED,
+};
+
+/// What a peer can receive: an XPUB could send no other message to it.
+pub(crate) const WELCOME: Bounds<Option<Message>> = Bounds {
+    holds: |welcome| {
+        welcome
+            .as_ref()
+            .is_none_or(|message| message.frame_count() <= Message::MAX_FRAMES)
+    },
+    expected: <Message as OptionalValue>::OR_NONE,
 };
 
 /// Bytes of topics: at least what the shortest topic costs.

@@ -5,12 +5,10 @@
 //! Must not know: how a pattern uses them; that is in `patterns`.
 
 use highwater_patterns::{
-    DuplicateId, LostPeer, Message, Notices, PatternOptions, SlowSubscriber, SocketType,
-    Undeliverable,
+    DuplicateId, LostPeer, Notices, PatternOptions, SlowSubscriber, SocketType, Undeliverable,
 };
 
 use super::bounds::{self, bounds_of};
-use super::value::OptionalValue;
 use super::{OptionError, OptionValue};
 
 /// Hands the options that only some socket types have to the macro `$reader`, a row as
@@ -107,10 +105,12 @@ macro_rules! with_pattern_options {
         /// A message sent to every new connection before anything else, whatever it subscribes to; `None` for none
         /// (default).
         ///
-        /// A SUB drops it unless it has subscribed to the first frame. As libzmq's `ZMQ_XPUB_WELCOME_MSG`.
+        /// A SUB drops it unless it has subscribed to the first frame. A message of more than
+        /// [`MAX_FRAMES`](crate::Message::MAX_FRAMES) frames is refused, as it is by `send`. By name, it is one frame of text,
+        /// or frames in hexadecimal digits such as `0x6f6b,0x00`. As libzmq's `ZMQ_XPUB_WELCOME_MSG`.
         #[doc(alias = "ZMQ_XPUB_WELCOME_MSG")]
     }
-    welcome: Option<Message>, of XPub;
+    welcome: Option<Message>, of XPub => bounds::WELCOME;
 
     {
         /// In a message of several frames, only the first can be a subscription. Default: `false`.
@@ -211,23 +211,6 @@ macro_rules! choices {
 }
 
 choices! { Undeliverable DuplicateId LostPeer SlowSubscriber Notices }
-
-/// By name, a message is one frame of text.
-impl OptionValue for Message {
-    const EXPECTED: &'static str = "text";
-
-    fn parse(text: &str) -> Option<Self> {
-        Some(Self::from(text))
-    }
-
-    fn print(&self) -> String {
-        String::from_utf8_lossy(self.first()).into_owned()
-    }
-}
-
-impl OptionalValue for Message {
-    const OR_NONE: &'static str = "text, or none";
-}
 
 #[cfg(test)]
 mod tests {

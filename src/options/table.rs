@@ -181,9 +181,13 @@ macro_rules! with_options {
     #[doc(alias = "ZMQ_HEARTBEAT_TIMEOUT")]
     heartbeat_timeout: Duration = Duration::from_secs(30), live => bounds::PAUSE;
 
-    /// How long the peer is asked to wait for our next bytes before it disconnects, 1 ms to 6553.5 s; `None` not to ask
-    /// (default). Takes effect on later binds and connects. As libzmq's `ZMQ_HEARTBEAT_TTL`. A peer that sends such a
-    /// request is itself disconnected when nothing has arrived for that time after its PING.
+    /// How long the peer is asked to wait for our next bytes before it disconnects, 1 ms to 65.5 s; `None` not to ask
+    /// (default). Takes effect on later binds and connects.
+    ///
+    /// PINGs carry it, in tenths of a second, rounded up: it has to be longer than
+    /// [`heartbeat_interval`](Self::heartbeat_interval), or the peer disconnects between two of them. A peer that sends
+    /// such a request is itself disconnected when nothing has arrived for that time after its PING. As libzmq's
+    /// `ZMQ_HEARTBEAT_TTL`, which takes up to 6553.5 s, and as a receiver wraps a time of 65.6 s or more.
     #[doc(alias = "ZMQ_HEARTBEAT_TTL")]
     heartbeat_ttl: Option<Duration> = None, live => bounds::TTL;
 
@@ -210,7 +214,8 @@ macro_rules! with_options {
 
     /// The name by which a ROUTER peer knows this socket; `None` for a generated one (default). REQ, DEALER, ROUTER.
     ///
-    /// Takes effect on later binds and connects.
+    /// Takes effect on later binds and connects. By name, bytes that are no visible ASCII are written as `0x` and
+    /// hexadecimal digits, and so is an id that begins with `0x`.
     #[doc(alias("ZMQ_ROUTING_ID", "ZMQ_IDENTITY", "identity"))]
     routing_id: Option<RoutingId> = None, live;
 

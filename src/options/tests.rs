@@ -50,7 +50,7 @@ fn a_value_that_means_never_or_a_busy_processor_is_refused() {
         ("handshake_timeout", &["0"]),
         ("heartbeat_interval", &["0", "0.001"]),
         ("heartbeat_timeout", &["0"]),
-        ("heartbeat_ttl", &["0", "6553600"]),
+        ("heartbeat_ttl", &["0", "65501"]),
         ("send_buffer", &["0", "2147483648"]),
         ("receive_buffer", &["0"]),
         ("backlog", &["0", "2147483648"]),

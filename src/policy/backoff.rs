@@ -33,7 +33,7 @@ impl Backoff {
     /// The pause before the next attempt. `jitter`, from 0 to 1, is the part of a quarter by which the pause is
     /// shortened.
     pub(crate) fn pause(&mut self, jitter: f64) -> Duration {
-        let pause = self.next.mul_f64(1.0 - 0.25 * jitter.clamp(0.0, 1.0));
+        let pause = self.next - self.next.mul_f64(0.25 * jitter.clamp(0.0, 1.0));
         self.last = self.next;
         self.next = self.next.saturating_mul(2).min(self.most);
         self.failures += 1;
@@ -76,6 +76,16 @@ mod tests {
         assert_eq!(backoff.failures(), 1);
         backoff.lived(LEAST_LIFE);
         assert_eq!(backoff.pause(0.0).as_millis(), 100);
+    }
+
+    #[test]
+    fn the_longest_pause_there_is_can_be_asked_for() {
+        for jitter in [0.0, f64::MIN_POSITIVE, 1.0] {
+            let mut backoff = Backoff::new(Duration::MAX, Duration::MAX);
+            for _ in 0..2 {
+                assert!(backoff.pause(jitter) >= Duration::MAX / 4 * 3);
+            }
+        }
     }
 
     #[test]
