@@ -10,6 +10,7 @@ use support::{PATIENCE, Place, over_each_transport, wait_for_event, wait_until};
 
 over_each_transport!(
     the_life_of_a_connection_is_told_in_order_on_both_sides,
+    a_monitor_hears_nothing_from_before_it_was_made,
     every_monitor_hears_the_same,
     events_name_the_endpoint_and_the_peer,
     counters_of_both_ends_agree,
@@ -78,6 +79,18 @@ fn the_life_of_a_connection_is_told_in_order_on_both_sides(place: &Place) {
         ),
         "{listening:#?}"
     );
+}
+
+fn a_monitor_hears_nothing_from_before_it_was_made(place: &Place) {
+    let context = Context::new();
+    for _ in 0..50 {
+        let pull = Pull::new(&context);
+        let at = pull.bind(place.any()).expect("bound");
+        let events = pull.monitor();
+        pull.unbind(&at).expect("it is bound there");
+        let first = events.recv_timeout(PATIENCE).expect("an event");
+        assert_eq!(first.kind, EventKind::Closed);
+    }
 }
 
 fn every_monitor_hears_the_same(place: &Place) {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::Message;
+use crate::{Message, PipeId, Pipes};
 
 /// How many pipes a message went to, and how many missed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +75,16 @@ impl Refusal {
         Refused {
             message,
             reason: self,
+        }
+    }
+
+    /// Why `pipe` has refused a message: its connection has ended, which is this refusal, or it is full.
+    #[cold]
+    pub(crate) fn unless_full(self, pipe: PipeId, pipes: &impl Pipes) -> Self {
+        if pipes.is_closed(pipe) {
+            self
+        } else {
+            Self::Full
         }
     }
 }

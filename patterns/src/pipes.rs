@@ -99,6 +99,12 @@ pub trait Pipes {
     /// Whether `try_write` would take a message now. If not, the pipe counts as full: `writable` follows.
     fn has_room(&mut self, pipe: PipeId) -> bool;
 
+    /// Whether `pipe` takes no message any more, full or not: its connection has ended, and `detached` follows.
+    fn is_closed(&self, pipe: PipeId) -> bool {
+        let _ = pipe;
+        false
+    }
+
     /// Keeps room in `pipe` for one message that is written later, and gives true; false, as of
     /// [`try_write`](Self::try_write), if there is none. A pipe that keeps no room for later is always full for this.
     fn reserve(&mut self, pipe: PipeId) -> bool {

@@ -119,13 +119,15 @@ impl Rep {
             return Ok(Sent::ONE);
         }
         let (_, message) = envelope::open(letter).expect("it has just been closed");
-        Err(Refusal::Full.give_back(message))
+        let reason = Refusal::PeerGone.unless_full(path.pipe, pipes);
+        Err(reason.give_back(message))
     }
 
     /// Whether a reply along `path` would be taken now; `None` if the requester has gone.
     pub fn can_reply(&self, path: &ReturnPath, pipes: &mut impl Pipes) -> Option<bool> {
         let connection = self.connection(path.pipe)?;
-        (Some(connection) == path.connection).then(|| pipes.has_room(path.pipe))
+        let is_here = Some(connection) == path.connection && !pipes.is_closed(path.pipe);
+        is_here.then(|| pipes.has_room(path.pipe))
     }
 
     /// Gives up the request of `path` without a reply, and counts that.

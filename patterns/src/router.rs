@@ -178,7 +178,7 @@ impl Router {
     /// # Errors
     ///
     /// Unless the options say that such messages are dropped: [`Refusal::NoRoute`] if there is no such peer,
-    /// [`Refusal::Full`] if its pipe has no room.
+    /// [`Refusal::Full`] if its pipe has no room. A peer whose connection has just ended is none.
     #[inline]
     pub fn send_to(
         &mut self,
@@ -192,7 +192,8 @@ impl Router {
         if pipes.try_write(pipe, message) {
             Ok(Sent::ONE)
         } else {
-            self.undelivered(Some(pipe), Refusal::Full, pipes)
+            let reason = Refusal::NoRoute.unless_full(pipe, pipes);
+            self.undelivered(Some(pipe), reason, pipes)
         }
     }
 
@@ -353,7 +354,8 @@ impl Rules for Router {
                 if pipes.try_write(pipe, &mut body) {
                     Ok(Sent::ONE)
                 } else {
-                    self.undelivered(Some(pipe), Refusal::Full, pipes)
+                    let reason = Refusal::NoRoute.unless_full(pipe, pipes);
+                    self.undelivered(Some(pipe), reason, pipes)
                         .map_err(|reason| reason.give_back(body.with_first(id)))
                 }
             }

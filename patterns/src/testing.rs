@@ -106,6 +106,10 @@ impl Pipes for TestPipes {
         })
     }
 
+    fn is_closed(&self, pipe: PipeId) -> bool {
+        self.pipes.get(&pipe).is_none_or(|pipe| pipe.closed)
+    }
+
     fn reserve(&mut self, pipe: PipeId) -> bool {
         let room = self.has_room(pipe);
         if room {

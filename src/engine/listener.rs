@@ -33,9 +33,6 @@ impl Loop {
         let telemetry = &config.telemetry;
         match Registered::new(poller, listener, Event::readable(key), self.shared().origin) {
             Ok(listener) => {
-                telemetry
-                    .monitor
-                    .emit(EventKind::Listening, Some(&config.endpoint), None);
                 let entry = ListenerEntry {
                     listener,
                     config,

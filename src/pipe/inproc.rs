@@ -190,6 +190,11 @@ impl InprocEnd {
         self.outgoing.has_room() || self.outgoing.wait_for_room()
     }
 
+    /// Whether a message would never be taken: one of the two sides has let go.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.outgoing.is_closed()
+    }
+
     /// The next item that the other side has sent.
     pub(crate) fn pop(&mut self) -> Option<Received> {
         let mut message = Message::EMPTY;

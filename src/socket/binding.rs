@@ -69,6 +69,9 @@ impl Core {
         if !state.is_open() {
             return Err(BindError::Ended(Ended::Closed));
         }
+        // Here and not on the I/O thread, so that a monitor that is made after `bind` has returned never gets it.
+        let monitor = &self.telemetry.monitor;
+        monitor.emit(EventKind::Listening, Some(&endpoint), None);
         state.endpoints.bound.push(Bound {
             endpoint: endpoint.clone(),
             asked,

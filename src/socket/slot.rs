@@ -266,6 +266,12 @@ impl Slot {
         either!(&mut self.way, end => end.has_room())
     }
 
+    /// Whether the pipe takes no message any more, full or not.
+    #[cold]
+    pub(super) fn is_closed(&self) -> bool {
+        either!(&self.way, end => end.is_closed())
+    }
+
     /// The next message, if it is one frame that is not large and is whole in a buffer.
     #[inline(always)]
     pub(super) fn next_single(&mut self, into: &mut Message) -> bool {

@@ -149,6 +149,29 @@ fn if_so_chosen_a_slow_subscriber_is_evicted() {
     assert_eq!(publisher.send("a3"), Ok(sent(1, 0)));
 }
 
+/// A subscriber has gone, and `detached` has not come yet: it is neither slow nor waited for.
+#[test]
+fn a_subscriber_that_has_gone_misses_nothing() {
+    for how in [
+        SlowSubscriber::DropNewest,
+        SlowSubscriber::Refuse,
+        SlowSubscriber::Evict,
+    ] {
+        let mut publisher = slow(how);
+        let gone = subscriber(&mut publisher, 1, &["a"]);
+        let here = subscriber(&mut publisher, 2, &["a"]);
+        publisher.pipes.pipe(gone).closed = true;
+        for _ in 0..2 {
+            assert_eq!(publisher.send("a1"), Ok(sent(1, 0)), "{how:?}");
+        }
+        assert_eq!(publisher.pipes.dropped, [], "{how:?}");
+        assert_eq!(publisher.pipes.take(here), ["a1", "a1"]);
+        publisher.disconnect(gone, Afterlife::Ends);
+        publisher.detach(gone);
+        assert_eq!(publisher.send("a2"), Ok(sent(1, 0)), "{how:?}");
+    }
+}
+
 /// "SHALL receive subscribe and unsubscribe requests from subscribers depending on the transport protocol used."
 /// "SHALL NOT deliver these commands to its calling application."
 #[test]

@@ -225,6 +225,12 @@ fn a_reply_that_finds_no_room_is_refused_or_dropped() {
         panic!("not a REP")
     };
     assert_eq!(rules.can_reply(&path, &mut rep.pipes), Some(false));
+    rep.pipes.pipe(pipe).closed = true;
+    assert_eq!(rules.can_reply(&path, &mut rep.pipes), None);
+    let refused = reply(&mut rep, &path, "answer").expect_err("just gone");
+    assert_eq!(refused.reason, Refusal::PeerGone);
+    assert_eq!(refused.message, "answer");
+    rep.pipes.pipe(pipe).closed = false;
     assert_eq!(rep.recv().expect("arrived"), "2");
     assert_eq!(
         rep.send("answer"),

@@ -99,6 +99,10 @@ fn what_cannot_be_delivered_comes_back_untouched() {
     let refused = router.send(["b", "x"]).expect_err("unknown");
     assert_eq!(refused.reason, Refusal::NoRoute);
     assert_eq!(refused.message, ["b", "x"]);
+    router.pipes.pipe(pipe).closed = true;
+    let refused = router.send(["a", "x"]).expect_err("just gone");
+    assert_eq!(refused.reason, Refusal::NoRoute);
+    assert_eq!(refused.message, ["a", "x"]);
     let refused = router.send("a").expect_err("only an id");
     assert_eq!(refused.reason, Refusal::Malformed);
     assert_eq!(refused.message, "a");

@@ -203,10 +203,10 @@ impl FanOut {
             return Ok(Sent::default());
         }
         let (open, full) = (&self.chosen[..], &self.missed[..]);
-        let sent = write(open, full, &mut self.filled, message, slow, pipes)?;
+        let mut sent = write(open, full, &mut self.filled, message, slow, pipes)?;
         if sent.dropped > 0 {
             let missed = std::mem::take(&mut self.missed);
-            self.count_dropped(&missed, slow, pipes);
+            sent.dropped = self.count_dropped(&missed, slow, pipes);
             self.missed = missed;
         }
         Ok(sent)
@@ -221,21 +221,29 @@ impl FanOut {
         pipes: &mut impl Pipes,
     ) -> Result<Sent, Refusal> {
         let (open, full) = self.order.split_at(self.open);
-        let sent = write(open, full, &mut self.filled, message, slow, pipes)?;
+        let mut sent = write(open, full, &mut self.filled, message, slow, pipes)?;
         if sent.dropped > 0 {
             self.missed.clear();
             self.missed.extend_from_slice(&self.order[self.open..]);
             let missed = std::mem::take(&mut self.missed);
-            self.count_dropped(&missed, slow, pipes);
+            sent.dropped = self.count_dropped(&missed, slow, pipes);
             self.missed = missed;
         }
         Ok(sent)
     }
 
-    /// Moves the pipes that have just become full to the full ones, and counts the drops of all full ones.
+    /// Moves the pipes that have just become full to the full ones, and counts the drops of all full ones; gives their
+    /// number. A pipe that was refused because its connection has ended is not full, and its peer misses nothing: it has
+    /// gone.
     #[cold]
-    fn count_dropped(&mut self, missed: &[PipeId], slow: SlowSubscriber, pipes: &mut impl Pipes) {
-        let filled = std::mem::take(&mut self.filled);
+    fn count_dropped(
+        &mut self,
+        missed: &[PipeId],
+        slow: SlowSubscriber,
+        pipes: &mut impl Pipes,
+    ) -> usize {
+        let mut filled = std::mem::take(&mut self.filled);
+        filled.retain(|&pipe| !pipes.is_closed(pipe));
         for &pipe in &filled {
             self.shut(pipe);
         }
@@ -245,7 +253,9 @@ impl FanOut {
                 pipes.close(pipe);
             }
         }
+        let dropped = missed.len() + filled.len();
         self.filled = filled;
+        dropped
     }
 
     /// Moves `pipe` to the full ones, if it is open.
@@ -284,7 +294,10 @@ fn write(
     pipes: &mut impl Pipes,
 ) -> Result<Sent, Refusal> {
     if slow == SlowSubscriber::Refuse
-        && !(full.is_empty() && open.iter().all(|&pipe| pipes.has_room(pipe)))
+        && !(full.is_empty()
+            && open
+                .iter()
+                .all(|&pipe| pipes.has_room(pipe) || pipes.is_closed(pipe)))
     {
         return Err(Refusal::Full);
     }

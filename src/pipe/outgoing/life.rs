@@ -139,6 +139,12 @@ impl Outgoing {
         state.counts.messages += batch.messages() as u64;
     }
 
+    /// Whether no message is taken any more. In a forked child none is, but no connection has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock_here()
+            .is_some_and(|state| state.is_closed() && state.send_side != SendSide::Foreign)
+    }
+
     /// Takes no more messages. The waiting ones still go out, if there is a connection.
     pub(crate) fn close(&self) {
         self.lock().send_side.close();

@@ -132,6 +132,11 @@ impl LaneEnd {
         self.end.has_room()
     }
 
+    /// See [`Slot::is_closed`](super::Slot::is_closed).
+    pub(super) fn is_closed(&self) -> bool {
+        self.end.is_closed()
+    }
+
     /// How many messages are sure to find room.
     pub(super) fn room(&self) -> usize {
         self.end.room()

@@ -253,6 +253,11 @@ impl WireEnd {
         self.draft.has_room(&self.pipe.outgoing)
     }
 
+    /// See [`Slot::is_closed`](super::Slot::is_closed).
+    pub(super) fn is_closed(&self) -> bool {
+        self.pipe.outgoing.is_closed()
+    }
+
     /// How many messages are sure to find room.
     pub(super) fn room(&self) -> usize {
         self.pipe

@@ -41,6 +41,10 @@ impl Pipes for Table {
         self.pipes.get_mut(pipe).is_some_and(Slot::has_room)
     }
 
+    fn is_closed(&self, pipe: PipeId) -> bool {
+        self.pipes.get(pipe).is_none_or(Slot::is_closed)
+    }
+
     fn reserve(&mut self, pipe: PipeId) -> bool {
         self.pipes.get_mut(pipe).is_some_and(Slot::reserve)
     }
