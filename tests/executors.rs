@@ -2,10 +2,14 @@
 
 mod support;
 
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
-use highwater::{Context, Pull, Push, Rep, Req};
-use support::PATIENCE;
+use highwater::{Context, Dealer, Pub, Pull, Push, Rep, Req, ReqPool, Router, Sub};
+use support::{PATIENCE, joined};
 
 /// A client and a service with one request after the other, a stream beside them, and a time-out by the executor's timer.
 async fn conversation<T>(sleep: impl Fn(Duration) -> T)
@@ -201,5 +205,275 @@ fn streams_and_sinks() {
             futures::executor::block_on(rest.next()).is_none(),
             "it ends with its socket"
         );
+    });
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The turns of the tasks of one thread.
+#[derive(Debug, Default)]
+struct Turns {
+    /// What the busy task has done.
+    busy: AtomicU64,
+    /// How often the neighbours have had a turn: one that only yields, one that waits for a timer, one that sends to itself.
+    yields: AtomicU64,
+    timers: AtomicU64,
+    messages: AtomicU64,
+    /// The most that the busy task has done between two turns of the first neighbour.
+    most_between: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Turns {
+    fn count(of: &AtomicU64) {
+        of.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn go_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Whether each has had many turns.
+    fn are_enough(&self) -> bool {
+        let wanted = [
+            (&self.busy, 2000),
+            (&self.yields, 500),
+            (&self.timers, 20),
+            (&self.messages, 200),
+        ];
+        let has = |(turns, least): (&AtomicU64, u64)| turns.load(Ordering::Relaxed) >= least;
+        wanted.into_iter().all(has)
+    }
+}
+
+/// Lets the other tasks of the executor go first.
+async fn turn() {
+    let mut given = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Three neighbours of the busy task, of which one has sockets of its own.
+fn neighbours<T>(turns: &Arc<Turns>, sleep: fn(Duration) -> T) -> [Task; 3]
+where
+    T: Future<Output = ()> + Send + 'static,
+{
+    let [first, second, third] = [(); 3].map(|()| Arc::clone(turns));
+    let context = Context::new();
+    let (pull, push) = (Pull::new(&context), Push::new(&context));
+    push.connect(pull.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    [
+        Box::pin(async move {
+            let mut before = first.busy.load(Ordering::Relaxed);
+            while first.go_on() {
+                turn().await;
+                let now = first.busy.load(Ordering::Relaxed);
+                first
+                    .most_between
+                    .fetch_max(now - before, Ordering::Relaxed);
+                before = now;
+                Turns::count(&first.yields);
+            }
+        }),
+        Box::pin(async move {
+            while second.go_on() {
+                sleep(Duration::from_millis(1)).await;
+                Turns::count(&second.timers);
+            }
+        }),
+        Box::pin(async move {
+            let _context = context;
+            while third.go_on() {
+                push.send_async("to myself").await.expect("sent");
+                assert_eq!(pull.recv_async().await.expect("received"), "to myself");
+                Turns::count(&third.messages);
+            }
+        }),
+    ]
+}
+
+/// A task that never rests, and what a thread does at the other end of its socket until that ends.
+struct Busy {
+    name: &'static str,
+    task: Task,
+    other: Box<dyn FnOnce() + Send>,
+}
+
+/// One of each kind that never rests, since it finds what it wants at each call, or busy-polls until it does.
+fn busy_tasks(context: &Context, turns: &Arc<Turns>) -> Vec<Busy> {
+    macro_rules! busy {
+        ($name:literal, $one:expr, $two:expr, |$socket:ident| $call:expr, |$peer:ident| $answer:expr) => {{
+            let (one, $peer) = ($one, $two);
+            $peer
+                .connect(one.bind("tcp://127.0.0.1:0").expect("bound"))
+                .expect("connecting");
+            let turns = Arc::clone(turns);
+            Busy {
+                name: $name,
+                task: Box::pin(async move {
+                    #[allow(unused_mut, reason = "of a REQ, calls are made one at a time")]
+                    let mut $socket = one;
+                    while turns.go_on() && $call.is_ok() {
+                        Turns::count(&turns.busy);
+                    }
+                }),
+                other: Box::new(move || while $answer.is_ok() {}),
+            }
+        }};
+    }
+    let pool = ReqPool::new(context, 2);
+    let rep = Rep::new(context);
+    pool.connect(rep.bind("tcp://127.0.0.1:0").expect("bound"))
+        .expect("connecting");
+    let of_pool = Arc::clone(turns);
+    vec![
+        busy!(
+            "a stream that comes",
+            Pull::new(context),
+            Push::new(context),
+            |pull| pull.recv_async().await,
+            |push| push.send("x")
+        ),
+        busy!(
+            "runs that come",
+            Pull::new(context),
+            Push::new(context),
+            |pull| pull.recv_many_async(&mut Vec::new(), 8).await,
+            |push| push.send("x")
+        ),
+        busy!(
+            "a stream that goes",
+            Push::new(context),
+            Pull::new(context),
+            |push| push.send_async("x").await,
+            |pull| pull.recv()
+        ),
+        busy!(
+            "permits",
+            Push::new(context),
+            Pull::new(context),
+            |push| push.reserve_async().await,
+            |pull| pull.recv()
+        ),
+        busy!(
+            "news for nobody",
+            Pub::new(context),
+            Sub::new(context),
+            |publisher| publisher.send_async("x").await,
+            |sub| sub.recv()
+        ),
+        busy!(
+            "a conversation",
+            Rep::new(context),
+            Dealer::new(context),
+            |rep| match rep.recv_async().await {
+                Ok(asked) => asked.reply_async("!").await.map_err(drop),
+                Err(_) => Err(()),
+            },
+            |dealer| match dealer.send(["", "?"]) {
+                Ok(()) => dealer.recv().map(drop).map_err(drop),
+                Err(_) => Err(()),
+            }
+        ),
+        busy!(
+            "questions",
+            Req::new(context),
+            Rep::new(context),
+            |req| req.request_async("?").await,
+            |rep| rep.recv().map(|asked| asked.reply("!"))
+        ),
+        busy!(
+            "answers to one of many",
+            Router::new(context),
+            Dealer::new(context),
+            |router| match router.recv_async().await {
+                Ok((id, message)) => router.send_to_async(&id, message).await.map_err(drop),
+                Err(_) => Err(()),
+            },
+            |dealer| match dealer.send("?") {
+                Ok(()) => dealer.recv().map(drop).map_err(drop),
+                Err(_) => Err(()),
+            }
+        ),
+        Busy {
+            name: "a pool",
+            task: Box::pin(async move {
+                while of_pool.go_on() && pool.request_async("?").await.is_ok() {
+                    Turns::count(&of_pool.busy);
+                }
+            }),
+            other: Box::new(
+                move || while rep.recv().is_ok_and(|asked| asked.reply("!").is_ok()) {},
+            ),
+        },
+    ]
+}
+
+/// How many calls of the library a task makes at most between two turns of its neighbours, and as many again, since it may
+/// begin a call before it knows.
+const MOST_BETWEEN: u64 = 2 * 128;
+
+/// Runs each busy task beside its neighbours, all `spawn`ed on this thread, until each has had many turns.
+async fn each_has_its_turns<T>(spawn: impl Fn(Task), sleep: fn(Duration) -> T)
+where
+    T: Future<Output = ()> + Send + 'static,
+{
+    let kinds = busy_tasks(&Context::new(), &Arc::default()).len();
+    for kind in 0..kinds {
+        // As long as it may be, so that a task that waits for a short while busy-polls.
+        let context = Context::builder()
+            .busy_poll(Duration::from_millis(10))
+            .build();
+        let turns = Arc::new(Turns::default());
+        let Busy { name, task, other } = busy_tasks(&context, &turns).swap_remove(kind);
+        let other = std::thread::spawn(other);
+        spawn(task);
+        for neighbour in neighbours(&turns, sleep) {
+            spawn(neighbour);
+        }
+        let begun = Instant::now();
+        while !turns.are_enough() {
+            assert!(begun.elapsed() < PATIENCE, "beside {name}: {turns:?}");
+            sleep(Duration::from_millis(1)).await;
+        }
+        turns.stopped.store(true, Ordering::Relaxed);
+        let most = turns.most_between.load(Ordering::Relaxed);
+        assert!(most <= MOST_BETWEEN, "{name}: {most} without a turn");
+        context.shutdown();
+        joined(other);
+    }
+}
+
+#[test]
+fn neighbours_of_a_task_that_never_rests_have_their_turns_on_tokio() {
+    support::must_end("neighbours on tokio", || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(each_has_its_turns(
+            |task| drop(tokio::spawn(task)),
+            tokio::time::sleep,
+        ));
+    });
+}
+
+#[test]
+fn neighbours_of_a_task_that_never_rests_have_their_turns_on_smol() {
+    support::must_end("neighbours on smol", || {
+        let executor = smol::LocalExecutor::new();
+        smol::block_on(executor.run(each_has_its_turns(
+            |task| executor.spawn(task).detach(),
+            |time| async move {
+                smol::Timer::after(time).await;
+            },
+        )));
     });
 }

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use highwater::{Context, Pull, Push, TryRecvError};
+use highwater::{Context, Pull, Push, SendError, Transport, TryRecvError};
 use support::{CountingWaker, Place, is_sent, joined, must_end, over_every_transport, wait_until};
 
 over_every_transport!(
@@ -19,6 +19,7 @@ over_every_transport!(
     threads_and_tasks_share_the_room,
     a_thread_lets_a_task_that_was_woken_go_first,
     a_task_lets_another_that_was_woken_go_first,
+    ten_thousand_tasks_take_turns_at_the_room,
 );
 
 /// How long the shares are counted.
@@ -320,4 +321,89 @@ fn a_thread_lets_a_task_that_waits_for_room_go_first() {
             }
         }
     });
+}
+
+/// How many tasks of one thread take turns at one socket.
+const MANY: usize = 10_000;
+
+/// Has `MANY` tasks run `in_task` on one tokio thread.
+fn run_many<F>(in_task: impl Fn(usize) -> F + Send + 'static) -> thread::JoinHandle<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..MANY).map(|who| tokio::spawn(in_task(who))).collect();
+            for task in tasks {
+                task.await.expect("no panic");
+            }
+        });
+    })
+}
+
+/// The most turns of all tasks before the last one has its first: it may have to wait for some rounds, in each of which every
+/// task has 128 turns, but not for as many rounds as there are tasks.
+const MOST_BEFORE_THE_LAST: u64 = MANY as u64 * 128 * 32;
+
+/// Each task receives again and again, from a sender that never rests.
+#[test]
+fn ten_thousand_tasks_take_turns_at_what_comes() {
+    for transport in [Transport::Tcp, Transport::Inproc] {
+        must_end("ten thousand tasks", move || {
+            take_turns_at_what_comes(&Place::new(transport));
+        });
+    }
+}
+
+fn take_turns_at_what_comes(place: &Place) {
+    let (context, push, pull) = impatient(place);
+    let turns: Arc<Vec<AtomicU64>> = Arc::new((0..MANY).map(|_| AtomicU64::new(0)).collect());
+    let (pull, of_tasks) = (Arc::new(pull), Arc::clone(&turns));
+    let tasks = run_many(move |who| {
+        let (pull, turns) = (Arc::clone(&pull), Arc::clone(&of_tasks));
+        async move {
+            while pull.recv_async().await.is_ok() {
+                turns[who].fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let sender =
+        thread::spawn(move || while !matches!(push.send("x"), Err(SendError::Ended(..))) {});
+    let each = || turns.iter().map(|turns| turns.load(Ordering::Relaxed));
+    let waiting = || each().filter(|turns| *turns == 0).count();
+    let mut before = waiting();
+    while before > 0 {
+        wait_until("another task has its turn", || waiting() < before);
+        before = waiting();
+    }
+    let all: u64 = each().sum();
+    context.shutdown();
+    joined(sender);
+    joined(tasks);
+    assert!(all <= MOST_BEFORE_THE_LAST, "{all} before the last");
+}
+
+/// Each task sends again and again, until it has sent all of its messages, and each message comes once.
+fn ten_thousand_tasks_take_turns_at_the_room(place: &Place) {
+    const EACH: usize = 16;
+    let (_context, push, pull) = impatient(place);
+    let push = Arc::new(push);
+    let tasks = run_many(move |who| {
+        let push = Arc::clone(&push);
+        async move {
+            for _ in 0..EACH {
+                push.send_async(who.to_string()).await.expect("sent");
+            }
+        }
+    });
+    let mut came = vec![0; MANY];
+    for _ in 0..MANY * EACH {
+        let message = pull.recv_timeout(support::PATIENCE).expect("received");
+        came[support::number(&message)] += 1;
+    }
+    joined(tasks);
+    assert!(came.iter().all(|came| *came == EACH));
 }

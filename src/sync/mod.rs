@@ -53,6 +53,18 @@ use std::sync::Mutex as Inner;
 
 use crate::policy::tuning::{LOCK_LOOKS, TURNS_A_LOCK_LOOK};
 
+/// Notifies one waiter that is not notified yet, however many are.
+#[cfg(not(highwater_model))]
+pub(crate) fn notify_one_more(event: &Event) {
+    use event_listener::IntoNotification;
+    event.notify(1.additional());
+}
+
+#[cfg(highwater_model)]
+pub(crate) fn notify_one_more(event: &Event) {
+    event.notify(1);
+}
+
 /// A mutex without poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(Inner<T>);

@@ -21,7 +21,7 @@ use crate::policy::tuning::{
 };
 use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, State};
-use crate::sync::{AtomicU32, Event, Ordering, give_turn_after};
+use crate::sync::{AtomicU32, Event, Ordering, give_turn_after, notify_one_more};
 
 /// From this count of `State::ready_turns` on, a turn is owed to the waiters. The count above it says how often it was given.
 const TURN_OWED: u32 = 1 << 16;
@@ -135,11 +135,16 @@ impl Core {
         }
     }
 
-    /// The turn that a task gives before it goes on: it was ready often enough, or the waiters are owed one.
+    /// The turn that a task gives before it goes on: it was ready often enough, or the waiters are owed one. `event` wakes those
+    /// that wait for the same as the task.
+    ///
+    /// What it was ready for is plenty: one waiter more is woken, though another that was woken may not have come yet. With one
+    /// at a time each would come after a turn of all that are awake, so the last of `n` tasks after the square of `n` turns.
     #[cold]
-    pub(super) fn task_gives_turn(&self, state: &mut State) -> TaskTurn {
+    pub(super) fn task_gives_turn(&self, state: &mut State, event: &Event) -> TaskTurn {
         let Some(given) = state.ready_turns.checked_sub(TURN_OWED) else {
             state.ready_turns = 0;
+            notify_one_more(event);
             return TaskTurn::ToTasks;
         };
         if given <= 1 {

@@ -72,7 +72,7 @@ impl TaskWait {
         }
         let mut state = core.lock_here().map_err(RecvFailure::Ended)?;
         if wait.gives_way(&mut state) {
-            match core.task_gives_turn(&mut state) {
+            match core.task_gives_turn(&mut state, &core.readable) {
                 TaskTurn::Own => {}
                 turn => return gives_turn(state.handed_on(), context, turn),
             }
@@ -103,7 +103,7 @@ impl TaskWait {
         }
         let mut state = core.lock_here().map_err(Unsent::Ended)?;
         if wait.gives_way(&mut state) {
-            match core.task_gives_turn(&mut state) {
+            match core.task_gives_turn(&mut state, &core.writable) {
                 TaskTurn::Own => {}
                 turn => return gives_turn(state.handed_on(), context, turn),
             }
