@@ -6,9 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::origin::Here;
 use crate::socket::caller::Wait;
-use crate::sync::{EventListener, Listener, due_wakes};
 
 /// A moment to give up, computed when first needed.
 #[derive(Debug, Clone, Copy)]
@@ -55,15 +53,5 @@ impl Deadline {
         self.instant().map_or(most, |at| {
             most.min(at.saturating_duration_since(Instant::now()))
         })
-    }
-
-    /// Sleeps until `listener` is notified or the deadline passes. Only in the process whose threads notify it.
-    pub(in crate::socket) fn sleep(self, listener: EventListener, _: Here) {
-        match self {
-            Self::At(at) => drop(listener.wait_deadline(at)),
-            Self::Never => listener.wait(),
-            // A wake-up that came meanwhile goes to the next.
-            Self::Passed => due_wakes::put_off(|| drop(listener)),
-        }
     }
 }

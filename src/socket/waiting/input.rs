@@ -139,11 +139,11 @@ impl Core {
 
     /// Sleeps until there may be a message or the deadline passes, unless one has come from within the process.
     fn sleep<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline, here: Here) -> Locked<'a> {
-        let listener = self.readable.listen();
+        let sleeper = self.sleeper(&self.readable);
         let news = state.table.listen_within();
         if news.is_empty() {
             drop(state);
-            deadline.sleep(listener, here);
+            sleeper.sleep(deadline, here);
             return self.lock(here);
         }
         self.lanes_readable(&mut state, &news);

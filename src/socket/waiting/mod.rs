@@ -24,6 +24,7 @@ mod precedence;
 mod readiness;
 mod registration;
 mod room;
+mod sleeper;
 mod step;
 mod task;
 mod turns;
@@ -64,9 +65,9 @@ impl Core {
             if deadline.has_passed() {
                 return Err(WaitError::Timeout);
             }
-            let listener = self.changed.listen();
+            let sleeper = self.sleeper(&self.changed);
             drop(state);
-            deadline.sleep(listener, here);
+            sleeper.sleep(deadline, here);
         }
     }
 }

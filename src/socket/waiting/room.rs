@@ -17,7 +17,6 @@ use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
 use crate::socket::attempt::Given;
 use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, Locked, State, Table, Unsent, unflushed};
-use crate::sync::Listener;
 use crate::wake::timespec;
 
 impl Core {
@@ -138,9 +137,9 @@ impl Core {
     /// call may wait. Otherwise a thousand messages of a megabyte would fill a gigabyte of memory that is in no cache.
     #[cold]
     fn wait_for_soft_room<'a>(&'a self, mut state: Locked<'a>, deadline: Deadline) -> Locked<'a> {
-        if !self.is_here() {
+        let Some(here) = self.origin().ask() else {
             return state;
-        }
+        };
         state.table.set_senders_wait(true);
         while let (None, Some(taken)) = (state.ended, state.table.ask_for_soft_room()) {
             if deadline.has_passed() {
@@ -154,9 +153,9 @@ impl Core {
                 }
             }
             let remaining = deadline.remaining(STALL);
-            let listener = self.writable.listen();
+            let sleeper = self.sleeper(&self.writable);
             let mut told = false;
-            state = state.unlocked(|| told = listener.wait_timeout(remaining).is_some());
+            state = state.unlocked(|| told = sleeper.sleep_for(remaining, here));
             if !told && remaining == STALL && state.table.ask_for_soft_room() == Some(taken) {
                 state.table.has_stalled();
                 break;
@@ -211,8 +210,8 @@ impl Core {
             waiting.yields -= 1;
             state = state.unlocked(std::thread::yield_now);
         } else {
-            let listener = self.writable.listen();
-            state = state.unlocked(|| waiting.deadline.sleep(listener, here));
+            let sleeper = self.sleeper(&self.writable);
+            state = state.unlocked(|| sleeper.sleep(waiting.deadline, here));
         }
         // Another sender may have cleared the mark of a mute socket meanwhile.
         state.table.note(WriteEffects::MUTED);

@@ -6,15 +6,14 @@
 //! Must not know: the watcher's other interests, and how it waits.
 
 use std::ops::BitOr;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 
 use highwater_patterns::{Pipes, Refusal};
 
+use super::registration::Registration;
 use crate::origin::Here;
 use crate::socket::{Core, State};
-use crate::sync::{EventListener, due_wakes};
 
 /// The events to wait for at a socket or another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -71,7 +70,7 @@ pub(crate) struct Watch {
     /// The last check has spent its budget and found nothing, so there may be a message all the same.
     again: bool,
     /// The registered wake-ups, while waiting.
-    listeners: Vec<EventListener>,
+    registrations: Vec<Registration>,
     ended: bool,
     /// Waits for room even if each endpoint was given up, since the socket may be connected to another one.
     patient: bool,
@@ -87,7 +86,7 @@ impl Watch {
             interest,
             waiting: false,
             again: false,
-            listeners: Vec::new(),
+            registrations: Vec::new(),
             ended: false,
             patient: false,
             here: core.origin().ask(),
@@ -155,14 +154,25 @@ impl Watch {
             state.polls += 1;
             self.waiting = true;
             self.again = state.table.has_spent_budget();
-            if !self.interest.is_any() {
-                self.listeners.push(self.core.changed.listen());
-            }
-            if self.interest.readable {
-                self.listeners.push(self.core.readable.listen());
-            }
-            if self.interest.writable {
-                self.listeners.push(self.core.writable.listen());
+            let Core {
+                changed,
+                readable,
+                writable,
+                ..
+            } = &*self.core;
+            let Interest {
+                readable: to_receive,
+                writable: to_send,
+            } = self.interest;
+            let events = [
+                (!self.interest.is_any()).then_some(changed),
+                to_receive.then_some(readable),
+                to_send.then_some(writable),
+            ];
+            for event in events.into_iter().flatten() {
+                let mut registration = Registration::new(&self.core);
+                registration.register(Weak::clone(&self.core.this), event);
+                self.registrations.push(registration);
             }
         }
         found
@@ -170,19 +180,17 @@ impl Watch {
 
     /// To be called once after each check: has `waker` called when a new check is worth while; false if it is already.
     pub(crate) fn arm(&mut self, waker: &Waker) -> bool {
-        let mut context = Context::from_waker(waker);
-        let before = self.listeners.len();
-        self.listeners
-            .retain_mut(|listener| Future::poll(Pin::new(listener), &mut context).is_pending());
-        self.listeners.len() == before && !self.again
+        let context = Context::from_waker(waker);
+        let before = self.registrations.len();
+        self.registrations
+            .retain_mut(|registration| registration.has_task_woken(&context, &mut false));
+        self.registrations.len() == before && !self.again
     }
 
     /// Stops waiting.
     pub(crate) fn disarm(&mut self) {
         // A wake-up that came and was not looked at goes to the next.
-        if !self.listeners.is_empty() {
-            due_wakes::put_off(|| self.listeners.clear());
-        }
+        self.registrations.clear();
         if std::mem::take(&mut self.waiting)
             && let Some(here) = self.here
         {
@@ -193,11 +201,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        // In a forked child a thread of the parent may hold the lock for ever.
         if self.core.is_here() {
             self.disarm();
-        } else {
-            // In a forked child a thread of the parent may hold the locks for ever.
-            std::mem::forget(std::mem::take(&mut self.listeners));
         }
     }
 }
