@@ -27,7 +27,7 @@ pub use reserve::ReserveError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No peer had room within the time.
+    /// No peer had room within the time. Of a [`ReqPool`](crate::ReqPool) also: none of its sockets was free.
     Timeout(Message),
     /// No peer can come: each endpoint that the socket has connected to was given up for good, and the socket is bound
     /// nowhere.
@@ -91,15 +91,19 @@ pub enum RouteError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// No peer had room for the request in time. The request was not sent, and is given back.
+    /// No peer had room for the request in time, or none of the sockets of a [`ReqPool`](crate::ReqPool) was free. The
+    /// request was not sent, and is given back.
     NotSent(Message),
     /// No peer can come: each endpoint that the socket has connected to was given up for good, and the socket is bound
     /// nowhere. The request was not sent, and is given back.
     GivenUp(Message),
-    /// No reply came in time. The request is given up; a late reply is dropped and counted.
+    /// No reply came in time. The request is given up; a late reply is dropped and counted. It may also be that no
+    /// connection was there yet: a request is taken before its peer has come, unless the option
+    /// [`immediate`](crate::Builder::immediate) is set.
     Timeout,
-    /// The connection to the peer that had the request was lost before the reply. The peer may have carried the request
-    /// out.
+    /// The connection to the peer that had the request was lost before the reply, and the peer may have carried the
+    /// request out; or the endpoint for which the request waited was given up, for instance because the peer lets this
+    /// client not in.
     PeerGone,
     /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
@@ -209,7 +213,7 @@ messages_of! {
         TooManyFrames(_) => "the message has more than 65,536 frames",
     }
     RequestError {
-        NotSent(_) => "no peer had room for the request in time",
+        NotSent(_) => "the request was not sent in time: no peer had room, or no socket of the pool was free",
         GivenUp(_) => "no peer will come: every endpoint was given up",
         Timeout => "no reply came in time",
         PeerGone => "the peer went before it replied",

@@ -23,7 +23,8 @@ pub struct PeerInfo {
     pub connected_here: bool,
     /// The peer's socket type, if it announced one.
     pub socket_type: Option<SocketType>,
-    /// The routing id that the peer announced, if any.
+    /// The routing id that the peer announced, if any. The id that a [`Router`](crate::Router) generates for a peer without
+    /// one is not here; its `recv` tells it.
     pub routing_id: Option<RoutingId>,
     /// The protocol version spoken with it, such as `(3, 1)`; `(0, 0)` in the same process.
     pub version: (u8, u8),

@@ -39,6 +39,40 @@ pub use steering::{ProxyControl, ProxyHandle};
 /// A proxy does not own its sockets. It ends when it is stopped, or when one of them is closed or its context shut
 /// down.
 ///
+/// To end a forwarder or a streamer and lose nothing, [`retire`](crate::XSub::retire) the side that receives: what its peers
+/// had sent is still forwarded, then the proxy ends. [`close`](crate::XPub::close) the other side after that:
+///
+/// ```
+/// use std::time::Duration;
+/// use highwater::{Context, Proxy, Pull, Push};
+///
+/// let context = Context::new();
+/// let (frontend, backend) = (Pull::new(&context), Push::new(&context));
+/// let (sources, sinks) = (frontend.bind("tcp://127.0.0.1:0")?, backend.bind("tcp://127.0.0.1:0")?);
+/// let streamer = Proxy::new(&frontend, &backend).spawn()?;
+/// let (source, sink) = (Push::new(&context), Pull::new(&context));
+/// source.connect(&sources)?;
+/// sink.connect(&sinks)?;
+/// source.send_many((0..1000).map(|n: u32| n.to_string()))?;
+/// assert_eq!(sink.recv()?, "0");
+/// source.close(Duration::from_secs(5)); // or it connects again, once there is a successor
+///
+/// frontend.retire(Duration::from_secs(5));
+/// let collected = std::thread::spawn(move || sink.iter().take(999).count());
+/// assert_eq!(streamer.join().backend.messages_sent, 1000);
+/// assert_eq!(backend.close(Duration::from_secs(5)).lost, 0);
+/// assert_eq!(collected.join().expect("it does not panic"), 999);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A forwarder passes on the subscriptions that its `XPub` shows. For a publisher that sends
+/// [late subscribers](crate::XPub#late-subscribers) the last value, that `XPub` too needs
+/// [`Notices::EverySubscribe`](crate::Notices::EverySubscribe). What typed sockets
+/// announce ends at a proxy, whose sockets say nothing of it: give them the property `X-Payload` by
+/// [`metadata`](crate::Builder::metadata).
+///
+/// A broker:
+///
 /// ```
 /// use highwater::{Context, Dealer, Proxy, Rep, Req, Router};
 ///

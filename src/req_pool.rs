@@ -50,6 +50,12 @@ pub use typed::PoolAnswerFuture;
 /// request are those of [`Req`]: what happens when a peer goes, when a request is given up, and to a late reply. Set
 /// [`correlated`](Builder::correlated) where requests are given up often: otherwise each replaces a connection.
 ///
+/// A pool does not ask twice by itself, except with [`LostPeer::SendAgain`](crate::LostPeer::SendAgain), which sends the
+/// request of a peer that has gone to another one. After `Timeout`, `PeerGone` and `NotSent` ask again, if it does no harm that
+/// two peers may carry a request out. `GivenUp` stays until the pool is told otherwise: [`sockets`](Self::sockets) know the
+/// cause ([`endpoint_state`](Socket::endpoint_state)), and [`disconnect`](Self::disconnect) and [`connect`](Self::connect)
+/// begin anew; with [`retry_refused`](Builder::retry_refused) a client that was refused is tried again by itself.
+///
 /// A pool connects and does not bind: a service that connects to it would reach one of its sockets only.
 ///
 /// ```

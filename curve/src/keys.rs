@@ -93,7 +93,9 @@ impl FromStr for PublicKey {
     }
 }
 
-/// The secret half of a [`Keypair`]: wiped when dropped, and shown nowhere.
+/// The secret half of a [`Keypair`]: wiped when dropped. It has neither `Debug` nor `Display`.
+///
+/// `FromStr` reads Z85, 40 characters; [`to_text`](Self::to_text) writes it.
 #[derive(Clone)]
 #[expect(
     missing_debug_implementations,

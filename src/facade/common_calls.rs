@@ -93,9 +93,9 @@ macro_rules! common_calls {
 
         /// Ends the connections of those peers of whom `is_meant` is true, and gives their number.
         ///
-        /// They connect again, if they are to; see to it first that they are not let in once more. A peer whose
-        /// handshake is under way is asked again whether it may come in. The lists of [`security`](crate::security) do
-        /// this by themselves when a key or a user is taken out of them.
+        /// Such a peer connects again by itself: before this call, change the decision by which it was let in. About a peer
+        /// whose handshake is under way it is decided again. The lists of [`security`](crate::security) end the
+        /// connections by themselves when a key or a user is taken out of them.
         ///
         /// Once this returns, no call receives a message of such a peer, whenever that was sent, and none sends to it.
         /// Messages that had come and were not received are dropped, and counted as far as their number is known

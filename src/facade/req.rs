@@ -209,8 +209,8 @@ impl<'a> Pending<'a> {
         self.outcome(Wait::AtMost(timeout))
     }
 
-    /// The reply, and the peer on whose connection it came: with CURVE, whose key that has. `None` if that connection had ended
-    /// before the reply was received here, and was not one that this socket makes again.
+    /// The reply, and the peer on whose connection it came. With CURVE, the field `key` of the peer says who has replied. There is no
+    /// peer if that connection had ended before the reply was received here, and was not one that this socket makes again.
     ///
     /// Waits as [`recv`](Self::recv) does.
     ///

@@ -24,6 +24,11 @@ super::socket! {
     /// Frames pass unchanged. A message from a REQ begins with an empty frame, or with a number and an empty frame if
     /// its requests are numbered. A reply must begin with the same frames.
     ///
+    /// A peer that goes takes what it had received with it. To give its work to another, note which id has what; at each
+    /// event [`Disconnected`](crate::EventKind::Disconnected), look which of these ids [`peers`](Self::peers) no longer has.
+    /// For that the peers need ids of their own, by [`routing_id`](crate::Builder::routing_id): [`PeerInfo`] does not have a
+    /// generated one, and an event has the address of the peer, which is empty for a client over ipc.
+    ///
     /// Source: RFC 28/REQREP, "The ROUTER Socket Type".
     ///
     /// ```

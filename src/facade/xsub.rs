@@ -17,7 +17,13 @@ super::socket! {
 }
 
 super::subscribes!(XSub);
-super::publishes!(XSub);
+super::publishes!(
+    XSub,
+    "Sends `message` to every publisher; gives how many got it and how many missed it.
+
+Never waits: a publisher at its high-water mark misses the message, which is counted
+([`Dropped::no_room`](crate::Dropped::no_room)). A message that subscribes or unsubscribes always reaches every publisher."
+);
 super::receives!(XSub);
 
 impl XSub {

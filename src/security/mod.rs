@@ -35,10 +35,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Owns: the mechanism of a socket with its secrets, and the usual ways to decide about a peer.
-//! Always true: a peer about which nothing is decided is refused. No error and no `Debug` text contains a password. The time
-//! of a comparison with a password depends on the length of the given one alone.
-//! Must not know: the wire, sockets, threads.
+//! A peer about which nothing is decided is refused. No error and no `Debug` text contains a password. The time of a
+//! comparison with a password depends on the length of the given one alone.
+
+// Owns: the mechanism of a socket with its secrets, and the usual ways to decide about a peer.
+// Must not know: the wire, sockets, threads.
 
 mod addresses;
 #[cfg(feature = "curve")]

@@ -168,8 +168,7 @@ pub(in crate::facade) use sends_async;
 macro_rules! publishes_async {
     ($name:ident) => {
         impl $name {
-            /// Sends `message` to every subscriber of its topic, as a future. It waits only where
-            /// [`send`](Self::send) would: if slow subscribers are to be waited for.
+            /// As [`send`](Self::send), as a future. It waits only where `send` would, and without limit.
             ///
             /// # Cancel safety
             ///

@@ -119,7 +119,7 @@ macro_rules! knows_subscribers_async {
                 })
             }
 
-            /// Ready once at least `count` peers subscribe to exactly `topic`.
+            /// Ready once at least `count` peers would get a message whose first frame is `topic`.
             ///
             /// Waits without limit; for a limit, use a timer of the executor. It can be dropped at any time.
             ///

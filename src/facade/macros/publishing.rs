@@ -3,18 +3,24 @@
 //! Owns: one macro for each group of these calls.
 //! Always true: this documentation appears on every such type; the code here decides nothing.
 
-/// The calls of a socket type that fans messages out.
+/// The calls of a socket type that fans messages out. `$whom` is the documentation of where a message goes.
 macro_rules! publishes {
     ($name:ident) => {
+        crate::facade::publishes!(
+            $name,
+            "Sends `message` to every peer that subscribes to its topic; gives how many got it and how many missed it.
+
+Does not wait: a peer at its high-water mark misses the message, which is counted. Only if the
+[`slow_subscriber`](crate::Builder::slow_subscriber) option says to refuse, it waits until all these peers have room, at
+most `send_timeout`; by default for ever."
+        );
+    };
+    ($name:ident, $whom:literal) => {
         impl $name {
-            /// Sends `message` to every peer that subscribes to its topic; gives how many got it and how many missed
-            /// it.
+            #[doc = $whom]
             ///
-            /// Does not wait: a peer at its high-water mark misses the message, which is counted. Only if the
-            /// `slow_subscriber` option says to refuse, it waits until all these peers have room, at most
-            /// `send_timeout`; by default for ever. A message has at most
-            /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over every transport; one with more is
-            /// refused at once.
+            /// A message has at most [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) frames, over every transport; one
+            /// with more is refused at once.
             ///
             /// # Errors
             ///

@@ -1,8 +1,10 @@
 //! Values as messages: handles whose payload has a type (feature `serde`).
 //!
-//! Owns: the handle, the codecs, and the errors of values.
-//! Always true: a value is one frame; a message that does not decode comes back in the error, and is counted.
-//! Must not know: how a socket sends or receives.
+//! [`Typed`] is such a handle, made by `typed` of a socket. A value is one frame; a message that does not decode comes back
+//! in the error, and is counted.
+
+// Owns: the handle, the codecs, and the errors of values.
+// Must not know: how a socket sends or receives.
 
 mod announcing;
 mod closing;
@@ -58,6 +60,7 @@ pub use value_future::ValueFuture;
 /// A socket whose payload is a `T`, encoded by `C`: made by `typed` of its handle.
 ///
 /// For REQ, REP and a [`ReqPool`](crate::ReqPool), `T` is the pair of both types: `Typed<ReqPool, (Question, Answer), Json>`.
+/// PAIR, DEALER and ROUTER send and receive values of one type; where the two directions differ, let `T` be an enum of both.
 ///
 /// It is used as the socket itself for everything but sending and receiving: [`Deref`] gives the socket, on which raw messages
 /// can still be sent and received.
