@@ -229,6 +229,22 @@ impl Endpoint {
         )))
     }
 
+    /// Its text, in which control characters are escaped.
+    pub(crate) fn in_one_line(&self) -> String {
+        let text = self.to_string();
+        if !text.contains(char::is_control) {
+            return text;
+        }
+        text.chars().fold(String::new(), |mut line, character| {
+            if character.is_control() {
+                line.extend(character.escape_default());
+            } else {
+                line.push(character);
+            }
+            line
+        })
+    }
+
     /// Whether a socket could ever connect to it.
     pub(crate) fn check_connect(&self) -> Result<(), InvalidEndpoint> {
         match &*self.0 {
@@ -343,9 +359,10 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// In one line: control characters in a path or a name are escaped.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({self})")
+        write!(f, "Endpoint({})", self.in_one_line())
     }
 }
 

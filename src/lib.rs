@@ -92,7 +92,8 @@
 //!
 //! Sockets are `Send + Sync`. Threads share one behind a reference or an [`Arc`](std::sync::Arc); each message is received
 //! by one of them. A [`Context`] is a handle: a clone of it is the same context. [`Poll`] waits for several sockets and file
-//! descriptors at once. A child of `fork` cannot use the sockets of its parent: each call returns `Ended`.
+//! descriptors at once. A child of `fork` cannot use the sockets of its parent: calls return `Ended`
+//! ([after a fork](Context#after-a-fork)).
 //!
 //! # Async
 //!

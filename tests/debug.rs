@@ -52,6 +52,21 @@ fn each_type_of_socket_is_one_line_of_type_endpoints_and_peers() {
 }
 
 #[test]
+fn a_name_of_several_lines_is_shown_in_one() {
+    let pull = Pull::new(&Context::new());
+    let at = pull.bind("inproc://two\nlines").expect("bound");
+    assert_eq!(line(&at), "Endpoint(inproc://two\\nlines)");
+    assert!(whole_line(&pull).contains("[inproc://two\\nlines]"));
+    line(&pull.bind(&at).expect_err("it is in use"));
+    line(&pull.peers());
+    assert_eq!(
+        at.to_string(),
+        "inproc://two\nlines",
+        "its text is its name"
+    );
+}
+
+#[test]
 fn many_endpoints_peers_and_messages_stay_one_line() {
     let context = Context::new();
     let router = Router::new(&context);

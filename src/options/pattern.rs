@@ -123,7 +123,9 @@ macro_rules! with_pattern_options {
     {
         /// Pass on every unsubscribe, not only a topic's last. Default: `false`.
         ///
-        /// As libzmq's `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`.
+        /// A publisher keeps a topic once for each connection, so the first cancel ends it there, even if this socket is
+        /// subscribed to it several times: leave it off where messages are to arrive until the last cancel, as behind a
+        /// [`Proxy`](crate::Proxy). As libzmq's `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`.
         #[doc(alias = "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE")]
     }
     verbose_unsubscribe: bool, of XSub;

@@ -70,7 +70,7 @@ impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
         for endpoint in &self.shown {
-            list.entry(&format_args!("{endpoint}"));
+            list.entry(&format_args!("{}", endpoint.in_one_line()));
         }
         if self.more > 0 {
             list.entry(&format_args!("and {} more", self.more));
