@@ -37,7 +37,7 @@ pub struct Stats {
     pub handshakes: u64,
     /// Handshakes that failed, refused peers and protocol errors among them.
     pub handshakes_failed: u64,
-    /// Of those: peers that the [security](crate::security) of this socket has not let in.
+    /// Peers that the [security](crate::security) of this socket has not let in; `handshakes_failed` counts them as well.
     pub denied: u64,
     /// Connections that were lost after their handshake.
     pub disconnects: u64,
@@ -47,11 +47,12 @@ pub struct Stats {
     pub reconnects: u64,
     /// Connections that could not be accepted, or were closed right after they were accepted.
     pub accepts_failed: u64,
-    /// Of those: closed by the `accept_filter` option.
+    /// Connections closed by the `accept_filter` option; `accepts_failed` counts them as well.
     pub refused_by_filter: u64,
-    /// Of those: closed because the `connection_limit` option allows no more connections.
+    /// Connections closed because the `connection_limit` option allows no more; `accepts_failed` counts them as well.
     pub refused_by_limit: u64,
-    /// Of those: closed because the `handshake_limit_per_address` option allows no more handshakes with their address.
+    /// Connections closed because the `handshake_limit_per_address` option allows no more handshakes with their address;
+    /// `accepts_failed` counts them as well.
     pub refused_handshakes: u64,
     /// The total time in which sends had to wait because no peer had room.
     pub time_muted: Duration,

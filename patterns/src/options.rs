@@ -108,7 +108,7 @@ pub enum DuplicateId {
     HandOver,
 }
 
-/// What a REQ does when the peer that has its request goes without a reply.
+/// How a REQ treats a request whose peer disconnects before its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LostPeer {
     /// The request fails, and its call says that the peer has gone: `RequestError::PeerGone`.

@@ -67,13 +67,13 @@ pub enum LinkError {
         /// The peer's public key in Z85, or the name that it has given with a password; empty for NULL. Control characters
         /// are escaped.
         who: String,
-        /// What the peer was told, such as `400`, and behind a colon what it was not, such as the text of a ZAP handler; or,
-        /// where it was told nothing, what has failed.
+        /// The reason that the peer was told, such as `400`. Behind a colon follows a text that only this end knows, such as
+        /// that of a ZAP handler. If the peer was told nothing: the cause of the failure.
         reason: String,
     },
-    /// The server of CURVE has closed the connection instead of answering our first command. It does so if it has another
-    /// key than the one that was given to [`curve_client`](crate::security::Security), which it cannot say, as it cannot
-    /// read that command; or for a reason of its own.
+    /// The server of CURVE has closed the connection instead of answering our first command. The usual cause: its key is
+    /// not the one that was given to [`curve_client`](crate::security::Security). Then it cannot read that command, and
+    /// cannot tell the reason.
     NoWelcome,
     /// The peer had been let in, and that was [revoked](crate::Push::revoke_peers).
     Revoked,

@@ -15,7 +15,7 @@ pub struct SocketRef {
 
 /// A type with a socket: every handle of this crate, and the [`Pending`](crate::Pending) outcome of a request.
 ///
-/// Types that wrap a handle may implement it, too, and then [`Socket`] with no line of their own.
+/// A type that wraps a handle may implement it; `impl Socket for MyType {}` then gives it the calls of [`Socket`].
 pub trait AsSocket {
     /// A reference to the socket.
     fn as_socket(&self) -> SocketRef;

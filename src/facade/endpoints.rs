@@ -45,8 +45,9 @@ macro_rules! manages_endpoints {
         /// Accepts no further connections on `endpoint`, which `bind` returned or was given; in force on return.
         ///
         /// Existing connections go on. A peer that connects meanwhile waits in the system's queue, up to the
-        /// `backlog` option, until [`resume_accepting`](Self::resume_accepting) or until its own timeout. So use
-        /// [`stop_accepting`](Self::stop_accepting) if others listen on the same port.
+        /// `backlog` option, until [`resume_accepting`](Self::resume_accepting) or until its own timeout. If others listen
+        /// on the same port, the system still gives this listener its share of the connections: use
+        /// [`stop_accepting`](Self::stop_accepting) there.
         ///
         /// # Errors
         ///

@@ -11,8 +11,8 @@ use crate::socket::{Core, PlaceId, Unsent, Wait};
 /// Room for one message in the queue of a peer: made by `reserve` and the like.
 ///
 /// The messages that wait for a peer and the permits for it stay within its high-water mark together: a permit is room that nobody else
-/// gets. So [`send`](Self::send) waits for nothing and does not fail for want of room. Reserving is the turn of the peer; the
-/// messages of other permits may overtake this one, in their own order.
+/// gets. So [`send`](Self::send) waits for nothing and does not fail for want of room. With the permit the peer
+/// has had its turn. Messages are sent in the order of the calls of `send`, not in that of the permits.
 ///
 /// *Bytes.* Nobody knows yet how long the message will be. With a mark in bytes (`send_high_water_bytes`) a peer's queue
 /// takes nothing else while a permit is out for it.

@@ -10,7 +10,7 @@ use highwater_patterns::Sent;
 pub struct Report {
     /// The number of peers for which it was queued.
     pub sent: usize,
-    /// The number of peers that subscribe to it and were at their high-water mark.
+    /// The number of peers that it was for and that were at their high-water mark.
     pub dropped: usize,
 }
 

@@ -122,11 +122,11 @@ impl From<Received> for Upstream {
 impl XPub {
     /// The next subscription, cancel or upstream message; waits until there is one.
     ///
-    /// The subscribers take turns, so none waits for more than one item of each other. Messages of a subscriber come in
-    /// its order, and subscribes and cancels of a topic in the order in which they took effect. libzmq gives everything in
-    /// the order of arrival, behind all that a busy subscriber has sent before. It is not told from which peer an item came
-    /// (there is no `recv_from`), since several peers may stand behind the one first subscribe and the one last cancel of a
-    /// topic. Let in, by [`security`](crate::security), only those who may have all topics.
+    /// The subscribers take turns, so an item waits for at most one item of each other subscriber. Messages of a subscriber
+    /// come in its order, and subscribes and cancels of a topic in the order in which they took effect. libzmq gives
+    /// everything in the order of arrival, behind all that a busy subscriber has sent before. There is no `recv_from`: the
+    /// one first subscribe and the one last cancel of a topic may come from several peers. So where a subscriber may not
+    /// have every topic, do not let it in: see [`security`](crate::security).
     ///
     /// Waits as long as the `receive_timeout` option says; by default for ever.
     ///

@@ -65,7 +65,7 @@ pub enum IpcPermissions {
     Mode(u32),
 }
 
-/// What ends the attempts to connect again, beside [`reconnect_attempts`](crate::Builder::reconnect_attempts).
+/// The events that end the attempts to connect again, beside [`reconnect_attempts`](crate::Builder::reconnect_attempts).
 ///
 /// ```
 /// use highwater::{Context, Push, ReconnectStop};

@@ -320,7 +320,7 @@ macro_rules! with_options {
     #[doc(alias("ZMQ_TCP_ACCEPT_FILTER", "ZMQ_IPC_FILTER_GID", "ZMQ_IPC_FILTER_PID", "ZMQ_IPC_FILTER_UID"))]
     accept_filter: AcceptFilter = AcceptFilter::everybody(), live;
 
-    /// What ends the attempts to connect again. Default: [`ReconnectStop::NEVER`].
+    /// The events that end the attempts to connect again. Default: [`ReconnectStop::NEVER`].
     ///
     /// The endpoint is given up then, as after too many [`reconnect_attempts`](Self::reconnect_attempts). Takes effect
     /// on later connects. As libzmq's `ZMQ_RECONNECT_STOP`.

@@ -87,7 +87,7 @@ impl BufferPool {
 }
 
 impl Stock {
-    /// Keeps `buffer`; what has to be freed for it, or itself.
+    /// Keeps `buffer`. Gives the buffers that are to be freed: others to make room for it, or `buffer` itself.
     fn keep(&mut self, buffer: Vec<u8>) -> Vec<Vec<u8>> {
         self.shelf
             .keep(buffer, POOL_BYTES.saturating_sub(self.lent))

@@ -1,6 +1,6 @@
 //! One direction of a pipe within the process: messages move from socket to socket, without framing.
 //!
-//! Owns: the queue, its count against the high-water mark, and who wants to be told of what.
+//! Owns: the queue, its count against the high-water mark, and which side is to be told of a change.
 //! Always true: one socket writes and one reads, each under its own lock; `taken <= sent`. A side that sets its flag
 //! (`hungry`, `wanted`) checks the queue once more afterwards, and the other side checks the flag after each change,
 //! each with a full fence between. So at least one of the two sees what the other did.

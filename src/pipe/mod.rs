@@ -89,18 +89,18 @@ impl Pipe {
         self.round_trip.store(micros, Ordering::Relaxed);
     }
 
-    /// This many bytes were read.
+    /// Adds `bytes` to those read.
     pub(crate) fn has_read(&self, bytes: usize) {
         self.bytes_received
             .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// This many subscriptions were dropped, because the socket's type does not use them.
+    /// Adds `count` to the subscriptions that were dropped because the socket's type does not use them.
     pub(crate) fn has_dropped(&self, count: usize) {
         self.unexpected.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// How many that were so far.
+    /// How many subscriptions were dropped for that.
     pub(crate) fn unexpected(&self) -> u64 {
         self.unexpected.load(Ordering::Relaxed)
     }
@@ -110,7 +110,7 @@ impl Pipe {
         self.bytes_received.load(Ordering::Relaxed)
     }
 
-    /// There were so many connections to this peer before the present one.
+    /// Notes how many connections to this peer there were before the present one.
     pub(crate) fn set_reconnects(&self, before: usize) {
         let before = u32::try_from(before).unwrap_or(u32::MAX);
         self.reconnects.store(before, Ordering::Relaxed);

@@ -36,8 +36,8 @@ impl Opener {
     pub(super) fn read(&mut self, wire: &dyn Wire, wanted: usize) -> io::Result<(usize, bool)> {
         let free = self.sealed.capacity() - self.sealed.len();
         if free < wanted.min(READ_BYTES) / 2 {
-            // As much again as waits: a long frame is moved seldom, and its announced length reserves no memory. No more than the
-            // frame lacks.
+            // Space for as many bytes as wait already, or for those that the frame lacks, if they are fewer: a long frame is
+            // seldom moved, and its announced length reserves no memory.
             let lacking = self.open.lacking(&self.sealed);
             let more = self.sealed.len().min(lacking.unwrap_or(usize::MAX));
             self.sealed.try_reserve_exact(wanted.max(more))?;

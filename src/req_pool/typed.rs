@@ -52,7 +52,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`TypedError`]: the question cannot be encoded, there is no answer, or it is none of the type.
+    /// [`TypedError`]: the question cannot be encoded, there is no answer, or the reply is no answer of the type.
     pub fn request(&self, question: &Q) -> Result<A, TypedError<RequestError, E>> {
         let frame = typed::encode::<Q, C>(question).map_err(TypedError::Encode)?;
         answer::<A, C, _>(ReqPool::request(self, frame)?, &self.counting())
@@ -62,7 +62,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`TypedError`]: the question cannot be encoded, there is no answer, or it is none of the type.
+    /// [`TypedError`]: the question cannot be encoded, there is no answer, or the reply is no answer of the type.
     pub fn request_timeout(
         &self,
         question: &Q,

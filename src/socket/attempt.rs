@@ -119,7 +119,8 @@ impl Core {
             if !self.is_here() {
                 return Err(self.forked(state));
             }
-            // It may connect within the process, of which it tells.
+            // A pipe within the process may be connected again. What that tells another socket and the log waits for the release
+            // of the lock.
             hold_calls();
             self.end_closed(state);
         }

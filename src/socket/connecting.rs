@@ -151,7 +151,7 @@ impl Core {
         let endpoint = Endpoint::from_descriptor(stream.as_raw_fd().unsigned_abs());
         let stream = Stream::from_fd(stream, &StreamOptions::from(&options))
             .map_err(ConnectError::Descriptor)?;
-        // The connection leads to the peer already.
+        // The descriptor is connected to the peer, so no proxy is asked.
         options.socks_proxy = None;
         // An earlier descriptor of the same number has been closed, since the system has given the number again.
         let _ = self.disconnect(&endpoint);

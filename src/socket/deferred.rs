@@ -62,8 +62,8 @@ impl DeferredMail {
 
     /// The I/O thread begins: for mail that is posted from now on it must be asked again.
     ///
-    /// A swap, and not a store: it has seen what the last one who found somebody asked had done before, which is to
-    /// release the lock.
+    /// A swap and not a store, since it also reads: this thread then sees what another did before it found the I/O thread
+    /// asked already, and that is to release the lock.
     pub(super) fn begins(&self) {
         self.0.swap(false, Ordering::SeqCst);
     }

@@ -134,7 +134,7 @@ impl Core {
                 }
             }
             PipeEvent::WorkLeft => {
-                // At most one is on its way: it gets on, whatever else this hold has applied.
+                // At most one such event is posted at a time. It has the whole budget, whatever this hold has spent before.
                 table.refill_budget();
                 pattern.go_on(table);
                 self.changed.notify(usize::MAX);

@@ -101,9 +101,9 @@ pub(crate) struct Core {
     /// How many accepted connections the socket has.
     accepted: AcceptedCount,
     handshakes: HandshakeCount,
-    /// Wide enough never to come round.
+    /// The id of the next pipe: in 64 bits it never wraps.
     next_pipe: AtomicU64,
-    /// How often something was revoked by which peers had been let in; changed under the lock.
+    /// How often a decision that lets peers in, such as a key on a list, was revoked; changed under the lock.
     revoked: Arc<AtomicU64>,
     /// Names this socket to peers of this library.
     token: u64,
@@ -158,7 +158,7 @@ impl State {
         self.ended
     }
 
-    /// One visit has sent this many messages beside the one that counts itself.
+    /// One hold of the lock has sent this many messages beside the one that the attempt counts.
     pub(crate) fn sent_more(&mut self, messages: u32) {
         self.sends_unasked += messages;
     }

@@ -21,7 +21,7 @@ use crate::sync::hold_drops;
 pub(crate) struct RequestReceived {
     pub(crate) message: Message,
     pub(crate) path: ReturnPath,
-    /// Whose connection it came on.
+    /// The peer on whose connection it came.
     pub(crate) peer: Option<Arc<PeerInfo>>,
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn take_reply(
     pattern: &mut Pattern,
     table: &mut Table,
 ) -> Option<Result<Message, RequestFailed>> {
-    // The copy of a request that might have been sent again goes.
+    // This drops the copy that is kept to send the request again.
     hold_drops();
     pattern.rules_mut::<patterns::Req>().reply(table)
 }

@@ -1,8 +1,9 @@
 //! Peers that were let in and may no longer be in.
 //!
 //! Owns: nothing; it ends connections, and counts how often something was revoked.
-//! Always true: a peer for which the question was put before something was revoked is not connected after it: it comes again
-//! and is asked about again. Both are done under the socket's lock, so that no peer passes between them. The pipe of an accepted
+//! Always true: if the decision about a peer was asked for before a revocation, the peer is not connected after it. It
+//! connects again, and the decision is asked for again. Revocations and connections are applied under the socket's lock, so
+//! no peer passes between them. The pipe of an accepted
 //! peer that was revoked is gone from the table when the call returns: nothing is received from it or sent to it. A pipe that
 //! this end has connected belongs to the endpoint and stays; it is used until the I/O thread has ended the connection.
 //! Must not know: who decides, and by what.

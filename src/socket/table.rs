@@ -184,7 +184,7 @@ impl Table {
     /// The pipe to the socket whose token the peer `of` has told, if there is one that was connected from this end
     /// (`connected_here`) or from the other.
     ///
-    /// A token is known to everybody whom its socket has met, so both connections must be those of the same key or user.
+    /// Every peer of a socket knows its token and could announce it, so both connections must be those of one key or user.
     pub(super) fn twin(&self, of: &PeerInfo, connected_here: bool) -> Option<PipeId> {
         let is_twin = |peer: &Arc<PeerInfo>| {
             peer.token == of.token && peer.connected_here == connected_here && peer.is_known_as(of)

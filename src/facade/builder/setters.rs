@@ -85,7 +85,7 @@ impl<S> Builder<S> {
     /// from each peer; over every transport. Replaced messages are counted in
     /// [`Dropped::conflated`](crate::Dropped::conflated). High-water marks do not apply. PUSH, PULL, PUB, SUB, XPUB and
     /// XSUB conflate in the direction of their messages, and never conflate subscriptions; DEALER, ROUTER and PAIR
-    /// conflate in both directions. REQ and REP refuse the option, since each of their messages is answered: see
+    /// conflate in both directions. REQ and REP refuse the option, since each request needs its reply: see
     /// [`try_build`](Self::try_build). A SUB keeps the message that arrives last, even if it has since unsubscribed
     /// from its topic. Unlike with libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.
     #[doc(alias = "ZMQ_CONFLATE")]
@@ -121,7 +121,7 @@ impl<S> Builder<S> {
     }
 
     /// How peers prove who they are, who of them may come in, and whether the traffic is sealed. Default: the mechanism
-    /// NULL, which does nothing of this.
+    /// NULL: no proof, everybody may come in, and nothing is sealed.
     ///
     /// Both ends have to speak the same mechanism: a peer with another one is refused in the handshake
     /// ([`MechanismMismatch`](crate::ProtocolError::MechanismMismatch)). Takes effect on the endpoints of this socket from

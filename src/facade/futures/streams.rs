@@ -74,8 +74,8 @@ impl<T> SendSink<T> {
 }
 
 impl<T> SendSink<T> {
-    /// Ready once the message that is held is queued. The sink takes messages of many types, so that of `SinkExt` would have to
-    /// be told which: `SinkExt::<Message>::flush(&mut sink)`.
+    /// Ready once the message that is held is queued. `flush` of `SinkExt` would have to be told the type
+    /// of the messages, as a sink takes several: `SinkExt::<Message>::flush(&mut sink)`.
     ///
     /// # Errors
     ///

@@ -206,7 +206,7 @@ macro_rules! receives_values {
             }
 
             /// The value that `received` is, for calls that give messages, such as [`RecvFuture::poll_recv`]. A message that is
-            /// none is counted.
+            /// no value is counted.
             ///
             /// # Errors
             ///

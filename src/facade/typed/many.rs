@@ -22,7 +22,7 @@ struct Taken<'a, S: AsSocket> {
 }
 
 impl<S: AsSocket> Drop for Taken<'_, S> {
-    /// Counts what a codec leaves that panics.
+    /// If the codec has panicked, counts the messages behind the one that it was given.
     fn drop(&mut self) {
         let left = self.rest.len();
         if left > 0 {

@@ -200,7 +200,7 @@ pub(crate) fn encode<T, C: Codec<T>>(value: &T) -> Result<Frame, C::Error> {
     Ok(Frame::from(body))
 }
 
-/// The value in the frame at `index`, which is to be the last of `message`; one that is none is counted at `socket`.
+/// The value in the frame at `index`, which must be the last of `message`. A message that is no value is counted at `socket`.
 fn decode<T, C: Codec<T>>(
     message: &Message,
     index: usize,
@@ -220,7 +220,7 @@ fn decode<T, C: Codec<T>>(
     Ok(value)
 }
 
-/// A message that counts as undecodable at this socket, unless this is forgotten: also if the codec panics.
+/// Counts a message as undecodable when dropped, so also if the codec panics; forgotten once the message is decoded.
 struct Undecoded<'a, S: AsSocket>(&'a S);
 
 impl<S: AsSocket> Drop for Undecoded<'_, S> {

@@ -40,7 +40,7 @@ macro_rules! receives_answer {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: there is no answer, or it is none of the type.
+            /// [`TypedError`]: there is no answer, or the reply is no answer of the type.
             pub fn recv(self) -> Result<A, TypedError<RequestError, C::Error>> {
                 let socket = self.pending.as_socket();
                 answer::<A, C, _>(self.pending.recv()?, &socket)
@@ -50,7 +50,7 @@ macro_rules! receives_answer {
             ///
             /// # Errors
             ///
-            /// [`TypedError`]: there is no answer, or it is none of the type.
+            /// [`TypedError`]: there is no answer, or the reply is no answer of the type.
             pub fn recv_timeout(
                 self,
                 timeout: Duration,

@@ -200,7 +200,7 @@ macro_rules! subscribes_to_values {
             }
 
             /// The value and its topic that `received` is, for calls that give messages, such as [`RecvFuture::poll_recv`]. A message that is
-            /// none is counted.
+            /// no value is counted.
             ///
             /// # Errors
             ///

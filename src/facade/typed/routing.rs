@@ -16,7 +16,7 @@ impl Router {
     }
 }
 
-/// Why no value was received; a message that is none comes back with the id of its sender.
+/// Why no value was received; a message that is no value comes back with the id of its sender.
 pub type RoutedError<S, E> = TypedError<S, E, (RoutingId, Message)>;
 
 impl<T, C: Codec<T>> Typed<Router, T, C> {

@@ -9,7 +9,7 @@ use super::{TypedError, ValueFuture};
 use crate::error::RecvError;
 use crate::peer::PeerInfo;
 
-/// Why no value was received with its sender; a message that is none comes back with the peer.
+/// Why no value was received with its sender; a message that is no value comes back with the peer.
 pub type ReceivedFromError<S, E> = TypedError<S, E, (Arc<PeerInfo>, Message)>;
 
 /// The next value and the peer on whose connection it came: made by `recv_from_async`.

@@ -61,8 +61,8 @@ impl Batch {
         }
     }
 
-    /// How many bytes of this batch the peer has been sent, of which it has `sealed` bytes of the sealed frames behind `from`. Of a
-    /// frame that is cut, one counts.
+    /// How many bytes of this batch count as sent, once the kernel has taken `sealed` bytes of the frames behind `from` in
+    /// their sealed form. Of a frame that was cut, one byte counts.
     #[cold]
     pub(crate) fn passed(&self, from: Cursor, sealed: usize, seal: &dyn Seal) -> usize {
         let bytes = self.bytes.as_slice();

@@ -98,8 +98,8 @@ mod tests {
     use crate::pipe::{Duty, HighWater};
     use crate::policy::WritePolicy;
 
-    /// A pipe, one of so many of its socket, of which a sender that waits, or does not, has filled first the kernel and then
-    /// the pipe.
+    /// A pipe of a socket with `pipes` pipes. A sender has filled the kernel and then the pipe; `waits` says whether it may
+    /// wait for room.
     fn full(pipes: usize, waits: bool) -> (Outgoing, Arc<MemoryWire>, WritePolicy) {
         let mark = HighWater {
             messages: Some(5),

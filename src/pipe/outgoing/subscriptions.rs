@@ -73,7 +73,8 @@ mod tests {
         (pipe, wire)
     }
 
-    /// Until bytes are full, so that what follows is kept as a state; what is written for that.
+    /// Subscribes until the bytes of commands are full, so that later changes are kept as states. Gives the bytes that are
+    /// written for it.
     fn fill(pipe: &Outgoing) -> Vec<u8> {
         let mut bytes = Vec::new();
         for n in 0..3000_u32 {

@@ -70,7 +70,7 @@ impl Precedence {
     }
 }
 
-/// At least one, so that it differs from none.
+/// The time in ns, at least 1: 0 stands for no time.
 fn nanos(time: Duration) -> u64 {
     time.as_nanos().clamp(1, u128::from(u64::MAX / 256)) as u64
 }
@@ -138,8 +138,9 @@ impl Core {
     /// The turn that a task gives before it goes on: it was ready often enough, or the waiters are owed one. `event` wakes those
     /// that wait for the same as the task.
     ///
-    /// What it was ready for is plenty: one waiter more is woken, though another that was woken may not have come yet. With one
-    /// at a time each would come after a turn of all that are awake, so the last of `n` tasks after the square of `n` turns.
+    /// A task that was ready often has found plenty of messages, or of room. So one waiter more is woken, even if another that
+    /// was woken has not made its attempt yet. If they were woken one at a time, each would wait for a turn of every task that
+    /// is awake: the last of `n` tasks would come after some n² turns.
     #[cold]
     pub(super) fn task_gives_turn(&self, state: &mut State, event: &Event) -> TaskTurn {
         let Some(given) = state.ready_turns.checked_sub(TURN_OWED) else {
@@ -198,8 +199,8 @@ mod tests {
     const MICRO: Duration = Duration::from_micros(1);
     const WATCHED: Duration = Duration::from_millis(100);
 
-    /// Has somebody take a message each `pace`, while it is watched, beside one that never comes; gives the time of the turns that it
-    /// gives, each of which takes `turn`. One that waits has a turn of its own after each `others` messages.
+    /// A caller takes a message each `pace` for [`WATCHED`], beside a waiter that never comes. Gives the time of all turns
+    /// that it gives in vain, each of which takes `turn`. After each `others` messages another waiter has its turn.
     fn given_in_vain(pace: Duration, turn: Duration, others: u32) -> Duration {
         let (precedence, mut now) = (Precedence::default(), Duration::ZERO);
         let (mut given, mut count) = (Duration::ZERO, 0);

@@ -188,7 +188,7 @@ impl Registration {
                 self.end();
                 return Poll::Ready(found);
             }
-            // Once more behind that: nobody holds a lock here.
+            // Looks once more after it has registered, since no lock keeps a change out in between.
             if self.is_there() {
                 return Poll::Pending;
             }

@@ -34,7 +34,7 @@ impl Wake for ThreadWaker {
 }
 
 thread_local! {
-    /// That of this thread. It is foreign to nobody, so one serves all waits.
+    /// The waker of this thread. It runs no code of the application, so one serves all waits.
     static WAKER: Waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
 }
 

@@ -30,7 +30,7 @@ pub(super) enum Turn {
 }
 
 impl Turns {
-    /// Whether a wait has begun of which nothing is learned yet.
+    /// Whether a wait has begun whose length is not noted yet.
     pub(super) fn has_begun(&self) -> bool {
         self.0.is_some()
     }

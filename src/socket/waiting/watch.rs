@@ -121,8 +121,8 @@ impl Watch {
             self.ended = true;
             return self.interest;
         };
-        // A wake-up that led here is used up; dropped unused, it would wake the next watcher for nothing, and that one
-        // this one, without end.
+        // A wake-up that led here is used up. If it were passed on, it would wake the next watcher for nothing, which would
+        // wake this one, without end.
         self.arm(Waker::noop());
         self.disarm();
         if std::mem::take(&mut self.again) {
