@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use highwater::security::Security;
-use highwater::{Context, Dealer, Linger, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Transport};
+use highwater::{
+    Context, Dealer, Linger, LostPeer, Pair, Pub, Pull, Push, Rep, Req, ReqPool, Router, Sub,
+    Transport,
+};
 use support::{AT_END, PATIENCE, Place, joined, must_end, over_every_transport, wait_until};
 
 over_every_transport!(
@@ -21,6 +24,7 @@ over_every_transport!(
     bodies_that_a_peer_leaves_unread,
     a_reply_to_a_requester_that_is_gone,
     a_request_that_is_given_up,
+    a_request_that_is_kept_to_be_sent_again,
     a_message_to_a_peer_that_is_gone,
     what_a_socket_receives_and_does_not_return,
     a_published_message_that_has_many_subscribers_or_none,
@@ -293,6 +297,31 @@ fn a_request_that_is_given_up(place: &Place) {
         drop((req, rep));
         owners.wait("requests given up");
     }
+}
+
+/// A REQ that may have to send its request again keeps a copy until the request has its outcome.
+fn a_request_that_is_kept_to_be_sent_again(place: &Place) {
+    let context = Context::new();
+    let rep = Rep::new(&context);
+    let builder = Req::builder(&context).lost_peer(LostPeer::SendAgain);
+    let pool = Arc::new(ReqPool::build(builder, 1).expect("options that fit"));
+    pool.connect(rep.bind(place.any()).expect("bound"))
+        .expect("connecting");
+    let owners = Owners::of(&pool, |pool: &ReqPool| drop(pool.stats()));
+    for len in LENGTHS {
+        let taken = |pending| (pending, rep.recv_timeout(PATIENCE).expect("asked"));
+        let (pending, request) = taken(pool.send(owners.body(len)).expect("sent"));
+        request.reply("an answer").expect("replied");
+        assert!(pending.wait(PATIENCE), "the answer has come");
+        drop(pending);
+        let (pending, request) = taken(pool.send(owners.body(len)).expect("sent"));
+        request.reply("an answer").expect("replied");
+        pending.recv_timeout(PATIENCE).expect("answered");
+        let (pending, request) = taken(pool.send(owners.body(len)).expect("sent"));
+        drop(request);
+        drop(pending);
+    }
+    owners.wait("requests that were kept");
 }
 
 fn a_message_to_a_peer_that_is_gone(place: &Place) {

@@ -112,6 +112,7 @@ impl Core {
     /// Waits until the request under way has an outcome, or the socket has ended; false if `timeout` passed first.
     pub(crate) fn wait_for_reply(&self, timeout: Duration) -> bool {
         let outcome = self.recv_with(Wait::AtMost(timeout), |pattern, table| {
+            hold_request(pattern.rules_mut());
             pattern.can_recv(table).then_some(())
         });
         outcome != Err(RecvFailure::Timeout)
@@ -180,7 +181,16 @@ pub(crate) fn take_reply(
     pattern: &mut Pattern,
     table: &mut Table,
 ) -> Option<Result<Message, RequestFailed>> {
-    // This drops the copy that is kept to send the request again.
-    hold_drops();
-    pattern.rules_mut::<patterns::Req>().reply(table)
+    let rules = pattern.rules_mut::<patterns::Req>();
+    hold_request(rules);
+    rules.reply(table)
+}
+
+/// A copy of the request that `rules` may keep is dropped, once the lock is released, when the reply is found: its body may
+/// have an owner.
+#[inline]
+fn hold_request(rules: &patterns::Req) {
+    if rules.keeps_request() {
+        hold_drops();
+    }
 }

@@ -12,14 +12,23 @@ use crate::{DropCause, Message, PipeId, Pipes};
 impl Req {
     /// The outcome of the request that is out: the reply, or that there will be none. `None` while neither is known.
     pub fn reply(&mut self, pipes: &mut impl Pipes) -> Option<Result<Message, RequestFailed>> {
-        self.look_for_reply(pipes);
-        match std::mem::replace(&mut self.state, RequestState::Idle) {
-            RequestState::Answered(reply) => Some(Ok(reply)),
-            RequestState::Failed(why) => Some(Err(why)),
-            same => {
-                self.state = same;
-                None
+        self.send_again(pipes);
+        if let Some(reply) = self.arrived(pipes) {
+            self.state = RequestState::Idle;
+            return Some(Ok(reply));
+        }
+        match self.state {
+            RequestState::Failed(why) => {
+                self.state = RequestState::Idle;
+                Some(Err(why))
             }
+            RequestState::Answered(_) => {
+                match std::mem::replace(&mut self.state, RequestState::Idle) {
+                    RequestState::Answered(reply) => Some(Ok(reply)),
+                    _ => None,
+                }
+            }
+            RequestState::Idle | RequestState::Waiting { .. } | RequestState::Unsent { .. } => None,
         }
     }
 
@@ -28,13 +37,18 @@ impl Req {
         self.replied_on
     }
 
-    /// Takes the reply if it has arrived; drops and counts other messages.
+    /// Keeps the reply if it has arrived; drops and counts other messages.
     pub(super) fn look_for_reply(&mut self, pipes: &mut impl Pipes) {
         self.send_again(pipes);
+        if let Some(reply) = self.arrived(pipes) {
+            self.state = RequestState::Answered(reply);
+        }
+    }
+
+    /// The reply, if a request waits for it and it has arrived; the caller changes the state. Drops and counts other messages.
+    fn arrived(&mut self, pipes: &mut impl Pipes) -> Option<Message> {
         while let RequestState::Waiting { pipe, number, .. } = &self.state {
-            let Some(message) = self.incoming.recv(pipes) else {
-                return;
-            };
+            let message = self.incoming.recv(pipes)?;
             let from = self.incoming.source();
             let reply = if from == *pipe && !self.cut.contains(&from) {
                 open_reply(number.as_ref(), message)
@@ -43,15 +57,16 @@ impl Req {
             };
             match reply {
                 Ok(reply) => {
-                    self.state = RequestState::Answered(reply);
                     self.replied_on = Some(from);
+                    return Some(reply);
                 }
                 Err(cause) => pipes.dropped(Some(from), cause),
             }
             if pipes.has_spent_budget() {
-                return;
+                return None;
             }
         }
+        None
     }
 
     /// Drops late replies, at most as many as the budget of one call allows. A peer that has sent more of them unasked
