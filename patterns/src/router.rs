@@ -74,7 +74,7 @@ impl Router {
 
     /// As [`Self::recv_from`], with both put into the arguments. False if there is no message now; the content of the
     /// arguments is then unspecified.
-    #[inline]
+    #[inline(always)]
     pub fn recv_from_into(
         &mut self,
         pipes: &mut impl Pipes,

@@ -212,11 +212,13 @@ impl InprocEnd {
         if self.ahead.is_some() {
             return false;
         }
-        let Some(parcel) = self.incoming.as_ref().and_then(|lane| lane.pop()) else {
+        let Some(mut parcel) = self.incoming.as_ref().and_then(|lane| lane.pop()) else {
             self.in_vain += 1;
             return false;
         };
-        let parcel = self.latest_of(parcel);
+        if self.receives_latest() {
+            parcel = self.latest(parcel);
+        }
         match parcel {
             Parcel::Whole(Received::Message(message)) => *into = message,
             Parcel::Copied(buffer) => {
@@ -233,13 +235,12 @@ impl InprocEnd {
         true
     }
 
-    /// If only the latest message is received: the last of those that wait, or `parcel`.
+    /// Whether only the latest of the messages that wait is received.
     #[inline]
-    fn latest_of(&mut self, parcel: Parcel) -> Parcel {
-        match &self.incoming {
-            Some(lane) if lane.conflates_for_reader() => self.latest(parcel),
-            _ => parcel,
-        }
+    fn receives_latest(&self) -> bool {
+        self.incoming
+            .as_ref()
+            .is_some_and(|lane| lane.conflates_for_reader())
     }
 
     /// The last message that waits, or `latest`. The writer may add more meanwhile; those are left for the next call.

@@ -65,12 +65,6 @@ pub(crate) enum Parcel {
 }
 
 impl Parcel {
-    /// Whether it has a body that may have an owner, for which the socket that drops it must have released its lock.
-    #[inline]
-    fn may_have_owner(&self) -> bool {
-        matches!(self, Self::Whole(Received::Message(message)) if message.may_have_owner())
-    }
-
     fn is_message(&self) -> bool {
         matches!(self, Self::Copied(_) | Self::Whole(Received::Message(_)))
     }
@@ -209,7 +203,7 @@ impl Lane {
     }
 
     /// Queues a message, also above the high-water mark; gives how many older ones it replaced.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, message: Parcel) -> usize {
         let mut replaced = 0;
         if self.conflate.load(Ordering::Relaxed) {
@@ -249,21 +243,29 @@ impl Lane {
     }
 
     /// The next item, if there is one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Parcel> {
         let parcel = self.queue.pop()?;
-        if parcel.may_have_owner() {
-            hold_drops();
-        }
-        if parcel.is_message() {
-            let taken = self.taken.fetch_add(1, Ordering::AcqRel) + 1;
-            if taken.is_multiple_of(LOOK_FOR_WRITER_EVERY) {
-                self.look_for_writer();
+        match &parcel {
+            Parcel::Copied(_) => self.took_message(),
+            Parcel::Whole(Received::Message(message)) => {
+                // The socket that drops the body must have released its lock.
+                if message.may_have_owner() {
+                    hold_drops();
+                }
+                self.took_message();
             }
-        } else {
-            self.took_control(&parcel);
+            Parcel::Whole(control) => self.took_control(control),
         }
         Some(parcel)
+    }
+
+    #[inline]
+    fn took_message(&self) {
+        let taken = self.taken.fetch_add(1, Ordering::AcqRel) + 1;
+        if taken.is_multiple_of(LOOK_FOR_WRITER_EVERY) {
+            self.look_for_writer();
+        }
     }
 
     /// The reader gives buffers back, as many as the lane keeps.

@@ -58,12 +58,10 @@ impl Lane {
         }));
     }
 
-    /// The reader has taken `parcel`, which is no message, out of the lane.
+    /// The reader has taken `control` out of the lane.
     #[cold]
-    pub(super) fn took_control(&self, parcel: &Parcel) {
-        let (Parcel::Whole(Received::Subscribe(topic)) | Parcel::Whole(Received::Cancel(topic))) =
-            parcel
-        else {
+    pub(super) fn took_control(&self, control: &Received) {
+        let (Received::Subscribe(topic) | Received::Cancel(topic)) = control else {
             return;
         };
         let mut controls = self.controls.lock();
