@@ -193,6 +193,10 @@ impl Core {
         if let Some(now) = looked.late {
             state.spin.met_crowd(now);
         }
+        if looked.found {
+            // The attempt that follows finds the message: it need not fail first.
+            self.poll_lanes(&mut state);
+        }
         state
     }
 }
