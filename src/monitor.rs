@@ -19,8 +19,8 @@ pub(crate) use channels::{Monitor, Notifier};
 /// `highwater` and the fields `endpoint`, `peer`, `cause`, `delay` and `count` (of messages) where they apply. Losses
 /// are at WARN, once a second for each kind, with the sum. Failed handshakes, connections that were not accepted and
 /// endpoints given up are at WARN, at most 20 a second of each. Everything else is at DEBUG. The number of omitted
-/// lines is in the next line, as `held_back`. A `tracing` subscriber runs on the thread of the event, which may hold
-/// the lock of the socket: it must not use that socket.
+/// lines is in the next line, as `held_back`. A `tracing` subscriber runs on the thread of the event, once that
+/// thread has released the lock of the socket; it may use the socket.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Event {
@@ -110,7 +110,7 @@ pub enum EventKind {
         /// What is wrong with it.
         flaw: String,
     },
-    /// The socket has stopped listening.
+    /// The socket has stopped listening at this endpoint, by a call or by its own end.
     Closed,
 }
 

@@ -78,7 +78,9 @@ pub struct Dropped {
     pub conflated: u64,
     /// For a routing id that no peer has.
     pub unroutable: u64,
-    /// Replies to a peer at its high-water mark.
+    /// Without room at their peer: messages of an XSUB for a publisher at its high-water mark, and of a ROUTER with
+    /// [`Undeliverable::Drop`](crate::Undeliverable::Drop). Also upstream messages of a peer that has disconnected from an
+    /// XPUB whose backlog is full (the `upstream_backlog_bytes` option).
     pub no_room: u64,
     /// Without the envelope that this socket type needs.
     pub malformed: u64,
@@ -198,7 +200,7 @@ impl Dropped {
         [
             ("the peer is at its high-water mark", self.slow_subscriber),
             ("nobody has the routing id", self.unroutable),
-            ("no room for a reply", self.no_room),
+            ("there is no room for it", self.no_room),
             ("no envelope", self.malformed),
             ("the peer has nothing to send", self.unexpected),
             ("a request was not answered", self.unanswered),

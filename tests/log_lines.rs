@@ -370,6 +370,20 @@ fn unroutable(place: &Place) {
     assert_eq!(router.stats().dropped.unroutable, COUNT);
     drop(router);
     assert_eq!(told(&["messages dropped"]), COUNT);
+    let full = Router::builder(&context)
+        .undeliverable(Undeliverable::Drop)
+        .send_high_water_mark(1)
+        .build();
+    full.connect_as("inproc://nobody is here", nobody.clone())
+        .expect("connecting");
+    for _ in 0..=COUNT {
+        full.send_to(&nobody, "x").expect("kept, or dropped");
+    }
+    assert_eq!(full.stats().dropped.no_room, COUNT);
+    full.close(Duration::ZERO);
+    let mut causes = lines("messages dropped").into_iter();
+    let cause = causes.find_map(|mut line| line.remove("cause").filter(|why| why.contains("room")));
+    assert_eq!(cause.expect("a line of it"), "there is no room for it");
     assert!(dealer.recv_timeout(Duration::ZERO).is_err());
 }
 

@@ -13,7 +13,8 @@ pub struct ProxyStats {
     pub frontend: ProxySide,
     /// At the backend.
     pub backend: ProxySide,
-    /// Messages that the sending side refused: a ROUTER has no peer of the routing id, or that peer has no room.
+    /// Messages that the sending side refused: a ROUTER has no peer of the routing id, or that peer has no room. Also a
+    /// message that was taken and could not be sent before the proxy ended.
     pub undeliverable: u64,
     /// Messages that the capture socket had no room for.
     pub not_captured: u64,
