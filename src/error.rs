@@ -101,9 +101,9 @@ pub enum RequestError {
     /// connection was there yet: a request is taken before its peer has come, unless the option
     /// [`immediate`](crate::Builder::immediate) is set.
     Timeout,
-    /// The connection to the peer that had the request was lost before the reply, and the peer may have carried the
-    /// request out; or the endpoint for which the request waited was given up, for instance because the peer lets this
-    /// client not in.
+    /// The connection to the peer that had the request was lost before the reply: the peer may have carried the request
+    /// out. Or the endpoint for which the request waited was given up, for instance because the peer does not let this
+    /// client in.
     PeerGone,
     /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),

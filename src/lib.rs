@@ -62,6 +62,7 @@
 //! | you want | sockets |
 //! |---|---|
 //! | each job done by one of several workers | [`Push`] to [`Pull`] |
+//! | the same, and no job lost when a worker dies | [`ReqPool`] to [`Rep`], or [`Router`] to [`Dealer`] |
 //! | a question and its answer | [`Req`] to [`Rep`]; a [`Rep`] can have many requests at work |
 //! | many questions at a time, answered in any order | [`Dealer`] to [`Rep`] or [`Router`] |
 //! | many questions at once, from threads or tasks, each with its own answer | [`ReqPool`] to [`Rep`] |

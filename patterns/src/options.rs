@@ -88,7 +88,7 @@ impl Default for PatternOptions {
 /// What a ROUTER does with a message whose routing id no peer has, or whose pipe is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Undeliverable {
-    /// Refuses it: [`Refusal::NoRoute`](crate::Refusal::NoRoute) or [`Refusal::Full`](crate::Refusal::Full).
+    /// Gives it back in the error, which says which of the two it was: no route, or no room.
     #[default]
     GiveBack,
     /// Drops and counts it. libzmq does this by default.

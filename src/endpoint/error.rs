@@ -22,12 +22,12 @@ pub enum InvalidEndpoint {
     },
     /// The host is neither an IP address, nor `*`, nor a name.
     InvalidHost {
-        /// What stood before the port.
+        /// The text before the port.
         host: String,
     },
     /// There is a colon in the host, as in an IPv6 address, but no brackets around it.
     MissingBrackets {
-        /// What stood before the port.
+        /// The text before the port.
         host: String,
     },
     /// The text after `%` in an IPv6 address cannot be the name of an interface: it is empty, too long, or has

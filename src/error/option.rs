@@ -12,7 +12,7 @@ use super::Ended;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OptionError {
-    /// There is no option of this name.
+    /// There is no option of this name, or not for this type of socket.
     Unknown {
         /// The name.
         name: String,
@@ -36,7 +36,7 @@ pub enum OptionError {
 impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown { name } => write!(f, "there is no option {name:?}"),
+            Self::Unknown { name } => write!(f, "a socket of this type has no option {name:?}"),
             Self::Invalid { name, expected } => write!(f, "{name} takes {expected}"),
             Self::Fixed { name } => write!(f, "{name} cannot be changed once the socket is built"),
             Self::Ended(ended) => ended.fmt(f),
