@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use highwater::{
-    Context, Dealer, Event, EventKind, Linger, LostPeer, Pair, Pull, Push, Req, Router, Transport,
+    Context, Dealer, Event, EventKind, Linger, LostPeer, Pair, Pull, Push, Req, Router, RoutingId,
+    Transport,
 };
-use support::{MOMENT, PATIENCE, Place, over_every_transport, wait_for_event, wait_until};
+use support::{
+    MOMENT, PATIENCE, Place, over_each_transport, over_every_transport, wait_for_event, wait_until,
+};
 
 over_every_transport!(
     a_dropped_socket_tells_what_linger_gives_up,
@@ -19,6 +22,8 @@ over_every_transport!(
     each_type_with_something_to_send_tells,
     what_nobody_has_read_is_told,
 );
+
+over_each_transport!(a_router_tells_what_was_for_a_peer_that_does_not_come_back);
 
 fn lost(events: &Receiver<Event>) -> Event {
     wait_for_event(events, "of a loss", |kind| {
@@ -199,4 +204,45 @@ fn an_endpoint_that_is_given_up_tells_what_was_queued() {
     assert_eq!(event.kind, EventKind::Unsent { lost: 2 });
     assert_eq!(event.endpoint.expect("its endpoint").to_string(), at);
     assert_eq!(push.stats().dropped.unsent, 2);
+}
+
+/// What waits for one routing id is for nobody else: neither for another peer at the same endpoint, nor for a connection that has
+/// the id later.
+fn a_router_tells_what_was_for_a_peer_that_does_not_come_back(place: &Place) {
+    let context = Context::new();
+    let named = |name: &str| {
+        let id = RoutingId::new(name).expect("a good id");
+        (Dealer::builder(&context).routing_id(id.clone()).build(), id)
+    };
+    for comes_to_us in [false, true] {
+        let at = place.vacant();
+        let router = Router::builder(&context)
+            .reconnect_interval(MOMENT)
+            .reconnect_interval_max(MOMENT)
+            .build();
+        let events = router.monitor();
+        router.connect(&*at).expect("connecting");
+        let (first, id) = named("first");
+        first.bind(&*at).expect("bound");
+        first.send("hello").expect("it comes");
+        router.recv_timeout(PATIENCE).expect("a message");
+        drop(first);
+        wait_until("it has gone", || router.peers().is_empty());
+        for _ in 0..3 {
+            router.send_to(&id, "a secret").expect("it may come back");
+        }
+        let (next, next_id) = named(if comes_to_us { "first" } else { "second" });
+        if comes_to_us {
+            next.connect(router.bind(place.any()).expect("bound"))
+                .expect("connecting");
+        } else {
+            wait_until("the address is free", || next.bind(&*at).is_ok());
+        }
+        next.send("hello").expect("a peer");
+        router.recv_timeout(PATIENCE).expect("a message");
+        assert_eq!(lost(&events).kind, EventKind::Unsent { lost: 3 });
+        assert_eq!(router.stats().dropped.unsent, 3);
+        router.send_to(&next_id, "welcome").expect("it is there");
+        assert_eq!(next.recv_timeout(PATIENCE).expect("a message"), "welcome");
+    }
 }

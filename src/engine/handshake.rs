@@ -336,7 +336,7 @@ impl Loop {
         config.telemetry.reconnects.add(usize::from(before > 0));
         if is_another {
             let lost = pipe.outgoing.has_another_peer();
-            config.telemetry.unsent.add(lost);
+            config.telemetry.lose_unsent(lost, Some(&config.endpoint));
         }
         match seal {
             None => pipe.outgoing.attach(Arc::clone(&wire)),

@@ -1,11 +1,14 @@
-//! Messages that were lost with removed pipes.
+//! Messages that were lost with removed pipes, or on pipes that stay.
 //!
-//! Owns: how many of them are not counted and told yet.
+//! Owns: how many of the first are not counted and told yet.
 //! Always true: each lost message is counted and told once.
 //! Must not know: why a pipe goes.
 
+use highwater_patterns::PipeId;
+
 use super::Table;
 use crate::endpoint::Endpoint;
+use crate::socket::slot::Slot;
 use crate::sync::late_calls::hold_calls;
 
 /// Messages that were lost with pipes.
@@ -19,7 +22,19 @@ impl Table {
     /// Counts and tells the messages that were lost with removed pipes; `endpoint` is that of the pipes, if they had
     /// one in common.
     pub(in crate::socket) fn tell_losses(&mut self, endpoint: Option<&Endpoint>) {
-        let Losses { unsent, unread } = std::mem::take(&mut self.losses);
+        let losses = std::mem::take(&mut self.losses);
+        self.tell(losses, endpoint);
+    }
+
+    /// Counts and tells the messages that were lost on `pipe`, which stays.
+    #[cold]
+    pub(super) fn tell_losses_of(&self, pipe: PipeId, losses: Losses) {
+        let peer = self.pipes.get(pipe).and_then(Slot::peer);
+        self.tell(losses, peer.map(|peer| &peer.endpoint));
+    }
+
+    fn tell(&self, losses: Losses, endpoint: Option<&Endpoint>) {
+        let Losses { unsent, unread } = losses;
         if unsent + unread > 0 {
             hold_calls();
         }

@@ -7,6 +7,7 @@
 use highwater_patterns::{DropCause, Message, Outbound, PipeId, Pipes, Recall, Recalled, Received};
 
 use super::Table;
+use super::losses::Losses;
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::pipe::Change;
@@ -115,8 +116,8 @@ impl Pipes for Table {
     }
 
     fn drop_waiting(&mut self, pipe: PipeId) {
-        let lost = self.pipes.get_mut(pipe).map_or(0, Slot::drop_waiting);
-        self.telemetry.unsent.add(lost);
+        let unsent = self.pipes.get_mut(pipe).map_or(0, Slot::drop_waiting);
+        self.tell_losses_of(pipe, Losses { unsent, unread: 0 });
     }
 
     fn unread(&mut self, pipe: PipeId) -> usize {

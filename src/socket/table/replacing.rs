@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use highwater_patterns::{PipeId, Recall, Recalled};
 
+use super::losses::Losses;
 use super::{Table, tell_of_end};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
@@ -44,8 +45,8 @@ impl Table {
             return;
         };
         tell_of_end(slot, &self.telemetry, LinkError::RequestGivenUp);
-        let (lost, stays) = slot.cut_within();
-        self.telemetry.unread.add(lost);
+        let (unread, stays) = slot.cut_within();
+        self.tell_losses_of(pipe, Losses { unsent: 0, unread });
         self.effects |= WriteEffects::CLOSED;
         if stays {
             self.unjoined.push(pipe);
@@ -66,8 +67,7 @@ impl Table {
         }
         tell_of_end(slot, &self.telemetry, LinkError::PeerClosed);
         let (unsent, unread) = slot.renew();
-        self.telemetry.unsent.add(unsent);
-        self.telemetry.unread.add(unread);
+        self.tell_losses_of(pipe, Losses { unsent, unread });
         self.unjoined.push(pipe);
         true
     }
