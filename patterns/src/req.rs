@@ -217,18 +217,6 @@ impl Req {
         )
     }
 
-    /// Whether a copy of the request that is out is kept, to be sent again or to another peer. It is dropped when the reply is
-    /// found.
-    pub fn keeps_request(&self) -> bool {
-        match &self.state {
-            RequestState::Waiting {
-                again, for_anybody, ..
-            } => again.is_some() || for_anybody.is_some(),
-            RequestState::Unsent { .. } => true,
-            RequestState::Idle | RequestState::Answered(_) | RequestState::Failed(_) => false,
-        }
-    }
-
     fn next_number(&mut self) -> Frame {
         self.number = self.number.wrapping_add(1);
         Frame::from(&self.number.to_be_bytes())

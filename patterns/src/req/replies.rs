@@ -32,6 +32,12 @@ impl Req {
         }
     }
 
+    /// Whether a copy of the request that is out is kept, to be sent again or to another peer. It is dropped when the reply is
+    /// found.
+    pub fn keeps_request(&self) -> bool {
+        self.state.keeps_request()
+    }
+
     /// The pipe on which the reply came that was taken last.
     pub fn replied_on(&self) -> Option<PipeId> {
         self.replied_on

@@ -33,6 +33,19 @@ pub(super) enum RequestState {
     Failed(RequestFailed),
 }
 
+impl RequestState {
+    /// Whether it holds the request itself.
+    pub(super) fn keeps_request(&self) -> bool {
+        match self {
+            Self::Waiting {
+                again, for_anybody, ..
+            } => again.is_some() || for_anybody.is_some(),
+            Self::Unsent { .. } => true,
+            Self::Idle | Self::Answered(_) | Self::Failed(_) => false,
+        }
+    }
+}
+
 /// Why a request will not be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestFailed {
