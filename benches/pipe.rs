@@ -15,7 +15,7 @@ use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-use highwater_patterns::{Message, PipeId};
+use highwater_patterns::{ConnectionRead, Message, PipeId};
 
 #[expect(
     dead_code,
@@ -89,6 +89,10 @@ impl Wire for Drain {
 
     fn return_reader(&self, _reader: Reader) -> Option<Reader> {
         None
+    }
+
+    fn look(&self) -> ConnectionRead {
+        ConnectionRead::Nothing
     }
 
     fn duty(&self, _duty: Duty) {}

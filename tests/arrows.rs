@@ -166,8 +166,9 @@ const ROOTS: [&str; 4] = ["src", "patterns/src", "buffers/src", "curve/src"];
 const FENCE: &str = "src/engine/registration.rs";
 
 /// What `engine`, `pipe` and `zmtp` may use of the crate `highwater-patterns`: words, and no strategy.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     "Body",
+    "ConnectionRead",
     "Facts",
     "Fate",
     "Frame",

@@ -69,7 +69,7 @@ pub use pair::Pair;
 pub use pattern::Pattern;
 pub use peer::{Afterlife, Peer, Twin};
 pub use pipe_map::PipeMap;
-pub use pipes::{DropCause, PipeId, Pipes, Recall, Recalled, Received};
+pub use pipes::{ConnectionRead, DropCause, PipeId, Pipes, Recall, Recalled, Received};
 pub use publish::Pub;
 pub use pull::Pull;
 pub use push::Push;

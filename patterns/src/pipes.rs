@@ -72,6 +72,19 @@ pub enum Recalled {
     Gone,
 }
 
+/// What a pattern has found by [reading a connection](Pipes::read_connection) itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionRead {
+    /// Bytes have come: there may be messages.
+    Bytes,
+    /// Nothing has come that was not read, or somebody else reads the connection as soon as something comes.
+    Nothing,
+    /// Nothing has come but the first part of a message.
+    Part,
+    /// The connection has ended; `disconnected` follows.
+    Ended,
+}
+
 /// The pipes a pattern may touch; the socket lends them for the length of one call.
 ///
 /// A pipe that refused a message is *full*; the socket calls the pattern's `writable` when it has room again. A pipe
@@ -117,6 +130,13 @@ pub trait Pipes {
     /// A pattern may read until `None`, so an item that arrives during this waits for the next `readable`. Once the
     /// call has [spent its budget](Pipes::has_spent_budget), `None` says nothing about the pipe.
     fn try_read(&mut self, pipe: PipeId) -> Option<Received>;
+
+    /// Reads the connection behind `pipe` once, without waiting, if nobody else would do so before the next receive. It
+    /// costs a system call, and some of the budget.
+    fn read_connection(&mut self, pipe: PipeId) -> ConnectionRead {
+        let _ = pipe;
+        ConnectionRead::Nothing
+    }
 
     /// For a pipe with `conflate`: replaces `message`, which was read from the pipe and given to no caller, by the
     /// pipe's latest message, if there is a newer one.

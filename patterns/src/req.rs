@@ -2,7 +2,8 @@
 //!
 //! Owns: the state of the one request: none, out, answered or failed.
 //! Always true: a reply is taken only from the pipe that has the request, and only with the request's number if
-//! requests are numbered. A connection on which an unnumbered request was given up is used for nothing any more. No
+//! requests are numbered. A connection on which an unnumbered request was given up is used for nothing any more. An
+//! unnumbered request is written to a connection only once all that has come there was read and dropped. No
 //! peer gets a request that is over, unless a byte of it had left before. While any pipe is connected, no request goes
 //! to an unconnected one.
 //! Must not know: how long a caller waits; giving up is [`Req::abandon`], the caller's decision.
@@ -16,6 +17,7 @@
 //!    +---------------+   +--> Unsent --a pipe has room--> Waiting   (LostPeer::SendAgain)
 //! ```
 
+mod asking;
 mod envelope;
 mod replies;
 mod state;
@@ -92,8 +94,6 @@ impl Req {
             }
             self.abandon(pipes);
         }
-        // A message that has already arrived cannot be the reply to a request that is not sent yet.
-        self.drop_late_replies(pipes);
         let number = self.correlated.then(|| self.next_number());
         let request = seal(number.as_ref(), message);
         let again = (self.lost_peer == LostPeer::SendAgain).then(|| request.clone());
@@ -104,33 +104,6 @@ impl Req {
                 Err(Refusal::Full.give_back(unseal(number.as_ref(), request)))
             }
         }
-    }
-
-    /// Hands `request` to the next pipe with room, a connected one if there is any. Without room it gives number and
-    /// request back.
-    fn ask(
-        &mut self,
-        number: Option<Frame>,
-        mut request: Message,
-        again: Option<Message>,
-        pipes: &mut impl Pipes,
-    ) -> Option<(Option<Frame>, Message)> {
-        let (sent, for_anybody) = if self.present.is_empty() {
-            let kept = request.clone();
-            (self.absent.send(&mut request, pipes), Some(kept))
-        } else {
-            (self.present.send(&mut request, pipes), None)
-        };
-        let Some(pipe) = sent else {
-            return Some((number, request));
-        };
-        self.state = RequestState::Waiting {
-            pipe,
-            number,
-            again,
-            for_anybody,
-        };
-        None
     }
 
     /// Gives up the request that is out, if any. The socket may send again, and a late reply is dropped and counted. A
@@ -164,14 +137,25 @@ impl Req {
                 self.absent.writable(pipe);
             }
             Recalled::Out => {}
-            Recalled::Cut | Recalled::Gone => {
-                if !self.cut.contains(&pipe) {
-                    self.cut.push(pipe);
-                }
-                self.is_absent(pipe);
-                self.probe.over(pipe, pipes);
-            }
+            Recalled::Cut | Recalled::Gone => self.is_cut(pipe, pipes),
         }
+    }
+
+    /// Replaces the connection behind `pipe`, on which no request is out.
+    #[cold]
+    pub(super) fn replace(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        // A probe may wait there. The next connection is sent another.
+        while pipes.recall(pipe, Recall::Replace) == Recalled::Here {}
+        self.is_cut(pipe, pipes);
+    }
+
+    /// The connection behind `pipe` ends, and is used for nothing any more.
+    fn is_cut(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
+        if !self.cut.contains(&pipe) {
+            self.cut.push(pipe);
+        }
+        self.is_absent(pipe);
+        self.probe.over(pipe, pipes);
     }
 
     /// `pipe` has no connected peer any more.
@@ -179,34 +163,6 @@ impl Req {
         self.present.detach(pipe);
         self.absent.detach(pipe);
         self.absent.attach(pipe);
-    }
-
-    /// A peer has connected on `pipe`: a request that waits for any peer goes to it.
-    fn ask_who_came(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        let RequestState::Waiting {
-            pipe: asked,
-            number,
-            again,
-            for_anybody,
-        } = &mut self.state
-        else {
-            return;
-        };
-        let Some(request) = for_anybody.take() else {
-            return;
-        };
-        let asked = *asked;
-        if asked == pipe {
-            return;
-        }
-        let (number, again) = (number.clone(), again.clone());
-        if pipes.recall(asked, Recall::Move) != Recalled::Here {
-            return;
-        }
-        self.absent.writable(asked);
-        if let Some((number, request)) = self.ask(number, request, again, pipes) {
-            self.state = RequestState::Unsent { number, request };
-        }
     }
 
     /// Whether a request is out, or its outcome not yet read.
@@ -241,7 +197,11 @@ impl Req {
                 self.absent.writable(lost);
             }
             self.state = match again {
-                Some(request) => RequestState::Unsent { number, request },
+                Some(request) => RequestState::Unsent {
+                    number,
+                    request,
+                    is_repeated: true,
+                },
                 None => RequestState::Failed(RequestFailed::PeerLost),
             };
         }
@@ -249,20 +209,6 @@ impl Req {
 
     fn waits_for(&self, peer: PipeId) -> bool {
         matches!(self.state, RequestState::Waiting { pipe, .. } if pipe == peer)
-    }
-
-    fn send_again(&mut self, pipes: &mut impl Pipes) {
-        if !matches!(self.state, RequestState::Unsent { .. }) {
-            return;
-        }
-        if let RequestState::Unsent { number, request } =
-            std::mem::replace(&mut self.state, RequestState::Idle)
-        {
-            let again = Some(request.clone());
-            if let Some((number, request)) = self.ask(number, request, again, pipes) {
-                self.state = RequestState::Unsent { number, request };
-            }
-        }
     }
 
     /// The pipes from which the next request's pipe is chosen.

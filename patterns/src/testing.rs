@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::{
-    Admission, Afterlife, DropCause, Message, Outbound, Pattern, Peer, PipeId, Pipes, Recall,
-    Recalled, Received, RoutingId,
+    Admission, Afterlife, ConnectionRead, DropCause, Message, Outbound, Pattern, Peer, PipeId,
+    Pipes, Recall, Recalled, Received, RoutingId,
 };
 
 /// One pipe: what the socket wrote, and what its peer sent.
@@ -18,6 +18,10 @@ pub(crate) struct TestPipe {
     /// How many places are kept for messages to come.
     pub(crate) reserved: usize,
     pub(crate) arrived: VecDeque<Received>,
+    /// What has come on the connection and nobody has read yet; it arrives by a read of the pattern.
+    pub(crate) unread: VecDeque<Received>,
+    /// What a read of the pattern finds behind that.
+    pub(crate) behind_unread: Option<ConnectionRead>,
     /// Subscriptions and cancels sent to the peer: `+topic`, `-topic`.
     pub(crate) told: Vec<String>,
     pub(crate) closed: bool,
@@ -125,6 +129,23 @@ impl Pipes for TestPipes {
         let received = self.pipes.get_mut(&pipe)?.arrived.pop_front()?;
         self.looks = self.looks.map(|looks| looks - 1);
         Some(received)
+    }
+
+    fn read_connection(&mut self, pipe: PipeId) -> ConnectionRead {
+        let pipe = self.pipe(pipe);
+        match pipe.unread.pop_front() {
+            Some(received) => {
+                pipe.arrived.push_back(received);
+                ConnectionRead::Bytes
+            }
+            None => pipe.behind_unread.unwrap_or(ConnectionRead::Nothing),
+        }
+    }
+
+    fn discard(&mut self, pipe: PipeId) -> usize {
+        let discarded = std::mem::take(&mut self.pipe(pipe).arrived);
+        let is_message = |received: &&Received| matches!(received, Received::Message(_));
+        discarded.iter().filter(is_message).count()
     }
 
     fn has_spent_budget(&self) -> bool {

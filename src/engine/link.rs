@@ -15,6 +15,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use highwater_patterns::ConnectionRead;
 use polling::{Event, PollMode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -280,6 +281,16 @@ impl Wire for Link {
         drop(slot);
         self.duty(Duty::Returned);
         None
+    }
+
+    fn look(&self) -> ConnectionRead {
+        match &*self.reader.lock() {
+            ReaderPlace::Here(_) if self.has_input() => ConnectionRead::Bytes,
+            ReaderPlace::Here(reader) if reader.is_between_messages() => ConnectionRead::Nothing,
+            ReaderPlace::Here(_) => ConnectionRead::Part,
+            ReaderPlace::Lent => ConnectionRead::Nothing,
+            ReaderPlace::Gone => ConnectionRead::Ended,
+        }
     }
 
     fn duty(&self, duty: Duty) {

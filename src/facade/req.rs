@@ -35,6 +35,11 @@ super::socket! {
     /// [`Dropped::late_reply`](crate::Dropped::late_reply). Numbers are also needed if a REP or ROUTER *of libzmq*
     /// connects to this socket: it sends a late reply on its next connection.
     ///
+    /// A service that answers a question twice is not asked for this either: before a request is written to a connection,
+    /// all that has come there is read, dropped and counted in `late_reply`. If the last of it is a part of a message, the
+    /// connection is replaced. A second answer that comes only after the next request has left cannot be told from the
+    /// answer to that request; with [`correlated`](crate::Builder::correlated) it can.
+    ///
     /// If the peer disconnects before its reply, the request fails, or is sent again to another peer: see
     /// [`lost_peer`](crate::Builder::lost_peer). A failed request is never sent later.
     ///

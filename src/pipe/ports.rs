@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
-use highwater_patterns::PipeId;
+use highwater_patterns::{ConnectionRead, PipeId};
 
 use super::{Duty, Lending, PipeEvent, Reader};
 use crate::error::LinkError;
@@ -38,6 +38,10 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
     /// Gives the reader back to the I/O thread, which goes on with what the reader holds. `Some` if the connection has
     /// ended meanwhile: then the reader stays with the caller.
     fn return_reader(&self, reader: Reader) -> Option<Reader>;
+
+    /// Whether the I/O thread, if it has the reader, has something to read. The end of the stream counts as bytes. Waits for a
+    /// read in progress.
+    fn look(&self) -> ConnectionRead;
 
     /// Asks the I/O thread of the connection to do this.
     fn duty(&self, duty: Duty);

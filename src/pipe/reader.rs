@@ -329,6 +329,11 @@ impl Reader {
                 .is_some_and(|opener| opener.has_bytes())
     }
 
+    /// Whether all that was read is decoded, and no message is under way.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        !self.has_bytes() && self.decoder.is_between_messages()
+    }
+
     /// How many bytes wait to be decoded; sealed ones do not count.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len() - self.start

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
-use highwater_patterns::{Message, PipeId};
+use highwater_patterns::{ConnectionRead, Message, PipeId};
 
 use super::{Draft, Duty, Lending, Outgoing, PipeEvent, Reader, SocketSide, Wire, WriteEffects};
 use crate::policy::WritePolicy;
@@ -177,6 +177,15 @@ impl Wire for MemoryWire {
         self.place_reader(reader);
         self.duty(Duty::Returned);
         None
+    }
+
+    fn look(&self) -> ConnectionRead {
+        let state = self.state.lock();
+        match &state.reader {
+            Some(_) if state.ended || !state.input.is_empty() => ConnectionRead::Bytes,
+            Some(reader) if !reader.is_between_messages() => ConnectionRead::Part,
+            _ => ConnectionRead::Nothing,
+        }
     }
 
     fn duty(&self, duty: Duty) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use highwater::Endpoint;
 
-use super::PATIENCE;
+use super::{PATIENCE, wait_until};
 
 /// Why a test ends early in a run in which every socket speaks CURVE: its raw peer speaks NULL.
 #[derive(Debug)]
@@ -104,6 +104,29 @@ impl RawPeer {
     /// Sends, if the peer still listens.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
         self.write_all(bytes).is_ok()
+    }
+
+    /// Waits until the system of the other end has all that was sent. Without `/proc/net/tcp`, where loopback is thought of as
+    /// instant, it does not wait; nor does a Unix socket, which is.
+    pub(crate) fn wait_until_all_has_come(&self) {
+        let Self::Tcp(stream) = self else { return };
+        let port = |address: io::Result<std::net::SocketAddr>| {
+            format!(":{:04X}", address.expect("it is connected").port())
+        };
+        let (ours, theirs) = (port(stream.local_addr()), port(stream.peer_addr()));
+        wait_until("all was acknowledged", || {
+            let Ok(table) = std::fs::read_to_string("/proc/net/tcp") else {
+                return true;
+            };
+            let mut lines = table.lines().map(|line| line.split_whitespace());
+            let mut line = lines.find(|line| {
+                let mut line = line.clone().skip(1);
+                line.next().is_some_and(|local| local.ends_with(&ours))
+                    && line.next().is_some_and(|remote| remote.ends_with(&theirs))
+            });
+            let queues = line.as_mut().and_then(|line| line.nth(4));
+            queues.is_none_or(|queues| queues.starts_with("00000000:"))
+        });
     }
 
     /// The flags and body of the next frame.

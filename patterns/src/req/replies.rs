@@ -7,7 +7,7 @@
 
 use super::envelope::open_reply;
 use super::{Req, RequestFailed, RequestState};
-use crate::{DropCause, Message, PipeId, Pipes};
+use crate::{ConnectionRead, DropCause, Message, PipeId, Pipes};
 
 impl Req {
     /// The outcome of the request that is out: the reply, or that there will be none. `None` while neither is known.
@@ -86,10 +86,34 @@ impl Req {
         }
     }
 
-    /// Drops the messages left on `pipe` by a lost connection that were not taken for a reply when it ended.
+    /// Drops what has come on `pipe`, so that it cannot be taken for the reply to a request that is yet to be written there:
+    /// a service has answered twice, for instance. True if nothing is left.
+    ///
+    /// Otherwise the connection is replaced: it has ended, a part of a message has come, or its peer sends more than one call
+    /// looks at.
+    pub(super) fn drop_unasked(&mut self, pipe: PipeId, pipes: &mut impl Pipes) -> bool {
+        loop {
+            let mut late = Message::EMPTY;
+            while pipes.try_read_into(pipe, &mut late) {
+                pipes.dropped(Some(pipe), DropCause::LateReply);
+            }
+            if pipes.has_spent_budget() {
+                break;
+            }
+            match pipes.read_connection(pipe) {
+                ConnectionRead::Bytes => {}
+                ConnectionRead::Nothing => return true,
+                ConnectionRead::Part | ConnectionRead::Ended => break,
+            }
+        }
+        self.replace(pipe, pipes);
+        false
+    }
+
+    /// Drops all messages left on `pipe` by a lost connection that were not taken for a reply when it ended, however many: the
+    /// next connection of the pipe may bring a reply.
     pub(super) fn drop_late_replies_on(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        let mut late = Message::EMPTY;
-        while pipes.try_read_into(pipe, &mut late) {
+        for _ in 0..pipes.discard(pipe) {
             pipes.dropped(Some(pipe), DropCause::LateReply);
         }
     }

@@ -22,10 +22,12 @@ pub(super) enum RequestState {
         /// The request with its envelope, while the pipe has no peer: it goes to the first peer that connects.
         for_anybody: Option<Message>,
     },
-    /// The peer disconnected and no other has room; left when one has, or by abandoning.
+    /// No peer has the request, and none has room for it; left when one has, or by abandoning.
     Unsent {
         number: Option<Frame>,
         request: Message,
+        /// Whether the request is sent again if its peer is lost.
+        is_repeated: bool,
     },
     /// Answered; left when the reply is read.
     Answered(Message),

@@ -1,5 +1,7 @@
 //! RFC 28/REQREP, "The REQ Socket Type".
 
+mod unasked;
+
 use proptest::prelude::*;
 
 use crate::testing::Bench;
@@ -315,6 +317,26 @@ fn a_request_that_waits_for_anybody_goes_to_the_first_who_comes() {
         connect(&mut req, absent);
         assert_eq!(req.pipes.take(absent), [] as [Message; 0]);
     }
+}
+
+/// Nobody has had it yet, so that it waits does not make it one that may be carried out twice.
+#[test]
+fn a_request_that_has_waited_for_room_is_sent_to_one_peer_only() {
+    let mut req = req();
+    let absent = req.attach(1);
+    let other = req.attach(2);
+    req.send("x").expect("its turn");
+    req.pipes.limit(other, 0);
+    connect(&mut req, other);
+    assert_eq!(req.pipes.take(absent), [] as [Message; 0]);
+    req.pipes.pipe(other).capacity = None;
+    assert_eq!(req.make_room(other), [] as [Message; 0]);
+    assert_eq!(req.pipes.take(other).len(), 1);
+    connect(&mut req, absent);
+    req.pipes.pipe(other).sends_at_once = true;
+    req.disconnect(other, Afterlife::Reconnects);
+    assert_eq!(req.pipes.take(absent), [] as [Message; 0]);
+    assert_eq!(reply(&mut req), Some(Err(RequestFailed::PeerLost)));
 }
 
 /// What lies in the pipes when a request begins cannot be its reply.

@@ -22,14 +22,37 @@ impl LoadBalance {
         message: &mut impl Outbound,
         pipes: &mut impl Pipes,
     ) -> Option<PipeId> {
-        while let Some(pipe) = self.rotation.current() {
-            if pipes.try_write(pipe, message) {
-                self.rotation.advance();
+        while let Some(pipe) = self.next() {
+            if self.send_to_next(message, pipes) {
                 return Some(pipe);
             }
-            self.rotation.rest_current();
         }
         None
+    }
+
+    /// The pipe whose turn it is.
+    #[inline(always)]
+    pub(crate) fn next(&self) -> Option<PipeId> {
+        self.rotation.current()
+    }
+
+    /// Hands `message` to the pipe whose turn it is. If that has no room, the message is unchanged, and another pipe has the turn.
+    #[inline(always)]
+    pub(crate) fn send_to_next(
+        &mut self,
+        message: &mut impl Outbound,
+        pipes: &mut impl Pipes,
+    ) -> bool {
+        let Some(pipe) = self.next() else {
+            return false;
+        };
+        let sent = pipes.try_write(pipe, message);
+        if sent {
+            self.rotation.advance();
+        } else {
+            self.rotation.rest_current();
+        }
+        sent
     }
 
     /// Reserves room in the next pipe that has some, and gives that pipe. The reservation is its turn.

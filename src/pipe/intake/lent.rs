@@ -5,7 +5,7 @@
 //! thread.
 //! Must not know: which messages the socket wants.
 
-use highwater_patterns::Received;
+use highwater_patterns::{ConnectionRead, Received};
 
 use super::Intake;
 use crate::error::LinkError;
@@ -65,6 +65,43 @@ impl Intake {
                 false
             }
         }
+    }
+
+    /// Reads what has come on the connection, once. If the I/O thread has the reader, it keeps it.
+    #[inline]
+    pub(crate) fn read_once(&mut self) -> ConnectionRead {
+        if self.wire.is_none() || !self.origin.is_here() {
+            return ConnectionRead::Nothing;
+        }
+        if self.lent.is_none() {
+            return self.read_for_io_thread();
+        }
+        if self.fill() {
+            return ConnectionRead::Bytes;
+        }
+        match &self.lent {
+            None => ConnectionRead::Ended,
+            Some(reader) if reader.is_between_messages() => ConnectionRead::Nothing,
+            Some(_) => ConnectionRead::Part,
+        }
+    }
+
+    /// As [`read_once`](Self::read_once), while the I/O thread has the reader: it is borrowed if there is something to read.
+    #[cold]
+    fn read_for_io_thread(&mut self) -> ConnectionRead {
+        let found = self.wire.as_ref().map(|wire| wire.look());
+        match found {
+            Some(ConnectionRead::Bytes) if self.borrow_reader() => {}
+            Some(other) if other != ConnectionRead::Bytes => return other,
+            _ => return ConnectionRead::Nothing,
+        }
+        self.fill();
+        if self.lent.is_none() {
+            return ConnectionRead::Ended;
+        }
+        self.keep_and_answer();
+        self.return_reader();
+        ConnectionRead::Bytes
     }
 
     pub(super) fn fail(&mut self, cause: LinkError) {

@@ -1,6 +1,7 @@
-use highwater_patterns::{Message, PipeId};
+use highwater_patterns::{ConnectionRead, Message, PipeId};
 
 use super::*;
+use crate::error::LinkError;
 use crate::pipe::testing::{MemoryWire, push};
 use crate::pipe::{HighWater, Incoming, Outgoing};
 use crate::policy::WritePolicy;
@@ -288,4 +289,32 @@ fn one_call_reads_a_few_times() {
     };
     assert_eq!(found, Received::Message(body.into()));
     assert!(calls > 1);
+}
+
+#[test]
+fn a_look_at_the_connection_reads_it_whoever_has_the_reader() {
+    for borrows in [false, true] {
+        let (_pipe, wire, mut intake) = connected();
+        assert!(!borrows || intake.borrow_reader());
+        assert_eq!(intake.read_once(), ConnectionRead::Nothing);
+        let three = encoded(&["1", "2", "3"]);
+        let (whole, part) = three.split_at(three.len() - 1);
+        wire.feed(whole);
+        assert_eq!(intake.read_once(), ConnectionRead::Bytes);
+        assert_eq!(texts(&mut intake), ["1", "2"]);
+        assert_eq!(intake.read_once(), ConnectionRead::Part);
+        assert_eq!(intake.is_lent(), borrows);
+        wire.feed(part);
+        assert_eq!(intake.read_once(), ConnectionRead::Bytes);
+        assert_eq!(texts(&mut intake), ["3"]);
+        assert_eq!(intake.read_once(), ConnectionRead::Nothing);
+        wire.take_duties();
+        wire.end();
+        assert_eq!(intake.read_once(), ConnectionRead::Ended);
+        let duties = wire.take_duties();
+        assert!(matches!(
+            duties.last(),
+            Some(Duty::Failed(LinkError::PeerClosed))
+        ));
+    }
 }

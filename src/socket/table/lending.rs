@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::PipeId;
+use highwater_patterns::{ConnectionRead, PipeId};
 
 use super::Table;
-use crate::pipe::Wire;
+use crate::pipe::{Intake, Wire};
 use crate::policy::tuning::{MOST_LENT, MOST_LENT_BESIDE_SEVERAL};
 use crate::socket::slot::Slot;
 
@@ -100,5 +100,14 @@ impl Table {
             .get_mut(pipe)
             .and_then(Slot::intake)
             .is_some_and(|intake| intake.fill())
+    }
+
+    /// See [`Pipes::read_connection`](highwater_patterns::Pipes::read_connection).
+    pub(super) fn read_once(&mut self, pipe: PipeId) -> ConnectionRead {
+        self.budget.spend(8);
+        self.pipes
+            .get_mut(pipe)
+            .and_then(Slot::intake)
+            .map_or(ConnectionRead::Nothing, Intake::read_once)
     }
 }

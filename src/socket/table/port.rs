@@ -4,7 +4,9 @@
 //! Always true: a pipe that is gone takes nothing and gives nothing.
 //! Must not know: which pipe a message should take.
 
-use highwater_patterns::{DropCause, Message, Outbound, PipeId, Pipes, Recall, Recalled, Received};
+use highwater_patterns::{
+    ConnectionRead, DropCause, Message, Outbound, PipeId, Pipes, Recall, Recalled, Received,
+};
 
 use super::Table;
 use super::losses::Losses;
@@ -77,6 +79,11 @@ impl Pipes for Table {
             .get_mut(pipe)
             .is_some_and(|slot| slot.next_single(into));
         single || self.read_any_message(pipe, into)
+    }
+
+    #[inline]
+    fn read_connection(&mut self, pipe: PipeId) -> ConnectionRead {
+        self.read_once(pipe)
     }
 
     fn replace(&mut self, pipe: PipeId, message: &mut Message) {
