@@ -268,8 +268,12 @@ impl Rules for XPub {
     }
 
     fn connected(&mut self, pipe: PipeId, _: &Peer<'_>, pipes: &mut impl Pipes) -> Admission {
-        if let Some(welcome) = &self.welcome {
-            pipes.write_always(pipe, welcome.clone());
+        // A connection that is lost may leave its welcome in the pipe, where that of the next one comes behind it. A peer that
+        // never reads has as many of them as the mark allows.
+        match &self.welcome {
+            Some(welcome) if pipes.has_room(pipe) => pipes.write_always(pipe, welcome.clone()),
+            Some(_) => pipes.dropped(Some(pipe), DropCause::SlowSubscriber),
+            None => {}
         }
         Admission::Accepted
     }

@@ -105,7 +105,9 @@ macro_rules! with_pattern_options {
         /// A message sent to every new connection before anything else, whatever it subscribes to; `None` for none
         /// (default).
         ///
-        /// A SUB drops it unless it has subscribed to the first frame. A message of more than
+        /// A SUB drops it unless it has subscribed to the first frame. It counts against the send high-water mark: where an
+        /// XPUB has connected to a peer that reads nothing and comes again, a connection that begins at the mark gets none,
+        /// which is counted (`dropped.slow_subscriber`). A message of more than
         /// [`MAX_FRAMES`](crate::Message::MAX_FRAMES) frames is refused, as it is by `send`. By name, it is one frame of text,
         /// or frames in hexadecimal digits such as `0x6f6b,0x00`. As libzmq's `ZMQ_XPUB_WELCOME_MSG`.
         #[doc(alias = "ZMQ_XPUB_WELCOME_MSG")]

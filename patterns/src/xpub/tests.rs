@@ -266,6 +266,26 @@ fn a_welcome_goes_to_every_connection() {
     assert_eq!(xpub.pipes.take(pipe), ["hello"]);
 }
 
+/// A peer that never reads and comes again and again.
+#[test]
+fn welcomes_that_are_not_read_are_bounded_by_the_mark_and_counted() {
+    let mut xpub = xpub_with(PatternOptions {
+        welcome: Some("hello".into()),
+        ..PatternOptions::default()
+    });
+    let pipe = xpub.accept(1);
+    xpub.pipes.limit(pipe, 2);
+    for _ in 0..5 {
+        xpub.disconnect(pipe, Afterlife::Reconnects);
+        assert_eq!(xpub.connect(pipe), crate::Admission::Accepted);
+    }
+    assert_eq!(xpub.pipes.take(pipe), ["hello", "hello"]);
+    assert_eq!(xpub.pipes.drops(DropCause::SlowSubscriber), 4);
+    xpub.disconnect(pipe, Afterlife::Reconnects);
+    assert_eq!(xpub.connect(pipe), crate::Admission::Accepted);
+    assert_eq!(xpub.pipes.take(pipe), ["hello"], "there is room again");
+}
+
 /// ZMQ_XPUB_MANUAL: nothing is applied by itself.
 #[test]
 fn in_manual_mode_the_application_decides_for_the_peer_it_has_just_read() {
