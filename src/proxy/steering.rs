@@ -64,7 +64,7 @@ impl ProxyControl {
     }
 
     /// Ends the proxy. Does not wait. Messages that it has not taken stay in its sockets, to be received by others; see
-    /// [`Proxy`] for an end that loses nothing.
+    /// [`Proxy`](crate::Proxy) for an end that loses nothing.
     pub fn stop(&self) {
         self.switch.stopped.store(true, Ordering::Release);
         self.switch.wake();
