@@ -17,6 +17,7 @@ use support::{CountingWaker, Place, is_sent, joined, must_end, over_every_transp
 over_every_transport!(
     threads_and_tasks_share_what_comes,
     threads_and_tasks_share_the_room,
+    many_senders_share_the_room_of_a_slow_reader,
     a_thread_lets_a_task_that_was_woken_go_first,
     a_task_lets_another_that_was_woken_go_first,
     ten_thousand_tasks_take_turns_at_the_room,
@@ -203,6 +204,62 @@ fn threads_and_tasks_share_the_room(place: &Place) {
             let _ = pull.recv();
         },
     );
+}
+
+/// More threads than messages find room at a time send to a peer that reads slowly. Each of them has its share: those that
+/// have just sent do not take the room before those that wait for it.
+fn many_senders_share_the_room_of_a_slow_reader(place: &Place) {
+    const SENDERS: usize = 48;
+    /// How many messages each of them has sent, on the average, when they are counted.
+    const EACH: u64 = 40;
+    const BODY: [u8; 8000] = [b'x'; 8000];
+    let context = Context::new();
+    let pull = Pull::builder(&context).receive_high_water_mark(10).build();
+    let push = Push::builder(&context).send_high_water_mark(10).build();
+    push.connect(pull.bind(place.any().as_str()).expect("bound"))
+        .expect("connecting");
+    let (push, stop) = (Arc::new(push), Arc::new(AtomicBool::new(false)));
+    let sent: Arc<Vec<AtomicU64>> = Arc::new((0..SENDERS).map(|_| AtomicU64::new(0)).collect());
+    let count = || -> Vec<u64> {
+        let each = sent.iter();
+        each.map(|sent| sent.load(Ordering::Relaxed)).collect()
+    };
+    let threads: Vec<_> = (0..SENDERS)
+        .map(|who| {
+            let (push, stop, sent) = (Arc::clone(&push), Arc::clone(&stop), Arc::clone(&sent));
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    push.send(&BODY[..]).expect("sent");
+                    sent[who].fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    // Until all the room is taken that there is without a reader.
+    let (mut before, mut since) = (count(), Instant::now());
+    wait_until("all wait", || {
+        let now = count();
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+        since.elapsed() > Duration::from_millis(300)
+    });
+    let shares = || -> Vec<u64> {
+        let each = count().into_iter().zip(&before);
+        each.map(|(now, before)| now - before).collect()
+    };
+    wait_until("enough were sent", || {
+        pull.recv().expect("received");
+        thread::sleep(Duration::from_millis(1));
+        shares().iter().sum::<u64>() >= EACH * SENDERS as u64
+    });
+    let got = shares();
+    stop.store(true, Ordering::Relaxed);
+    while !threads.iter().all(thread::JoinHandle::is_finished) {
+        let _ = pull.recv_timeout(Duration::from_millis(10));
+    }
+    threads.into_iter().for_each(joined);
+    assert!(got.iter().all(|got| got * 8 >= EACH), "{got:?}");
 }
 
 /// A task of `pull` that was woken, and is not polled; all that it could receive has come.

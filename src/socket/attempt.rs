@@ -19,7 +19,7 @@ use crate::sync::late_calls::hold_calls;
 /// After this many messages a send asks whether it is in a forked child, since a send that only adds to a batch does
 /// not ask. Together with the messages of one [`send_many`](crate::Push::send_many), it is asked once in 1000 messages
 /// at least.
-const ASK_EVERY: u32 = 512;
+pub(super) const ASK_EVERY: u32 = 512;
 
 /// The outcome of an attempt to send.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,9 @@ impl Core {
             if !self.is_here() {
                 return Err(self.forked(state));
             }
-            self.gives_senders_a_turn(state, caller);
+            if self.gives_senders_a_turn(state, caller) {
+                return Err(Unsent::Refused(Refusal::Full));
+            }
         }
         if message.may_have_owner() {
             // A pattern that takes its messages apart may drop a part.

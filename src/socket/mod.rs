@@ -138,6 +138,10 @@ pub(crate) struct State {
     sends_unasked: u32,
     /// How many messages were sent by then, over all; wraps.
     sends_counted: u32,
+    /// How many more senders let those that wait go first: the socket was mute, and has room.
+    shared_turns: u32,
+    /// The send that was just refused is to queue behind those that wait, though there is room.
+    queues: bool,
     /// How many calls of tasks in a row had no need to wait.
     ready_turns: u32,
     /// Set once, when the socket closes or its context shuts down; or in a forked child.
@@ -209,6 +213,8 @@ impl Core {
                 idle_check: IdleCheck::new(),
                 sends_unasked: 0,
                 sends_counted: 0,
+                shared_turns: 0,
+                queues: false,
                 ready_turns: 0,
                 ended: None,
                 retiring: None,

@@ -44,7 +44,9 @@ impl Core {
             && self.is_here()
         {
             state.muted_since = None;
-            state.time_muted += since.elapsed();
+            let muted = since.elapsed();
+            state.time_muted += muted;
+            state.share_room(muted);
             hold_calls();
             self.telemetry.monitor.emit(EventKind::Unmuted, None, None);
         }

@@ -16,9 +16,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::policy::tuning::{
-    LOCK_NAP, MOST_PASSED_MESSAGES, MOST_TURN_REST, TURN_GIVEN, TURN_REST, TURN_YIELDS,
-    TURNS_OF_TASK,
+    LOCK_NAP, MOST_PASSED_MESSAGES, MOST_QUEUED, MOST_SHARED_TURNS, MOST_TURN_REST, SHARED_TURN,
+    TURN_GIVEN, TURN_REST, TURN_YIELDS, TURNS_OF_TASK,
 };
+use crate::socket::attempt::ASK_EVERY;
 use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, State};
 use crate::sync::{AtomicU32, Event, Ordering, give_turn_after, notify_one_more};
@@ -56,6 +57,17 @@ impl Precedence {
             self.begun.store(now, Ordering::Relaxed);
         }
         is_owed
+    }
+
+    /// Whether nobody came for too long, so that others go on.
+    fn rests(&self, now: Duration) -> bool {
+        nanos(now) < self.rests_until.load(Ordering::Relaxed)
+    }
+
+    /// A sender has queued from `begun` to `now`, though there is room, and nobody came.
+    fn queued_in_vain(&self, begun: Duration, now: Duration) {
+        let rest = now.saturating_sub(begun) * TURN_REST;
+        self.rests_until.store(nanos(now + rest), Ordering::Relaxed);
     }
 
     /// The turn that was given has ended; `in_vain`: nobody came.
@@ -109,14 +121,44 @@ impl Core {
         }
     }
 
-    /// Messages were sent, one of them by `caller`: as many as no send has counted yet.
+    /// A sender that has waited has its outcome. There may be room for the next.
+    pub(super) fn sender_had_turn(&self, state: &mut State) {
+        self.senders.had_turn(state.sends_counted);
+        self.writable.notify(1);
+        state.ask_soon();
+    }
+
+    /// A sender has queued since `begun`, though there is room, and nobody came to wake it.
+    pub(super) fn has_queued_in_vain(&self, begun: Instant) {
+        let begun = begun.saturating_duration_since(self.made);
+        self.senders.queued_in_vain(begun, self.age());
+    }
+
+    /// Messages were sent, one of them by `caller`: as many as no send has counted yet. Whether the caller is to queue behind the
+    /// senders that wait, before it sends another.
     #[cold]
-    pub(in crate::socket) fn gives_senders_a_turn(&self, state: &mut State, caller: Caller) {
+    pub(in crate::socket) fn gives_senders_a_turn(
+        &self,
+        state: &mut State,
+        caller: Caller,
+    ) -> bool {
         let sent = std::mem::take(&mut state.sends_unasked);
         state.sends_counted = state.sends_counted.wrapping_add(sent);
+        if state.shared_turns > 0 && self.writable.total_listeners() > 0 {
+            state.shared_turns -= 1;
+            state.ask_soon();
+            if self.facts.any_peer_will_do
+                && state.may_queue(caller)
+                && !self.senders.rests(self.age())
+            {
+                state.queues = true;
+                return true;
+            }
+        }
         if is_awaited(&self.writable) && self.senders.is_owed(state.sends_counted, || self.age()) {
             self.gives_turn(state, caller, false);
         }
+        false
     }
 
     fn gives_turn(&self, state: &mut State, caller: Caller, receivers: bool) {
@@ -189,6 +231,34 @@ impl Core {
     /// The time since the socket was made.
     fn age(&self) -> Duration {
         self.made.elapsed()
+    }
+}
+
+impl State {
+    /// The socket was mute for the time `muted`, and has room: the senders share that message by message.
+    pub(in crate::socket) fn share_room(&mut self, muted: Duration) {
+        let earned = muted.as_nanos() / SHARED_TURN.as_nanos();
+        let earned = earned.min(u128::from(MOST_SHARED_TURNS)) as u32;
+        self.shared_turns = (self.shared_turns + earned).min(MOST_SHARED_TURNS);
+        self.ask_soon();
+    }
+
+    /// Whether `caller` can wait at the end of the queue though there is room.
+    fn may_queue(&self, caller: Caller) -> bool {
+        let most = match caller {
+            Caller::Thread(Wait::Configured) => self.options.send_timeout,
+            Caller::Thread(Wait::AtMost(timeout)) => Some(timeout),
+            Caller::Thread(Wait::No) | Caller::Task => Some(Duration::ZERO),
+        };
+        most.is_none_or(|most| most >= MOST_QUEUED)
+    }
+
+    /// While room is shared, the next send asks whether a waiter is owed a turn, as if it were the last of many.
+    /// The count of messages, which is there for the turns alone, runs ahead meanwhile.
+    fn ask_soon(&mut self) {
+        if self.shared_turns > 0 {
+            self.sends_unasked = self.sends_unasked.max(ASK_EVERY - 1);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! Must not know: the content of a message.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use highwater_patterns::{Outbound, Pattern, PipeId, Refusal};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::deadline::Deadline;
 use crate::origin::Here;
 use crate::pipe::{PipeEvent, Wire, WriteEffects};
-use crate::policy::tuning::{OUTPUT_WAIT, STALL, WAIT_YIELDS};
+use crate::policy::tuning::{MOST_QUEUED, OUTPUT_WAIT, STALL, WAIT_YIELDS};
 use crate::socket::attempt::Given;
 use crate::socket::caller::{Caller, Wait};
 use crate::socket::{Core, Locked, State, Table, Unsent, unflushed};
@@ -113,7 +113,7 @@ impl Core {
         effects: WriteEffects,
     ) -> Locked<'a> {
         if waited.is_some() {
-            self.has_waited(&state);
+            self.sender_had_turn(&mut state);
         }
         if effects.contains(WriteEffects::UNFLUSHED) {
             unflushed::remember(self);
@@ -130,7 +130,7 @@ impl Core {
     fn has_failed(&self, state: &mut State, waited: Option<WaitForRoom>, unsent: Unsent) {
         if waited.is_some() && matches!(unsent, Unsent::Refused(_)) {
             self.unmute(state);
-            self.has_waited(state);
+            self.sender_had_turn(state);
         }
     }
 
@@ -202,7 +202,10 @@ impl Core {
         if waiting.deadline.has_passed() {
             return (state, Err(Unsent::Refused(Refusal::Full)));
         }
-        if waiting.patient
+        if std::mem::take(&mut state.queues) {
+            state = self.queue(state, waiting);
+        } else if waiting.patient
+            && self.writable.total_listeners() == 0
             && let Some(output) = state.table.wait_here()
         {
             (state, waiting.patient) = self.wait_for_output(state, output, waiting.deadline);
@@ -214,15 +217,26 @@ impl Core {
             let sleeper = self.sleeper(&self.writable);
             state = state.unlocked(|| sleeper.sleep(waiting.deadline, here));
         }
+        // A call that has waited does not queue again.
+        state.sends_unasked = 0;
         // Another sender may have cleared the mark of a mute socket meanwhile.
         state.table.note(WriteEffects::MUTED);
         (state, Ok(()))
     }
 
-    /// A send has waited and goes on: there may be room for the next waiting thread.
-    fn has_waited(&self, state: &State) {
-        self.senders.had_turn(state.sends_counted);
+    /// There is room, and others wait for their turn: goes to the end of their queue.
+    fn queue<'a>(&'a self, state: Locked<'a>, waiting: &WaitForRoom) -> Locked<'a> {
+        let sleeper = self.sleeper(&self.writable);
+        // The first of them uses the room, and wakes the next.
         self.writable.notify(1);
+        let begun = Instant::now();
+        let remaining = waiting.deadline.remaining(MOST_QUEUED);
+        let mut is_woken = false;
+        let state = state.unlocked(|| is_woken = sleeper.sleep_for(remaining, waiting.here));
+        if !is_woken && state.muted_since.is_none() {
+            self.has_queued_in_vain(begun);
+        }
+        state
     }
 }
 

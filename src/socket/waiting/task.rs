@@ -261,9 +261,7 @@ impl Wait {
             }
         };
         if std::mem::take(&mut self.waited) {
-            core.senders.had_turn(state.sends_counted);
-            // There may be room for one more of those who wait.
-            core.writable.notify(1);
+            core.sender_had_turn(&mut state);
         }
         drop(state);
         Poll::Ready(given)
