@@ -297,3 +297,16 @@ impl RouteError {
         matches!(self, Self::Full(_))
     }
 }
+
+/// A text that may quote what a peer has sent, fit to be shown: it begins no new line, and is not longer than a line.
+#[cfg(feature = "serde")]
+pub(crate) fn in_one_line(text: &str) -> String {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        None => crate::zmtp::escaped(text),
+        Some((end, _)) => {
+            let beginning = crate::zmtp::escaped(&text[..end]);
+            format!("{beginning} ... ({} bytes in all)", text.len())
+        }
+    }
+}

@@ -481,6 +481,34 @@ fn pairs_and_dealers_exchange_values() {
     assert_eq!(one.recv_timeout(PATIENCE).expect("received"), job(4));
 }
 
+/// The errors of serde quote a variant that they do not know.
+#[test]
+fn what_a_peer_sends_begins_no_line_of_an_error_and_makes_none_long() {
+    #[derive(Debug, Serialize, Deserialize)]
+    enum Order {
+        Go,
+    }
+    let context = Context::new();
+    let push = Push::new(&context).typed::<String, Json>();
+    let pull = Pull::new(&context).typed::<Order, Json>();
+    push.connect(pull.bind("inproc://orders").expect("bound"))
+        .expect("connecting");
+    push.send(&"Go".to_owned()).expect("sent");
+    let order = pull.recv_timeout(PATIENCE);
+    assert!(matches!(order, Ok(Order::Go)), "{order:?}");
+    for forged in ["x\nWARN all is lost".to_owned(), "\u{202e}".repeat(100_000)] {
+        push.send(&forged).expect("sent");
+        let error = pull.recv_timeout(PATIENCE).expect_err("no such order");
+        for shown in [error.to_string(), format!("{error:?}")] {
+            assert!(shown.contains("unknown variant"), "{shown}");
+            assert!(
+                !shown.contains(['\n', '\u{202e}']) && shown.len() < 2000,
+                "{shown}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_value_that_cannot_be_encoded_is_not_sent() {
     let context = Context::new();

@@ -84,7 +84,7 @@ impl<S> Builder<S> {
     /// A sending socket keeps the latest message for each peer that cannot keep up; a receiving one keeps the latest
     /// from each peer; over every transport. Replaced messages are counted in
     /// [`Dropped::conflated`](crate::Dropped::conflated). High-water marks do not apply. PUSH, PULL, PUB, SUB, XPUB and
-    /// XSUB conflate in the direction of their messages, and never conflate subscriptions; DEALER, ROUTER and PAIR
+    /// XSUB conflate what goes from publishers to subscribers, and nothing that goes upstream; DEALER, ROUTER and PAIR
     /// conflate in both directions. REQ and REP refuse the option, since each request needs its reply: see
     /// [`try_build`](Self::try_build). A SUB keeps the message that arrives last, even if it has since unsubscribed
     /// from its topic. Unlike with libzmq's `ZMQ_CONFLATE`, messages of several frames stay whole.

@@ -10,6 +10,7 @@ use std::fmt;
     feature = "cbor"
 ))]
 use super::NamedCodec;
+use crate::error::in_one_line;
 
 /// A way to write a `T` as bytes and to read it back.
 ///
@@ -53,7 +54,9 @@ pub trait Codec<T> {
 
 /// Why a codec of this crate did not encode or decode. It says what the error of the codec's own crate says;
 /// [`get_ref`](Self::get_ref) is that error.
-#[derive(Debug)]
+///
+/// Such an error may quote what a peer has sent. So its text is shown in one line, with control and format characters
+/// escaped, and after 200 characters its length is shown instead of the rest.
 pub struct CodecError(Box<dyn Error + Send + Sync>);
 
 impl CodecError {
@@ -79,7 +82,13 @@ impl CodecError {
 
 impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&in_one_line(&self.0.to_string()))
+    }
+}
+
+impl fmt::Debug for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodecError({self})")
     }
 }
 
