@@ -137,10 +137,17 @@ fn thousands_that_stop_in_their_handshake_keep_no_honest_client_out() {
 
 #[test]
 fn in_a_crowd_silence_ends_sooner() {
-    must_end("silence in a crowd", || {
+    for (in_all, of_address) in [(Some(8), None), (Some(1000), Some(8)), (None, Some(8))] {
+        silence_ends_sooner(in_all, of_address);
+    }
+}
+
+fn silence_ends_sooner(in_all: Option<usize>, of_address: Option<usize>) {
+    must_end("silence in a crowd", move || {
         let context = Context::new();
         let pull = Pull::builder(&context)
-            .handshake_limit(Some(8))
+            .handshake_limit(in_all)
+            .handshake_limit_per_address(of_address)
             .handshake_timeout(Some(Duration::from_secs(600)))
             .build();
         let at = pull.bind("tcp://127.0.0.1:0").expect("bound");

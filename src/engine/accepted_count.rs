@@ -46,9 +46,9 @@ impl CountedConnection {
     }
 
     /// See [`CountedHandshake::is_in_a_crowd`].
-    pub(super) fn is_in_a_crowd(&self, most: Option<usize>) -> bool {
+    pub(super) fn is_in_a_crowd(&self, most: Option<usize>, of_address: Option<usize>) -> bool {
         let handshake = self.handshake.as_ref();
-        handshake.is_some_and(|handshake| handshake.is_in_a_crowd(most))
+        handshake.is_some_and(|handshake| handshake.is_in_a_crowd(most, of_address))
     }
 
     /// Its handshake is done.

@@ -160,10 +160,9 @@ impl Loop {
             Ok(handshake) => handshake,
             Err(cause) => return self.link_failed(key, cause.into()),
         };
-        let crowded = entry
-            .counted
-            .as_ref()
-            .is_some_and(|counted| counted.is_in_a_crowd(options.handshake_limit));
+        let crowded = entry.counted.as_ref().is_some_and(|counted| {
+            counted.is_in_a_crowd(options.handshake_limit, options.handshake_limit_per_address)
+        });
         let timeout = match options.handshake_timeout {
             timeout if !crowded => timeout,
             timeout => Some(timeout.map_or(IN_A_CROWD, |timeout| timeout.min(IN_A_CROWD))),
@@ -367,6 +366,6 @@ impl LinkEntry {
     }
 }
 
-/// The longest time of a handshake while more than half of `handshake_limit` are under way: long enough for a distant peer, and so
-/// short that silent peers do not keep others out for long.
+/// The longest time of a handshake while more than half of `handshake_limit` or of `handshake_limit_per_address` are under way:
+/// long enough for a distant peer, and so short that silent peers do not keep others out for long.
 const IN_A_CROWD: Duration = Duration::from_secs(3);

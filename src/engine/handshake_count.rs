@@ -59,9 +59,14 @@ impl HandshakeCount {
 }
 
 impl CountedHandshake {
-    /// Whether more than half of `most` handshakes are under way.
-    pub(super) fn is_in_a_crowd(&self, most: Option<usize>) -> bool {
-        most.is_some_and(|most| self.counts.lock().all > most / 2)
+    /// Whether more than half of `most` handshakes are under way, or more than half of `of_address` with the same address.
+    pub(super) fn is_in_a_crowd(&self, most: Option<usize>, of_address: Option<usize>) -> bool {
+        let counts = self.counts.lock();
+        let same = self
+            .address
+            .and_then(|address| counts.of_address.get(&address));
+        let is_much = |count: usize, most: Option<usize>| most.is_some_and(|most| count > most / 2);
+        is_much(counts.all, most) || same.is_some_and(|&same| is_much(same, of_address))
     }
 }
 
@@ -102,7 +107,12 @@ mod tests {
         let _nameless = handshakes.add(None, Some(0)).expect("without address");
         assert!(handshakes.is_full(Some(4)) && !handshakes.is_full(Some(5)));
         assert!(!handshakes.is_full(None));
-        assert!(third.is_in_a_crowd(Some(7)) && !third.is_in_a_crowd(Some(8)));
+        assert!(third.is_in_a_crowd(Some(7), None) && !third.is_in_a_crowd(Some(8), None));
+        assert!(
+            !third.is_in_a_crowd(None, Some(3)),
+            "two of another address"
+        );
+        assert!(first.is_in_a_crowd(None, Some(3)) && !first.is_in_a_crowd(None, Some(4)));
         drop(first);
         assert!(!handshakes.is_full(Some(4)));
         let _again = handshakes.add(address(1), Some(2)).expect("there is room");

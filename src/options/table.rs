@@ -153,8 +153,10 @@ macro_rules! with_options {
     ///
     /// A further connection is closed as soon as it is accepted: [`AcceptFailed`](crate::EventKind::AcceptFailed) tells
     /// [`TooManyHandshakes`](crate::LinkError::TooManyHandshakes),
-    /// [`Stats::refused_handshakes`](crate::Stats::refused_handshakes) counts it, and its peer tries again. Clients behind one
-    /// address that all connect at once need a higher limit, or some more attempts. Takes effect on later binds. Without
+    /// [`Stats::refused_handshakes`](crate::Stats::refused_handshakes) counts it, and its peer tries again. While there are more
+    /// than half as many, a further handshake from this address may take 3 s at most: who connects through the same proxy as a
+    /// peer that stays silent is not kept out for long. Clients behind one address that all connect at once need a higher
+    /// limit, or some more attempts. Takes effect on later binds. Without
     /// effect over ipc, where peers have no address, and within the process. libzmq has no such option.
     handshake_limit_per_address: Option<usize> = Some(1024), live => bounds::HANDSHAKES;
 
