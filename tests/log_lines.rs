@@ -380,7 +380,7 @@ fn unroutable(place: &Place) {
         full.send_to(&nobody, "x").expect("kept, or dropped");
     }
     assert_eq!(full.stats().dropped.no_room, COUNT);
-    full.close(Duration::ZERO);
+    let _ = full.close(Duration::ZERO);
     let mut causes = lines("messages dropped").into_iter();
     let cause = causes.find_map(|mut line| line.remove("cause").filter(|why| why.contains("room")));
     assert_eq!(cause.expect("a line of it"), "there is no room for it");
