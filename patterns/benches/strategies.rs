@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use highwater_patterns::{
-    Admission, Afterlife, DropCause, Message, Outbound, Pattern, Peer, PipeId, Pipes, Recall,
-    Recalled, Received, Refusal, Refused, RoutingId, Sent, SlowSubscriber,
+    Admission, Afterlife, ConnectionRead, DropCause, Message, Outbound, Pattern, Peer, PipeId,
+    Pipes, Recall, Recalled, Received, Refusal, Refused, RoutingId, Sent, SlowSubscriber,
 };
 
 #[expect(

@@ -7,6 +7,8 @@
 //! Must not know: what an id means to the application.
 //! Source: RFC 28/REQREP, "The ROUTER Socket Type".
 
+mod names;
+
 use std::collections::VecDeque;
 
 use crate::pipe_map::PipeMap;
@@ -15,7 +17,7 @@ use crate::rules::Rules;
 use crate::strategy::{FairQueue, RoutingTable};
 use crate::{
     Admission, AdmissionRefusal, Afterlife, DropCause, DuplicateId, Message, Outbound,
-    PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, RoutingId, Sent, Twin, Undeliverable,
+    PatternOptions, Peer, PipeId, Pipes, Refusal, Refused, RoutingId, Sent, Undeliverable,
 };
 
 /// The rules of a ROUTER socket.
@@ -154,25 +156,6 @@ impl Router {
         }
     }
 
-    /// `pipe`, which had a connection before or was named by [`assign`](Self::assign), has a new one, perhaps of
-    /// another peer. False if the peer is to be refused.
-    fn rename(&mut self, pipe: PipeId, peer: &Peer<'_>, pipes: &mut impl Pipes) -> bool {
-        let is_routed = self.table.is_routed(pipe);
-        let wanted = peer.assigned_id.or(peer.routing_id);
-        if is_routed && wanted.is_some() && wanted == self.table.id_of(pipe) {
-            return true;
-        }
-        if !is_routed && wanted.is_some_and(|id| self.table.route(id.as_bytes()).is_some()) {
-            return false;
-        }
-        let Some((id, routed)) = self.name(peer, pipes) else {
-            return false;
-        };
-        pipes.drop_waiting(pipe);
-        self.table.rename(pipe, id, routed);
-        true
-    }
-
     /// Sends `message` to the peer known as `id`; a refused message is unchanged.
     ///
     /// # Errors
@@ -221,43 +204,6 @@ impl Router {
                 Ok(Sent::LOST)
             }
         }
-    }
-
-    /// The id of a peer that has just connected, and whether messages for that id go to its pipe.
-    fn name(&mut self, peer: &Peer<'_>, pipes: &mut impl Pipes) -> Option<(RoutingId, bool)> {
-        let Some(wanted) = peer.assigned_id.or(peer.routing_id) else {
-            return Some((self.table.generate(), true));
-        };
-        if let Some(older) = self.table.route(wanted.as_bytes()) {
-            if let Some(twin) = peer.twin.filter(|twin| twin.pipe == older) {
-                return self.settle(wanted, twin, peer.connected_here, pipes);
-            }
-            if peer.assigned_id.is_some() || self.duplicate_id == DuplicateId::Refuse {
-                return None;
-            }
-            self.table.retire(older);
-            pipes.close(older);
-        }
-        Some((wanted.clone(), true))
-    }
-
-    /// Two sockets have connected to each other, and messages may be in flight on both connections. The connection that
-    /// gives way is read to its end under the same id; the end that made the other connection closes it.
-    fn settle(
-        &mut self,
-        id: &RoutingId,
-        twin: Twin,
-        connected_here: bool,
-        pipes: &mut impl Pipes,
-    ) -> Option<(RoutingId, bool)> {
-        if twin.gives_way {
-            self.table.close_route(twin.pipe);
-            pipes.close(twin.pipe);
-        } else if !connected_here {
-            // No message has been sent on it.
-            return None;
-        }
-        Some((id.clone(), twin.gives_way))
     }
 }
 
@@ -319,7 +265,10 @@ impl Rules for Router {
     fn disconnected(&mut self, pipe: PipeId, afterwards: Afterlife, pipes: &mut impl Pipes) {
         self.probe.disconnected(pipe, afterwards);
         match afterwards {
-            Afterlife::Ends => self.table.close_route(pipe),
+            Afterlife::Ends => {
+                self.table.close_route(pipe);
+                self.give_name_back(pipe);
+            }
             Afterlife::Reconnects => {
                 self.remember_sender(pipe, pipes);
                 if self.assigned.get(pipe).is_none() {
@@ -334,6 +283,8 @@ impl Rules for Router {
         self.former.remove(pipe);
         self.away.remove(pipe);
         self.assigned.remove(pipe);
+        self.table.close_route(pipe);
+        self.give_name_back(pipe);
         self.table.remove(pipe);
         self.incoming.detach(pipe);
     }

@@ -89,7 +89,9 @@ impl Loop {
                     .held()
                     .is_some_and(|peer| peer.token.is_some());
                 let words = match cause {
-                    LinkError::AlreadyPaired => cause.error_text_with(entry.config.token),
+                    LinkError::AlreadyPaired | LinkError::DuplicateRoutingId => {
+                        cause.error_text_with(entry.config.token)
+                    }
                     _ => cause.error_text(),
                 };
                 if let Some(words) = words.filter(|_| understands) {

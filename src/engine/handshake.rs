@@ -233,7 +233,7 @@ impl Loop {
                 }
                 _ => cause,
             };
-            entry.tell_who_refused();
+            self.tell_who_refused(key);
             return self.link_failed(key, cause);
         }
         if let ReaderPlace::Here(reader) = &mut *link.reader() {
@@ -353,15 +353,26 @@ impl Loop {
     }
 }
 
-impl LinkEntry {
+impl Loop {
     /// The handshake has failed. If the peer's ERROR names its socket, our socket is told which socket has refused it.
-    fn tell_who_refused(&mut self) {
-        if let Some(handshaking) = self.phase.handshaking()
-            && let (Some(pipe), Some(token)) = (&handshaking.applied, handshaking.refused_by)
-        {
-            let pipe = pipe.id;
+    fn tell_who_refused(&mut self, key: Key) {
+        let Some(entry) = self.link_entry(key) else {
+            return;
+        };
+        let owner = entry.owner;
+        let Some(handshaking) = entry.phase.handshaking() else {
+            return;
+        };
+        let Some(token) = handshaking.refused_by else {
+            return;
+        };
+        let applied = handshaking.applied.as_ref().map(|pipe| pipe.id);
+        let Some(Entry::Session(session)) = self.entries.get(&owner) else {
+            return;
+        };
+        if let Some(pipe) = applied.or_else(|| session.pipe.as_ref().map(|pipe| pipe.id)) {
             let leads_to = PipeEvent::LeadsTo { pipe, token };
-            self.config.side.happened(leads_to);
+            session.config.side.happened(leads_to);
         }
     }
 }

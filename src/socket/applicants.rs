@@ -143,11 +143,11 @@ impl Core {
         };
         let admission = pattern.connected(pipe, &introduced, table);
         if let (Admission::Accepted, Some(twin)) = (admission, twin)
-            && self.facts.one_peer
             && twin.gives_way
+            && state.table.peer(twin.pipe).is_none()
         {
             // The other pipe gets no connection as long as this one lasts, so its waiting messages go out here.
-            table.move_unsent(twin.pipe, pipe);
+            state.table.move_unsent(twin.pipe, pipe);
         }
         admission
     }
@@ -160,17 +160,21 @@ impl Core {
         if !state.endpoints.binds_and_connects() {
             return None;
         }
-        let pipe = if self.facts.one_peer {
-            // The endpoint has the seat of this peer, whether it is connected or not.
-            let known = state.endpoints.leading_to(theirs)?;
-            (!peer.connected_here && state.table.peer(known).is_none()).then_some(known)
+        let connected = if self.facts.one_peer {
+            None
         } else {
             state.table.twin(peer, !peer.connected_here)
-        }?;
+        };
+        // An endpoint has the seat of the peer to which it leads, or that peer's name, whether it is connected or not.
+        let waiting = || {
+            let known = state.endpoints.leading_to(theirs)?;
+            (!peer.connected_here && state.table.peer(known).is_none()).then_some(known)
+        };
+        let pipe = connected.or_else(waiting)?;
         let this_stays = if peer.connected_here {
             self.token < theirs
         } else {
-            self.facts.one_peer && theirs < self.token
+            connected.is_none() && theirs < self.token
         };
         Some(Twin {
             pipe,

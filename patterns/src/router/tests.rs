@@ -518,3 +518,37 @@ fn who_connects_to_us_when_we_have_a_connection_to_it_is_refused_whatever_the_po
     assert_eq!(admission, DUPLICATE);
     assert!(!router.pipes.pipe(ours).closed);
 }
+
+/// Two sockets have named each other before either has a connection: the pipe that gives way keeps the name for later.
+#[test]
+fn a_name_given_here_goes_to_the_twin_and_comes_back() {
+    let mut router = router();
+    let named = router.attach(1);
+    assert_eq!(router.pattern.assign(named, &id("b")), Admission::Accepted);
+    let accepted = router.attach(2);
+    let announced = id("b");
+    let twin = |gives_way| Peer {
+        routing_id: Some(&announced),
+        twin: Some(Twin {
+            pipe: named,
+            gives_way,
+        }),
+        ..Peer::default()
+    };
+    let refused = router
+        .pattern
+        .connected(accepted, &twin(false), &mut router.pipes);
+    assert_eq!(refused, DUPLICATE);
+    let taken = router
+        .pattern
+        .connected(accepted, &twin(true), &mut router.pipes);
+    assert_eq!(taken, Admission::Accepted);
+    assert!(!router.pipes.pipe(named).closed);
+    router.send(["b", "x"]).expect("there is a route");
+    assert_eq!(router.pipes.take(accepted).len(), 1);
+    router.disconnect(accepted, Afterlife::Ends);
+    router.send(["b", "y"]).expect("it waits for a connection");
+    router.detach(accepted);
+    router.send(["b", "z"]).expect("it waits for a connection");
+    assert_eq!(router.pipes.take(named).len(), 2);
+}

@@ -119,6 +119,16 @@ impl RoutingTable {
         }
     }
 
+    /// Messages for the id of `pipe` go to `pipe` again, unless another pipe has the id.
+    pub(crate) fn open_route(&mut self, pipe: PipeId) {
+        if let Some(name) = self.names.get_mut(pipe)
+            && !self.routes.contains_key(&name.id)
+        {
+            name.routed = true;
+            self.routes.insert(name.id.clone(), pipe);
+        }
+    }
+
     /// Ends routing to `pipe` and frees its id; unread messages of the pipe get a generated id.
     pub(crate) fn retire(&mut self, pipe: PipeId) {
         self.close_route(pipe);
