@@ -32,6 +32,8 @@ const TURN_OWED: u32 = 1 << 16;
 pub(in crate::socket) struct Precedence {
     /// The count of messages when one of them last had its turn, or was given one.
     since: AtomicU32,
+    /// Changed under the lock of the socket.
+    turns: AtomicU32,
     /// When the turn began that is being given, in ns; zero if none is.
     begun: AtomicU64,
     /// No turn is given before this time, in ns: one was given in vain.
@@ -42,6 +44,13 @@ impl Precedence {
     /// A waiter has its outcome, when the socket has counted `count` messages.
     pub(super) fn had_turn(&self, count: u32) {
         self.since.store(count, Ordering::Relaxed);
+        let turns = self.turns().wrapping_add(1);
+        self.turns.store(turns, Ordering::Relaxed);
+    }
+
+    /// How many waiters had their outcome; wraps.
+    pub(super) fn turns(&self) -> u32 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// Whether the waiters are owed a turn, as other callers have taken all messages up to `count`. If so, it begins now.

@@ -224,16 +224,16 @@ impl Core {
         (state, Ok(()))
     }
 
-    /// There is room, and others wait for their turn: goes to the end of their queue.
+    /// There is room, and others wait for their turn: goes to the end of their queue. In vain if none of them comes.
     fn queue<'a>(&'a self, state: Locked<'a>, waiting: &WaitForRoom) -> Locked<'a> {
         let sleeper = self.sleeper(&self.writable);
         // The first of them uses the room, and wakes the next.
         self.writable.notify(1);
-        let begun = Instant::now();
+        let (begun, turns) = (Instant::now(), self.senders.turns());
         let remaining = waiting.deadline.remaining(MOST_QUEUED);
         let mut is_woken = false;
         let state = state.unlocked(|| is_woken = sleeper.sleep_for(remaining, waiting.here));
-        if !is_woken && state.muted_since.is_none() {
+        if !is_woken && state.muted_since.is_none() && self.senders.turns() == turns {
             self.has_queued_in_vain(begun);
         }
         state
