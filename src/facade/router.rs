@@ -62,6 +62,10 @@ impl Router {
     /// Messages for `id` are queued from now on, before the peer has connected, unless the `immediate` option is set.
     /// As libzmq's `ZMQ_CONNECT_ROUTING_ID`.
     ///
+    /// The name is not for others: a peer that connects to this socket and announces `id` is refused, unless it takes the name by
+    /// [`DuplicateId::HandOver`](crate::DuplicateId::HandOver). If it is the ROUTER to which this endpoint leads, the two ends
+    /// settle on one connection; what waits goes out on it, and `id` belongs to this endpoint again when it ends.
+    ///
     /// # Errors
     ///
     /// [`ConnectError`]; [`ConnectError::DuplicateRoutingId`] if another peer has the id.
