@@ -87,15 +87,15 @@ pub(crate) const TURN_YIELDS: Duration = Duration::from_micros(50);
 
 /// For each such part of the time for which a socket was mute, one sender lets those that wait go first, once there is room. To
 /// wake one takes some 50 µs, so they take an eighth of that time together.
-/// Unit: time. Test: `tests/turns.rs`. Not measured apart: e450d92.
+/// Unit: time. Test: `tests/turns.rs`. Not measured apart: a10f6a0.
 pub(crate) const SHARED_TURN: Duration = Duration::from_micros(400);
 
 /// The most senders that are still to do so. Those of a second.
-/// Unit: senders. Test: `tests/turns.rs`. Not measured apart: e450d92.
+/// Unit: senders. Test: `tests/turns.rs`. Not measured apart: a10f6a0.
 pub(crate) const MOST_SHARED_TURNS: u32 = 2500;
 
 /// A sender that queues though there is room waits no longer: the first in the queue may be a future that nobody polls.
-/// Unit: time. Test: `tests/turns.rs`. Not measured apart: e450d92.
+/// Unit: time. Test: `tests/turns.rs`. Not measured apart: a10f6a0.
 pub(crate) const MOST_QUEUED: Duration = Duration::from_millis(100);
 
 /// How often a task lets the others of its executor go first, if nobody comes.
