@@ -90,6 +90,10 @@ impl Intake {
     #[cold]
     fn read_for_io_thread(&mut self) -> ConnectionRead {
         let found = self.wire.as_ref().map(|wire| wire.look());
+        if !self.is_drained() {
+            // The look has waited for a read of the I/O thread, which has delivered something meanwhile.
+            return ConnectionRead::Bytes;
+        }
         match found {
             Some(ConnectionRead::Bytes) if self.borrow_reader() => {}
             Some(other) if other != ConnectionRead::Bytes => return other,

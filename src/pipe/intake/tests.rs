@@ -294,9 +294,15 @@ fn one_call_reads_a_few_times() {
 #[test]
 fn a_look_at_the_connection_reads_it_whoever_has_the_reader() {
     for borrows in [false, true] {
-        let (_pipe, wire, mut intake) = connected();
+        let (pipe, wire, mut intake) = connected();
         assert!(!borrows || intake.borrow_reader());
         assert_eq!(intake.read_once(), ConnectionRead::Nothing);
+        if !borrows {
+            // The I/O thread was just reading.
+            deliver(&pipe, &["0"]);
+            assert_eq!(intake.read_once(), ConnectionRead::Bytes);
+            assert_eq!(texts(&mut intake), ["0"]);
+        }
         let three = encoded(&["1", "2", "3"]);
         let (whole, part) = three.split_at(three.len() - 1);
         wire.feed(whole);
