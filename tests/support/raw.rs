@@ -110,10 +110,11 @@ impl RawPeer {
     /// instant, it does not wait; nor does a Unix socket, which is.
     pub(crate) fn wait_until_all_has_come(&self) {
         let Self::Tcp(stream) = self else { return };
-        let port = |address: io::Result<std::net::SocketAddr>| {
-            format!(":{:04X}", address.expect("it is connected").port())
+        // Without a peer, both sides are closed already, and all has come.
+        let (Ok(ours), Ok(theirs)) = (stream.local_addr(), stream.peer_addr()) else {
+            return;
         };
-        let (ours, theirs) = (port(stream.local_addr()), port(stream.peer_addr()));
+        let [ours, theirs] = [ours, theirs].map(|address| format!(":{:04X}", address.port()));
         wait_until("all was acknowledged", || {
             let Ok(table) = std::fs::read_to_string("/proc/net/tcp") else {
                 return true;
