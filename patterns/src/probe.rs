@@ -1,7 +1,8 @@
 //! The probe: one empty message to every new connection, by which a ROUTER learns of the peer.
 //!
 //! Owns: which pipes have lost a connection since their last probe.
-//! Always true: one probe for each connection; on a new pipe it is the first message.
+//! Always true: one probe for each connection; on a new pipe it is the first message. A later connection has none while its pipe
+//! is at its mark: what waits there was not read on the connections before, their probes among it.
 //! Must not know: how a probe is answered.
 
 use crate::{Afterlife, Message, PipeId, Pipes};
@@ -29,14 +30,16 @@ impl Probe {
     }
 
     /// The connection behind `pipe` is over, and later writes are for the next connection: writes its probe first.
-    /// Called instead of [`connected`](Self::connected) and [`disconnected`](Self::disconnected).
+    /// May be called instead of [`connected`](Self::connected) and [`disconnected`](Self::disconnected).
     pub(crate) fn over(&self, pipe: PipeId, pipes: &mut impl Pipes) {
-        self.attached(pipe, pipes);
+        if self.enabled && pipes.has_room(pipe) {
+            pipes.write_always(pipe, Message::EMPTY);
+        }
     }
 
     pub(crate) fn connected(&mut self, pipe: PipeId, pipes: &mut impl Pipes) {
-        if self.forget(pipe) && self.enabled {
-            pipes.write_always(pipe, Message::EMPTY);
+        if self.forget(pipe) {
+            self.over(pipe, pipes);
         }
     }
 

@@ -20,7 +20,8 @@ macro_rules! with_pattern_options {
         /// Send one empty message, a probe, to every new connection. Default: `false`.
         ///
         /// A ROUTER at the other end learns the routing id of this socket by it, before any other message. As libzmq's
-        /// `ZMQ_PROBE_ROUTER`. Takes effect on connections made afterwards.
+        /// `ZMQ_PROBE_ROUTER`. Takes effect on connections made afterwards. A connection that is made again has no probe while as
+        /// many messages wait for its peer as the high-water mark allows.
         #[doc(alias = "ZMQ_PROBE_ROUTER")]
     }
     probe: bool, of Dealer Router Req;

@@ -96,6 +96,21 @@ fn a_probe_goes_ahead_of_everything_on_each_connection() {
     assert_eq!(dealer.pipes.take(pipe), [""]);
 }
 
+/// A peer that never reads and comes again and again.
+#[test]
+fn probes_that_are_not_read_are_bounded_by_the_mark() {
+    let mut dealer = probing();
+    let pipe = dealer.attach(1);
+    dealer.pipes.limit(pipe, 2);
+    for _ in 0..5 {
+        assert_eq!(dealer.connect(pipe), crate::Admission::Accepted);
+        dealer.disconnect(pipe, Afterlife::Reconnects);
+    }
+    assert_eq!(dealer.pipes.take(pipe), ["", ""]);
+    assert_eq!(dealer.connect(pipe), crate::Admission::Accepted);
+    assert_eq!(dealer.pipes.take(pipe), [""], "there is room again");
+}
+
 #[test]
 fn an_accepted_peer_gets_one_probe() {
     let mut dealer = probing();
