@@ -33,8 +33,9 @@ pub use steering::{ProxyControl, ProxyHandle};
 /// | `Pull` | `Push` | a streamer: a pipeline with one more stage |
 ///
 /// Any other two make sense as far as their peers understand each other. A side is read only while the opposite one
-/// can send, so high-water marks work across a proxy. The same socket may be both sides; then it is sent what it
-/// receives.
+/// can send, so high-water marks work across a proxy. A publisher that refuses
+/// ([`SlowSubscriber::Refuse`](crate::SlowSubscriber::Refuse)) holds up its direction until all who want the message have room;
+/// with every other rule it can always send. The same socket may be both sides; then it is sent what it receives.
 ///
 /// A proxy does not own its sockets. It ends when it is stopped, or when one of them is closed or its context shut
 /// down.
@@ -161,8 +162,11 @@ impl Proxy {
             if !self.switch.paused.load(Ordering::Acquire) {
                 for direction in [Some(&mut forth), both.then_some(&mut back)] {
                     let Some(direction) = direction else { continue };
-                    match direction.forward(self.capture.as_deref(), &self.switch.not_captured) {
+                    let not_captured = &self.switch.not_captured;
+                    match direction.forward(self.capture.as_deref(), not_captured, &waker) {
                         Pause::Turn => rested = false,
+                        // The waker ends the sleep.
+                        Pause::Awaited => {}
                         Pause::Empty => {
                             watches.push(Watch::new(direction.from, Interest::READABLE));
                         }

@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use highwater::{
-    Context, Dealer, Notices, Proxy, ProxyStats, Pub, Pull, Push, Rep, Req, Router, Sub,
-    TryRecvError, XPub, XSub,
+    Context, Dealer, Notices, Proxy, ProxyStats, Pub, Pull, Push, Rep, Req, Router, SlowSubscriber,
+    Sub, TryRecvError, XPub, XSub,
 };
 use support::{MOMENT, PATIENCE, Place, joined, joined_soon, over_every_transport, wait_until};
 
@@ -16,6 +16,8 @@ over_every_transport!(
     whatever_an_xpub_shows_subscriptions_end_upstream,
     a_streamer_is_a_pipeline_with_one_more_stage,
     high_water_marks_work_across_a_proxy,
+    a_publisher_that_refuses_holds_up_the_proxy_and_loses_nothing,
+    the_going_of_a_slow_subscriber_frees_a_proxy,
     a_capture_socket_sees_everything_and_holds_up_nothing,
     a_proxy_can_be_paused_resumed_and_stopped,
     a_proxy_ends_with_its_sockets,
@@ -205,6 +207,101 @@ fn high_water_marks_work_across_a_proxy(place: &Place) {
         .is_ok()
     {}
     assert_eq!(streamer.statistics().frontend.messages_received, 0);
+}
+
+fn a_publisher_that_refuses_holds_up_the_proxy_and_loses_nothing(place: &Place) {
+    const MESSAGES: usize = 400;
+    let context = Context::new();
+    let front = XSub::builder(&context).receive_high_water_mark(4).build();
+    let back = XPub::builder(&context)
+        .slow_subscriber(SlowSubscriber::Refuse)
+        .send_high_water_mark(4)
+        .build();
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let forwarder = Proxy::new(&front, &back).spawn().expect("a thread");
+    let slow = Sub::builder(&context).receive_high_water_mark(4).build();
+    slow.subscribe("slow").expect("subscribed");
+    slow.connect(&exit).expect("connects");
+    let source = Pub::builder(&context)
+        .slow_subscriber(SlowSubscriber::Refuse)
+        .send_high_water_mark(4)
+        .build();
+    source.connect(&entry).expect("connects");
+    source
+        .wait_for_subscription("slow", 1, PATIENCE)
+        .expect("the subscription has come through");
+
+    // Until nobody takes any more: then the proxy holds a message that it must not lose.
+    let body = vec![b'x'; 64 * 1024];
+    let mut sent = 0;
+    let send = |sent: usize, wait: Duration| {
+        source.send_timeout([b"slow", &body[..], sent.to_string().as_bytes()], wait)
+    };
+    while send(sent, Duration::from_millis(300)).is_ok() {
+        sent += 1;
+    }
+    // The other direction goes on meanwhile.
+    let other = Sub::new(&context);
+    other.subscribe("other").expect("subscribed");
+    other.connect(&exit).expect("connects");
+    source
+        .wait_for_subscription("other", 1, PATIENCE)
+        .expect("the subscription has come through");
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in sent..sent + MESSAGES {
+                send(number, PATIENCE).expect("sent");
+            }
+        });
+        for number in 0..sent + MESSAGES {
+            let message = slow.recv_timeout(PATIENCE).expect("received");
+            assert_eq!(message[2], *number.to_string().as_bytes());
+        }
+    });
+    let stats = forwarder.stop();
+    assert_eq!(stats.undeliverable, 0);
+    assert_eq!(stats.backend.messages_sent, (sent + MESSAGES) as u64);
+}
+
+fn the_going_of_a_slow_subscriber_frees_a_proxy(place: &Place) {
+    let context = Context::new();
+    let (front, back) = (
+        XSub::new(&context),
+        XPub::builder(&context)
+            .slow_subscriber(SlowSubscriber::Refuse)
+            .send_high_water_mark(2)
+            .build(),
+    );
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let forwarder = Proxy::new(&front, &back).spawn().expect("a thread");
+    let subscribe = |topic: &str| {
+        let sub = Sub::builder(&context).receive_high_water_mark(2).build();
+        sub.subscribe(topic).expect("subscribed");
+        sub.connect(&exit).expect("connects");
+        sub
+    };
+    let (slow, quick) = (subscribe("slow"), subscribe("quick"));
+    let source = Pub::new(&context);
+    source.connect(&entry).expect("connects");
+    for topic in ["slow", "quick"] {
+        source
+            .wait_for_subscription(topic, 1, PATIENCE)
+            .expect("the subscription has come through");
+    }
+    for _ in 0..600 {
+        let body = vec![b'x'; 64 * 1024];
+        source.send([b"slow", &body[..]]).expect("sent");
+    }
+    source.send("quick").expect("sent");
+    wait_until("the proxy is held up", || {
+        back.stats().time_muted > Duration::ZERO
+    });
+    drop(slow);
+    assert_eq!(quick.recv_timeout(PATIENCE).expect("received"), "quick");
+    assert_eq!(forwarder.stop().undeliverable, 0);
 }
 
 fn a_capture_socket_sees_everything_and_holds_up_nothing(place: &Place) {

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::task::{Context, Poll, Waker};
 
-use highwater_patterns::{Message, Refusal};
+use highwater_patterns::{Message, Outbound, Pattern, Refusal, Sent};
 
 use super::counts::{Counts, add};
 use crate::policy::tuning::PROXY_TURN;
-use crate::socket::{Core, RecvFailure, SendFailure, State, Wait};
+use crate::socket::{Core, RecvFailure, SendFailure, State, Table, TaskWait, Wait};
 
 /// One direction of a proxy.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub(super) struct Direction<'a> {
     pub(super) counts: &'a Counts,
     /// A message that was taken and could not be sent yet, since the other side has lost its room meanwhile.
     pub(super) held: Option<Message>,
+    /// The wait of a held message for room at all who want it.
+    wait: TaskWait,
+    /// That wait has begun and has had no outcome.
+    awaits_room: bool,
 }
 
 /// Why forwarding in one direction has paused.
@@ -32,6 +37,8 @@ pub(super) enum Pause {
     Empty,
     /// The sending side has no room.
     Full,
+    /// The sending side refuses the message that is held until all who want it have room; the waker is called then.
+    Awaited,
     /// A socket has ended.
     Ended,
 }
@@ -43,11 +50,18 @@ impl<'a> Direction<'a> {
             to,
             counts,
             held: None,
+            wait: TaskWait::new(to),
+            awaits_room: false,
         }
     }
 
-    /// Forwards for one turn.
-    pub(super) fn forward(&mut self, capture: Option<&Core>, not_captured: &AtomicU64) -> Pause {
+    /// Forwards for one turn. `waker` is called when a held message has room at all who want it.
+    pub(super) fn forward(
+        &mut self,
+        capture: Option<&Core>,
+        not_captured: &AtomicU64,
+        waker: &Waker,
+    ) -> Pause {
         for _ in 0..PROXY_TURN {
             let message = match self.held.take() {
                 Some(held) => held,
@@ -56,7 +70,7 @@ impl<'a> Direction<'a> {
                     Err(pause) => return pause,
                 },
             };
-            if let Err(pause) = self.send(message) {
+            if let Err(pause) = self.send(message, waker) {
                 return pause;
             }
         }
@@ -85,9 +99,21 @@ impl<'a> Direction<'a> {
         Ok(message)
     }
 
-    fn send(&mut self, message: Message) -> Result<(), Pause> {
+    fn send(&mut self, message: Message, waker: &Waker) -> Result<(), Pause> {
         let bytes = message.size();
-        match put(self.to, message) {
+        let outcome = if self.awaits_room {
+            self.await_room(message, waker)?
+        } else {
+            put(self.to, message)
+        };
+        let outcome = match outcome {
+            // A publisher has room or none depending on the message, so only an attempt with this one tells.
+            Err(SendFailure::Refused(message, Refusal::Full)) if self.to.hears_subscriptions() => {
+                self.await_room(message, waker)?
+            }
+            outcome => outcome,
+        };
+        match outcome {
             Ok(()) => {
                 add(&self.counts.sent, 1);
                 add(&self.counts.sent_bytes, bytes);
@@ -113,6 +139,25 @@ impl<'a> Direction<'a> {
             }
         }
     }
+
+    /// Sends `message` once it has room at all who want it. Until then it is held, and `waker` is called when another
+    /// attempt is worth while.
+    fn await_room(
+        &mut self,
+        mut message: Message,
+        waker: &Waker,
+    ) -> Result<Result<(), SendFailure>, Pause> {
+        let mut context = Context::from_waker(waker);
+        let outcome = self.wait.poll_send(&mut context, &mut message, offer);
+        self.awaits_room = outcome.is_pending();
+        match outcome {
+            Poll::Ready(outcome) => Ok(outcome.map(drop).map_err(|why| why.of(message))),
+            Poll::Pending => {
+                self.held = Some(message);
+                Err(Pause::Awaited)
+            }
+        }
+    }
 }
 
 fn can_send(socket: &Core) -> bool {
@@ -129,9 +174,15 @@ fn put(socket: &Core, mut message: Message) -> Result<(), SendFailure> {
         return Err(SendFailure::Refused(message, Refusal::TooManyFrames));
     }
     socket
-        .send_with(Wait::No, &mut message, |pattern, table, message| {
-            pattern.offer(message, table)
-        })
+        .send_with(Wait::No, &mut message, offer)
         .map(|_| ())
         .map_err(|why| why.of(message))
+}
+
+fn offer(
+    pattern: &mut Pattern,
+    table: &mut Table,
+    message: &mut impl Outbound,
+) -> Result<Sent, Refusal> {
+    pattern.offer(message, table)
 }

@@ -300,6 +300,11 @@ impl Core {
         }
     }
 
+    /// Whether its peers tell it what they want, so that a message may have room where another has none.
+    pub(crate) fn hears_subscriptions(&self) -> bool {
+        self.facts.hears_subscriptions
+    }
+
     /// Waits until at least `count` peers are connected.
     pub(crate) fn wait_for_peers(&self, count: usize, timeout: Duration) -> Result<(), WaitError> {
         self.wait_until(timeout, |state| state.has_peers(count))
