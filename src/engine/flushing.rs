@@ -17,16 +17,22 @@ impl Loop {
     }
 
     /// Writes the scheduled links. A link with nothing left is looked at once more after a yield, since its sender may
-    /// be between two messages of a stream; only then does its duty end.
+    /// be between two messages of a stream; only then does its duty end. A link with more than one turn's bytes goes on in the next
+    /// call, after the events of the others.
     pub(super) fn flush(&mut self) {
         for _ in 0..FLUSH_ROUNDS {
             let flushing = std::mem::take(&mut self.scheduled.flushing);
             let mut pumped = Vec::new();
+            let mut shared = false;
             for key in flushing {
                 let mut outcome = None;
                 self.guarded(key, |this| outcome = this.pump(key));
                 match outcome {
                     Some(Pumped::Drained | Pumped::Contended | Pumped::Drafted) => pumped.push(key),
+                    Some(Pumped::Shared) => {
+                        self.scheduled.flushing.push(key);
+                        shared = true;
+                    }
                     Some(Pumped::Streaming) => self.scheduled.streaming.push(key),
                     Some(Pumped::Blocked | Pumped::Unwired) | None => {}
                 }
@@ -48,6 +54,10 @@ impl Loop {
                 } else {
                     self.link_drained(key);
                 }
+            }
+            if shared {
+                // Links whose kernel buffer has room again are known to the poller alone.
+                return;
             }
         }
     }

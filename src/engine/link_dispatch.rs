@@ -80,7 +80,7 @@ impl Loop {
         match pipe.outgoing.pump() {
             Ok(Pumped::Blocked) => {}
             Ok(Pumped::Contended | Pumped::Streaming | Pumped::Drafted) => self.schedule(key),
-            Ok(Pumped::Drained | Pumped::Unwired) => {
+            Ok(Pumped::Drained | Pumped::Unwired | Pumped::Shared) => {
                 link.want_output(false);
                 // A sender may have filled the kernel buffer meanwhile, and have asked for this event before it was
                 // turned off here.

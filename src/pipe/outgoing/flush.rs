@@ -1,7 +1,8 @@
 //! The flush of a pipe, when its socket goes over from sending to receiving.
 //!
 //! Owns: how many bytes are worth a write when a socket reads on.
-//! Always true: before a socket waits for input, everything is written, as far as the kernel takes it.
+//! Always true: before a socket waits for input, everything is written, as far as the kernel takes it, or left to the I/O
+//! thread if it is more than one turn.
 //! Must not know: the messages that are received.
 
 use super::{Outgoing, State};

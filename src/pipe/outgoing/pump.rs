@@ -11,18 +11,20 @@ use super::sealed::Taken;
 use super::state::Writer;
 use super::writing::write;
 use super::{Outgoing, OutgoingCounts, Pumped, State};
-use crate::policy::tuning::LARGE_BATCH_BYTES;
+use crate::policy::tuning::{LARGE_BATCH_BYTES, WRITTEN_AT_ONCE_BYTES};
 use crate::policy::{NextLook, TryLockStreak};
 use crate::sync::Ordering;
 
 impl Outgoing {
-    /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile.
+    /// Writes what waits, from the I/O thread: outside the lock, so that senders go on filling meanwhile. No more than one turn
+    /// allows, so that the other links have theirs.
     pub(crate) fn pump(&self) -> io::Result<Pumped> {
         let Some(mut state) = self.try_lock() else {
             return Ok(self.update_streak(TryLockStreak::failed).into());
         };
         let large = state.last_batch >= LARGE_BATCH_BYTES;
         self.update_streak(|streak| streak.succeeded(large));
+        let enough = state.counts.bytes.saturating_add(WRITTEN_AT_ONCE_BYTES);
         loop {
             let Some(wire) = state.line.live().cloned() else {
                 state.scheduled = false;
@@ -62,6 +64,9 @@ impl Outgoing {
             }
             let bytes = state.counts.bytes;
             state.detector.has_written(bytes);
+            if bytes >= enough && !state.kernel.is_full() && !state.is_empty() {
+                return Ok(Pumped::Shared);
+            }
         }
     }
 

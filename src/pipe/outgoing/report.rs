@@ -25,6 +25,8 @@ pub(crate) enum Pumped {
     Contended,
     /// A sender has been at work here for a while and writes by itself; the I/O thread looks again after a pause.
     Streaming,
+    /// Enough was written for one turn, and more waits: the I/O thread goes on after the other links.
+    Shared,
     /// There is no connection, or it has failed.
     Unwired,
     /// The waiting messages are in a draft: its socket is to be asked for it.

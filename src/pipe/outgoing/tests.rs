@@ -6,7 +6,7 @@ use super::*;
 use crate::pipe::testing::{MemoryWire, framed, push, push_with_effects};
 use crate::pipe::{Duty, WriteEffects};
 use crate::policy::WritePolicy;
-use crate::policy::tuning::LEAST_BATCH_BYTES;
+use crate::policy::tuning::{LEAST_BATCH_BYTES, WRITTEN_AT_ONCE_BYTES};
 use crate::zmtp::Version;
 
 /// The write policy of a socket that has just waited for input.
@@ -402,4 +402,62 @@ fn framed_text(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     crate::zmtp::encode_message(&Message::from(text), &mut bytes);
     bytes
+}
+
+/// A pipe at its mark, whose connection has just begun to take everything: 4 MiB wait.
+fn with_much_to_write() -> (Outgoing, Arc<MemoryWire>) {
+    let pipe = outgoing(64);
+    let wire = Arc::new(MemoryWire::taking(64 * 1024));
+    wire.set_room(0);
+    pipe.attach(wire.clone());
+    let message = Message::from(vec![b'x'; 64 * 1024]);
+    while push(&pipe, &message, &mut stream()) {}
+    assert_eq!(pipe.queued(), 64);
+    assert!(pipe.end_duty(), "the poller tells");
+    wire.take_duties();
+    wire.set_room(usize::MAX);
+    pipe.writable();
+    (pipe, wire)
+}
+
+#[test]
+fn the_io_thread_writes_one_turn_and_then_leaves_a_peer_to_the_others() {
+    let (pipe, wire) = with_much_to_write();
+    let turn = WRITTEN_AT_ONCE_BYTES as usize;
+    let mut turns = 0;
+    loop {
+        let before = wire.written().len();
+        let pumped = pump(&pipe);
+        let written = wire.written().len() - before;
+        turns += 1;
+        if pumped == Pumped::Drained {
+            break;
+        }
+        assert_eq!(pumped, Pumped::Shared);
+        assert!(
+            (turn..turn + 64 * 1024).contains(&written),
+            "{written} bytes in a turn"
+        );
+        assert!(!pipe.end_duty(), "the duty goes on");
+    }
+    assert!(turns >= 4 * 1024 * 1024 / turn, "{turns} turns");
+    assert!(pipe.end_duty());
+}
+
+#[test]
+fn a_sender_writes_one_turn_and_leaves_the_rest_to_the_io_thread() {
+    let (pipe, wire) = with_much_to_write();
+    pipe.flush();
+    let written = wire.written().len();
+    let turn = WRITTEN_AT_ONCE_BYTES as usize;
+    assert!(
+        (turn..turn + 64 * 1024).contains(&written),
+        "{written} bytes in a turn"
+    );
+    assert!(!pipe.is_drained());
+    let flushes = |duty: &Duty| matches!(duty, Duty::Flush);
+    assert!(
+        wire.take_duties().iter().any(flushes),
+        "the I/O thread goes on"
+    );
 }

@@ -11,7 +11,7 @@ use super::kernel::Waiter;
 use super::sealed::{Sealer, Taken};
 use super::state::{InFlight, SendSide};
 use crate::pipe::{Batch, Duty, Wire};
-use crate::policy::tuning::SOFT_MARK_BYTES;
+use crate::policy::tuning::{SOFT_MARK_BYTES, WRITTEN_AT_ONCE_BYTES};
 
 /// Writes the bytes of `batch` after the first `written`, in one system call, sealed if there is a `sealer`.
 pub(super) fn write(
@@ -48,8 +48,8 @@ impl State {
         }
     }
 
-    /// Writes under the lock until nothing waits or the kernel is full. If a write fails, the I/O thread is told and ends the
-    /// connection.
+    /// Writes under the lock until nothing waits or the kernel is full. If there are other pipes, it leaves what is more than one
+    /// turn to the I/O thread. If a write fails, the I/O thread is told and ends the connection.
     pub(super) fn write_here(&mut self) {
         let Some(wire) = self.line.live().cloned() else {
             return;
@@ -57,7 +57,14 @@ impl State {
         if !self.is_here() {
             return;
         }
+        let enough = self.counts.bytes.saturating_add(WRITTEN_AT_ONCE_BYTES);
         while !self.kernel.is_full() && (!self.front.is_empty() || self.turn_over()) {
+            if self.counts.bytes >= enough && self.waiter == Waiter::Poller {
+                if !self.scheduled {
+                    self.schedule();
+                }
+                return;
+            }
             let outcome = write(
                 &self.front,
                 self.in_flight.written,

@@ -30,6 +30,11 @@ pub(crate) const MOST_HEARTBEATS_PASSED_ON: u8 = 8;
 /// Unit: reads. Test: `tests/fairness.rs`. Not measured apart: e91034b.
 pub(crate) const READS_AT_ONCE: usize = 4;
 
+/// A sender, or the I/O thread in one turn, writes this much of one pipe before the other pipes have their turn: a peer that reads as
+/// fast as it is written to would otherwise get the whole queue, up to the high-water mark, while the others get nothing.
+/// Unit: bytes. Test: `pipe/outgoing/tests.rs`. Not measured apart: 2066220.
+pub(crate) const WRITTEN_AT_ONCE_BYTES: u64 = 512 * 1024;
+
 /// After this many heartbeats in a turn, the rest of the link's input waits for its next turn: each costs as much as a message.
 /// Unit: heartbeats. Test: `tests/heartbeats.rs`. Measured by f6c9f3e.
 pub(crate) const MOST_HEARTBEATS: u32 = 256;
