@@ -2,7 +2,7 @@
 //! [waits](super::waiting) on the links itself, and decodes on its own thread.
 //!
 //! Owns: when links are polled and given back.
-//! Always true: a borrowed link is polled by the leader, or by a busy receiver at each
+//! Always true: no borrowed link is always read before another; a borrowed link is polled by the leader, or by a busy receiver at each
 //! [check](crate::policy::IdleCheck), or it goes back to the I/O thread. A socket that must not read its links itself
 //! any more gives all of them back at once.
 //! Must not know: which message a receiver wants.
@@ -64,16 +64,33 @@ impl Core {
         }
         let links = state.table.idle_links();
         let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|(_, wire)| wire.as_fd()).collect();
-        let ready = waiting::ready_now(&descriptors);
+        let ready = links
+            .iter()
+            .zip(waiting::ready_now(&descriptors))
+            .filter_map(|((pipe, _), ready)| ready.then_some(*pipe));
+        self.read_in_turn(state, ready.collect())
+    }
+
+    /// Reads once from each of these borrowed links, beginning behind the one from which bytes came last; true if bytes came.
+    ///
+    /// The links that are read first are answered first, and have the most time until the next round. If each round began at
+    /// the same link, those at the end would not be ready yet, and would be read in every second round only.
+    pub(super) fn read_in_turn(&self, state: &mut State, mut links: Vec<PipeId>) -> bool {
+        links.sort_unstable();
+        let had_turn = links.partition_point(|pipe| Some(*pipe) <= state.read_last);
+        links.rotate_left(had_turn);
         let mut any = false;
-        for ((pipe, _), _) in links.iter().zip(ready).filter(|(_, ready)| *ready) {
-            any |= self.read_one(state, *pipe);
+        for pipe in links {
+            if self.read_one(state, pipe) {
+                state.read_last = Some(pipe);
+                any = true;
+            }
         }
         any
     }
 
     /// Reads once from a borrowed link; true if bytes came, of which the pattern is told.
-    pub(super) fn read_one(&self, state: &mut State, pipe: PipeId) -> bool {
+    fn read_one(&self, state: &mut State, pipe: PipeId) -> bool {
         let any = state.table.fill(pipe);
         if any {
             state.pattern.readable(pipe, &mut state.table);
@@ -88,11 +105,7 @@ impl Core {
         if state.leading {
             return false;
         }
-        let lent: Vec<PipeId> = state.table.borrowed_links().map(|(pipe, _)| pipe).collect();
-        let mut any = false;
-        for pipe in lent {
-            any |= self.read_one(state, pipe);
-        }
-        any
+        let lent = state.table.borrowed_links().map(|(pipe, _)| pipe).collect();
+        self.read_in_turn(state, lent)
     }
 }

@@ -48,7 +48,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{Facts, Pattern, PatternOptions, SocketType};
+use highwater_patterns::{Facts, Pattern, PatternOptions, PipeId, SocketType};
 
 pub(crate) use caller::Wait;
 pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
@@ -134,6 +134,8 @@ pub(crate) struct State {
     spin: Spin,
     /// When a receiver that is busy with some peers checks the others.
     idle_check: IdleCheck,
+    /// The borrowed link from which bytes were read last.
+    read_last: Option<PipeId>,
     /// The number of messages sent since a send has asked in which process it is.
     sends_unasked: u32,
     /// How many messages were sent by then, over all; wraps.
@@ -211,6 +213,7 @@ impl Core {
                 busy_poll: BusyPoll::new(hub.busy_poll()),
                 spin: Spin::new(!hub.busy_poll().is_zero()),
                 idle_check: IdleCheck::new(),
+                read_last: None,
                 sends_unasked: 0,
                 sends_counted: 0,
                 shared_turns: 0,

@@ -63,9 +63,11 @@ impl Core {
         let now = Instant::now();
         state.busy_poll.learn(polled, now);
         state.idle_check.waited(now);
-        for ((pipe, _), _) in links.iter().zip(&ready).filter(|(_, ready)| **ready) {
-            self.read_one(&mut state, *pipe);
-        }
+        let ready = links
+            .iter()
+            .zip(&ready)
+            .filter_map(|((pipe, _), ready)| ready.then_some(*pipe));
+        self.read_in_turn(&mut state, ready.collect());
         self.give_back_readers(&mut state);
         state
     }
