@@ -148,8 +148,10 @@ fn two_routers_settle_on_one_connection(place: &Place) {
 
 fn two_routers_that_name_each_other_settle_on_one_connection(place: &Place) {
     for contexts in contexts(place) {
-        for _ in 0..3 {
-            converse_as_routers(place, &contexts, DuplicateId::Refuse, true);
+        for policy in [DuplicateId::Refuse, DuplicateId::HandOver] {
+            for _ in 0..3 {
+                converse_as_routers(place, &contexts, policy, true);
+            }
         }
     }
 }

@@ -129,6 +129,8 @@ impl Pipes for FreePipes {
 
     fn drop_waiting(&mut self, _pipe: PipeId) {}
 
+    fn move_waiting(&mut self, _from: PipeId, _to: PipeId) {}
+
     fn unread(&mut self, _pipe: PipeId) -> usize {
         0
     }

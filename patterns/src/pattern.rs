@@ -47,6 +47,7 @@ use crate::{
 /// #   fn close(&mut self, _: PipeId) {}
 /// #   fn recall(&mut self, _: PipeId, _: Recall) -> Recalled { Recalled::Out }
 /// #   fn drop_waiting(&mut self, _: PipeId) {}
+/// #   fn move_waiting(&mut self, _: PipeId, _: PipeId) {}
 /// #   fn unread(&mut self, _: PipeId) -> usize { 0 }
 /// #   fn dropped(&mut self, _: Option<PipeId>, _: DropCause) {}
 /// }

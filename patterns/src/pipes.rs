@@ -221,6 +221,9 @@ pub trait Pipes {
     /// Drops and counts the messages that wait in `pipe` to be sent: they are not meant for its next peer.
     fn drop_waiting(&mut self, pipe: PipeId);
 
+    /// Moves the messages that wait in `from`, which has no connection, to the end of `to`: they are meant for its peer.
+    fn move_waiting(&mut self, from: PipeId, to: PipeId);
+
     /// How many messages have arrived on `pipe` unread. Exact while it has no connection, so in `disconnected`.
     fn unread(&mut self, pipe: PipeId) -> usize;
 

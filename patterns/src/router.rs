@@ -32,10 +32,17 @@ pub struct Router {
     /// Pipes without a connection that keep the id of their last peer until another peer takes it.
     away: PipeMap<()>,
     /// Pipes whose id this side has given.
-    assigned: PipeMap<()>,
+    assigned: PipeMap<Behind>,
     probe: Probe,
     undeliverable: Undeliverable,
     duplicate_id: DuplicateId,
+}
+
+/// Whether a pipe has a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Nobody,
+    APeer,
 }
 
 impl Router {
@@ -61,7 +68,7 @@ impl Router {
             return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
         }
         self.table.insert(pipe, id.clone());
-        self.assigned.insert(pipe, ());
+        self.assigned.insert(pipe, Behind::Nobody);
         self.incoming.attach(pipe);
         Admission::Accepted
     }
@@ -242,7 +249,7 @@ impl Rules for Router {
             self.free(id, pipe, pipes);
         }
         if self.table.id_of(pipe).is_none() {
-            let Some((id, routed)) = self.name(peer, pipes) else {
+            let Some((id, routed)) = self.name(pipe, peer, pipes) else {
                 return Admission::Refused(AdmissionRefusal::DuplicateRoutingId);
             };
             if routed {
@@ -256,7 +263,7 @@ impl Rules for Router {
         }
         self.away.remove(pipe);
         if peer.assigned_id.is_some() {
-            self.assigned.insert(pipe, ());
+            self.assigned.insert(pipe, Behind::APeer);
         }
         self.probe.connected(pipe, pipes);
         Admission::Accepted
@@ -271,8 +278,11 @@ impl Rules for Router {
             }
             Afterlife::Reconnects => {
                 self.remember_sender(pipe, pipes);
-                if self.assigned.get(pipe).is_none() {
-                    self.away.insert(pipe, ());
+                match self.assigned.get_mut(pipe) {
+                    Some(behind) => *behind = Behind::Nobody,
+                    None => {
+                        self.away.insert(pipe, ());
+                    }
                 }
             }
         }

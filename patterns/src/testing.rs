@@ -196,6 +196,11 @@ impl Pipes for TestPipes {
         pipe.discards += 1;
     }
 
+    fn move_waiting(&mut self, from: PipeId, to: PipeId) {
+        let waiting = self.take(from);
+        self.pipe(to).written.extend(waiting);
+    }
+
     fn unread(&mut self, pipe: PipeId) -> usize {
         self.pipes.get(&pipe).map_or(0, |pipe| pipe.arrived.len())
     }

@@ -64,7 +64,8 @@ impl Router {
     ///
     /// The name is not for others: a peer that connects to this socket and announces `id` is refused, unless it takes the name by
     /// [`DuplicateId::HandOver`](crate::DuplicateId::HandOver). If it is the ROUTER to which this endpoint leads, the two ends
-    /// settle on one connection; what waits goes out on it, and `id` belongs to this endpoint again when it ends.
+    /// settle on one connection; what waits goes out on it, and `id` belongs to this endpoint again when it ends. A peer that takes
+    /// the name while this endpoint has no connection gets what waits for `id`, too.
     ///
     /// # Errors
     ///

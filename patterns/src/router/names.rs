@@ -5,7 +5,7 @@
 //! `duplicate_id` says so.
 //! Must not know: how messages are routed.
 
-use super::Router;
+use super::{Behind, Router};
 use crate::{DuplicateId, Peer, PipeId, Pipes, RoutingId, Twin};
 
 impl Router {
@@ -17,20 +17,27 @@ impl Router {
         if is_routed && wanted.is_some() && wanted == self.table.id_of(pipe) {
             return true;
         }
-        if !is_routed && wanted.is_some_and(|id| self.table.route(id.as_bytes()).is_some()) {
+        let holder = wanted.and_then(|id| self.table.route(id.as_bytes()));
+        let twin = peer.twin.map(|twin| twin.pipe);
+        // Both ends may have handed the name over to the connection of the other: they settle on one of the two.
+        let settles = peer.assigned_id.is_some() && holder == twin;
+        if !is_routed && holder.is_some() && !settles {
             return false;
         }
-        let Some((id, routed)) = self.name(peer, pipes) else {
+        let Some((id, routed)) = self.name(pipe, peer, pipes) else {
             return false;
         };
-        pipes.drop_waiting(pipe);
+        if self.table.id_of(pipe) != Some(&id) {
+            pipes.drop_waiting(pipe);
+        }
         self.table.rename(pipe, id, routed);
         true
     }
 
-    /// The id of a peer that has just connected, and whether messages for that id go to its pipe.
+    /// The id of the peer that has just connected behind `pipe`, and whether messages for that id go to it.
     pub(super) fn name(
         &mut self,
+        pipe: PipeId,
         peer: &Peer<'_>,
         pipes: &mut impl Pipes,
     ) -> Option<(RoutingId, bool)> {
@@ -44,8 +51,14 @@ impl Router {
             if peer.assigned_id.is_some() || self.duplicate_id == DuplicateId::Refuse {
                 return None;
             }
-            self.table.retire(older);
-            pipes.close(older);
+            if self.assigned.get(older) == Some(&Behind::Nobody) {
+                // There is no connection to end: what waits for the name goes to the peer that takes it.
+                self.table.close_route(older);
+                pipes.move_waiting(older, pipe);
+            } else {
+                self.table.retire(older);
+                pipes.close(older);
+            }
         }
         Some((wanted.clone(), true))
     }

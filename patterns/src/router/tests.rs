@@ -552,3 +552,62 @@ fn a_name_given_here_goes_to_the_twin_and_comes_back() {
     router.send(["b", "z"]).expect("it waits for a connection");
     assert_eq!(router.pipes.take(named).len(), 2);
 }
+
+/// What waits for a name goes to the peer that takes it, and the name comes back when that peer has gone.
+#[test]
+fn a_name_given_here_is_handed_over_with_what_waits_for_it() {
+    let mut router = router_with(PatternOptions {
+        duplicate_id: DuplicateId::HandOver,
+        ..PatternOptions::default()
+    });
+    let named = router.attach(1);
+    assert_eq!(router.pattern.assign(named, &id("b")), Admission::Accepted);
+    router.send(["b", "early"]).expect("it waits");
+    let (first, _) = router.accept_as(2, "b");
+    assert!(!router.pipes.pipe(named).closed);
+    assert_eq!(router.pipes.take(first), ["early"]);
+    router.send(["b", "x"]).expect("there is a route");
+    assert_eq!(router.pipes.take(first), ["x"]);
+    router.disconnect(first, Afterlife::Ends);
+    router.detach(first);
+    router.send(["b", "late"]).expect("it waits");
+    assert_eq!(router.pipes.take(named), ["late"]);
+    let given = id("b");
+    let peer = Peer {
+        assigned_id: Some(&given),
+        connected_here: true,
+        ..Peer::default()
+    };
+    let admission = router.pattern.connected(named, &peer, &mut router.pipes);
+    assert_eq!(admission, Admission::Accepted);
+    // A name that has a peer is handed over with the end of its connection.
+    let _ = router.accept_as(3, "b");
+    assert!(router.pipes.pipe(named).closed);
+}
+
+/// The connection of a named pipe may be made while its name is elsewhere: what still waits there keeps its addressee.
+#[test]
+fn what_waits_for_the_same_name_outlives_the_change_of_pipes() {
+    let mut router = router_with(PatternOptions {
+        duplicate_id: DuplicateId::HandOver,
+        ..PatternOptions::default()
+    });
+    let named = router.attach(1);
+    assert_eq!(router.pattern.assign(named, &id("b")), Admission::Accepted);
+    let (accepted, _) = router.accept_as(2, "b");
+    crate::Pipes::write_always(&mut router.pipes, named, "early".into());
+    let given = id("b");
+    let peer = Peer {
+        assigned_id: Some(&given),
+        connected_here: true,
+        twin: Some(Twin {
+            pipe: accepted,
+            gives_way: true,
+        }),
+        ..Peer::default()
+    };
+    let admission = router.pattern.connected(named, &peer, &mut router.pipes);
+    assert_eq!(admission, Admission::Accepted);
+    assert!(router.pipes.pipe(accepted).closed);
+    assert_eq!(router.pipes.take(named), ["early"]);
+}

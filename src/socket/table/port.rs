@@ -127,6 +127,10 @@ impl Pipes for Table {
         self.tell_losses_of(pipe, Losses { unsent, unread: 0 });
     }
 
+    fn move_waiting(&mut self, from: PipeId, to: PipeId) {
+        self.move_unsent(from, to);
+    }
+
     fn unread(&mut self, pipe: PipeId) -> usize {
         self.pipes.get(pipe).map_or(0, Slot::unread)
     }
