@@ -32,7 +32,7 @@ pub(crate) const READS_AT_ONCE: usize = 4;
 
 /// A sender, or the I/O thread in one turn, writes this much of one pipe before the other pipes have their turn: a peer that reads as
 /// fast as it is written to would otherwise get the whole queue, up to the high-water mark, while the others get nothing.
-/// Unit: bytes. Test: `pipe/outgoing/tests.rs`. Not measured apart: 2066220.
+/// Unit: bytes. Test: `pipe/outgoing/tests.rs`. Measured by 4d95185.
 pub(crate) const WRITTEN_AT_ONCE_BYTES: u64 = 512 * 1024;
 
 /// After this many heartbeats in a turn, the rest of the link's input waits for its next turn: each costs as much as a message.
