@@ -41,7 +41,8 @@ pub use steering::{ProxyControl, ProxyHandle};
 /// down.
 ///
 /// To end a forwarder or a streamer and lose nothing, [`retire`](crate::XSub::retire) the side that receives: what its peers
-/// had sent is still forwarded, then the proxy ends. [`close`](crate::XPub::close) the other side after that:
+/// had sent is still forwarded, then the proxy ends; where the last message waits for a slow subscriber of a publisher that
+/// refuses, not before it is sent or the proxy is stopped. [`close`](crate::XPub::close) the other side after that:
 ///
 /// ```
 /// use std::time::Duration;
@@ -152,7 +153,8 @@ impl Proxy {
         let mut back = Direction::new(&self.backend, &self.frontend, &self.switch.back);
         // One socket on both sides has one direction.
         let both = !Arc::ptr_eq(&self.frontend, &self.backend);
-        while !self.switch.stopped.load(Ordering::Acquire) {
+        let mut ended = false;
+        while !ended && !self.switch.stopped.load(Ordering::Acquire) {
             // The end of a socket is waited for in any case.
             let mut watches = vec![
                 Watch::new(&self.frontend, Interest::default()),
@@ -173,23 +175,40 @@ impl Proxy {
                         Pause::Full => {
                             watches.push(Watch::new(direction.to, Interest::WRITABLE).patient());
                         }
-                        Pause::Ended => {
-                            self.switch.stopped.store(true, Ordering::Release);
-                        }
+                        Pause::Ended => ended = true,
                     }
                 }
             }
-            if rested && !sleep(&mut watches, &waker) {
+            if rested && !ended && !sleep(&mut watches, &waker) {
                 break;
             }
         }
-        for direction in [forth, back] {
+        for mut direction in [forth, back] {
+            self.send_last(&mut direction, &waker);
             if direction.held.is_some() {
                 add(&direction.counts.undeliverable, 1);
             }
         }
         *self.switch.runner.lock() = None;
         self.switch.stats()
+    }
+
+    /// Sends the message that `direction` holds, if the socket that it came from has retired: nothing that its peers had sent
+    /// is to be lost. Waits until it is sent, the other socket ends or the proxy is stopped.
+    fn send_last(&self, direction: &mut Direction<'_>, waker: &Waker) {
+        while direction.held.is_some()
+            && direction.from.has_retired()
+            && !self.switch.stopped.load(Ordering::Acquire)
+        {
+            let interest = match direction.send_held(waker) {
+                Ok(()) | Err(Pause::Ended) => return,
+                Err(Pause::Full) => Interest::WRITABLE,
+                Err(_) => Interest::default(),
+            };
+            if !sleep(&mut [Watch::new(direction.to, interest).patient()], waker) {
+                return;
+            }
+        }
     }
 
     /// Forwards on a thread of its own.

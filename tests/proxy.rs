@@ -18,6 +18,7 @@ over_every_transport!(
     high_water_marks_work_across_a_proxy,
     a_publisher_that_refuses_holds_up_the_proxy_and_loses_nothing,
     the_going_of_a_slow_subscriber_frees_a_proxy,
+    a_retired_frontend_loses_nothing_that_waits_for_a_slow_subscriber,
     a_capture_socket_sees_everything_and_holds_up_nothing,
     a_proxy_can_be_paused_resumed_and_stopped,
     a_proxy_ends_with_its_sockets,
@@ -302,6 +303,52 @@ fn the_going_of_a_slow_subscriber_frees_a_proxy(place: &Place) {
     drop(slow);
     assert_eq!(quick.recv_timeout(PATIENCE).expect("received"), "quick");
     assert_eq!(forwarder.stop().undeliverable, 0);
+}
+
+fn a_retired_frontend_loses_nothing_that_waits_for_a_slow_subscriber(place: &Place) {
+    let context = Context::new();
+    let front = XSub::new(&context);
+    let back = XPub::builder(&context)
+        .slow_subscriber(SlowSubscriber::Refuse)
+        .send_high_water_mark(2)
+        .build();
+    let entry = front.bind(place.any().as_str()).expect("bound");
+    let exit = back.bind(place.any().as_str()).expect("bound");
+    let forwarder = Proxy::new(&front, &back).spawn().expect("a thread");
+    let slow = Sub::builder(&context).receive_high_water_mark(2).build();
+    slow.subscribe("").expect("subscribed");
+    slow.connect(&exit).expect("connects");
+    let source = Pub::new(&context);
+    source.connect(&entry).expect("connects");
+    source
+        .wait_for_subscribers(1, PATIENCE)
+        .expect("the subscription has come through");
+    // One more at a time, until the proxy holds the last one.
+    let body = vec![b'x'; 1 << 20];
+    let is_held_up = || !back.stats().time_muted.is_zero();
+    let mut sent = 0;
+    while !is_held_up() {
+        source.send(&body[..]).expect("sent");
+        sent += 1;
+        wait_until("it is forwarded, or held", || {
+            let stats = forwarder.statistics();
+            stats.backend.messages_sent == sent
+                || is_held_up() && stats.frontend.messages_received == sent
+        });
+    }
+    let retirement = front.retire(PATIENCE);
+    assert!(retirement.wait(PATIENCE), "{retirement:?}");
+    let report = retirement.report();
+    assert_eq!((report.cut, report.lost), (0, 0));
+    for _ in 0..sent {
+        slow.recv_timeout(PATIENCE).expect("received");
+    }
+    let ending = std::thread::spawn(move || forwarder.join());
+    let stats = joined_soon("the proxy has ended", ending);
+    assert_eq!(
+        (stats.undeliverable, stats.backend.messages_sent),
+        (0, sent)
+    );
 }
 
 fn a_capture_socket_sees_everything_and_holds_up_nothing(place: &Place) {

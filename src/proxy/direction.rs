@@ -77,6 +77,14 @@ impl<'a> Direction<'a> {
         Pause::Turn
     }
 
+    /// Sends the message that is held, if there is one.
+    pub(super) fn send_held(&mut self, waker: &Waker) -> Result<(), Pause> {
+        match self.held.take() {
+            Some(held) => self.send(held, waker),
+            None => Ok(()),
+        }
+    }
+
     /// Takes a message that can be sent on.
     fn next(&self, capture: Option<&Core>, not_captured: &AtomicU64) -> Result<Message, Pause> {
         if !can_send(self.to) {

@@ -44,7 +44,7 @@ mod tests;
 pub(crate) mod unflushed;
 mod waiting;
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -306,6 +306,11 @@ impl Core {
     /// Whether its peers tell it what they want, so that a message may have room where another has none.
     pub(crate) fn hears_subscriptions(&self) -> bool {
         self.facts.hears_subscriptions
+    }
+
+    /// Whether it has retired, or is about to, so that it ends once everything is received.
+    pub(crate) fn has_retired(&self) -> bool {
+        self.retires.load(Ordering::Acquire)
     }
 
     /// Waits until at least `count` peers are connected.
