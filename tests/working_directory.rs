@@ -4,7 +4,7 @@
 
 mod support;
 
-use highwater::{Context, Endpoint, Pull, Push};
+use highwater::{Context, Endpoint, EndpointError, Pull, Push, Rep, ReqPool};
 use support::PATIENCE;
 
 #[test]
@@ -48,6 +48,10 @@ fn a_relative_path_keeps_its_meaning_when_the_process_changes_its_directory() {
     pull.unbind("ipc://b.sock").expect("as it was bound");
     assert!(!path.exists());
 
+    relative_and_absolute_name_the_same();
+    a_pool_keeps_its_place(there.path());
+    std::env::set_current_dir(&here).expect("it is there");
+
     // Too long as an absolute path: it is taken as it is, from where the process is now.
     let deep = here.path().join("d".repeat(100));
     std::env::set_current_dir({
@@ -58,4 +62,50 @@ fn a_relative_path_keeps_its_meaning_when_the_process_changes_its_directory() {
     let at = pull.bind("ipc://c.sock").expect("bound");
     assert_eq!(at, Endpoint::try_from("ipc://c.sock").expect("good"));
     std::env::set_current_dir("/").expect("it is there");
+}
+
+/// Whichever of the two texts was given, the other ends it as well.
+fn relative_and_absolute_name_the_same() {
+    let context = Context::new();
+    let here = std::env::current_dir().expect("it is there");
+    let absolute = format!("ipc://{}", here.join("d.sock").display());
+    let texts = ["ipc://d.sock", "ipc://./d.sock", &absolute];
+    for given in texts {
+        for named in texts {
+            let pull = Pull::new(&context);
+            let push = Push::new(&context);
+            pull.bind(given).expect("bound");
+            push.connect(given).expect("connecting");
+            push.wait_until_ready(named, PATIENCE)
+                .expect("it finds its peer");
+            pull.stop_accepting(named).expect("it listens there");
+            push.disconnect(named).expect("it is connected there");
+            pull.unbind(named).expect("it is bound there");
+            assert!(pull.local_endpoints().is_empty());
+            let again = pull.unbind(named).expect_err("it is not bound there");
+            assert!(matches!(again, EndpointError::NotFound(_)), "{again}");
+            let again = push.disconnect(named).expect_err("it is not connected");
+            assert!(matches!(again, EndpointError::NotFound(_)), "{again}");
+            let other = pull.unbind("ipc://e.sock");
+            other.expect_err("another path");
+        }
+    }
+}
+
+/// The sockets that a pool makes later connect to where its first one did, wherever the process is then.
+fn a_pool_keeps_its_place(elsewhere: &std::path::Path) {
+    let context = Context::new();
+    let rep = Rep::new(&context);
+    let at = rep.bind("ipc://f.sock").expect("bound");
+    let pool = ReqPool::new(&context, 3);
+    pool.connect("ipc://f.sock").expect("connecting");
+    std::env::set_current_dir(elsewhere).expect("it is there");
+    // Nobody answers, so each request takes a socket of its own.
+    let requests = [0, 1, 2].map(|_| pool.send("who").expect("there is room"));
+    rep.wait_for_peers(requests.len(), PATIENCE)
+        .expect("each socket has connected to the same place");
+    drop(requests);
+    pool.disconnect(&at).expect("it is connected there");
+    let again = pool.disconnect("ipc://f.sock").expect_err("no more");
+    assert!(matches!(again, EndpointError::NotFound(_)), "{again}");
 }

@@ -43,7 +43,7 @@ macro_rules! common_calls {
         }
 
         /// Stops listening on `endpoint`, which `bind` returned or was given, and ends the connections that came
-        /// through it. If several endpoints were bound by the same text, such as `tcp://127.0.0.1:*`, the first
+        /// through it. A relative `ipc://` path also means what was bound by the absolute one. If several endpoints were bound by the same text, such as `tcp://127.0.0.1:*`, the first
         /// ends.
         ///
         /// On return the address can be bound again, and no peer of this endpoint is left or can come. Unsent

@@ -13,6 +13,10 @@ use crate::transport::SocksCredentials;
 
 /// A SOCKS 5 proxy: its address, and a user and password if it wants them.
 ///
+/// As text, which the option `socks_proxy` takes by name, it is `host:port` or `user:password@host:port`. There a `:` in the user,
+/// and a `%`, an `@` or a control character in either, is percent-encoded as in a URL (RFC 3986, 2.1): `%3A`, `%25`, `%40`. Other
+/// characters may be.
+///
 /// ```
 /// use highwater::{Context, Push, SocksProxy};
 ///
@@ -95,14 +99,15 @@ impl fmt::Debug for SocksProxy {
 }
 
 impl OptionValue for SocksProxy {
-    const EXPECTED: &'static str =
-        "host:port, or user:password@host:port (user and password of 1 to 255 bytes)";
+    const EXPECTED: &'static str = "host:port, or user:password@host:port \
+        (user and password of 1 to 255 bytes, a : or % or @ in them as %3A, %25, %40)";
 
     fn parse(text: &str) -> Option<Self> {
         match text.rsplit_once('@') {
             Some((login, address)) => {
                 let (user, password) = login.split_once(':')?;
-                Self::new(address).ok()?.login(user, password).ok()
+                let login = (decoded(user)?, decoded(password)?);
+                Self::new(address).ok()?.login(login.0, login.1).ok()
             }
             None => Self::new(text).ok(),
         }
@@ -112,15 +117,48 @@ impl OptionValue for SocksProxy {
         let at = self.at.to_string();
         let address = at.strip_prefix("tcp://").unwrap_or(&at);
         match &self.credentials {
-            Some(SocksCredentials { user, password }) => format!("{user}:{password}@{address}"),
+            Some(SocksCredentials { user, password }) => {
+                format!("{}:{}@{address}", encoded(user), encoded(password))
+            }
             None => address.to_owned(),
         }
     }
 }
 
+/// `text`, in which the characters that would end a user or a password, or would not stay on one line, are percent-encoded.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, ':' | '%' | '@') || character.is_control() {
+            let mut bytes = [0; 4];
+            for byte in character.encode_utf8(&mut bytes).bytes() {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            encoded.push(character);
+        }
+    }
+    encoded
+}
+
+/// The reverse of [`encoded`], for any character; `None` if a `%` is not followed by two hexadecimal digits, or if that
+/// makes no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        let high = digits.chars().next()?.to_digit(16)?;
+        let low = digits.chars().nth(1)?.to_digit(16)?;
+        decoded.push(u8::try_from(high << 4 | low).ok()?);
+        decoded.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(decoded).ok()
+}
+
 impl OptionalValue for SocksProxy {
-    const OR_NONE: &'static str =
-        "host:port, or user:password@host:port (user and password of 1 to 255 bytes), or none";
+    const OR_NONE: &'static str = "host:port, or user:password@host:port \
+        (user and password of 1 to 255 bytes, a : or % or @ in them as %3A, %25, %40), or none";
 }
 
 #[cfg(test)]
@@ -129,10 +167,12 @@ mod tests {
 
     #[test]
     fn a_proxy_reads_back_and_hides_its_password() {
-        for text in ["127.0.0.1:1080", "[::1]:1080", "a:p:q@r@proxy:9"] {
+        for text in ["127.0.0.1:1080", "[::1]:1080", "a:p%3Aq%40r@proxy:9"] {
             let proxy = SocksProxy::parse(text).expect("a good proxy");
             assert_eq!(proxy.print(), text);
-            assert!(!format!("{proxy:?}").contains("p:q"), "{proxy:?}");
+            for secret in ["p:q", "p%3Aq"] {
+                assert!(!format!("{proxy:?}").contains(secret), "{proxy:?}");
+            }
         }
         for text in [
             "",
@@ -142,8 +182,51 @@ mod tests {
             ":b@proxy:9",
             "a:@proxy:9",
             "1.1.1.1:1;2.2.2.2:2",
+            "a%:b@proxy:9",
+            "a:b%4@proxy:9",
+            "a:b%+4@proxy:9",
+            "a:b%4\u{e9}@proxy:9",
+            "a:b%FF@proxy:9",
         ] {
             assert_eq!(SocksProxy::parse(text), None, "{text}");
         }
+    }
+    #[test]
+    fn each_user_and_password_reads_back() {
+        let texts = [
+            "a",
+            ":",
+            "::",
+            "a:b",
+            "@",
+            "%",
+            "%3A",
+            "%25",
+            "100%",
+            "a@b:c%d",
+            "\n\r\0",
+            "\u{e9}\u{1f511}",
+            " ",
+            "none",
+        ];
+        for user in texts {
+            for password in texts {
+                let proxy = SocksProxy::new("proxy:9").expect("an address");
+                let proxy = proxy.login(user, password).expect("they fit");
+                let text = proxy.print();
+                assert_eq!(SocksProxy::parse(&text), Some(proxy), "{text}");
+                assert!(!text.contains(char::is_control), "{text}");
+            }
+        }
+        let longest = ":".repeat(255);
+        let proxy = SocksProxy::new("proxy:9").expect("an address");
+        let proxy = proxy.login(&*longest, &*longest).expect("they fit");
+        assert_eq!(SocksProxy::parse(&proxy.print()), Some(proxy));
+    }
+
+    #[test]
+    fn what_need_not_be_encoded_may_be_either_way() {
+        let proxy = SocksProxy::parse("a:p:q@r@proxy:9").expect("the last @ ends the password");
+        assert_eq!(SocksProxy::parse("%61:p%3aq%40r@proxy:9"), Some(proxy));
     }
 }

@@ -7,14 +7,22 @@
 use crate::endpoint::{Endpoint, Transport};
 use crate::error::{ConnectError, EndpointError, OptionError};
 use crate::facade::{AsSocket, Builder, Req, SocketRef};
-use crate::socket::Core;
+use crate::socket::{Core, meant_by};
 
 /// The settings. The lock around them is held while a socket is made, connected or set.
 pub(super) struct Plan {
     /// `None` once the pool is closed.
     builder: Option<Builder<Req>>,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Connected>,
     sockets: Vec<SocketRef>,
+}
+
+/// An endpoint to which each socket is connected.
+struct Connected {
+    /// With an absolute path, so that a socket made later connects to the same place.
+    endpoint: Endpoint,
+    /// As `connect` got it, perhaps with a relative path.
+    asked: Endpoint,
 }
 
 impl Plan {
@@ -41,14 +49,15 @@ impl Plan {
         let req = self.builder.as_ref()?.again().build();
         let begins_with = self.sockets.len() % self.endpoints.len().max(1);
         let (late, early) = self.endpoints.split_at(begins_with);
-        for endpoint in early.iter().chain(late) {
-            req.connect(endpoint).ok()?;
+        for known in early.iter().chain(late) {
+            req.connect(&known.endpoint).ok()?;
         }
         self.sockets.push(req.as_socket());
         Some(req)
     }
 
-    pub(super) fn connect(&mut self, endpoint: Endpoint) -> Result<(), ConnectError> {
+    pub(super) fn connect(&mut self, asked: Endpoint) -> Result<(), ConnectError> {
+        let endpoint = Core::resolve(&asked);
         // Over a wire a REQ connects to an endpoint once. Within the process it connects each time.
         let once = endpoint.transport() != Transport::Inproc;
         let mut connected: Vec<&Core> = Vec::with_capacity(self.sockets.len());
@@ -66,19 +75,21 @@ impl Plan {
                 connected.push(core);
             }
         }
-        if once && self.endpoints.contains(&endpoint) {
+        if once && self.endpoints.iter().any(|one| one.endpoint == endpoint) {
             return Ok(());
         }
-        self.endpoints.push(endpoint);
+        self.endpoints.push(Connected { endpoint, asked });
         Ok(())
     }
 
     /// One that was disconnected or closed alone keeps none of the others connected: its error comes after all.
-    pub(super) fn disconnect(&mut self, endpoint: Endpoint) -> Result<(), EndpointError> {
-        let Some(index) = self.endpoints.iter().position(|one| *one == endpoint) else {
-            return Err(EndpointError::NotFound(endpoint));
+    pub(super) fn disconnect(&mut self, named: Endpoint) -> Result<(), EndpointError> {
+        let Some(index) = meant_by(&named, &self.endpoints, |one| {
+            Some((&one.endpoint, &one.asked))
+        }) else {
+            return Err(EndpointError::NotFound(named));
         };
-        self.endpoints.remove(index);
+        let Connected { endpoint, .. } = self.endpoints.remove(index);
         let outcomes = self
             .sockets
             .iter()

@@ -15,6 +15,7 @@ use crate::error::{Ended, OptionError};
 use crate::options::Options;
 use crate::origin::Here;
 use crate::peer::PeerInfo;
+use crate::transport;
 use crate::zmtp::HeartbeatConfig;
 
 /// The endpoints of one socket.
@@ -52,27 +53,19 @@ pub(super) struct Connected {
 }
 
 impl Endpoints {
-    /// The listening endpoint that `named` means: the one with this resolved address, or else the first that `bind` got
-    /// so.
+    /// The listening endpoint that `named` means.
     pub(super) fn listening_on(&self, named: &Endpoint) -> Option<usize> {
-        let listens = |known: &Bound| known.listens;
-        let bound = &self.bound;
-        let exactly = bound
-            .iter()
-            .position(|known| listens(known) && known.endpoint == *named);
-        exactly.or_else(|| {
-            bound
-                .iter()
-                .position(|known| listens(known) && known.asked == *named)
+        meant_by(named, &self.bound, |known| {
+            known.listens.then_some((&known.endpoint, &known.asked))
         })
     }
 
-    /// The resolved address of the endpoint that `named` means: itself, or else that of the first that `bind` got so.
+    /// The resolved address of the endpoint that `named` means.
     pub(super) fn bound_as(&self, named: &Endpoint) -> Option<Endpoint> {
-        let bound = &self.bound;
-        let exactly = bound.iter().find(|known| known.endpoint == *named);
-        let found = exactly.or_else(|| bound.iter().find(|known| known.asked == *named));
-        found.map(|known| known.endpoint.clone())
+        let found = meant_by(named, &self.bound, |known| {
+            Some((&known.endpoint, &known.asked))
+        })?;
+        Some(self.bound[found].endpoint.clone())
     }
 
     /// Whether connections may come through `key`.
@@ -87,9 +80,9 @@ impl Endpoints {
 
     /// The endpoint that `named` means among those to which the socket has connected.
     pub(super) fn position_of(&self, named: &Endpoint) -> Option<usize> {
-        let connected = &self.connected;
-        let exactly = connected.iter().position(|known| known.endpoint == *named);
-        exactly.or_else(|| connected.iter().position(|known| known.asked == *named))
+        meant_by(named, &self.connected, |known| {
+            Some((&known.endpoint, &known.asked))
+        })
     }
 
     /// Whether the socket both binds and connects, so that a peer may connect here to which we connect as well.
@@ -125,7 +118,35 @@ impl Endpoints {
     }
 }
 
+/// Which of the `known` endpoints `named` means: the one that resolved to it, or else the first that was given in the same
+/// words, or else the one at the path that a relative `ipc://` path in `named` means now. `names` gives the resolved endpoint
+/// and the one that was given, unless the entry is out of the question.
+pub(crate) fn meant_by<T>(
+    named: &Endpoint,
+    known: &[T],
+    names: impl Fn(&T) -> Option<(&Endpoint, &Endpoint)>,
+) -> Option<usize> {
+    let resolved_to = |wanted: &Endpoint| {
+        known
+            .iter()
+            .position(|one| names(one).is_some_and(|(resolved, _)| resolved == wanted))
+    };
+    let given_as = || {
+        known
+            .iter()
+            .position(|one| names(one).is_some_and(|(_, given)| given == named))
+    };
+    resolved_to(named)
+        .or_else(given_as)
+        .or_else(|| resolved_to(&transport::absolute(named)))
+}
+
 impl Core {
+    /// The endpoint to which a socket that is asked for `asked` connects, wherever the process is later.
+    pub(crate) fn resolve(asked: &Endpoint) -> Endpoint {
+        transport::absolute(asked)
+    }
+
     /// The endpoints bound at this moment, as resolved.
     pub(crate) fn local_endpoints(&self) -> Vec<Endpoint> {
         let Ok(state) = self.enter() else {

@@ -51,6 +51,7 @@ use std::time::{Duration, Instant};
 use highwater_patterns::{Facts, Pattern, PatternOptions, PipeId, SocketType};
 
 pub(crate) use caller::Wait;
+pub(crate) use endpoints::meant_by;
 pub(crate) use failure::{RecvFailure, SendFailure, Unsent};
 pub(crate) use permits::put_place;
 pub(crate) use requests::{RequestReceived, put_reply, put_request, take_reply, take_request};
