@@ -105,6 +105,10 @@ pub enum RequestError {
     /// out. Or the endpoint for which the request waited was given up, for instance because the peer does not let this
     /// client in.
     PeerGone,
+    /// With [`LostPeer::SendAgain`](crate::LostPeer::SendAgain): as many peers as
+    /// [`send_attempts`](crate::Builder::send_attempts) says (3 by default) got the request and ended their connection before a
+    /// reply. It may be too large for them, for instance. Each of them may have carried it out.
+    CutOff,
     /// With the frames that the socket puts before it, the message has more than [`Message::MAX_FRAMES`] frames.
     TooManyFrames(Message),
     /// The socket can be used no more: see [`Ended`].
@@ -217,6 +221,7 @@ messages_of! {
         GivenUp(_) => "no peer will come: every endpoint was given up",
         Timeout => "no reply came in time",
         PeerGone => "the peer went before it replied",
+        CutOff => "the request is given up: each peer that got it ended its connection",
         TooManyFrames(_) => "the message has more than 65,536 frames",
     }
     ReplyError {

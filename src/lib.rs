@@ -152,6 +152,7 @@
 //! |---|---|---|
 //! | `Timeout`, `Full`, `Empty` | no room, or no message, in that time | try again |
 //! | `PeerGone` ([`RequestError`]) | the peer has gone before its reply; whether it has acted is not known | ask again, if acting twice does no harm |
+//! | `CutOff` ([`RequestError`]) | as many peers as `send_attempts` says have ended their connection on this request | look at its size |
 //! | `NoRoute` ([`RouteError`]) | no peer has this routing id | forget the peer |
 //! | `GivenUp` | this socket has no peer, and will get none from an endpoint that it connects to | look at [`endpoint_state`](Push::endpoint_state) for the cause |
 //! | `Ended` | the socket was closed or retired, or its context was shut down: [`Ended`] says which | end the loop |

@@ -74,8 +74,8 @@ pub enum EventKind {
         lost: u64,
     },
     /// A message is given up because the peer has ended several connections in the middle of it: it may be too large
-    /// for the peer, or have too many frames. The messages behind it go on. See
-    /// [`send_attempts`](crate::Builder::send_attempts).
+    /// for the peer, or have too many frames. The messages behind it go on. Also a request that was sent again, and that as many
+    /// peers have answered with the end of their connection. See [`send_attempts`](crate::Builder::send_attempts).
     MessageGivenUp {
         /// Why the last of these connections ended.
         cause: LinkError,

@@ -4,11 +4,12 @@ mod support;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use highwater::{
-    Builder, Context, Dealer, Event, EventKind, Frame, LinkError, Message, Pair, Pull, Push,
-    Router, TrySendError,
+    AsSocket, Builder, Context, Dealer, Event, EventKind, Frame, LinkError, LostPeer, Message,
+    Pair, Pull, Push, Rep, Req, RequestError, Router, Socket, TrySendError,
 };
 use support::{
     PATIENCE, Place, RawPeer, joined_soon, must_end, number, over_each_transport, wait_for_event,
@@ -22,6 +23,8 @@ over_each_transport!(
     whoever_connects_gives_it_up,
     who_closes_is_told_what_was_given_up,
     who_closes_is_told_what_went_with_its_connection,
+    a_request_that_no_peer_takes_fails_after_as_many_attempts,
+    a_request_that_no_peer_takes_is_sent_again_for_as_long_as_is_wished,
 );
 
 const LIMIT: usize = 100_000;
@@ -134,6 +137,89 @@ fn whoever_connects_gives_it_up(place: &Place) {
     assert_eq!(there.recv_timeout(PATIENCE).expect("received"), "next");
     gave_up(&events);
     assert_eq!(here.stats().dropped.unsent, 1);
+}
+
+/// A REQ that sends again, and two services that take no large request: they are bound, or they connect.
+fn two_careful_services(place: &Place, builder: Builder<Req>, req_binds: bool) -> (Req, [Rep; 2]) {
+    let context = Context::new();
+    let req = quick(builder.lost_peer(LostPeer::SendAgain)).build();
+    let at = req_binds.then(|| req.bind(place.any()).expect("bound"));
+    let services = [(); 2].map(|()| {
+        let rep = quick(Rep::builder(&context))
+            .max_message_size(LIMIT)
+            .build();
+        match &at {
+            Some(at) => rep.connect(at).expect("connects"),
+            None => {
+                let at = rep.bind(place.any()).expect("bound");
+                req.connect(at).expect("connects");
+            }
+        }
+        rep
+    });
+    req.wait_for_peers(2, PATIENCE).expect("both");
+    (req, services)
+}
+
+/// One that cannot leave whole, and one that the kernel takes at once.
+const TOO_LARGE_EACH: [usize; 2] = [TOO_LARGE, LIMIT + 1];
+
+fn a_request_that_no_peer_takes_fails_after_as_many_attempts(place: &Place) {
+    for (req_binds, size) in [false, true]
+        .into_iter()
+        .flat_map(|binds| TOO_LARGE_EACH.map(|size| (binds, size)))
+    {
+        for attempts in [3, 4] {
+            let builder = Req::builder(&Context::new());
+            let builder = match attempts {
+                3 => builder,
+                more => builder.send_attempts(Some(more)),
+            };
+            let attempts = attempts as u64;
+            let (mut req, services) = two_careful_services(place, builder, req_binds);
+            let events = req.monitor();
+            let before = req.stats();
+            let refused = req.request_timeout(vec![1; size], PATIENCE);
+            assert_eq!(refused, Err(RequestError::CutOff));
+            let (cause, bytes) = gave_up(&events);
+            if let LinkError::Refused { reason } = &cause {
+                assert!(reason.contains("over the limit of 100000"), "{reason}");
+            }
+            assert!(bytes > size, "{bytes}, framing included");
+            let after = req.stats();
+            assert_eq!(after.disconnects - before.disconnects, attempts);
+            // A copy that has not left whole is counted with its connection, and the request once.
+            let unsent = after.dropped.unsent - before.dropped.unsent;
+            let copies = if size == TOO_LARGE { attempts } else { 1 };
+            assert!((1..=copies).contains(&unsent), "{unsent} of {attempts}");
+            // The next request goes its way.
+            let over = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                for rep in &services {
+                    scope.spawn(|| {
+                        while !over.load(Ordering::Relaxed) {
+                            if let Ok(request) = rep.recv_timeout(Duration::from_millis(20)) {
+                                request.reply("yes").expect("the peer waits");
+                            }
+                        }
+                    });
+                }
+                let answer = req.request_timeout("small", PATIENCE);
+                over.store(true, Ordering::Relaxed);
+                assert_eq!(answer.expect("answered"), "yes");
+            });
+        }
+    }
+}
+
+fn a_request_that_no_peer_takes_is_sent_again_for_as_long_as_is_wished(place: &Place) {
+    let builder = Req::builder(&Context::new()).send_attempts(None);
+    let (mut req, _services) = two_careful_services(place, builder, false);
+    let pending = req.send(vec![1; LIMIT + 1]).expect("there is room");
+    wait_until("it was sent many times", || {
+        pending.as_socket().stats().disconnects >= 8
+    });
+    assert!(!pending.wait(Duration::ZERO), "it is tried on");
 }
 
 fn who_closes_is_told_what_was_given_up(place: &Place) {

@@ -21,7 +21,7 @@ pub struct Facts {
     pub reads_unasked: bool,
     /// It connects once to an endpoint: a second connection to the same peer would double its messages.
     pub connects_once: bool,
-    /// It sends nothing while it waits for a reply.
+    /// It sends nothing while it waits for a reply, and its rules decide when a request is given up that peers do not take.
     pub takes_turns: bool,
     /// It owes an answer for each message that it takes.
     pub answers: bool,

@@ -114,9 +114,9 @@ pub enum LostPeer {
     /// The request fails, and its call says that the peer has gone: `RequestError::PeerGone`.
     #[default]
     Fail,
-    /// The request is sent again, to the next peer with room, as often as peers go without a reply: give such a request a
-    /// time limit, since one that no peer takes, such as one over the peers' limit, is tried until then. Two peers may
-    /// carry it out.
+    /// The request is sent again, to the next peer with room. Two peers may carry it out. A request that no peer takes, such as
+    /// one over the peers' size limit, fails once as many peers as the option `send_attempts` says have ended their connection
+    /// without a reply: `RequestError::CutOff`. A connection that ends by silence or by the network does not count.
     SendAgain,
 }
 

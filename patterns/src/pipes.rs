@@ -218,6 +218,18 @@ pub trait Pipes {
     /// Takes back the last message written to `pipe`, as far as it has not been sent.
     fn recall(&mut self, pipe: PipeId, recall: Recall) -> Recalled;
 
+    /// In `disconnected`: the peer, and not the network, has ended the connection of `pipe`. Gives how many such ends show that
+    /// the peers do not take a message; `None` if there is no such number, or if it was not the peer.
+    fn cut_off(&mut self, pipe: PipeId) -> Option<usize> {
+        let _ = pipe;
+        None
+    }
+
+    /// In `disconnected`: counts and tells that `message` is given up, since `pipe` was [cut off](Self::cut_off) last of too many.
+    fn given_up(&mut self, pipe: PipeId, message: &Message) {
+        let _ = (pipe, message);
+    }
+
     /// Drops and counts the messages that wait in `pipe` to be sent: they are not meant for its next peer.
     fn drop_waiting(&mut self, pipe: PipeId);
 

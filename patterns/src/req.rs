@@ -13,7 +13,7 @@
 //!          send                    reply arrives
 //!   Idle --------> Waiting ------------------------> Answered --recv--> Idle
 //!    ^               |  \ peer goes
-//!    |    abandon    |   +--> Failed --told--> Idle       (LostPeer::Fail)
+//!    |    abandon    |   +--> Failed --told--> Idle       (LostPeer::Fail, or cut off too often)
 //!    +---------------+   +--> Unsent --a pipe has room--> Waiting   (LostPeer::SendAgain)
 //! ```
 
@@ -34,7 +34,7 @@ use crate::{
     Recall, Recalled, Refusal, Refused, Sent,
 };
 use envelope::{ENVELOPE, seal, unseal};
-use state::RequestState;
+use state::{Again, RequestState};
 
 /// The rules of a REQ socket.
 #[derive(Debug)]
@@ -96,7 +96,10 @@ impl Req {
         }
         let number = self.correlated.then(|| self.next_number());
         let request = seal(number.as_ref(), message);
-        let again = (self.lost_peer == LostPeer::SendAgain).then(|| request.clone());
+        let again = (self.lost_peer == LostPeer::SendAgain).then(|| Again {
+            request: request.clone(),
+            cuts: 0,
+        });
         self.state = RequestState::Idle;
         match self.ask(number, request, again, pipes) {
             None => Ok(Sent::ONE),
@@ -191,19 +194,42 @@ impl Req {
         if let RequestState::Waiting { number, again, .. } =
             std::mem::replace(&mut self.state, RequestState::Idle)
         {
+            let recall = match again {
+                Some(_) => Recall::Move,
+                None => Recall::GiveUp,
+            };
             // The request may have been written between the loss of the connection and the event of it.
-            if pipes.recall(lost, Recall::GiveUp) == Recalled::Here {
+            if pipes.recall(lost, recall) == Recalled::Here {
                 self.present.writable(lost);
                 self.absent.writable(lost);
             }
             self.state = match again {
-                Some(request) => RequestState::Unsent {
-                    number,
-                    request,
-                    is_repeated: true,
-                },
+                Some(again) => Self::after_cut(lost, number, again, pipes),
                 None => RequestState::Failed(RequestFailed::PeerLost),
             };
+        }
+    }
+
+    /// The state of a request that is sent `again`, after the connection of `lost` has ended: it fails once as many peers as
+    /// are enough have ended their connections.
+    fn after_cut(
+        lost: PipeId,
+        number: Option<Frame>,
+        again: Again,
+        pipes: &mut impl Pipes,
+    ) -> RequestState {
+        let Again { request, mut cuts } = again;
+        if let Some(most) = pipes.cut_off(lost) {
+            cuts += 1;
+            if cuts >= most {
+                pipes.given_up(lost, &request);
+                return RequestState::Failed(RequestFailed::CutOff);
+            }
+        }
+        RequestState::Unsent {
+            number,
+            request,
+            cuts: Some(cuts),
         }
     }
 
@@ -329,7 +355,9 @@ impl Rules for Req {
     fn may_recv(&self) -> Result<(), Refusal> {
         match self.state {
             RequestState::Idle => Err(Refusal::OutOfTurn),
-            RequestState::Failed(RequestFailed::PeerLost) => Err(Refusal::PeerGone),
+            RequestState::Failed(RequestFailed::PeerLost | RequestFailed::CutOff) => {
+                Err(Refusal::PeerGone)
+            }
             RequestState::Waiting { .. }
             | RequestState::Unsent { .. }
             | RequestState::Answered(_) => Ok(()),

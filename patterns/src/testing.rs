@@ -43,6 +43,9 @@ pub(crate) struct TestPipes {
     pub(crate) asked: Option<usize>,
     /// How many topics of lost connections were removed.
     pub(crate) removed_topics: usize,
+    /// If the peers, and not the network, end connections: how many such ends are enough.
+    pub(crate) most_cuts: Option<usize>,
+    pub(crate) given_up: Vec<Message>,
 }
 
 impl TestPipes {
@@ -188,6 +191,14 @@ impl Pipes for TestPipes {
         }
         pipe.cuts += 1;
         Recalled::Cut
+    }
+
+    fn cut_off(&mut self, _: PipeId) -> Option<usize> {
+        self.most_cuts
+    }
+
+    fn given_up(&mut self, _: PipeId, message: &Message) {
+        self.given_up.push(message.clone());
     }
 
     fn drop_waiting(&mut self, pipe: PipeId) {

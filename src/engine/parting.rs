@@ -361,19 +361,7 @@ impl Loop {
                 lost,
             });
         }
-        let mut given_up = 0;
-        if kept
-            && cause.is_cut_off()
-            && let Some(bytes) = pipe.outgoing.cut_by_peer(config.options.send_attempts)
-        {
-            telemetry.unsent.add(1);
-            given_up = 1;
-            entry.emit(EventKind::MessageGivenUp { cause, bytes });
-            // The cause that ended those connections is gone, so the next one needs no pause.
-            if let Some(Entry::Session(session)) = self.entries.get_mut(&entry.owner) {
-                session.backoff.lived(Duration::MAX);
-            }
-        }
+        let given_up = self.after_cut(&entry, cause, kept, lost);
         if let Some(Entry::Session(session)) = self.entries.get_mut(&entry.owner) {
             session.lost_meanwhile += lost + given_up;
         }

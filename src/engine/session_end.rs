@@ -1,17 +1,58 @@
-//! The end of a session, when its socket closes, and the count of the messages that wait for the peer.
+//! The end of a session, when its socket closes, and the count of the messages that wait for the peer or are given up.
 //!
 //! Owns: nothing; it takes sessions out of the thread's entries.
 //! Always true: each message that goes with a session is counted, once, as sent, lost or unread.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::entries::{Entry, SessionPhase};
+use super::entries::{Entry, LinkEntry, SessionPhase};
 use super::event_loop::Loop;
 use super::{Closing, EndpointConfig, Key};
 use crate::error::LinkError;
-use crate::pipe::PipeEvent;
+use crate::monitor::EventKind;
+use crate::pipe::{CutOff, PipeEvent};
 
 impl Loop {
+    /// The connection of `entry` has ended for `cause`, and `lost` messages with it; those left are `kept` for the next one.
+    /// Gives the number of messages that are given up, since a peer has cut them off too often.
+    pub(super) fn after_cut(
+        &mut self,
+        entry: &LinkEntry,
+        cause: LinkError,
+        kept: bool,
+        lost: usize,
+    ) -> usize {
+        let Some(pipe) = entry.pipe.as_ref().filter(|_| cause.is_cut_off()) else {
+            return 0;
+        };
+        let config = &entry.config;
+        let most = config.options.send_attempts;
+        if config.socket_type.facts().takes_turns {
+            // Its rules send a request again, to any peer, and decide.
+            let cut_off = CutOff {
+                cause,
+                most,
+                is_counted: lost > 0,
+            };
+            let event = PipeEvent::CutOff(pipe.id, Box::new(cut_off));
+            config.side.happened(event);
+            return 0;
+        }
+        if !kept {
+            return 0;
+        }
+        let Some(bytes) = pipe.outgoing.cut_by_peer(most) else {
+            return 0;
+        };
+        config.telemetry.unsent.add(1);
+        entry.emit(EventKind::MessageGivenUp { cause, bytes });
+        // The cause that ended those connections is gone, so the next one needs no pause.
+        if let Some(Entry::Session(session)) = self.entries.get_mut(&entry.owner) {
+            session.backoff.lived(Duration::MAX);
+        }
+        1
+    }
+
     /// Ends the session: at once if no message waits, otherwise when all are sent or the deadline has passed.
     pub(super) fn close_session(&mut self, key: Key, closing: &Closing) {
         let Some(session) = self.session(key) else {

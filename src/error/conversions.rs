@@ -2,6 +2,8 @@
 
 use std::io;
 
+use highwater_patterns::RequestFailed;
+
 use super::{
     BindError, ConnectError, Ended, EndpointError, OptionError, ReadyError, RecvError, ReplyError,
     RequestError, ReserveError, RouteError, SendError, SendManyError, SubscribeError, TryRecvError,
@@ -75,6 +77,15 @@ of_ended! {
 }
 
 /// Makes an `io::Error` of each, of the kind that is given for a variant, else `Other`; the error is inside.
+impl From<RequestFailed> for RequestError {
+    fn from(failed: RequestFailed) -> Self {
+        match failed {
+            RequestFailed::PeerLost => Self::PeerGone,
+            RequestFailed::CutOff => Self::CutOff,
+        }
+    }
+}
+
 macro_rules! as_io_error {
     ($($error:ty { $($pattern:pat => $kind:ident),* $(,)? })+) => {$(
         impl From<$error> for io::Error {
@@ -118,7 +129,7 @@ as_io_error! {
     }
     RequestError {
         RequestError::Timeout | RequestError::NotSent(_) => TimedOut,
-        RequestError::PeerGone => ConnectionReset,
+        RequestError::PeerGone | RequestError::CutOff => ConnectionReset,
         RequestError::TooManyFrames(_) => InvalidInput,
         RequestError::Ended(Ended::Closed | Ended::Terminated) => NotConnected,
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use highwater_patterns::{IntoMessage, Message, RequestFailed, SocketType};
+use highwater_patterns::{IntoMessage, Message, SocketType};
 
 use super::{AsSocket, RequestFuture};
 use crate::error::{RequestError, SendError};
@@ -280,17 +280,13 @@ impl<'a> Pending<'a> {
     ) -> Result<(Option<Arc<PeerInfo>>, Message), RequestError> {
         let outcome = self.req.core.reply_from(wait)?;
         self.is_out = false;
-        outcome.map_err(|failed| match failed {
-            RequestFailed::PeerLost => RequestError::PeerGone,
-        })
+        outcome.map_err(RequestError::from)
     }
 
     fn outcome(&mut self, wait: Wait) -> Result<Message, RequestError> {
         let outcome = self.req.core.reply(wait)?;
         self.is_out = false;
-        outcome.map_err(|failed| match failed {
-            RequestFailed::PeerLost => RequestError::PeerGone,
-        })
+        outcome.map_err(RequestError::from)
     }
 }
 

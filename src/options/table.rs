@@ -120,6 +120,9 @@ macro_rules! with_options {
     /// the cause by [`MessageGivenUp`](crate::EventKind::MessageGivenUp).
     ///
     /// Takes effect on later connects: the messages for a peer that connected are lost with its connection in any case.
+    /// With [`LostPeer::SendAgain`](crate::LostPeer::SendAgain) a REQ asks as many peers in all, also those that connected and those
+    /// to which the whole request was sent, before it gives the request up
+    /// ([`CutOff`](crate::RequestError::CutOff)); it takes effect on later binds as well then.
     /// Without effect within the process. libzmq never sends such a message again, nor those behind it that were in
     /// flight.
     send_attempts: Option<usize> = Some(3), live => bounds::ATTEMPTS;

@@ -40,7 +40,7 @@ pub(crate) use lending::Lending;
 pub(crate) use outgoing::{Change, Draft, Outgoing, Pumped};
 pub(crate) use ports::{JoinRequest, SocketSide, Wire};
 pub(crate) use reader::{Fill, Reader};
-pub(crate) use words::{Duty, PipeEvent};
+pub(crate) use words::{CutOff, Duty, PipeEvent};
 pub(crate) use write_effects::WriteEffects;
 
 use crate::sync::{AtomicU32, Ordering};

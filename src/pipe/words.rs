@@ -47,6 +47,16 @@ pub(crate) enum Duty {
     HandOver,
 }
 
+/// How a peer has ended its connection.
+#[derive(Debug)]
+pub(crate) struct CutOff {
+    pub(crate) cause: LinkError,
+    /// How many such ends show that the peers do not take a message; `None` if none do.
+    pub(crate) most: Option<usize>,
+    /// A message that had not left whole was lost with the connection, and is counted.
+    pub(crate) is_counted: bool,
+}
+
 /// An event of a pipe; its socket gets the events in order.
 #[derive(Debug)]
 pub(crate) enum PipeEvent {
@@ -83,6 +93,9 @@ pub(crate) enum PipeEvent {
         wire: Arc<dyn Wire>,
         peer: Arc<PeerInfo>,
     },
+    /// The peer has ended the connection of this pipe; `Disconnected` follows at once. Only for a socket type whose rules
+    /// decide when a message is given up.
+    CutOff(PipeId, Box<CutOff>),
     /// The connection is lost. If the pipe `ends` with it, what arrived can still be read, and nothing can be written.
     Disconnected { pipe: PipeId, ends: bool },
     /// Messages have arrived in a pipe that had none.

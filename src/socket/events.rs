@@ -92,6 +92,7 @@ impl Core {
                     self.connected(state, pipe, &peer);
                 }
             }
+            PipeEvent::CutOff(pipe, cut_off) => table.is_cut_off(pipe, *cut_off),
             PipeEvent::Disconnected { pipe, ends: false } if table.was_cut(pipe) => {
                 pattern.disconnected(pipe, Afterlife::Reconnects, table);
                 self.changed.notify(usize::MAX);
@@ -110,6 +111,7 @@ impl Core {
                     };
                     table.tell_losses(None);
                     pattern.disconnected(pipe, afterwards, table);
+                    table.forget_cut_off();
                     pattern.readable(pipe, table);
                     look_for_room(pattern, table, pipe);
                     self.changed.notify(usize::MAX);

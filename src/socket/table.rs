@@ -29,7 +29,7 @@ use super::slot::{Counts, Slot};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
 use crate::peer::PeerInfo;
-use crate::pipe::{Batch, Duty, HighWater, InprocEnd, Lane, Pipe, Wire, WriteEffects};
+use crate::pipe::{Batch, CutOff, Duty, HighWater, InprocEnd, Lane, Pipe, Wire, WriteEffects};
 use crate::policy::{Budget, WritePolicy};
 use crate::stats::{Dropped, Telemetry};
 use crate::sync::late_calls::hold_calls;
@@ -81,6 +81,8 @@ pub(crate) struct Table {
     /// Defers reads to an I/O thread, in a socket that reads without a call of the application, and what the pattern has
     /// left over.
     deferred_work: Option<DeferredWork>,
+    /// The pipe whose connection its peer has just ended, until the pattern has heard of it.
+    cut_off: Option<Box<(PipeId, CutOff)>>,
 }
 
 impl Table {
@@ -93,6 +95,7 @@ impl Table {
         Self {
             budget: Budget::default(),
             deferred_work: None,
+            cut_off: None,
             pipes: PipeMap::default(),
             telemetry,
             facts,

@@ -7,7 +7,7 @@
 //! Source: RFC 37/ZMTP 3.1, "Framing".
 
 use bytes::Bytes;
-use highwater_patterns::{INLINE_CAPACITY, Outbound};
+use highwater_patterns::{Frame, INLINE_CAPACITY, Message, Outbound};
 
 use super::error::FrameError;
 
@@ -149,21 +149,21 @@ pub(crate) const SHORT_HEADER: usize = 2;
 /// Bytes of a header with a length of eight bytes.
 pub(super) const LONG_HEADER: usize = 9;
 
+/// How many bytes [`encode_message`] writes and shares for `message`, headers included.
+pub(crate) fn encoded_len(message: &Message) -> usize {
+    let header_len = |body_len| match u8::try_from(body_len) {
+        Ok(_) => SHORT_HEADER,
+        Err(_) => LONG_HEADER,
+    };
+    let frame_len = |frame: &Frame| header_len(frame.len()) + frame.len();
+    message.frames().iter().map(frame_len).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use highwater_patterns::{Body, Frame, Message};
 
     use super::*;
-
-    /// How many bytes [`encode_message`] writes and shares for `message`, headers included.
-    fn encoded_len(message: &Message) -> usize {
-        let header_len = |body_len| match u8::try_from(body_len) {
-            Ok(_) => SHORT_HEADER,
-            Err(_) => LONG_HEADER,
-        };
-        let frame_len = |frame: &Frame| header_len(frame.len()) + frame.len();
-        message.frames().iter().map(frame_len).sum()
-    }
 
     fn encoded(message: &Message) -> Vec<u8> {
         let mut out = Vec::new();

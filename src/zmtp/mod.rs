@@ -40,7 +40,7 @@ pub(crate) use decoder::{BodyRoom, Buffers, Decoder, Item, Stop, cost_of_frames}
 
 pub use error::{FrameError, ProtocolError};
 pub(crate) use frame::{
-    FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_message, encode_short,
+    FrameHeader, FrameSink, SHORT_HEADER, SHORT_MESSAGE, encode_message, encode_short, encoded_len,
 };
 #[allow(unused_imports, reason = "for typed sockets, which are a feature")]
 pub(crate) use handshake::PAYLOAD;

@@ -5,7 +5,7 @@
 //! any pipe is connected, no request goes to an unconnected one.
 //! Must not know: what is a reply.
 
-use super::{Req, RequestState};
+use super::{Again, Req, RequestState};
 use crate::{Frame, Message, PipeId, Pipes, Recall, Recalled};
 
 impl Req {
@@ -15,7 +15,7 @@ impl Req {
         &mut self,
         number: Option<Frame>,
         mut request: Message,
-        again: Option<Message>,
+        again: Option<Again>,
         pipes: &mut impl Pipes,
     ) -> Option<(Option<Frame>, Message)> {
         let mut sent = None;
@@ -55,10 +55,13 @@ impl Req {
         if let RequestState::Unsent {
             number,
             request,
-            is_repeated,
+            cuts,
         } = std::mem::replace(&mut self.state, RequestState::Idle)
         {
-            let again = is_repeated.then(|| request.clone());
+            let again = cuts.map(|cuts| Again {
+                request: request.clone(),
+                cuts,
+            });
             self.ask_or_wait(number, request, again, pipes);
         }
     }
@@ -94,15 +97,15 @@ impl Req {
         &mut self,
         number: Option<Frame>,
         request: Message,
-        again: Option<Message>,
+        again: Option<Again>,
         pipes: &mut impl Pipes,
     ) {
-        let is_repeated = again.is_some();
+        let cuts = again.as_ref().map(|again| again.cuts);
         if let Some((number, request)) = self.ask(number, request, again, pipes) {
             self.state = RequestState::Unsent {
                 number,
                 request,
-                is_repeated,
+                cuts,
             };
         }
     }

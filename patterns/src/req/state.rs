@@ -17,8 +17,8 @@ pub(super) enum RequestState {
     Waiting {
         pipe: PipeId,
         number: Option<Frame>,
-        /// The request with its envelope, if it may have to be sent again.
-        again: Option<Message>,
+        /// The request, if it may have to be sent again.
+        again: Option<Again>,
         /// The request with its envelope, while the pipe has no peer: it goes to the first peer that connects.
         for_anybody: Option<Message>,
     },
@@ -26,13 +26,22 @@ pub(super) enum RequestState {
     Unsent {
         number: Option<Frame>,
         request: Message,
-        /// Whether the request is sent again if its peer is lost.
-        is_repeated: bool,
+        /// How many peers have cut the request off, if it is sent again when its peer is lost.
+        cuts: Option<usize>,
     },
     /// Answered; left when the reply is read.
     Answered(Message),
-    /// The peer disconnected; left when the caller has been told.
+    /// The peer disconnected, or one peer too many; left when the caller has been told.
     Failed(RequestFailed),
+}
+
+/// A request that is sent again if its peer is lost.
+#[derive(Debug, Clone)]
+pub(super) struct Again {
+    /// With its envelope.
+    pub(super) request: Message,
+    /// How many peers that had it have ended their connection and not replied.
+    pub(super) cuts: usize,
 }
 
 impl RequestState {
@@ -54,12 +63,15 @@ pub enum RequestFailed {
     /// The connection to the peer that had the request was lost before the reply. The peer may have carried the request
     /// out.
     PeerLost,
+    /// The request was sent again after its peer had ended the connection, and as many peers as are enough have ended theirs.
+    CutOff,
 }
 
 impl fmt::Display for RequestFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerLost => f.write_str("the peer went before it replied"),
+            Self::CutOff => f.write_str("each peer that got it ended its connection"),
         }
     }
 }

@@ -460,6 +460,41 @@ fn if_so_chosen_the_request_is_sent_again_to_the_next_peer() {
 }
 
 #[test]
+fn a_request_that_peers_cut_off_too_often_fails_and_the_next_is_counted_anew() {
+    for afterwards in [Afterlife::Ends, Afterlife::Reconnects] {
+        let mut req = sending_again();
+        req.pipes.most_cuts = Some(2);
+        for round in 0..2 {
+            let peers = [1, 2, 3].map(|peer| req.accept(10 * round + peer));
+            req.send("x").expect("its turn");
+            // An end that the network has caused does not count.
+            req.pipes.most_cuts = None;
+            req.disconnect(peers[0], afterwards);
+            req.pipes.most_cuts = Some(2);
+            req.disconnect(peers[1], afterwards);
+            assert!(!req.can_recv());
+            assert_eq!(req.pipes.given_up.len(), round as usize);
+            req.disconnect(peers[2], afterwards);
+            assert!(req.can_recv());
+            assert_eq!(reply(&mut req), Some(Err(RequestFailed::CutOff)));
+            assert_eq!(req.pipes.given_up.len(), round as usize + 1);
+        }
+    }
+}
+
+#[test]
+fn a_reply_that_came_before_the_last_cut_counts() {
+    let mut req = sending_again();
+    req.pipes.most_cuts = Some(1);
+    let pipe = req.accept(1);
+    req.send("x").expect("its turn");
+    req.arrive(pipe, [&b""[..], b"done"]);
+    req.disconnect(pipe, Afterlife::Ends);
+    assert_eq!(reply(&mut req), Some(Ok("done".into())));
+    assert!(req.pipes.given_up.is_empty());
+}
+
+#[test]
 fn if_no_other_peer_has_room_the_request_waits_for_one() {
     let mut req = sending_again();
     let first = req.accept(1);

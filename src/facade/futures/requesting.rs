@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use highwater_patterns::{Message, Refusal, RequestFailed, ReturnPath};
+use highwater_patterns::{Message, Refusal, ReturnPath};
 
 use super::poll_sender::poll_send;
 use crate::error::{ReplyError, RequestError};
@@ -103,9 +103,7 @@ impl Future for RequestFuture<'_> {
                 .poll_recv(context, |_, pattern, table| take_reply(pattern, table))
         )?;
         this.stage = Stage::Over;
-        Poll::Ready(outcome.map_err(|failed| match failed {
-            RequestFailed::PeerLost => RequestError::PeerGone,
-        }))
+        Poll::Ready(outcome.map_err(RequestError::from))
     }
 }
 

@@ -122,6 +122,14 @@ impl Pipes for Table {
         self.take_back(pipe, recall)
     }
 
+    fn cut_off(&mut self, pipe: PipeId) -> Option<usize> {
+        self.most_cuts(pipe)
+    }
+
+    fn given_up(&mut self, pipe: PipeId, message: &Message) {
+        self.tell_given_up(pipe, message);
+    }
+
     fn drop_waiting(&mut self, pipe: PipeId) {
         let unsent = self.pipes.get_mut(pipe).map_or(0, Slot::drop_waiting);
         self.tell_losses_of(pipe, Losses { unsent, unread: 0 });

@@ -6,15 +6,16 @@
 
 use std::sync::Arc;
 
-use highwater_patterns::{PipeId, Recall, Recalled};
+use highwater_patterns::{Message, PipeId, Recall, Recalled};
 
 use super::losses::Losses;
 use super::{Table, tell_of_end};
 use crate::error::LinkError;
 use crate::monitor::EventKind;
-use crate::pipe::{Lane, Wire, WriteEffects};
+use crate::pipe::{CutOff, Lane, Wire, WriteEffects};
 use crate::socket::slot::Slot;
 use crate::sync::late_calls::hold_calls;
+use crate::zmtp;
 
 impl Table {
     /// The pattern has seen to which peer `wire` leads: the waiting messages of `pipe` are written to it.
@@ -36,6 +37,41 @@ impl Table {
             self.cut_within(pipe);
         }
         recalled
+    }
+
+    /// The peer has ended the connection of `pipe`; the pattern hears of it next.
+    pub(in crate::socket) fn is_cut_off(&mut self, pipe: PipeId, cut_off: CutOff) {
+        self.cut_off = Some(Box::new((pipe, cut_off)));
+    }
+
+    /// The pattern has heard of it.
+    pub(in crate::socket) fn forget_cut_off(&mut self) {
+        self.cut_off = None;
+    }
+
+    /// How many ends of connections by peers, of which `pipe` has met the last, show that the peers do not take a message.
+    pub(super) fn most_cuts(&self, pipe: PipeId) -> Option<usize> {
+        let (cut, cut_off) = self.cut_off.as_deref()?;
+        cut_off.most.filter(|_| *cut == pipe)
+    }
+
+    /// Counts and tells that `message` is given up, since the peer of `pipe` has cut it off last.
+    pub(super) fn tell_given_up(&mut self, pipe: PipeId, message: &Message) {
+        let Some((_, cut_off)) = self.cut_off.take().map(|cut_off| *cut_off) else {
+            return;
+        };
+        self.telemetry.unsent.add(usize::from(!cut_off.is_counted));
+        let peer = self.pipes.get(pipe).and_then(Slot::peer);
+        let kind = EventKind::MessageGivenUp {
+            cause: cut_off.cause,
+            bytes: zmtp::encoded_len(message),
+        };
+        hold_calls();
+        let (endpoint, address) = (
+            peer.map(|peer| &peer.endpoint),
+            peer.map(|peer| &*peer.address),
+        );
+        self.telemetry.monitor.emit(kind, endpoint, address);
     }
 
     /// Cuts the connection of a pipe within the process. The end that has connected, this one or the other, is to do so
