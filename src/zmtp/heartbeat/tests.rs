@@ -314,8 +314,18 @@ fn a_peer_whose_interval_is_not_known_or_longer_than_ours_is_looked_at_as_often_
     let later = start + Duration::from_millis(5500);
     assert_eq!(heartbeat.deadline(), Some(later));
     heartbeat.set_unread(false, later);
+    // It may wait for an answer for much less than its interval.
     heartbeat.peer_ping(0, start + INTERVAL * 2);
     heartbeat.set_unread(true, start + INTERVAL * 2);
+    let soon = start + INTERVAL * 2 + Duration::from_millis(500);
+    assert_eq!(heartbeat.unread.next_look(), Some(soon));
+    heartbeat.set_unread(false, soon);
+    heartbeat.config = HeartbeatConfig {
+        interval: Some(Duration::from_millis(500)),
+        ..*heartbeat.config
+    }
+    .into();
+    heartbeat.set_unread(true, soon);
     assert_eq!(heartbeat.unread.next_look(), None, "ours are enough");
 }
 

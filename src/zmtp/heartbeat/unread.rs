@@ -96,12 +96,13 @@ impl Unread {
         self.next_look
     }
 
-    /// Plans the next look, after half the interval of the peer's PINGs. A peer of which no PING was read may send none, or may
+    /// Plans the next look, after half the interval of the peer's PINGs, but at most [`LONGEST_GUESS`]: how long the peer waits
+    /// for an answer is not known, and is often less than its interval. A peer of which no PING was read may send none, or may
     /// have sent it behind the unread input: then the pause is half the time since the last sign, within bounds. PINGs of ours
     /// that go out at least as often make looks needless.
     pub(super) fn plan_look(&mut self, now: Instant, our_interval: Option<Duration>) {
         let pause = match self.ping_interval {
-            Some(interval) => interval / 2,
+            Some(interval) => (interval / 2).min(LONGEST_GUESS),
             None => {
                 let known = now.saturating_duration_since(self.last_ping);
                 (known / 2).clamp(SHORTEST_GUESS, LONGEST_GUESS)
@@ -122,7 +123,8 @@ impl Unread {
 /// PINGs that follow each other faster than this had waited to be read, and do not tell the peer's interval.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The pause between two looks for a PING of a peer whose interval is not known.
+/// The pause between two looks for a PING of a peer: of one whose interval is not known at least the first, of any at most the
+/// second. A look takes two system calls, and only connections that are left unread are looked at.
 const SHORTEST_GUESS: Duration = Duration::from_millis(50);
 const LONGEST_GUESS: Duration = Duration::from_millis(500);
 
