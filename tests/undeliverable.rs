@@ -5,11 +5,12 @@ mod support;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use highwater::{
-    AsSocket, Builder, Context, Dealer, Event, EventKind, Frame, LinkError, LostPeer, Message,
-    Pair, Pull, Push, Rep, Req, RequestError, Router, Socket, TrySendError,
+    AsSocket, Builder, Context, Dealer, DrainReport, Event, EventKind, Frame, LinkError, LostPeer,
+    Message, Pair, Pull, Push, Rep, Req, RequestError, Router, Socket, WaitError,
 };
 use support::{
     PATIENCE, Place, RawPeer, joined_soon, must_end, number, over_each_transport, wait_for_event,
@@ -222,6 +223,19 @@ fn a_request_that_no_peer_takes_is_sent_again_for_as_long_as_is_wished(place: &P
     assert!(!pending.wait(Duration::ZERO), "it is tried on");
 }
 
+/// Closes `push` in a thread of its own; comes back once the close has begun.
+fn close(push: &Arc<Push>) -> JoinHandle<DrainReport> {
+    let closing = {
+        let push = Arc::clone(push);
+        std::thread::spawn(move || push.close(PATIENCE))
+    };
+    wait_until("it closes", || {
+        let waited = push.wait_for_peers(usize::MAX, Duration::ZERO);
+        matches!(waited, Err(WaitError::Ended(_)))
+    });
+    closing
+}
+
 fn who_closes_is_told_what_was_given_up(place: &Place) {
     let context = Context::new();
     let at = place.vacant();
@@ -231,7 +245,7 @@ fn who_closes_is_told_what_was_given_up(place: &Place) {
         push.send(message).expect("there is room");
     }
     let events = push.monitor();
-    let closing = std::thread::spawn(move || push.close(PATIENCE));
+    let closing = close(&Arc::new(push));
     let pull = Pull::builder(&context).max_message_size(LIMIT).build();
     pull.bind(&*at).expect("bound");
     for n in 0..2 {
@@ -256,14 +270,7 @@ fn who_closes_is_told_what_went_with_its_connection(place: &Place) {
         // More in all than any kernel takes.
         push.try_send(vec![1; 2 << 20]).expect("the mark is far");
     }
-    let push = Arc::new(push);
-    let closing = {
-        let push = Arc::clone(&push);
-        std::thread::spawn(move || push.close(PATIENCE))
-    };
-    wait_until("it closes", || {
-        matches!(push.try_send("late"), Err(TrySendError::Ended(..)))
-    });
+    let closing = close(&Arc::new(push));
     drop(pull);
     let report = joined_soon("close returns", closing);
     let event = wait_for_event(&events, "of the end", |kind| {
