@@ -201,9 +201,11 @@ impl Core {
         }
     }
 
+    /// These drains and that of the context. That one is told first: a call that waits for another of them finds its messages in
+    /// [`Context::lingered`](crate::Context::lingered) when it returns.
     pub(super) fn with_lingering(&self, drains: &[Arc<Drain>]) -> Vec<Arc<Drain>> {
-        let mut all = drains.to_vec();
-        all.push(Arc::clone(self.hub.lingering()));
+        let mut all = vec![Arc::clone(self.hub.lingering())];
+        all.extend_from_slice(drains);
         all
     }
 }
