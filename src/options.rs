@@ -7,6 +7,7 @@
 mod accept;
 pub(crate) mod bounds;
 mod choice;
+mod hexadecimal;
 mod metadata;
 pub(crate) mod pattern;
 mod proxy;

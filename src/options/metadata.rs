@@ -8,6 +8,7 @@
 use bytes::Bytes;
 
 use super::OptionValue;
+use super::hexadecimal::{push_escaped, unescape};
 use crate::zmtp::{TOKEN, is_property_name};
 
 /// The most bytes that the names and values of one socket may have together.
@@ -85,30 +86,11 @@ impl OptionValue for Metadata {
 fn escape(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         match byte {
-            b'%' | b';' => text += &format!("%{byte:02X}"),
-            b' '..=b'~' => text.push(char::from(*byte)),
-            _ => text += &format!("%{byte:02X}"),
+            b' '..=b'~' if !matches!(byte, b'%' | b';') => text.push(char::from(*byte)),
+            _ => push_escaped(&mut text, *byte),
         }
         text
     })
-}
-
-fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, behind) = rest.split_at_checked(2)?;
-        let high = char::from(digits[0]).to_digit(16)?;
-        let low = char::from(digits[1]).to_digit(16)?;
-        bytes.push(u8::try_from(16 * high + low).ok()?);
-        rest = behind;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

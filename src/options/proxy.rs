@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::hexadecimal::{push_escaped, unescape};
 use super::value::OptionalValue;
 use super::{OptionError, OptionValue};
 use crate::endpoint::{Endpoint, Transport};
@@ -132,7 +133,7 @@ fn encoded(text: &str) -> String {
         if matches!(character, ':' | '%' | '@') || character.is_control() {
             let mut bytes = [0; 4];
             for byte in character.encode_utf8(&mut bytes).bytes() {
-                encoded.push_str(&format!("%{byte:02X}"));
+                push_escaped(&mut encoded, byte);
             }
         } else {
             encoded.push(character);
@@ -141,19 +142,9 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-/// The reverse of [`encoded`], for any character; `None` if a `%` is not followed by two hexadecimal digits, or if that
-/// makes no text.
+/// The reverse of [`encoded`], for any character; `None` if an escape is incomplete, or if that makes no text.
 fn decoded(text: &str) -> Option<String> {
-    let mut parts = text.split('%');
-    let mut decoded = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        let high = digits.chars().next()?.to_digit(16)?;
-        let low = digits.chars().nth(1)?.to_digit(16)?;
-        decoded.push(u8::try_from(high << 4 | low).ok()?);
-        decoded.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(decoded).ok()
+    String::from_utf8(unescape(text)?).ok()
 }
 
 impl OptionalValue for SocksProxy {

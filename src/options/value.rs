@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use highwater_patterns::{Frame, Message, RoutingId};
 
+use super::hexadecimal::byte_of;
+
 /// A value as text, for the table by name.
 pub(crate) trait OptionValue: Sized {
     /// The form of values, for the text of an error.
@@ -174,12 +176,7 @@ fn to_hexadecimal(bytes: &[u8]) -> String {
 /// The bytes that are written so; `None` for any other text.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("0x")?.as_bytes();
-    let value = |digit: u8| char::from(digit).to_digit(16);
-    let pairs = digits.chunks(2).map(|pair| match pair {
-        [high, low] => u8::try_from(16 * value(*high)? + value(*low)?).ok(),
-        _ => None,
-    });
-    pairs.collect()
+    digits.chunks(2).map(byte_of).collect()
 }
 
 /// The value of an option that may also be `None`.
