@@ -17,18 +17,13 @@ impl Req {
             self.state = RequestState::Idle;
             return Some(Ok(reply));
         }
-        match self.state {
-            RequestState::Failed(why) => {
-                self.state = RequestState::Idle;
-                Some(Err(why))
+        match std::mem::replace(&mut self.state, RequestState::Idle) {
+            RequestState::Answered(reply) => Some(Ok(reply)),
+            RequestState::Failed(why) => Some(Err(why)),
+            same => {
+                self.state = same;
+                None
             }
-            RequestState::Answered(_) => {
-                match std::mem::replace(&mut self.state, RequestState::Idle) {
-                    RequestState::Answered(reply) => Some(Ok(reply)),
-                    _ => None,
-                }
-            }
-            RequestState::Idle | RequestState::Waiting { .. } | RequestState::Unsent { .. } => None,
         }
     }
 
